@@ -1,0 +1,33 @@
+"""szem (Hungarian: "eye"): pictures, video, sound and text understood on your own machine.
+
+`import szem` is light: it loads no network and no heavy library. Each verb below loads what it needs when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from szem.media.pictures import read_picture, write_picture
+
+__version__ = "0.1.0"
+
+# Public name -> the module that defines it. `__all__` and the lazy loader below both read this one table.
+_HOME = {
+    "read_picture": "szem.media.pictures",
+    "write_picture": "szem.media.pictures",
+}
+
+__all__ = ["__version__", *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'szem' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

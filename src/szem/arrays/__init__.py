@@ -1,0 +1,24 @@
+"""Layouts, ranges and checks of arrays: what a picture, an image, a box and a sound are.
+
+Pictures are `(H, W, 3)` uint8 RGB. Images (inside the kernels) are grey `(H, W)` or colour `(H, W, C)`, uint8 or
+float32. Boxes are `(N, 4)` float32 `xyxy` in pixels. Sound is `(T,)` float32 mono with its rate in Hz.
+"""
+
+from szem.arrays.checks import (
+    check_boxes_xyxy,
+    check_image,
+    check_picture,
+    check_sound,
+)
+from szem.arrays.layouts import Array, Picture8, picture_to_unit, pictures_to_nchw
+
+__all__ = [
+    "Array",
+    "Picture8",
+    "check_boxes_xyxy",
+    "check_image",
+    "check_picture",
+    "check_sound",
+    "picture_to_unit",
+    "pictures_to_nchw",
+]

@@ -1,0 +1,100 @@
+"""The rooms and their order: imports run downward only, heavy libraries stay in their rooms."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parent.parent / "src" / "szem"
+
+# Lower rank = lower room. A room may import rooms of strictly lower rank, and itself.
+RANK = {
+    "errors": 0,
+    "arrays": 1,
+    "media": 2,
+    "kernels": 3,
+    "results": 4,
+    "runtime": 5,
+    "nn": 5,
+    "tasks": 6,
+    "models": 6,
+    "train": 7,
+    "scale": 7,
+    "studio": 7,
+    "serve": 8,
+    "cli": 9,
+    "__init__": 10,
+    "__main__": 10,
+}
+TORCH_ROOMS = {"nn", "models", "train"}  # only these import torch; only these and cli import them
+RAY_ROOMS = {"scale"}
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(SRC).parts
+    return parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> list[tuple[str, int]]:
+    """Every absolute module name a file imports, anywhere in it, with its line."""
+    found: list[tuple[str, int]] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import; write the whole name"
+            if node.module == "szem":
+                found += [(f"szem.{alias.name}", node.lineno) for alias in node.names]
+            elif node.module is not None:
+                found.append((node.module, node.lineno))
+    return found
+
+
+FILES = sorted(SRC.rglob("*.py"))
+
+
+def test_every_room_has_a_rank() -> None:
+    rooms = {room_of(path) for path in FILES}
+    assert rooms <= set(RANK), f"rooms without a rank: {sorted(rooms - set(RANK))}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(SRC).as_posix())
+def test_imports_run_downward(path: Path) -> None:
+    room = room_of(path)
+    wrong = []
+    for name, line in imports_of(path):
+        parts = name.split(".")
+        if parts[0] == "szem" and len(parts) > 1:
+            other = parts[1] if parts[1] in RANK else "__init__"
+            if other == room or room in ("__init__", "__main__"):
+                continue
+            if RANK[other] >= RANK[room]:
+                wrong.append(f"line {line}: {room} imports {name}, which is not below it")
+            if other in TORCH_ROOMS | RAY_ROOMS and room not in TORCH_ROOMS | {"cli"}:
+                wrong.append(f"line {line}: {room} imports {name}; only the training tower and cli may")
+        elif parts[0] == "torch" and room not in TORCH_ROOMS:
+            wrong.append(f"line {line}: torch belongs to nn, models, train")
+        elif parts[0] == "ray" and room not in RAY_ROOMS:
+            wrong.append(f"line {line}: ray belongs to scale")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_import_szem_is_light_and_does_nothing(tmp_path: Path) -> None:
+    heavy = ["torch", "onnxruntime", "cv2", "fastapi", "matplotlib", "skimage", "scipy", "av", "typer", "pydantic", "PIL"]
+    code = (
+        "import sys, os, threading\n"
+        "env = dict(os.environ); before = set(os.listdir('.'))\n"
+        "import szem\n"
+        f"loaded = [m for m in {heavy!r} if m in sys.modules]\n"
+        "assert not loaded, loaded\n"
+        "assert dict(os.environ) == env\n"
+        "assert set(os.listdir('.')) == before\n"
+        "assert threading.active_count() == 1\n"
+        "import logging; assert not logging.getLogger().handlers\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert done.stderr == ""
