@@ -82,7 +82,19 @@ def test_imports_run_downward(path: Path) -> None:
 
 
 def test_import_szem_is_light_and_does_nothing(tmp_path: Path) -> None:
-    heavy = ["torch", "onnxruntime", "cv2", "fastapi", "matplotlib", "skimage", "scipy", "av", "typer", "pydantic", "PIL"]
+    heavy = [
+        "torch",
+        "onnxruntime",
+        "cv2",
+        "fastapi",
+        "matplotlib",
+        "skimage",
+        "scipy",
+        "av",
+        "typer",
+        "pydantic",
+        "PIL",
+    ]
     code = (
         "import sys, os, threading\n"
         "env = dict(os.environ); before = set(os.listdir('.'))\n"

@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from szem.media.pictures import read_picture, write_picture
+    from szem.media.pictures import read_picture as read_picture
+    from szem.media.pictures import write_picture as write_picture
 
 __version__ = "0.1.0"
 
@@ -17,7 +18,7 @@ _HOME = {
     "write_picture": "szem.media.pictures",
 }
 
-__all__ = ["__version__", *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
