@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import typer
@@ -54,9 +55,7 @@ class _Verbs(TyperGroup):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from szem import __version__
-
-        print(f"szem {__version__}")
+        print(f"szem {version('szem')}")
         raise typer.Exit
 
 
@@ -70,7 +69,9 @@ _app = typer.Typer(
 
 @_app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", is_eager=True, callback=_show_version, help="Say the version."),
+    show_version: bool = typer.Option(
+        False, "--version", is_eager=True, callback=_show_version, help="Say the version."
+    ),
 ) -> None:
     """Options before the verb."""
 

@@ -43,8 +43,7 @@ __all__ = [
 # Only decoders that parse pictures and nothing else: no PostScript, no font or document formats.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "ICO", "PPM", "MPO", "AVIF")
 PICTURE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ico")
-    + (".ppm", ".pgm", ".pbm", ".pnm", ".mpo", ".avif")
+    ".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .webp .tif .tiff .ico .ppm .pgm .pbm .pnm .mpo .avif".split()  # noqa: SIM905
 )
 _WRITERS = {
     ".jpg": "JPEG",
