@@ -1,0 +1,37 @@
+"""The public names are pinned: adding or dropping one is a decision, made here and in the CHANGELOG."""
+
+import ast
+from pathlib import Path
+
+import szem
+
+PUBLIC = {
+    "__version__",
+    "read_picture",
+    "write_picture",
+}
+
+
+def test_public_names_are_pinned() -> None:
+    assert set(szem.__all__) == PUBLIC
+
+
+def test_every_public_name_resolves() -> None:
+    for name in szem.__all__:
+        assert getattr(szem, name) is not None
+
+
+def test_type_checkers_see_every_public_name() -> None:
+    tree = ast.parse(Path(szem.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.asname for node in ast.walk(block) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert seen == set(szem.__all__) - {"__version__"}
+
+
+def test_an_unknown_name_says_what_there_is() -> None:
+    try:
+        szem.nonsense  # noqa: B018
+    except AttributeError as error:
+        assert "read_picture" in str(error)
+    else:
+        raise AssertionError("szem.nonsense should not exist")
