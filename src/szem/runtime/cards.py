@@ -1,0 +1,228 @@
+"""Model cards: what a model is, what goes in, what comes out, how it was made and how good it really is.
+
+A model is a folder with `card.json`, the ONNX file it names, and perhaps a file of labels. The card is checked
+whenever it is read, and a file that is not the one it describes is an error, never a warning. This file does not know
+where models lie (`store`) or how they run (`sessions`).
+"""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from szem.errors import CardError, ChecksumError
+
+__all__ = [
+    "CARD_FILE",
+    "Card",
+    "Made",
+    "PictureInput",
+    "Score",
+    "TrainingData",
+    "check_file",
+    "hash_file",
+    "read_card",
+    "read_labels",
+    "write_card",
+]
+
+CARD_FILE = "card.json"
+
+_Text = Annotated[str, Field(min_length=1)]
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # beside the card, never elsewhere
+_Triple = tuple[float, float, float]
+
+
+class _Strict(BaseModel):
+    """No unknown fields, no silent conversion, no change afterwards."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class PictureInput(_Strict):
+    """How a picture becomes the network's input."""
+
+    kind: Literal["picture"] = "picture"
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    resize: Literal["centre-crop", "stretch", "letterbox"] = "centre-crop"
+    crop: float = Field(default=1.0, gt=0, le=1)  # share of the shorter side that a centre crop keeps
+    interpolation: Literal["bicubic", "bilinear", "area"] = "bicubic"  # for growing; shrinking is always smoothed
+    colours: Literal["RGB", "BGR"] = "RGB"
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    dtype: Literal["float32", "uint8"] = "float32"
+    mean: _Triple = (0.0, 0.0, 0.0)  # (value - mean) / scale, value in 0..255, in the order of `colours`
+    scale: _Triple = (1.0, 1.0, 1.0)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if 0 in self.scale:
+            raise ValueError(f"scale must not be 0, got {self.scale}")
+        if self.dtype == "uint8" and (self.mean != (0.0, 0.0, 0.0) or self.scale != (1.0, 1.0, 1.0)):
+            raise ValueError("a uint8 input takes the pixels as they are: mean must be 0 and scale 1")
+        return self
+
+
+class Made(_Strict):
+    """How the file came to be: enough to make it again."""
+
+    recipe: _Text  # name or file of the recipe, or what was taken over from where
+    command: _Text
+    seed: int | None = None
+
+
+class TrainingData(_Strict):
+    """What the model has seen, and on what terms that was given."""
+
+    name: _Text
+    terms: _Text
+    use: _Text = "training"  # training, calibration, tuning
+
+
+class Score(_Strict):
+    """One measured number. `command` measures it again."""
+
+    dataset: _Text
+    split: _Text
+    metric: _Text
+    value: float = Field(allow_inf_nan=False)
+    n: int = Field(gt=0)  # how many items it was measured on
+    command: _Text
+    note: str = ""
+
+
+class Card(_Strict):
+    """What is known of a model. See the fields' comments; `szem models show NAME` prints it."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    task: Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
+    version: _Text
+    summary: _Text  # one sentence for people
+    file: _FileName = "model.onnx"
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size_bytes: int = Field(gt=0)
+    parameters: int = Field(ge=0)
+    precision: Literal["float32", "float16", "int8"] = "float32"
+    input: PictureInput
+    head: _Text  # a layout of `heads.HEADS[task]`: what the outputs mean
+    outputs: dict[str, str] = Field(min_length=1)  # role -> name of the ONNX output
+    labels: tuple[str, ...] | None = None  # the classes' names in order, or …
+    labels_file: _FileName | None = None  # … the file that holds them: a name per line, perhaps a tab and an id
+    made: Made
+    training_data: tuple[TrainingData, ...]
+    scores: tuple[Score, ...] = ()
+    licence: _Text  # SPDX expression
+    attributions: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()  # what it is not good for
+
+    @model_validator(mode="after")
+    def _labels_once(self) -> Self:
+        if self.labels is not None and self.labels_file is not None:
+            raise ValueError("labels are given twice; keep either labels or labels_file")
+        return self
+
+
+def read_card(path: str | os.PathLike[str]) -> Card:
+    """Read and check a card.
+
+    Args:
+        path: The file, or the folder that holds `card.json`.
+    Raises:
+        CardError: there is none, it is not JSON, or a field is missing, unknown or wrong.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / CARD_FILE
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise CardError(f"{file}: no card can be read here ({error.strerror}); give a model's folder") from error
+    try:
+        return Card.model_validate_json(text)
+    except ValidationError as error:
+        raise CardError(f"{file}: not a model card; {_first_faults(error)}") from error
+
+
+def write_card(folder: str | os.PathLike[str], card: Card) -> Path:
+    """Write `card.json` into a model's folder; it appears whole or not at all.
+
+    Raises:
+        CardError: the folder cannot be written.
+    """
+    target = Path(folder) / CARD_FILE
+    part = target.with_suffix(".part")
+    try:
+        part.write_text(card.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise CardError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
+    return target
+
+
+def hash_file(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits.
+
+    Raises:
+        CardError: the file cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CardError(f"{path}: the model file cannot be read ({error.strerror}); restore it") from error
+
+
+def check_file(card: Card, folder: str | os.PathLike[str]) -> Path:
+    """Make sure that the model file is the one the card describes.
+
+    Returns:
+        The path of the ONNX file.
+    Raises:
+        CardError: the file is missing.
+        ChecksumError: it is another file.
+    """
+    file = Path(folder) / card.file
+    found = hash_file(file)
+    if found != card.sha256:
+        raise ChecksumError(
+            f"{file}: not the file its card describes (sha256 {found[:12]}…, the card says {card.sha256[:12]}…); "
+            "restore the file or make a new card with `szem models add`"
+        )
+    return file
+
+
+def read_labels(card: Card, folder: str | os.PathLike[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the classes, and their ids in a public catalogue.
+
+    Returns:
+        Names in the order of the output, and as many ids (empty strings where none is known).
+    Raises:
+        CardError: the file of labels is missing, not UTF-8, or has an empty line among its names.
+    """
+    if card.labels is not None:
+        return card.labels, ("",) * len(card.labels)
+    if card.labels_file is None:
+        return (), ()
+    file = Path(folder) / card.labels_file
+    try:
+        lines = re.split(r"\r?\n", file.read_text(encoding="utf-8-sig").rstrip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(f"{file}: the labels cannot be read ({error}); give UTF-8 text, a name per line") from error
+    names, ids = [], []
+    for number, line in enumerate(lines, start=1):
+        name, _, mark = line.partition("\t")
+        if not name.strip():
+            raise CardError(f"{file}, line {number}: a label must not be empty; give a name per line")
+        names.append(name.strip())
+        ids.append(mark.strip())
+    return tuple(names), tuple(ids)
+
+
+def _first_faults(error: ValidationError) -> str:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    told = [f"{'.'.join(map(str, fault['loc'])) or 'card'}: {fault['msg']}" for fault in faults[:3]]
+    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+    return "; ".join(told) + more

@@ -1,0 +1,209 @@
+"""ONNX Runtime sessions: open a model, run it, get its outputs by the role they play.
+
+A session keeps nothing between calls and may be run from several threads at once. This file does not know what the
+numbers mean; `szem.tasks` does.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from szem.arrays import Array
+from szem.errors import CardError, ModelError, RangeError, ShapeError, UnknownNameError, UnsupportedError
+from szem.runtime.cards import read_card
+from szem.runtime.heads import Output
+from szem.runtime.store import Model, default_model, find_model
+
+__all__ = ["PROVIDERS", "OnnxFile", "Session", "cores", "open_model"]
+
+# Name -> ONNX Runtime's name of the provider, and what brings it.
+PROVIDERS: dict[str, tuple[str, str]] = {
+    "cpu": ("CPUExecutionProvider", "pip install onnxruntime"),
+    "cuda": ("CUDAExecutionProvider", "pip install onnxruntime-gpu"),
+    "openvino": ("OpenVINOExecutionProvider", "pip install onnxruntime-openvino"),
+    "directml": ("DmlExecutionProvider", "pip install onnxruntime-directml"),
+    "coreml": ("CoreMLExecutionProvider", "pip install onnxruntime (on a Mac)"),
+}
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class OnnxFile:
+    """An ONNX file opened for running; errors name the file.
+
+    Args:
+        path: The file.
+        threads: Threads within one run; None for as many as there are cores.
+        provider: A key of `PROVIDERS`.
+    Raises:
+        ModelError: not an ONNX file, or one this ONNX Runtime cannot run.
+        UnknownNameError: no such provider.
+        UnsupportedError: this ONNX Runtime was built without it.
+        RangeError: `threads` is not positive.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None, provider: str = "cpu") -> None:
+        self.path = Path(path)
+        options = ort.SessionOptions()
+        options.log_severity_level = 3  # errors come as exceptions; warnings about graph details help nobody
+        options.intra_op_num_threads = _check_threads(threads)
+        providers = _provider_chain(provider)
+        try:
+            self._session = ort.InferenceSession(self.path, options, providers=providers)
+        except Exception as error:  # ONNX Runtime raises classes of its own that share no base
+            raise ModelError(f"{self.path}: not a model ONNX Runtime can run ({error}); export it anew") from error
+        self._run_options = ort.RunOptions()
+        self._run_options.log_severity_level = 3
+        self._run_options.only_execute_path_to_fetches = True  # outputs not asked for cost nothing
+
+    @property
+    def inputs(self) -> tuple[Output, ...]:
+        """Names and shapes of what goes in."""
+        return tuple(_described(node) for node in self._session.get_inputs())
+
+    @property
+    def input_types(self) -> tuple[str, ...]:
+        """Element types of what goes in, as ONNX Runtime names them: `tensor(float)`."""
+        return tuple(node.type for node in self._session.get_inputs())
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Names and shapes of what comes out."""
+        return tuple(_described(node) for node in self._session.get_outputs())
+
+    def run(self, feeds: Mapping[str, Array], names: Sequence[str]) -> list[Array]:
+        """Run once.
+
+        Args:
+            feeds: Input name -> array.
+            names: The outputs wanted; only what they need is computed.
+        Raises:
+            ModelError: the run failed; the message names the file and the shapes.
+        """
+        try:
+            return [np.asarray(value) for value in self._session.run(list(names), dict(feeds), self._run_options)]
+        except Exception as error:
+            shapes = ", ".join(f"{name} {value.dtype}{value.shape}" for name, value in feeds.items())
+            raise ModelError(f"{self.path}: the run failed on {shapes} ({error}); check the input") from error
+
+
+class Session:
+    """A model opened for running.
+
+    Args:
+        model: What to open; its file is checked against its card.
+        threads: Threads within one run; None for as many as there are cores.
+        provider: A key of `PROVIDERS`.
+    Raises:
+        CardError: the card names outputs that the file does not have.
+        ChecksumError: the file is not the card's.
+        ModelError: ONNX Runtime cannot run it.
+    """
+
+    def __init__(self, model: Model, *, threads: int | None = None, provider: str = "cpu") -> None:
+        self.model = model
+        self._file = OnnxFile(model.file(), threads=threads, provider=provider)
+        given = {output.name for output in self._file.outputs}
+        wrong = sorted(set(model.card.outputs.values()) - given)
+        if wrong:
+            raise CardError(
+                f"{model.folder}: the card names outputs {', '.join(wrong)}, the file has "
+                f"{', '.join(sorted(given))}; correct the card"
+            )
+        if len(self._file.inputs) != 1:
+            raise CardError(
+                f"{model.folder}: the model takes {len(self._file.inputs)} inputs, this needs 1; export it with one"
+            )
+        self.input = self._file.inputs[0]
+
+    @property
+    def batch_limit(self) -> int | None:
+        """How many items one run takes: a number if the model fixes it, else None."""
+        return self.input.shape[0]
+
+    def has(self, role: str) -> bool:
+        """Whether the model gives this output."""
+        return role in self.model.card.outputs
+
+    def run(self, batch: Array, *, roles: Sequence[str]) -> dict[str, Array]:
+        """Run on one batch.
+
+        Args:
+            batch: As the card's `input` says, items first.
+            roles: Which outputs to compute, by their role on the card.
+        Returns:
+            Role -> array.
+        Raises:
+            UnknownNameError: the model has no such output.
+            ShapeError: the batch does not fit the model's input.
+            ModelError: the run failed.
+        """
+        outputs = self.model.card.outputs
+        for role in roles:
+            if role not in outputs:
+                raise UnknownNameError(
+                    f"model {self.model.name!r} gives no {role!r}; its outputs are {', '.join(outputs)}"
+                )
+        wanted = self.input.shape
+        if len(wanted) != batch.ndim or any(
+            side is not None and side != got for side, got in zip(wanted, batch.shape, strict=True)
+        ):
+            takes = tuple("any" if side is None else side for side in wanted)
+            raise ShapeError(
+                f"model {self.model.name!r} takes {takes}, got {batch.shape}; prepare the picture as the card says"
+            )
+        values = self._file.run({self.input.name: batch}, [outputs[role] for role in roles])
+        return dict(zip(roles, values, strict=True))
+
+
+def open_model(
+    name: str | os.PathLike[str] | None = None, *, task: str, threads: int | None = None, provider: str = "cpu"
+) -> Session:
+    """Open a model by name, once per process: the same file is not opened twice.
+
+    Args:
+        name: A model's name or folder; None for the task's default.
+        task: What it must be for.
+        threads: Threads within one run; None for as many as there are cores.
+        provider: A key of `PROVIDERS`.
+    Raises:
+        As `find_model` and `Session`.
+    """
+    model = default_model(task) if name is None else find_model(name, task=task)
+    return _open_once(model.folder, model.card.sha256, threads, provider)
+
+
+@cache
+def _open_once(folder: Path, sha256: str, threads: int | None, provider: str) -> Session:  # noqa: ARG001
+    return Session(Model(read_card(folder), folder), threads=threads, provider=provider)
+
+
+def _check_threads(threads: int | None) -> int:
+    if threads is None:
+        return cores()
+    if threads < 1:
+        raise RangeError(f"threads must be at least 1, got {threads}; leave it out for all cores")
+    return threads
+
+
+def _provider_chain(provider: str) -> list[str]:
+    if provider not in PROVIDERS:
+        raise UnknownNameError(f"no provider called {provider!r}; there are {', '.join(PROVIDERS)}")
+    name, remedy = PROVIDERS[provider]
+    if name not in ort.get_available_providers():
+        raise UnsupportedError(f"this ONNX Runtime has no {provider} provider; {remedy}")
+    return [name] if provider == "cpu" else [name, PROVIDERS["cpu"][0]]
+
+
+def _described(node: Any) -> Output:
+    return Output(node.name, tuple(side if isinstance(side, int) else None for side in node.shape))

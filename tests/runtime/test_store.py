@@ -1,0 +1,109 @@
+"""runtime/store.py: models are found by name, by folder, by task; what is broken is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from szem.errors import CardError, UnknownNameError
+from szem.runtime.store import (
+    DEFAULTS,
+    default_model,
+    find_model,
+    list_models,
+    shipped_folder,
+    survey_models,
+    user_folder,
+)
+
+MakeModel = Callable[..., Path]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "models"
+
+
+def test_the_users_folder_follows_the_variable_or_the_platform(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert user_folder() == home
+    monkeypatch.delenv("SZEM_HOME")
+    assert user_folder().parts[-2:] == ("szem", "models")
+
+
+def test_a_models_name_finds_it(home: Path, make_model: MakeModel) -> None:
+    make_model("mine", parent=home)
+    model = find_model("mine", task="classify")
+    assert (model.name, model.folder, model.is_shipped) == ("mine", home / "mine", False)
+    assert model.labels == ("dark", "bright", "red")
+    assert model.label_ids == ("", "", "")
+    assert model.file() == home / "mine" / "model.onnx"
+    assert model in list_models(task="classify")
+
+
+def test_a_folder_is_a_name_too(home: Path, make_model: MakeModel) -> None:
+    folder = make_model("elsewhere")
+    assert find_model(folder).folder == folder.resolve()
+    with pytest.raises(CardError, match="no card"):
+        find_model(folder.parent)
+
+
+def test_unknown_names_list_the_known(home: Path, make_model: MakeModel) -> None:
+    make_model("mine", parent=home)
+    with pytest.raises(UnknownNameError, match="mine"):
+        find_model("yours")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a\0b"])
+def test_odd_names_name_no_model(home: Path, name: str) -> None:
+    with pytest.raises((UnknownNameError, CardError)):
+        find_model(name)
+
+
+def test_a_model_of_another_task_is_refused(home: Path, make_model: MakeModel) -> None:
+    make_model("mine", parent=home)
+    with pytest.raises(UnknownNameError, match="for classify, not for detect"):
+        find_model("mine", task="detect")
+
+
+def test_broken_cards_do_not_hide_the_others(home: Path, make_model: MakeModel) -> None:
+    make_model("good", parent=home)
+    (make_model("bad", parent=home) / "card.json").write_text("{")
+    make_model("moved", parent=home).rename(home / "renamed")
+    survey = survey_models()
+    assert "good" in [m.name for m in survey.models]
+    assert [folder.name for folder, _ in survey.broken] == ["bad", "renamed"]
+    with pytest.raises(CardError, match="not a model card"):
+        find_model("bad")
+    with pytest.raises(CardError, match="must be called as its card says"):
+        find_model("renamed")
+
+
+def test_a_task_without_models_says_how_to_add_one(home: Path) -> None:
+    with pytest.raises(UnknownNameError, match="szem models add"):
+        default_model("divine")
+
+
+def test_a_task_without_a_default_takes_what_is_there(home: Path, make_model: MakeModel) -> None:
+    make_model("seer", parent=home, task="divine")
+    assert default_model("divine").name == "seer"
+
+
+@pytest.mark.parametrize("task", DEFAULTS)
+def test_every_default_is_shipped_and_whole(task: str) -> None:
+    model = default_model(task)
+    assert model.name == DEFAULTS[task]
+    assert model.is_shipped
+    assert model.file().is_file()
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(p.parent for p in shipped_folder().glob("*/card.json")), ids=lambda p: p.name
+)
+def test_every_shipped_model_is_whole_and_honest(folder: Path) -> None:
+    model = find_model(folder.name)
+    assert model.is_shipped
+    assert model.file().stat().st_size == model.card.size_bytes
+    assert model.card.scores, "a shipped model states its scores"
+    assert model.card.attributions
+    assert len(set(model.labels)) == len(model.labels)
