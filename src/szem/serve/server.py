@@ -1,0 +1,89 @@
+"""Runs the application on a socket: takes a port, says where it listens, stops cleanly."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from szem.errors import DeniedError, RangeError
+from szem.serve.app import build_app
+from szem.serve.settings import ServeSettings
+
+__all__ = ["bind", "serve"]
+
+
+def bind(host: str, port: int, *, or_free: bool = False) -> socket.socket:
+    """Take a listening socket.
+
+    Args:
+        host: Address or name of this machine.
+        port: 0 takes any free one.
+        or_free: When the port is taken, take any free one instead of failing.
+    Raises:
+        DeniedError: the port is taken, or needs rights that are missing.
+        RangeError: the host is not an address of this machine.
+    """
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise RangeError(f"host {host!r} is not a name or address ({error}); use 127.0.0.1 or 0.0.0.0") from error
+    sock = socket.socket(family, kind, proto)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(address)
+    except OSError as error:
+        sock.close()
+        if or_free and port != 0:
+            return bind(host, 0)
+        raise DeniedError(f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port") from error
+    return sock
+
+
+def address_of(sock: socket.socket) -> str:
+    """The URL under which a browser on this machine reaches a listening socket."""
+    host, port = sock.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1" if sock.family == socket.AF_INET else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serve until interrupted.
+
+    Args:
+        settings: The operator's choices.
+        or_free: Take any free port when the wanted one is taken.
+        on_ready: Called with the URL once requests are answered.
+    """
+    sock = bind(settings.host, settings.port, or_free=or_free)
+    url = address_of(sock)
+    config = uvicorn.Config(
+        build_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_keep_alive=int(settings.idle_timeout_s),
+        timeout_graceful_shutdown=10,
+        backlog=512,
+    )
+    server = _Announcing(config, lambda: on_ready(url) if on_ready is not None else None)
+    try:
+        server.run(sockets=[sock])
+    except KeyboardInterrupt:
+        return
+    finally:
+        sock.close()
+
+
+class _Announcing(uvicorn.Server):
+    """A uvicorn server that says when it has begun to listen."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._announce()

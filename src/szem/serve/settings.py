@@ -1,0 +1,77 @@
+"""Everything the operator of a server can choose, in one frozen place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from szem.errors import RangeError
+
+__all__ = ["DEFAULT_PORT", "MIB", "ServeSettings"]
+
+DEFAULT_PORT = 8777
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings:
+    """The choices of one server. The defaults are safe on a machine with other users and a browser on it."""
+
+    host: str = "127.0.0.1"  # the address to listen on; loopback only unless asked
+    port: int = DEFAULT_PORT  # 0 takes any free one
+
+    # Who may call
+    api_keys: tuple[str, ...] = ()  # one of these must come with each call; empty: no key is asked for
+    hostnames: tuple[str, ...] = ()  # names this server answers to besides its own address (against DNS rebinding)
+    allow_origins: tuple[str, ...] = ()  # web pages of these origins may call from a browser; "*" is any
+
+    # What requests may reach
+    read_folders: tuple[Path, ...] = ()  # file:// pictures are read below these only
+    write_folders: tuple[Path, ...] = ()  # file:// outputs are written below these only
+    buckets: tuple[tuple[str, Path], ...] = ()  # gs://NAME/… is read and written below this folder instead
+    allow_hosts: tuple[str, ...] = ()  # imageUri over http(s): "example.com", "*.example.com", "host:8080" or "*"
+    allow_private_hosts: bool = False  # also addresses of private networks and this machine: for tests
+    fetch_timeout_s: float = 10.0  # for one imageUri, redirects included
+
+    # How large things may be
+    max_request_bytes: int = 10 * MIB  # one JSON body
+    max_picture_bytes: int = 20 * MIB  # one picture file, however it comes
+    max_pixels: int = 75_000_000  # width × height of one picture
+    max_images: int = 16  # pictures in one annotate request
+    max_pages: int = 5  # pages or frames in one files:annotate request
+    max_async_images: int = 2_000  # pictures, or pages, in one operation
+
+    # How much at once, and how long
+    threads: int = 0  # for decoding and arithmetic; 0: one per processor
+    max_batch: int = 8  # pictures the network sees at once
+    max_in_flight: int = 64  # requests being answered; more get 429 and Retry-After
+    max_body_bytes_in_flight: int = 256 * MIB  # request bodies held in memory; more get 429
+    max_decoded_pixels: int = 150_000_000  # decoded pictures held in memory; more wait
+    max_connections: int = 1_000  # open connections, idle ones included
+    header_timeout_s: float = 10.0  # from the first byte of a request to the end of its headers
+    body_timeout_s: float = 30.0  # from the end of the headers to the end of the body
+    answer_timeout_s: float = 120.0  # for the work itself
+    send_timeout_s: float = 60.0  # for a caller to take one piece of the answer
+    idle_timeout_s: float = 15.0  # a kept connection without a request
+
+    # Operations
+    database: str = ""  # SQLAlchemy URL; empty: SQLite in the user's data folder
+    operation_lease_s: float = 10.0  # a server that is silent for so long is taken for dead, and its work taken over
+    keep_operations_days: float = 30.0  # finished ones are forgotten after this
+
+    # How answers look
+    keep_zeros: bool = False  # write x: 0 and the like, which Google's JSON leaves out
+    min_label_score: float = 0.05  # labels below this are not worth a line
+    studio: bool = True  # serve the studio's pages at /
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise RangeError(f"port must be 0..65535, got {self.port}; {DEFAULT_PORT} is the usual one")
+        for name in ("max_images", "max_pages", "max_batch", "max_in_flight", "max_connections"):
+            if getattr(self, name) < 1:
+                raise RangeError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if any(not key.strip() for key in self.api_keys):
+            raise RangeError("an API key must not be empty; leave the option out to ask for none")
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host in ("127.0.0.1", "::1", "localhost")

@@ -1,0 +1,1 @@
+"""The Cloud Vision REST v1 dialect: messages, features, files and operations."""
