@@ -1,0 +1,85 @@
+"""What a neuron sees: walk back from any number inside a network to the part of the input that it depends on.
+
+Where paths meet, the region that holds all of them counts. What each operation needs is told by `graph_rules`.
+"""
+
+from fractions import Fraction
+
+from szem.runtime.graph_rules import Region, join_regions, needed_regions
+from szem.runtime.graph_run import Probe
+
+__all__ = ["field_of", "trace_back"]
+
+
+def trace_back(probe: Probe, value: str, region: Region, *, to: str, clip: bool = True) -> Region | None:
+    """Find the part of one input that a region of a value depends on.
+
+    Args:
+        probe: The opened network.
+        value: The value's name.
+        region: (first, last) per axis of that value, both included.
+        to: The name of an input.
+        clip: Keep to what is really there; without it, padding counts as if the picture went on.
+    Returns:
+        (first, last) per axis of the input, or None when nothing of it is needed.
+    """
+    graph = probe.graph
+    wanted: dict[str, Region] = {value: region}
+    first = graph.producers.get(value)
+    if first is None:
+        return region if value == to else None
+    for node in reversed(graph.nodes[: first.index + 1]):
+        for position, out in enumerate(node.outputs):
+            if out not in wanted:
+                continue
+            for name, part in needed_regions(node, probe, position, wanted[out]).items():
+                if not name or name in graph.constant_names or name not in probe.shapes:
+                    continue
+                kept = _clipped(part, probe.shapes[name]) if clip else part
+                if kept is not None:
+                    wanted[name] = join_regions(wanted.get(name), kept)
+    return wanted.get(to)
+
+
+def field_of(
+    probe: Probe, value: str, *, to: str, axes: tuple[int, int], input_axes: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[float, float], tuple[float, float]] | None:
+    """The receptive field of a map's neurons in pixels of the input: size, jump, and the first neuron's centre.
+
+    Args:
+        probe: The opened network.
+        value: A value with two spatial axes.
+        to: The input.
+        axes: Which axes of the value are rows and columns.
+        input_axes: Which axes of the input are.
+    Returns:
+        ((height, width), (jump y, jump x), (centre y, centre x)), or None when it does not see the input.
+        The size is that of the widest neuron, where they differ (behind a transposed convolution).
+    """
+    shape = probe.shapes[value]
+    steps = 12  # a multiple of the usual strides of transposed convolutions: 2, 3, 4, 6
+    size = [0, 0]
+    jump = [0.0, 0.0]
+    centre = [0.0, 0.0]
+    for i, (axis, input_axis) in enumerate(zip(axes, input_axes, strict=True)):
+        middle = shape[axis] // 2
+        spans = []
+        for index in (*range(middle, middle + 4), middle + steps):
+            region = tuple(
+                (index, index) if a == axis else (side // 2, side // 2) if a in axes else (0, side - 1)
+                for a, side in enumerate(shape)
+            )
+            found = trace_back(probe, value, region, to=to, clip=False)
+            if found is None:
+                return None
+            spans.append(found[input_axis])
+        size[i] = max(last - first + 1 for first, last in spans)
+        step = Fraction(sum(spans[-1]) - sum(spans[0]), 2 * steps)
+        jump[i] = float(step)
+        centre[i] = float(Fraction(sum(spans[0]), 2) - middle * step)
+    return (size[0], size[1]), (jump[0], jump[1]), (centre[0], centre[1])
+
+
+def _clipped(region: Region, shape: tuple[int, ...]) -> Region | None:
+    cut = tuple((max(low, 0), min(high, side - 1)) for (low, high), side in zip(region, shape, strict=True))
+    return cut if all(low <= high for low, high in cut) else None
