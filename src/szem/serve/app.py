@@ -59,17 +59,17 @@ def _add_error_handlers(app: FastAPI) -> None:
     async def szem_error(request: Request, error: Exception) -> Response:
         return error_to_reply(error, own=is_own(request))
 
-    async def wrong_fields(request: Request, error: Exception) -> Response:
+    async def wrong_fields(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         faults = [Violation(".".join(str(part) for part in e["loc"]), str(e["msg"])) for e in error.errors()]
         first = faults[0] if faults else Violation("", "not valid")
         return error_to_reply(FieldsError(f"{first.field}: {first.description}", violations=faults))
 
-    async def http_error(request: Request, error: Exception) -> JSONResponse:
+    async def http_error(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         return http_to_reply(error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
-    async def unmeant(request: Request, error: Exception) -> Response:
+    async def unmeant(_: Request, error: Exception) -> Response:
         return error_to_reply(error)
 
     app.add_exception_handler(SzemError, szem_error)

@@ -26,7 +26,17 @@ from szem.errors import (
     UnsupportedError,
 )
 
-__all__ = ["Code", "FieldsError", "Violation", "code_of", "error_to_reply", "error_to_status", "reply"]
+__all__ = [
+    "Code",
+    "FieldsError",
+    "SlowRequestError",
+    "Violation",
+    "code_of",
+    "error_to_reply",
+    "error_to_status",
+    "http_to_reply",
+    "reply",
+]
 
 BAD_REQUEST_TYPE = "type.googleapis.com/google.rpc.BadRequest"
 
@@ -81,8 +91,14 @@ _CODE_OF_HTTP = {
     429: Code.RESOURCE_EXHAUSTED,
 }
 
+
+class SlowRequestError(SzemError, TimeoutError):
+    """The caller began a request and does not finish sending it."""
+
+
 # First match wins; everything else that szem raises on purpose is the caller's input: INVALID_ARGUMENT.
 _CODES: tuple[tuple[type[BaseException], Code], ...] = (
+    (SlowRequestError, Code.DEADLINE_EXCEEDED),
     (BusyError, Code.RESOURCE_EXHAUSTED),
     (DeniedError, Code.PERMISSION_DENIED),
     (NotFoundError, Code.NOT_FOUND),
@@ -160,7 +176,11 @@ def error_to_reply(error: BaseException, *, own: bool = False) -> JSONResponse:
         own: On szem's own routes a body that is too large gets 413; Google's dialect says 400.
     """
     code = code_of(error)
-    http = 413 if own and isinstance(error, TooLargeError) else _HTTP[code]
+    http = _HTTP[code]
+    if isinstance(error, SlowRequestError):
+        http = 408
+    elif own and isinstance(error, TooLargeError):
+        http = 413
     details = [_bad_request(error.violations)] if isinstance(error, FieldsError) and error.violations else []
     headers = {}
     if isinstance(error, BusyError):

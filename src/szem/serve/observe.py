@@ -1,0 +1,110 @@
+"""The outermost layer: an id for each request, one log line, counters, and an answer even to faults nobody meant."""
+
+import logging
+import re
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+
+from szem.serve.status import error_to_reply
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from szem.serve.metrics import Metrics
+
+__all__ = ["Observe", "Trace", "trace_of"]
+
+_log = logging.getLogger("szem.serve")
+_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}\Z")  # an id from outside goes into logs: nothing that could forge a line
+
+
+@dataclass
+class Trace:
+    """What is known of one request while it is answered."""
+
+    id: str
+    started: float = field(default_factory=time.perf_counter)
+    bytes_in: int = 0
+    pictures: int = 0
+    status: int = 0
+
+
+def trace_of(scope: "Scope") -> Trace:
+    """The trace of a request."""
+    found = scope["state"]["trace"]
+    assert isinstance(found, Trace)
+    return found
+
+
+class Observe:
+    """ASGI middleware."""
+
+    def __init__(self, app: "ASGIApp", *, metrics: "Metrics") -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer one request and write its line."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        trace = Trace(id=given if _ID.match(given) else uuid.uuid4().hex)
+        scope.setdefault("state", {})["trace"] = trace
+
+        async def send_with_id(message: "Message") -> None:
+            if message["type"] == "http.response.start":
+                trace.status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = trace.id
+            await send(message)
+
+        self.metrics.in_flight.inc()
+        try:
+            await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            trace.status = trace.status or 499
+        except Exception as error:
+            _log.exception("request %s failed", trace.id)
+            if trace.status:  # the answer had begun: the connection must break, or half an answer would look whole
+                raise
+            await error_to_reply(error)(scope, receive, send_with_id)
+        finally:
+            self.metrics.in_flight.dec()
+            self._note(scope, trace)
+
+    def _note(self, scope: "Scope", trace: Trace) -> None:
+        seconds = time.perf_counter() - trace.started
+        route = _route_of(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self.metrics.requests.labels(route, method, str(trace.status)).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
+        client = scope.get("client")
+        _log.info(
+            "%s %s %s %d %.1f ms in=%d pictures=%d from=%s",
+            trace.id,
+            method,
+            quote(scope["path"][:200], safe="/:._-~*@"),
+            trace.status,
+            seconds * 1000,
+            trace.bytes_in,
+            trace.pictures,
+            client[0] if client else "-",
+        )
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
+
+
+def _route_of(scope: "Scope") -> str:
+    """The pattern that matched, so that the number of counters stays small whatever is asked for."""
+    route = scope.get("route")
+    path = getattr(route, "path", None)
+    if isinstance(path, str):
+        return path
+    return "/v1/" if scope["path"].startswith("/v1/") else "/"
