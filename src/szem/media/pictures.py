@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 # Only decoders that parse pictures and nothing else: no PostScript, no font or document formats.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "ICO", "PPM", "MPO", "AVIF")
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "ICO", "PPM", "AVIF")  # MPO is read as JPEG
 PICTURE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .webp .tif .tiff .ico .ppm .pgm .pbm .pnm .mpo .avif".split()  # noqa: SIM905
 )
