@@ -1,0 +1,73 @@
+// Building the page: elements from calls, never from text, so that nothing a file or a server says becomes markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * An element. Props: class, text, on (events), data (dataset), vars (CSS custom properties), everything else an attribute
+ * (true writes it bare, false and null leave it out). Children: nodes, text, null, arrays of these.
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "class") element.className = value;
+    else if (name === "text") element.textContent = value;
+    else if (name === "on") for (const [event, run] of Object.entries(value)) element.addEventListener(event, run);
+    else if (name === "data") Object.assign(element.dataset, value);
+    else if (name === "vars") for (const [key, v] of Object.entries(value)) element.style.setProperty(`--${key}`, v);
+    else if (name === "value") element.value = value;
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Put these children in place of what an element holds. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const PATHS = {
+  upload: "M12 16V4m0 0L7 9m5-5 5 5M4 16v4h16v-4",
+  camera: "M3 7h4l2-2h6l2 2h4v12H3zM12 9.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7z",
+  stop: "M6 6h12v12H6z",
+  copy: "M8 8h12v12H8zM4 16V4h12",
+  download: "M12 4v12m0 0 5-5m-5 5-5-5M4 20h16",
+  left: "M15 5l-7 7 7 7",
+  right: "M9 5l7 7-7 7",
+  sun: "M12 8a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM12 2v2m0 16v2M2 12h2m16 0h2M5 5l1.4 1.4m11.2 11.2L19 19M5 19l1.4-1.4M17.6 6.4 19 5",
+  moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4 8.5 8.5 0 1 0 20 14.5z",
+  pin: "M12 3a6 6 0 0 1 6 6c0 4.5-6 12-6 12S6 13.5 6 9a6 6 0 0 1 6-6zM12 7.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z",
+  swap: "M7 4 3 8l4 4M3 8h14M17 20l4-4-4-4m4 4H7",
+  warn: "M12 3 2 20h20zM12 9v5m0 2.5v.5",
+  link: "M10 14a4 4 0 0 0 6 .5l3-3a4 4 0 0 0-6-6l-1 1m2 3a4 4 0 0 0-6-.5l-3 3a4 4 0 0 0 6 6l1-1",
+  close: "M5 5l14 14M19 5 5 19",
+};
+
+/** A line icon; it says nothing to a screen reader, its button must. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(path);
+  return svg;
+}
+
+/** An SVG element with attributes and children. */
+export function s(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children.flat());
+  return element;
+}
+
+let counter = 0;
+/** A fresh id, to tie a label to its control. */
+export function freshId(what) {
+  counter += 1;
+  return `${what}-${counter}`;
+}

@@ -1,0 +1,146 @@
+// Convolution on planes of numbers (Float32Array, row after row). Pure; the twin of szem.kernels.convolve.
+
+import { borderTable } from "./borders.js";
+import { flipped, separated, sidesOf } from "./kernel.js";
+import { convolvedSide } from "./sizes.js";
+
+/**
+ * Where a kernel's taps stand around the output pixel, zero weights left out.
+ * The centre of a side of n taps is n // 2 for correlation; a convolution turns the kernel by half a turn about it.
+ * @returns {{dy: number, dx: number, weight: number, row: number, column: number}[]}
+ */
+export function tapsOf(rows, { dilation = 1, operation = "correlation", keepZeros = false } = {}) {
+  const { height, width } = sidesOf(rows);
+  const [cy, cx] = centreOf(rows, operation);
+  const used = operation === "convolution" ? flipped(rows) : rows;
+  const taps = [];
+  used.forEach((line, row) =>
+    line.forEach((weight, column) => {
+      if (weight === 0 && !keepZeros) return;
+      taps.push({ dy: (row - cy) * dilation, dx: (column - cx) * dilation, weight, row, column });
+    }),
+  );
+  return taps.length > 0 || height * width === 0 ? taps : [{ dy: 0, dx: 0, weight: 0, row: cy, column: cx }];
+}
+
+/** Row and column of the kernel that lie on the output pixel. */
+export function centreOf(rows, operation = "correlation") {
+  const { height, width } = sidesOf(rows);
+  const [cy, cx] = [Math.floor(height / 2), Math.floor(width / 2)];
+  return operation === "convolution" ? [height - 1 - cy, width - 1 - cx] : [cy, cx];
+}
+
+/**
+ * Where the pixel of the input lies that the output's row 0, column 0 is centred on, and the output's size.
+ * With a border that is (0, 0); "valid" starts where the kernel fits whole.
+ */
+export function geometryOf(height, width, rows, { stride = 1, dilation = 1, border = "reflect", operation } = {}) {
+  const sides = sidesOf(rows);
+  const [cy, cx] = centreOf(rows, operation);
+  const valid = border === "valid";
+  return {
+    top: valid ? cy * dilation : 0,
+    left: valid ? cx * dilation : 0,
+    height: convolvedSide(height, sides.height, { stride, dilation, border }),
+    width: convolvedSide(width, sides.width, { stride, dilation, border }),
+  };
+}
+
+/**
+ * Apply a kernel to one plane.
+ * @param plane {{data: Float32Array, height: number, width: number}}
+ * @param rows the kernel
+ * @param options stride, dilation, border, operation ("correlation" or "convolution"), constant (the border's value)
+ * @returns a plane; signed, never clipped; with a side of 0 where a valid kernel fits nowhere
+ */
+export function convolvePlane(plane, rows, options = {}) {
+  const { stride = 1, dilation = 1, border = "reflect", operation = "correlation", constant = 0 } = options;
+  const { height, width } = plane;
+  const out = geometryOf(height, width, rows, { stride, dilation, border, operation });
+  if (out.height === 0 || out.width === 0) return { data: new Float32Array(0), height: 0, width: 0 };
+  const sides = sidesOf(rows);
+  const used = operation === "convolution" ? flipped(rows) : rows;
+  const [cy, cx] = centreOf(rows, operation);
+
+  // A frame wide enough for every tap; for "valid" nothing is added and the first tap lies on pixel 0.
+  const padded = border !== "valid";
+  const before = { y: padded ? cy * dilation : 0, x: padded ? cx * dilation : 0 };
+  const after = {
+    y: padded ? (sides.height - 1 - cy) * dilation : 0,
+    x: padded ? (sides.width - 1 - cx) * dilation : 0,
+  };
+  const source = padded && (before.y || before.x || after.y || after.x) ? framed(plane, before, after, border, constant) : plane;
+
+  const parts = separated(used);
+  const dense = tapsOf(rows, { operation }).length;
+  if (parts && sides.height + sides.width < dense) {
+    const across = offsets1(parts.across, dilation);
+    const rowsNeeded = (out.height - 1) * stride + (sides.height - 1) * dilation + 1;
+    const middle = gather(source, across, { height: rowsNeeded, width: out.width, strideY: 1, strideX: stride });
+    const down = offsets1(parts.down, dilation).map(({ dx, weight }) => ({ dy: dx, dx: 0, weight }));
+    return gather(middle, down, { height: out.height, width: out.width, strideY: stride, strideX: 1 });
+  }
+  const offsets = [];
+  used.forEach((line, y) =>
+    line.forEach((weight, x) => {
+      if (weight !== 0) offsets.push({ dy: y * dilation, dx: x * dilation, weight });
+    }),
+  );
+  return gather(source, offsets, { height: out.height, width: out.width, strideY: stride, strideX: stride });
+}
+
+function offsets1(weights, dilation) {
+  return weights.map((weight, i) => ({ dy: 0, dx: i * dilation, weight })).filter(({ weight }) => weight !== 0);
+}
+
+/** A plane with a frame around it, filled by the border's rule. */
+function framed(plane, before, after, border, constant) {
+  const { data, height, width } = plane;
+  const fullWidth = width + before.x + after.x;
+  const fullHeight = height + before.y + after.y;
+  const ys = borderTable(height, before.y, after.y, border);
+  const xs = borderTable(width, before.x, after.x, border);
+  const full = new Float32Array(fullWidth * fullHeight);
+  for (let y = 0; y < fullHeight; y++) {
+    const start = y * fullWidth;
+    if (ys[y] < 0) {
+      full.fill(constant, start, start + fullWidth);
+      continue;
+    }
+    const from = ys[y] * width;
+    for (let x = 0; x < before.x; x++) full[start + x] = xs[x] < 0 ? constant : data[from + xs[x]];
+    full.set(data.subarray(from, from + width), start + before.x);
+    for (let x = before.x + width; x < fullWidth; x++) full[start + x] = xs[x] < 0 ? constant : data[from + xs[x]];
+  }
+  return { data: full, height: fullHeight, width: fullWidth };
+}
+
+/** Sum of weighted, shifted copies: four taps at a time, so that each output number is read and written less often. */
+function gather(source, offsets, { height, width, strideY, strideX }) {
+  const out = new Float32Array(height * width);
+  const src = source.data;
+  const taps = offsets.map(({ dy, dx, weight }) => ({ at: dy * source.width + dx, weight }));
+  while (taps.length % 4 !== 0) taps.push({ at: 0, weight: 0 });
+  for (let y = 0; y < height; y++) {
+    const to = y * width;
+    const from = y * strideY * source.width;
+    for (let k = 0; k < taps.length; k += 4) {
+      const [w0, w1, w2, w3] = [taps[k].weight, taps[k + 1].weight, taps[k + 2].weight, taps[k + 3].weight];
+      const [a0, a1, a2, a3] = [from + taps[k].at, from + taps[k + 1].at, from + taps[k + 2].at, from + taps[k + 3].at];
+      sumFour(out, to, width, src, strideX, w0, w1, w2, w3, a0, a1, a2, a3);
+    }
+  }
+  return { data: out, height, width };
+}
+
+function sumFour(out, to, width, src, step, w0, w1, w2, w3, a0, a1, a2, a3) {
+  if (step === 1) {
+    for (let x = 0; x < width; x++) {
+      out[to + x] += w0 * src[a0 + x] + w1 * src[a1 + x] + w2 * src[a2 + x] + w3 * src[a3 + x];
+    }
+    return;
+  }
+  for (let x = 0, s = 0; x < width; x++, s += step) {
+    out[to + x] += w0 * src[a0 + s] + w1 * src[a1 + s] + w2 * src[a2 + s] + w3 * src[a3 + s];
+  }
+}

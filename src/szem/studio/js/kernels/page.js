@@ -1,0 +1,449 @@
+// The kernels page: a picture, a kernel, the answer; and for every pixel of it the sum that made it.
+
+import { button, codeBlock, copyButton, messagePlace, segmented, toggle } from "../controls.js";
+import { fill, h } from "../dom.js";
+import { sourceBar } from "../pictures/source-bar.js";
+import { wordsFor } from "../problems.js";
+import { kernelPanel } from "./editor.js";
+import { createArraysEngine } from "./engine-arrays.js";
+import { createWebglEngine } from "./engine-webgl.js";
+import { createFigure } from "./figure.js";
+import { dataFlow } from "./flow.js";
+import { createFrameMeter } from "./frame-meter.js";
+import { gallery } from "./gallery.js";
+import { inspector } from "./inspector.js";
+import { lookAt, pictureFocus } from "./look.js";
+import { optionsBand } from "./options.js";
+import { multiplicationsOf, stepsOf } from "./plan.js";
+import { planesOf, statisticsOf } from "./planes.js";
+import { VIEWS, fields, kernelIn, planOf, readPixel, viewsOf } from "./settings.js";
+import { commandText, numbersText, pythonText } from "./snippets.js";
+
+export { fields };
+
+const LIVE_INSPECT_MS = 120;
+const LIVE_NUMBERS_MS = 500;
+const LIVE_GALLERY_MS = 1500;
+
+export async function mount(root, app) {
+  const { words } = app;
+  const { t } = words;
+  let table;
+  try {
+    table = await app.kernels();
+  } catch (error) {
+    const place = messagePlace("page-problem");
+    place.show(wordsFor(error, words));
+    fill(root, h("h1", { text: t("page.kernels.title") }), place.element, button({ text: t("retry"), kind: "strong", press: () => location.reload() }));
+    return { close() {} };
+  }
+  return kernelsPage(root, app, table);
+}
+
+function kernelsPage(root, app, table) {
+  const { words, store, state } = app;
+  const { t, number, percent } = words;
+
+  // --- what is on show -------------------------------------------------------------------------------------------
+  let engine = chooseEngine(state.engine);
+  let inputContext = null;
+  let stopFrames = () => {};
+  let focus = null; // {x, y} in the picture: pinned, or where the pointer is
+  let pinned = false;
+  let part = 0;
+  let channel = 0;
+  let planes = null; // of the picture, for the inspector; made when needed
+  let hold = { inspect: 0, numbers: 0, gallery: 0 }; // when each was last brought up to date, for live pictures
+  const meter = createFrameMeter();
+
+  const bar = sourceBar(app, { chosen: (id) => id !== state.picture && app.set({ picture: id }) });
+  const panel = kernelPanel(app, table, state, change);
+  const input = createFigure({ name: "input", label: t("kernels.input.label"), point: pointInput, step: stepBy, release });
+  const outputs = [0, 1].map((k) =>
+    createFigure({ name: `output-${k}`, label: t("kernels.output.label"), point: pointOutput, step: stepOutput, release }),
+  );
+  const captions = { input: h("p", { class: "caption", data: { name: "input-size" } }), output: h("p", { class: "caption", data: { name: "output-size" } }) };
+  const numbersLine = h("p", { class: "numbers-line", data: { name: "statistics" } });
+  const meterLine = h("p", { class: "meter", data: { name: "meter" } });
+  const outputTitles = [h("h2", {}), h("h2", {})];
+  const outputFigures = outputs.map((figure, k) => h(
+      "div",
+      { class: "stage-figure", data: { output: String(k) } },
+      h("div", { class: "figure-head" }, outputTitles[k], k === 0 ? captions.output : null),
+      figure.element,
+    ),
+  );
+  const tooLarge = h("p", { class: "empty-answer", text: t("kernels.too-large") });
+  const viewHolder = h("div", { class: "under" });
+  const colourChoice = segmented({
+    label: t("kernels.colour"),
+    name: "colour",
+    hideLabel: true,
+    options: ["grey", "colour"].map((value) => ({ value, text: t(`kernels.colour.${value}`) })),
+    value: state.colour,
+    change: (colour) => change({ colour }),
+  });
+  const seen = inspector(app, {
+    pickPart: (k) => ((part = k), draw({ run: false })),
+    pickChannel: (k) => ((channel = k), draw({ run: false })),
+  });
+  const flow = dataFlow(app);
+  const all = gallery(app, table, (name) => {
+    change({ kernel: name, weights: "", mode: state.mode === "edges" ? "one" : state.mode });
+    repaintControls();
+    root.querySelector(".stage").scrollIntoView({ behavior: "smooth", block: "center" });
+  });
+  const code = codeBlock({
+    label: t("take.code"),
+    name: "code",
+    words: { text: t("copy"), doneText: t("copied"), failText: t("copy-failed") },
+    versions: [
+      { value: "python", text: "Python", code: () => pythonText(state, table, sampleName()) },
+      { value: "command", text: t("take.command"), code: () => commandText(state, table, sampleName()) },
+      { value: "numbers", text: t("take.numbers"), code: () => numbersText(state, table) },
+    ],
+  });
+
+  const stage = h(
+    "section",
+    { class: "stage", "aria-label": t("kernels.stage") },
+    h(
+      "div",
+      { class: "stage-figure input" },
+      h("div", { class: "figure-head" }, h("h2", { text: t("kernels.input") }), captions.input),
+      input.element,
+      h("div", { class: "under" }, colourChoice),
+      meterLine,
+    ),
+    h("span", { class: "sign", "aria-hidden": "true", text: "∗" }),
+    panel.element,
+    h("span", { class: "sign", "aria-hidden": "true", text: "=" }),
+    h("div", { class: "stage-output" }, h("div", { class: "stage-outputs" }, outputFigures), viewHolder, numbersLine),
+  );
+  fill(
+    root,
+    h(
+      "div",
+      { class: "page-head" },
+      h("div", {}, h("h1", { text: t("page.kernels.title") }), h("p", { class: "lead", text: t("kernels.lead") })),
+      bar.element,
+    ),
+    stage,
+    seen.element,
+    h("div", { class: "band" }, h("div", {}, h("h2", { text: t("options.title") }), optionsBand(app, state, change)), flow.element),
+    all.element,
+    h(
+      "section",
+      { class: "take", "aria-labelledby": "take-title" },
+      h("div", {}, h("h2", { id: "take-title", text: t("take.title") }), h("p", { class: "section-text", text: t("take.text") }), takeButtons()),
+      code.element,
+    ),
+  );
+  paintViews();
+  all.mark(state.kernel);
+
+  function takeButtons() {
+    return h(
+      "div",
+      { class: "take-buttons" },
+      button({ text: t("take.download"), image: "download", kind: "strong", name: "download", press: download }),
+      copyButton({ text: t("take.link"), doneText: t("copied"), failText: t("copy-failed"), name: "link", content: () => location.href }),
+    );
+  }
+
+  // --- changes ---------------------------------------------------------------------------------------------------
+  function change(changes) {
+    app.set(changes);
+    if ("mode" in changes) {
+      part = 0;
+      paintViews();
+    }
+    if ("view" in changes || "mode" in changes || "zeros" in changes || "size" in changes) paintViews();
+    if ("colour" in changes || "mode" in changes) planes = null;
+    all.mark(state.kernel);
+    code.refresh();
+    draw();
+  }
+
+  /** After a change that did not come from the panel itself. */
+  function repaintControls() {
+    panel.paint();
+    const mode = panel.element.querySelector(`[data-name="mode"] input[value="${state.mode}"]`);
+    if (mode) mode.checked = true;
+  }
+
+  function paintViews() {
+    const names = viewsOf(state);
+    const edges = state.mode === "edges";
+    stage.dataset.views = String(names.length);
+    colourChoice.disabled = edges;
+    outputFigures.forEach((figure, k) => (figure.hidden = k >= names.length));
+    names.forEach((name, k) => (outputTitles[k].textContent = t(`view.${name}.title`)));
+    fill(
+      viewHolder,
+      segmented({
+        label: t("kernels.view"),
+        name: "view",
+        hideLabel: true,
+        options: VIEWS.map((value) => ({ value, text: t(`view.${edges ? { clipped: "strength", signed: "direction", beside: "beside" }[value] : value}`) })),
+        value: state.view,
+        change: (view) => {
+          change({ view });
+          viewHolder.querySelector("input:checked")?.focus();
+        },
+      }),
+      toggle({ label: t("kernels.zeros"), name: "zeros", value: state.zeros, change: (zeros) => change({ zeros }) }),
+      legendOf(names),
+    );
+  }
+
+  function legendOf(names) {
+    if (names.includes("signed")) {
+      return h("div", { class: "legend signed", data: { name: "legend" } }, h("span", { text: "−255" }), h("i", { class: "ramp" }), h("span", { text: "+255" }));
+    }
+    if (names.includes("direction")) {
+      const ring = ["→", "↓", "←", "↑"].map((arrow, k) => h("span", { class: `turn turn-${k}`, text: arrow }));
+      return h("div", { class: "legend direction", data: { name: "legend" } }, h("span", { text: t("view.brighter-towards") }), ring);
+    }
+    return null;
+  }
+
+  // --- pointing --------------------------------------------------------------------------------------------------
+  function picturePlanes() {
+    const { source } = store;
+    if (!planes) {
+      const rgba = source.rgba ?? inputContext.getImageData(0, 0, source.width, source.height).data;
+      planes = planesOf(rgba, source.height, source.width, state.mode === "edges" ? "grey" : state.colour);
+    }
+    return planes;
+  }
+
+  function pointInput(pixel, how) {
+    if (!store.source) return;
+    if (how === "pick") pin(pixel);
+    else if (!pinned) point(pixel);
+  }
+
+  function pointOutput(pixel, how) {
+    if (!store.source || (how === "hover" && pinned)) return;
+    const found = pictureFocus(picturePlanes(), planOf(state, table), pixel);
+    if (found) (how === "pick" ? pin : point)(found);
+  }
+
+  function point(pixel) {
+    focus = pixel;
+    draw({ run: false, pointed: true });
+  }
+
+  function pin(pixel) {
+    pinned = true;
+    app.set({ at: `${pixel.x},${pixel.y}` });
+    point(pixel);
+  }
+
+  function release() {
+    pinned = false;
+    app.set({ at: "" });
+    draw({ run: false, pointed: true });
+  }
+
+  function stepBy(dx, dy) {
+    const { source } = store;
+    if (!source) return;
+    const from = focus ?? firstFocus(source);
+    pin({ x: bounded(from.x + dx, source.width), y: bounded(from.y + dy, source.height) });
+  }
+
+  function stepOutput(dx, dy) {
+    const found = look();
+    if (!found) return;
+    pointOutput({ x: found.output.x + dx, y: found.output.y + dy }, "pick");
+  }
+
+  function look() {
+    return lookAt(picturePlanes(), planOf(state, table), focus ?? firstFocus(store.source), { part, channel });
+  }
+
+  // --- drawing ---------------------------------------------------------------------------------------------------
+  let wanted = null;
+  /** Draw with the next frame of the screen; many wishes become one. */
+  function draw(wish = {}) {
+    const { run = true, pointed = false, fresh = false } = wish;
+    if (!wanted) requestAnimationFrame(frame);
+    wanted = { run: run || wanted?.run, pointed: pointed || wanted?.pointed, fresh: fresh || wanted?.fresh };
+  }
+
+  function frame(now) {
+    const wish = wanted;
+    wanted = null;
+    const { source } = store;
+    if (closed || !source) return;
+    const live = source.kind === "camera";
+    if (wish.run) runOnce(source, live, wish.fresh);
+    const due = (what, ms) => {
+      if (live && now - hold[what] < ms) return false;
+      hold[what] = now;
+      return true;
+    };
+    if (wish.pointed || due("inspect", LIVE_INSPECT_MS)) paintLook(source, live);
+    if (wish.run && due("numbers", LIVE_NUMBERS_MS)) paintNumbers(live);
+    if (wish.run && due("gallery", LIVE_GALLERY_MS)) all.paint(input.canvas, state);
+  }
+
+  function runOnce(source, live, fresh) {
+    const plan = planOf(state, table);
+    const started = performance.now();
+    let rgba = source.rgba;
+    if (live) {
+      if (fresh) source.draw(inputContext);
+      if (engine.name === "arrays") rgba = inputContext.getImageData(0, 0, source.width, source.height).data;
+      planes = null;
+    }
+    try {
+      engine.run({ rgba, pixels: live ? input.canvas : new ImageData(rgba, source.width, source.height), height: source.height, width: source.width }, plan);
+    } catch (error) {
+      if (engine.name === "arrays") throw error;
+      engine = createArraysEngine(); // the graphics card gave up: go on without it
+      openSource();
+      return;
+    }
+    const steps = stepsOf(source.height, source.width, plan);
+    const last = steps.at(-1);
+    const empty = last.numbers === 0;
+    stage.toggleAttribute("data-empty", empty);
+    if (empty && !tooLarge.isConnected) outputFigures[0].append(tooLarge);
+    if (!empty) tooLarge.remove();
+    const share = state.size === "true" ? Math.max(last.width / source.width, 0.02) : 1;
+    viewsOf(state).forEach((view, k) => {
+      outputs[k].shape(source.height, source.width, share);
+      if (!empty) engine.draw(outputs[k].canvas, view, { zeros: state.zeros });
+      outputs[k].crisp();
+    });
+    meter.add(performance.now(), performance.now() - started);
+    captions.output.textContent = sizeText(last);
+    if (live) return;
+    showFlow(steps, plan);
+  }
+
+  function showFlow(steps, plan) {
+    const { height, width } = steps[0];
+    flow.show(steps, multiplicationsOf(height, width, plan), plan, { first: input.canvas, last: outputs[0].canvas });
+  }
+
+  function sizeText({ width, height, channels }) {
+    return `${width} × ${height}${channels > 1 ? ` × ${channels}` : ""}`;
+  }
+
+  function paintLook(source, live) {
+    const found = look();
+    seen.show(found ? { ...found, pinned } : null);
+    input.mark(found ? found.taps : [], found?.centre ?? null);
+    viewsOf(state).forEach((_, k) => outputs[k].mark(found ? [found.output] : [], found?.output ?? null));
+    if (live) planes = null;
+  }
+
+  function paintNumbers(live) {
+    const plan = planOf(state, table);
+    const { source } = store;
+    const read = engine.read();
+    const { least, greatest, zeros, below, above } = statisticsOf(state.mode === "edges" ? read.slice(0, 1) : read);
+    const bit = (key, values) => h("span", { text: t(key, values) });
+    fill(
+      numbersLine,
+      bit("numbers.range", { least: number(least), greatest: number(greatest) }),
+      h("span", { class: state.zeros ? "zero-share marked" : "zero-share", data: { share: String(zeros) }, text: t("numbers.zeros", { share: percent(zeros, 1) }) }),
+      below + above > 0 ? bit("numbers.cut", { below: percent(below, 1), above: percent(above, 1) }) : null,
+    );
+    const { rate, tookMs } = meter.read();
+    meterLine.dataset.rate = rate.toFixed(1);
+    meterLine.dataset.tookMs = tookMs.toFixed(2);
+    meterLine.dataset.engine = engine.name;
+    meterLine.textContent = t(live ? "meter.live" : "meter.still", {
+      rate: number(rate),
+      ms: number(tookMs, 1),
+      engine: t(`meter.${engine.name}`),
+      size: `${source.width} × ${source.height}`,
+    });
+    if (live) showFlow(stepsOf(source.height, source.width, plan), plan);
+  }
+
+  // --- pictures --------------------------------------------------------------------------------------------------
+  function openSource() {
+    const { source } = store;
+    stopFrames();
+    stopFrames = () => {};
+    if (!source) return;
+    planes = null;
+    meter.clear();
+    hold = { inspect: 0, numbers: 0, gallery: 0 };
+    const live = source.kind === "camera";
+    input.canvas.width = source.width;
+    input.canvas.height = source.height;
+    inputContext = input.canvas.getContext("2d", { willReadFrequently: engine.name === "arrays" });
+    if (!live) inputContext.drawImage(source.canvas, 0, 0);
+    input.shape(source.height, source.width);
+    input.crisp();
+    captions.input.textContent = `${source.width} × ${source.height}`;
+    focus = readPixel(state.at, source.height, source.width);
+    pinned = focus !== null;
+    if (live) stopFrames = source.onFrame(() => draw({ fresh: true }));
+    code.refresh();
+    draw();
+  }
+
+  function sampleName() {
+    return ["yours", "camera"].includes(store.source?.id) ? "" : (store.source?.id ?? state.picture);
+  }
+
+  function download() {
+    const [view] = viewsOf(state);
+    outputs[0].canvas.toBlob((blob) => {
+      const name = state.mode === "edges" ? state.edges : kernelIn(state, 0, table).name;
+      const link = h("a", { href: URL.createObjectURL(blob), download: `szem-${name}-${view}.png` });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    }, "image/png");
+  }
+
+  let closed = false;
+  const stopListening = store.listen(({ source }) => source && openSource());
+  const watcher = new ResizeObserver(() => draw({ run: false, pointed: true }));
+  watcher.observe(stage);
+  if (store.source && (state.picture === store.source.id || ["yours", "camera"].includes(store.source.id))) {
+    app.set({ picture: store.source.id });
+    openSource();
+  } else {
+    // A link to someone's own picture or camera cannot carry it: begin with the first bundled one.
+    const first = ["yours", "camera"].includes(state.picture) ? fields.picture.initial : state.picture;
+    store.openSample(first).then((done) => !done && first !== fields.picture.initial && store.openSample(fields.picture.initial));
+  }
+
+  return {
+    close() {
+      closed = true;
+      stopFrames();
+      stopListening();
+      watcher.disconnect();
+      bar.close();
+      engine.close();
+    },
+  };
+}
+
+function chooseEngine(wish) {
+  if (wish !== "arrays") {
+    const engine = createWebglEngine();
+    if (engine && (wish === "webgl" || !engine.software)) return engine;
+    engine?.close();
+  }
+  return createArraysEngine();
+}
+
+/** Where the inspector looks before anyone has pointed: a little off the middle, where pictures have something. */
+function firstFocus({ width, height }) {
+  return { x: Math.round(width * 0.45), y: Math.round(height * 0.3) };
+}
+
+function bounded(i, size) {
+  return Math.min(Math.max(i, 0), size - 1);
+}

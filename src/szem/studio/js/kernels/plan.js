@@ -1,0 +1,82 @@
+// What the page does to a picture, as data: planned here, carried out by engine-arrays.js or engine-webgl.js. Pure.
+//
+// A plan is {colour, mode, kernels, operation, stride, dilation, border, pool, window}: mode "one" has one kernel,
+// "two" has two in a row (the stride falls on the second), "edges" has the pair that looks across and down.
+
+import { convolvePlane } from "./convolve.js";
+import { magnitudeOf } from "./edges.js";
+import { sidesOf } from "./kernel.js";
+import { planesOf } from "./planes.js";
+import { poolEdges, poolPlane } from "./pool.js";
+import { convolvedSide, pooledSide } from "./sizes.js";
+
+export const MODES = ["one", "two", "edges"];
+
+/** How many numbers a pixel has in a plan. Edges are found in grey. */
+export function channelsOf(plan) {
+  return plan.colour === "colour" && plan.mode !== "edges" ? 3 : 1;
+}
+
+/** The convolutions of a plan, in order: [{rows, stride}, ...]; edges are one step with a pair of kernels. */
+export function convolutionsOf(plan) {
+  if (plan.mode === "two") {
+    return [
+      { rows: plan.kernels[0], stride: 1 },
+      { rows: plan.kernels[1], stride: plan.stride },
+    ];
+  }
+  return [{ rows: plan.kernels[0], stride: plan.stride }];
+}
+
+/** Options of convolvePlane for one step. */
+export function optionsOf(plan, stride) {
+  return { stride, dilation: plan.dilation, border: plan.border, operation: plan.operation };
+}
+
+/**
+ * The sizes a picture goes through: [{step: "picture"|"kernel"|"pool", height, width, channels, numbers}, ...].
+ */
+export function stepsOf(height, width, plan) {
+  const channels = channelsOf(plan);
+  const steps = [];
+  const add = (step) => steps.push({ step, height, width, channels, numbers: height * width * channels });
+  add("picture");
+  for (const { rows, stride } of convolutionsOf(plan)) {
+    const sides = sidesOf(rows);
+    height = convolvedSide(height, sides.height, optionsOf(plan, stride));
+    width = convolvedSide(width, sides.width, optionsOf(plan, stride));
+    add("kernel");
+  }
+  if (plan.pool !== "none") {
+    height = pooledSide(height, plan.window);
+    width = pooledSide(width, plan.window);
+    add("pool");
+  }
+  return steps;
+}
+
+/** Multiplications for one pass over a picture: taps that are not 0, per kept pixel and channel. */
+export function multiplicationsOf(height, width, plan) {
+  const steps = stepsOf(height, width, plan);
+  const taps = (rows) => rows.flat().filter((w) => w !== 0).length;
+  if (plan.mode === "edges") return steps[1].numbers * (taps(plan.kernels[0]) + taps(plan.kernels[1]));
+  return convolutionsOf(plan).reduce((sum, { rows }, k) => sum + steps[k + 1].numbers * taps(rows), 0);
+}
+
+/**
+ * Carry a plan out on RGBA bytes.
+ * @returns planes: one (grey), three (colour), or for edges strength, across and down
+ */
+export function runPlan(rgba, height, width, plan) {
+  const pooling = { pool: plan.pool, window: plan.window };
+  if (plan.mode === "edges") {
+    const [grey] = planesOf(rgba, height, width, "grey");
+    const [across, down] = plan.kernels.map((rows) => convolvePlane(grey, rows, optionsOf(plan, plan.stride)));
+    return poolEdges([magnitudeOf(across, down), across, down], pooling);
+  }
+  return planesOf(rgba, height, width, plan.colour).map((plane) => {
+    for (const { rows, stride } of convolutionsOf(plan)) plane = convolvePlane(plane, rows, optionsOf(plan, stride));
+    return poolPlane(plane, pooling);
+  });
+}
+

@@ -1,0 +1,119 @@
+// Pixels of the screen (RGBA bytes) to planes of numbers and back to pictures. Pure.
+
+import { SIGNED } from "../colours.js";
+
+/**
+ * The grey value of a colour in 0..255, to the bit as OpenCV's RGB to grey computes it (and szem with it).
+ */
+export function greyOf(r, g, b) {
+  return (9798 * r + 19235 * g + 3735 * b + 16384) >> 15;
+}
+
+/** One grey plane from RGBA bytes. */
+export function greyPlane(rgba, height, width) {
+  const data = new Float32Array(height * width);
+  for (let i = 0, j = 0; i < data.length; i++, j += 4) data[i] = greyOf(rgba[j], rgba[j + 1], rgba[j + 2]);
+  return { data, height, width };
+}
+
+/** Red, green and blue planes from RGBA bytes. */
+export function colourPlanes(rgba, height, width) {
+  return [0, 1, 2].map((channel) => {
+    const data = new Float32Array(height * width);
+    for (let i = 0, j = channel; i < data.length; i++, j += 4) data[i] = rgba[j];
+    return { data, height, width };
+  });
+}
+
+export function planesOf(rgba, height, width, colour) {
+  return colour === "colour" ? colourPlanes(rgba, height, width) : [greyPlane(rgba, height, width)];
+}
+
+/** The marker for answers that are exactly 0. */
+export const ZERO_MARK = [255, 196, 0];
+/** Below this an answer counts as exactly 0: float32 dust of sums of bytes stays under it. */
+export const ZERO = 1e-3;
+
+/** Numbers cut to 0..255, as a screen must: one plane is grey, three are a colour picture. */
+export function paintClipped(planes, rgba) {
+  const [r, g, b] = planes.length === 3 ? planes : [planes[0], planes[0], planes[0]];
+  for (let i = 0, j = 0; i < r.data.length; i++, j += 4) {
+    rgba[j] = r.data[i]; // a clamped array rounds and cuts by itself
+    rgba[j + 1] = g.data[i];
+    rgba[j + 2] = b.data[i];
+    rgba[j + 3] = 255;
+  }
+}
+
+/** Negative numbers blue, positive ones red, 0 white; full colour at `full`. Colour pictures show their mean. */
+export function paintSigned(planes, rgba, { full = 255 } = {}) {
+  for (let i = 0, j = 0; i < planes[0].data.length; i++, j += 4) {
+    const v = meanAt(planes, i) / full;
+    const end = v < 0 ? SIGNED.minus : SIGNED.plus;
+    const t = Math.min(1, Math.abs(v));
+    rgba[j] = 255 + (end[0] - 255) * t;
+    rgba[j + 1] = 255 + (end[1] - 255) * t;
+    rgba[j + 2] = 255 + (end[2] - 255) * t;
+    rgba[j + 3] = 255;
+  }
+}
+
+/** Edges, given as strength, across and down: strength as brightness, direction as hue. */
+export function paintDirection([strength, across, down], rgba, { full = 255 } = {}) {
+  for (let i = 0, j = 0; i < strength.data.length; i++, j += 4) {
+    const colour = directionColour(Math.atan2(down.data[i], across.data[i]));
+    const t = Math.min(1, strength.data[i] / full);
+    rgba[j] = colour[0] * t;
+    rgba[j + 1] = colour[1] * t;
+    rgba[j + 2] = colour[2] * t;
+    rgba[j + 3] = 255;
+  }
+}
+
+// Right, down, left, up: neighbours on the ring stay apart for every kind of colour vision.
+const RING = [
+  [255, 122, 26],
+  [245, 230, 80],
+  [90, 190, 245],
+  [170, 105, 225],
+];
+
+/** The colour of a direction in radians: four colours, one each quarter turn, blended in between. */
+export function directionColour(angle) {
+  const turn = ((angle / (Math.PI / 2)) % 4 + 4) % 4;
+  const [from, to] = [RING[Math.floor(turn) % 4], RING[(Math.floor(turn) + 1) % 4]];
+  const t = turn - Math.floor(turn);
+  return from.map((c, k) => c + (to[k] - c) * t);
+}
+
+/** Paints over every answer that is exactly 0 in all planes. */
+export function markZeros(planes, rgba) {
+  for (let i = 0, j = 0; i < planes[0].data.length; i++, j += 4) {
+    if (planes.every((plane) => Math.abs(plane.data[i]) < ZERO)) {
+      [rgba[j], rgba[j + 1], rgba[j + 2]] = ZERO_MARK;
+    }
+  }
+}
+
+function meanAt(planes, i) {
+  return planes.length === 1 ? planes[0].data[i] : (planes[0].data[i] + planes[1].data[i] + planes[2].data[i]) / 3;
+}
+
+/** Least and greatest number, and the shares that are exactly 0, below 0 and above 255. */
+export function statisticsOf(planes) {
+  let [least, greatest] = [Infinity, -Infinity];
+  let [zeros, below, above, all] = [0, 0, 0, 0];
+  for (const { data } of planes) {
+    for (let i = 0; i < data.length; i++) {
+      const v = data[i];
+      if (v < least) least = v;
+      if (v > greatest) greatest = v;
+      if (v > -ZERO && v < ZERO) zeros++;
+      else if (v < 0) below++;
+      else if (v > 255 + ZERO) above++;
+    }
+    all += data.length;
+  }
+  if (all === 0) return { least: 0, greatest: 0, zeros: 0, below: 0, above: 0 };
+  return { least, greatest, zeros: zeros / all, below: below / all, above: above / all };
+}

@@ -1,0 +1,157 @@
+// Starts the studio: language, theme, header, and the page that the address names.
+
+import { segmented } from "./controls.js";
+import { fill, h, icon } from "./dom.js";
+import { LANGUAGES, firstLanguage, wordsOf } from "./i18n.js";
+import { PAGES, pageNamed } from "./pages.js";
+import { createStore } from "./pictures/store.js";
+import { fetchKernels } from "./server.js";
+import { THEMES, applyTheme, isDark, recall, remember, rememberedTheme } from "./theme.js";
+import { readAddress, readState, writeAddress, writeState } from "./url-state.js";
+
+const LANGUAGE_KEY = "szem.language";
+
+const store = createStore();
+let kernels = null;
+let open = null; // the page on show: {name, mounted, state, fields}
+let language = "";
+let theme = "auto";
+let turn = 0;
+
+/** Read the address and show what it says. */
+async function show() {
+  const mine = ++turn;
+  const { page: asked, params } = readAddress(location.hash);
+  language = firstLanguage(params.get("lang") ?? language, recall(LANGUAGE_KEY), navigator.languages ?? []);
+  theme = THEMES.includes(params.get("theme")) ? params.get("theme") : rememberedTheme();
+  applyTheme(theme);
+  const page = pageNamed(asked || "start");
+  const [words, module] = await Promise.all([wordsOf(language), page.load()]);
+  if (mine !== turn) return;
+  open?.mounted?.close();
+  document.documentElement.lang = language;
+  document.title = page.name === "start" ? words.t("site.title") : `${words.t(`page.${page.name}.title`)} · szem`;
+  const state = readState(params, module.fields);
+  open = { name: page.name, fields: module.fields, state, mounted: null };
+  const root = h("main", { id: "main", class: `page ${page.name}`, tabindex: "-1" });
+  fill(document.getElementById("app"), skipLink(words, root), header(words), root, footer(words));
+  const mounted = await module.mount(root, appFor(words, state));
+  if (mine !== turn) {
+    mounted.close();
+    return;
+  }
+  open.mounted = mounted;
+  document.documentElement.dataset.ready = page.name;
+}
+
+/** What a page may use. */
+function appFor(words, state) {
+  return {
+    words,
+    store,
+    state,
+    pages: PAGES,
+    get dark() {
+      return isDark(theme);
+    },
+    /** Change some of the page's fields: the address follows. */
+    set(changes) {
+      Object.assign(state, changes);
+      saveSoon();
+    },
+    /** The address of a page, in the language and theme of now. */
+    address(name, params = {}) {
+      return addressOf(name, new URLSearchParams(params));
+    },
+    /** The table of szem.kernels, asked for once. */
+    async kernels() {
+      kernels ??= await fetchKernels();
+      return kernels;
+    },
+  };
+}
+
+function addressOf(name, params) {
+  params.set("lang", language);
+  if (theme !== "auto") params.set("theme", theme);
+  return writeAddress(name, params);
+}
+
+let saving = 0;
+function saveSoon() {
+  clearTimeout(saving);
+  saving = setTimeout(save, 120); // browsers refuse a flood of changes of the address
+}
+
+function save() {
+  clearTimeout(saving);
+  history.replaceState(null, "", addressOf(open.name, writeState(open.state, open.fields)));
+}
+
+function header(words) {
+  const { t } = words;
+  const links = PAGES.filter((page) => page.load).map((page) =>
+    h("a", {
+      href: addressOf(page.name, new URLSearchParams()),
+      "aria-current": page.name === open.name ? "page" : null,
+      text: t(`page.${page.name}.nav`),
+    }),
+  );
+  const switchLanguage = segmented({
+    label: t("site.language"),
+    name: "language",
+    hideLabel: true,
+    options: LANGUAGES.map(({ code, name, short }) => ({ value: code, text: short, title: name })),
+    value: language,
+    change: (code) => {
+      remember(LANGUAGE_KEY, code);
+      language = code;
+      save();
+      show().then(() => document.querySelector('[data-name="language"] input:checked')?.focus());
+    },
+  });
+  const themeButton = h("button", { type: "button", class: "button bare", data: { name: "theme" } });
+  const paintTheme = () => {
+    const label = t(isDark(theme) ? "site.to-light" : "site.to-dark");
+    themeButton.setAttribute("aria-label", label);
+    themeButton.title = label;
+    fill(themeButton, icon(isDark(theme) ? "sun" : "moon"));
+  };
+  themeButton.addEventListener("click", () => {
+    theme = isDark(theme) ? "light" : "dark";
+    applyTheme(theme);
+    paintTheme();
+    save();
+  });
+  paintTheme();
+  return h(
+    "header",
+    { class: "site-head" },
+    h("a", { class: "brand", href: addressOf("start", new URLSearchParams()), "aria-label": t("site.home") }, mark(), h("span", { text: "szem" })),
+    h("nav", { "aria-label": t("site.pages") }, links),
+    h("div", { class: "site-switches" }, switchLanguage, themeButton),
+  );
+}
+
+/** The mark: a 3 × 3 kernel whose centre is an iris. */
+function mark() {
+  const cells = Array.from({ length: 9 }, (_, i) => h("i", { class: i === 4 ? "iris" : "" }));
+  return h("span", { class: "mark", "aria-hidden": "true" }, cells);
+}
+
+function skipLink(words, root) {
+  const press = (event) => {
+    event.preventDefault();
+    root.focus();
+  };
+  return h("a", { class: "skip", href: "#main", text: words.t("site.skip"), on: { click: press } });
+}
+
+function footer(words) {
+  return h("footer", { class: "site-foot" }, h("p", { text: words.t("site.foot") }));
+}
+
+addEventListener("hashchange", () => {
+  show().then(() => scrollTo(0, 0));
+});
+show();

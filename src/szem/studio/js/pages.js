@@ -1,0 +1,23 @@
+// The table of pages, in the order of the lecture. A page that is there names its module; one to come has none yet.
+//
+// A module gives `fields` (what its address holds, see url-state.js) and `mount(root, app)`, which fills the element
+// and gives back {close()}. Its words are in i18n under page.NAME.* (title, nav, text).
+
+export const PAGES = [
+  { name: "start", load: () => import("./start/page.js") },
+  { name: "kernels", load: () => import("./kernels/page.js") },
+  { name: "stride" },
+  { name: "triangle" },
+  { name: "network" },
+  { name: "recognise", load: () => import("./recognise/page.js") },
+  { name: "detect" },
+  { name: "segment" },
+  { name: "lips" },
+  { name: "guard" },
+  { name: "caption" },
+  { name: "draw" },
+];
+
+export function pageNamed(name) {
+  return PAGES.find((page) => page.name === name && page.load) ?? PAGES[0];
+}

@@ -1,0 +1,92 @@
+// The visitor's camera as a source of pictures: a square of 512 × 512 out of the middle, mirrored like a mirror.
+
+import { Problem } from "../problems.js";
+
+export const SIDE = 512;
+
+/**
+ * Start the camera.
+ * @param ended called when the camera goes away by itself
+ * @returns {kind: "camera", id, width, height, video, draw(context), onFrame(run), still(title), stop()}
+ * @throws Problem with what the visitor can do
+ */
+export async function openCamera({ ended }) {
+  if (!navigator.mediaDevices?.getUserMedia) throw new Problem("camera-insecure");
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({
+      audio: false,
+      video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 60 }, facingMode: "user" },
+    });
+  } catch (error) {
+    throw new Problem(nameOf(error));
+  }
+  const [track] = stream.getVideoTracks();
+  const mirrored = track.getSettings().facingMode !== "environment";
+  const video = document.createElement("video");
+  video.muted = true;
+  video.playsInline = true;
+  video.srcObject = stream;
+  let running = true;
+  track.addEventListener("ended", () => running && ended());
+  try {
+    await video.play();
+  } catch {
+    stop();
+    throw new Problem("camera-busy");
+  }
+
+  function draw(context) {
+    const side = Math.min(video.videoWidth, video.videoHeight);
+    const left = (video.videoWidth - side) / 2;
+    const top = (video.videoHeight - side) / 2;
+    if (mirrored) context.setTransform(-1, 0, 0, 1, SIDE, 0);
+    context.drawImage(video, left, top, side, side, 0, 0, SIDE, SIDE);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+  }
+
+  /** Call `run` for every new frame until the function that comes back is called. */
+  function onFrame(run) {
+    let on = true;
+    const again = () => {
+      if (!on || !running) return;
+      run();
+      next();
+    };
+    const next = () => (video.requestVideoFrameCallback ? video.requestVideoFrameCallback(again) : requestAnimationFrame(again));
+    next();
+    return () => (on = false);
+  }
+
+  /** The frame of this moment as a still picture. */
+  async function still(title) {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = SIDE;
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    draw(context);
+    const { data: rgba } = context.getImageData(0, 0, SIDE, SIDE);
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    return { kind: "still", id: "yours", title, credit: "", width: SIDE, height: SIDE, rgba, canvas, blob, from: null };
+  }
+
+  function stop() {
+    running = false;
+    for (const one of stream.getTracks()) one.stop();
+    video.srcObject = null;
+  }
+
+  return { kind: "camera", id: "camera", title: "", credit: "", width: SIDE, height: SIDE, from: null, video, draw, onFrame, still, stop };
+}
+
+function nameOf(error) {
+  return (
+    {
+      NotAllowedError: "camera-denied",
+      SecurityError: "camera-denied",
+      NotFoundError: "camera-none",
+      OverconstrainedError: "camera-none",
+      NotReadableError: "camera-busy",
+      AbortError: "camera-busy",
+    }[error?.name] ?? "camera-none"
+  );
+}

@@ -1,0 +1,141 @@
+// The row where a picture is chosen: bundled pictures, a file (button, drop, paste), the camera.
+
+import { button, messagePlace } from "../controls.js";
+import { fill, h, icon } from "../dom.js";
+import { Problem, wordsFor } from "../problems.js";
+
+const TYPES = "image/*";
+
+/**
+ * @param app {words, store}
+ * @param chosen called with the id of a picture once it is there: a sample's name, "yours" or "camera"
+ * @returns {element, close()}
+ */
+export function sourceBar(app, { chosen }) {
+  const { words, store } = app;
+  const { t } = words;
+  const message = messagePlace("picture-problem");
+  const thumbs = h("div", { class: "thumbs", role: "group", "aria-label": t("picture.bundled") });
+  const file = h("input", { type: "file", accept: TYPES, class: "unseen", tabindex: "-1", "aria-hidden": "true", data: { name: "file" } });
+  file.addEventListener("change", () => {
+    if (file.files.length > 0) open(file.files[0]);
+    file.value = "";
+  });
+  const upload = button({ text: t("picture.upload"), image: "upload", name: "upload", press: () => file.click() });
+  const camera = button({ text: t("picture.camera"), image: "camera", name: "camera", press: toggleCamera });
+  const yours = h("span", { class: "yours", data: { name: "yours" } });
+  const element = h(
+    "section",
+    { class: "source-bar", "aria-label": t("picture.choose") },
+    h("div", { class: "source-row" }, thumbs, h("div", { class: "source-buttons" }, upload, camera, file, yours)),
+    message.element,
+  );
+
+  async function open(one) {
+    message.clear();
+    if (one.type && !one.type.startsWith("image/")) {
+      show(new Problem("file-no-picture", { name: one.name || one.type }));
+      return;
+    }
+    if (await store.openFile(one)) chosen("yours");
+  }
+
+  async function toggleCamera() {
+    message.clear();
+    if (store.source?.kind === "camera") {
+      store.use(await store.source.still(t("picture.yours")));
+      chosen("yours");
+    } else if (await store.startCamera()) chosen("camera");
+  }
+
+  function show(error) {
+    message.show(wordsFor(error, words));
+  }
+
+  function paint() {
+    const id = store.source?.id ?? "";
+    for (const thumb of thumbs.children) thumb.setAttribute("aria-pressed", String(thumb.dataset.name === id));
+    const live = id === "camera";
+    camera.classList.toggle("active", live);
+    fill(camera, icon(live ? "stop" : "camera"), h("span", { text: live ? t("picture.hold") : t("picture.camera") }));
+    const { source } = store;
+    yours.textContent = source?.from
+      ? t("picture.scaled", { width: source.width, height: source.height, full: `${source.from.width} × ${source.from.height}` })
+      : id === "yours"
+        ? t("picture.stays")
+        : "";
+  }
+
+  const stopListening = store.listen(({ error, source, busy }) => {
+    if (error) show(error);
+    if (source) paint();
+    if (busy !== undefined) element.toggleAttribute("data-busy", busy);
+  });
+
+  store.samples().then(
+    (samples) => {
+      const images = samples.map((sample) => {
+        const name = words.has(`sample.${sample.name}`) ? t(`sample.${sample.name}`) : sample.title;
+        return h(
+          "button",
+          {
+            type: "button",
+            class: "thumb",
+            data: { name: sample.name },
+            "aria-label": name,
+            "aria-pressed": "false",
+            title: `${name} · ${sample.credit}`,
+            on: {
+              click: async () => {
+                message.clear();
+                if (await store.openSample(sample.name)) chosen(sample.name);
+              },
+            },
+          },
+          h("img", { src: sample.url, alt: "", width: "56", height: "56", loading: "lazy", decoding: "async" }),
+        );
+      });
+      fill(thumbs, images);
+      paint();
+    },
+    (error) => show(error),
+  );
+
+  // The whole window takes a picture that is dropped or pasted.
+  const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  const over = (event) => {
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  };
+  const leave = (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dropping");
+  };
+  const drop = (event) => {
+    document.body.classList.remove("dropping");
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    if (event.dataTransfer.files.length > 0) open(event.dataTransfer.files[0]);
+  };
+  const paste = (event) => {
+    const item = [...(event.clipboardData?.files ?? [])][0];
+    if (item) open(item);
+  };
+  document.body.dataset.dropText = t("picture.drop");
+  addEventListener("dragover", over);
+  addEventListener("dragleave", leave);
+  addEventListener("drop", drop);
+  addEventListener("paste", paste);
+  paint();
+
+  return {
+    element,
+    close() {
+      stopListening();
+      removeEventListener("dragover", over);
+      removeEventListener("dragleave", leave);
+      removeEventListener("drop", drop);
+      removeEventListener("paste", paste);
+    },
+  };
+}

@@ -1,0 +1,75 @@
+// The server's public routes, as the studio uses them. Every failure is a Problem with a name.
+
+import { Problem } from "./problems.js";
+
+async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Problem("server-gone");
+  }
+  if (answer.ok) return answer;
+  const said = await answer.json().catch(() => null);
+  const detail = said?.error?.message ?? said?.detail ?? said?.message ?? "";
+  const text = typeof detail === "string" ? detail : JSON.stringify(detail);
+  if (answer.status === 413) throw new Problem("too-large-for-server", {}, text);
+  if (answer.status === 429) {
+    throw new Problem("server-busy", { seconds: answer.headers.get("Retry-After") ?? "1" });
+  }
+  if (answer.status === 404 || answer.status === 501) throw new Problem("not-here", { path }, text);
+  if (answer.status >= 500) throw new Problem("server-failed", { status: answer.status }, text);
+  throw new Problem("refused", { status: answer.status }, text);
+}
+
+/** [{name, title, credit, url, width, height}]: the bundled pictures. */
+export async function fetchSamples() {
+  return listOf(await (await ask("/v1/szem/samples")).json(), "samples");
+}
+
+/** [{name, family, text, weights}]: the named kernels of szem.kernels. */
+export async function fetchKernels() {
+  return listOf(await (await ask("/v1/szem/kernels")).json(), "kernels");
+}
+
+function listOf(answer, name) {
+  return Array.isArray(answer) ? answer : answer[name];
+}
+
+export async function fetchBlob(path) {
+  return (await ask(path)).blob();
+}
+
+function postJson(path, body) {
+  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
+/** The body of a Cloud Vision request for one picture, given as base64. */
+export function visionRequest(content, aspectRatios) {
+  return {
+    requests: [
+      {
+        image: { content },
+        features: [
+          { type: "LABEL_DETECTION", maxResults: 10 },
+          { type: "IMAGE_PROPERTIES" },
+          { type: "CROP_HINTS" },
+        ],
+        imageContext: { cropHintsParams: { aspectRatios } },
+      },
+    ],
+  };
+}
+
+/** One AnnotateImageResponse, as it came; an error inside it is a Problem. */
+export async function annotate(content, aspectRatios) {
+  const answer = await (await postJson("/v1/images:annotate", visionRequest(content, aspectRatios))).json();
+  const one = answer.responses?.[0] ?? {};
+  if (one.error?.message) throw new Problem("refused", { status: one.error.code ?? "" }, one.error.message);
+  return answer;
+}
+
+/** szem's own answer for one picture: labels with a class activation map. */
+export async function classify(body) {
+  return (await postJson("/v1/szem/classify", body)).json();
+}
