@@ -1,0 +1,253 @@
+"""The training loop: one for every recipe, resumable at any moment, ending within its budget.
+
+What happens in step n depends on the settings and on n alone: samples, chance and learning rate. So a training that
+was interrupted goes on exactly as if it had not been (without a budget of time; with one, speed decides how far it
+gets).
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from szem.errors import TrainError
+from szem.train.average import Average
+from szem.train.checkpoint import load_checkpoint, save_checkpoint
+from szem.train.journal import Journal
+from szem.train.memory import keep_freed_memory
+from szem.train.processes import Processes, join_processes, mean_gradients, same_everywhere, share_state
+from szem.train.recipe import Batch, Loop, Recipe, settings_to_dict
+
+__all__ = ["Outcome", "learning_rate", "train"]
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to."""
+
+    steps: int
+    seconds: float  # of all its parts together
+    scores: dict[str, float]  # the last ones
+    is_done: bool  # False when it was stopped before its end
+
+
+def learning_rate(loop: Loop, progress: float) -> float:
+    """Grows evenly through the warm-up, then falls along half a cosine to nothing.
+
+    >>> [round(learning_rate(Loop(steps=1, batch=1, lr=1.0, warmup=0.5), p), 3) for p in (0, 0.25, 0.5, 0.75, 1)]
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    if progress < loop.warmup:
+        return loop.lr * progress / loop.warmup
+    return loop.lr * 0.5 * (1 + math.cos(math.pi * (progress - loop.warmup) / (1 - loop.warmup)))
+
+
+def train(
+    recipe: Recipe,
+    run: Path,
+    *,
+    resume: bool = False,
+    budget_s: float | None = None,
+    device: str = "auto",
+    stop_after: int | None = None,
+    quiet: bool = False,
+) -> Outcome:
+    """Train a recipe's network.
+
+    Args:
+        recipe: What to train.
+        run: Folder of the run: checkpoint, logs, plot.
+        resume: Go on from the run's checkpoint; without one, begin.
+        budget_s: The learning rate reaches nothing after so many seconds, even if not all steps were made.
+        device: auto, cpu, cuda, …
+        stop_after: Stop early after so many steps in all, as if interrupted.
+        quiet: No progress bar.
+    Raises:
+        TrainError: the run exists and `resume` was not said, or the loss is not finite.
+    """
+    loop: Loop = recipe.settings.loop
+    who = join_processes()
+    keep_freed_memory()
+    place = torch.device(_device(device))
+    state = _State(recipe, run, resume=resume, place=place, who=who)
+    groups = state.optimizer.param_groups
+    began = time.monotonic() - state.seconds
+
+    def progress_at(step: int) -> float:
+        by_time = (time.monotonic() - began) / budget_s if budget_s else 0.0
+        return same_everywhere(min(1.0, max(step / loop.steps, by_time)), who)
+
+    hide = quiet or not who.is_first
+    journal = Journal(run, steps=loop.steps, from_step=state.step, quiet=hide, write=who.is_first)
+    saved, progress = time.monotonic(), progress_at(state.step)
+    due = _next_score(loop, progress)
+    scores: dict[str, float] = {}
+    with journal, _Feed(recipe, loop, who) as feed:
+        feed.ask(state.step, progress_at(max(state.step - 1, 0)))  # asked for one step ahead, resumed or not
+        while progress < 1 and state.step != stop_after:
+            batches = feed.take()
+            feed.ask(state.step + 1, progress)
+            lr = learning_rate(loop, max(progress, 0.5 / loop.steps))
+            for group in groups:
+                group["lr"] = lr * group["factor"]
+            loss = _step(recipe, state, batches, loop, place, who)
+            state.step += 1
+            state.seconds = time.monotonic() - began
+            progress = progress_at(state.step)
+            journal.step(state.step, loss=loss, lr=lr, seconds=state.seconds, progress=progress)
+            if progress >= due or progress >= 1:
+                due = _next_score(loop, progress)
+                if who.is_first:
+                    scores = recipe.score(state.averaged_network())
+                    journal.scores(state.step, scores)
+            is_time = time.monotonic() - saved >= loop.checkpoint_s or progress >= 1 or state.step == stop_after
+            if is_time and who.is_first:
+                state.save(is_done=progress >= 1)
+                saved = time.monotonic()
+    if who.is_first:
+        journal.plot()
+    return Outcome(steps=state.step, seconds=state.seconds, scores=scores, is_done=progress >= 1)
+
+
+class _State:
+    """Network, optimiser and average, new or from a checkpoint."""
+
+    def __init__(self, recipe: Recipe, run: Path, *, resume: bool, place: torch.device, who: Processes) -> None:
+        loop: Loop = recipe.settings.loop
+        self.path = run / CHECKPOINT
+        if self.path.exists() and not resume:
+            raise TrainError(f"{run}: holds a training already; say --resume to go on, or choose another folder")
+        torch.manual_seed(loop.seed)
+        self.recipe = recipe
+        self.network = _placed(recipe.build_network(), place).train()
+        share_state(self.network.state_dict().values(), who)
+        groups = recipe.parameter_groups(self.network)
+        self.parameters = [p for _, parameters in groups for p in parameters]
+        self.optimizer = torch.optim.AdamW(_decayed(groups, loop), lr=loop.lr, betas=(0.9, 0.99))
+        self.average = Average(self.network, decay=loop.ema)
+        self.step, self.seconds = 0, 0.0
+        if self.path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        stored = load_checkpoint(self.path)
+        now, then = settings_to_dict(self.recipe.settings), stored["settings"]
+        if now != then:
+            changed = sorted(key for key in now.keys() | then.keys() if now.get(key) != then.get(key))
+            raise TrainError(f"{self.path}: was begun with other settings ({', '.join(changed)}); use another folder")
+        self.network.load_state_dict(stored["network"])
+        self.optimizer.load_state_dict(stored["optimizer"])
+        for name, value in stored["average"].items():
+            self.average.state[name].copy_(value)
+        self.step, self.seconds = stored["step"], stored["seconds"]
+
+    def save(self, *, is_done: bool) -> None:
+        save_checkpoint(
+            self.path,
+            {
+                "settings": settings_to_dict(self.recipe.settings),
+                "network": self.network.state_dict(),
+                "average": self.average.state,
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+                "is_done": is_done,
+            },
+        )
+
+    def averaged_network(self) -> nn.Module:
+        """A network of its own with the averaged weights, ready to be scored."""
+        network = self.recipe.build_network()
+        network.load_state_dict(self.average.state)
+        place = next(self.network.parameters()).device
+        return _placed(network, place).eval()
+
+
+class _Feed(AbstractContextManager["_Feed"]):
+    """Makes the next batch on a thread while the network works on this one."""
+
+    def __init__(self, recipe: Recipe, loop: Loop, who: Processes) -> None:
+        self.recipe, self.loop, self.who = recipe, loop, who
+        self.pool = ThreadPoolExecutor(1)
+
+    def ask(self, step: int, progress: float) -> None:
+        self.coming = self.pool.submit(lambda: list(self._batches(step, progress)))
+
+    def take(self) -> list[Batch]:
+        return self.coming.result()
+
+    def _batches(self, step: int, progress: float) -> Iterator[Batch]:
+        first = step * self.loop.batch
+        mine = list(range(first, first + self.loop.batch))[self.who.rank :: self.who.world]
+        for piece in range(self.loop.accumulate):
+            yield self.recipe.batch(mine[piece :: self.loop.accumulate], progress)
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _step(
+    recipe: Recipe, state: _State, batches: list[Batch], loop: Loop, place: torch.device, who: Processes
+) -> float:
+    # dropout has each step's own chance, so a resumed training draws the same
+    torch.manual_seed(loop.seed * 1_000_003 + state.step * 1009 + who.rank)
+    state.optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for batch in batches:
+        moved = {name: value.to(place, non_blocking=True) for name, value in batch.items()}
+        with _autocast(loop.precision, place):
+            loss: Tensor = recipe.loss(state.network, moved) / len(batches)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += float(loss.detach())
+    mean_gradients(state.parameters, who)
+    norm = torch.nn.utils.clip_grad_norm_(state.parameters, loop.clip_norm or math.inf)
+    if not math.isfinite(same_everywhere(total, who)) or not math.isfinite(float(norm)):
+        raise TrainError(
+            f"step {state.step + 1}: the loss is {total} and the gradient {float(norm)}, training cannot go on; "
+            f"the last good weights are in {state.path}: lower loop.lr or look at the data, then --resume"
+        )
+    state.optimizer.step()
+    state.average.follow(state.network, step=state.step)
+    return total
+
+
+def _placed(network: nn.Module, place: torch.device) -> nn.Module:
+    network.to(place)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _decayed(groups: list[tuple[float, list[nn.Parameter]]], loop: Loop) -> list[dict[str, Any]]:
+    """Weight decay for matrices and kernels, none for scales and shifts."""
+    out: list[dict[str, Any]] = []
+    for factor, parameters in groups:
+        wide = [p for p in parameters if p.ndim > 1]
+        thin = [p for p in parameters if p.ndim <= 1]
+        out.append({"params": wide, "factor": factor, "weight_decay": loop.weight_decay})
+        out.append({"params": thin, "factor": factor, "weight_decay": 0.0})
+    return [group for group in out if group["params"]]
+
+
+def _next_score(loop: Loop, progress: float) -> float:
+    return (math.floor(progress * loop.scores + 1e-9) + 1) / loop.scores
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _autocast(precision: str, place: torch.device) -> AbstractContextManager[Any]:
+    if precision == "auto":
+        has_it = torch.cpu._is_avx512_bf16_supported() if place.type == "cpu" else True
+        precision = "bfloat16" if has_it else "float32"
+    return torch.autocast(place.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()

@@ -1,0 +1,70 @@
+"""Several processes, one training: who am I, and the mean of everyone's gradients.
+
+Each process computes the samples `rank, rank + world, …` of a batch; the mean of their gradients is that of the whole
+batch, provided the network looks at samples one by one (its batch normalisation frozen, or replaced by group
+normalisation; otherwise statistics are those of each process's part). Started by `torchrun --nproc-per-node N`.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+__all__ = ["Processes", "join_processes", "mean_gradients", "same_everywhere", "share_state"]
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among all of the training."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """The one that writes files and speaks."""
+        return self.rank == 0
+
+
+def join_processes() -> Processes:
+    """Join the others that torchrun started, over gloo (NCCL where each has a GPU); alone without torchrun."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        return Processes()
+    if not dist.is_initialized():
+        backend = "nccl" if torch.cuda.device_count() >= world else "gloo"
+        dist.init_process_group(backend)
+    return Processes(rank=dist.get_rank(), world=dist.get_world_size())
+
+
+def mean_gradients(parameters: Iterable[nn.Parameter], who: Processes) -> None:
+    """Replace every gradient by its mean over the processes, in one exchange."""
+    if who.world == 1:
+        return
+    grads = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.reshape(-1) for g in grads])
+    dist.all_reduce(flat)
+    flat /= who.world
+    begin = 0
+    for grad in grads:
+        grad.copy_(flat[begin : begin + grad.numel()].view(grad.shape))
+        begin += grad.numel()
+
+
+def same_everywhere(value: float, who: Processes) -> float:
+    """The first process's value, for all."""
+    if who.world == 1:
+        return value
+    shared = torch.tensor([value], dtype=torch.float64)
+    dist.broadcast(shared, 0)
+    return float(shared)
+
+
+def share_state(tensors: Iterable[Tensor], who: Processes) -> None:
+    """Give every process the first one's tensors, in place."""
+    if who.world > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, 0)

@@ -1,0 +1,1 @@
+"""Recipes: one training a file."""

@@ -1,0 +1,47 @@
+"""Things: background and twenty kinds of things per pixel, the classes of PASCAL VOC.
+
+Command:  szem train things --data shared/data/voc_masks --out runs/things --budget 70m
+Duration: 70 minutes on one of two shared cores (AMD EPYC, AVX2)
+Seed:     0
+Expected: the card's score, taken from the exported model on `val`, which is never trained or tuned on
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from szem.train.pixel_recipe import PixelRecipe
+from szem.train.pixels import Change
+from szem.train.recipe import Loop
+
+__all__ = ["ThingsSettings", "build_recipe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThingsSettings:
+    """What can be changed from the command line."""
+
+    loop: Loop = field(default_factory=lambda: Loop(steps=40000, batch=8, lr=1.5e-3, ema=0.995, scores=6))
+    data: Path = Path("voc_masks")  # folder with images/, labels/, index.csv, classes.txt
+    split: str = "train"  # rows of index.csv that are used at all
+    hold_back: int = 60  # the last so many pictures are not trained on but scored, to watch
+    backbone: str = "lite2"  # of efficientnet_lite.VARIANTS
+    pretrained: bool = True  # begin with ImageNet's weights
+    output_stride: int = 32  # of the backbone
+    rates: tuple[int, ...] = (1, 2, 3)  # of the atrous pyramid
+    width: int = 96  # channels of pyramid and decoder
+    frozen_stages: int = 3  # of the backbone's seven, that do not learn
+    backbone_lr: float = 0.3  # factor of the learning rate
+    small_px: tuple[int, int] = (224, 224)  # height, width of the pieces at first
+    large_px: tuple[int, int] = (288, 288)  # of the pieces at the end
+    large_from: float = 0.7  # where in the training the large pieces begin
+    repeat_most: int = 4  # how often a picture with a rare class is seen in an epoch, at most
+    weight_power: float = 0.2  # of the class weights: 0 none, 1 inverse frequency
+    jaccard: float = 0.5  # share of the region loss
+
+
+def build_recipe(settings: ThingsSettings) -> PixelRecipe:
+    """Small pieces at many scales first, nearly whole pictures at the end."""
+    small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.6, scale_high=1.4)
+    large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.8, scale_high=1.25)
+    changes = ((0.0, small), (settings.large_from, large))
+    return PixelRecipe(settings, changes=changes, repeat_most=settings.repeat_most)
