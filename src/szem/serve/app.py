@@ -7,13 +7,25 @@ from importlib.metadata import version
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from szem.errors import SzemError
+from szem.runtime.store import user_folder
+from szem.serve.engine import Engine
+from szem.serve.fetch import Fetcher
+from szem.serve.folders import Folders
+from szem.serve.guard import Guard, is_own_path
+from szem.serve.metrics import Metrics
+from szem.serve.observe import Observe
 from szem.serve.own import build_own_routes
 from szem.serve.settings import ServeSettings
 from szem.serve.static import StudioFiles, studio_folder
 from szem.serve.status import FieldsError, Violation, error_to_reply, http_to_reply
+from szem.serve.vision.annotate import Annotator
+from szem.serve.vision.operations import Operations
+from szem.serve.vision.records import DATABASE_FILE, Records, default_database
+from szem.serve.vision.routes import build_vision_routes
 
 __all__ = ["build_app"]
 
@@ -26,10 +38,14 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     """
     chosen = ServeSettings() if settings is None else settings
 
+    metrics = Metrics()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.settings = chosen
-        yield
+        async with _opened(chosen, metrics) as (annotator, operations):
+            app.state.annotator = annotator
+            app.state.operations = operations
+            yield
 
     app = FastAPI(
         title="szem",
@@ -39,12 +55,46 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
     )
+    app.state.settings = chosen
+    app.state.metrics = metrics
     app.add_api_route("/healthz", get_health, methods=["GET"], tags=["server"])
+    app.add_api_route("/metrics", get_metrics, methods=["GET"], tags=["server"], response_class=Response)
     app.include_router(build_own_routes())
+    app.include_router(build_vision_routes())
     if chosen.studio:
         app.mount("/", StudioFiles(directory=studio_folder(), html=True), name="studio")
     _add_error_handlers(app)
+    # The last one added is the outermost: observe, then CORS, then guard, then the routes.
+    app.add_middleware(Guard, settings=chosen, metrics=metrics)
+    if chosen.allow_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=chosen.allow_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["content-type", "x-goog-api-key", "authorization", "x-request-id", "x-goog-api-client"],
+            expose_headers=["x-request-id", "retry-after"],
+        )
+    app.add_middleware(Observe, metrics=metrics)
     return app
+
+
+@asynccontextmanager
+async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tuple[Annotator, Operations]]:
+    """What lives as long as the server does."""
+    engine = Engine(settings, metrics)
+    folders = Folders(settings)
+    annotator = Annotator(engine, Fetcher(settings), folders)
+    url = settings.database or default_database(user_folder().parent)
+    operations = Operations(
+        settings, annotator, folders, metrics, open_records=lambda: Records(url, lease_s=settings.operation_lease_s)
+    )
+    try:
+        if settings.database or (user_folder().parent / DATABASE_FILE).is_file():
+            operations.start()  # there may be work that was left unfinished; else nothing is written before it must
+        yield annotator, operations
+    finally:
+        await operations.stop()
+        engine.close()
 
 
 def get_health() -> dict[str, str]:
@@ -52,12 +102,16 @@ def get_health() -> dict[str, str]:
     return {"status": "ok", "version": version("szem")}
 
 
-def _add_error_handlers(app: FastAPI) -> None:
-    def is_own(request: Request) -> bool:
-        return request.url.path.startswith("/v1/szem/")
+def get_metrics(request: Request) -> Response:
+    """Counters, in the text form that Prometheus reads."""
+    metrics = request.app.state.metrics
+    assert isinstance(metrics, Metrics)
+    return metrics.reply()
 
+
+def _add_error_handlers(app: FastAPI) -> None:
     async def szem_error(request: Request, error: Exception) -> Response:
-        return error_to_reply(error, own=is_own(request))
+        return error_to_reply(error, own=is_own_path(request.url.path))
 
     async def wrong_fields(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -69,10 +123,6 @@ def _add_error_handlers(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return http_to_reply(error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
-    async def unmeant(_: Request, error: Exception) -> Response:
-        return error_to_reply(error)
-
     app.add_exception_handler(SzemError, szem_error)
     app.add_exception_handler(RequestValidationError, wrong_fields)
     app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(Exception, unmeant)

@@ -7,6 +7,7 @@ import uvicorn
 
 from szem.errors import DeniedError, RangeError
 from szem.serve.app import build_app
+from szem.serve.protocol import build_protocol
 from szem.serve.settings import ServeSettings
 
 __all__ = ["bind", "serve"]
@@ -63,6 +64,7 @@ def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[
         access_log=False,
         server_header=False,
         lifespan="on",
+        http=build_protocol(settings),
         timeout_keep_alive=int(settings.idle_timeout_s),
         timeout_graceful_shutdown=10,
         backlog=512,

@@ -30,6 +30,7 @@ __all__ = [
     "Code",
     "FieldsError",
     "SlowRequestError",
+    "UnavailableError",
     "Violation",
     "code_of",
     "error_to_reply",
@@ -96,9 +97,14 @@ class SlowRequestError(SzemError, TimeoutError):
     """The caller began a request and does not finish sending it."""
 
 
+class UnavailableError(SzemError, ConnectionError):
+    """Something the server needs does not answer now; asking again helps."""
+
+
 # First match wins; everything else that szem raises on purpose is the caller's input: INVALID_ARGUMENT.
 _CODES: tuple[tuple[type[BaseException], Code], ...] = (
     (SlowRequestError, Code.DEADLINE_EXCEEDED),
+    (UnavailableError, Code.UNAVAILABLE),
     (BusyError, Code.RESOURCE_EXHAUSTED),
     (DeniedError, Code.PERMISSION_DENIED),
     (NotFoundError, Code.NOT_FOUND),

@@ -1,0 +1,76 @@
+"""Where the work happens: threads for decoding and arithmetic, a budget of pixels, networks behind batchers.
+
+Made in the application's lifespan, handed to routes as an argument, closed with it. Knows nothing of HTTP or of
+Google's messages.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from szem.arrays import Picture8
+from szem.media.pages import picture_size
+from szem.media.pictures import Limits, read_picture
+from szem.runtime.sessions import cores
+from szem.serve.limits import Budget
+from szem.serve.metrics import Metrics
+from szem.serve.settings import ServeSettings
+
+__all__ = ["Engine"]
+
+T = TypeVar("T")
+_OUTSIDE = 8  # pictures fetched or read from folders at the same time; each may hold a whole file
+
+
+class Engine:
+    """The workshop of one application.
+
+    Args:
+        settings: The operator's choices.
+        metrics: Where batches are counted.
+    """
+
+    def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.limits = Limits(
+            max_bytes=settings.max_picture_bytes,
+            max_pixels=settings.max_pixels,
+            max_frames=settings.max_async_images,
+        )
+        self.outside = asyncio.Semaphore(_OUTSIDE)
+        self._pixels = Budget(settings.max_decoded_pixels)
+        self._threads = ThreadPoolExecutor(settings.threads or cores(), thread_name_prefix="szem-work")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def run(self, function: Callable[..., T], *args: object) -> T:
+        """Run blocking work on a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+
+    @asynccontextmanager
+    async def picture(self, data: bytes) -> AsyncIterator[Picture8]:
+        """Decode a picture and hold it for the time of the block.
+
+        Raises:
+            As `szem.media.pictures.read_picture`.
+        """
+        width, height = await self.run(self._size, data)
+        async with self._pixels.take(width * height):
+            yield await self.run(self._decode, data)
+
+    @asynccontextmanager
+    async def room_for(self, pixels: int) -> AsyncIterator[None]:
+        """Wait until so many decoded pixels fit into memory, and count them for the time of the block."""
+        async with self._pixels.take(pixels):
+            yield
+
+    def _size(self, data: bytes) -> tuple[int, int]:
+        return picture_size(data, limits=self.limits)
+
+    def _decode(self, data: bytes) -> Picture8:
+        return read_picture(data, limits=self.limits)

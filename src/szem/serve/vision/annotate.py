@@ -1,0 +1,210 @@
+"""Pictures in, answers out: where a picture comes from, its features side by side, its faults told in its answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from szem.arrays import Picture8
+from szem.errors import MediaError, SzemError, UnsupportedError
+from szem.serve.engine import Engine
+from szem.serve.fetch import Fetcher
+from szem.serve.folders import Folders
+from szem.serve.status import Code, FieldsError, Violation, code_of, error_to_status
+from szem.serve.vision.features import Job, build_feature, merge
+from szem.serve.vision.protojson import Json
+from szem.serve.vision.schema import (
+    AnnotateImageRequest,
+    AnnotateImageResponse,
+    Feature,
+    FeatureType,
+    Image,
+    ImageContext,
+    Status,
+)
+
+__all__ = ["MODELS", "Annotator", "bad_image", "to_status"]
+
+MODELS = frozenset({"", "builtin/stable", "builtin/latest", "builtin/weekly"})
+
+
+class Annotator:
+    """Answers for single pictures.
+
+    Args:
+        engine: Does the work.
+        fetcher: Gets pictures over http(s).
+        folders: Gets pictures from allowed folders.
+    """
+
+    def __init__(self, engine: Engine, fetcher: Fetcher, folders: Folders) -> None:
+        self.engine = engine
+        self.fetcher = fetcher
+        self.folders = folders
+
+    async def annotate_all(self, requests: Sequence[AnnotateImageRequest]) -> tuple[AnnotateImageResponse, ...]:
+        """Answer several pictures side by side, in order."""
+        jobs = (self.annotate(one, place=f"requests[{n}]") for n, one in enumerate(requests))
+        return tuple(await asyncio.gather(*jobs))
+
+    async def annotate(self, request: AnnotateImageRequest, *, place: str) -> AnnotateImageResponse:
+        """Answer one picture; whatever is wrong with it is told inside the answer.
+
+        Args:
+            request: The picture and what is asked of it.
+            place: Where it stands in the whole request, for messages.
+        """
+        try:
+            image = request.image
+            if image is None or not request.features:
+                fault = Violation(place if image is None else f"{place}.features", "missing")
+                raise FieldsError("Request must specify image and features.", violations=[fault])
+            async with self._picture(image, place) as picture:
+                answer = await self.annotate_picture(
+                    picture, request.features, request.image_context or ImageContext(), place=place
+                )
+        except SzemError as error:
+            answer = AnnotateImageResponse(error=to_status(error, place))
+        self.engine.metrics.pictures.labels(_code_name(answer)).inc()
+        return answer
+
+    async def annotate_picture(
+        self, picture: Picture8, features: Sequence[Feature], context: ImageContext, *, place: str
+    ) -> AnnotateImageResponse:
+        """Answer for a decoded picture: what can be answered is, beside an error for the rest."""
+        wanted = _without_repeats(features)
+        parts = await asyncio.gather(
+            *(self._feature(Job(picture=picture, feature=f, context=context, engine=self.engine)) for f in wanted)
+        )
+        answer = AnnotateImageResponse()
+        faults: list[tuple[Feature, SzemError]] = []
+        for feature, part in zip(wanted, parts, strict=True):
+            if isinstance(part, SzemError):
+                faults.append((feature, part))
+            else:
+                answer = merge(answer, part)
+        if faults:
+            answer = merge(answer, AnnotateImageResponse(error=_feature_status(faults, features, place)))
+        return answer
+
+    async def _feature(self, job: Job) -> AnnotateImageResponse | SzemError:
+        kind = job.feature.type
+        name = kind.name if isinstance(kind, FeatureType) else "OTHER"
+        try:
+            if job.feature.model not in MODELS:
+                raise FieldsError(f"there is no model {job.feature.model[:60]!r}; leave it out or say builtin/stable")
+            part = await build_feature(job)
+        except SzemError as error:
+            self.engine.metrics.features.labels(name, code_of(error).name).inc()
+            return error
+        self.engine.metrics.features.labels(name, "OK").inc()
+        return part
+
+    @asynccontextmanager
+    async def _picture(self, image: Image, place: str) -> AsyncIterator[Picture8]:
+        """The picture of a request, whichever way it comes; `content` first, then imageUri, then gcsImageUri."""
+        if image.content:
+            async with self._decoded(image.content, f"{place}.image.content") as picture:
+                yield picture
+            return
+        source = image.source
+        uri = "" if source is None else source.image_uri or source.gcs_image_uri
+        if not uri:
+            fault = Violation(f"{place}.image", "it has neither content nor source")
+            raise FieldsError("Request must specify image and features.", violations=[fault])
+        name = "imageUri" if source is not None and source.image_uri else "gcsImageUri"
+        where = f"{place}.image.source.{name}"
+        async with self.engine.outside:
+            data = await self.load(uri, where)
+            async with self._decoded(data, where) as picture:
+                yield picture
+
+    async def load(self, uri: str, where: str, *, max_bytes: int | None = None) -> bytes:
+        """The bytes behind a URI.
+
+        Args:
+            uri: http(s)://, file:// or gs://.
+            where: The field that holds it, for messages.
+            max_bytes: The most a file may have; the limit for a picture by default.
+        Raises:
+            SzemError: that is not allowed, or not possible.
+        """
+        most = self.engine.settings.max_picture_bytes if max_bytes is None else max_bytes
+        try:
+            if uri.lower().startswith(("http://", "https://")):
+                return await self.fetcher.fetch(uri)
+            if uri.startswith(("file:", "gs:")):
+                return await self.engine.run(lambda: self.folders.read(uri, max_bytes=most))
+            raise FieldsError(f"{uri[:60]!r} is not a URI szem reads; use file:///…, http://… or https://…")
+        except SzemError as error:
+            raise _placed(error, where) from error
+
+    @asynccontextmanager
+    async def _decoded(self, data: bytes, where: str) -> AsyncIterator[Picture8]:
+        async with AsyncExitStack() as stack:
+            try:
+                picture = await stack.enter_async_context(self.engine.picture(data))
+            except MediaError as error:
+                raise bad_image(error, where) from error
+            yield picture
+
+
+def bad_image(error: MediaError, where: str) -> FieldsError:
+    """Google's "Bad image data.", with the reason that Google leaves out."""
+    return FieldsError(f"Bad image data. {error}", violations=[Violation(where, str(error))])
+
+
+class _PlacedError(SzemError):
+    """An error together with the field it is about."""
+
+    def __init__(self, error: SzemError, field: str) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.field = field
+
+
+def _placed(error: SzemError, field: str) -> _PlacedError:
+    return _PlacedError(error, field)
+
+
+def to_status(error: SzemError, place: str) -> Status:
+    """An error as the status of one picture."""
+    if isinstance(error, _PlacedError):
+        return _status(error_to_status(error.error, field=error.field))
+    return _status(error_to_status(error, field=place))
+
+
+def _status(parts: dict[str, object]) -> Status:
+    details = parts.get("details", [])
+    assert isinstance(details, list)
+    return Status(
+        code=int(str(parts["code"])), message=str(parts["message"]), details=tuple(Json(item) for item in details)
+    )
+
+
+def _feature_status(faults: Sequence[tuple[Feature, SzemError]], features: Sequence[Feature], place: str) -> Status:
+    """One status for all features that failed. Code 12 only if nothing worse happened."""
+    worst = next((e for _, e in faults if not isinstance(e, UnsupportedError)), faults[0][1])
+    message = "; ".join(dict.fromkeys(str(error) for _, error in faults))
+    rows = [Violation(f"{place}.features[{features.index(f)}]", str(error)) for f, error in faults]
+    told = FieldsError(message, violations=rows)
+    return _status(error_to_status(told) | {"code": int(code_of(worst))})
+
+
+def _without_repeats(features: Sequence[Feature]) -> list[Feature]:
+    """Each type once, with the largest number of results asked for; document text stands for both kinds of text."""
+    best: dict[int, Feature] = {}
+    for feature in features:
+        known = best.get(int(feature.type))
+        if known is None or _most(feature) > _most(known):
+            best[int(feature.type)] = feature
+    if FeatureType.DOCUMENT_TEXT_DETECTION in best:
+        best.pop(FeatureType.TEXT_DETECTION, None)
+    return list(best.values())
+
+
+def _most(feature: Feature) -> int:
+    return feature.max_results or 10
+
+
+def _code_name(answer: AnnotateImageResponse) -> str:
+    return Code.OK.name if answer.error is None else Code(answer.error.code).name

@@ -1,0 +1,137 @@
+"""Files of pages: TIFF and GIF, page by page. What PDF is to Google, these are here."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from szem.errors import MediaError, RangeError, SzemError, UnsupportedError
+from szem.media.pages import count_pages, picture_size, read_pages
+from szem.serve.status import Code, FieldsError, Violation, code_of, error_to_status
+from szem.serve.vision.annotate import Annotator, bad_image, to_status
+from szem.serve.vision.schema import (
+    AnnotateFileRequest,
+    AnnotateFileResponse,
+    AnnotateImageResponse,
+    AsyncAnnotateFileRequest,
+    Feature,
+    ImageAnnotationContext,
+    ImageContext,
+    InputConfig,
+    Status,
+)
+
+__all__ = ["annotate_file", "annotate_pages", "load_file", "number_pages"]
+
+MIME_TYPES = frozenset({"image/tiff", "image/gif"})
+
+
+async def annotate_file(annotator: Annotator, request: AnnotateFileRequest, *, place: str) -> AnnotateFileResponse:
+    """Answer for some pages of one file; what is wrong with the file is told inside the answer."""
+    config = request.input_config or InputConfig()
+    echoed = InputConfig(gcs_source=config.gcs_source, mime_type=config.mime_type)
+    try:
+        data, total = await load_file(annotator, request, place=place)
+    except SzemError as error:
+        return AnnotateFileResponse(input_config=echoed, error=to_status(error, place))
+    numbers = number_pages(request.pages, total, most=annotator.engine.settings.max_pages)
+    answers = [answer async for answer in annotate_pages(annotator, request, data, numbers, total, place=place)]
+    return AnnotateFileResponse(input_config=echoed, responses=tuple(answers), total_pages=total)
+
+
+async def load_file(
+    annotator: Annotator, request: AnnotateFileRequest | AsyncAnnotateFileRequest, *, place: str
+) -> tuple[bytes, int]:
+    """The bytes of a file and the number of its pages.
+
+    Raises:
+        SzemError: missing, not allowed, or not a TIFF or GIF.
+    """
+    config = request.input_config
+    if config is None or not request.features:
+        raise FieldsError("Request must specify inputConfig and features.")
+    _check_type(config.mime_type, f"{place}.inputConfig.mimeType")
+    where = f"{place}.inputConfig.content"
+    data = config.content
+    if not data:
+        if config.gcs_source is None or not config.gcs_source.uri:
+            raise FieldsError("Request must specify inputConfig.content or inputConfig.gcsSource.uri.")
+        where = f"{place}.inputConfig.gcsSource.uri"
+        data = await annotator.load(config.gcs_source.uri, where)
+    engine = annotator.engine
+    try:
+        return data, await engine.run(lambda: count_pages(data, limits=engine.limits))
+    except MediaError as error:
+        raise bad_image(error, where) from error
+
+
+def number_pages(pages: Sequence[int], total: int, *, most: int) -> list[int]:
+    """The pages asked for, as numbers from 1; the first ones if none are. A number outside is kept as it is.
+
+    >>> number_pages([1, -1], 9, most=5), number_pages([], 3, most=5)
+    ([1, 9], [1, 2, 3])
+    """
+    if not pages:
+        return list(range(1, min(total, most) + 1))
+    return [page if page > 0 else total + 1 + page if page >= -total else page for page in pages]
+
+
+async def annotate_pages(
+    annotator: Annotator,
+    request: AnnotateFileRequest | AsyncAnnotateFileRequest,
+    data: bytes,
+    numbers: Iterable[int],
+    total: int,
+    *,
+    place: str,
+) -> AsyncIterator[AnnotateImageResponse]:
+    """Answer for pages one after the other.
+
+    Args:
+        annotator: Answers for each page.
+        request: What is asked of them.
+        data: The file.
+        numbers: Pages from 1.
+        total: How many the file has.
+        place: Where the request stands, for messages.
+    """
+    source = None if request.input_config is None else request.input_config.gcs_source
+    uri = "" if source is None else source.uri
+    context = request.image_context or ImageContext()
+    for number in numbers:
+        answer = await _annotate_page(annotator, data, number, total, request.features, context, place)
+        about = ImageAnnotationContext(uri=uri, page_number=number)
+        yield AnnotateImageResponse(**{**vars(answer), "context": about})
+
+
+async def _annotate_page(
+    annotator: Annotator,
+    data: bytes,
+    number: int,
+    total: int,
+    features: Sequence[Feature],
+    context: ImageContext,
+    place: str,
+) -> AnnotateImageResponse:
+    engine = annotator.engine
+    if not 1 <= number <= total:
+        fault = RangeError(f"page {number} is not there; the file has {total}, pages run from 1 or back from -1")
+        status = error_to_status(fault, field=f"{place}.pages")
+        return AnnotateImageResponse(
+            error=Status(code=int(Code.OUT_OF_RANGE), message=status["message"], details=tuple(status["details"]))
+        )
+    try:
+        width, height = await engine.run(lambda: picture_size(data, limits=engine.limits))
+        async with engine.room_for(width * height):
+            picture = await engine.run(lambda: next(read_pages(data, [number - 1], limits=engine.limits)))
+            return await annotator.annotate_picture(picture, features, context, place=place)
+    except SzemError as error:
+        told = bad_image(error, f"{place}.pages") if isinstance(error, MediaError) else error
+        assert code_of(told) is not Code.OK
+        return AnnotateImageResponse(error=to_status(told, place))
+
+
+def _check_type(mime_type: str, field: str) -> None:
+    if mime_type in MIME_TYPES:
+        return
+    if mime_type == "application/pdf":
+        raise UnsupportedError("szem reads no PDF; turn its pages into a TIFF (pdftoppm -tiff, then tiffcp)")
+    text = f"must be image/tiff or image/gif, got {mime_type[:60]!r}"
+    raise FieldsError(f"{field}: {text}", violations=[Violation(field, text)])

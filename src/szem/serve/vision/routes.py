@@ -1,0 +1,232 @@
+"""The routes of Google's dialect, each under its three forms of path."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse
+
+from szem.errors import UnsupportedError
+from szem.serve.observe import trace_of
+from szem.serve.settings import ServeSettings
+from szem.serve.status import FieldsError, Violation
+from szem.serve.vision import checks
+from szem.serve.vision.annotate import Annotator
+from szem.serve.vision.files import annotate_file
+from szem.serve.vision.operations import Operations, operation_to_json
+from szem.serve.vision.protojson import M, parse_json, read_message, write_message
+from szem.serve.vision.schema import (
+    AsyncBatchAnnotateFilesRequest,
+    AsyncBatchAnnotateImagesRequest,
+    BatchAnnotateFilesRequest,
+    BatchAnnotateFilesResponse,
+    BatchAnnotateImagesRequest,
+    BatchAnnotateImagesResponse,
+)
+
+__all__ = ["build_vision_routes"]
+
+_PARENTS = ("", "/projects/{project}", "/projects/{project}/locations/{location}")
+_OPERATION_PARENTS = (*_PARENTS, "/locations/{location}")
+_MOST_LISTED = 100
+
+
+def build_vision_routes() -> APIRouter:
+    """Everything under `/v1` that is Google's. Only the shortest form of each path is in the OpenAPI description."""
+    router = APIRouter(prefix="/v1", tags=["Cloud Vision v1"])
+    for verb, endpoint in _POSTS.items():
+        for parent in _PARENTS:
+            _add(router, "POST", f"{parent}/{verb}", endpoint, shown=not parent)
+    for parent in _OPERATION_PARENTS:
+        _add(router, "GET", f"{parent}/operations", list_operations, shown=not parent)
+        _add(router, "GET", f"{parent}/operations/{{operation}}", get_operation, shown=not parent)
+        _add(router, "POST", f"{parent}/operations/{{operation}}:cancel", cancel_operation, shown=not parent)
+        _add(router, "DELETE", f"{parent}/operations/{{operation}}", delete_operation, shown=not parent)
+    return router
+
+
+def _add(router: APIRouter, method: str, path: str, endpoint: Any, *, shown: bool) -> None:
+    router.add_api_route(path, endpoint, methods=[method], response_class=JSONResponse, include_in_schema=shown)
+
+
+async def annotate_images(request: Request) -> JSONResponse:
+    """Answer for up to 16 pictures. Body: BatchAnnotateImagesRequest."""
+    settings, annotator = _settings(request), _annotator(request)
+    message = await _read(request, BatchAnnotateImagesRequest)
+    checks.parent_of(_parent(request), message.parent)
+    checks.check_images(message, settings)
+    trace_of(request.scope).pictures += len(message.requests)
+    answers = await annotator.annotate_all(message.requests)
+    return _answer(request, BatchAnnotateImagesResponse(responses=answers))
+
+
+async def annotate_files(request: Request) -> JSONResponse:
+    """Answer for up to 5 pages of a TIFF or GIF. Body: BatchAnnotateFilesRequest."""
+    settings, annotator = _settings(request), _annotator(request)
+    message = await _read(request, BatchAnnotateFilesRequest)
+    checks.parent_of(_parent(request), message.parent)
+    checks.check_files(message, settings)
+    answers = [await annotate_file(annotator, one, place=f"requests[{n}]") for n, one in enumerate(message.requests)]
+    trace_of(request.scope).pictures += sum(len(answer.responses) for answer in answers)
+    return _answer(request, BatchAnnotateFilesResponse(responses=tuple(answers)))
+
+
+async def start_images(request: Request) -> JSONResponse:
+    """Start an operation over up to 2,000 pictures. Body: AsyncBatchAnnotateImagesRequest."""
+    operations = _operations(request)
+    message = await _read(request, AsyncBatchAnnotateImagesRequest)
+    parent = checks.parent_of(_parent(request), message.parent)
+    checks.check_async_images(message, _settings(request))
+    config = message.output_config
+    if config is not None and config.gcs_destination is not None:
+        await _check_prefixes(operations, [config.gcs_destination.uri])
+    body = json.dumps(write_message(message))
+    record = await operations.add(kind="images", body=body, parent=parent, owner=_owner(request))
+    return JSONResponse(operation_to_json(record, enums_as_int=_enums_as_int(request)))
+
+
+async def start_files(request: Request) -> JSONResponse:
+    """Start an operation over files of pages. Body: AsyncBatchAnnotateFilesRequest."""
+    operations = _operations(request)
+    message = await _read(request, AsyncBatchAnnotateFilesRequest)
+    parent = checks.parent_of(_parent(request), message.parent)
+    checks.check_async_files(message, _settings(request))
+    outputs = (one.output_config for one in message.requests if one.output_config is not None)
+    await _check_prefixes(operations, [out.gcs_destination.uri for out in outputs if out.gcs_destination is not None])
+    body = json.dumps(write_message(message))
+    record = await operations.add(kind="files", body=body, parent=parent, owner=_owner(request))
+    return JSONResponse(operation_to_json(record, enums_as_int=_enums_as_int(request)))
+
+
+async def list_operations(request: Request) -> JSONResponse:
+    """The operations of this caller, the newest first."""
+    operations = _operations(request)
+    query = request.query_params
+    size = _page_size(query.get("pageSize", ""))
+    done = _done_filter(query.get("filter", ""))
+    parent, owner, token = _parent(request), _owner(request), query.get("pageToken", "")
+    rows, more = await operations.ask(
+        lambda records: records.page(parent=parent, owner=owner, size=size, token=token, done=done)
+    )
+    ints = _enums_as_int(request)
+    body: dict[str, Any] = {}
+    if rows:
+        body["operations"] = [operation_to_json(row, enums_as_int=ints) for row in rows]
+    if more:
+        body["nextPageToken"] = more
+    return JSONResponse(body)
+
+
+async def get_operation(request: Request, operation: str) -> JSONResponse:
+    """One operation: how far it is, or how it ended."""
+    operations = _operations(request)
+    parent, owner = _parent(request), _owner(request)
+    record = await operations.ask(lambda records: records.get(operation, parent=parent, owner=owner))
+    return JSONResponse(operation_to_json(record, enums_as_int=_enums_as_int(request)))
+
+
+async def cancel_operation(request: Request, operation: str) -> JSONResponse:
+    """Ask an operation to stop; what it has written stays."""
+    operations = _operations(request)
+    parent, owner = _parent(request), _owner(request)
+    await operations.ask(lambda records: records.cancel(operation, parent=parent, owner=owner))
+    return JSONResponse({})
+
+
+async def delete_operation(request: Request, operation: str) -> JSONResponse:
+    """Forget an operation; one that runs goes on unseen."""
+    operations = _operations(request)
+    parent, owner = _parent(request), _owner(request)
+    await operations.ask(lambda records: records.delete(operation, parent=parent, owner=owner))
+    return JSONResponse({})
+
+
+async def refuse_products() -> JSONResponse:
+    """Product search is not answered."""
+    raise UnsupportedError("product sets are not kept by this server; it answers images and files")
+
+
+_POSTS = {
+    "images:annotate": annotate_images,
+    "files:annotate": annotate_files,
+    "images:asyncBatchAnnotate": start_images,
+    "files:asyncBatchAnnotate": start_files,
+}
+
+
+async def _read(request: Request, kind: type[M]) -> M:
+    """Read a body; on a thread, for it may be large."""
+    body = await request.body()
+    annotator = _annotator(request)
+    return await annotator.engine.run(lambda: read_message(kind, parse_json(body)))
+
+
+async def _check_prefixes(operations: Operations, prefixes: list[str]) -> None:
+    def check() -> None:
+        for prefix in prefixes:
+            operations.folders.check_prefix(prefix)
+
+    await operations.annotator.engine.run(check)
+
+
+def _answer(request: Request, message: Any) -> JSONResponse:
+    settings = _settings(request)
+    keep_zeros = settings.keep_zeros or "zeros=keep" in _alt(request)
+    return JSONResponse(write_message(message, enums_as_int=_enums_as_int(request), keep_zeros=keep_zeros))
+
+
+def _alt(request: Request) -> list[str]:
+    """The parts of `$alt=json;enum-encoding=int`; the client percent-encodes the dollar and the semicolon."""
+    query = parse_qs(request.scope["query_string"].decode("latin-1"))
+    return [part.strip() for value in query.get("$alt", query.get("alt", [])) for part in value.split(";")]
+
+
+def _enums_as_int(request: Request) -> bool:
+    return "enum-encoding=int" in _alt(request)
+
+
+def _parent(request: Request) -> str:
+    """What stands before the verb in the path."""
+    values = request.path_params
+    parts = [f"{room}s/{values[room]}" for room in ("project", "location") if room in values]
+    return "/".join(parts)
+
+
+def _page_size(text: str) -> int:
+    if not text:
+        return 50
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        fault = Violation("pageSize", f"must be a number from 0, got {text[:20]!r}")
+        raise FieldsError(f"pageSize: {fault.description}", violations=[fault])
+    return min(int(text), _MOST_LISTED) or 50
+
+
+def _done_filter(text: str) -> bool | None:
+    plain = text.replace(" ", "").lower()
+    if plain in ("", "done=true", "done=false"):
+        return None if not plain else plain == "done=true"
+    fault = Violation("filter", f"must be done=true or done=false, got {text[:60]!r}")
+    raise FieldsError(f"filter: {fault.description}", violations=[fault])
+
+
+def _owner(request: Request) -> str:
+    return str(request.scope["state"].get("caller", ""))
+
+
+def _settings(request: Request) -> ServeSettings:
+    settings = request.app.state.settings
+    assert isinstance(settings, ServeSettings)
+    return settings
+
+
+def _annotator(request: Request) -> Annotator:
+    annotator = request.app.state.annotator
+    assert isinstance(annotator, Annotator)
+    return annotator
+
+
+def _operations(request: Request) -> Operations:
+    operations = request.app.state.operations
+    assert isinstance(operations, Operations)
+    return operations
