@@ -3,23 +3,14 @@
 The rules of `szem.media.pictures` hold for each page.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 
 from PIL import Image
 
 from szem.arrays import Picture8
 from szem.errors import RangeError, TooLargeError
-from szem.media.pictures import (
-    _FORMATS,
-    DEFAULT_LIMITS,
-    Limits,
-    PictureSource,
-    _bytes_of,
-    _check_pixels,
-    _faults_named,
-    _to_picture,
-)
+from szem.media.decoding import check_pixels, faults_named, image_to_picture, open_image
+from szem.media.sources import DEFAULT_LIMITS, Limits, PictureSource, read_source
 
 __all__ = ["count_pages", "picture_size", "read_pages"]
 
@@ -32,11 +23,10 @@ def picture_size(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> t
     Raises:
         As `szem.media.pictures.read_picture`; damage behind the header goes unnoticed.
     """
-    data, name = _bytes_of(source, limits)
-    with _faults_named(name), Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-        _check_pixels(opened, name, limits)
-        width, height = opened.size
-        return width, height
+    data, name = read_source(source, limits=limits)
+    with open_image(data, name, limits=limits) as image:
+        width, height = image.size
+    return width, height
 
 
 def count_pages(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> int:
@@ -45,10 +35,9 @@ def count_pages(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> in
     Raises:
         As `szem.media.pictures.read_picture`; TooLargeError also for more than `limits.max_frames`.
     """
-    data, name = _bytes_of(source, limits)
-    with _faults_named(name), Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-        _check_pixels(opened, name, limits)
-        return _count(opened, data, name, limits)
+    data, name = read_source(source, limits=limits)
+    with open_image(data, name, limits=limits) as image, faults_named(name):
+        return _count(image, data, name, limits)
 
 
 def read_pages(source: PictureSource, pages: Sequence[int], *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Picture8]:
@@ -64,18 +53,20 @@ def read_pages(source: PictureSource, pages: Sequence[int], *, limits: Limits = 
         RangeError: there is no such page.
         As `szem.media.pictures.read_picture`.
     """
-    data, name = _bytes_of(source, limits)
-    with _faults_named(name), Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-        _check_pixels(opened, name, limits)
-        total = _count(opened, data, name, limits)
-        if opened.format == "GIF":
-            _check_steps(opened, max(pages, default=0) + 1, name, limits)
+    data, name = read_source(source, limits=limits)
+    with open_image(data, name, limits=limits) as image:
+        with faults_named(name):
+            total = _count(image, data, name, limits)
+            if image.format == "GIF":
+                _check_steps(image, max(pages, default=0) + 1, name, limits)
         for page in pages:
             if not 0 <= page < total:
                 raise RangeError(f"{name}: page {page} is not there; pages run from 0 to {total - 1}")
-            opened.seek(page)
-            _check_pixels(opened, name, limits)
-            yield _to_picture(opened)
+            with faults_named(name):
+                image.seek(page)
+                check_pixels(image.size, name, limits=limits)
+                picture = image_to_picture(image)
+            yield picture
 
 
 def _check_steps(opened: Image.Image, frames: int, name: str, limits: Limits) -> None:

@@ -7,27 +7,17 @@ from the header before a pixel is decoded. This file does not know about models,
 
 import io
 import os
-import struct
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import Image
 
 from szem.arrays import Picture8, check_picture
-from szem.errors import (
-    EmptyFileError,
-    FileMissingError,
-    FormatError,
-    MediaError,
-    SzemError,
-    TooLargeError,
-    UnknownNameError,
-)
+from szem.errors import MediaError, TooLargeError, UnknownNameError
+from szem.media.decoding import check_pixels, faults_named, image_to_picture, open_image
+from szem.media.sources import DEFAULT_LIMITS, Limits, PictureSource, read_source
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -40,8 +30,6 @@ __all__ = [
     "write_picture",
 ]
 
-# Only decoders that parse pictures and nothing else: no PostScript, no font or document formats.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "ICO", "PPM", "AVIF")  # MPO is read as JPEG
 PICTURE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .webp .tif .tiff .ico .ppm .pgm .pbm .pnm .mpo .avif".split()  # noqa: SIM905
 )
@@ -55,20 +43,6 @@ _WRITERS = {
     ".tiff": "TIFF",
     ".gif": "GIF",
 }
-
-PictureSource = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How large a picture may be; both are checked before decoding."""
-
-    max_bytes: int = 200_000_000  # size of the file
-    max_pixels: int = 75_000_000  # width × height of one frame, the Cloud Vision limit
-    max_frames: int = 2_000  # pages or frames of one file
-
-
-DEFAULT_LIMITS = Limits()
 
 
 def read_picture(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> Picture8:
@@ -96,13 +70,19 @@ def read_pictures(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> 
     Raises:
         As `read_picture`; a fault in a later frame is raised when that frame is reached.
     """
-    data, name = _bytes_of(source, limits)
-    with _faults_named(name), Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-        for index, frame in enumerate(ImageSequence.Iterator(opened)):
-            if index >= limits.max_frames:
-                raise TooLargeError(f"{name}: more than {limits.max_frames} frames; split the file")
-            _check_pixels(frame, name, limits)
-            yield _to_picture(frame)
+    data, name = read_source(source, limits=limits)
+    with open_image(data, name, limits=limits) as opened:
+        for index in count():
+            with faults_named(name):
+                try:
+                    opened.seek(index)
+                except EOFError:
+                    return
+                if index >= limits.max_frames:
+                    raise TooLargeError(f"{name}: more than {limits.max_frames} frames; split the file")
+                check_pixels(opened.size, name, limits=limits)
+                picture = image_to_picture(opened)
+            yield picture
 
 
 def write_picture(path: str | os.PathLike[str], picture: Picture8, *, quality: int = 92) -> Path:
@@ -142,115 +122,3 @@ def encode_picture(picture: Picture8, *, suffix: str = ".png", quality: int = 92
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(out, fmt, quality=quality)
     return out.getvalue()
-
-
-def _bytes_of(source: PictureSource, limits: Limits) -> tuple[bytes, str]:
-    """Everything the source holds, and what to call it in messages."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        data, name = bytes(source), "picture"
-    elif isinstance(source, str | os.PathLike):
-        name = os.fspath(source)
-        data = _read_file(name, limits)
-    else:
-        name = str(getattr(source, "name", "picture"))
-        data = source.read(limits.max_bytes + 1)
-    if not data:
-        raise EmptyFileError(f"{name}: no bytes; the file is empty")
-    if len(data) > limits.max_bytes:
-        raise TooLargeError(
-            f"{name}: more than {limits.max_bytes:,} bytes; make it smaller or raise Limits.max_bytes"
-        )
-    return data, name
-
-
-def _read_file(name: str, limits: Limits) -> bytes:
-    path = Path(name)
-    try:
-        if not path.exists():
-            raise FileMissingError(f"{name}: no such file; check the path")
-        if not path.is_file():  # a folder, a pipe, a device: reading those may never end
-            raise FormatError(f"{name}: not a regular file; give a picture file")
-        with path.open("rb") as file:
-            return file.read(limits.max_bytes + 1)
-    except ValueError as error:  # a NUL in the name, for one
-        if isinstance(error, SzemError):
-            raise
-        raise FileMissingError(f"{name!r}: not a path ({error})") from error
-    except FileMissingError:
-        raise
-    except OSError as error:
-        raise MediaError(f"{name}: cannot be read ({error.strerror or error}); check the rights") from error
-
-
-@contextmanager
-def _faults_named(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into one of our errors that names the file."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # decoders warn about damaged metadata that does not matter here
-            yield
-    except SzemError:
-        raise
-    except UnidentifiedImageError as error:
-        raise FormatError(
-            f"{name}: not a picture szem reads (JPEG, PNG, GIF, BMP, WebP, TIFF, ICO, PNM, AVIF); convert it first"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise TooLargeError(f"{name}: {error}; make it smaller") from error
-    except MemoryError as error:
-        raise TooLargeError(f"{name}: does not fit into memory; make it smaller") from error
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        IndexError,
-        KeyError,
-        TypeError,
-        EOFError,
-        AttributeError,
-        OverflowError,
-        ZeroDivisionError,
-        RuntimeError,
-        struct.error,
-    ) as error:
-        raise FormatError(f"{name}: damaged or cut short ({error}); save it anew") from error
-
-
-def _check_pixels(frame: Image.Image, name: str, limits: Limits) -> None:
-    width, height = frame.size
-    if width <= 0 or height <= 0:
-        raise EmptyFileError(f"{name}: {width}×{height} pixels; there is no picture in it")
-    if width * height > limits.max_pixels:
-        raise TooLargeError(
-            f"{name}: {width}×{height} is {width * height / 1e6:.1f} million pixels, the limit is "
-            f"{limits.max_pixels / 1e6:.0f}; scale it down first"
-        )
-
-
-def _to_picture(frame: Image.Image) -> Picture8:
-    frame.load()
-    upright = ImageOps.exif_transpose(frame)
-    mode = upright.mode
-    if mode.startswith("I") or mode == "F":
-        grey = _grey_to_8_bits(np.asarray(upright), mode)
-        return np.repeat(grey[..., None], 3, axis=2)
-    if upright.has_transparency_data:
-        rgba = upright.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return np.array(Image.alpha_composite(white, rgba).convert("RGB"))
-    return np.array(upright.convert("RGB"))
-
-
-def _grey_to_8_bits(values: np.ndarray, mode: str) -> np.ndarray:
-    """16-bit greys map 65535 to 255; 32-bit and float greys of another range are stretched to it."""
-    wide = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(wide.min()), float(wide.max())
-    if mode.startswith("I") and low >= 0 and high <= 65535:
-        scaled = wide / 257.0
-    elif low >= 0 and high <= 1:
-        scaled = wide * 255.0
-    elif low >= 0 and high <= 255:
-        scaled = wide
-    else:
-        scaled = (wide - low) * (255.0 / max(high - low, 1e-12))
-    return np.rint(scaled).astype(np.uint8)
