@@ -26,20 +26,29 @@ async function load(code) {
 }
 
 /**
- * The words of a language: {code, t, has, number, percent, bytes}.
+ * The words of a language: {code, t, has, number, plain, percent}.
  * t(key, values) gives the text with {name} replaced; a key that is missing shows itself.
  */
 export async function wordsOf(code) {
   const texts = await load(code);
-  const number = (value, digits = 0, least = 0) =>
-    new Intl.NumberFormat(code, { maximumFractionDigits: digits, minimumFractionDigits: least })
-      .format(Object.is(value, -0) ? 0 : value)
-      .replace("-", "−");
+  const formats = new Map();
+  const format = (digits, useGrouping) => {
+    const key = `${digits} ${useGrouping}`;
+    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(code, { maximumFractionDigits: digits, useGrouping }));
+    return formats.get(key);
+  };
+  const write = (value, digits, grouped) => {
+    const text = format(digits, grouped).format(value).replace("-", "−");
+    return /^−0([.,]0*)?$/.test(text) ? text.slice(1) : text; // no minus before a zero
+  };
+  const number = (value, digits = 0) => write(value, digits, true);
   return {
     code,
     has: (key) => key in texts,
     t: (key, values = {}) => (texts[key] ?? key).replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all)),
     number,
+    /** Without gaps between thousands: for cells and fields. */
+    plain: (value, digits = 0) => write(value, digits, false),
     percent: (share, digits = 0) => `${number(share * 100, digits)}${code === "hu" ? " " : ""}%`,
   };
 }

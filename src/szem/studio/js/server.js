@@ -61,11 +61,16 @@ export function visionRequest(content, aspectRatios) {
   };
 }
 
-/** One AnnotateImageResponse, as it came; an error inside it is a Problem. */
+/**
+ * The whole answer of images:annotate for one picture, as it came. Some features may have failed while others are
+ * there; only where nothing is there the error is a Problem.
+ */
 export async function annotate(content, aspectRatios) {
   const answer = await (await postJson("/v1/images:annotate", visionRequest(content, aspectRatios))).json();
-  const one = answer.responses?.[0] ?? {};
-  if (one.error?.message) throw new Problem("refused", { status: one.error.code ?? "" }, one.error.message);
+  const { error, ...filled } = answer.responses?.[0] ?? {};
+  if (error?.message && Object.keys(filled).length === 0) {
+    throw new Problem(error.code === 12 ? "not-here" : "refused", {}, error.message);
+  }
   return answer;
 }
 

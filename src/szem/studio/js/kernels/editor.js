@@ -3,7 +3,7 @@
 import { button, segmented, select, slider } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { edgePairs } from "./edges.js";
-import { isNormalised, normalised, parseNumber, resized, rowsText, sidesOf, sumOf, weightText } from "./kernel.js";
+import { composed, isNormalised, normalised, parseNumber, resized, rowsText, sidesOf, sumOf, weightText } from "./kernel.js";
 import { MODES } from "./plan.js";
 import { CUSTOM, edgesIn, kernelIn, slotChange } from "./settings.js";
 
@@ -59,14 +59,28 @@ export function kernelPanel(app, table, state, change) {
     },
   });
 
+  const together = h("p", { class: "together", data: { name: "together" } });
+
+  /** What two kernels in a row come to as one. */
+  function paintTogether() {
+    const { height, width } = sidesOf(composed(kernelIn(state, 0, table).rows, kernelIn(state, 1, table).rows));
+    together.textContent = t("kernels.together", { height, width });
+  }
+
+  const changeSlot = (changes) => {
+    change(changes);
+    paintTogether();
+  };
+
   function paint() {
     body.dataset.mode = state.mode;
+    paintTogether();
     if (state.mode === "edges") fill(body, edgePair(words, table, state, change, paint));
-    else if (state.mode === "two") fill(body, slot(0), h("div", { class: "then", text: t("kernels.then") }), slot(1));
+    else if (state.mode === "two") fill(body, slot(0), h("div", { class: "then", text: t("kernels.then") }), slot(1), together);
     else fill(body, slot(0));
   }
 
-  const slot = (which) => kernelSlot(words, table, state, which, change);
+  const slot = (which) => kernelSlot(words, table, state, which, changeSlot);
   paint();
   return { element: h("section", { class: "kernel-panel", "aria-label": t("kernels.kernel") }, mode, body), paint };
 }
@@ -190,7 +204,7 @@ function editGrid(words, rows, edited) {
   paintCells();
   return h(
     "div",
-    { class: "kernel-grid", role: "group", "aria-label": words.t("kernels.numbers"), vars: { columns: width, rows: height } },
+    { class: `kernel-grid${width > 5 ? " many" : ""}`, role: "group", "aria-label": words.t("kernels.numbers"), vars: { columns: width, rows: height } },
     cells,
   );
 }
@@ -266,7 +280,7 @@ function edgePair(words, table, state, change, repaint) {
 
 /** A weight in few characters, as the visitor's language writes it. */
 export function shortWeight(words, weight) {
-  return words.number(weight, Math.abs(weight) >= 100 ? 0 : Math.abs(weight) >= 10 ? 1 : 3);
+  return words.plain(weight, Math.abs(weight) >= 100 ? 0 : Math.abs(weight) >= 10 ? 1 : 3);
 }
 
 function longWeight(words, weight) {

@@ -10,20 +10,21 @@ const LOUPE_LEAST = 11;
 const LOUPE_MOST = 41;
 
 /**
- * @returns {element, show(found), channel()}: `found` is what page.js finds out about a pixel, see `lookAt` there
+ * @returns {element, readout, show(found)}: `found` comes from look.js; `readout` is one line for under the pictures
  */
 export function inspector(app, { pickPart, pickChannel }) {
   const { words } = app;
-  const { t, number } = words;
+  const { t, number, plain } = words;
   const place = h("p", { class: "place", data: { name: "place" } });
   const parts = h("div", { class: "inspect-parts" });
   const row = h("div", { class: "equation" });
   const notes = h("div", { class: "inspect-notes", data: { name: "notes" } });
   const said = h("p", { class: "unseen", "aria-live": "polite" });
+  const readout = h("p", { class: "readout", "aria-hidden": "true" });
   let shape = "";
   let grids = null;
 
-  const value = (v) => number(v, Number.isInteger(v) ? 0 : 1);
+  const value = (v) => plain(v, Math.abs(v) >= 1000 ? 0 : 1);
 
   function build(rows) {
     const sides = sidesOf(rows);
@@ -49,14 +50,15 @@ export function inspector(app, { pickPart, pickChannel }) {
     );
     const result = h("div", { class: "result", data: { name: "result" } });
     const sign = (text) => h("span", { class: "sign", "aria-hidden": "true", text });
+    row.dataset.size = String(Math.max(sides.height, sides.width));
     fill(row, loupeFigure, patch.figure, sign("×"), kernel.figure, sign("="), products.figure, sign("Σ"), result);
-    row.dataset.large = String(Math.max(sides.height, sides.width) > 5);
     grids = { cells: { patch: patch.cells, kernel: kernel.cells, products: products.cells }, patch, kernel, products, loupe, marks, result };
   }
 
   function show(found) {
     if (!found) {
       place.textContent = t("inspect.none");
+      readout.textContent = "";
       fill(row);
       fill(notes);
       fill(parts);
@@ -72,6 +74,8 @@ export function inspector(app, { pickPart, pickChannel }) {
     }
     const { x, y } = explained.centre;
     place.textContent = `${t("inspect.place", { row: y, column: x })} · ${t(pinned ? "inspect.held" : "inspect.hint")}`;
+    readout.textContent = t("inspect.readout", { row: y, column: x, sum: value(explained.sum), shown: value(output.shown) });
+    element.toggleAttribute("data-large", Math.max(sides.height, sides.width) > 5);
     paintParts(partNames, part, channels, channel);
     const most = Math.max(...explained.cells.map(({ product }) => Math.abs(product)), 1e-9);
     const products = [explained.cells.map(({ product }) => product)];
@@ -87,7 +91,7 @@ export function inspector(app, { pickPart, pickChannel }) {
       weight.textContent = shortWeight(words, cell.weight);
       tint(weight, cell.weight, rows);
       const product = grids.cells.products[k];
-      product.textContent = value(Number(cell.product.toFixed(1)));
+      product.textContent = value(cell.product);
       product.style.setProperty("--strength", String(Math.abs(cell.product) / most));
       tint(product, cell.product, products);
     });
@@ -136,7 +140,7 @@ export function inspector(app, { pickPart, pickChannel }) {
     return `${here}: ${t(`border.${border}.cell`, { row: cell.fromY, column: cell.fromX })}`;
   }
 
-  function resultParts({ explained, output, edges, pooled }) {
+  function resultParts({ explained, output, edges, pooled, final }) {
     const { sum } = explained;
     const lines = [];
     const line = (name, text, { big = false, swatch = null } = {}) =>
@@ -149,12 +153,16 @@ export function inspector(app, { pickPart, pickChannel }) {
           h("output", { class: "result-value", data: { exact: String(text.exact) }, text: text.shown }),
         ),
       );
-    const plain = (v) => ({ exact: v, shown: number(v, Number.isInteger(v) ? 0 : 2) });
-    line("sum", plain(Number(sum.toFixed(6))), { big: !edges });
+    const both = (v) => ({ exact: v, shown: number(v, 2) });
+    line("sum", both(sum), { big: !edges });
     if (edges) {
-      line("strength", plain(edges.strength), { big: true });
+      line("strength", both(edges.strength), { big: true });
       const degrees = (Math.atan2(edges.down, edges.across) * 180) / Math.PI;
       line("direction", { exact: degrees, shown: `${number(degrees)}°` }, { swatch: `rgb(${directionColour((degrees * Math.PI) / 180).map(Math.round).join(" ")})` });
+    }
+    if (!final) {
+      lines.push(h("p", { class: "section-text", text: t("inspect.goes-on") }));
+      return lines;
     }
     if (pooled) {
       lines.push(
@@ -166,7 +174,7 @@ export function inspector(app, { pickPart, pickChannel }) {
             "div",
             { class: "kernel-grid", vars: { columns: pooled.window, rows: pooled.window } },
             pooled.cells.map((cell) =>
-              h("span", { class: `cell still${cell.chosen ? " chosen" : ""}`, text: value(Number(cell.value.toFixed(1))) }),
+              h("span", { class: `cell still${cell.chosen ? " chosen" : ""}`, text: value(cell.value) }),
             ),
           ),
           h("output", { class: "result-value", data: { name: "pooled", exact: String(pooled.value) }, text: number(pooled.value, 1) }),
@@ -178,16 +186,16 @@ export function inspector(app, { pickPart, pickChannel }) {
     return lines;
   }
 
-  function notesOf({ explained, rows, border, output }) {
+  function notesOf({ explained, rows, border, output, final }) {
     const texts = [];
     const beyond = explained.cells.filter((cell) => cell.outside).length;
     if (explained.flat) {
       const sum = sumOf(rows);
       const v = value(explained.cells[0].value);
-      texts.push(t(sum === 0 ? "inspect.flat.zero" : "inspect.flat", { value: v, sum: number(sum, 3), answer: value(Number(explained.sum.toFixed(1))) }));
+      texts.push(t(sum === 0 ? "inspect.flat.zero" : "inspect.flat", { value: v, sum: number(sum, 3), answer: value(explained.sum) }));
     }
     if (beyond > 0) texts.push(t(`border.${border}.note`, { count: beyond, all: explained.cells.length }));
-    if (output.cut) texts.push(t(output.value < 0 ? "inspect.cut.below" : "inspect.cut.above", { value: value(Number(output.value.toFixed(1))) }));
+    if (final && output.cut) texts.push(t(output.value < 0 ? "inspect.cut.below" : "inspect.cut.above", { value: value(output.value) }));
     return texts;
   }
 
@@ -219,15 +227,13 @@ export function inspector(app, { pickPart, pickChannel }) {
     fill(marks, boxes, s("rect", { x: half, y: half, width: 1, height: 1, class: "tap centre" }));
   }
 
-  return {
-    element: h(
-      "section",
-      { class: "inspector", "aria-labelledby": "inspect-title" },
-      h("div", { class: "inspect-head" }, h("h2", { id: "inspect-title", text: t("inspect.title") }), place, parts),
-      row,
-      notes,
-      said,
-    ),
-    show,
-  };
+  const element = h(
+    "section",
+    { class: "inspector", "aria-labelledby": "inspect-title" },
+    h("div", { class: "inspect-head" }, h("h2", { id: "inspect-title", text: t("inspect.title") }), place, parts),
+    row,
+    notes,
+    said,
+  );
+  return { element, readout, show };
 }

@@ -40,8 +40,10 @@ export function lookAt(planes, plan, focus, { part, channel }) {
     border: plan.border,
     explained,
     layer,
+    layers,
     partNames: names,
     part: which,
+    final: plan.mode !== "two" || which === 1, // the sum on show is the answer, not a step on the way
     channels: planes.length,
     channel: Math.min(channel, planes.length - 1),
     taps: reachOf(layers, plan, chosen, explained, which),

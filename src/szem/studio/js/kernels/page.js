@@ -14,6 +14,7 @@ import { gallery } from "./gallery.js";
 import { inspector } from "./inspector.js";
 import { lookAt, pictureFocus } from "./look.js";
 import { optionsBand } from "./options.js";
+import { numberMatrix } from "./matrix.js";
 import { multiplicationsOf, stepsOf } from "./plan.js";
 import { planesOf, statisticsOf } from "./planes.js";
 import { VIEWS, fields, kernelIn, planOf, readPixel, viewsOf } from "./settings.js";
@@ -87,6 +88,7 @@ function kernelsPage(root, app, table) {
     pickPart: (k) => ((part = k), draw({ run: false })),
     pickChannel: (k) => ((channel = k), draw({ run: false })),
   });
+  const matrix = numberMatrix(app, (side, pixel) => (side === "picture" ? pointInput : pointOutput)(pixel, "pick"));
   const flow = dataFlow(app);
   const all = gallery(app, table, (name) => {
     change({ kernel: name, weights: "", mode: state.mode === "edges" ? "one" : state.mode });
@@ -119,6 +121,7 @@ function kernelsPage(root, app, table) {
     panel.element,
     h("span", { class: "sign", "aria-hidden": "true", text: "=" }),
     h("div", { class: "stage-output" }, h("div", { class: "stage-outputs" }, outputFigures), viewHolder, numbersLine),
+    seen.readout,
   );
   fill(
     root,
@@ -131,6 +134,7 @@ function kernelsPage(root, app, table) {
     stage,
     seen.element,
     h("div", { class: "band" }, h("div", {}, h("h2", { text: t("options.title") }), optionsBand(app, state, change)), flow.element),
+    matrix.element,
     all.element,
     h(
       "section",
@@ -337,6 +341,7 @@ function kernelsPage(root, app, table) {
   function paintLook(source, live) {
     const found = look();
     seen.show(found ? { ...found, pinned } : null);
+    matrix.show(found);
     input.mark(found ? found.taps : [], found?.centre ?? null);
     viewsOf(state).forEach((_, k) => outputs[k].mark(found ? [found.output] : [], found?.output ?? null));
     if (live) planes = null;

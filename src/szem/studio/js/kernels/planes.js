@@ -1,6 +1,6 @@
 // Pixels of the screen (RGBA bytes) to planes of numbers and back to pictures. Pure.
 
-import { SIGNED } from "../colours.js";
+import { signedColour } from "../colours.js";
 
 /**
  * The grey value of a colour in 0..255, to the bit as OpenCV's RGB to grey computes it (and szem with it).
@@ -36,27 +36,39 @@ export const ZERO = 1e-3;
 
 /** Numbers cut to 0..255, as a screen must: one plane is grey, three are a colour picture. */
 export function paintClipped(planes, rgba) {
-  const [r, g, b] = planes.length === 3 ? planes : [planes[0], planes[0], planes[0]];
-  for (let i = 0, j = 0; i < r.data.length; i++, j += 4) {
-    rgba[j] = r.data[i]; // a clamped array rounds and cuts by itself
-    rgba[j + 1] = g.data[i];
-    rgba[j + 2] = b.data[i];
-    rgba[j + 3] = 255;
+  const pixels = wordsOf(rgba);
+  if (planes.length === 1) {
+    const { data } = planes[0];
+    for (let i = 0; i < data.length; i++) pixels[i] = 0xff000000 | (cut(data[i]) * 0x010101);
+    return;
+  }
+  const [r, g, b] = planes.map(({ data }) => data);
+  for (let i = 0; i < r.length; i++) pixels[i] = 0xff000000 | (cut(b[i]) << 16) | (cut(g[i]) << 8) | cut(r[i]);
+}
+
+/** The whole number 0..255 a screen shows for a number. */
+export function cut(value) {
+  return value <= 0 ? 0 : value >= 255 ? 255 : (value + 0.5) | 0;
+}
+
+/** Four bytes of a pixel as one number; every browser's machine keeps the lowest byte, red, first. */
+function wordsOf(rgba) {
+  return new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4);
+}
+
+/** Negative numbers blue, positive ones red, 0 white; full colour at 255. Colour pictures show their mean. */
+export function paintSigned(planes, rgba) {
+  const pixels = wordsOf(rgba);
+  for (let i = 0; i < pixels.length; i++) {
+    const v = meanAt(planes, i);
+    pixels[i] = SIGNED_WORDS[v <= -255 ? 0 : v >= 255 ? 510 : (v + 255.5) | 0];
   }
 }
 
-/** Negative numbers blue, positive ones red, 0 white; full colour at `full`. Colour pictures show their mean. */
-export function paintSigned(planes, rgba, { full = 255 } = {}) {
-  for (let i = 0, j = 0; i < planes[0].data.length; i++, j += 4) {
-    const v = meanAt(planes, i) / full;
-    const end = v < 0 ? SIGNED.minus : SIGNED.plus;
-    const t = Math.min(1, Math.abs(v));
-    rgba[j] = 255 + (end[0] - 255) * t;
-    rgba[j + 1] = 255 + (end[1] - 255) * t;
-    rgba[j + 2] = 255 + (end[2] - 255) * t;
-    rgba[j + 3] = 255;
-  }
-}
+const SIGNED_WORDS = Uint32Array.from({ length: 511 }, (_, k) => {
+  const [r, g, b] = signedColour((k - 255) / 255).map(Math.round);
+  return (0xff000000 | (b << 16) | (g << 8) | r) >>> 0;
+});
 
 /** Edges, given as strength, across and down: strength as brightness, direction as hue. */
 export function paintDirection([strength, across, down], rgba, { full = 255 } = {}) {
@@ -88,10 +100,13 @@ export function directionColour(angle) {
 
 /** Paints over every answer that is exactly 0 in all planes. */
 export function markZeros(planes, rgba) {
-  for (let i = 0, j = 0; i < planes[0].data.length; i++, j += 4) {
-    if (planes.every((plane) => Math.abs(plane.data[i]) < ZERO)) {
-      [rgba[j], rgba[j + 1], rgba[j + 2]] = ZERO_MARK;
-    }
+  const pixels = wordsOf(rgba);
+  const [r, g, b] = ZERO_MARK;
+  const word = (0xff000000 | (b << 16) | (g << 8) | r) >>> 0;
+  const [first, ...others] = planes;
+  for (let i = 0; i < pixels.length; i++) {
+    const v = first.data[i];
+    if (v > -ZERO && v < ZERO && others.every(({ data }) => Math.abs(data[i]) < ZERO)) pixels[i] = word;
   }
 }
 
