@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
+from szem.train.changes import Change, cut_sample
+from szem.train.data.pixels import PixelSet, read_classes, read_pixel_set
 from szem.train.losses import class_weights, pixel_loss
-from szem.train.pixels import Change, PixelSet, cut_sample, read_classes, read_pixel_set
 from szem.train.recipe import Batch, Loop
 from szem.train.sampling import pick
 from szem.train.scores import confusion, mean_iou, pixel_accuracy

@@ -9,8 +9,8 @@ Expected: the card's score, taken from the exported model on `val`, which is nev
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from szem.train.changes import Change
 from szem.train.pixel_recipe import PixelRecipe
-from szem.train.pixels import Change
 from szem.train.recipe import Loop
 
 __all__ = ["ThingsSettings", "build_recipe"]
