@@ -156,7 +156,7 @@ class Explanation:
 def find_layer(rows: tuple[LayerRow, ...], layer: str | int) -> LayerRow:
     """See `Explanation.find`."""
     text = str(layer)
-    if text.lstrip("-").isdigit() and not any(row.name == text for row in rows):
+    if isinstance(layer, int) or (text.lstrip("-").isdecimal() and not any(row.name == text for row in rows)):
         number = int(text)
         if -len(rows) <= number < len(rows):
             return rows[number]

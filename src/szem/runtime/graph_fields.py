@@ -5,7 +5,7 @@ Where paths meet, the region that holds all of them counts. What each operation 
 
 from fractions import Fraction
 
-from szem.runtime.graph_rules import Region, join_regions, needed_regions
+from szem.runtime.graph_rules import Region, aligned_region, join_regions, needed_regions
 from szem.runtime.graph_run import Probe
 
 __all__ = ["field_of", "trace_back"]
@@ -35,7 +35,9 @@ def trace_back(probe: Probe, value: str, region: Region, *, to: str, clip: bool 
             for name, part in needed_regions(node, probe, position, wanted[out]).items():
                 if not name or name in graph.constant_names or name not in probe.shapes:
                     continue
-                kept = _clipped(part, probe.shapes[name]) if clip else part
+                kept: Region | None = part
+                if clip:
+                    kept = _clipped(aligned_region(node, probe, wanted[out], part), probe.shapes[name])
                 if kept is not None:
                     wanted[name] = join_regions(wanted.get(name), kept)
     return wanted.get(to)
@@ -57,7 +59,7 @@ def field_of(
         The size is that of the widest neuron, where they differ (behind a transposed convolution).
     """
     shape = probe.shapes[value]
-    steps = 12  # a multiple of the usual strides of transposed convolutions: 2, 3, 4, 6
+    steps = 96  # neurons this far apart stand alike behind up-sampling by 2 to 32, 3 and 6
     size = [0, 0]
     jump = [0.0, 0.0]
     centre = [0.0, 0.0]

@@ -162,7 +162,7 @@ def _belongs(probe: Probe, group: _Group, node: Node, value: str, active: bool) 
     if active or len(node.outputs) != 1:
         return False
     if node.op in ACTIVATIONS:
-        return group.main.op not in ("Softmax", "Concat", "Split")
+        return group.main.op not in ("Softmax", "Split")
     sums = group.main.op in _SUMS
     if node.op == "BatchNormalization":
         return sums and node.inputs[0] == value

@@ -16,6 +16,7 @@ def name_layers(graph: Graph, mains: Sequence[Node]) -> list[str]:
     names = []
     for main in mains:
         base = _weight_stem(graph, main) or _path_stem(main)
+        base = f"{main.op}.{base}" if base.isdecimal() else base  # a bare number would be taken for the layer's place
         used[base] = used.get(base, 0) + 1
         names.append(base if used[base] == 1 else f"{base} #{used[base]}")
     return names

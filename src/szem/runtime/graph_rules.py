@@ -12,7 +12,7 @@ import numpy as np
 from szem.runtime.graph import Node
 from szem.runtime.graph_run import Probe
 
-__all__ = ["WEIGHT_INPUT", "Region", "convolution_geometry", "join_regions", "needed_regions"]
+__all__ = ["WEIGHT_INPUT", "Region", "aligned_region", "convolution_geometry", "join_regions", "needed_regions"]
 
 Region = tuple[tuple[int, int], ...]
 
@@ -141,6 +141,23 @@ def _window(node: Node, probe: Probe, position: int, region: Region) -> dict[str
     return {node.input(0): (region[0], channels, *spatial)}
 
 
+def aligned_region(node: Node, probe: Probe, region: Region, part: Region) -> Region:
+    """Of an atrous kernel that hangs over the border, keep the taps inside: the last one may lie short of the border.
+
+    Exact for one neuron; for several the part is left as it is.
+    """
+    if node.op not in _CONVOLUTIONS | _WINDOWS:
+        return part
+    kernel, _, dilation, _ = convolution_geometry(node, probe)
+    sides = probe.shapes[node.input(0)][2:]
+    kept = list(part)
+    for axis, (k, d, side) in enumerate(zip(kernel, dilation, sides, strict=True), start=2):
+        if d > 1 and region[axis][0] == region[axis][1]:
+            taps = [part[axis][0] + i * d for i in range(k) if 0 <= part[axis][0] + i * d < side]
+            kept[axis] = (taps[0], taps[-1]) if taps else kept[axis]
+    return tuple(kept)
+
+
 def _group_channels(node: Node, probe: Probe, wanted: tuple[int, int], channels: int) -> tuple[int, int]:
     groups = node.integer("group", 1)
     per_in = channels // groups
@@ -222,8 +239,8 @@ def _pad(node: Node, probe: Probe, position: int, region: Region) -> dict[str, R
         if mode == "edge":
             low, high = min(max(low, 0), side - 1), min(max(high, 0), side - 1)
         elif mode == "reflect" and (low < 0 or high >= side):
-            mirrored = [abs(low) if low < 0 else low, 2 * (side - 1) - high if high >= side else high]
-            low, high = min(max(low, 0), *mirrored), max(min(high, side - 1), *mirrored)
+            mirrored = (side - 1) - np.abs((side - 1) - np.abs(np.arange(low, high + 1)))
+            low, high = int(mirrored.min()), int(mirrored.max())
         elif mode == "wrap" and (low < 0 or high >= side):
             low, high = 0, side - 1
         part.append((low, high))
