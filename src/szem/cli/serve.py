@@ -1,19 +1,117 @@
 """`szem serve`: the Cloud Vision API, szem's own routes and the studio on this machine."""
 
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 
+_WHO = "Who may call"
+_REACH = "What requests may reach"
+_MUCH = "How much"
+
 
 @app.command()
 def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 lets the network in."),
     port: int = typer.Option(8777, help="Port; 0 takes any free one."),
+    api_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--api-key", envvar="SZEM_API_KEYS", help="Ask for this key; may be repeated.", rich_help_panel=_WHO
+        ),
+    ] = None,
+    hostname: Annotated[
+        list[str] | None,
+        typer.Option("--hostname", help="A name this server answers to; may be repeated.", rich_help_panel=_WHO),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin", help="Let web pages of this origin call; may be repeated.", rich_help_panel=_WHO
+        ),
+    ] = None,
+    allow_read: Annotated[
+        list[Path] | None,
+        typer.Option("--allow-read", help="Folder from which file:// pictures are read.", rich_help_panel=_REACH),
+    ] = None,
+    allow_write: Annotated[
+        list[Path] | None,
+        typer.Option("--allow-write", help="Folder into which operations write.", rich_help_panel=_REACH),
+    ] = None,
+    bucket: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bucket", metavar="NAME=DIR", help="Take gs://NAME/… from and to this folder.", rich_help_panel=_REACH
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", help="Host of imageUri: example.com, *.example.com, * (any).", rich_help_panel=_REACH
+        ),
+    ] = None,
+    allow_private_hosts: bool = typer.Option(
+        False, "--allow-private-hosts", help="Also addresses of private networks: for tests.", rich_help_panel=_REACH
+    ),
+    database: str = typer.Option(
+        "", help="Where operations are kept: an SQLAlchemy URL.  [default: SQLite]", rich_help_panel=_MUCH
+    ),
+    max_in_flight: int = typer.Option(64, help="Requests at once; more get 429.", rich_help_panel=_MUCH),
+    max_request_mb: float = typer.Option(10, help="Size of one request.", rich_help_panel=_MUCH),
+    max_picture_mb: float = typer.Option(20, help="Size of one picture file.", rich_help_panel=_MUCH),
+    max_megapixels: float = typer.Option(75, help="Pixels of one picture.", rich_help_panel=_MUCH),
+    max_batch: int = typer.Option(8, help="Pictures the network sees at once.", rich_help_panel=_MUCH),
+    threads: int = typer.Option(0, help="Threads for the work; 0: one per processor.", rich_help_panel=_MUCH),
+    keep_zeros: bool = typer.Option(False, "--keep-zeros", help="Write x: 0 where Google leaves it out."),
+    studio: bool = typer.Option(True, "--studio/--no-studio", help="Serve the studio at /."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No line per request."),
 ) -> None:
-    """Serve the Cloud Vision API (and szem's own) on this machine."""
-    from szem.serve.server import serve as run
-    from szem.serve.settings import ServeSettings
+    """Serve the Cloud Vision API (and szem's own) on this machine.
 
-    run(ServeSettings(host=host, port=port), on_ready=lambda url: print(f"szem serves on {url}", flush=True))
+    Google's client reaches it with transport="rest" and client_options={"api_endpoint": "http://127.0.0.1:8777"}.
+    """
+    from szem.serve.server import serve as run
+    from szem.serve.settings import MIB, ServeSettings
+
+    settings = ServeSettings(
+        host=host,
+        port=port,
+        api_keys=tuple(key for given in api_key or () for key in given.split()),
+        hostnames=tuple(hostname or ()),
+        allow_origins=tuple(allow_origin or ()),
+        read_folders=tuple(allow_read or ()),
+        write_folders=tuple(allow_write or ()),
+        buckets=tuple(_bucket(text) for text in bucket or ()),
+        allow_hosts=tuple(allow_host or ()),
+        allow_private_hosts=allow_private_hosts,
+        database=database,
+        max_in_flight=max_in_flight,
+        max_request_bytes=int(max_request_mb * MIB),
+        max_picture_bytes=int(max_picture_mb * MIB),
+        max_pixels=int(max_megapixels * 1e6),
+        max_batch=max_batch,
+        threads=threads,
+        keep_zeros=keep_zeros,
+        studio=studio,
+    )
+    log_to_stderr(quiet=quiet)
+    run(settings, on_ready=lambda url: print(f"szem serves on {url}", flush=True))
+
+
+def log_to_stderr(*, quiet: bool) -> None:
+    """One line per request on standard error; quiet: only what goes wrong."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("szem").setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def _bucket(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if not name or not folder:
+        raise typer.BadParameter(f"{text!r} must read NAME=DIR")
+    return name.removeprefix("gs://").strip("/"), Path(folder)

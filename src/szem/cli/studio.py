@@ -16,6 +16,7 @@ def studio(
     browser: bool = typer.Option(True, "--browser/--no-browser", help="Open the browser."),
 ) -> None:
     """Open the studio in the browser: the lecture, touchable."""
+    from szem.cli.serve import log_to_stderr
     from szem.serve.server import serve
     from szem.serve.settings import ServeSettings
 
@@ -24,4 +25,5 @@ def studio(
         if browser:  # in a thread: some browsers answer only when they are closed
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
+    log_to_stderr(quiet=True)
     serve(ServeSettings(port=port), or_free=True, on_ready=ready)

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cached_property
 from urllib.parse import urljoin
 
 import h11
@@ -50,7 +51,11 @@ class Fetcher:
     def __init__(self, settings: ServeSettings, *, resolve: Resolve = resolve) -> None:
         self.settings = settings
         self._resolve = resolve
-        self._tls = ssl.create_default_context()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Loading the system's certificates takes a while: only when https is fetched."""
+        return ssl.create_default_context()
 
     async def fetch(self, url: str) -> bytes:
         """Fetch the bytes behind a URL.

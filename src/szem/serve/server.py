@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 
@@ -10,7 +11,7 @@ from szem.serve.app import build_app
 from szem.serve.protocol import build_protocol
 from szem.serve.settings import ServeSettings
 
-__all__ = ["bind", "serve"]
+__all__ = ["address_of", "bind", "build_server", "serve"]
 
 
 def bind(host: str, port: int, *, or_free: bool = False) -> socket.socket:
@@ -48,6 +49,27 @@ def address_of(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def build_server(settings: ServeSettings, *, on_ready: Callable[[], None] | None = None) -> uvicorn.Server:
+    """A server for the application; it runs when its `run(sockets=…)` is called.
+
+    Args:
+        settings: The operator's choices.
+        on_ready: Called once requests are answered.
+    """
+    config = uvicorn.Config(
+        build_app(settings),
+        http=build_protocol(settings),
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=max(1, int(settings.idle_timeout_s)),
+        timeout_graceful_shutdown=10,
+        backlog=512,
+    )
+    return _Announcing(config, on_ready)
+
+
 def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve until interrupted.
 
@@ -58,18 +80,7 @@ def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[
     """
     sock = bind(settings.host, settings.port, or_free=or_free)
     url = address_of(sock)
-    config = uvicorn.Config(
-        build_app(settings),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        http=build_protocol(settings),
-        timeout_keep_alive=int(settings.idle_timeout_s),
-        timeout_graceful_shutdown=10,
-        backlog=512,
-    )
-    server = _Announcing(config, lambda: on_ready(url) if on_ready is not None else None)
+    server = build_server(settings, on_ready=None if on_ready is None else partial(on_ready, url))
     try:
         server.run(sockets=[sock])
     except KeyboardInterrupt:
@@ -81,11 +92,11 @@ def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[
 class _Announcing(uvicorn.Server):
     """A uvicorn server that says when it has begun to listen."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None] | None) -> None:
         super().__init__(config)
         self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        if self.started:
+        if self.started and self._announce is not None:
             self._announce()

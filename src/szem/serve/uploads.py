@@ -1,0 +1,88 @@
+"""How a picture comes to szem's own routes: as the body itself, as a form, or inside JSON as Google's API takes it.
+
+All three end in the same message: options from the query, from the form's other fields, or from the JSON object.
+"""
+
+import dataclasses
+from typing import Any, TypeVar, get_type_hints
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+
+from szem.errors import UnsupportedError
+from szem.serve.engine import Engine
+from szem.serve.status import FieldsError
+from szem.serve.vision.protojson import parse_json, read_message
+from szem.serve.vision.schema import Image
+
+__all__ = ["read_upload"]
+
+M = TypeVar("M")
+_FILE_FIELD = "image"
+
+
+async def read_upload(request: Request, kind: type[M], engine: Engine) -> M:
+    """Read a request that brings one picture.
+
+    Args:
+        request: JSON, multipart/form-data with a file called `image`, or the bytes of a picture file.
+        kind: A message with a field `image`.
+        engine: Parses large bodies on its threads.
+    Raises:
+        FieldsError: no picture, unknown options, or options of the wrong type.
+        UnsupportedError: a form that is not multipart.
+    """
+    options = _options(dict(request.query_params), kind)
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == "application/json":
+        body = await request.body()
+        return await engine.run(lambda: _read_json(body, options, kind))
+    if media == "multipart/form-data":
+        data, fields = await _read_form(request)
+        message = read_message(kind, options | _options(fields, kind))
+    elif media == "application/x-www-form-urlencoded":
+        raise UnsupportedError(
+            "a form must be multipart/form-data (curl -F image=@photo.jpg); or send the file as the body "
+            "(curl --data-binary @photo.jpg -H 'content-type: image/jpeg')"
+        )
+    else:
+        data, message = await request.body(), read_message(kind, options)
+    if not data:
+        raise FieldsError(
+            "no picture came; send a picture file as the body, a form with the file in its field 'image', "
+            'or JSON: {"image": {"content": BASE64}}'
+        )
+    return dataclasses.replace(message, image=Image(content=data))  # type: ignore[type-var]
+
+
+def _read_json(body: bytes, options: dict[str, Any], kind: type[M]) -> M:
+    value = parse_json(body)
+    return read_message(kind, options | value if isinstance(value, dict) else value)
+
+
+async def _read_form(request: Request) -> tuple[bytes, dict[str, str]]:
+    try:
+        async with request.form(max_files=1, max_fields=32, max_part_size=64 * 1024) as form:
+            file = form.get(_FILE_FIELD)
+            data = await file.read() if isinstance(file, UploadFile) else b""
+            return data, {name: value for name, value in form.items() if isinstance(value, str)}
+    except (HTTPException, MultiPartException) as error:
+        detail = error.detail if isinstance(error, HTTPException) else error.message
+        raise FieldsError(f"the form cannot be read ({detail}); send multipart/form-data") from error
+
+
+def _options(given: dict[str, str], kind: type) -> dict[str, Any]:
+    """Options that came as text, in the types their fields have; `key` is the API key, `$…` Google's."""
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        if name == "key" or name.startswith("$"):
+            continue
+        values[name] = (
+            {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+            if (hints.get(name) is bool)
+            else text
+        )
+    return values

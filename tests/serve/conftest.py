@@ -1,0 +1,113 @@
+"""Servers on free loopback ports, in threads of this process, and pictures to send them."""
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from szem.media.samples import sample_path
+from szem.serve.server import address_of, bind, build_server
+from szem.serve.settings import ServeSettings
+
+
+@dataclass
+class Running:
+    """A server that runs: its address, and a plain HTTP client for it."""
+
+    url: str
+    http: httpx.Client
+
+    def annotate(self, **parts: object) -> httpx.Response:
+        """POST /v1/images:annotate with one request made of the parts."""
+        return self.http.post("/v1/images:annotate", json={"requests": [parts]})
+
+
+@contextmanager
+def running(settings: ServeSettings) -> Iterator[Running]:
+    """Run a server for the time of the block."""
+    ready = threading.Event()
+    sock = bind(settings.host, settings.port)
+    server = build_server(settings, on_ready=ready.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+    thread.start()
+    try:
+        assert ready.wait(60), "the server did not start"
+        with httpx.Client(base_url=address_of(sock), timeout=60, trust_env=False) as client:
+            yield Running(address_of(sock), client)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        sock.close()
+        assert not thread.is_alive(), "the server did not stop"
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> ServeSettings:
+    """Settings for tests: any free port, a database of its own, folders that may be read and written."""
+    home = tmp_path_factory.mktemp("serve")
+    (home / "in").mkdir()
+    (home / "out").mkdir()
+    return ServeSettings(
+        port=0,
+        database=f"sqlite:///{home / 'operations.sqlite3'}",
+        read_folders=(home / "in",),
+        write_folders=(home / "out",),
+        operation_lease_s=2.0,
+    )
+
+
+@pytest.fixture(scope="session")
+def inbox(settings: ServeSettings) -> Path:
+    """The folder that the shared server may read."""
+    return settings.read_folders[0]
+
+
+@pytest.fixture(scope="session")
+def outbox(settings: ServeSettings) -> Path:
+    """The folder that the shared server may write."""
+    return settings.write_folders[0]
+
+
+@pytest.fixture(scope="session")
+def server(settings: ServeSettings) -> Iterator[Running]:
+    """One server shared by all tests that only ask."""
+    with running(settings) as shared:
+        yield shared
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start a server of one's own: `start(max_in_flight=1)`."""
+    with ExitStack() as stack:
+
+        def begin(**choices: object) -> Running:
+            base = ServeSettings(port=0, studio=False, database=f"sqlite:///{tmp_path / 'operations.sqlite3'}")
+            return stack.enter_context(running(replace(base, **choices)))  # type: ignore[arg-type]
+
+        yield begin
+
+
+@pytest.fixture(scope="session")
+def cat() -> bytes:
+    """A photograph of a cat, as a file."""
+    return sample_path("cat").read_bytes()
+
+
+def encode(picture: np.ndarray, fmt: str = "PNG") -> bytes:
+    """A picture as a file."""
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, fmt)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def small() -> bytes:
+    """A picture of 8 × 6 pixels, as PNG."""
+    return encode(np.arange(8 * 6 * 3, dtype=np.uint8).reshape(6, 8, 3))
