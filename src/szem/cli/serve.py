@@ -15,47 +15,53 @@ _WHO = "Who may call"
 _REACH = "What requests may reach"
 _MUCH = "How much"
 
+# Options that may be repeated.
+_Key = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--api-key", envvar="SZEM_API_KEYS", help="Ask for this key; may be repeated.", rich_help_panel=_WHO
+    ),
+]
+_Hostname = Annotated[
+    list[str] | None, typer.Option("--hostname", help="A name this server answers to.", rich_help_panel=_WHO)
+]
+_Origin = Annotated[
+    list[str] | None,
+    typer.Option("--allow-origin", help="Let web pages of this origin call.", rich_help_panel=_WHO),
+]
+_Read = Annotated[
+    list[Path] | None,
+    typer.Option("--allow-read", help="Folder from which file:// pictures are read.", rich_help_panel=_REACH),
+]
+_Write = Annotated[
+    list[Path] | None,
+    typer.Option("--allow-write", help="Folder into which operations write.", rich_help_panel=_REACH),
+]
+_Bucket = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bucket", metavar="NAME=DIR", help="Take gs://NAME/… from and to this folder.", rich_help_panel=_REACH
+    ),
+]
+_Host = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host", help="Host of imageUri: example.com, *.example.com, * (any).", rich_help_panel=_REACH
+    ),
+]
+
 
 @app.command()
 def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 lets the network in."),
     port: int = typer.Option(8777, help="Port; 0 takes any free one."),
-    api_key: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--api-key", envvar="SZEM_API_KEYS", help="Ask for this key; may be repeated.", rich_help_panel=_WHO
-        ),
-    ] = None,
-    hostname: Annotated[
-        list[str] | None,
-        typer.Option("--hostname", help="A name this server answers to; may be repeated.", rich_help_panel=_WHO),
-    ] = None,
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-origin", help="Let web pages of this origin call; may be repeated.", rich_help_panel=_WHO
-        ),
-    ] = None,
-    allow_read: Annotated[
-        list[Path] | None,
-        typer.Option("--allow-read", help="Folder from which file:// pictures are read.", rich_help_panel=_REACH),
-    ] = None,
-    allow_write: Annotated[
-        list[Path] | None,
-        typer.Option("--allow-write", help="Folder into which operations write.", rich_help_panel=_REACH),
-    ] = None,
-    bucket: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--bucket", metavar="NAME=DIR", help="Take gs://NAME/… from and to this folder.", rich_help_panel=_REACH
-        ),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host", help="Host of imageUri: example.com, *.example.com, * (any).", rich_help_panel=_REACH
-        ),
-    ] = None,
+    api_key: _Key = None,
+    hostname: _Hostname = None,
+    allow_origin: _Origin = None,
+    allow_read: _Read = None,
+    allow_write: _Write = None,
+    bucket: _Bucket = None,
+    allow_host: _Host = None,
     allow_private_hosts: bool = typer.Option(
         False, "--allow-private-hosts", help="Also addresses of private networks: for tests.", rich_help_panel=_REACH
     ),
