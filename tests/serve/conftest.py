@@ -4,7 +4,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -17,30 +17,19 @@ from szem.serve.server import address_of, bind, build_server
 from szem.serve.settings import ServeSettings
 
 
-@dataclass
-class Running:
-    """A server that runs: its address, and a plain HTTP client for it."""
-
-    url: str
-    http: httpx.Client
-
-    def annotate(self, **parts: object) -> httpx.Response:
-        """POST /v1/images:annotate with one request made of the parts."""
-        return self.http.post("/v1/images:annotate", json={"requests": [parts]})
-
-
 @contextmanager
-def running(settings: ServeSettings) -> Iterator[Running]:
-    """Run a server for the time of the block."""
+def running(settings: ServeSettings) -> Iterator[httpx.Client]:
+    """Run a server for the time of the block; gives a plain HTTP client for it."""
     ready = threading.Event()
     sock = bind(settings.host, settings.port)
     server = build_server(settings, on_ready=ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
+    url = address_of(sock)
     try:
         assert ready.wait(60), "the server did not start"
-        with httpx.Client(base_url=address_of(sock), timeout=60, trust_env=False) as client:
-            yield Running(address_of(sock), client)
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+            yield client
     finally:
         server.should_exit = True
         thread.join(30)
@@ -76,18 +65,18 @@ def outbox(settings: ServeSettings) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(settings: ServeSettings) -> Iterator[Running]:
+def server(settings: ServeSettings) -> Iterator[httpx.Client]:
     """One server shared by all tests that only ask."""
     with running(settings) as shared:
         yield shared
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., httpx.Client]]:
     """Start a server of one's own: `start(max_in_flight=1)`."""
     with ExitStack() as stack:
 
-        def begin(**choices: object) -> Running:
+        def begin(**choices: object) -> httpx.Client:
             base = ServeSettings(port=0, studio=False, database=f"sqlite:///{tmp_path / 'operations.sqlite3'}")
             return stack.enter_context(running(replace(base, **choices)))  # type: ignore[arg-type]
 

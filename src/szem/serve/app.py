@@ -62,7 +62,8 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     app.include_router(build_own_routes())
     app.include_router(build_vision_routes())
     if chosen.studio:
-        app.mount("/", StudioFiles(directory=studio_folder(), html=True), name="studio")
+        # What no route knows is a page's file. Not a mount: that would hide a wrong method behind a 404.
+        app.router.default = StudioFiles(directory=studio_folder(), html=True)
     _add_error_handlers(app)
     # The last one added is the outermost: observe, then CORS, then guard, then the routes.
     app.add_middleware(Guard, settings=chosen, metrics=metrics)
@@ -119,9 +120,14 @@ def _add_error_handlers(app: FastAPI) -> None:
         first = faults[0] if faults else Violation("", "not valid")
         return error_to_reply(FieldsError(f"{first.field}: {first.description}", violations=faults))
 
-    async def http_error(_: Request, error: Exception) -> JSONResponse:
+    async def http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return http_to_reply(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        text = str(error.detail)
+        if error.status_code == 404:
+            text = f"there is nothing at {request.url.path[:100]!r}; /docs lists what there is"
+        elif error.status_code == 405:
+            text = f"{request.method[:20]} is not answered at {request.url.path[:100]!r}; /docs lists what is"
+        return http_to_reply(error.status_code, text, headers=dict(error.headers or {}))
 
     app.add_exception_handler(SzemError, szem_error)
     app.add_exception_handler(RequestValidationError, wrong_fields)

@@ -10,7 +10,7 @@ from szem.serve.engine import Engine
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import Folders
 from szem.serve.status import Code, FieldsError, Violation, code_of, error_to_status
-from szem.serve.vision.features import Job, build_feature, merge
+from szem.serve.vision.features import DEFAULT_RESULTS, Job, build_feature, merge
 from szem.serve.vision.protojson import Json
 from szem.serve.vision.schema import (
     AnnotateImageRequest,
@@ -203,7 +203,7 @@ def _without_repeats(features: Sequence[Feature]) -> list[Feature]:
 
 
 def _most(feature: Feature) -> int:
-    return feature.max_results or 10
+    return feature.max_results or DEFAULT_RESULTS
 
 
 def _code_name(answer: AnnotateImageResponse) -> str:

@@ -3,6 +3,7 @@
 A task that lands replaces its line. A builder gets the decoded picture and returns the fields it fills in.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
 
@@ -10,9 +11,29 @@ from szem.arrays import Picture8
 from szem.errors import UnsupportedError
 from szem.serve.engine import Engine
 from szem.serve.status import FieldsError
-from szem.serve.vision.schema import AnnotateImageResponse, Feature, FeatureType, ImageContext
+from szem.serve.vision.schema import (
+    AnnotateImageResponse,
+    BoundingPoly,
+    Color,
+    ColorInfo,
+    CropHint,
+    CropHintsAnnotation,
+    DominantColorsAnnotation,
+    Feature,
+    FeatureType,
+    ImageContext,
+    ImageProperties,
+    NormalizedVertex,
+    Vertex,
+)
+from szem.tasks.colors import dominant_colors
+from szem.tasks.crops import crop_hints
 
-__all__ = ["FEATURES", "Job", "build_feature", "merge"]
+__all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "box_to_poly", "build_feature", "merge"]
+
+DEFAULT_RESULTS = 10  # what Google gives when maxResults is absent
+_MOST_COLORS = 24
+_MOST_RATIOS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +58,56 @@ def missing(what: str) -> Build:
     return build
 
 
+async def image_properties(job: Job) -> AnnotateImageResponse:
+    """Dominant colours."""
+    count = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_COLORS)
+    found = await job.engine.run(lambda: dominant_colors(job.picture, count=count))
+    colors = tuple(
+        ColorInfo(color=_color(color.rgb), score=color.score, pixel_fraction=color.pixel_fraction)
+        for color in found.colors
+    )
+    return AnnotateImageResponse(
+        image_properties_annotation=ImageProperties(dominant_colors=DominantColorsAnnotation(colors=colors))
+    )
+
+
+async def crops(job: Job) -> AnnotateImageResponse:
+    """One crop for each ratio asked for, or the best one of any shape."""
+    params = job.context.crop_hints_params
+    asked = () if params is None else params.aspect_ratios[:_MOST_RATIOS]
+    found = await job.engine.run(lambda: crop_hints(job.picture, aspect_ratios=asked or (None,)))
+    height, width = job.picture.shape[:2]
+    hints = tuple(
+        CropHint(
+            bounding_poly=box_to_poly(crop.box_xyxy, width=width, height=height),
+            confidence=crop.confidence,
+            importance_fraction=crop.importance_fraction,
+        )
+        for crop in found.crops
+    )
+    return AnnotateImageResponse(crop_hints_annotation=CropHintsAnnotation(crop_hints=hints))
+
+
+def box_to_poly(box_xyxy: tuple[float, float, float, float], *, width: int, height: int) -> BoundingPoly:
+    """A box as four corners: in whole pixels that lie inside the picture, and as shares of its sides.
+
+    >>> box_to_poly((0, 0, 8, 4), width=8, height=8).vertices[2]
+    Vertex(x=7, y=3)
+    """
+    x0, y0, x1, y1 = box_xyxy
+    left, top = min(max(int(x0), 0), width - 1), min(max(int(y0), 0), height - 1)
+    right, bottom = min(max(math.ceil(x1) - 1, left), width - 1), min(max(math.ceil(y1) - 1, top), height - 1)
+    u0, v0, u1, v1 = (min(max(a, 0.0), 1.0) for a in (x0 / width, y0 / height, x1 / width, y1 / height))
+    return BoundingPoly(
+        vertices=tuple(Vertex(x=x, y=y) for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))),
+        normalized_vertices=tuple(NormalizedVertex(x=u, y=v) for u, v in ((u0, v0), (u1, v0), (u1, v1), (u0, v1))),
+    )
+
+
+def _color(rgb: tuple[int, int, int]) -> Color:
+    return Color(red=float(rgb[0]), green=float(rgb[1]), blue=float(rgb[2]))
+
+
 FEATURES: Mapping[FeatureType, Build] = {
     FeatureType.FACE_DETECTION: missing("there is no face detector in it"),
     FeatureType.LANDMARK_DETECTION: missing("it has no catalogue of landmarks"),
@@ -44,8 +115,8 @@ FEATURES: Mapping[FeatureType, Build] = {
     FeatureType.LABEL_DETECTION: missing("the classify task is not installed"),
     FeatureType.TEXT_DETECTION: missing("there is no text recogniser in it"),
     FeatureType.SAFE_SEARCH_DETECTION: missing("there is no network for it"),
-    FeatureType.IMAGE_PROPERTIES: missing("the colours task is not installed"),
-    FeatureType.CROP_HINTS: missing("the crops task is not installed"),
+    FeatureType.IMAGE_PROPERTIES: image_properties,
+    FeatureType.CROP_HINTS: crops,
     FeatureType.WEB_DETECTION: missing("it works offline and knows no web pages"),
     FeatureType.DOCUMENT_TEXT_DETECTION: missing("there is no text recogniser in it"),
     FeatureType.PRODUCT_SEARCH: missing("it has no product sets"),
