@@ -110,6 +110,14 @@ def test_samples_are_listed_and_given(server: httpx.Client) -> None:
     assert server.get("/v1/szem/samples/nope.png").status_code == 404
 
 
+def test_kernels_are_those_of_the_library(server: httpx.Client) -> None:
+    rows = {row["name"]: row for row in server.get("/v1/szem/kernels").json()["kernels"]}
+    assert rows["sobel-x"]["weights"] == [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+    assert rows["sobel-x"]["family"] == "sobel"
+    assert rows["gaussian"]["parameters"][0]["name"] == "sigma"
+    assert all(row["text"] and row["family"] for row in rows.values())
+
+
 def test_unknown_paths_and_methods_answer_in_the_envelope(server: httpx.Client) -> None:
     assert server.get("/v1/nope").json()["error"]["status"] == "NOT_FOUND"
     wrong = server.get("/v1/images:annotate")

@@ -5,7 +5,8 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import FileResponse, Response
 
-from szem.errors import NotFoundError, UnknownNameError, UnsupportedError
+from szem.errors import NotFoundError, UnknownNameError
+from szem.kernels.library import KERNELS, Recipe
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
 
@@ -53,5 +54,24 @@ def get_sample(name: str) -> Response:
 
 
 def list_kernels() -> dict[str, Any]:
-    """The named kernels of szem.kernels: name, family, text and weights."""
-    raise UnsupportedError("the named kernels are not in this build yet")
+    """The named kernels of szem.kernels: name, family, text, parameters and the weights that their defaults give."""
+    return {"kernels": [_kernel_row(name, recipe) for name, recipe in KERNELS.items()]}
+
+
+def _kernel_row(name: str, recipe: Recipe) -> dict[str, Any]:
+    parameters = [{"name": p.name, "default": p.default, "low": p.low, "high": p.high} for p in recipe.parameters]
+    return {
+        "name": name,
+        "family": _FAMILIES.get(name, name.partition("-")[0]),
+        "text": recipe.about,
+        "parameters": parameters,
+        "weights": recipe.make(name).weights.tolist(),
+    }
+
+
+# Where the name does not begin with its family.
+_FAMILIES = {
+    **dict.fromkeys(("identity", "sharpen", "unsharp", "emboss"), "basic"),
+    **dict.fromkeys(("box", "gaussian", "motion"), "blur"),
+    **dict.fromkeys(("outline", "laplacian", "log", "dog"), "edges"),
+}
