@@ -26,6 +26,7 @@ from szem.runtime.sessions import cores
 
 __all__ = ["PictureLayout", "Probe", "Timing", "find_picture_input", "measure"]
 
+POOL_BYTES = 4 << 30  # what all networks being looked into may hold together
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE, onnx.TensorProto.UINT8)
 _DTYPES = {"float": np.float32, "float16": np.float16, "double": np.float64, "uint8": np.uint8}
 
@@ -87,10 +88,10 @@ def _as_picture(value: ValueInfo) -> PictureLayout | None:
 
 
 @cache
-def _share_arena(max_bytes: int) -> None:
+def _share_arena() -> None:
     """Give all probes one pool of memory with a lid on it; a network that wants more is stopped, not the machine."""
     kind = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    ort.create_and_register_allocator(kind, ort.OrtArenaCfg(max_bytes, -1, -1, -1))
+    ort.create_and_register_allocator(kind, ort.OrtArenaCfg(POOL_BYTES, -1, -1, -1))
 
 
 class Probe:
@@ -114,7 +115,7 @@ class Probe:
         options = _options(threads)
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.add_session_config_entry("session.use_env_allocators", "1")
-        _share_arena(graph.limits.max_memory_bytes)
+        _share_arena()
         self._session = _open(data, options, graph.name)
         odd = [node for node in self._session.get_inputs() if _dtype(node.type) in (object, np.str_)]
         if odd:
@@ -205,8 +206,8 @@ class Probe:
                 ) from error
             if "Available memory" in text or "bad allocation" in text or "Failed to allocate" in text:
                 raise TooLargeError(
-                    f"{self.graph.name}: one run wants more than {limits.max_memory_bytes / 2**30:.1f} GiB of "
-                    "memory; take a smaller picture or network"
+                    f"{self.graph.name}: one run wants more than {POOL_BYTES / 2**30:.1f} GiB of memory; "
+                    "take a smaller picture or network"
                 ) from error
             raise FormatError(f"{self.graph.name}: it cannot be run ({_plain(error)}); export it again") from error
         finally:
@@ -372,10 +373,10 @@ def _check_cost(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> None:
             if shape is None:
                 continue
             size = float(np.prod([float(side) for side in shape]))
-            if size * 4 > limits.max_memory_bytes:
+            if size * 4 > limits.max_value_bytes:
                 raise TooLargeError(
                     f"{graph.name}: {node.name} makes {size:,.0f} numbers ({_sides(shape)}), more than "
-                    f"{limits.max_memory_bytes / 2**30:.1f} GiB; take a smaller picture or network"
+                    f"{limits.max_value_bytes / 2**30:.1f} GiB; take a smaller picture or network"
                 )
             total += size * _terms(node.op, node.inputs, shapes)
     if total > limits.max_multiplications:
