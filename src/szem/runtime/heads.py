@@ -42,6 +42,11 @@ def _fit_scores(role: str) -> Callable[[Sequence[Output], int], dict[str, str] |
     return fit
 
 
+def _fit_pixel_scores(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
+    maps = [o for o in outputs if len(o.shape) == 4 and o.shape[1] in (labels, None)]
+    return {"scores": maps[0].name} if len(maps) == 1 else None
+
+
 HEADS: Mapping[str, Mapping[str, Head]] = {
     "classify": {
         "logits": Head(
@@ -51,6 +56,17 @@ HEADS: Mapping[str, Mapping[str, Head]] = {
         "probabilities": Head(
             about="(N, classes) scores after softmax or sigmoid, each 0..1; optional (N, classes, h, w) `maps`",
             fit=_fit_scores("probabilities"),
+        ),
+    },
+    "segment": {
+        "scores": Head(
+            about="(N, classes, h, w) scores before softmax, evenly spread over the input", fit=_fit_pixel_scores
+        ),
+    },
+    "outline": {
+        "scores": Head(
+            about="(N, 2, h, w) scores of other and object, evenly spread over the box and its margin",
+            fit=_fit_pixel_scores,
         ),
     },
 }

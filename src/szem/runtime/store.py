@@ -29,6 +29,8 @@ __all__ = [
 # Task -> the model its verb takes when none is named.
 DEFAULTS: dict[str, str] = {
     "classify": "efficientnet-lite0",
+    "segment": "things",
+    "outline": "outline",
 }
 
 

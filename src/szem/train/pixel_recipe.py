@@ -1,6 +1,7 @@
 """What recipes for labels per pixel have in common: DeepLabv3+, pieces of pictures, a region-aware loss, mean IoU."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -10,14 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
+from szem.runtime.cards import PictureInput, TrainingData
 from szem.train.changes import Change, cut_sample
 from szem.train.data.pixels import PixelSet, read_classes, read_pixel_set
 from szem.train.losses import class_weights, pixel_loss
 from szem.train.recipe import Batch, Loop
+from szem.train.release import Release
 from szem.train.sampling import pick
 from szem.train.scores import confusion, mean_iou, pixel_accuracy
 
-__all__ = ["PixelFields", "PixelRecipe", "pictures_to_input", "repeat_rare"]
+__all__ = ["HalfScores", "PixelFields", "PixelModel", "PixelRecipe", "pictures_to_input", "repeat_rare"]
 
 
 class PixelFields(Protocol):
@@ -51,19 +54,49 @@ class PixelFields(Protocol):
     def jaccard(self) -> float: ...  # noqa: D102
 
 
+@dataclass(frozen=True, kw_only=True)
+class PixelModel:
+    """What the card of a model of this kind says."""
+
+    summary: str
+    width_px: int  # of the input
+    height_px: int
+    training_data: tuple[TrainingData, ...]
+    attributions: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+class HalfScores(nn.Module):
+    """A `DeepLab` that gives its scores at half the resolution: they are brought up to the picture's size at once."""
+
+    def __init__(self, network: DeepLab) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, classes, ceil(H / 2), ceil(W / 2))."""
+        return self.network.half_scores(x)
+
+
 class PixelRecipe:
     """DeepLabv3+ on EfficientNet-Lite, taught with pieces of pictures.
 
     Args:
         settings: Of the recipe.
         changes: How pieces are cut, from which progress on; ascending, the first from 0.
+        about: What the card of the model says.
         repeat_most: A picture with a rare class is seen up to so many times an epoch.
     """
 
     def __init__(
-        self, settings: PixelFields, *, changes: Sequence[tuple[float, Change]], repeat_most: int = 1
+        self,
+        settings: PixelFields,
+        *,
+        changes: Sequence[tuple[float, Change]],
+        about: "PixelModel",
+        repeat_most: int = 1,
     ) -> None:
-        self.settings, self.changes = settings, tuple(changes)
+        self.settings, self.changes, self.about = settings, tuple(changes), about
         self.classes = read_classes(settings.data)
         everything = read_pixel_set(settings.data, split=settings.split or None, classes=len(self.classes))
         cut = len(everything) - settings.hold_back
@@ -130,6 +163,30 @@ class PixelRecipe:
         if table.sum() == 0:
             return {}
         return {"mIoU": mean_iou(table), "pixel accuracy": pixel_accuracy(table)}
+
+    def release(self, network: nn.Module) -> Release:
+        """A `segment` model whose input is the recipe's, the whole picture inside it."""
+        assert isinstance(network, DeepLab)
+        about = self.about
+        return Release(
+            task="segment",
+            head="scores",
+            summary=about.summary,
+            network=HalfScores(network),
+            outputs={"scores": "scores"},
+            input=PictureInput(
+                width_px=about.width_px,
+                height_px=about.height_px,
+                resize="letterbox",
+                interpolation="bilinear",
+                mean=(127.0, 127.0, 127.0),
+                scale=(128.0, 128.0, 128.0),
+            ),
+            labels=self.classes,
+            training_data=about.training_data,
+            attributions=about.attributions,
+            limits=about.limits,
+        )
 
 
 def pictures_to_input(pictures: NDArray[np.uint8]) -> Tensor:

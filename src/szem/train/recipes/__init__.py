@@ -1,1 +1,42 @@
-"""Recipes: one training a file."""
+"""Recipes: one training a file, and the table of their names."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from szem.errors import UnknownNameError
+
+__all__ = ["RECIPES", "load_recipe", "load_settings"]
+
+# Name -> (module, its settings). The module's `build_recipe` makes the recipe.
+RECIPES: dict[str, tuple[str, str]] = {
+    "road": ("szem.train.recipes.road", "RoadSettings"),
+    "things": ("szem.train.recipes.things", "ThingsSettings"),
+    "outline": ("szem.train.recipes.outline", "OutlineSettings"),
+    "classify": ("szem.train.recipes.classify", "ClassifySettings"),
+}
+
+
+def load_settings(name: str) -> Any:
+    """The default settings of a recipe.
+
+    Raises:
+        UnknownNameError: no such recipe.
+    """
+    if name not in RECIPES:
+        raise UnknownNameError(f"no recipe called {name!r}; there are {', '.join(RECIPES)}")
+    module, settings = RECIPES[name]
+    return getattr(import_module(module), settings)()
+
+
+def load_recipe(name: str, assignments: Sequence[str] = ()) -> Any:
+    """Build a recipe with some settings changed, each as FIELD=VALUE; its data is read.
+
+    Raises:
+        UnknownNameError: no such recipe or field.
+        SzemError: the data cannot be read.
+    """
+    from szem.train.recipe import override
+
+    settings = override(load_settings(name), assignments)
+    return import_module(RECIPES[name][0]).build_recipe(settings)

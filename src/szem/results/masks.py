@@ -1,0 +1,192 @@
+"""What every pixel of a picture is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from szem.arrays import Picture8
+from szem.errors import RangeError, ShapeError
+from szem.media.drawing import RGB, color_of, draw_label, draw_masks
+from szem.results.rle import mask_to_rle
+
+__all__ = ["Area", "Masks", "class_colors"]
+
+# Colours people expect; every other class takes the palette's next.
+_KNOWN: dict[str, RGB] = {
+    "sky": (110, 180, 240),
+    "building": (150, 110, 90),
+    "pole": (240, 228, 66),
+    "road": (128, 96, 160),
+    "pavement": (230, 130, 180),
+    "tree": (60, 150, 60),
+    "sign_symbol": (250, 120, 40),
+    "fence": (190, 170, 120),
+    "car": (30, 90, 220),
+    "pedestrian": (220, 40, 50),
+    "bicyclist": (0, 190, 180),
+    "person": (220, 40, 50),
+}
+
+
+def class_colors(classes: Sequence[str]) -> tuple[RGB, ...]:
+    """A colour for each class, the same for the same list."""
+    return tuple(_KNOWN.get(name, color_of(index)) for index, name in enumerate(classes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """How much of the picture one class covers."""
+
+    label: str
+    index: int  # place of the class in `Masks.classes`
+    pixels: int
+    share: float  # of all pixels
+    confidence: float  # mean probability the network gave it there
+    rgb: RGB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Masks:
+    """A class for every pixel.
+
+    `background` names a class that is not drawn and not exported: the rest of the picture.
+    """
+
+    class_map: NDArray[np.uint8] = field(repr=False)  # (H, W) places in `classes`
+    classes: tuple[str, ...]
+    model: str
+    confidence: tuple[float, ...] = ()  # per class: mean probability where it won; 0 where it did not
+    background: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.class_map.ndim != 2 or self.class_map.dtype != np.uint8:
+            raise ShapeError(f"class_map must be (H, W) uint8, got {self.class_map.shape} {self.class_map.dtype}")
+        if self.class_map.size and int(self.class_map.max()) >= len(self.classes):
+            raise RangeError(f"class_map holds {self.class_map.max()}, there are {len(self.classes)} classes")
+        if self.confidence and len(self.confidence) != len(self.classes):
+            raise ShapeError(f"confidence must be one a class: {len(self.confidence)} for {len(self.classes)}")
+
+    @property
+    def areas(self) -> tuple[Area, ...]:
+        """The classes that occur, largest first; the background is not among them."""
+        counts = np.bincount(self.class_map.reshape(-1), minlength=len(self.classes))
+        colors = class_colors(self.classes)
+        found = [
+            Area(
+                label=self.classes[i],
+                index=int(i),
+                pixels=int(counts[i]),
+                share=float(counts[i] / self.class_map.size),
+                confidence=self.confidence[i] if self.confidence else 0.0,
+                rgb=colors[i],
+            )
+            for i in np.flatnonzero(counts)
+            if self.classes[i] != self.background
+        ]
+        return tuple(sorted(found, key=lambda area: -area.pixels))
+
+    def mask_of(self, label: str) -> NDArray[np.bool_]:
+        """Where one class is: (H, W).
+
+        Raises:
+            RangeError: there is no such class.
+        """
+        if label not in self.classes:
+            raise RangeError(f"no class called {label!r}; there are {', '.join(self.classes)}")
+        mask: NDArray[np.bool_] = self.class_map == self.classes.index(label)
+        return mask
+
+    def draw(self, picture: Picture8, *, opacity: float = 0.5, legend: bool = True) -> Picture8:
+        """Lay the colours of the classes over the picture, their names where they cover most.
+
+        Args:
+            picture: (H, W, 3) uint8, of the size of `class_map`.
+            opacity: 0 shows the picture alone, 1 the colours alone.
+            legend: Write the names of classes that cover a hundredth of the picture.
+        Raises:
+            ShapeError: another size.
+        """
+        areas = self.areas
+        if not areas:
+            return picture.copy()
+        layers = np.stack([self.class_map == area.index for area in areas])
+        out = draw_masks(picture, layers, colors=[a.rgb for a in areas], opacity=opacity)
+        if legend:
+            for area, layer in zip(areas, layers, strict=True):
+                if area.share >= 0.01:
+                    y, x = _inner_point(layer)
+                    out = draw_label(out, area.label.replace("_", " "), point_xy=(x, y), rgb=area.rgb)
+        return out
+
+    def to_image(self) -> Image.Image:
+        """A palette picture whose values are the classes: what `write_label_png` and data sets hold."""
+        image = Image.fromarray(self.class_map, "P")
+        image.putpalette([value for rgb in class_colors(self.classes) for value in rgb])
+        return image
+
+    def to_coco(self, *, image_id: int = 1, file_name: str = "", first_id: int = 1) -> dict[str, Any]:
+        """COCO JSON of this picture: one annotation a class, its mask run-length encoded.
+
+        Args:
+            image_id: Of the picture.
+            file_name: Of the picture.
+            first_id: Of the first annotation; several pictures of one file need different ones.
+        """
+        height, width = self.class_map.shape
+        annotations = []
+        for number, area in enumerate(self.areas):
+            mask = self.class_map == area.index
+            columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+            box = [columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]]
+            annotations.append(
+                {
+                    "id": first_id + number,
+                    "image_id": image_id,
+                    "category_id": area.index + 1,
+                    "segmentation": mask_to_rle(mask),
+                    "area": area.pixels,
+                    "bbox": [int(v) for v in box],
+                    "iscrowd": 1,
+                    "score": round(area.confidence, 4),
+                }
+            )
+        return {
+            "images": [{"id": image_id, "file_name": file_name, "width": width, "height": height}],
+            "annotations": annotations,
+            "categories": [{"id": i + 1, "name": name} for i, name in enumerate(self.classes)],
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types: the areas and, run-length encoded, the masks."""
+        height, width = self.class_map.shape
+        return {
+            "model": self.model,
+            "width": width,
+            "height": height,
+            "masks": [
+                {
+                    "label": area.label,
+                    "pixels": area.pixels,
+                    "share": round(area.share, 6),
+                    "confidence": round(area.confidence, 4),
+                    "color": "#{:02x}{:02x}{:02x}".format(*area.rgb),
+                    "rle": mask_to_rle(self.class_map == area.index),
+                }
+                for area in self.areas
+            ],
+        }
+
+
+def _inner_point(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """A point well inside the mask, near its middle: the median row, then the middle of its longest run."""
+    rows = np.flatnonzero(mask.any(1))
+    weights = mask.sum(1)[rows].cumsum()
+    row = int(rows[np.searchsorted(weights, weights[-1] / 2)])
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask[row].view(np.int8), [0]])))
+    starts, ends = edges[::2], edges[1::2]
+    longest = int((ends - starts).argmax())
+    return float(row), float((starts[longest] + ends[longest]) / 2)

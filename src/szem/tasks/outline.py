@@ -1,0 +1,100 @@
+"""A mask for each box: the box, somewhat wider, is stretched to the network's square; what it finds is put back.
+
+This file does not know what the objects are; boxes come from a detector, a person or a data set.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.arrays import Array, Picture8, check_boxes_xyxy, check_picture
+from szem.results.outlines import Outlines
+from szem.runtime.sessions import Session, open_model
+
+__all__ = ["MARGIN", "outline", "outline_with"]
+
+MARGIN = 0.2
+"""Share of the box that is added on every side; the recipe `outline` trains with the same."""
+
+
+def outline(
+    picture: Picture8, boxes_xyxy: Array, *, model: str | None = None, threads: int | None = None
+) -> Outlines:
+    """Find the pixels of the object in each box.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        boxes_xyxy: (N, 4) in pixels.
+        model: A model's name or folder.
+        threads: Threads within the run; by default as many as there are cores.
+    Raises:
+        ShapeError, DTypeError, RangeError: not a picture, or not boxes.
+        UnknownNameError: no such model.
+    """
+    return outline_with(open_model(model, task="outline", threads=threads), picture, boxes_xyxy)
+
+
+def outline_with(session: Session, picture: Picture8, boxes_xyxy: Array) -> Outlines:
+    """As `outline`, with a model that is open already."""
+    check_picture(picture)
+    boxes = check_boxes_xyxy(boxes_xyxy)
+    height, width = picture.shape[:2]
+    masks = np.zeros((len(boxes), height, width), bool)
+    confidence = np.zeros(len(boxes), np.float32)
+    wanted = session.model.card.input
+    mean, scale = np.array(wanted.mean, np.float32), np.array(wanted.scale, np.float32)
+    for index, box in enumerate(boxes):
+        if min(box[2] - box[0], box[3] - box[1]) < 1:
+            continue
+        square = _square(picture, box, wanted.width_px, wanted.height_px)
+        batch = ((square.astype(np.float32) - mean) / scale).transpose(2, 0, 1)[None]
+        scores = session.run(np.ascontiguousarray(batch), roles=["scores"])["scores"][0]  # (2, h, w)
+        chance = (1 / (1 + np.exp(scores[0] - scores[1]))).astype(np.float32)
+        masks[index], confidence[index] = _put_back(chance, box, width, height)
+    return Outlines(boxes_xyxy=boxes, masks=masks, confidence=confidence, model=session.model.name)
+
+
+def _square(picture: Picture8, box: NDArray[np.float32], width_px: int, height_px: int) -> Picture8:
+    """The box with its margin, stretched; beyond the picture its border is repeated."""
+    x0, y0, x_step, y_step = _steps(box, width_px, height_px)
+    shrink = max(x_step, y_step)
+    if shrink > 2.2:  # reading every third pixel would make false edges: make the picture smaller first
+        small = cv2.resize(picture, None, fx=2 / shrink, fy=2 / shrink, interpolation=cv2.INTER_AREA)
+        ratio = np.array([small.shape[1] / picture.shape[1], small.shape[0] / picture.shape[0]] * 2, np.float32)
+        return _square(small.astype(np.uint8, copy=False), box * ratio, width_px, height_px)
+    to_source = np.array([[x_step, 0, x0 + 0.5 * x_step - 0.5], [0, y_step, y0 + 0.5 * y_step - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    cut = cv2.warpAffine(picture, to_source, (width_px, height_px), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cut.astype(np.uint8, copy=False)
+
+
+def _put_back(
+    chance: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int
+) -> tuple[NDArray[np.bool_], float]:
+    """(H, W) where the object is, never outside the box, and the mean probability there."""
+    x0, y0, x_step, y_step = _steps(box, chance.shape[1], chance.shape[0])
+    left, top = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
+    right, bottom = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
+    mask = np.zeros((height, width), bool)
+    if right <= left or bottom <= top:
+        return mask, 0.0
+    # picture pixel (x, y) reads the cell at (x + 0.5 - x0) / step - 0.5
+    to_cell = np.array(
+        [[1 / x_step, 0, (left + 0.5 - x0) / x_step - 0.5], [0, 1 / y_step, (top + 0.5 - y0) / y_step - 0.5]]
+    )
+    flags: Any = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    inside = cv2.warpAffine(
+        chance, to_cell, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    found = inside > 0.5
+    mask[top:bottom, left:right] = found
+    return mask, float(inside[found].mean()) if found.any() else 0.0
+
+
+def _steps(box: NDArray[np.float32], columns: int, rows: int) -> tuple[float, float, float, float]:
+    """Upper left corner of the box with its margin, and the distance of columns and rows of a grid over it."""
+    x0, y0, x1, y1 = (float(v) for v in box)
+    x_more, y_more = MARGIN * (x1 - x0), MARGIN * (y1 - y0)
+    return x0 - x_more, y0 - y_more, (x1 - x0 + 2 * x_more) / columns, (y1 - y0 + 2 * y_more) / rows

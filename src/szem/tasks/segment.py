@@ -1,0 +1,113 @@
+"""A class for every pixel: fit the picture into the network's input, run it, bring its scores back to the picture.
+
+This file does not know about training, files or servers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.arrays import Picture8, check_picture
+from szem.results.masks import Masks
+from szem.runtime.cards import PictureInput
+from szem.runtime.sessions import Session, open_model
+
+__all__ = ["Fitted", "fit_picture", "segment", "segment_with"]
+
+_BACKGROUND = "background"
+_LARGEST_PX = 1024  # scores are brought up to this side at most; beyond it the map of classes is enlarged instead
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A picture inside a network's input, and where in it the picture lies."""
+
+    batch: NDArray[np.float32]  # (1, 3, H, W)
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+
+
+def segment(picture: Picture8, *, model: str | None = None, threads: int | None = None) -> Masks:
+    """Name every pixel of a picture.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        model: A model's name or folder; by default the one for things. `road` is for street scenes.
+        threads: Threads within the run; by default as many as there are cores.
+    Raises:
+        ShapeError, DTypeError: not a picture.
+        UnknownNameError: no such model.
+    """
+    return segment_with(open_model(model, task="segment", threads=threads), picture)
+
+
+def segment_with(session: Session, picture: Picture8) -> Masks:
+    """As `segment`, with a model that is open already."""
+    check_picture(picture)
+    fitted = fit_picture(picture, session.model.card.input)
+    scores = session.run(fitted.batch, roles=["scores"])["scores"][0]  # (C, h, w)
+    classes = session.model.labels
+    chances = _softmax(_cut_scores(scores, fitted, session.model.card.input))  # (h', w', C)
+    height, width = picture.shape[:2]
+    shrink = min(1.0, _LARGEST_PX / max(height, width))
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    full = cv2.resize(chances, size, interpolation=cv2.INTER_LINEAR).reshape(size[1], size[0], len(classes))
+    small: NDArray[Any] = full.argmax(2).astype(np.uint8)
+    best = full.max(2)
+    counts = np.bincount(small.reshape(-1), minlength=len(classes))
+    sums = np.bincount(small.reshape(-1), weights=best.reshape(-1), minlength=len(classes))
+    if shrink < 1:
+        small = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
+    return Masks(
+        class_map=small.astype(np.uint8, copy=False),
+        classes=classes,
+        model=session.model.name,
+        confidence=tuple(float(v) for v in sums / np.maximum(counts, 1)),
+        background=_BACKGROUND if _BACKGROUND in classes else None,
+    )
+
+
+def fit_picture(picture: Picture8, wanted: PictureInput) -> Fitted:
+    """Scale a picture into a network's input: stretched over it, or whole with borders (`letterbox`).
+
+    The picture begins and ends at even pixels of the input, so that a cell of scores (2×2 pixels) is in it or not.
+    """
+    height, width = picture.shape[:2]
+    if wanted.resize == "letterbox":
+        scale = min(wanted.width_px / width, wanted.height_px / height)
+        inner_w = min(wanted.width_px, max(2, 2 * round(width * scale / 2)))
+        inner_h = min(wanted.height_px, max(2, 2 * round(height * scale / 2)))
+    else:
+        inner_w, inner_h = wanted.width_px, wanted.height_px
+    way = cv2.INTER_AREA if inner_w < width else cv2.INTER_LINEAR
+    inner = (
+        picture
+        if (inner_w, inner_h) == (width, height)
+        else cv2.resize(picture, (inner_w, inner_h), interpolation=way)
+    )
+    left, top = (wanted.width_px - inner_w) // 4 * 2, (wanted.height_px - inner_h) // 4 * 2
+    canvas = np.zeros((wanted.height_px, wanted.width_px, 3), np.float32)  # 0 after normalisation: the mean
+    mean, scale3 = np.array(wanted.mean, np.float32), np.array(wanted.scale, np.float32)
+    canvas[top : top + inner_h, left : left + inner_w] = (inner.astype(np.float32) - mean) / scale3
+    batch = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None])
+    return Fitted(batch, left, top, inner_w, inner_h)
+
+
+def _cut_scores(scores: NDArray[np.float32], fitted: Fitted, wanted: PictureInput) -> NDArray[np.float32]:
+    """The part of (C, h, w) that is the picture, as (h', w', C)."""
+    cell_y, cell_x = wanted.height_px / scores.shape[1], wanted.width_px / scores.shape[2]
+    top, left = round(fitted.top_px / cell_y), round(fitted.left_px / cell_x)
+    bottom = top + max(1, round(fitted.height_px / cell_y))
+    right = left + max(1, round(fitted.width_px / cell_x))
+    return np.ascontiguousarray(scores[:, top:bottom, left:right].transpose(1, 2, 0), dtype=np.float32)
+
+
+def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    lifted = np.exp(scores - scores.max(2, keepdims=True))
+    out: NDArray[np.float32] = lifted / lifted.sum(2, keepdims=True)
+    return out

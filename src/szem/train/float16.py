@@ -1,0 +1,52 @@
+"""Half the size, the same arithmetic: weights stored as float16, made float32 again where the file is loaded."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from szem.errors import ModelError
+
+__all__ = ["drop_notes", "store_as_float16"]
+
+_SMALL = 64  # weights with fewer numbers stay as they are: scalars, short biases
+
+
+def store_as_float16(path: Path) -> None:
+    """Rewrite an ONNX file so that its weights take half the room.
+
+    Raises:
+        ModelError: a weight is too large for float16.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    casts = []
+    for tensor in list(graph.initializer):
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            raise ModelError(f"{path}: weight {tensor.name} is too large for float16; keep float32")
+        graph.initializer.remove(tensor)
+        stored = f"{tensor.name}_float16"
+        graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), stored))
+        name = f"{tensor.name}_cast"
+        casts.append(helper.make_node("Cast", [stored], [tensor.name], name=name, to=TensorProto.FLOAT))
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*casts, *nodes])
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def drop_notes(path: Path) -> None:
+    """Take out what the exporter wrote beside the network: source lines and paths of the machine it ran on."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    graph = model.graph
+    del graph.metadata_props[:]
+    for item in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    onnx.save(model, path)

@@ -1,0 +1,132 @@
+"""From a run to a model folder: ONNX file and card, refused where the file and the network disagree."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from szem.errors import ModelError, TrainError, UnsupportedError
+from szem.runtime.cards import Card, PictureInput, TrainingData, hash_file, write_card
+from szem.runtime.cards import Made as MadeBy
+from szem.train.checkpoint import load_checkpoint
+from szem.train.export import export_onnx, largest_difference
+from szem.train.float16 import drop_notes, store_as_float16
+from szem.train.loop import CHECKPOINT
+from szem.train.recipe import Recipe
+
+__all__ = ["Releasable", "Release", "export_run"]
+
+_PRECISIONS = ("float32", "float16")
+_FLOAT16_TOLERANCE = 0.02  # of the outputs' largest value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What a recipe says of the model it makes."""
+
+    task: str
+    head: str  # a layout of `runtime.heads.HEADS[task]`
+    summary: str
+    network: nn.Module  # in the form that is exported
+    outputs: Mapping[str, str]  # role -> name, in the order the network gives them
+    input: PictureInput
+    labels: tuple[str, ...]
+    training_data: tuple[TrainingData, ...]
+    licence: str = "Apache-2.0"
+    attributions: tuple[str, ...] = field(default=())
+    limits: tuple[str, ...] = field(default=())
+
+
+class Releasable(Recipe, Protocol):
+    """A recipe whose network can become a model."""
+
+    def release(self, network: nn.Module) -> Release:
+        """Describe the model; `network` has the trained weights."""
+
+
+def export_run(
+    recipe: Releasable,
+    run: Path,
+    folder: Path,
+    *,
+    command: str,
+    recipe_name: str,
+    precision: str = "float16",
+    version: str = "1",
+) -> Card:
+    """Write `model.onnx` and `card.json` from a run's averaged weights.
+
+    Args:
+        recipe: The recipe with the settings of the run.
+        run: Folder of the run.
+        folder: Where to; its name becomes the model's. Its card's scores are taken afterwards by `szem eval`.
+        command: That made the run, for the card.
+        recipe_name: For the card.
+        precision: float32 or float16 (stored so, computed in float32).
+        version: For the card.
+    Raises:
+        TrainError: no checkpoint, or it does not fit the recipe.
+        ModelError: ONNX Runtime and torch disagree.
+        UnsupportedError: another precision.
+    """
+    if precision not in _PRECISIONS:
+        raise UnsupportedError(f"precision {precision!r} is not written here; there are {', '.join(_PRECISIONS)}")
+    stored = load_checkpoint(run / CHECKPOINT)
+    network = recipe.build_network()
+    try:
+        network.load_state_dict(stored["average"])
+    except RuntimeError as error:
+        raise TrainError(
+            f"{run}: its weights do not fit the recipe's network ({error}); use the run's settings"
+        ) from error
+    release = recipe.release(network.eval())
+    names = tuple(release.outputs.values())
+    example = _example(release.input)
+    file, part = folder / "model.onnx", folder / "model.part.onnx"
+    try:
+        export_onnx(release.network, part, examples=[example], inputs=["picture"], outputs=names)
+        drop_notes(part)
+        if precision == "float16":
+            store_as_float16(part)
+            worst = largest_difference(release.network, part, [example], inputs=["picture"], outputs=names)
+            if not worst <= _FLOAT16_TOLERANCE:
+                raise ModelError(
+                    f"{run}: stored as float16 the outputs differ by {worst:.2%} of the largest value, "
+                    f"{_FLOAT16_TOLERANCE:.0%} is allowed; export with precision float32"
+                )
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    card = Card(
+        name=folder.name,
+        task=release.task,
+        version=version,
+        summary=release.summary,
+        sha256=hash_file(file),
+        size_bytes=file.stat().st_size,
+        parameters=sum(p.numel() for p in release.network.parameters()),
+        precision="float16" if precision == "float16" else "float32",
+        input=release.input,
+        head=release.head,
+        outputs=dict(release.outputs),
+        labels=release.labels,
+        made=MadeBy(recipe=recipe_name, command=command, seed=recipe.settings.loop.seed),
+        training_data=release.training_data,
+        licence=release.licence,
+        attributions=release.attributions,
+        limits=release.limits,
+    )
+    write_card(folder, card)
+    return card
+
+
+def _example(wanted: PictureInput) -> Tensor:
+    """Two noisy pictures as the network sees them."""
+    chance = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (2, 3, wanted.height_px, wanted.width_px), generator=chance).float()
+    mean = torch.tensor(wanted.mean)[:, None, None]
+    scale = torch.tensor(wanted.scale)[:, None, None]
+    return (pixels - mean) / scale
