@@ -1,0 +1,97 @@
+"""`szem train`: a recipe, or your own folder of pictures."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["app", "seconds_of"]
+
+app = typer.Typer(add_completion=False)
+
+
+_Recipe = Annotated[str, typer.Argument(help="classify (your own folders of pictures), road, things or outline.")]
+_Data = Annotated[Path, typer.Option(help="Folder of the data; for classify, a folder for each class in it.")]
+_Out = Annotated[Path, typer.Option(help="Folder of the run: checkpoint, logs, plot.")]
+_Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting, as in loop.steps=500; may be repeated."),
+]
+
+
+@app.command()
+def train(
+    recipe: _Recipe,
+    data: _Data,
+    out: _Out,
+    settings: _Settings = None,
+    resume: bool = typer.Option(False, "--resume", help="Go on where the run was interrupted."),
+    budget: str = typer.Option("", help="End well within this time: 90s, 40m, 2h."),
+    device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1 …"),
+    threads: int = typer.Option(0, help="Threads of one process; 0: as many as there are cores."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+) -> None:
+    """Train a network from a recipe, or on your own folder.
+
+    Several processes:  torchrun --nproc-per-node 2 -m szem train RECIPE …
+    """
+    import json
+
+    from rich.console import Console
+
+    from szem.errors import MissingExtraError, SzemError
+
+    budget_s = seconds_of(budget) if budget else None
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError('training needs torch; pip install "szem[train]"') from error
+    from szem.train.data.broken import told
+    from szem.train.loop import train as run_training
+    from szem.train.recipe import settings_to_dict
+    from szem.train.recipes import load_recipe
+
+    if threads:
+        torch.set_num_threads(threads)
+    changes = list(settings or ())
+    built = load_recipe(recipe, [*changes, f"data={json.dumps(str(data))}"])
+    if built.broken:
+        console.print(told(built.broken), markup=False)
+    out.mkdir(parents=True, exist_ok=True)
+    command = _command(recipe, changes) + (f" --budget {budget}" if budget else "")
+    about: dict[str, Any] = {"recipe": recipe, "settings": settings_to_dict(built.settings), "command": command}
+    (out / "run.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    try:
+        outcome = run_training(built, out, resume=resume, budget_s=budget_s, device=device, quiet=quiet)
+    except KeyboardInterrupt as error:
+        raise SzemError(f"interrupted; go on with: szem train {recipe} --data … --out {out} --resume") from error
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items()) or "no pictures held back"
+    console.print(f"{outcome.steps} steps in {outcome.seconds:.0f} s; {scores}")
+    console.print(f"Next: szem export {out}", markup=False)
+
+
+def seconds_of(text: str) -> float:
+    """A length of time: 90, 90s, 40m, 2h.
+
+    Raises:
+        RangeError: something else, or not positive.
+
+    >>> seconds_of("40m")
+    2400.0
+    """
+    from szem.errors import RangeError
+
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower(), 0.0)
+    try:
+        seconds = float(text[:-1]) * unit if unit else float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e8:
+        raise RangeError(f"a budget is a number with s, m or h, as in 40m; got {text!r}")
+    return seconds
+
+
+def _command(recipe: str, settings: list[str]) -> str:
+    changed = "".join(f" --set {s}" for s in settings)
+    return f"szem train {recipe} --data DIR --out RUN{changed}"
