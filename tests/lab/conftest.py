@@ -194,3 +194,9 @@ def network_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
 def torch_network() -> Callable[[str], nn.Module]:
     """Name of a network above -> the torch network that its file came from."""
     return build_network
+
+
+@pytest.fixture(scope="session")
+def save_network() -> Callable[..., Path]:
+    """Export a torch network: (net, path) -> path."""
+    return export

@@ -69,10 +69,13 @@ def test_every_kind_of_neuron_is_the_sum_it_is_said_to_be(name: str, opened: Cal
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_neuron_depends_on_its_field_and_on_nothing_else(
-    name: str, network_file: File, tmp_path: Path, torch_network: Callable[[str], torch.nn.Module]
+    name: str,
+    tmp_path: Path,
+    torch_network: Callable[[str], torch.nn.Module],
+    save_network: Callable[..., Path],
 ) -> None:
     """With positive weights every pixel of the field moves the neuron, so the borders are exact."""
-    explorer = _positive(torch_network(name), tmp_path)
+    explorer = Explorer(save_network(_positive(torch_network(name)), tmp_path / "positive.onnx"), threads=1)
     rng = np.random.default_rng(1)
     base = rng.uniform(0.1, 0.3, (1, 3, 32, 32)).astype(np.float32)
     for layer in explorer.layers:
@@ -102,14 +105,7 @@ def test_a_neuron_depends_on_its_field_and_on_nothing_else(
                 assert neuron(lit) != before, (layer.row.name, place, region, "column")
 
 
-def _positive(net: torch.nn.Module, folder: Path) -> Explorer:
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("networks_of_the_lab", Path(__file__).with_name("conftest.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+def _positive(net: torch.nn.Module) -> torch.nn.Module:
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.abs_().mul_(0.2)
@@ -119,7 +115,7 @@ def _positive(net: torch.nn.Module, folder: Path) -> Explorer:
     for name, part in list(net.named_children()):
         if isinstance(part, torch.nn.ReLU6):
             setattr(net, name, torch.nn.ReLU())
-    return Explorer(module.export(net, folder / "positive.onnx"), threads=1)
+    return net
 
 
 def test_the_table_holds_the_numbers_worked_out_by_hand(opened: Callable[[str], Explorer]) -> None:

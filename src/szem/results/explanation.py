@@ -15,15 +15,7 @@ __all__ = ["Explanation", "LayerRow", "NeuronSum", "Step", "draw_maps"]
 # Anchors of the two colour scales, evenly spaced; light grows steadily in the first, both ways from the middle in the
 # second, so they also read in grey and to colour-blind eyes. The studio's colours.js holds the same numbers.
 _HEAT = ((13, 14, 28), (52, 40, 98), (118, 50, 122), (190, 69, 103), (238, 116, 74), (252, 182, 84), (255, 250, 215))
-_SIGNED = (
-    (12, 52, 110),
-    (43, 120, 190),
-    (140, 190, 225),
-    (246, 246, 244),
-    (250, 190, 120),
-    (224, 118, 20),
-    (122, 52, 0),
-)
+_SIGNED = ((0, 92, 175), (250, 250, 250), (214, 96, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,12 +212,12 @@ def colour_maps(maps: Array, *, each: bool = True) -> NDArray[np.uint8]:
     top = np.abs(values).max(axis=axes, keepdims=True)
     scaled = values / np.where(top > 0, top, 1)
     if signed:
-        return _ramp(_SIGNED)[np.rint((scaled + 1) * 127.5).astype(np.uint8)]
-    return _ramp(_HEAT)[np.rint(scaled * 255).astype(np.uint8)]
+        return _ramp(_SIGNED, 255)[np.rint((scaled + 1) * 127).astype(np.uint8)]
+    return _ramp(_HEAT, 256)[np.rint(scaled * 255).astype(np.uint8)]
 
 
-def _ramp(anchors: tuple[tuple[int, int, int], ...]) -> NDArray[np.uint8]:
-    """(256, 3) colours between the anchors."""
-    at = np.linspace(0, len(anchors) - 1, 256)
+def _ramp(anchors: tuple[tuple[int, int, int], ...], count: int) -> NDArray[np.uint8]:
+    """(count, 3) colours between the anchors."""
+    at = np.linspace(0, len(anchors) - 1, count)
     columns = [np.interp(at, np.arange(len(anchors)), [a[c] for a in anchors]) for c in range(3)]
     return np.rint(np.stack(columns, axis=1)).astype(np.uint8)

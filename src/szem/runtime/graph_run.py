@@ -2,7 +2,7 @@
 
 A `Probe` is an ONNX Runtime session in which every value inside the network can be asked for. It runs the network as
 it was exported, without fusing operations, so that nothing between two of them is hidden. Times are measured in a
-second session that runs as in use (`measure`). This file does not know layers or pictures.
+second session that runs as in use (`measure`), which `Runner` also is. This file does not know layers or pictures.
 """
 
 import json
@@ -24,7 +24,7 @@ from szem.errors import FormatError, RangeError, ShapeError, TooLargeError, Unkn
 from szem.runtime.graph import Graph, ValueInfo
 from szem.runtime.sessions import cores
 
-__all__ = ["PictureLayout", "Probe", "Timing", "find_picture_input", "measure"]
+__all__ = ["PictureLayout", "Probe", "Runner", "Timing", "find_picture_input", "measure"]
 
 POOL_BYTES = 4 << 30  # what all networks being looked into may hold together
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE, onnx.TensorProto.UINT8)
@@ -216,6 +216,42 @@ class Probe:
             if not isinstance(value, np.ndarray):
                 raise UnsupportedError(f"{self.graph.name}: {name!r} is a {type(value).__name__}, not an array")
         return list(values)
+
+
+class Runner:
+    """A network opened to run as in use: fused, all outputs asked for at once. Open it only after a `Probe` has run.
+
+    Args:
+        graph: From `read_graph`.
+        outputs: The values to read; by default the network's outputs.
+        shapes: As for `Probe`.
+        threads: Threads within one run; None for as many as there are cores.
+    Raises:
+        As `Probe`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        outputs: Iterable[str] = (),
+        shapes: Mapping[str, tuple[int, ...]],
+        threads: int | None = None,
+    ) -> None:
+        model = onnx.ModelProto()
+        model.CopyFrom(graph.proto)
+        _fix_inputs(model, shapes)
+        self.outputs = list(outputs) or [value.name for value in graph.outputs]
+        there = {value.name for value in model.graph.output}
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.outputs if name not in there)
+        options = _options(threads)
+        if graph.has_control_flow:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._session = _open(model.SerializeToString(), options, graph.name)
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once on every input."""
+        return dict(zip(self.outputs, self._session.run(self.outputs, dict(feeds)), strict=True))
 
 
 def measure(

@@ -22,7 +22,7 @@ from szem.runtime.cards import CARD_FILE, read_card
 from szem.runtime.graph import DEFAULT_LIMITS, Graph, GraphLimits, read_graph
 from szem.runtime.graph_layers import Layer, find_layers, to_maps
 from szem.runtime.graph_quant import to_real
-from szem.runtime.graph_run import Probe, Timing, find_picture_input, measure
+from szem.runtime.graph_run import Probe, Runner, Timing, find_picture_input, measure
 from szem.runtime.store import Model, default_model, find_model
 from szem.tasks.explain_prepare import Preparation, Prepared, prepare
 
@@ -137,6 +137,10 @@ class Explorer:
         }
 
     @cached_property
+    def _runner(self) -> Runner:
+        return Runner(self.graph, shapes=self.shapes)
+
+    @cached_property
     def scores_output(self) -> str | None:
         """The output that gives one score per class, or None."""
         for value in self.graph.outputs:
@@ -153,12 +157,11 @@ class Explorer:
         """
         if self.scores_output is None:
             raise UnsupportedError(f"{self.name}: it gives no score per class; take a classifier for this")
-        raw = self.probe.run(self.feed(values), [self.scores_output])[self.scores_output]
+        raw = self._runner.run(self._complete_feed(values))[self.scores_output]
         scores = to_real(self.probe, self.scores_output, raw).reshape(raw.shape[0], -1)[0].astype(np.float64)
         if scores.min() >= -1e-6 and abs(scores.sum() - 1) < 1e-2:
             return scores.astype(np.float32)
-        odds = np.exp(scores - scores.max())
-        return (odds / odds.sum()).astype(np.float32)
+        return softmax(scores)
 
     def top(self, values: Array, *, count: int = 5) -> tuple[tuple[int, str, float], ...]:
         """The likeliest classes: number, name, probability; empty for networks that are no classifiers."""
@@ -227,6 +230,12 @@ class Explorer:
             other_ms=None if timing is None else timing.other_ms,
             activations=maps,
         )
+
+
+def softmax(scores: Array) -> NDArray[np.float32]:
+    """Scores of classes as probabilities."""
+    odds = np.exp(scores.astype(np.float64) - scores.max())
+    return (odds / odds.sum()).astype(np.float32)
 
 
 def explain(

@@ -22,7 +22,7 @@ from szem.tasks.explain import Explorer, check_position
 from szem.tasks.explain_activations import activation_of
 from szem.tasks.explain_prepare import Prepared
 
-__all__ = ["explain_neuron"]
+__all__ = ["dense_weights", "explain_neuron"]
 
 _Numbers = NDArray[np.float64]
 
@@ -97,6 +97,31 @@ def explain_neuron(
         field_xyxy=None if box is None else prepared.to_picture(box),
         input_xyxy=box,
     )
+
+
+def dense_weights(explorer: Explorer, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The (inputs, outputs) weights and (outputs,) bias of a dense layer (or a 1×1 convolution of one place).
+
+    Returns:
+        None where the layer is something else, or an activation follows.
+    """
+    probe, node = explorer.probe, layer.main
+    if layer.row.activation is not None:
+        return None
+    if node.op in ("Conv", "QLinearConv") and layer.row.kind == "pointwise":
+        weights = _weights(probe, node)[:, :, 0, 0].T
+        bias = [_bias(probe, node, i) or 0.0 for i in range(weights.shape[1])]
+        return weights, np.array(bias)
+    matrix = _dense_matrix(probe, node)
+    if matrix is None or layer.row.kind != "dense":
+        return None
+    offset = _dense_bias(probe, node)
+    for extra in layer.tail:
+        if extra.op != "Add":
+            continue
+        added = probe.constant(next(n for n in extra.inputs if n in probe.graph.constant_names))
+        offset = offset + (0.0 if added is None else added.reshape(-1).astype(np.float64))
+    return matrix, np.broadcast_to(offset, (matrix.shape[1],)).astype(np.float64)
 
 
 def _full_index(shape: tuple[int, ...], layer: Layer, place: tuple[int, int, int]) -> tuple[int, ...]:
@@ -189,29 +214,40 @@ def _transposed(probe: Probe, node: Node, real: dict[str, _Numbers], index: tupl
 
 
 def _dense(probe: Probe, node: Node, real: dict[str, _Numbers], index: tuple[int, ...]) -> _Work:
-    right = {"QGemm": 3, "QLinearMatMul": 3}.get(node.op, 1)
-    weights = _matrix(probe, node, right)
-    if weights is None or weights.ndim != 2:
+    weights = _dense_matrix(probe, node)
+    if weights is None:
         return _Work("other")
-    if node.integer("transB", 0):
-        weights = weights.T
     source = real[node.input(0)]
     if node.integer("transA", 0):
         source = source.T
     numbers = source[index[:-1]].reshape(-1, 1, 1)
-    alpha = node.number("alpha", 1.0)
-    column = (weights[:, index[-1]] * alpha).reshape(-1, 1, 1)
+    column = weights[:, index[-1]].reshape(-1, 1, 1)
     bias = None
-    name = node.input({"Gemm": 2, "QGemm": 6}.get(node.op, 99))
-    if name:
-        added = probe.constant(name)
-        if added is None:
-            return _Work("other")
-        offset = added.astype(np.float64)
-        if node.op == "QGemm":
-            offset = offset * _scales(probe, node, 1, 4, offset.size)
-        bias = float(np.broadcast_to(offset, probe.shapes[node.outputs[0]])[index]) * node.number("beta", 1.0)
+    if node.input(_DENSE_BIAS.get(node.op, 99)):
+        bias = float(np.broadcast_to(_dense_bias(probe, node), probe.shapes[node.outputs[0]])[index])
     return _Work("weighted sum", numbers, column, bias=bias, total=float((numbers * column).sum()))
+
+
+_DENSE_BIAS = {"Gemm": 2, "QGemm": 6}
+
+
+def _dense_matrix(probe: Probe, node: Node) -> _Numbers | None:
+    """(inputs, outputs) as real numbers, `alpha` included."""
+    weights = _matrix(probe, node, {"QGemm": 3, "QLinearMatMul": 3}.get(node.op, 1))
+    if weights is None or weights.ndim != 2:
+        return None
+    return (weights.T if node.integer("transB", 0) else weights) * node.number("alpha", 1.0)
+
+
+def _dense_bias(probe: Probe, node: Node) -> _Numbers:
+    name = node.input(_DENSE_BIAS.get(node.op, 99))
+    added = probe.constant(name) if name else None
+    if added is None:
+        return np.zeros(1)
+    offset = added.astype(np.float64)
+    if node.op == "QGemm":
+        return offset * _scales(probe, node, 1, 4, offset.size)
+    return offset * node.number("beta", 1.0)
 
 
 def _matrix(probe: Probe, node: Node, position: int) -> _Numbers | None:

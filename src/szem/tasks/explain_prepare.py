@@ -14,7 +14,7 @@ from szem.errors import RangeError
 from szem.runtime.cards import PictureInput
 from szem.runtime.graph_run import PictureLayout
 
-__all__ = ["Preparation", "Prepared", "prepare", "prepare_crop"]
+__all__ = ["Preparation", "Prepared", "cut_crop", "prepare", "prepare_crop"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,12 @@ def prepare(picture: Picture8, layout: PictureLayout, size: tuple[int, int], how
     box = _crop_box(picture.shape[0], picture.shape[1], size, how)
     small = _cut(picture, box, size)
     return Prepared(prepare_crop(small, layout, how), small, box)
+
+
+def cut_crop(picture: Picture8, size: tuple[int, int], how: Preparation) -> Picture8:
+    """Cut and scale a picture to a size, as it goes into a network, without scaling its numbers."""
+    check_picture(picture)
+    return _cut(picture, _crop_box(picture.shape[0], picture.shape[1], size, how), size)
 
 
 def prepare_crop(small: Picture8, layout: PictureLayout, how: Preparation) -> Array:
