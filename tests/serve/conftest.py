@@ -3,7 +3,7 @@
 import io
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,16 +71,23 @@ def server(settings: ServeSettings) -> Iterator[httpx.Client]:
         yield shared
 
 
+@pytest.fixture(scope="session")
+def run_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[httpx.Client]]:
+    """Run a server of one's own for a block: `with run_server(max_in_flight=1) as server`."""
+
+    def run(**choices: object) -> AbstractContextManager[httpx.Client]:
+        home = tmp_path_factory.mktemp("own")
+        base = ServeSettings(port=0, studio=False, database=f"sqlite:///{home / 'operations.sqlite3'}")
+        return running(replace(base, **choices))  # type: ignore[arg-type]
+
+    return run
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., httpx.Client]]:
-    """Start a server of one's own: `start(max_in_flight=1)`."""
+def start(run_server: Callable[..., AbstractContextManager[httpx.Client]]) -> Iterator[Callable[..., httpx.Client]]:
+    """Start a server that lives until the test ends: `start(max_in_flight=1)`."""
     with ExitStack() as stack:
-
-        def begin(**choices: object) -> httpx.Client:
-            base = ServeSettings(port=0, studio=False, database=f"sqlite:///{tmp_path / 'operations.sqlite3'}")
-            return stack.enter_context(running(replace(base, **choices)))  # type: ignore[arg-type]
-
-        yield begin
+        yield lambda **choices: stack.enter_context(run_server(**choices))
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,9 @@ def serve(
     database: str = typer.Option(
         "", help="Where operations are kept: an SQLAlchemy URL.  [default: SQLite]", rich_help_panel=_MUCH
     ),
+    operation_lease: float = typer.Option(
+        10.0, min=0.5, help="Seconds after which a silent server's operations are taken over.", rich_help_panel=_MUCH
+    ),
     max_in_flight: int = typer.Option(64, help="Requests at once; more get 429.", rich_help_panel=_MUCH),
     max_request_mb: float = typer.Option(10, help="Size of one request.", rich_help_panel=_MUCH),
     max_picture_mb: float = typer.Option(20, help="Size of one picture file.", rich_help_panel=_MUCH),
@@ -97,6 +100,7 @@ def serve(
         allow_hosts=tuple(allow_host or ()),
         allow_private_hosts=allow_private_hosts,
         database=database,
+        operation_lease_s=operation_lease,
         max_in_flight=max_in_flight,
         max_request_bytes=int(max_request_mb * MIB),
         max_picture_bytes=int(max_picture_mb * MIB),

@@ -15,9 +15,10 @@ from urllib.parse import urljoin
 
 import h11
 
-from szem.errors import DeniedError, MediaError, TooLargeError
+from szem.errors import DeniedError, SzemError, TooLargeError
 from szem.serve.addresses import Target, check_host_allowed, is_public, parse_target
 from szem.serve.settings import ServeSettings
+from szem.serve.status import UnavailableError
 
 __all__ = ["FetchError", "Fetcher", "Resolve", "resolve"]
 
@@ -29,7 +30,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Name and port -> addresses as text."""
 
 
-class FetchError(MediaError):
+class FetchError(UnavailableError):
     """The other server cannot be reached, or does not give a picture."""
 
 
@@ -110,7 +111,9 @@ class Fetcher:
                 limit=_MAX_HEAD,
             )
             return await _exchange(target, reader, writer, max_bytes=self.settings.max_picture_bytes)
-        except (OSError, ssl.SSLError, h11.RemoteProtocolError) as error:
+        except SzemError:
+            raise
+        except (OSError, h11.RemoteProtocolError) as error:
             raise FetchError(
                 f"We can not access the URL currently: {target.authority} failed ({type(error).__name__}). "
                 "Please download the content and pass it in."

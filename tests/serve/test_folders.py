@@ -1,0 +1,167 @@
+"""file:// and gs:// under allowed folders: nothing outside is read or written, whatever the path says."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from szem.errors import DeniedError, FileMissingError, MediaError, SzemError, TooLargeError, UnsupportedError
+from szem.serve.folders import Folders
+from szem.serve.settings import ServeSettings
+from szem.serve.status import FieldsError
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(b"A")
+    (tmp_path / "in" / "deep" / "b c.png").write_bytes(b"B")
+    (tmp_path / "secret.txt").write_bytes(b"S")
+    (tmp_path / "inside-out").mkdir()
+    (tmp_path / "inside-out" / "x").write_bytes(b"X")
+    return tmp_path
+
+
+@pytest.fixture
+def folders(place: Path) -> Folders:
+    return Folders(
+        ServeSettings(
+            read_folders=(place / "in",), write_folders=(place / "out",), buckets=(("pics", place / "bucket"),)
+        )
+    )
+
+
+def read(folders: Folders, uri: str) -> bytes:
+    return folders.read(uri, max_bytes=1000)
+
+
+def test_files_below_an_allowed_folder_are_read(folders: Folders, place: Path) -> None:
+    assert read(folders, f"file://{place}/in/a.png") == b"A"
+    assert read(folders, f"file://{place}/in/deep/b%20c.png") == b"B"
+
+
+def test_a_link_that_stays_inside_is_followed(folders: Folders, place: Path) -> None:
+    (place / "in" / "link.png").symlink_to(place / "in" / "a.png")
+    assert read(folders, f"file://{place}/in/link.png") == b"A"
+
+
+ESCAPES = [
+    "file://{0}/secret.txt",
+    "file://{0}/in/../secret.txt",
+    "file://{0}/in/%2e%2e/secret.txt",
+    "file://{0}/in/deep/../../secret.txt",
+    "file://{0}/in",
+    "file://{0}/inside-out/x",
+    "file://{0}/out/x",
+    "file:///etc/passwd",
+    "file:///proc/self/environ",
+    "file://{0}/in/out-link/secret.txt",
+    "file://{0}/in/file-link",
+    "file://{0}/in/..\\secret.txt",
+    "file://{0}/in/a.png\0.txt",
+    "file://{0}/in/a.png%00.txt",
+    "gs://pics/../secret.txt",
+    "gs://pics/%2e%2e/secret.txt",
+]
+
+
+@pytest.mark.parametrize("uri", ESCAPES)
+def test_nothing_outside_is_read(folders: Folders, place: Path, uri: str) -> None:
+    (place / "in" / "out-link").symlink_to(place)
+    (place / "in" / "file-link").symlink_to(place / "secret.txt")
+    with pytest.raises((DeniedError, FileMissingError)):
+        read(folders, uri.format(place))
+
+
+@pytest.mark.parametrize(
+    "uri", ["file://host/a.png", "file:a.png", "file://", "/etc/passwd", "http://x/", "", "file:///%ff"]
+)
+def test_what_is_no_uri_of_a_file_is_told(folders: Folders, uri: str) -> None:
+    with pytest.raises(FieldsError):
+        read(folders, uri)
+
+
+def test_a_bucket_that_is_not_mapped_is_told(folders: Folders) -> None:
+    with pytest.raises(UnsupportedError, match="--bucket NAME=DIR"):
+        read(folders, "gs://other/a.png")
+
+
+def test_a_bucket_stands_for_a_folder(folders: Folders, place: Path) -> None:
+    folders.write("gs://pics/sub/out-1.json", b"{}")
+    assert (place / "bucket" / "sub" / "out-1.json").read_bytes() == b"{}"
+    assert read(folders, "gs://pics/sub/out-1.json") == b"{}"
+
+
+def test_missing_large_and_strange_files_are_told(folders: Folders, place: Path) -> None:
+    (place / "in" / "large").write_bytes(b"x" * 1001)
+    os.mkfifo(place / "in" / "pipe")
+    with pytest.raises(FileMissingError, match="no such file"):
+        read(folders, f"file://{place}/in/none.png")
+    with pytest.raises(TooLargeError, match="1,001 bytes"):
+        read(folders, f"file://{place}/in/large")
+    with pytest.raises(MediaError, match="not a regular file"):
+        read(folders, f"file://{place}/in/pipe")
+    with pytest.raises(MediaError, match="not a regular file"):
+        read(folders, f"file://{place}/in/deep")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file://{0}/in/new",
+        "file://{0}/new",
+        "file://{0}/out/../new",
+        "file://{0}/out/%2e%2e/new",
+        "file://{0}/out/link/new",
+        "file:///etc/new",
+        "gs://pics/../new",
+    ],
+)
+def test_nothing_outside_is_written(folders: Folders, place: Path, uri: str) -> None:
+    (place / "out" / "link").symlink_to(place)
+    before = sorted(place.rglob("*"))
+    with pytest.raises(DeniedError):
+        folders.check_prefix(uri.format(place))
+    with pytest.raises(DeniedError):
+        folders.write(uri.format(place), b"x")
+    assert sorted(place.rglob("*")) == before
+
+
+def test_a_file_appears_whole_and_leaves_nothing_beside_it(folders: Folders, place: Path) -> None:
+    uri = f"file://{place}/out/new/folder/a.json"
+    for data in (b"one", b"two"):
+        folders.write(uri, data)
+        assert [p.name for p in (place / "out" / "new" / "folder").iterdir()] == ["a.json"]
+        assert (place / "out" / "new" / "folder" / "a.json").read_bytes() == data
+
+
+def test_a_link_swapped_in_after_the_check_leads_nowhere(folders: Folders, place: Path) -> None:
+    """One thread swaps a folder for a link to outside, over and over, while another reads through it."""
+    real, link = place / "in" / "deep", place / "in" / "swap"
+    (place / "outside").mkdir()
+    (place / "outside" / "b c.png").write_bytes(b"SECRET")
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            link.mkdir(exist_ok=True)
+            (link / "b c.png").write_bytes(b"B")
+            (link / "b c.png").unlink()
+            link.rmdir()
+            link.symlink_to(place / "outside")
+            link.unlink()
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        for _ in range(400):
+            try:
+                assert read(folders, f"file://{place}/in/swap/b c.png") in (b"", b"B")
+            except SzemError:
+                continue
+    finally:
+        stop.set()
+        thread.join(10)
+    assert real.is_dir()

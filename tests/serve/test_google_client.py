@@ -1,0 +1,398 @@
+"""Google's own Python client, unchanged, over real HTTP: what a program that switches over would see."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import vision
+from google.oauth2.credentials import Credentials
+from PIL import Image
+
+from szem.media.samples import sample_path
+
+Start = Callable[..., httpx.Client]
+LABEL, FACE = vision.Feature.Type.LABEL_DETECTION, vision.Feature.Type.FACE_DETECTION
+COLORS, CROPS = vision.Feature.Type.IMAGE_PROPERTIES, vision.Feature.Type.CROP_HINTS
+
+
+def client_of(server: httpx.Client, **options: object) -> vision.ImageAnnotatorClient:
+    """The client as a program makes it: REST, and the endpoint."""
+    if "api_key" not in options:
+        options.setdefault("credentials", AnonymousCredentials())  # type: ignore[no-untyped-call]
+    endpoint: dict[str, object] = {"api_endpoint": str(server.base_url).rstrip("/")}
+    if "api_key" in options:
+        endpoint["api_key"] = options.pop("api_key")
+    return vision.ImageAnnotatorClient(transport="rest", client_options=endpoint, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def client(server: httpx.Client) -> vision.ImageAnnotatorClient:
+    return client_of(server)
+
+
+def tiff(count: int, *, fmt: str = "TIFF") -> bytes:
+    """Pages of plain colours: page n is (40 n, 0, 0)."""
+    frames = [Image.new("RGB", (32, 24), (40 * n, 0, 0)) for n in range(1, count + 1)]
+    out = io.BytesIO()
+    frames[0].save(out, fmt, save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+# Pictures ----------------------------------------------------------------------------------------------------------
+
+
+def test_image_properties(client: vision.ImageAnnotatorClient, cat: bytes) -> None:
+    answer = client.image_properties(image=vision.Image(content=cat))
+    colors = answer.image_properties_annotation.dominant_colors.colors
+    assert 3 <= len(colors) <= 10
+    assert sum(c.pixel_fraction for c in colors) == pytest.approx(1.0, abs=0.1)
+    assert [c.score for c in colors] == sorted((c.score for c in colors), reverse=True)
+    assert all(0 <= part <= 255 for c in colors for part in (c.color.red, c.color.green, c.color.blue))
+    assert not answer.error.message
+
+
+def test_max_results_limits_colours(client: vision.ImageAnnotatorClient, cat: bytes) -> None:
+    answer = client.image_properties(image=vision.Image(content=cat), max_results=2)
+    assert len(answer.image_properties_annotation.dominant_colors.colors) == 2
+
+
+def test_colours_of_a_plain_picture_are_exact(client: vision.ImageAnnotatorClient) -> None:
+    plain = io.BytesIO()
+    Image.new("RGB", (20, 10), (255, 0, 7)).save(plain, "PNG")
+    answer = client.image_properties(image=vision.Image(content=plain.getvalue()))
+    (only,) = answer.image_properties_annotation.dominant_colors.colors
+    assert (only.color.red, only.color.green, only.color.blue) == (255.0, 0.0, 7.0)
+    assert only.pixel_fraction == pytest.approx(1.0)
+
+
+def test_crop_hints_have_the_shapes_asked_for(client: vision.ImageAnnotatorClient, cat: bytes) -> None:
+    width, height = Image.open(io.BytesIO(cat)).size
+    ratios = [1.0, 16 / 9, 0.5]
+    context = vision.ImageContext(crop_hints_params=vision.CropHintsParams(aspect_ratios=ratios))
+    answer = client.crop_hints(image=vision.Image(content=cat), image_context=context)
+    hints = answer.crop_hints_annotation.crop_hints
+    assert len(hints) == 3
+    for ratio, hint in zip(ratios, hints, strict=True):
+        corners = [(v.x, v.y) for v in hint.bounding_poly.vertices]
+        (x0, y0), (x1, y1) = corners[0], corners[2]
+        assert corners == [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+        assert 0 <= x0 < x1 < width
+        assert 0 <= y0 < y1 < height
+        assert (x1 - x0 + 1) / (y1 - y0 + 1) == pytest.approx(ratio, rel=0.02)
+        shares = [(v.x * width, v.y * height) for v in hint.bounding_poly.normalized_vertices]
+        assert shares[0] == pytest.approx((x0, y0), abs=0.01)
+        assert shares[2] == pytest.approx((x1 + 1, y1 + 1), abs=0.01)
+        assert 0 < hint.confidence <= 1
+
+
+def test_without_ratios_there_is_one_crop_hint(client: vision.ImageAnnotatorClient, cat: bytes) -> None:
+    assert len(client.crop_hints(image=vision.Image(content=cat)).crop_hints_annotation.crop_hints) == 1
+
+
+def test_sixteen_ratios_are_answered_and_more_are_ignored(client: vision.ImageAnnotatorClient, small: bytes) -> None:
+    context = vision.ImageContext(crop_hints_params=vision.CropHintsParams(aspect_ratios=[1.0] * 20))
+    answer = client.crop_hints(image=vision.Image(content=small), image_context=context)
+    assert len(answer.crop_hints_annotation.crop_hints) == 16
+
+
+def test_a_program_may_hand_in_an_open_file_or_a_file_name(client: vision.ImageAnnotatorClient) -> None:
+    path = sample_path("coffee")
+    with path.open("rb") as file:
+        by_handle = client.annotate_image({"image": file, "features": [{"type_": COLORS}]})
+    by_name = client.annotate_image({"image": {"source": {"filename": str(path)}}, "features": [{"type_": COLORS}]})
+    assert by_handle.image_properties_annotation == by_name.image_properties_annotation
+
+
+def test_all_twelve_features_are_answered_or_named(client: vision.ImageAnnotatorClient, cat: bytes) -> None:
+    """Without features the client asks for all of them."""
+    answer = client.annotate_image({"image": {"content": cat}})
+    assert answer.image_properties_annotation.dominant_colors.colors
+    assert answer.crop_hints_annotation.crop_hints
+    assert answer.label_annotations
+    assert answer.error.code == 12
+    for name in ("FACE_DETECTION", "LOGO_DETECTION", "WEB_DETECTION", "PRODUCT_SEARCH"):
+        assert name in answer.error.message
+    assert "LABEL_DETECTION" not in answer.error.message
+
+
+# Batches and faults ------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_keeps_order_and_one_bad_picture_harms_no_other(
+    client: vision.ImageAnnotatorClient, cat: bytes, small: bytes
+) -> None:
+    def one(content: bytes, *kinds: int) -> dict[str, object]:
+        return {"image": {"content": content}, "features": [{"type_": kind} for kind in kinds]}
+
+    answer = client.batch_annotate_images(
+        requests=[one(cat, COLORS), one(b"no picture", COLORS), one(small, CROPS, FACE), one(b"", COLORS)]
+    )
+    good, bad, half, none = answer.responses
+    assert good.image_properties_annotation.dominant_colors.colors
+    assert not good.error.code
+    assert bad.error.code == 3
+    assert bad.error.message.startswith("Bad image data. ")
+    assert "not a picture" in bad.error.message
+    assert half.crop_hints_annotation.crop_hints  # what is filled in is right, also beside an error
+    assert half.error.code == 12
+    assert none.error.code == 3
+    assert none.error.message == "Request must specify image and features."
+
+
+def test_the_reason_and_the_field_of_a_bad_picture_can_be_read(client: vision.ImageAnnotatorClient) -> None:
+    from google.rpc import error_details_pb2
+
+    answer = client.image_properties(image=vision.Image(content=b"GIF89a"))
+    details = error_details_pb2.BadRequest()
+    assert answer.error.details[0].Unpack(details)
+    assert details.field_violations[0].field == "requests[0].image.content"
+    assert details.field_violations[0].description
+
+
+def test_a_picture_of_too_many_pixels_says_so(client: vision.ImageAnnotatorClient) -> None:
+    out = io.BytesIO()
+    Image.new("1", (10_000, 8_000)).save(out, "PNG")
+    answer = client.image_properties(image=vision.Image(content=out.getvalue()))
+    assert answer.error.code == 3
+    assert "80.0 million pixels, the limit is 75" in answer.error.message
+
+
+def test_seventeen_pictures_are_too_many(client: vision.ImageAnnotatorClient, small: bytes) -> None:
+    one = {"image": {"content": small}, "features": [{"type_": COLORS}]}
+    assert len(client.batch_annotate_images(requests=[one] * 16).responses) == 16
+    with pytest.raises(exceptions.BadRequest, match="at most 16 pictures") as caught:
+        client.batch_annotate_images(requests=[one] * 17)
+    assert caught.value.details[0]["fieldViolations"][0]["field"] == "requests"
+
+
+def test_a_request_above_ten_megabytes_is_refused(client: vision.ImageAnnotatorClient) -> None:
+    with pytest.raises(exceptions.BadRequest, match="payload size exceeds the limit: 10485760"):
+        client.image_properties(image=vision.Image(content=bytes(8_500_000)))
+
+
+@pytest.mark.parametrize(
+    ("one", "field"),
+    [
+        ({"features": [{"type_": COLORS, "max_results": -1}]}, "requests[0].features[0].maxResults"),
+        (
+            {"image_context": {"crop_hints_params": {"aspect_ratios": [0.0]}}},
+            "requests[0].imageContext.cropHintsParams.aspectRatios[0]",
+        ),
+        (
+            {"image_context": {"crop_hints_params": {"aspect_ratios": [float("nan")]}}},
+            "requests[0].imageContext.cropHintsParams.aspectRatios[0]",
+        ),
+    ],
+)
+def test_rules_of_the_request_are_told_with_the_field(
+    client: vision.ImageAnnotatorClient, one: dict[str, object], field: str
+) -> None:
+    with pytest.raises(exceptions.BadRequest) as caught:
+        client.batch_annotate_images(requests=[{"image": {"content": b"x"}, **one}])
+    assert caught.value.details[0]["fieldViolations"][0]["field"] == field
+
+
+def test_parents_and_labels_are_taken(client: vision.ImageAnnotatorClient, small: bytes) -> None:
+    one = {"image": {"content": small}, "features": [{"type_": COLORS}]}
+    request = {"requests": [one], "parent": "projects/p/locations/eu", "labels": {"team": "a-1"}}
+    assert len(client.batch_annotate_images(request=request).responses) == 1
+    with pytest.raises(exceptions.BadRequest, match="projects/PROJECT"):
+        client.batch_annotate_images(request={"requests": [one], "parent": "folders/x"})
+    with pytest.raises(exceptions.BadRequest, match="labels"):
+        client.batch_annotate_images(request={"requests": [one], "labels": {"Team": "A"}})
+
+
+# Keys --------------------------------------------------------------------------------------------------------------
+
+
+def test_api_keys(run_server: Callable[..., AbstractContextManager[httpx.Client]], small: bytes) -> None:
+    with run_server(api_keys=("open-sesame",)) as server:
+        image = vision.Image(content=small)
+        assert client_of(server, api_key="open-sesame").image_properties(image=image).image_properties_annotation
+        with pytest.raises(exceptions.Forbidden, match="API key"):
+            client_of(server, api_key="wrong").image_properties(image=image)
+        with pytest.raises(exceptions.Forbidden, match="API key"):
+            client_of(server).image_properties(image=image)
+        bearer = client_of(server, credentials=Credentials(token="open-sesame"))  # type: ignore[no-untyped-call]
+        assert bearer.image_properties(image=image).image_properties_annotation
+
+
+def test_a_full_server_is_too_many_requests_at_once_and_is_not_asked_again(start: Start, small: bytes) -> None:
+    server = start(max_body_bytes_in_flight=100)  # no picture fits
+    with pytest.raises(exceptions.TooManyRequests):
+        client_of(server).image_properties(image=vision.Image(content=small))
+
+
+# Files -------------------------------------------------------------------------------------------------------------
+
+
+def files_request(content: bytes, mime: str, pages: list[int] | None = None) -> dict[str, object]:
+    return {
+        "input_config": {"content": content, "mime_type": mime},
+        "features": [{"type_": COLORS}],
+        "pages": pages or [],
+    }
+
+
+def reds(answer: vision.AnnotateFileResponse) -> dict[int, float]:
+    return {
+        page.context.page_number: page.image_properties_annotation.dominant_colors.colors[0].color.red
+        for page in answer.responses
+    }
+
+
+@pytest.mark.parametrize(("fmt", "mime"), [("TIFF", "image/tiff"), ("GIF", "image/gif")])
+def test_pages_of_a_file(client: vision.ImageAnnotatorClient, fmt: str, mime: str) -> None:
+    data = tiff(6, fmt=fmt)
+    (first_five,) = client.batch_annotate_files(requests=[files_request(data, mime)]).responses
+    assert first_five.total_pages == 6
+    assert first_five.input_config.mime_type == mime
+    assert list(reds(first_five)) == [1, 2, 3, 4, 5]
+    (chosen,) = client.batch_annotate_files(requests=[files_request(data, mime, [-1, 2])]).responses
+    assert reds(chosen) == pytest.approx({6: 240.0, 2: 80.0}, abs=4)
+
+
+def test_a_page_that_is_not_there_harms_no_other(client: vision.ImageAnnotatorClient) -> None:
+    (answer,) = client.batch_annotate_files(requests=[files_request(tiff(2), "image/tiff", [1, 9, -9])]).responses
+    assert answer.responses[0].image_properties_annotation.dominant_colors.colors
+    assert [page.error.code for page in answer.responses] == [0, 11, 11]
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (files_request(b"x", "image/tiff", [1, 2, 3, 4, 5, 6]), "at most 5 pages"),
+        (files_request(b"x", "image/tiff", [0]), "pages begin at 1"),
+    ],
+)
+def test_rules_for_pages(client: vision.ImageAnnotatorClient, one: dict[str, object], said: str) -> None:
+    with pytest.raises(exceptions.BadRequest, match=said):
+        client.batch_annotate_files(requests=[one])
+
+
+@pytest.mark.parametrize(
+    ("content", "mime", "code", "said"),
+    [
+        (b"%PDF-1.7", "application/pdf", 12, "no PDF"),
+        (b"x", "image/png", 3, "image/tiff or image/gif"),
+        (b"", "image/tiff", 3, "content or inputConfig.gcsSource"),
+        (b"II*\0damaged", "image/tiff", 3, "Bad image data"),
+    ],
+)
+def test_faults_of_files_are_told_inside_the_answer(
+    client: vision.ImageAnnotatorClient, content: bytes, mime: str, code: int, said: str
+) -> None:
+    (answer,) = client.batch_annotate_files(requests=[files_request(content, mime)]).responses
+    assert answer.error.code == code
+    assert said in answer.error.message
+
+
+# Operations --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pictures(inbox: Path) -> Iterator[list[str]]:
+    """Seven pictures in the folder that may be read, as URIs."""
+    paths = [inbox / f"{n}.png" for n in range(7)]
+    for n, path in enumerate(paths):
+        Image.fromarray(np.full((12, 16, 3), 30 * n, np.uint8)).save(path)
+    yield [path.as_uri() for path in paths]
+    for path in paths:
+        path.unlink()
+
+
+def test_an_operation_over_pictures(client: vision.ImageAnnotatorClient, pictures: list[str], outbox: Path) -> None:
+    prefix = f"{outbox.as_uri()}/run-1/"
+    requests = [{"image": {"source": {"image_uri": uri}}, "features": [{"type_": COLORS}]} for uri in pictures]
+    requests.append({"image": {"source": {"image_uri": "file:///etc/passwd"}}, "features": [{"type_": COLORS}]})
+    operation = client.async_batch_annotate_images(
+        requests=requests, output_config={"gcs_destination": {"uri": prefix}, "batch_size": 3}
+    )
+    result = operation.result(timeout=60)
+    assert result.output_config.gcs_destination.uri == prefix
+    assert operation.metadata.state == vision.OperationMetadata.State.DONE
+    assert operation.metadata.create_time <= operation.metadata.update_time
+    names = sorted(path.name for path in (outbox / "run-1").iterdir())
+    assert names == ["output-1-to-3.json", "output-4-to-6.json", "output-7-to-8.json"]
+    answers = [
+        page
+        for name in names
+        for page in vision.BatchAnnotateImagesResponse.from_json((outbox / "run-1" / name).read_text()).responses
+    ]
+    greys = [a.image_properties_annotation.dominant_colors.colors[0].color.red for a in answers[:7]]
+    assert greys == [30.0 * n for n in range(7)]
+    assert answers[7].error.code == 7
+    assert "--allow-read" in answers[7].error.message
+
+
+def test_an_operation_over_files(client: vision.ImageAnnotatorClient, inbox: Path, outbox: Path) -> None:
+    (inbox / "pages.tif").write_bytes(tiff(5))
+    good, bad = ((inbox / name).as_uri() for name in ("pages.tif", "none.tif"))
+    prefixes = [f"{outbox.as_uri()}/files/{name}-" for name in ("good", "bad")]
+    operation = client.async_batch_annotate_files(
+        requests=[
+            {
+                "input_config": {"gcs_source": {"uri": uri}, "mime_type": "image/tiff"},
+                "features": [{"type_": COLORS}],
+                "output_config": {"gcs_destination": {"uri": prefix}, "batch_size": 2},
+            }
+            for uri, prefix in zip((good, bad), prefixes, strict=True)
+        ]
+    )
+    result = operation.result(timeout=60)
+    assert [r.output_config.gcs_destination.uri for r in result.responses] == prefixes
+    names = sorted(path.name for path in (outbox / "files").iterdir())
+    assert names == [
+        "bad-output-1-to-1.json",
+        "good-output-1-to-2.json",
+        "good-output-3-to-4.json",
+        "good-output-5-to-5.json",
+    ]
+    page = vision.AnnotateFileResponse.from_json((outbox / "files" / "good-output-3-to-4.json").read_text())
+    assert page.total_pages == 5
+    assert reds(page) == pytest.approx({3: 120.0, 4: 160.0}, abs=4)
+    assert page.responses[0].context.uri == good
+    failed = vision.AnnotateFileResponse.from_json((outbox / "files" / "bad-output-1-to-1.json").read_text())
+    assert failed.error.code == 5
+
+
+def test_operations_must_write_where_they_may(client: vision.ImageAnnotatorClient, pictures: list[str]) -> None:
+    requests = [{"image": {"source": {"image_uri": pictures[0]}}, "features": [{"type_": COLORS}]}]
+    with pytest.raises(exceptions.Forbidden, match="--allow-write"):
+        client.async_batch_annotate_images(
+            requests=requests, output_config={"gcs_destination": {"uri": "file:///tmp/elsewhere/"}}
+        )
+    with pytest.raises(exceptions.BadRequest, match="where the answers go"):
+        client.async_batch_annotate_images(requests=requests, output_config={})
+
+
+def test_operations_take_no_content(client: vision.ImageAnnotatorClient, small: bytes, outbox: Path) -> None:
+    with pytest.raises(exceptions.BadRequest, match="by URI only"):
+        client.async_batch_annotate_images(
+            requests=[{"image": {"content": small}, "features": [{"type_": COLORS}]}],
+            output_config={"gcs_destination": {"uri": f"{outbox.as_uri()}/x/"}},
+        )
+
+
+def test_an_operation_can_be_listed_got_and_deleted_by_the_client(
+    client: vision.ImageAnnotatorClient, pictures: list[str], outbox: Path
+) -> None:
+    requests = [{"image": {"source": {"image_uri": pictures[0]}}, "features": [{"type_": COLORS}]}]
+    request = {
+        "requests": requests,
+        "output_config": {"gcs_destination": {"uri": f"{outbox.as_uri()}/one/"}},
+        "parent": "projects/demo",
+    }
+    operation = client.async_batch_annotate_images(request=request)
+    name = operation.operation.name
+    assert name.startswith("projects/demo/operations/")
+    operation.result(timeout=60)
+    got = client.get_operation({"name": name})
+    assert got.done
+    assert got.name == name

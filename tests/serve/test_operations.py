@@ -1,0 +1,243 @@
+"""Operations over real HTTP: states, cancelling, listing; and a server that is killed in the middle."""
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+Start = Callable[..., httpx.Client]
+COLORS = [{"type": "IMAGE_PROPERTIES"}]
+
+
+def begin(
+    server: httpx.Client, uris: list[str], prefix: str, *, size: int = 2, path: str = "/v1"
+) -> dict[str, object]:
+    body = {
+        "requests": [{"image": {"source": {"imageUri": uri}}, "features": COLORS} for uri in uris],
+        "outputConfig": {"gcsDestination": {"uri": prefix}, "batchSize": size},
+    }
+    answer = server.post(f"{path}/images:asyncBatchAnnotate", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def wait(server: httpx.Client, name: object, *, timeout_s: float = 60.0) -> dict[str, object]:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        got = server.get(f"/v1/{name}").json()
+        if got.get("done"):
+            return got
+        time.sleep(0.05)
+    raise AssertionError(f"{name} is not done: {got}")
+
+
+def greys(folder: Path, count: int, *, side: int = 24) -> list[str]:
+    """Pictures of one grey each, n for the n-th, as URIs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for n in range(count):
+        Image.fromarray(np.full((side, side, 3), n, np.uint8)).save(folder / f"{n}.png")
+    return [(folder / f"{n}.png").as_uri() for n in range(count)]
+
+
+def read_back(folder: Path) -> list[float]:
+    """The greys in the output files, in the order of the files' numbers."""
+    found = []
+    for path in folder.glob("*.json"):
+        match = re.fullmatch(r"output-(\d+)-to-(\d+)\.json", path.name)
+        assert match, path.name
+        answers = json.loads(path.read_text())["responses"]
+        assert len(answers) == int(match[2]) - int(match[1]) + 1
+        reds = [
+            a["imagePropertiesAnnotation"]["dominantColors"]["colors"][0]["color"].get("red", 0.0) for a in answers
+        ]
+        found.append((int(match[1]), reds))
+    return [red for _, reds in sorted(found) for red in reds]
+
+
+def test_wire_form_of_an_operation(server: httpx.Client, inbox: Path, outbox: Path) -> None:
+    begun = begin(server, greys(inbox / "wire", 3), f"{outbox.as_uri()}/wire/", path="/v1/projects/p/locations/eu")
+    name = str(begun["name"])
+    assert re.fullmatch(r"projects/p/locations/eu/operations/[0-9a-f]{32}", name)
+    metadata = begun["metadata"]
+    assert isinstance(metadata, dict)
+    assert metadata["@type"] == "type.googleapis.com/google.cloud.vision.v1.OperationMetadata"
+    assert metadata["state"] == "CREATED"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", metadata["createTime"])
+    assert "done" not in begun
+    done = wait(server, name)
+    response = done["response"]
+    assert isinstance(response, dict)
+    assert response["@type"] == "type.googleapis.com/google.cloud.vision.v1.AsyncBatchAnnotateImagesResponse"
+    assert response["outputConfig"]["batchSize"] == 2
+    assert read_back(outbox / "wire") == [0.0, 1.0, 2.0]
+    numbered = server.get(f"/v1/{name}", params={"$alt": "json;enum-encoding=int"}).json()
+    assert numbered["metadata"]["state"] == 3
+    assert server.get(f"/v1/operations/{name.rpartition('/')[2]}").status_code == 404  # not under that parent
+    assert [o["name"] for o in server.get("/v1/projects/p/locations/eu/operations").json()["operations"]] == [name]
+    assert server.delete(f"/v1/{name}").json() == {}
+    assert server.get(f"/v1/{name}").status_code == 404
+    assert server.get("/v1/projects/p/locations/eu/operations").json() == {}
+
+
+def test_the_default_is_twenty_answers_to_a_file(server: httpx.Client, inbox: Path, outbox: Path) -> None:
+    done = wait(server, begin(server, greys(inbox / "many", 23), f"{outbox.as_uri()}/many/", size=0)["name"])
+    assert "response" in done
+    names = sorted(path.name for path in (outbox / "many").iterdir())
+    assert names == ["output-1-to-20.json", "output-21-to-23.json"]
+
+
+def test_a_running_operation_can_be_cancelled(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import szem.serve.vision.features as features
+
+    real = features.dominant_colors
+
+    def slow(*args: object, **options: object) -> object:
+        time.sleep(0.2)
+        return real(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(features, "dominant_colors", slow)
+    server = start(read_folders=(tmp_path / "in",), write_folders=(tmp_path / "out",), operation_lease_s=1.0)
+    name = begin(server, greys(tmp_path / "in", 200), f"{(tmp_path / 'out').as_uri()}/", size=1)["name"]
+    while not list((tmp_path / "out").glob("*.json")):
+        time.sleep(0.02)
+    assert server.post(f"/v1/{name}:cancel").json() == {}
+    ended = wait(server, name, timeout_s=20)
+    assert ended["error"] == {"code": 1, "message": "the operation was cancelled"}
+    assert ended["metadata"]["state"] == "CANCELLED"  # type: ignore[index]
+    written = len(list((tmp_path / "out").glob("*.json")))
+    assert 0 < written < 200
+    time.sleep(0.5)
+    assert len(list((tmp_path / "out").glob("*.json"))) == written
+    assert server.post(f"/v1/{name}:cancel").json() == {}  # again does no harm
+
+
+@pytest.mark.parametrize("query", ["pageSize=x", "pageSize=-1", "filter=name%3Dx", "pageToken=zzz"])
+def test_wrong_list_options_are_told(server: httpx.Client, query: str) -> None:
+    assert server.get(f"/v1/operations?{query}").status_code == 400
+
+
+def test_unknown_operations_are_not_found(server: httpx.Client) -> None:
+    for method, path in [("GET", ""), ("DELETE", ""), ("POST", ":cancel")]:
+        answer = server.request(method, f"/v1/operations/none{path}")
+        assert answer.status_code == 404
+        assert answer.json()["error"]["status"] == "NOT_FOUND"
+
+
+def test_an_operation_that_cannot_write_fails_and_says_so(start: Start, tmp_path: Path) -> None:
+    server = start(read_folders=(tmp_path / "in",), write_folders=(tmp_path / "out",))
+    uris = greys(tmp_path / "in", 1)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "file").write_text("in the way")
+    done = wait(server, begin(server, uris, f"{(tmp_path / 'out').as_uri()}/file/")["name"])
+    assert "cannot be written" in done["error"]["message"]  # type: ignore[index]
+
+
+# Killed --------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def process(home: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    """`szem serve` in a process of its own."""
+    command = [sys.executable, "-m", "szem", "serve", "--port", "0", "--no-studio", "--quiet", "--threads", "1"]
+    command += ["--operation-lease", "1"]
+    command += ["--allow-read", str(home / "in"), "--allow-write", str(home / "out")]
+    env = os.environ | {"SZEM_HOME": str(home / "home")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as server:
+        try:
+            assert server.stdout is not None
+            line = server.stdout.readline()
+            match = re.search(r"http://\S+", line)
+            assert match, line
+            with httpx.Client(base_url=match[0], timeout=60, trust_env=False) as client:
+                yield server, client
+        finally:
+            server.kill()
+            server.wait(30)
+
+
+@pytest.mark.slow
+def test_a_server_killed_in_the_middle_goes_on_and_answers_each_picture_once(tmp_path: Path) -> None:
+    count, out = 150, tmp_path / "out"
+    uris = greys(tmp_path / "in", count, side=200)
+    out.mkdir()
+    name = ""
+    before = 0
+    for kill in range(2):
+        with process(tmp_path) as (server, client):
+            if kill == 0:
+                name = str(begin(client, uris, f"{out.as_uri()}/", size=3)["name"])
+            deadline = time.monotonic() + 60
+            while len(list(out.glob("*.json"))) < before + 4:  # it writes, and more than when it was killed
+                assert time.monotonic() < deadline, "no progress after the restart"
+                time.sleep(0.005)
+            server.send_signal(signal.SIGKILL)
+            server.wait(30)
+        before = len(list(out.glob("*.json")))
+        assert before < 50, "it was done before it could be killed"
+    kept = {path.name: path.read_bytes() for path in out.glob("*.json")}
+    with process(tmp_path) as (_, client):
+        done = wait(client, name)
+    assert "response" in done
+    assert read_back(out) == [float(n) for n in range(count)]
+    for file, data in kept.items():  # what was whole before is the same now
+        assert (out / file).read_bytes() == data
+
+
+@pytest.mark.slow
+def test_a_server_that_is_stopped_gives_its_operation_back(tmp_path: Path) -> None:
+    count, out = 60, tmp_path / "out"
+    uris = greys(tmp_path / "in", count, side=200)
+    out.mkdir()
+    with process(tmp_path) as (server, client):
+        name = begin(client, uris, f"{out.as_uri()}/", size=2)["name"]
+        while not list(out.glob("*.json")):
+            time.sleep(0.01)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) in (0, -signal.SIGTERM)
+    assert len(list(out.glob("*.json"))) < 30
+    with process(tmp_path) as (_, client):
+        wait(client, name)
+    assert read_back(out) == [float(n) for n in range(count)]
+
+
+def test_an_operation_that_always_ends_the_server_is_given_up(start: Start, tmp_path: Path) -> None:
+    from szem.serve.vision.records import MAX_ATTEMPTS, Records
+
+    url = f"sqlite:///{tmp_path / 'o.sqlite3'}"
+    body = {
+        "requests": [{"image": {"source": {"imageUri": "file:///x"}}, "features": COLORS}],
+        "outputConfig": {"gcsDestination": {"uri": "file:///y"}},
+    }
+    records = Records(url, lease_s=-1.0)
+    record = records.add(kind="images", body=json.dumps(body), parent="", owner="")
+    for attempt in range(MAX_ATTEMPTS):
+        assert records.claim(f"dead-{attempt}") is not None
+    records.close()
+    server = start(database=url)
+    done = wait(server, record.name)
+    assert "given up" in done["error"]["message"]  # type: ignore[index]
+
+
+def test_content_in_an_operation_is_refused_before_it_is_kept(
+    server: httpx.Client, outbox: Path, small: bytes
+) -> None:
+    body = {
+        "requests": [{"image": {"content": base64.b64encode(small).decode()}, "features": COLORS}],
+        "outputConfig": {"gcsDestination": {"uri": f"{outbox.as_uri()}/c/"}},
+    }
+    answer = server.post("/v1/images:asyncBatchAnnotate", json=body)
+    assert answer.status_code == 400
+    violation = answer.json()["error"]["details"][0]["fieldViolations"][0]
+    assert violation["field"] == "requests[0].image.content"
