@@ -109,6 +109,7 @@ class Card(_Strict):
     input: PictureInput
     head: _Text  # a layout of `heads.HEADS[task]`: what the outputs mean
     outputs: dict[str, str] = Field(min_length=1)  # role -> name of the ONNX output
+    switches: dict[str, str] = {}  # role -> optional boolean input that turns this output on
     labels: tuple[str, ...] | None = None  # the classes' names in order, or …
     labels_file: _FileName | None = None  # … the file that holds them: a name per line, perhaps a tab and an id
     made: Made

@@ -5,7 +5,7 @@ numbers mean; `szem.tasks` does.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,6 @@ class OnnxFile:
             raise ModelError(f"{self.path}: not a model ONNX Runtime can run ({error}); export it anew") from error
         self._run_options = ort.RunOptions()
         self._run_options.log_severity_level = 3
-        self._run_options.only_execute_path_to_fetches = True  # outputs not asked for cost nothing
 
     @property
     def inputs(self) -> tuple[Output, ...]:
@@ -77,6 +76,11 @@ class OnnxFile:
         return tuple(node.type for node in self._session.get_inputs())
 
     @property
+    def switches(self) -> frozenset[str]:
+        """Names of the optional inputs, which have a value of their own when nothing is given."""
+        return frozenset(node.name for node in self._session.get_overridable_initializers())
+
+    @property
     def outputs(self) -> tuple[Output, ...]:
         """Names and shapes of what comes out."""
         return tuple(_described(node) for node in self._session.get_outputs())
@@ -86,7 +90,7 @@ class OnnxFile:
 
         Args:
             feeds: Input name -> array.
-            names: The outputs wanted; only what they need is computed.
+            names: The outputs wanted.
         Raises:
             ModelError: the run failed; the message names the file and the shapes.
         """
@@ -112,14 +116,10 @@ class Session:
 
     def __init__(self, model: Model, *, threads: int | None = None, provider: str = "cpu") -> None:
         self.model = model
+        self.threads = _check_threads(threads)
         self._file = OnnxFile(model.file(), threads=threads, provider=provider)
-        given = {output.name for output in self._file.outputs}
-        wrong = sorted(set(model.card.outputs.values()) - given)
-        if wrong:
-            raise CardError(
-                f"{model.folder}: the card names outputs {', '.join(wrong)}, the file has "
-                f"{', '.join(sorted(given))}; correct the card"
-            )
+        _check_names(model, "outputs", model.card.outputs, {output.name for output in self._file.outputs})
+        _check_names(model, "switches", model.card.switches, self._file.switches)
         if len(self._file.inputs) != 1:
             raise CardError(
                 f"{model.folder}: the model takes {len(self._file.inputs)} inputs, this needs 1; export it with one"
@@ -162,7 +162,11 @@ class Session:
             raise ShapeError(
                 f"model {self.model.name!r} takes {takes}, got {batch.shape}; prepare the picture as the card says"
             )
-        values = self._file.run({self.input.name: batch}, [outputs[role] for role in roles])
+        feeds = {self.input.name: batch}
+        for role in roles:
+            if role in self.model.card.switches:
+                feeds[self.model.card.switches[role]] = np.array(True)
+        values = self._file.run(feeds, [outputs[role] for role in roles])
         return dict(zip(roles, values, strict=True))
 
 
@@ -186,6 +190,15 @@ def open_model(
 @cache
 def _open_once(folder: Path, sha256: str, threads: int | None, provider: str) -> Session:  # noqa: ARG001
     return Session(Model(read_card(folder), folder), threads=threads, provider=provider)
+
+
+def _check_names(model: Model, what: str, named: Mapping[str, str], given: Collection[str]) -> None:
+    wrong = sorted(set(named.values()) - set(given))
+    if wrong:
+        raise CardError(
+            f"{model.folder}: the card names {what} {', '.join(wrong)}, the file has "
+            f"{', '.join(sorted(given)) or 'none'}; correct the card"
+        )
 
 
 def _check_threads(threads: int | None) -> int:

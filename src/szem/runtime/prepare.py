@@ -1,0 +1,88 @@
+"""From a picture to a network's input, by the rules on the model's card.
+
+The rules are few and the same for every task; a task only says which card. This file does not know what the network
+makes of it.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from szem.arrays import Array, Picture8, check_picture
+from szem.runtime.cards import PictureInput
+
+__all__ = ["Window", "find_window", "prepare_picture"]
+
+_GROWING = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_LINEAR}
+_BORDER = 127  # grey around a letterboxed picture
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which pixels of the picture the network sees, and where in its input they lie; whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    pad_left: int
+    pad_top: int
+    in_width: int
+    in_height: int
+
+
+def find_window(height: int, width: int, rules: PictureInput) -> Window:
+    """Find the part of a picture that goes into the network.
+
+    >>> w = find_window(256, 341, PictureInput(width_px=224, height_px=224, crop=0.875))
+    >>> (w.left, w.top, w.width, w.height)
+    (58, 16, 224, 224)
+    """
+    wide, high = rules.width_px, rules.height_px
+    if rules.resize == "stretch":
+        return Window(0, 0, width, height, 0, 0, wide, high)
+    if rules.resize == "letterbox":
+        scale = min(wide / width, high / height)
+        inner_w, inner_h = max(1, round(width * scale)), max(1, round(height * scale))
+        return Window(0, 0, width, height, (wide - inner_w) // 2, (high - inner_h) // 2, inner_w, inner_h)
+    unit = min(width / wide, height / high) * rules.crop
+    part_w, part_h = max(1, min(width, round(wide * unit))), max(1, min(height, round(high * unit)))
+    return Window((width - part_w) // 2, (height - part_h) // 2, part_w, part_h, 0, 0, wide, high)
+
+
+def prepare_picture(picture: Picture8, rules: PictureInput) -> Array:
+    """Cut, scale and normalise one picture.
+
+    Shrinking averages the pixels (no aliasing, and fast); growing interpolates as the card says. A part that already
+    has the right size is taken as it is.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        rules: The card's `input`.
+    Returns:
+        (1, 3, h, w) or (1, h, w, 3), float32 or uint8, as the rules say.
+    Raises:
+        DTypeError, ShapeError: not a picture.
+    """
+    check_picture(picture)
+    window = find_window(picture.shape[0], picture.shape[1], rules)
+    part: Array = picture[window.top : window.top + window.height, window.left : window.left + window.width]
+    if part.shape[:2] != (window.in_height, window.in_width):
+        shrinks = window.width > window.in_width or window.height > window.in_height
+        how = cv2.INTER_AREA if shrinks else _GROWING[rules.interpolation]
+        part = cv2.resize(part, (window.in_width, window.in_height), interpolation=how)
+    if part.shape[:2] != (rules.height_px, rules.width_px):
+        canvas = np.full((rules.height_px, rules.width_px, 3), _BORDER, np.uint8)
+        canvas[
+            window.pad_top : window.pad_top + window.in_height, window.pad_left : window.pad_left + window.in_width
+        ] = part
+        part = canvas
+    if rules.colours == "BGR":
+        part = part[..., ::-1]
+    values: Array = part
+    if rules.dtype == "float32":
+        values = (part.astype(np.float32) - np.asarray(rules.mean, np.float32)) / np.asarray(rules.scale, np.float32)
+    if rules.layout == "NCHW":
+        values = values.transpose(2, 0, 1)
+    return np.ascontiguousarray(values[None])

@@ -1,0 +1,129 @@
+"""Name what is in a picture.
+
+Each picture is run by itself, so its scores do not depend on what else is asked; many pictures are run side by side
+on threads. This file does not know about folders, requests or how results are shown.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.arrays import Array, Picture8
+from szem.errors import CardError, RangeError, UnsupportedError
+from szem.media.pictures import PictureSource, read_picture
+from szem.results.labels import ClassMap, Label, Labels
+from szem.runtime.prepare import find_window, prepare_picture
+from szem.runtime.sessions import Session, cores, open_model
+
+__all__ = ["Classifier", "classify"]
+
+
+def classify(
+    picture: Picture8 | PictureSource,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    top: int = 5,
+    maps: bool = False,
+) -> Labels:
+    """Name what is in a picture.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
+        model: A model for this task; the shipped one if left out.
+        top: How many labels at most.
+        maps: Also find where each label's score comes from.
+    Returns:
+        The best labels, best first; their scores add up to at most 1.
+    Raises:
+        MediaError, FileMissingError: the picture cannot be read.
+        UnknownNameError: no such model.
+        UnsupportedError: maps were asked of a model that gives none.
+        RangeError: `top` is below 1.
+    """
+    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
+    return Classifier(open_model(model, task="classify"))([array], top=top, maps=maps)[0]
+
+
+class Classifier:
+    """A classification model ready to be called; keeps nothing between calls.
+
+    Args:
+        session: An open model. With one thread, many pictures run side by side fastest.
+        workers: How many pictures are run at a time; None for as many as there are cores where the session uses one
+            thread, else one.
+    Raises:
+        CardError: the card has no labels, or its outputs are not those of a classifier.
+    """
+
+    def __init__(self, session: Session, *, workers: int | None = None) -> None:
+        self.session = session
+        self.card = session.model.card
+        self.names, self.ids = session.model.labels, session.model.label_ids
+        if not self.names:
+            raise CardError(f"{session.model.folder}: a classifier needs labels; name them on its card")
+        if self.card.head not in ("logits", "probabilities") or not session.has(self.card.head):
+            raise CardError(f"{session.model.folder}: head {self.card.head!r} is not one of a classifier's")
+        if workers is not None and workers < 1:
+            raise RangeError(f"workers must be at least 1, got {workers}")
+        self.workers = workers or (cores() if session.threads == 1 else 1)
+
+    def __call__(self, pictures: Sequence[Picture8], *, top: int = 5, maps: bool = False) -> list[Labels]:
+        """Name what is in each picture.
+
+        Args:
+            pictures: Each (H, W, 3) uint8 RGB; sizes may differ.
+            top: How many labels at most.
+            maps: Also find where each label's score comes from.
+        Returns:
+            One `Labels` per picture, in order.
+        Raises:
+            UnsupportedError: maps were asked of a model that gives none.
+            RangeError: `top` is below 1.
+            ShapeError, DTypeError: not a picture.
+        """
+        if top < 1:
+            raise RangeError(f"top must be at least 1, got {top}")
+        if maps and not self.session.has("maps"):
+            raise UnsupportedError(
+                f"model {self.card.name!r} gives no class activation maps; use one that ends in average pooling"
+            )
+        if len(pictures) < 2 or self.workers < 2:
+            return [self._one(picture, top, maps) for picture in pictures]
+        with ThreadPoolExecutor(self.workers) as pool:
+            return list(pool.map(lambda picture: self._one(picture, top, maps), pictures))
+
+    def scores(self, picture: Picture8) -> NDArray[np.float32]:
+        """(classes,) score of every class, 0..1, in the order of the labels."""
+        prepared = prepare_picture(picture, self.card.input)
+        return self._to_scores(self.session.run(prepared, roles=[self.card.head])[self.card.head][0])
+
+    def _one(self, picture: Picture8, top: int, maps: bool) -> Labels:
+        roles = [self.card.head, "maps"] if maps else [self.card.head]
+        out = self.session.run(prepare_picture(picture, self.card.input), roles=roles)
+        scores = self._to_scores(out[self.card.head][0])
+        best = np.argsort(-scores, kind="stable")[:top]
+        items = tuple(Label(self.names[i], int(i), float(scores[i]), self.ids[i]) for i in best)
+        found = self._maps(picture, out["maps"][0], best) if maps else {}
+        return Labels(items, self.card.name, found)
+
+    def _to_scores(self, values: Array) -> NDArray[np.float32]:
+        if len(values) != len(self.names):
+            raise CardError(
+                f"model {self.card.name!r} gives {len(values)} scores, its labels are {len(self.names)}; "
+                "correct the labels"
+            )
+        wide = values.astype(np.float64)
+        if self.card.head == "logits":
+            wide = np.exp(wide - wide.max())
+            wide /= wide.sum()
+        return np.clip(wide, 0.0, 1.0).astype(np.float32)
+
+    def _maps(self, picture: Picture8, maps: Array, best: Array) -> dict[int, ClassMap]:
+        window = find_window(picture.shape[0], picture.shape[1], self.card.input)
+        sx, sy = window.width / window.in_width, window.height / window.in_height
+        left, top = window.left - window.pad_left * sx, window.top - window.pad_top * sy
+        box = (left, top, left + self.card.input.width_px * sx, top + self.card.input.height_px * sy)
+        return {int(i): ClassMap(np.asarray(maps[i], np.float32), box) for i in best}
