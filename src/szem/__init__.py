@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from szem.media.pictures import read_picture as read_picture
     from szem.media.pictures import write_picture as write_picture
+    from szem.tasks.explain import explain as explain
 
 __version__ = "0.1.0"
 
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 _HOME = {
     "read_picture": "szem.media.pictures",
     "write_picture": "szem.media.pictures",
+    "explain": "szem.tasks.explain",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604

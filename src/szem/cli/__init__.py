@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "eval": ("szem.cli.eval", "Measure a model again: the scores on its card."),
     "train": ("szem.cli.train", "Train a network from a recipe, or on your own folder."),
     "export": ("szem.cli.export", "Turn a training run into a model with a card."),
+    "explain": ("szem.cli.explain", "Look inside a network: layers, maps, neurons, on your picture."),
     "segment": ("szem.cli.segment", "Name every pixel of pictures and videos."),
 }
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
 from szem.errors import RangeError, ShapeError, UnknownNameError
 
-__all__ = ["Explanation", "LayerRow", "NeuronSum", "Step", "draw_maps"]
+__all__ = ["Explanation", "LayerRow", "NeuronSum", "Step", "draw_heat", "draw_maps"]
 
 # Anchors of the two colour scales, evenly spaced; light grows steadily in the first, both ways from the middle in the
 # second, so they also read in grey and to colour-blind eyes. The studio's colours.js holds the same numbers.
@@ -214,6 +215,31 @@ def colour_maps(maps: Array, *, each: bool = True) -> NDArray[np.uint8]:
     if signed:
         return _ramp(_SIGNED, 255)[np.rint((scaled + 1) * 127).astype(np.uint8)]
     return _ramp(_HEAT, 256)[np.rint(scaled * 255).astype(np.uint8)]
+
+
+def draw_heat(picture: Picture8, heat: Array, *, opacity: float = 0.6) -> Picture8:
+    """Lay a coarse map over a picture: bright where it is positive and strong, the grey picture where it is not.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        heat: (h, w) numbers; below 0 counts as 0.
+        opacity: Of the strongest place.
+    Returns:
+        (H, W, 3) uint8.
+    """
+    if heat.ndim != 2 or heat.size == 0:
+        raise ShapeError(f"heat must be (rows, columns), got {heat.shape}")
+    height, width = picture.shape[:2]
+    values = np.maximum(np.nan_to_num(heat.astype(np.float32)), 0)
+    top = float(values.max())
+    smooth = cv2.resize(values / top if top > 0 else values, (width, height), interpolation=cv2.INTER_CUBIC).clip(
+        0, 1
+    )
+    grey = picture.mean(axis=2, keepdims=True) * 0.7
+    colours = _ramp(_HEAT, 256)[np.rint(smooth * 255).astype(np.uint8)]
+    share = opacity * smooth[..., None] ** 0.5
+    mixed: Picture8 = np.rint(grey * (1 - share) + colours * share).astype(np.uint8)
+    return mixed
 
 
 def _ramp(anchors: tuple[tuple[int, int, int], ...], count: int) -> NDArray[np.uint8]:

@@ -1,0 +1,205 @@
+"""`szem explain`: what a network does to a picture, layer by layer."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from szem.results.explanation import Explanation, NeuronSum
+    from szem.tasks.explain import Explorer
+    from szem.tasks.explain_prepare import Prepared
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+
+_Picture = Annotated[str, typer.Argument(help="A picture; without one, the bundled cat.")]
+_Layers = Annotated[
+    list[str], typer.Option("--layer", "-l", help="Write this layer's maps: name, number or all; may be repeated.")
+]
+_Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")]
+
+
+@app.command()
+def explain(
+    picture: _Picture = "",
+    model: str = typer.Option("", "--model", "-m", help="A model's name, or any ONNX file; else the classifier."),
+    layer: _Layers = [],  # noqa: B006
+    neuron: str = typer.Option("", help="Work out one number of the (only) --layer: map,row,column."),
+    heat: bool = typer.Option(False, "--heat", help="Write what mattered for the answer: occlusion and class map."),
+    out: _Out = Path("explained"),
+    size: str = typer.Option("", help="Rows×columns of the input, for networks that take any; else 224x224."),
+    mean: str = typer.Option("", help="Subtracted from each colour (0..255), for files without a card: 124,116,104."),
+    scale: str = typer.Option("", help="Divides what is left: 58,57,57. With one of the two, the other is 0 or 1."),
+    timed: bool = typer.Option(True, "--time/--no-time", help="Measure how long each layer takes."),
+    as_json: bool = typer.Option(False, "--json", help="Print the table as JSON."),
+) -> None:
+    """Show a network as a table, and write the maps of its layers as PNG grids and NPZ.
+
+    The network is any ONNX file that takes a picture, or a model of szem's. Parameters stand beside what they would
+    be if neurons did not share them; field is how far one neuron sees, jump how far its neighbour is moved.
+    """
+    from rich.console import Console
+
+    from szem.media.pictures import read_picture
+    from szem.media.samples import read_sample
+    from szem.tasks.explain import Explorer
+    from szem.tasks.explain_prepare import Preparation
+
+    console = Console(highlight=False, soft_wrap=True)
+    pixels = read_picture(picture) if picture else read_sample("cat")
+    how = Preparation(mean=_three("mean", mean), scale=_three("scale", scale)) if mean or scale else None
+    explorer = Explorer(model or None, size=_size(size), preparation=how)
+    names = [row.name for row in explorer.rows] if "all" in layer else layer
+    found = explorer.explain(pixels, layers=names, timed=timed)
+    if as_json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
+    else:
+        _print_table(found, console)
+    if names:
+        _write_maps(found, out, console, quiet=as_json)
+    prepared = explorer.prepare(pixels)
+    if neuron:
+        _print_neuron(_neuron(explorer, prepared, names, neuron), console)
+    if heat:
+        _write_heat(explorer, prepared, out, console, quiet=as_json)
+
+
+def _three(name: str, text: str) -> tuple[float, float, float]:
+    """Numbers with commas, one per colour; a single one stands for all three."""
+    from szem.errors import RangeError
+
+    try:
+        parts = [float(part) for part in text.split(",")] if text else [0.0 if name == "mean" else 1.0]
+    except ValueError as error:
+        raise RangeError(f"--{name} takes one or three numbers with commas, got {text!r}") from error
+    if len(parts) not in (1, 3):
+        raise RangeError(f"--{name} takes one or three numbers with commas, got {text!r}")
+    return (parts[0], parts[len(parts) // 2], parts[-1])
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    from szem.errors import RangeError
+
+    if not text:
+        return None
+    parts = text.replace("×", "x").lower().split("x")
+    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+        raise RangeError(f"--size takes rows and columns such as 224x320, got {text!r}")
+    return (int(parts[0]), int(parts[-1]))
+
+
+def _print_table(found: "Explanation", console: "Console") -> None:
+    from rich.table import Table
+
+    height, width = found.input_size
+    table = Table(title=f"{found.network}, looking at {height}×{width} pixels", title_justify="left", box=None)
+    for head in ("#", "layer", "what"):
+        table.add_column(head, overflow="fold")
+    for head in ("kernel", "stride", "rate", "maps", "parameters", "unshared", "products", "field", "jump", "time"):
+        table.add_column(head, justify="right")
+    block = ""
+    for row in found.rows:
+        if block and row.block != block:
+            table.add_section()
+        block = row.block
+        table.add_row(
+            str(row.index),
+            row.name,
+            row.kind + (f" + {row.activation}" if row.activation and row.kind != "activation" else ""),
+            _sides(row.kernel),
+            _sides(row.stride),
+            _sides(row.dilation) if row.dilation and max(row.dilation) > 1 else "",
+            "×".join(str(side) for side in row.output_shape),
+            _count(row.parameters),
+            _count(row.parameters_unshared),
+            _count(row.multiplications),
+            "all" if row.sees_all else _sides(row.field_px),
+            "" if row.jump_px is None or row.sees_all else f"{row.jump_px[0]:g}",
+            "" if row.share is None else f"{row.share:.1%}",
+        )
+    console.print(table)
+    total = f"{found.parameters:,} parameters, {found.multiplications:,} multiplications"
+    console.print(total + ("" if found.total_ms is None else f", {found.total_ms:.1f} ms a picture"))
+    for _, name, probability in found.answer[:3]:
+        console.print(f"{probability:6.1%}  {name}", markup=False)
+
+
+def _sides(pair: tuple[int, int] | None) -> str:
+    return "" if pair is None else f"{pair[0]}×{pair[1]}"
+
+
+def _count(number: int) -> str:
+    """1234567 -> 1.23M, for a column."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return str(number) if number else ""
+
+
+def _write_maps(found: "Explanation", out: Path, console: "Console", *, quiet: bool) -> None:
+    import numpy as np
+
+    from szem.errors import MediaError
+    from szem.media.pictures import write_picture
+
+    for name, maps in found.activations.items():
+        row = found.find(name)
+        stem = f"{row.index:03d}-" + "".join(c if c.isalnum() or c in "._-" else "_" for c in name)[:80]
+        write_picture(out / f"{stem}.png", found.draw(name))
+        try:
+            np.savez_compressed(out / f"{stem}.npz", maps=maps)
+        except OSError as error:
+            raise MediaError(f"{out}: cannot be written ({error.strerror}); choose another place") from error
+    if not quiet:
+        console.print(f"{len(found.activations)} layers written to {out}", markup=False)
+
+
+def _neuron(explorer: "Explorer", prepared: "Prepared", names: list[str], place: str) -> "NeuronSum":
+    from szem.errors import RangeError
+    from szem.tasks.explain_neuron import explain_neuron
+
+    parts = place.split(",")
+    if len(names) != 1 or len(parts) != 3 or not all(part.strip().isdecimal() for part in parts):
+        raise RangeError(f"--neuron takes map,row,column and exactly one --layer, got {place!r} and {len(names)}")
+    m, y, x = (int(part) for part in parts)
+    return explain_neuron(explorer, prepared, names[0], map=m, row=y, column=x)
+
+
+def _print_neuron(found: "NeuronSum", console: "Console") -> None:
+    console.print(f"{found.layer}, map {found.map}, row {found.row}, column {found.column}: {found.rule}")
+    if found.field_xyxy is not None:
+        x0, y0, x1, y1 = found.field_xyxy
+        console.print(f"it sees columns {x0:.0f} to {x1:.0f}, rows {y0:.0f} to {y1:.0f} of the picture")
+    if found.weights is not None:
+        console.print(f"{found.inputs.size} inputs × weights")
+    for step in found.steps:
+        console.print(f"  {step.name:>12}  {step.value:.6g}")
+    console.print(f"  {'ONNX Runtime':>12}  {found.measured:.6g}")
+
+
+def _write_heat(explorer: "Explorer", prepared: "Prepared", out: Path, console: "Console", *, quiet: bool) -> None:
+    from szem.errors import UnsupportedError
+    from szem.media.pictures import write_picture
+    from szem.results.explanation import draw_heat
+    from szem.tasks.explain_heat import find_class_map, find_occlusion
+
+    occlusion = find_occlusion(explorer, prepared)
+    write_picture(out / "occlusion.png", draw_heat(prepared.picture, occlusion.drop))
+    written = "occlusion.png"
+    try:
+        evidence = find_class_map(explorer, prepared).evidence
+    except UnsupportedError as error:
+        console_note = str(error)
+    else:
+        write_picture(out / "class-map.png", draw_heat(prepared.picture, evidence))
+        written, console_note = "occlusion.png and class-map.png", ""
+    if not quiet:
+        name = explorer.label(occlusion.class_index)
+        console.print(f"{written} for {name} written to {out}", markup=False)
+        if console_note:
+            console.print(console_note, markup=False)
