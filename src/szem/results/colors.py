@@ -1,0 +1,71 @@
+"""The colours of a picture, the weightiest first."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from szem.arrays import Picture8, check_picture
+from szem.errors import RangeError
+from szem.media.drawing import RGB, paste_chip
+
+__all__ = ["Color", "Colors"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Color:
+    """One dominant colour.
+
+    >>> Color(rgb=(255, 128, 0), name="orange", score=0.7, pixel_fraction=0.5).hex
+    '#ff8000'
+    """
+
+    rgb: RGB
+    name: str
+    score: float  # 0..1: share of the eye it catches; the scores of a picture add up to at most 1
+    pixel_fraction: float  # 0..1: share of the pixels nearer to it than to the others
+
+    def __post_init__(self) -> None:
+        if len(self.rgb) != 3 or not all(0 <= c <= 255 for c in self.rgb):
+            raise RangeError(f"a colour is three whole numbers in 0..255, got {self.rgb}")
+        for what in ("score", "pixel_fraction"):
+            if not 0 <= getattr(self, what) <= 1:
+                raise RangeError(f"{what} of a colour must be in 0..1, got {getattr(self, what)}")
+
+    @property
+    def hex(self) -> str:
+        """As in style sheets: #rrggbb."""
+        return "#{:02x}{:02x}{:02x}".format(*self.rgb)
+
+
+@dataclass(frozen=True)
+class Colors:
+    """The dominant colours of one picture, by falling score."""
+
+    colors: tuple[Color, ...]
+
+    def __post_init__(self) -> None:
+        scores = [color.score for color in self.colors]
+        if scores != sorted(scores, reverse=True):
+            raise RangeError("colours must come with the highest score first; sort them")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and words: rgb, hex, name, score, pixel_fraction of each."""
+        return {"colors": [{**asdict(c), "rgb": list(c.rgb), "hex": c.hex} for c in self.colors]}
+
+    def draw(self, picture: Picture8) -> Picture8:
+        """Lay the palette along the lower edge; each colour is as wide as its share of the pixels."""
+        height, width = check_picture(picture).shape[:2]
+        total = sum(color.pixel_fraction for color in self.colors)
+        tall = max(1, round(min(height, width) * 0.08))
+        margin = tall // 2
+        if not total or width <= 2 * margin + 2 or height <= tall + margin:
+            return picture.copy()
+        canvas = Image.fromarray(picture)
+        frame = (margin - 2, height - margin - tall - 2, width - 2 * margin + 4, tall + 4)
+        paste_chip(canvas, *frame, 6, (255, 255, 255))
+        ends = np.cumsum([0.0] + [c.pixel_fraction / total for c in self.colors]) * (width - 2 * margin) + margin
+        for color, x0, x1 in zip(self.colors, ends[:-1], ends[1:], strict=True):
+            paste_chip(canvas, round(x0), height - margin - tall, round(x1) - round(x0), tall, 0, color.rgb)
+        return np.array(canvas)
