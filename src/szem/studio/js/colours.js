@@ -1,7 +1,7 @@
 // The two colour scales of szem, in one place: signed numbers, and heat. Pure.
 
-/** Blue below 0, red above, white at 0: apart for every kind of colour vision, and readable in print. */
-export const SIGNED = { minus: [0, 90, 181], zero: [255, 255, 255], plus: [220, 50, 32] };
+/** Blue below 0, orange above, white at 0: apart for every kind of colour vision. As szem.kernels.view paints them. */
+export const SIGNED = { minus: [0, 92, 175], zero: [250, 250, 250], plus: [214, 96, 0] };
 
 /** Dark to light through violet and orange: lightness grows all the way, so it also reads in grey. */
 export const HEAT = [

@@ -44,7 +44,7 @@ export function segmented({ label, name, options, value, change, hideLabel = fal
   );
 }
 
-/** A number on a line, with the number itself as an output beside its name. The element has set(value). */
+/** A number on a line, with the number itself as an output beside its name. The element has set(value, text). */
 export function slider({ label, name, value, least, greatest, step = 1, show = String, change }) {
   const id = freshId(name);
   const output = h("output", { class: "field-value", for: id, text: show(value) });
@@ -68,10 +68,11 @@ export function slider({ label, name, value, least, greatest, step = 1, show = S
     input.style.setProperty("--share", `${share * 100}%`);
     input.setAttribute("aria-valuetext", show(Number(input.value)));
   };
-  const set = (number) => {
+  const set = (number, text = show(number)) => {
     input.value = number;
-    output.textContent = show(number);
     paint();
+    output.textContent = text;
+    input.setAttribute("aria-valuetext", text);
   };
   paint();
   const element = h(

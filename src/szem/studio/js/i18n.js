@@ -32,9 +32,10 @@ async function load(code) {
 export async function wordsOf(code) {
   const texts = await load(code);
   const formats = new Map();
+  const grouping = code === "hu" ? "min2" : "always"; // Hungarian parts thousands from five digits on
   const format = (digits, useGrouping) => {
     const key = `${digits} ${useGrouping}`;
-    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(code, { maximumFractionDigits: digits, useGrouping }));
+    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(code, { maximumFractionDigits: digits, useGrouping: useGrouping && grouping }));
     return formats.get(key);
   };
   const write = (value, digits, grouped) => {

@@ -73,24 +73,22 @@ export function convolvePlane(plane, rows, options = {}) {
 
   const parts = separated(used);
   const dense = tapsOf(rows, { operation }).length;
-  if (parts && sides.height + sides.width < dense) {
-    const across = offsets1(parts.across, dilation);
+  if (parts.length > 0 && parts.length * (sides.height + sides.width) < dense) {
+    const sum = new Float32Array(out.height * out.width);
     const rowsNeeded = (out.height - 1) * stride + (sides.height - 1) * dilation + 1;
-    const middle = gather(source, across, { height: rowsNeeded, width: out.width, strideY: 1, strideX: stride });
-    const down = offsets1(parts.down, dilation).map(({ dx, weight }) => ({ dy: dx, dx: 0, weight }));
-    return gather(middle, down, { height: out.height, width: out.width, strideY: stride, strideX: 1 });
+    for (const { down, across } of parts) {
+      const wide = across.map((weight, i) => ({ dy: 0, dx: i * dilation, weight }));
+      const middle = { data: new Float32Array(rowsNeeded * out.width), height: rowsNeeded, width: out.width };
+      gather(middle.data, source, wide, { height: rowsNeeded, width: out.width, strideY: 1, strideX: stride });
+      const tall = down.map((weight, i) => ({ dy: i * dilation, dx: 0, weight }));
+      gather(sum, middle, tall, { height: out.height, width: out.width, strideY: stride, strideX: 1 });
+    }
+    return { data: sum, height: out.height, width: out.width };
   }
-  const offsets = [];
-  used.forEach((line, y) =>
-    line.forEach((weight, x) => {
-      if (weight !== 0) offsets.push({ dy: y * dilation, dx: x * dilation, weight });
-    }),
-  );
-  return gather(source, offsets, { height: out.height, width: out.width, strideY: stride, strideX: stride });
-}
-
-function offsets1(weights, dilation) {
-  return weights.map((weight, i) => ({ dy: 0, dx: i * dilation, weight })).filter(({ weight }) => weight !== 0);
+  const offsets = used.flatMap((line, y) => line.map((weight, x) => ({ dy: y * dilation, dx: x * dilation, weight })));
+  const data = new Float32Array(out.height * out.width);
+  gather(data, source, offsets, { height: out.height, width: out.width, strideY: stride, strideX: stride });
+  return { data, height: out.height, width: out.width };
 }
 
 /** A plane with a frame around it, filled by the border's rule. */
@@ -115,10 +113,11 @@ function framed(plane, before, after, border, constant) {
   return { data: full, height: fullHeight, width: fullWidth };
 }
 
-/** Sum of weighted, shifted copies: nine taps at a time, so that each output number is read and written less often. */
-function gather(source, offsets, { height, width, strideY, strideX }) {
-  const out = new Float32Array(height * width);
-  const taps = offsets.map(({ dy, dx, weight }) => ({ at: dy * source.width + dx, weight }));
+/** Add weighted, shifted copies to `out`: nine taps at a time, so that each number is read and written less often. */
+function gather(out, source, offsets, { height, width, strideY, strideX }) {
+  const taps = offsets
+    .filter(({ weight }) => weight !== 0)
+    .map(({ dy, dx, weight }) => ({ at: dy * source.width + dx, weight }));
   while (taps.length % AT_ONCE !== 0) taps.push({ at: 0, weight: 0 });
   const weights = Float64Array.from(taps, ({ weight }) => weight);
   const places = Int32Array.from(taps, ({ at }) => at);
@@ -128,7 +127,6 @@ function gather(source, offsets, { height, width, strideY, strideX }) {
       addTaps(out, y * width, width, source.data, from, strideX, weights, places, k);
     }
   }
-  return { data: out, height, width };
 }
 
 const AT_ONCE = 9;

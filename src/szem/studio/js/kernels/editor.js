@@ -10,19 +10,33 @@ import { CUSTOM, edgesIn, kernelIn, slotChange } from "./settings.js";
 const LARGEST_EDITED = 9;
 const LARGEST_WEIGHT = 10_000;
 
+const DIRECTED = /^(sobel|prewitt|scharr)-(x|y|n|ne|e|se|s|sw|w|nw)$/;
+
 /** A kernel's name in the visitor's language; the table's own name where no one has translated it yet. */
 export function kernelTitle(words, name) {
-  const key = `kernel.${name}`;
-  return words.has(key) ? words.t(key) : name;
+  const { t, has } = words;
+  if (has(`kernel.${name}`)) return t(`kernel.${name}`);
+  const [, family, way] = name.match(DIRECTED) ?? [];
+  if (family) return t("kernel.directed", { family: capital(family), way: t(`way.${way}`) });
+  const preset = name.match(/^setosa-(.+)$/)?.[1];
+  return preset ? t("kernel.setosa", { preset }) : capital(name);
 }
 
+/** What a kernel does, in a sentence; the table's own where no one has translated it yet. */
 export function kernelText(words, entry) {
-  if (!entry) return words.t("kernel.custom.text");
-  const key = `kernel.${entry.name}.text`;
-  return words.has(key) ? words.t(key) : entry.text;
+  const { t, has } = words;
+  if (!entry) return t("kernel.custom.text");
+  if (has(`kernel.${entry.name}.text`)) return t(`kernel.${entry.name}.text`);
+  const [, , way] = entry.name.match(DIRECTED) ?? [];
+  if (way) return t(way === "x" || way === "y" ? `kernel.directed.${way}.text` : "kernel.directed.text", { way: t(`way.${way}.towards`) });
+  return entry.name.startsWith("setosa-") ? t("kernel.setosa.text") : entry.text;
 }
 
-function familyTitle(words, family) {
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+export function familyTitle(words, family) {
   const key = `family.${family}`;
   return words.has(key) ? words.t(key) : family;
 }
@@ -132,7 +146,7 @@ function kernelSlot(words, table, state, which, change) {
     text.textContent = kernelText(words, entry);
     const sides = sidesOf(rows);
     const most = Math.max(sides.height, sides.width);
-    if (!sizing) size.set(Math.min(Math.max(most, 3), LARGEST_EDITED));
+    if (!sizing) size.set(Math.min(Math.max(most, 3), LARGEST_EDITED), `${sides.height} × ${sides.width}`);
     if (!typing) {
       const edited = (now) => put(CUSTOM, now, { typing: true });
       fill(grid, most > LARGEST_EDITED ? stillGrid(words, rows, `${sides.height} × ${sides.width}`) : editGrid(words, rows, edited));
@@ -288,7 +302,7 @@ function longWeight(words, weight) {
   return words.code === "hu" ? text.replace(".", ",") : text;
 }
 
-/** Blue below 0, red above, as strong as the weight is beside the kernel's largest. */
+/** Blue below 0, orange above, as strong as the weight is beside the kernel's largest. */
 export function tint(element, weight, rows) {
   const most = Math.max(...rows.flat().map(Math.abs), 1e-9);
   element.style.setProperty("--strength", String(Math.abs(weight) / most));

@@ -15,14 +15,14 @@ export function createArraysEngine() {
       planes = runPlan(source.rgba, source.height, source.width, plan);
     },
 
-    /** Paint what the last run gave onto a 2D canvas; view: "clipped", "signed" or "direction". */
-    draw(canvas, view, { zeros = false } = {}) {
+    /** Paint what the last run gave onto a 2D canvas; view: "clipped", "signed" (strongest at `full`), "strength" or "direction". */
+    draw(canvas, view, { zeros = false, full = 255 } = {}) {
       const { height, width } = planes[0];
       if (height === 0 || width === 0) return;
       if (canvas.width !== width) canvas.width = width;
       if (canvas.height !== height) canvas.height = height;
       if (!image || image.width !== width || image.height !== height) image = new ImageData(width, height);
-      if (view === "signed") paintSigned(planes, image.data);
+      if (view === "signed") paintSigned(planes, image.data, full);
       else if (view === "direction") paintDirection(planes, image.data);
       else paintClipped(planes.length === 3 && view === "strength" ? planes.slice(0, 1) : planes, image.data);
       if (zeros) markZeros(view === "strength" || view === "direction" ? planes.slice(0, 1) : planes, image.data);

@@ -130,7 +130,7 @@ export function createWebglEngine() {
       last = { out: now, channels: channelsOf(plan), edges: plan.mode === "edges", empty };
     },
 
-    draw(canvas, view, { zeros = false } = {}) {
+    draw(canvas, view, { zeros = false, full = 255 } = {}) {
       if (!last || last.empty) return;
       const { height, width } = last.out;
       if (surface.width !== width) surface.width = width;
@@ -139,6 +139,7 @@ export function createWebglEngine() {
         gl.uniform1i(at("view"), VIEW_CODE[view]);
         gl.uniform1i(at("height"), height);
         gl.uniform1i(at("zeros"), zeros ? 1 : 0);
+        gl.uniform1f(at("full"), full);
       });
       if (canvas.width !== width) canvas.width = width;
       if (canvas.height !== height) canvas.height = height;

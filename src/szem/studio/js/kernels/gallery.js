@@ -1,9 +1,9 @@
 // Every kernel of the table on the picture of the moment, small: what each does, at one glance.
 
 import { h } from "../dom.js";
-import { kernelTitle } from "./editor.js";
+import { familyTitle, kernelTitle } from "./editor.js";
 import { sumOf } from "./kernel.js";
-import { runPlan } from "./plan.js";
+import { runPlan, signedFull } from "./plan.js";
 import { paintClipped, paintSigned } from "./planes.js";
 
 const SIDE = 112;
@@ -49,7 +49,7 @@ export function gallery(app, table, choose) {
         window: 2,
       };
       const planes = runPlan(data, SIDE, SIDE, plan);
-      if (signed) paintSigned(planes, image.data);
+      if (signed) paintSigned(planes, image.data, signedFull(plan));
       else paintClipped(planes, image.data);
       thumb.getContext("2d").putImageData(image, 0, 0);
     }
@@ -60,7 +60,9 @@ export function gallery(app, table, choose) {
     { class: "gallery", "aria-labelledby": "gallery-title" },
     h("h2", { id: "gallery-title", text: t("gallery.title") }),
     h("p", { class: "section-text", text: t("gallery.text") }),
-    h("div", { class: "gallery-items" }, [...groups.values()].flat()),
+    [...groups].map(([family, members]) =>
+      h("div", { class: "gallery-group" }, h("h3", { text: familyTitle(words, family) }), h("div", { class: "gallery-items" }, members)),
+    ),
   );
   return {
     element,

@@ -23,6 +23,7 @@ export function inspector(app, { pickPart, pickChannel }) {
   const readout = h("p", { class: "readout", "aria-hidden": "true" });
   let shape = "";
   let grids = null;
+  let latest = null;
 
   const value = (v) => plain(v, Math.abs(v) >= 1000 ? 0 : 1);
 
@@ -31,7 +32,10 @@ export function inspector(app, { pickPart, pickChannel }) {
     const make = (name) => {
       const cells = Array.from({ length: sides.height * sides.width }, (_, k) => {
         const cell = h("span", { class: "cell still" });
-        const light = (on) => Object.values(grids.cells).forEach((list) => list[k].classList.toggle("lit", on));
+        const light = (on) => {
+          Object.values(grids.cells).forEach((list) => list[k].classList.toggle("lit", on));
+          paintNotes(on ? k : null);
+        };
         cell.addEventListener("pointerenter", () => light(true));
         cell.addEventListener("pointerleave", () => light(false));
         return cell;
@@ -62,7 +66,9 @@ export function inspector(app, { pickPart, pickChannel }) {
       fill(row);
       fill(notes);
       fill(parts);
+      parts.dataset.key = "";
       shape = "";
+      latest = null;
       return;
     }
     const { rows, explained, layer, output, partNames, part, channels, channel, pinned } = found;
@@ -76,6 +82,7 @@ export function inspector(app, { pickPart, pickChannel }) {
     place.textContent = `${t("inspect.place", { row: y, column: x })} · ${t(pinned ? "inspect.held" : "inspect.hint")}`;
     readout.textContent = t("inspect.readout", { row: y, column: x, sum: value(explained.sum), shown: value(output.shown) });
     element.toggleAttribute("data-large", Math.max(sides.height, sides.width) > 5);
+    element.toggleAttribute("data-huge", Math.max(sides.height, sides.width) > 11);
     paintParts(partNames, part, channels, channel);
     const most = Math.max(...explained.cells.map(({ product }) => Math.abs(product)), 1e-9);
     const products = [explained.cells.map(({ product }) => product)];
@@ -86,7 +93,6 @@ export function inspector(app, { pickPart, pickChannel }) {
       patch.style.setProperty("--grey", `rgb(${shade} ${shade} ${shade})`);
       patch.dataset.ink = shade > 127 ? "dark" : "light";
       patch.classList.toggle("outside", cell.outside);
-      patch.title = sourceText(cell, found.border);
       const weight = grids.cells.kernel[k];
       weight.textContent = shortWeight(words, cell.weight);
       tint(weight, cell.weight, rows);
@@ -100,8 +106,21 @@ export function inspector(app, { pickPart, pickChannel }) {
     grids.products.grid.setAttribute("aria-label", explained.cells.map((cell) => value(cell.product)).join(" "));
     paintLoupe(layer, explained);
     fill(grids.result, resultParts(found));
-    fill(notes, notesOf(found).map((text) => h("p", { text })));
+    latest = found;
+    paintNotes(null);
     if (pinned) said.textContent = t("inspect.said", { row: y, column: x, sum: value(explained.sum), shown: value(output.shown) });
+  }
+
+  /** What is to be said of the sum, or of one of its products while the pointer is on it. */
+  function paintNotes(k) {
+    if (!latest) return;
+    const texts = k === null ? notesOf(latest) : [productText(latest.explained.cells[k], latest.border)];
+    fill(notes, texts.map((text) => h("p", { text })));
+  }
+
+  function productText(cell, border) {
+    const product = `${plain(cell.value, 1)} × ${plain(cell.weight, 4)} = ${plain(cell.product, 2)}`;
+    return `${product} · ${sourceText(cell, border)}`;
   }
 
   function paintParts(partNames, part, channels, channel) {
@@ -221,7 +240,9 @@ export function inspector(app, { pickPart, pickChannel }) {
     }
     context.putImageData(image, 0, 0);
     marks.setAttribute("viewBox", `0 0 ${side} ${side}`);
-    const boxes = cells.map((cell) =>
+    const [width, height] = [Math.max(...xs) - Math.min(...xs) + 1, Math.max(...ys) - Math.min(...ys) + 1];
+    const whole = s("rect", { x: half + Math.min(...xs), y: half + Math.min(...ys), width, height, class: "tap" });
+    const boxes = cells.length > 121 ? whole : cells.map((cell) =>
       s("rect", { x: cell.x - centre.x + half, y: cell.y - centre.y + half, width: 1, height: 1, class: cell.weight === 0 ? "tap empty" : "tap" }),
     );
     fill(marks, boxes, s("rect", { x: half, y: half, width: 1, height: 1, class: "tap centre" }));

@@ -84,28 +84,29 @@ export function sameRows(a, b) {
 }
 
 /**
- * A column and a row whose product is the kernel, or null where there are none (the kernel's rank is not 1).
- * Two short passes then do the work of one large one.
+ * Columns and rows whose products add up to the kernel: [{down, across}, ...], as few as its rank (one for a box, a
+ * Gaussian, Sobel). A short pass down and one across for each then do the work of one large pass.
+ * Found by taking off the cross through the largest number left, again and again.
  */
 export function separated(rows) {
-  const { height, width } = sidesOf(rows);
-  let best = 0;
-  let [py, px] = [0, 0];
-  rows.forEach((row, y) =>
-    row.forEach((w, x) => {
-      if (Math.abs(w) > best) [best, py, px] = [Math.abs(w), y, x];
-    }),
-  );
-  if (best === 0) return null;
-  const pivot = rows[py][px];
-  const across = rows[py].slice();
-  const down = rows.map((row) => row[px] / pivot);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (Math.abs(rows[y][x] - down[y] * across[x]) > best * 1e-6) return null;
-    }
+  const left = rows.map((row) => [...row]);
+  const most = Math.max(...left.flat().map(Math.abs));
+  const parts = [];
+  while (parts.length < Math.min(rows.length, rows[0].length)) {
+    let best = 0;
+    let [py, px] = [0, 0];
+    left.forEach((row, y) =>
+      row.forEach((w, x) => {
+        if (Math.abs(w) > best) [best, py, px] = [Math.abs(w), y, x];
+      }),
+    );
+    if (best <= most * 1e-7) break;
+    const across = [...left[py]];
+    const down = left.map((row) => row[px] / across[px]);
+    left.forEach((row, y) => row.forEach((_, x) => (row[x] -= down[y] * across[x])));
+    parts.push({ down, across });
   }
-  return { down, across };
+  return parts;
 }
 
 /** The one kernel that does what two kernels in a row do (away from the border). */

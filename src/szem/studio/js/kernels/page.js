@@ -15,8 +15,8 @@ import { inspector } from "./inspector.js";
 import { lookAt, pictureFocus } from "./look.js";
 import { optionsBand } from "./options.js";
 import { numberMatrix } from "./matrix.js";
-import { multiplicationsOf, stepsOf } from "./plan.js";
-import { planesOf, statisticsOf } from "./planes.js";
+import { multiplicationsOf, signedFull, stepsOf } from "./plan.js";
+import { paintClipped, planesOf, statisticsOf } from "./planes.js";
 import { VIEWS, fields, kernelIn, planOf, readPixel, viewsOf } from "./settings.js";
 import { commandText, numbersText, pythonText } from "./snippets.js";
 
@@ -163,7 +163,11 @@ function kernelsPage(root, app, table) {
       paintViews();
     }
     if ("view" in changes || "mode" in changes || "zeros" in changes || "size" in changes) paintViews();
-    if ("colour" in changes || "mode" in changes) planes = null;
+    if ("colour" in changes || "mode" in changes) {
+      planes = null;
+      if (store.source) paintInput(store.source);
+    }
+    viewHolder.querySelector('[data-name="legend"]')?.replaceWith(legendOf(viewsOf(state)) ?? "");
     all.mark(state.kernel);
     code.refresh();
     draw();
@@ -203,7 +207,9 @@ function kernelsPage(root, app, table) {
 
   function legendOf(names) {
     if (names.includes("signed")) {
-      return h("div", { class: "legend signed", data: { name: "legend" } }, h("span", { text: "−255" }), h("i", { class: "ramp" }), h("span", { text: "+255" }));
+      const full = signedFull(planOf(state, table));
+      const end = number(full, full < 10 ? 1 : 0);
+      return h("div", { class: "legend signed", data: { name: "legend" } }, h("span", { text: `−${end}` }), h("i", { class: "ramp" }), h("span", { text: `+${end}` }));
     }
     if (names.includes("direction")) {
       const ring = ["→", "↓", "←", "↑"].map((arrow, k) => h("span", { class: `turn turn-${k}`, text: arrow }));
@@ -320,10 +326,11 @@ function kernelsPage(root, app, table) {
     const share = state.size === "true" ? Math.max(last.width / source.width, 0.02) : 1;
     viewsOf(state).forEach((view, k) => {
       outputs[k].shape(source.height, source.width, share);
-      if (!empty) engine.draw(outputs[k].canvas, view, { zeros: state.zeros });
+      if (!empty) engine.draw(outputs[k].canvas, view, { zeros: state.zeros, full: signedFull(plan) });
       outputs[k].crisp();
     });
     meter.add(performance.now(), performance.now() - started);
+    stage.dataset.drawn = String(Number(stage.dataset.drawn ?? 0) + 1);
     captions.output.textContent = sizeText(last);
     if (live) return;
     showFlow(steps, plan);
@@ -385,7 +392,7 @@ function kernelsPage(root, app, table) {
     input.canvas.width = source.width;
     input.canvas.height = source.height;
     inputContext = input.canvas.getContext("2d", { willReadFrequently: engine.name === "arrays" });
-    if (!live) inputContext.drawImage(source.canvas, 0, 0);
+    paintInput(source);
     input.shape(source.height, source.width);
     input.crisp();
     captions.input.textContent = `${source.width} × ${source.height}`;
@@ -394,6 +401,18 @@ function kernelsPage(root, app, table) {
     if (live) stopFrames = source.onFrame(() => draw({ fresh: true }));
     code.refresh();
     draw();
+  }
+
+  /** The picture as the kernel gets it: grey where it works on grey. */
+  function paintInput(source) {
+    const grey = state.colour === "grey" || state.mode === "edges";
+    input.element.classList.toggle("greyed", grey && source.kind === "camera"); // each frame anew: left to the style sheet
+    if (source.kind === "camera") return;
+    inputContext.drawImage(source.canvas, 0, 0);
+    if (!grey) return;
+    const image = new ImageData(source.width, source.height);
+    paintClipped(planesOf(source.rgba, source.height, source.width, "grey"), image.data);
+    inputContext.putImageData(image, 0, 0);
   }
 
   function sampleName() {

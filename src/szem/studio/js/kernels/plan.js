@@ -5,7 +5,7 @@
 
 import { convolvePlane } from "./convolve.js";
 import { magnitudeOf } from "./edges.js";
-import { sidesOf } from "./kernel.js";
+import { composed, sidesOf, sumOf } from "./kernel.js";
 import { planesOf } from "./planes.js";
 import { poolEdges, poolPlane } from "./pool.js";
 import { convolvedSide, pooledSide } from "./sizes.js";
@@ -61,6 +61,17 @@ export function multiplicationsOf(height, width, plan) {
   const taps = (rows) => rows.flat().filter((w) => w !== 0).length;
   if (plan.mode === "edges") return steps[1].numbers * (taps(plan.kernels[0]) + taps(plan.kernels[1]));
   return convolutionsOf(plan).reduce((sum, { rows }, k) => sum + steps[k + 1].numbers * taps(rows), 0);
+}
+
+/**
+ * The number that the signed view paints at full strength: 255, or less for a kernel whose weights add up to 0 and
+ * are small, so that its answer can be seen too. It depends on the kernel alone: a live picture does not flicker.
+ */
+export function signedFull(plan) {
+  const rows = plan.mode === "two" ? composed(plan.kernels[0], plan.kernels[1]) : plan.kernels[0];
+  if (Math.abs(sumOf(rows)) > 1e-6) return 255;
+  const above = rows.flat().reduce((sum, w) => sum + Math.max(w, 0), 0);
+  return above === 0 ? 255 : Math.min(255, (255 * above) / 4);
 }
 
 /**

@@ -56,11 +56,12 @@ function wordsOf(rgba) {
   return new Uint32Array(rgba.buffer, rgba.byteOffset, rgba.length / 4);
 }
 
-/** Negative numbers blue, positive ones red, 0 white; full colour at 255. Colour pictures show their mean. */
-export function paintSigned(planes, rgba) {
+/** Negative numbers blue, positive ones orange, 0 white; full colour at `full`. Colour pictures show their mean. */
+export function paintSigned(planes, rgba, full = 255) {
   const pixels = wordsOf(rgba);
+  const scale = 255 / full;
   for (let i = 0; i < pixels.length; i++) {
-    const v = meanAt(planes, i);
+    const v = meanAt(planes, i) * scale;
     pixels[i] = SIGNED_WORDS[v <= -255 ? 0 : v >= 255 ? 510 : (v + 255.5) | 0];
   }
 }
@@ -71,10 +72,10 @@ const SIGNED_WORDS = Uint32Array.from({ length: 511 }, (_, k) => {
 });
 
 /** Edges, given as strength, across and down: strength as brightness, direction as hue. */
-export function paintDirection([strength, across, down], rgba, { full = 255 } = {}) {
+export function paintDirection([strength, across, down], rgba) {
   for (let i = 0, j = 0; i < strength.data.length; i++, j += 4) {
     const colour = directionColour(Math.atan2(down.data[i], across.data[i]));
-    const t = Math.min(1, strength.data[i] / full);
+    const t = Math.min(1, strength.data[i] / 255);
     rgba[j] = colour[0] * t;
     rgba[j + 1] = colour[1] * t;
     rgba[j + 2] = colour[2] * t;

@@ -87,8 +87,10 @@ export const DISPLAY = `${HEAD}
 uniform int view;
 uniform int height;
 uniform int zeros;
-const vec3 NEGATIVE = vec3(0.0, 90.0, 181.0) / 255.0;
-const vec3 POSITIVE = vec3(220.0, 50.0, 32.0) / 255.0;
+uniform float full;
+const vec3 MINUS = vec3(0.0, 92.0, 175.0) / 255.0;
+const vec3 NONE = vec3(250.0) / 255.0;
+const vec3 PLUS = vec3(214.0, 96.0, 0.0) / 255.0;
 const vec3 MARK = vec3(255.0, 196.0, 0.0) / 255.0;
 const vec3 RING[4] = vec3[4](
   vec3(255.0, 122.0, 26.0) / 255.0, vec3(245.0, 230.0, 80.0) / 255.0,
@@ -105,8 +107,8 @@ void main() {
   vec3 value = texelFetch(source, at, 0).rgb;
   vec3 colour;
   if (view == 1) {
-    float v = (value.r + value.g + value.b) / 3.0 / 255.0;
-    colour = mix(vec3(1.0), v < 0.0 ? NEGATIVE : POSITIVE, min(1.0, abs(v)));
+    float v = (value.r + value.g + value.b) / 3.0 / full;
+    colour = mix(NONE, v < 0.0 ? MINUS : PLUS, min(1.0, abs(v)));
   } else if (view == 2) {
     colour = directionColour(value.r > 0.0 ? atan(value.b, value.g) : 0.0) * min(1.0, value.r / 255.0);
   } else if (view == 3) {

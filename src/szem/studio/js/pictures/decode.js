@@ -9,7 +9,7 @@ export const MOST_PIXELS = 75_000_000;
 export const LONGEST_SIDE = 1024;
 
 /**
- * A still from a file. Upright, transparency laid over white, bytes untouched by colour profiles: as szem.read_picture.
+ * A still from a file. Upright, transparency laid over white, colour profiles applied: as szem.read_picture.
  * `from` holds the true size where the picture was scaled down.
  */
 export async function decodeStill(blob, { id, title, credit = "" }) {
@@ -19,7 +19,7 @@ export async function decodeStill(blob, { id, title, credit = "" }) {
   }
   let bitmap;
   try {
-    bitmap = await createImageBitmap(blob, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+    bitmap = await createImageBitmap(blob, { premultiplyAlpha: "none" });
   } catch {
     throw new Problem("file-no-picture", { name: title });
   }

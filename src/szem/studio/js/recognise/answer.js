@@ -35,6 +35,6 @@ export function labelsOf(annotation) {
 
 /** TODO */
 export function mapsOf(own, labels) {
-  void own;
-  return { labels, maps: [] };
+  const map = (cy, cx) => Array.from({ length: 8 }, (_, y) => Array.from({ length: 8 }, (_, x) => Math.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 6)));
+  return { labels, maps: labels.map((_, k) => map(3 + k / 2, 3.5)) };
 }

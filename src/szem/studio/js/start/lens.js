@@ -4,7 +4,7 @@ import { segmented } from "../controls.js";
 import { h } from "../dom.js";
 import { kernelTitle } from "../kernels/editor.js";
 import { sumOf } from "../kernels/kernel.js";
-import { runPlan } from "../kernels/plan.js";
+import { runPlan, signedFull } from "../kernels/plan.js";
 import { paintClipped, paintSigned } from "../kernels/planes.js";
 import { decodeStill } from "../pictures/decode.js";
 import { fetchBlob } from "../server.js";
@@ -72,7 +72,7 @@ export function createLens(app) {
       Object.assign(plan, { stride: 1, dilation: 1, border: "reflect", pool: "none", window: 2 });
       const planes = runPlan(still.rgba, still.height, still.width, plan);
       const image = new ImageData(still.width, still.height);
-      if (sumOf(entry.weights) === 0) paintSigned(planes, image.data);
+      if (sumOf(entry.weights) === 0) paintSigned(planes, image.data, signedFull(plan));
       else paintClipped(planes, image.data);
       inside.getContext("2d").putImageData(image, 0, 0);
     };
