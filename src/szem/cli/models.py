@@ -1,0 +1,126 @@
+"""`szem models`: list, show and add models."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from szem.runtime.cards import Card
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show and add models.")
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(
+    task: Annotated[str, typer.Option(help="Only models for this task.")] = "",
+    as_json: _Json = False,
+) -> None:
+    """List the models at hand, shipped ones and your own."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from szem.runtime.store import DEFAULTS, survey_models
+
+    survey = survey_models()
+    models = [m for m in survey.models if not task or m.card.task == task]
+    if as_json:
+        wanted = {"name", "task", "version", "summary", "size_bytes", "precision", "licence"}
+        rows = [m.card.model_dump(include=wanted) | {"shipped": m.is_shipped} for m in models]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = Table("name", "task", "size", "best known score", "about", box=None, header_style="bold")
+    for model in models:
+        card = model.card
+        mark = " *" if DEFAULTS.get(card.task) == model.name else ""
+        score = f"{card.scores[0].metric} {card.scores[0].value:.3g}" if card.scores else "not measured"
+        table.add_row(model.name + mark, card.task, f"{card.size_bytes / 1e6:.1f} MB", score, card.summary)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print("\n* what the task takes when no model is named")
+    for folder, error in survey.broken:
+        console.print(f"cannot be used: {folder.name}: {error}", style="red", markup=False)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
+    as_json: _Json = False,
+) -> None:
+    """Show a model's card: what it is, what it was made from, how good it is."""
+    from rich.console import Console
+
+    from szem.runtime.store import find_model
+
+    model = find_model(name)
+    model.file()  # a card is shown only of the file it describes
+    if as_json:
+        print(model.card.model_dump_json(indent=2, exclude_none=True))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for line in _card_lines(model.card, labels=len(model.labels)):
+        console.print(line, markup=False)
+
+
+def _card_lines(card: "Card", *, labels: int) -> list[str]:
+    size = f"{card.input.width_px}×{card.input.height_px}"
+    lines = [
+        f"{card.name} (version {card.version}): {card.summary}",
+        (
+            f"task {card.task}, {card.precision}, {card.size_bytes / 1e6:.1f} MB, {card.parameters:,} parameters, "
+            f"{labels} labels"
+        ),
+        f"input {size} {card.input.colours}, {card.input.resize}; gives {', '.join(card.outputs)}",
+        f"licence {card.licence}",
+        f"made by: {card.made.recipe}\n  {card.made.command}",
+    ]
+    lines += [f"{data.use}: {data.name} (terms: {data.terms})" for data in card.training_data]
+    for score in card.scores:
+        lines.append(f"{score.metric} {score.value:.4g} on {score.dataset}, {score.split}, {score.n} items")
+        lines.append(f"  {score.command}" + (f"\n  note: {score.note}" if score.note else ""))
+    lines += [f"limit: {text}" for text in card.limits]
+    lines += [f"from: {text}" for text in card.attributions]
+    return lines
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="An ONNX file.")],
+    task: Annotated[str, typer.Option(help="What it is for: classify.")],
+    labels: Annotated[Path, typer.Option(help="A text file: a class name per line, in the order of the output.")],
+    name: Annotated[str, typer.Option(help="What to call it; else the file's name.")] = "",
+    head: Annotated[str, typer.Option(help="What its outputs mean: logits, probabilities; else found out.")] = "",
+    size: Annotated[int, typer.Option(min=0, help="Side of the input in pixels, where the file leaves it open.")] = 0,
+    mean: Annotated[tuple[float, float, float], typer.Option(help="Subtracted, red green blue, 0..255.")] = (
+        123.675,
+        116.28,
+        103.53,
+    ),
+    scale: Annotated[tuple[float, float, float], typer.Option(help="Divides what is left.")] = (
+        58.395,
+        57.12,
+        57.375,
+    ),
+    resize: Annotated[str, typer.Option(help="centre-crop, stretch or letterbox.")] = "centre-crop",
+    crop: Annotated[float, typer.Option(min=0.05, max=1, help="Share that a centre crop keeps.")] = 0.875,
+    licence: Annotated[str, typer.Option(help="Its licence.")] = "unknown",
+) -> None:
+    """Add a model of your own: it then works wherever a shipped one does."""
+    from szem.errors import UnknownNameError
+    from szem.runtime.adding import Declared, add_model
+
+    ways = ("centre-crop", "stretch", "letterbox")
+    if resize not in ways:
+        raise UnknownNameError(f"--resize takes {', '.join(ways)}, got {resize!r}")
+    declared = Declared(
+        head=head or None, side_px=size or None, mean=mean, scale=scale, resize=resize, crop=crop, licence=licence
+    )
+    model = add_model(file, task=task, labels=labels, name=name or None, declared=declared)
+    print(f"{model.name}: {model.card.head} over {len(model.labels)} labels, in {model.folder}")
+    print(f"try: szem {task} PICTURE --model {model.name}")
