@@ -15,6 +15,7 @@ RANK = {
     "arrays": 1,
     "media": 2,
     "kernels": 3,
+    "data": 3,
     "results": 4,
     "runtime": 5,
     "nn": 5,

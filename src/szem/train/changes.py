@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8
-from szem.train.data.pixels import IGNORED
+from szem.data.pixels import IGNORED
 
 __all__ = ["Change", "cut_sample", "relight", "warp_piece"]
 

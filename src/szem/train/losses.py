@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from szem.train.data.pixels import IGNORED
+from szem.data.pixels import IGNORED
 
 __all__ = ["class_weights", "pixel_loss", "soft_jaccard"]
 

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from szem.data.pixels import PixelSet, read_classes, read_pixel_set
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
 from szem.runtime.cards import PictureInput, TrainingData
+from szem.tasks.pixel_scores import confusion, mean_iou, pixel_accuracy
 from szem.train.changes import Change, cut_sample
-from szem.train.data.pixels import PixelSet, read_classes, read_pixel_set
 from szem.train.losses import class_weights, pixel_loss
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
 from szem.train.sampling import pick
-from szem.train.scores import confusion, mean_iou, pixel_accuracy
 
 __all__ = ["HalfScores", "PixelFields", "PixelModel", "PixelRecipe", "pictures_to_input", "repeat_rare"]
 
@@ -109,17 +109,20 @@ class PixelRecipe:
 
     def build_network(self) -> nn.Module:
         """DeepLabv3+ with its first stages frozen."""
+        net = self._plain_network(pretrained=self.settings.pretrained)
+        freeze_backbone(net, stages=self.settings.frozen_stages)
+        return net
+
+    def _plain_network(self, *, pretrained: bool) -> DeepLab:
         s = self.settings
-        net = build_deeplab(
+        return build_deeplab(
             classes=len(self.classes),
             backbone=s.backbone,
             output_stride=s.output_stride,
             rates=s.rates,
             width=s.width,
-            pretrained=s.pretrained,
+            pretrained=pretrained,
         )
-        freeze_backbone(net, stages=s.frozen_stages)
-        return net
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The backbone learns more slowly than what is new."""
@@ -166,13 +169,14 @@ class PixelRecipe:
 
     def release(self, network: nn.Module) -> Release:
         """A `segment` model whose input is the recipe's, the whole picture inside it."""
-        assert isinstance(network, DeepLab)
         about = self.about
+        plain = self._plain_network(pretrained=False)  # frozen blocks learn faster, plain ones export better
+        plain.load_state_dict(network.state_dict())
         return Release(
             task="segment",
             head="scores",
             summary=about.summary,
-            network=HalfScores(network),
+            network=HalfScores(plain),
             outputs={"scores": "scores"},
             input=PictureInput(
                 width_px=about.width_px,

@@ -1,6 +1,6 @@
 """From a run to a model folder: ONNX file and card, refused where the file and the network disagree."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from szem.errors import ModelError, TrainError, UnsupportedError
-from szem.runtime.cards import Card, PictureInput, TrainingData, hash_file, write_card
+from szem.runtime.cards import Card, PictureInput, Score, TrainingData, check_file, hash_file, read_card, write_card
 from szem.runtime.cards import Made as MadeBy
 from szem.train.checkpoint import load_checkpoint
 from szem.train.export import export_onnx, largest_difference
@@ -17,7 +17,7 @@ from szem.train.float16 import drop_notes, store_as_float16
 from szem.train.loop import CHECKPOINT
 from szem.train.recipe import Recipe
 
-__all__ = ["Releasable", "Release", "export_run"]
+__all__ = ["Releasable", "Release", "export_run", "write_scores"]
 
 _PRECISIONS = ("float32", "float16")
 _FLOAT16_TOLERANCE = 0.02  # of the outputs' largest value
@@ -130,3 +130,18 @@ def _example(wanted: PictureInput) -> Tensor:
     mean = torch.tensor(wanted.mean)[:, None, None]
     scale = torch.tensor(wanted.scale)[:, None, None]
     return (pixels - mean) / scale
+
+
+def write_scores(folder: Path, scores: Sequence[Score]) -> Card:
+    """Put measured scores on a model's card, in place of older ones of the same data, split and metric.
+
+    Raises:
+        CardError, ChecksumError: the card cannot be used, or the file is not the card's.
+    """
+    card = read_card(folder)
+    check_file(card, folder)
+    new = {(s.dataset, s.split, s.metric) for s in scores}
+    kept = [s for s in card.scores if (s.dataset, s.split, s.metric) not in new]
+    card = card.model_copy(update={"scores": (*kept, *scores)})
+    write_card(folder, card)
+    return card

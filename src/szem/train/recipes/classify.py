@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.arrays import Picture8
+from szem.data.broken import Broken, told
+from szem.data.folders import read_folders
 from szem.errors import SzemError, TrainError
 from szem.media.pictures import read_picture
 from szem.models.efficientnet_lite import VARIANTS, EfficientNetLite, build_efficientnet_lite
 from szem.nn.frozen import freeze_norms
 from szem.runtime.cards import PictureInput, TrainingData
 from szem.train.changes import Change, cut_sample
-from szem.train.data.broken import Broken, told
-from szem.train.data.folders import read_folders
 from szem.train.pixel_recipe import pictures_to_input
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
@@ -120,12 +120,13 @@ class ClassifyRecipe:
 
     def release(self, network: nn.Module) -> Release:
         """A `classify` model with the folders' names as labels."""
-        assert isinstance(network, EfficientNetLite)
+        plain = EfficientNetLite(self.settings.backbone, classes=len(self.classes))
+        plain.load_state_dict(network.state_dict())
         return Release(
             task="classify",
             head="logits",
             summary=f"{len(self.classes)} classes of one's own: EfficientNet-Lite taught on.",
-            network=network,
+            network=plain,
             outputs={"logits": "logits"},
             input=PictureInput(
                 width_px=self.side_px,

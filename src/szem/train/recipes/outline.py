@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from szem.data.outlines import Outlined, read_outlined
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
 from szem.runtime.cards import PictureInput, TrainingData
 from szem.train.changes import relight, warp_piece
-from szem.train.data.outlines import Outlined, read_outlined
 from szem.train.losses import pixel_loss
 from szem.train.pixel_recipe import HalfScores, pictures_to_input
 from szem.train.recipe import Batch, Loop
@@ -64,17 +64,20 @@ class OutlineRecipe:
 
     def build_network(self) -> nn.Module:
         """DeepLabv3+ with its first stages frozen."""
+        net = self._plain_network(pretrained=self.settings.pretrained)
+        freeze_backbone(net, stages=self.settings.frozen_stages)
+        return net
+
+    def _plain_network(self, *, pretrained: bool) -> DeepLab:
         s = self.settings
-        net = build_deeplab(
+        return build_deeplab(
             classes=2,
             backbone=s.backbone,
             output_stride=s.output_stride,
             rates=s.rates,
             width=s.width,
-            pretrained=s.pretrained,
+            pretrained=pretrained,
         )
-        freeze_backbone(net, stages=s.frozen_stages)
-        return net
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The backbone learns more slowly than what is new."""
@@ -118,12 +121,13 @@ class OutlineRecipe:
 
     def release(self, network: nn.Module) -> Release:
         """An `outline` model: a square around a box in, scores of other and object out."""
-        assert isinstance(network, DeepLab)
+        plain = self._plain_network(pretrained=False)
+        plain.load_state_dict(network.state_dict())
         return Release(
             task="outline",
             head="scores",
             summary="Which pixels in a box are the object, whatever it is: DeepLabv3+ on EfficientNet-Lite0.",
-            network=HalfScores(network),
+            network=HalfScores(plain),
             outputs={"scores": "scores"},
             input=PictureInput(
                 width_px=self.settings.side_px,

@@ -11,14 +11,12 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import parse as parse_xml
 from numpy.typing import NDArray
 from PIL import Image
 
-from szem.errors import FileMissingError, FormatError, SzemError, TrainError
+from szem.data.broken import Broken, told
+from szem.errors import FileMissingError, FormatError, MissingExtraError, SzemError, TrainError
 from szem.media.pictures import PICTURE_SUFFIXES
-from szem.train.data.broken import Broken, told
 
 __all__ = ["BoxSet", "BoxedPicture", "Polygons", "read_coco", "read_voc", "read_yolo"]
 
@@ -124,6 +122,11 @@ def read_voc(folder: Path, *, images: Path | None = None, classes: Sequence[str]
         FileMissingError: no XML files.
         TrainError: not one usable picture.
     """
+    try:
+        from defusedxml import DefusedXmlException
+        from defusedxml.ElementTree import parse as parse_xml
+    except ImportError as error:
+        raise MissingExtraError('reading VOC needs defusedxml; pip install "szem[train]"') from error
     home = folder / "Annotations" if (folder / "Annotations").is_dir() else folder
     files = sorted(home.glob("*.xml"))
     if not files:

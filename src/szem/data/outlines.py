@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from szem.arrays import Picture8
+from szem.data.boxes import read_coco
+from szem.data.broken import Broken
+from szem.data.pixels import IGNORED, read_pixel_set
 from szem.errors import SzemError, TrainError
 from szem.media.pictures import read_picture
-from szem.train.data.boxes import read_coco
-from szem.train.data.broken import Broken
-from szem.train.data.pixels import IGNORED, read_pixel_set
 
 __all__ = ["Outlined", "read_outlined"]
 

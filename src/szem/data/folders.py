@@ -4,9 +4,9 @@ import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from szem.data.broken import Broken, told
 from szem.errors import FileMissingError, FormatError, TrainError
 from szem.media.pictures import PICTURE_SUFFIXES
-from szem.train.data.broken import Broken, told
 
 __all__ = ["CaptionSet", "Captioned", "FolderSet", "read_captions", "read_folders"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.train.data.pixels import IGNORED
+from szem.data.pixels import IGNORED
 
 __all__ = ["class_ious", "confusion", "mean_iou", "pixel_accuracy"]
 

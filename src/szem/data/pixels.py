@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from szem.arrays import Picture8
+from szem.data.broken import Broken, told
 from szem.errors import FileMissingError, ShapeError, SzemError, TrainError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
-from szem.train.data.broken import Broken, told
 
 __all__ = ["IGNORED", "PixelSet", "read_classes", "read_pixel_set"]
 

@@ -1,0 +1,87 @@
+"""One contract for every architecture: sides, independence, modes, gradients, and ONNX as a twin."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
+from szem.models.efficientnet_lite import EfficientNetLite
+from szem.models.googlenet import GoogLeNet
+from szem.train.export import export_onnx
+
+Build = Callable[[], nn.Module]
+
+
+def frozen_deeplab() -> nn.Module:
+    net = build_deeplab(classes=4, output_stride=16, rates=(1, 2), width=16)
+    freeze_backbone(net, stages=0)
+    return net
+
+
+ARCHITECTURES: dict[str, tuple[Build, bool]] = {  # name -> builder, whether the output is per pixel
+    "efficientnet-lite0": (lambda: EfficientNetLite("lite0", classes=4), False),
+    "googlenet, separable stem": (lambda: GoogLeNet(classes=4, separable_stem=True), False),
+    "deeplab, stride 32": (lambda: DeepLab(classes=4, output_stride=32, rates=(1, 2), width=16), True),
+    "deeplab, stride 8": (lambda: DeepLab(classes=4, output_stride=8, rates=(1, 2), width=16), True),
+    "deeplab, frozen": (frozen_deeplab, True),
+}
+EVERY = pytest.mark.parametrize("name", ARCHITECTURES)
+
+
+def build(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    return ARCHITECTURES[name][0]()
+
+
+def pictures(count: int, height: int, width: int) -> Tensor:
+    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+@EVERY
+@pytest.mark.parametrize(("height", "width"), [(33, 47), (64, 32)])
+def test_odd_sides_are_taken(name: str, height: int, width: int) -> None:
+    with torch.no_grad():
+        out = build(name).eval()(pictures(1, height, width))
+    assert out.shape == ((1, 4, height, width) if ARCHITECTURES[name][1] else (1, 4))
+
+
+@EVERY
+def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
+    net = build(name).eval()
+    x = pictures(3, 40, 56)
+    with torch.no_grad():
+        torch.testing.assert_close(net(x)[1:2], net(x[1:2]), atol=1e-4, rtol=1e-3)
+
+
+@EVERY
+def test_evaluation_repeats_itself_and_training_mode_runs(name: str) -> None:
+    net = build(name)
+    x = pictures(2, 48, 48)
+    with torch.no_grad():
+        net.train()(x)
+        net.eval()
+        torch.testing.assert_close(net(x), net(x), atol=0, rtol=0)
+
+
+@EVERY
+def test_gradients_reach_every_parameter(name: str) -> None:
+    net = build(name).train()
+    out = net(pictures(2, 64, 64))
+    (out * torch.randn(out.shape, generator=torch.Generator().manual_seed(2))).sum().backward()
+    learning = [(n, p) for n, p in net.named_parameters() if p.requires_grad]
+    silent = [n for n, p in learning if p.grad is None or not torch.isfinite(p.grad).all()]
+    still = [n for n, p in learning if p.grad is not None and not p.grad.any()]
+    assert not silent, f"no or broken gradient: {silent}"
+    assert not still, f"gradient is nothing but zeros: {still}"
+
+
+@EVERY
+@pytest.mark.slow
+def test_onnx_gives_what_torch_gives(name: str, tmp_path: Path) -> None:
+    difference = export_onnx(
+        build(name), tmp_path / "net.onnx", examples=[pictures(2, 64, 64)], inputs=["x"], outputs=["y"]
+    )
+    assert difference <= 1e-3
