@@ -165,9 +165,7 @@ def build_lab_routes(settings: ServeSettings) -> APIRouter:
     """The routes under `/v1/szem/lab`."""
     lab = _Lab(settings)
     router = APIRouter(prefix="/v1/szem/lab", tags=["network lab"])
-    body = {
-        "requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
-    }
+    binary = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     router.add_api_route("/networks", lab.networks, methods=["GET"], response_class=JSONResponse)
     router.add_api_route(
         "/networks",
@@ -268,7 +266,7 @@ def _data_url(picture: Picture8) -> str:
     factor = _PATCH_PX / max(height, width)
     size = (max(round(width * factor), 1), max(round(height * factor), 1))
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
-    small: Picture8 = cv2.resize(np.ascontiguousarray(picture), size, interpolation=how)
+    small = cv2.resize(np.ascontiguousarray(picture), size, interpolation=how).astype(np.uint8)
     data = encode_picture(small, suffix=".jpg", quality=88)
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
