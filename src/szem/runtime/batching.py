@@ -54,6 +54,7 @@ class Batcher(Generic[X, Y]):
         self._waiting: deque[tuple[X, Future[Y]]] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._workers = workers
         self._threads = [
             threading.Thread(target=self._work, name=f"szem-batch-{n}", daemon=True) for n in range(workers)
         ]
@@ -116,7 +117,8 @@ class Batcher(Generic[X, Y]):
                     if self._closed:
                         return []
                     self._changed.wait()
-                while self._waiting and len(batch) < self._max_batch:
+                share = -(-len(self._waiting) // self._workers)  # the other workers want some too
+                while self._waiting and len(batch) < min(self._max_batch, share):
                     item, future = self._waiting.popleft()
                     if future.set_running_or_notify_cancel():
                         batch.append((item, future))

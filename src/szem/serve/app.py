@@ -16,18 +16,25 @@ from szem.serve.engine import Engine
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import Folders
 from szem.serve.guard import Guard, is_own_path
+from szem.serve.lab import LookRequest, build_lab_routes
 from szem.serve.metrics import Metrics
 from szem.serve.observe import Observe
+from szem.serve.openapi import install_openapi
 from szem.serve.own import build_own_routes
+from szem.serve.reference import reference_page
 from szem.serve.settings import ServeSettings
 from szem.serve.static import StudioFiles, studio_folder
 from szem.serve.status import FieldsError, Violation, error_to_reply, http_to_reply
+from szem.serve.tasks import TASKS, FilterRequest
 from szem.serve.vision.annotate import Annotator
 from szem.serve.vision.operations import Operations
 from szem.serve.vision.records import DATABASE_FILE, Records, default_database
-from szem.serve.vision.routes import build_vision_routes
+from szem.serve.vision.routes import BODIES, build_vision_routes
 
 __all__ = ["build_app"]
+
+# Every message that the OpenAPI description names.
+MESSAGES = (*BODIES, *(task.request for task in TASKS.values()), FilterRequest)
 
 
 def build_app(settings: ServeSettings | None = None) -> FastAPI:
@@ -60,11 +67,14 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     app.add_api_route("/healthz", get_health, methods=["GET"], tags=["server"])
     app.add_api_route("/metrics", get_metrics, methods=["GET"], tags=["server"], response_class=Response)
     app.include_router(build_own_routes())
+    app.include_router(build_lab_routes(chosen))
     app.include_router(build_vision_routes())
     if chosen.studio:
         # What no route knows is a page's file. Not a mount: that would hide a wrong method behind a 404.
         app.router.default = StudioFiles(directory=studio_folder(), html=True)
     _add_error_handlers(app)
+    install_openapi(app, (*MESSAGES, LookRequest))
+    app.add_api_route("/docs", get_reference, methods=["GET"], include_in_schema=False, response_class=Response)
     # The last one added is the outermost: observe, then CORS, then guard, then the routes.
     app.add_middleware(Guard, settings=chosen, metrics=metrics)
     if chosen.allow_origins:
@@ -90,6 +100,7 @@ async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tu
         settings, annotator, folders, metrics, open_records=lambda: Records(url, lease_s=settings.operation_lease_s)
     )
     try:
+        await engine.run(engine.open)
         if settings.database or (user_folder().parent / DATABASE_FILE).is_file():
             operations.start()  # there may be work that was left unfinished; else nothing is written before it must
         yield annotator, operations
@@ -101,6 +112,11 @@ async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tu
 def get_health() -> dict[str, str]:
     """Whether the server answers, and which szem it is."""
     return {"status": "ok", "version": version("szem")}
+
+
+def get_reference(request: Request) -> Response:
+    """The reference of all routes, as a page."""
+    return reference_page(request.app.openapi(), server=str(request.base_url).rstrip("/"))
 
 
 def get_metrics(request: Request) -> Response:

@@ -8,17 +8,32 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from szem.arrays import Picture8
+from szem.errors import SzemError, UnsupportedError
 from szem.media.pages import picture_size
 from szem.media.pictures import Limits, read_picture
-from szem.runtime.sessions import cores
+from szem.results.labels import Labels
+from szem.runtime.batching import Batcher
+from szem.runtime.sessions import cores, open_model
 from szem.serve.limits import Budget
 from szem.serve.metrics import Metrics
 from szem.serve.settings import ServeSettings
+from szem.tasks.classify import Classifier
 
 __all__ = ["Engine"]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One picture to classify."""
+
+    picture: Picture8
+    top: int
+    maps: bool
+
 
 T = TypeVar("T")
 _OUTSIDE = 8  # pictures fetched or read from folders at the same time; each may hold a whole file
@@ -42,11 +57,41 @@ class Engine:
         )
         self.outside = asyncio.Semaphore(_OUTSIDE)
         self._pixels = Budget(settings.max_decoded_pixels)
-        self._threads = ThreadPoolExecutor(settings.threads or cores(), thread_name_prefix="szem-work")
+        self._workers = settings.threads or cores()
+        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="szem-work")
+        self._classify: Batcher[_Asked, Labels] | None = None
+        self._no_classifier = "the server has not begun yet"
+
+    def open(self) -> None:
+        """Open the networks. A task without a model is missed only when it is asked for."""
+        try:
+            session = open_model(task="classify", threads=1)  # one thread each: pictures run side by side
+        except SzemError as error:
+            self._no_classifier = str(error)
+            return
+        classifier = Classifier(session, workers=1)
+        self._classify = Batcher(
+            lambda asked: [classifier([one.picture], top=one.top, maps=one.maps)[0] for one in asked],
+            max_batch=self.settings.max_batch,
+            workers=self._workers,
+            on_batch=self.metrics.batches.observe,
+        )
 
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        if self._classify is not None:
+            self._classify.close()
+
+    async def classify(self, picture: Picture8, *, top: int, maps: bool = False) -> Labels:
+        """Name what is in a picture, in one batch with the pictures of other callers.
+
+        Raises:
+            UnsupportedError: no model for it is installed.
+        """
+        if self._classify is None:
+            raise UnsupportedError(f"pictures cannot be classified here: {self._no_classifier}")
+        return await asyncio.wrap_future(self._classify.submit(_Asked(picture, top, maps)))
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """Run blocking work on a thread."""

@@ -1,14 +1,21 @@
 """szem's own routes, `/v1/szem/*`: every task's full result as JSON, and what the studio needs."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter
-from starlette.responses import FileResponse, Response
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from szem.errors import NotFoundError, UnknownNameError
 from szem.kernels.library import KERNELS, Recipe
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
+from szem.serve.observe import trace_of
+from szem.serve.openapi import upload_body
+from szem.serve.tasks import TASKS, FilterRequest, Task, filter_picture
+from szem.serve.uploads import read_upload
+from szem.serve.vision.annotate import Annotator
+from szem.serve.vision.schema import Image
 
 __all__ = ["build_own_routes"]
 
@@ -21,7 +28,54 @@ def build_own_routes() -> APIRouter:
     router.add_api_route("/samples", list_samples, methods=["GET"])
     router.add_api_route("/samples/{name}.png", get_sample, methods=["GET"], response_class=Response)
     router.add_api_route("/kernels", list_kernels, methods=["GET"])
+    for name, task in TASKS.items():
+        router.add_api_route(
+            f"/{name}",
+            _task_route(task),
+            methods=["POST"],
+            name=name,
+            summary=task.about,
+            response_class=JSONResponse,
+            openapi_extra=upload_body(task.request),
+        )
+    router.add_api_route(
+        "/filter",
+        apply_filter,
+        methods=["POST"],
+        response_class=Response,
+        openapi_extra=upload_body(FilterRequest),
+        responses={200: {"content": {"image/png": {}}}},
+    )
     return router
+
+
+def _task_route(task: Task) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def answer(request: Request) -> JSONResponse:
+        annotator = _annotator(request)
+        message: Any = await read_upload(request, task.request, annotator.engine)
+        trace_of(request.scope).pictures += 1
+        async with annotator.opened(message.image or Image(), place="") as picture:
+            height, width = picture.shape[:2]
+            found = await task.run(annotator.engine, picture, message)
+        return JSONResponse({"picture": {"width": width, "height": height}, **found})
+
+    return answer
+
+
+async def apply_filter(request: Request) -> Response:
+    """Apply a convolution kernel to a picture; the answer is a PNG file."""
+    annotator = _annotator(request)
+    message = await read_upload(request, FilterRequest, annotator.engine)
+    trace_of(request.scope).pictures += 1
+    async with annotator.opened(message.image or Image(), place="") as picture:
+        data = await filter_picture(annotator.engine, picture, message)
+    return Response(data, media_type="image/png")
+
+
+def _annotator(request: Request) -> Annotator:
+    annotator = request.app.state.annotator
+    assert isinstance(annotator, Annotator)
+    return annotator
 
 
 def list_samples() -> dict[str, Any]:

@@ -29,6 +29,7 @@ from szem.errors import (
 __all__ = [
     "Code",
     "FieldsError",
+    "PlacedError",
     "SlowRequestError",
     "UnavailableError",
     "Violation",
@@ -135,12 +136,23 @@ class FieldsError(SzemError, ValueError):
         self.violations = tuple(violations)
 
 
+class PlacedError(SzemError):
+    """Another error together with the field it is about."""
+
+    def __init__(self, error: SzemError, field: str) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.field = field
+
+
 def code_of(error: BaseException) -> Code:
     """The google.rpc code of an error; INTERNAL for one that nobody meant.
 
     >>> code_of(DeniedError("no")).name
     'PERMISSION_DENIED'
     """
+    if isinstance(error, PlacedError):
+        error = error.error
     return next((code for kind, code in _CODES if isinstance(error, kind)), Code.INTERNAL)
 
 
@@ -161,6 +173,8 @@ def error_to_status(error: BaseException, *, field: str = "") -> dict[str, Any]:
         field: Where in the request, such as `requests[0].image.content`; told in `details`.
     """
     status: dict[str, Any] = {"code": int(code_of(error)), "message": message_of(error)}
+    if isinstance(error, PlacedError):
+        field = error.field
     violations = list(error.violations) if isinstance(error, FieldsError) else []
     if field and not violations:
         violations = [Violation(field, message_of(error))]
@@ -182,12 +196,18 @@ def error_to_reply(error: BaseException, *, own: bool = False) -> JSONResponse:
         own: On szem's own routes a body that is too large gets 413; Google's dialect says 400.
     """
     code = code_of(error)
+    place = error.field if isinstance(error, PlacedError) else ""
+    if isinstance(error, PlacedError):
+        error = error.error
     http = _HTTP[code]
     if isinstance(error, SlowRequestError):
         http = 408
     elif own and isinstance(error, TooLargeError):
         http = 413
-    details = [_bad_request(error.violations)] if isinstance(error, FieldsError) and error.violations else []
+    violations = error.violations if isinstance(error, FieldsError) else ()
+    if place and not violations:
+        violations = (Violation(place, message_of(error)),)
+    details = [_bad_request(violations)] if violations else []
     headers = {}
     if isinstance(error, BusyError):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))

@@ -9,7 +9,7 @@ from szem.errors import MediaError, SzemError, UnsupportedError
 from szem.serve.engine import Engine
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import Folders
-from szem.serve.status import Code, FieldsError, Violation, code_of, error_to_status
+from szem.serve.status import Code, FieldsError, PlacedError, Violation, code_of, error_to_status
 from szem.serve.vision.features import DEFAULT_RESULTS, Job, build_feature, merge
 from szem.serve.vision.protojson import Json
 from szem.serve.vision.schema import (
@@ -58,7 +58,7 @@ class Annotator:
             if image is None or not request.features:
                 fault = Violation(place if image is None else f"{place}.features", "missing")
                 raise FieldsError("Request must specify image and features.", violations=[fault])
-            async with self._picture(image, place) as picture:
+            async with self.opened(image, place=place) as picture:
                 answer = await self.annotate_picture(
                     picture, request.features, request.image_context or ImageContext(), place=place
                 )
@@ -100,19 +100,26 @@ class Annotator:
         return part
 
     @asynccontextmanager
-    async def _picture(self, image: Image, place: str) -> AsyncIterator[Picture8]:
-        """The picture of a request, whichever way it comes; `content` first, then imageUri, then gcsImageUri."""
+    async def opened(self, image: Image, *, place: str) -> AsyncIterator[Picture8]:
+        """Decode a picture, whichever way it comes, and hold it for the time of the block.
+
+        `content` comes before imageUri, imageUri before gcsImageUri.
+
+        Raises:
+            SzemError: there is none, it may not be reached, or it is no picture.
+        """
+        place = f"{place}.image".lstrip(".")
         if image.content:
-            async with self._decoded(image.content, f"{place}.image.content") as picture:
+            async with self._decoded(image.content, f"{place}.content") as picture:
                 yield picture
             return
         source = image.source
         uri = "" if source is None else source.image_uri or source.gcs_image_uri
         if not uri:
-            fault = Violation(f"{place}.image", "it has neither content nor source")
+            fault = Violation(place, "it has neither content nor source")
             raise FieldsError("Request must specify image and features.", violations=[fault])
         name = "imageUri" if source is not None and source.image_uri else "gcsImageUri"
-        where = f"{place}.image.source.{name}"
+        where = f"{place}.source.{name}"
         async with self.engine.outside:
             data = await self.load(uri, where)
             async with self._decoded(data, where) as picture:
@@ -136,7 +143,7 @@ class Annotator:
                 return await self.engine.run(lambda: self.folders.read(uri, max_bytes=most))
             raise FieldsError(f"{uri[:60]!r} is not a URI szem reads; use file:///…, http://… or https://…")
         except SzemError as error:
-            raise _placed(error, where) from error
+            raise PlacedError(error, where) from error
 
     @asynccontextmanager
     async def _decoded(self, data: bytes, where: str) -> AsyncIterator[Picture8]:
@@ -153,23 +160,8 @@ def bad_image(error: MediaError, where: str) -> FieldsError:
     return FieldsError(f"Bad image data. {error}", violations=[Violation(where, str(error))])
 
 
-class _PlacedError(SzemError):
-    """An error together with the field it is about."""
-
-    def __init__(self, error: SzemError, field: str) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.field = field
-
-
-def _placed(error: SzemError, field: str) -> _PlacedError:
-    return _PlacedError(error, field)
-
-
 def to_status(error: SzemError, place: str) -> Status:
     """An error as the status of one picture."""
-    if isinstance(error, _PlacedError):
-        return _status(error_to_status(error.error, field=error.field))
     return _status(error_to_status(error, field=place))
 
 

@@ -19,6 +19,7 @@ from szem.serve.vision.schema import (
     CropHint,
     CropHintsAnnotation,
     DominantColorsAnnotation,
+    EntityAnnotation,
     Feature,
     FeatureType,
     ImageContext,
@@ -32,6 +33,7 @@ from szem.tasks.crops import crop_hints
 __all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "box_to_poly", "build_feature", "merge"]
 
 DEFAULT_RESULTS = 10  # what Google gives when maxResults is absent
+_MOST_LABELS = 1_000
 _MOST_COLORS = 24
 _MOST_RATIOS = 16
 
@@ -56,6 +58,20 @@ def missing(what: str) -> Build:
         raise UnsupportedError(f"{FeatureType(job.feature.type).name} is not answered by this server: {what}")
 
     return build
+
+
+async def labels(job: Job) -> AnnotateImageResponse:
+    """What is in the picture, in the network's words; `mid` is the WordNet id where there is one."""
+    most = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)
+    found = await job.engine.classify(job.picture, top=most)
+    least = job.engine.settings.min_label_score
+    return AnnotateImageResponse(
+        label_annotations=tuple(
+            EntityAnnotation(mid=label.id, description=label.name, score=label.score, topicality=label.score)
+            for label in found
+            if label.score >= least
+        )
+    )
 
 
 async def image_properties(job: Job) -> AnnotateImageResponse:
@@ -112,7 +128,7 @@ FEATURES: Mapping[FeatureType, Build] = {
     FeatureType.FACE_DETECTION: missing("there is no face detector in it"),
     FeatureType.LANDMARK_DETECTION: missing("it has no catalogue of landmarks"),
     FeatureType.LOGO_DETECTION: missing("it has no catalogue of logos"),
-    FeatureType.LABEL_DETECTION: missing("the classify task is not installed"),
+    FeatureType.LABEL_DETECTION: labels,
     FeatureType.TEXT_DETECTION: missing("there is no text recogniser in it"),
     FeatureType.SAFE_SEARCH_DETECTION: missing("there is no network for it"),
     FeatureType.IMAGE_PROPERTIES: image_properties,

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from szem.errors import UnsupportedError
 from szem.serve.observe import trace_of
+from szem.serve.openapi import json_answer, json_body
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError, Violation
 from szem.serve.vision import checks
@@ -25,7 +25,7 @@ from szem.serve.vision.schema import (
     BatchAnnotateImagesResponse,
 )
 
-__all__ = ["build_vision_routes"]
+__all__ = ["BODIES", "build_vision_routes"]
 
 _PARENTS = ("", "/projects/{project}", "/projects/{project}/locations/{location}")
 _OPERATION_PARENTS = (*_PARENTS, "/locations/{location}")
@@ -35,9 +35,12 @@ _MOST_LISTED = 100
 def build_vision_routes() -> APIRouter:
     """Everything under `/v1` that is Google's. Only the shortest form of each path is in the OpenAPI description."""
     router = APIRouter(prefix="/v1", tags=["Cloud Vision v1"])
-    for verb, endpoint in _POSTS.items():
+    for verb, (endpoint, body, answer) in _POSTS.items():
+        extra = {"requestBody": json_body(body, example=_EXAMPLES.get(verb))}
+        if answer is not None:
+            extra["responses"] = {"200": json_answer(answer)}
         for parent in _PARENTS:
-            _add(router, "POST", f"{parent}/{verb}", endpoint, shown=not parent)
+            _add(router, "POST", f"{parent}/{verb}", endpoint, shown=not parent, extra=extra)
     for parent in _OPERATION_PARENTS:
         _add(router, "GET", f"{parent}/operations", list_operations, shown=not parent)
         _add(router, "GET", f"{parent}/operations/{{operation}}", get_operation, shown=not parent)
@@ -46,8 +49,17 @@ def build_vision_routes() -> APIRouter:
     return router
 
 
-def _add(router: APIRouter, method: str, path: str, endpoint: Any, *, shown: bool) -> None:
-    router.add_api_route(path, endpoint, methods=[method], response_class=JSONResponse, include_in_schema=shown)
+def _add(
+    router: APIRouter, method: str, path: str, endpoint: Any, *, shown: bool, extra: dict[str, Any] | None = None
+) -> None:
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=[method],
+        response_class=JSONResponse,
+        include_in_schema=shown,
+        openapi_extra=extra,
+    )
 
 
 async def annotate_images(request: Request) -> JSONResponse:
@@ -142,16 +154,18 @@ async def delete_operation(request: Request, operation: str) -> JSONResponse:
     return JSONResponse({})
 
 
-async def refuse_products() -> JSONResponse:
-    """Product search is not answered."""
-    raise UnsupportedError("product sets are not kept by this server; it answers images and files")
-
-
-_POSTS = {
-    "images:annotate": annotate_images,
-    "files:annotate": annotate_files,
-    "images:asyncBatchAnnotate": start_images,
-    "files:asyncBatchAnnotate": start_files,
+# Verb -> endpoint, its body, its answer (None: an operation).
+_POSTS: dict[str, tuple[Any, type, type | None]] = {
+    "images:annotate": (annotate_images, BatchAnnotateImagesRequest, BatchAnnotateImagesResponse),
+    "files:annotate": (annotate_files, BatchAnnotateFilesRequest, BatchAnnotateFilesResponse),
+    "images:asyncBatchAnnotate": (start_images, AsyncBatchAnnotateImagesRequest, None),
+    "files:asyncBatchAnnotate": (start_files, AsyncBatchAnnotateFilesRequest, None),
+}
+BODIES = tuple(kind for _, *kinds in _POSTS.values() for kind in kinds if kind is not None)
+_EXAMPLES = {
+    "images:annotate": {
+        "requests": [{"image": {"content": "BASE64"}, "features": [{"type": "LABEL_DETECTION", "maxResults": 5}]}]
+    }
 }
 
 
