@@ -4,8 +4,11 @@ One bad file never stops the rest: it is counted, reported at the end with its r
 """
 
 import glob
+import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +19,10 @@ from szem.arrays import Picture8
 from szem.errors import FileMissingError, SzemError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 
-__all__ = ["Failure", "Item", "each_picture", "find_files", "report_failures"]
+__all__ = ["STDIN", "Failure", "Item", "each_picture", "find_files", "printable", "report_failures"]
 
 STDIN = "-"
+_AHEAD = 2  # pictures read while another is worked on
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Item:
     """One input: what to call it, and how to read it."""
 
     name: str
-    stem: str
+    stem: str  # for what is made of it; no two inputs of a run share one
 
     def read(self) -> Picture8:
         """Read the picture; raises the errors of `read_picture`."""
@@ -41,6 +45,7 @@ class Failure:
 
     name: str
     reason: str
+    missing: bool = False  # it names nothing, so it was never an input
 
 
 @dataclass
@@ -50,7 +55,7 @@ class _Stems:
     taken: set[str] = field(default_factory=set)
 
     def of(self, path: Path) -> str:
-        stem, n = path.stem or "picture", 1
+        stem, n = printable(path.stem).replace("\\", "_") or "picture", 1
         unique = stem
         while unique.lower() in self.taken:
             n += 1
@@ -59,72 +64,102 @@ class _Stems:
         return unique
 
 
+def printable(text: str) -> str:
+    r"""A name as it may be shown: what would move the cursor, ring the bell or cannot be encoded becomes \xNN.
+
+    >>> print(printable("cat\n\x1b[31m.png"))
+    cat\x0a\x1b[31m.png
+    """
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def find_files(
-    paths: Sequence[str], *, suffixes: frozenset[str] = PICTURE_SUFFIXES
+    paths: Sequence[str], *, suffixes: frozenset[str] = PICTURE_SUFFIXES, leave_out: Path | None = None
 ) -> tuple[list[Item], list[Failure]]:
     """Expand files, folders (all levels), globs and `-`.
 
-    A file named outright is taken whatever its suffix; in folders and globs only `suffixes` are.
+    A file named outright is taken whatever its suffix; in folders and globs only `suffixes` are. Hidden files and
+    folders inside a folder are passed over.
 
+    Args:
+        paths: As typed.
+        suffixes: Lower case, with the dot.
+        leave_out: A folder to pass over: the one that is written to, so that no run eats what another made.
     Returns:
-        The inputs in order without repeats, and the paths that name nothing.
+        The inputs in order without repeats, and what names nothing or cannot be entered.
     """
     items: list[Item] = []
-    missing: list[Failure] = []
+    failures: list[Failure] = []
     seen: set[str] = set()
     stems = _Stems()
-
-    def add(path: Path) -> None:
-        key = str(path)
-        if key not in seen:
-            seen.add(key)
-            items.append(Item(name=key, stem=stems.of(path)))
-
     for text in paths:
-        if text == STDIN:
-            if STDIN not in seen:
-                seen.add(STDIN)
-                items.append(Item(name=STDIN, stem=stems.of(Path("stdin"))))
-            continue
-        found = list(_expand(text, suffixes))
+        found = [Path(STDIN)] if text == STDIN else list(_expand(text, suffixes, leave_out, failures))
         for path in found:
-            add(path)
+            key = str(path)
+            if key not in seen:
+                seen.add(key)
+                items.append(Item(name=key, stem=stems.of(Path("stdin") if key == STDIN else path)))
         if not found:
-            missing.append(Failure(text, _why_nothing(text)))
-    return items, missing
+            failures.append(Failure(text, _why_nothing(text), missing=True))
+    return items, failures
 
 
-def _expand(text: str, suffixes: frozenset[str]) -> Iterator[Path]:
-    path = Path(text)
+def _expand(text: str, suffixes: frozenset[str], leave_out: Path | None, failures: list[Failure]) -> Iterator[Path]:
     try:
+        path = Path(text)
         if path.is_dir():
-            yield from _in_folder(path, suffixes)
-        elif path.exists():
+            yield from _in_folder(path, suffixes, leave_out, failures)
+        elif os.path.lexists(path):  # also a link to nowhere: reading it says what is wrong
             yield path
         elif glob.has_magic(text):
-            for name in sorted(glob.glob(text, recursive=True)):
+            for name in sorted(glob.glob(text, recursive=True), key=_as_people_count):
                 hit = Path(name)
                 if hit.is_dir():
-                    yield from _in_folder(hit, suffixes)
+                    yield from _in_folder(hit, suffixes, leave_out, failures)
                 elif hit.suffix.lower() in suffixes:
                     yield hit
-    except (OSError, ValueError):  # a name too long, or with a NUL: it names nothing
+    except (OSError, ValueError, re.error):  # a name too long, or with a NUL: it names nothing
         return
 
 
-def _in_folder(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith("."):
-            yield path
+def _in_folder(
+    folder: Path, suffixes: frozenset[str], leave_out: Path | None, failures: list[Failure]
+) -> Iterator[Path]:
+    """Every picture below a folder; links to folders are not followed, since they may lead round in circles."""
+
+    def note(error: OSError) -> None:
+        failures.append(Failure(str(error.filename), f"cannot be entered ({error.strerror or error})", missing=True))
+
+    for root, folders, files in os.walk(folder, onerror=note):
+        folders[:] = sorted((f for f in folders if not f.startswith(".")), key=_as_people_count)
+        if leave_out is not None:
+            folders[:] = [f for f in folders if not _same(Path(root, f), leave_out)]
+        for name in sorted(files, key=_as_people_count):
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+                yield Path(root, name)
+
+
+def _same(a: Path, b: Path) -> bool:
+    try:
+        return a.samefile(b)
+    except OSError:
+        return False
+
+
+def _as_people_count(name: str) -> list[tuple[int, int, str]]:
+    """A key that puts shot2 before shot10."""
+    parts = re.split(r"(\d{1,18})", name)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _why_nothing(text: str) -> str:
-    path = Path(text)
     try:
-        if path.is_dir():
+        if Path(text).is_dir():
             return "no pictures in this folder"
     except (OSError, ValueError):
         return "not a path"
+    if not text:
+        return "an empty path; name a file or folder"
     return "nothing matches this pattern" if glob.has_magic(text) else "no such file or folder"
 
 
@@ -134,32 +169,72 @@ def each_picture(
     *,
     work: Callable[[Item, Picture8], None],
     quiet: bool = False,
+    failed: Callable[[Failure], None] | None = None,
 ) -> None:
-    """Read each input and do the work on it; what fails is added to `failures`.
+    """Read each input and do the work on it, in order; what fails is added to `failures`.
+
+    The next inputs are read by another thread meanwhile.
 
     Args:
         items: From `find_files`.
         failures: Grows with each input that could not be done.
         work: Called with the input and its picture.
         quiet: No progress bar (it shows only in a terminal and for more than three inputs anyway).
+        failed: Called with each failure as it happens.
     """
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = quiet or len(items) <= 3 or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+    with _bar(len(items), quiet=quiet) as bar, ThreadPoolExecutor(1, thread_name_prefix="szem-read") as reader:
         task = bar.add_task("pictures", total=len(items))
-        for item in items:
-            bar.update(task, description=Path(item.name).name[:40])
-            try:
-                work(item, item.read())
-            except SzemError as error:
-                failures.append(Failure(item.name, str(error)))
-            bar.advance(task)
+        coming: list[Future[Picture8]] = []
+        try:
+            for index, item in enumerate(items):
+                while len(coming) <= _AHEAD and index + len(coming) < len(items):
+                    coming.append(reader.submit(items[index + len(coming)].read))
+                bar.update(task, description=_short(item.name))
+                try:
+                    work(item, coming.pop(0).result())
+                except BrokenPipeError:  # whoever read our output has gone
+                    raise
+                except Exception as error:  # one input must not take the others with it
+                    if os.environ.get("SZEM_DEBUG"):
+                        raise
+                    failures.append(Failure(item.name, _reason(error)))
+                    if failed is not None:
+                        failed(failures[-1])
+                bar.advance(task)
+        finally:
+            for future in coming:
+                future.cancel()
+
+
+def _bar(total: int, *, quiet: bool) -> Progress:
+    """On the terminal that shows the answers too, so that the two do not write over each other."""
+    console = Console() if sys.stdout.isatty() else Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=quiet or total <= 3 or not console.is_terminal)
+
+
+def _short(name: str, most: int = 32) -> str:
+    shown = printable(Path(name).name)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SzemError):
+        return str(error)
+    return f"szem failed on it ({type(error).__name__}: {error}); please report this, SZEM_DEBUG=1 shows where"
 
 
 def report_failures(failures: Sequence[Failure], *, total: int) -> int:
     """List what could not be done on standard error.
 
+    Args:
+        failures: From `find_files` and `each_picture`.
+        total: How many inputs there were.
     Returns:
         The exit status: 0 when nothing failed, else 1.
     Raises:
@@ -170,10 +245,11 @@ def report_failures(failures: Sequence[Failure], *, total: int) -> int:
     if total == 0 and len(failures) == 1:
         raise FileMissingError(f"{failures[0].name}: {failures[0].reason}")
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(
-        f"\n{len(failures)} of {total + sum(f.reason.startswith('no') for f in failures)} could not be done:"
-    )
+    of = total + sum(failure.missing for failure in failures)
+    if of > 1:
+        console.print(f"[bold red]szem:[/] {len(failures)} of {of} could not be done:")
     for failure in failures:
-        reason = failure.reason.removeprefix(f"{failure.name}: ")
-        console.print(f"  {failure.name}: {reason}", markup=False)
+        reason = printable(failure.reason.removeprefix(f"{failure.name}: "))
+        start = "  " if of > 1 else "szem: "
+        console.print(f"{start}{printable(failure.name)}: {reason}", markup=False)
     return 1

@@ -1,6 +1,6 @@
 """The colours of a picture, the weightiest first."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,18 @@ class Colors:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and words: rgb, hex, name, score, pixel_fraction of each."""
-        return {"colors": [{**asdict(c), "rgb": list(c.rgb), "hex": c.hex} for c in self.colors]}
+        return {
+            "colors": [
+                {
+                    "name": color.name,
+                    "hex": color.hex,
+                    "rgb": list(color.rgb),
+                    "score": round(color.score, 4),
+                    "pixel_fraction": round(color.pixel_fraction, 4),
+                }
+                for color in self.colors
+            ]
+        }
 
     def draw(self, picture: Picture8) -> Picture8:
         """Lay the palette along the lower edge; each colour is as wide as its share of the pixels."""

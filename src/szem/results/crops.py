@@ -65,8 +65,8 @@ class Crops:
                     "shape": crop.shape_name,
                     "aspect_ratio": crop.aspect_ratio,
                     "box_xyxy": list(crop.box_xyxy),
-                    "confidence": crop.confidence,
-                    "importance_fraction": crop.importance_fraction,
+                    "confidence": round(crop.confidence, 4),
+                    "importance_fraction": round(crop.importance_fraction, 4),
                 }
                 for crop in self.crops
             ]

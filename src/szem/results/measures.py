@@ -38,4 +38,4 @@ class Measures:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and words under the names of the fields."""
-        return asdict(self)
+        return {k: round(v, 5) if isinstance(v, float) else v for k, v in asdict(self).items()}

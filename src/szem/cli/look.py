@@ -1,0 +1,182 @@
+"""`szem look`: all that szem sees in pictures."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from szem.arrays import Picture8
+    from szem.cli.walk import Failure, Item
+    from szem.media.legend import Row, Section
+    from szem.results.look import Look
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+
+_CSV_HEAD = ("file", "task", "rank", "name", "value", "note", "x0", "y0", "x1", "y1")
+_BAR = 14  # characters
+_MOST_ROWS = 6  # of a section, on a terminal
+
+_Paths = Annotated[
+    list[str] | None,
+    typer.Argument(help="Pictures, folders, patterns; - reads from standard input. Nothing: bundled pictures."),
+]
+_Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for annotated pictures.", show_default=False)]
+
+
+@app.command()
+def look(
+    paths: _Paths = None,
+    tasks: str = typer.Option(
+        "", "--tasks", "-t", help="Which tasks, with commas; all that are installed if left out."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object a line for each input, in order."),
+    as_csv: bool = typer.Option(False, "--csv", help="A table with a line for each thing seen."),
+    out: _Out = None,
+    suffix: str = typer.Option(".jpg", "--format", help="Of the annotated pictures: .jpg, .png or .webp."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+) -> None:
+    """Say all that szem sees in pictures: labels, dominant colours, where to crop, how sharp they are.
+
+    One bad file never stops the rest: it is listed at the end with its reason, and the exit status is then 1.
+    """
+    from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.errors import RangeError
+    from szem.media.pictures import encode_picture, write_picture
+    from szem.media.samples import read_sample, sample_path
+    from szem.tasks.look import Looker
+
+    if as_json and as_csv:
+        raise RangeError("--json and --csv exclude each other; choose one")
+    encode_picture(read_sample("coins")[:1, :1], suffix=suffix)  # a format that cannot be written is said at once
+    looker = Looker([name.strip() for name in tasks.split(",") if name.strip()] if tasks else None)
+    show = _json_line if as_json else _CsvTable() if as_csv else _for_people(looker.skipped)
+    given = paths or [str(sample_path(name)) for name in ("cat", "coffee", "astronaut")]
+    items, failures = find_files(given, leave_out=out)
+
+    def work(item: "Item", picture: "Picture8") -> None:
+        seen = looker(picture)
+        if out is not None:
+            write_picture(out / f"{item.stem}{suffix}", seen.draw(picture))
+        show(item.name, seen)
+
+    each_picture(items, failures, work=work, quiet=quiet, failed=_json_failure if as_json else None)
+    if as_json:
+        for failure in failures:
+            if failure.missing:
+                _json_failure(failure)
+    if status := report_failures(failures, total=len(items)):
+        raise typer.Exit(status)
+
+
+def _json_line(name: str, seen: "Look") -> None:
+    print(json.dumps({"file": name, **seen.to_dict()}), flush=True)  # ASCII only: safe in every locale
+
+
+def _json_failure(failure: "Failure") -> None:
+    print(json.dumps({"file": failure.name, "error": failure.reason.removeprefix(f"{failure.name}: ")}), flush=True)
+
+
+class _CsvTable:
+    """Prints the heading once, then a line for each row of an answer."""
+
+    def __init__(self) -> None:
+        self._writer: Any = None
+
+    def __call__(self, name: str, seen: "Look") -> None:
+        if self._writer is None:
+            self._writer = csv.writer(sys.stdout, lineterminator="\n")
+            self._writer.writerow(_CSV_HEAD)
+        for section in seen.sections:
+            for rank, row in enumerate(section.rows, start=1):
+                value = "" if row.value is None else f"{row.value:.4f}"
+                box = row.box_xyxy or ("",) * 4
+                self._writer.writerow((name, section.name, rank, row.name, value, row.note, *box))
+
+
+def _for_people(skipped: dict[str, str]) -> "Callable[[str, Look], None]":
+    """Cards on a terminal; lines without colours or frames where the output goes elsewhere."""
+    from rich.console import Console
+
+    from szem.cli.walk import printable
+
+    console = Console(highlight=False)
+    for task, why in skipped.items():
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"{task}: left out, {why}", style="dim", markup=False
+        )
+
+    def card(name: str, seen: "Look") -> None:
+        console.print(_card(printable(name), seen, console.width))
+
+    def lines(name: str, seen: "Look") -> None:
+        print(f"{printable(name)}  {seen.width}x{seen.height}")
+        for section in seen.sections:
+            for row in section.rows:
+                value = "" if row.value is None else f"{row.value:6.1%}"
+                print(f"  {section.name:<10} {value:>6}  {row.name}{'  ' + row.note if row.note else ''}")
+
+    return card if console.is_terminal else lines
+
+
+def _card(name: str, seen: "Look", width: int) -> "RenderableType":
+    """A frame around the sections, in two columns where the terminal is wide enough."""
+    from rich import box
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    tables = [_section(section) for section in seen.sections if section.rows]
+    body: RenderableType
+    if width >= 100:
+        grid = Table.grid(padding=(0, 4))
+        grid.add_row(Group(*tables[::2]), Group(*tables[1::2]))
+        body = grid
+    else:
+        body = Group(*tables)
+    title = Text.assemble((name, "bold"), f"  {seen.width}×{seen.height}")
+    return Panel(
+        body, title=title, title_align="left", box=box.ROUNDED, border_style="dim", padding=(1, 2, 0, 2), expand=False
+    )
+
+
+def _section(section: "Section") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=None,
+        show_header=False,
+        title=section.title,
+        title_justify="left",
+        title_style="bold cyan",
+        padding=(0, 1, 0, 0),
+    )
+    for row in section.rows[:_MOST_ROWS]:
+        name = Text(row.name)
+        if row.rgb is not None:
+            name = Text.assemble(("██ ", "rgb({},{},{})".format(*row.rgb)), row.name)
+        table.add_row(name, *_bar(row), Text(row.note, style="dim"))
+    table.add_row("")
+    return table
+
+
+def _bar(row: "Row") -> "Sequence[RenderableType]":
+    from rich.text import Text
+
+    if row.value is None:
+        return "", ""
+    full, part = divmod(round(row.value * _BAR * 8), 8)
+    drawn = "█" * full + (" ▏▎▍▌▋▊▉"[part] if part else "")
+    return Text(drawn.ljust(_BAR), style="cyan"), Text(f"{row.value:.0%}", justify="right")

@@ -1,0 +1,71 @@
+"""All that was seen in one picture: the result of each task, and its rows for people."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from szem.arrays import Picture8, check_picture
+from szem.errors import ShapeError
+from szem.media.legend import Section, draw_legend
+
+__all__ = ["Look", "Seen"]
+
+_LEAST_PX = 480  # pictures smaller than this are enlarged, so that the card below has room
+
+
+class Seen(Protocol):
+    """What every result can do."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """The answers of several tasks to one picture."""
+
+    width: int
+    height: int
+    results: Mapping[str, Seen]  # task -> its typed result
+    sections: tuple[Section, ...]  # the same for people, in the order of the tasks
+    drawn: tuple[str, ...] = ()  # tasks whose results are drawn onto the picture
+
+    def to_dict(self) -> dict[str, Any]:
+        """The size of the picture, and under the name of each task what its result holds."""
+        told: dict[str, Any] = {"width": self.width, "height": self.height}
+        for name, result in self.results.items():
+            plain = result.to_dict()
+            told[name] = plain[name] if set(plain) == {name} else plain
+        return told
+
+    def draw(self, picture: Picture8, *, legend: bool = True) -> Picture8:
+        """Draw onto the picture what has a place in it, and the rest on a card below.
+
+        Args:
+            picture: The one that was looked at: (H, W, 3) uint8 RGB.
+            legend: Add the card.
+        Returns:
+            A new picture; small ones are enlarged to a longer side of 480 pixels at least.
+        Raises:
+            ShapeError: it is not of the size that was looked at.
+        """
+        height, width = check_picture(picture).shape[:2]
+        if (height, width) != (self.height, self.width):
+            raise ShapeError(
+                f"picture is {width}×{height}, the one looked at was {self.width}×{self.height}; give that one"
+            )
+        out = picture.copy()
+        for name in self.drawn:
+            out = self.results[name].draw(out)  # type: ignore[attr-defined]
+        grow = min(_LEAST_PX / max(height, width), 8)
+        if grow > 1:
+            out = _enlarged(out, grow)
+        return draw_legend(out, self.sections) if legend else out
+
+
+def _enlarged(picture: Picture8, grow: float) -> Picture8:
+    size = max(1, round(picture.shape[1] * grow)), max(1, round(picture.shape[0] * grow))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
