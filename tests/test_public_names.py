@@ -12,6 +12,7 @@ PUBLIC = {
     "read_picture",
     "write_picture",
     "explain",
+    "look",
 }
 
 

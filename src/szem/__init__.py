@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from szem.media.pictures import read_picture as read_picture
     from szem.media.pictures import write_picture as write_picture
     from szem.tasks.explain import explain as explain
+    from szem.tasks.look import look as look
 
 __version__ = "0.1.0"
 
@@ -18,6 +19,7 @@ _HOME = {
     "read_picture": "szem.media.pictures",
     "write_picture": "szem.media.pictures",
     "explain": "szem.tasks.explain",
+    "look": "szem.tasks.look",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
