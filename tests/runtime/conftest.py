@@ -76,3 +76,9 @@ def make_model(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def toy_graph() -> Callable[..., bytes]:
+    """What makes the bytes of a small ONNX file."""
+    return mean_colour_graph

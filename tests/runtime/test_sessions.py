@@ -124,3 +124,38 @@ def test_one_session_serves_several_threads(session: Session) -> None:
         thread.join()
     assert len(got) == 200
     assert all(got)
+
+
+def test_a_switch_turns_an_output_on_only_when_it_is_asked_for(make_model: MakeModel, toy_graph: object) -> None:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load_from_string(toy_graph(with_maps=False))  # type: ignore[operator]
+    then = helper.make_graph(
+        [helper.make_node("Identity", ["maps"], ["yes"])],
+        "then",
+        [],
+        [helper.make_tensor_value_info("yes", TensorProto.FLOAT, None)],
+    )
+    other = helper.make_graph(
+        [helper.make_node("ConstantOfShape", ["none"], ["no"])],
+        "else",
+        [],
+        [helper.make_tensor_value_info("no", TensorProto.FLOAT, None)],
+    )
+    graph = model.graph
+    graph.node.append(helper.make_node("If", ["want"], ["shown"], then_branch=then, else_branch=other))
+    graph.initializer.append(numpy_helper.from_array(np.array([0, 0, 0, 0]), "none"))
+    graph.initializer.append(numpy_helper.from_array(np.array(False), "want"))
+    graph.input.append(helper.make_tensor_value_info("want", TensorProto.BOOL, []))
+    graph.output.append(helper.make_tensor_value_info("shown", TensorProto.FLOAT, ["a", "b", "c", "d"]))
+    data = model.SerializeToString()
+    folder = make_model(graph=data, outputs={"logits": "scores", "maps": "shown"}, switches={"maps": "want"})
+    session = Session(find_model(folder), threads=1)
+    batch = np.ones((1, 3, 8, 8), np.float32)
+    assert set(session.run(batch, roles=["logits"])) == {"logits"}
+    out = session.run(batch, roles=["logits", "maps"])
+    np.testing.assert_allclose(out["maps"].mean((2, 3)), out["logits"], atol=1e-6)
+    wrong = make_model("wrong", graph=data, outputs={"logits": "scores"}, switches={"maps": "nowhere"})
+    with pytest.raises(CardError, match="names switches nowhere"):
+        Session(find_model(wrong))
