@@ -9,7 +9,11 @@ import torch
 
 from szem.errors import TrainError
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["CHECKPOINT", "load_checkpoint", "save_checkpoint"]
+
+
+CHECKPOINT = "checkpoint.pt"
+"""Its name in the folder of a run."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -19,15 +19,13 @@ from torch import Tensor, nn
 
 from szem.errors import TrainError
 from szem.train.average import Average
-from szem.train.checkpoint import load_checkpoint, save_checkpoint
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from szem.train.journal import Journal
 from szem.train.memory import keep_freed_memory
 from szem.train.processes import Processes, join_processes, mean_gradients, same_everywhere, share_state
 from szem.train.recipe import Batch, Loop, Recipe, settings_to_dict
 
 __all__ = ["Outcome", "learning_rate", "train"]
-
-CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
 from szem.runtime.cards import PictureInput, TrainingData
 from szem.tasks.pixel_scores import confusion, mean_iou, pixel_accuracy
 from szem.train.changes import Change, cut_sample
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.losses import class_weights, pixel_loss
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
@@ -86,6 +87,7 @@ class PixelRecipe:
         changes: How pieces are cut, from which progress on; ascending, the first from 0.
         about: What the card of the model says.
         repeat_most: A picture with a rare class is seen up to so many times an epoch.
+        begin_with: Folder of an earlier run of the same network, whose averaged weights are taken on.
     """
 
     def __init__(
@@ -95,8 +97,10 @@ class PixelRecipe:
         changes: Sequence[tuple[float, Change]],
         about: "PixelModel",
         repeat_most: int = 1,
+        begin_with: str = "",
     ) -> None:
         self.settings, self.changes, self.about = settings, tuple(changes), about
+        self.begin_with = begin_with
         self.classes = read_classes(settings.data)
         everything = read_pixel_set(settings.data, split=settings.split or None, classes=len(self.classes))
         cut = len(everything) - settings.hold_back
@@ -110,6 +114,8 @@ class PixelRecipe:
     def build_network(self) -> nn.Module:
         """DeepLabv3+ with its first stages frozen."""
         net = self._plain_network(pretrained=self.settings.pretrained)
+        if self.begin_with:
+            net.load_state_dict(load_checkpoint(Path(self.begin_with) / CHECKPOINT)["average"])
         freeze_backbone(net, stages=self.settings.frozen_stages)
         return net
 

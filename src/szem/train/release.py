@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from szem.errors import ModelError, TrainError, UnsupportedError
 from szem.runtime.cards import Card, PictureInput, Score, TrainingData, check_file, hash_file, read_card, write_card
 from szem.runtime.cards import Made as MadeBy
-from szem.train.checkpoint import load_checkpoint
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.export import export_onnx, largest_difference
 from szem.train.float16 import drop_notes, store_as_float16
-from szem.train.loop import CHECKPOINT
 from szem.train.recipe import Recipe
 
 __all__ = ["Releasable", "Release", "export_run", "write_scores"]

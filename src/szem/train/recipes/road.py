@@ -27,6 +27,7 @@ class RoadSettings:
     hold_back: int = 24  # the last so many pictures are not trained on but scored, to watch
     backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
     pretrained: bool = True  # begin with ImageNet's weights
+    begin_with: str = ""  # folder of an earlier run whose weights are taken on
     output_stride: int = 32  # of the backbone
     rates: tuple[int, ...] = (1, 2, 3)  # of the atrous pyramid
     width: int = 96  # channels of pyramid and decoder
@@ -62,4 +63,6 @@ def build_recipe(settings: RoadSettings) -> PixelRecipe:
     """Small pieces at many scales first, whole pictures at the end."""
     small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.7, scale_high=1.5)
     large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.85, scale_high=1.25)
-    return PixelRecipe(settings, changes=((0.0, small), (settings.large_from, large)), about=_MODEL)
+    return PixelRecipe(
+        settings, changes=((0.0, small), (settings.large_from, large)), about=_MODEL, begin_with=settings.begin_with
+    )
