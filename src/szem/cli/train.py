@@ -47,7 +47,7 @@ def train(
         import torch
     except ImportError as error:
         raise MissingExtraError('training needs torch; pip install "szem[train]"') from error
-    from szem.train.data.broken import told
+    from szem.data.broken import told
     from szem.train.loop import train as run_training
     from szem.train.recipe import settings_to_dict
     from szem.train.recipes import load_recipe
