@@ -11,6 +11,7 @@ PUBLIC = {
     "__version__",
     "read_picture",
     "write_picture",
+    "classify",
     "explain",
     "look",
 }

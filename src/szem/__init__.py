@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from szem.media.pictures import read_picture as read_picture
     from szem.media.pictures import write_picture as write_picture
+    from szem.tasks.classify import classify as classify
     from szem.tasks.explain import explain as explain
     from szem.tasks.look import look as look
 
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 _HOME = {
     "read_picture": "szem.media.pictures",
     "write_picture": "szem.media.pictures",
+    "classify": "szem.tasks.classify",
     "explain": "szem.tasks.explain",
     "look": "szem.tasks.look",
 }

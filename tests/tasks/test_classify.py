@@ -114,6 +114,8 @@ def test_the_verb_shares_one_session() -> None:
     assert open_model(task="classify") is open_model("efficientnet-lite0", task="classify")
 
 
+@pytest.mark.slow
+@pytest.mark.data
 def test_the_scores_on_the_card_can_be_measured_again(data_dir: Path) -> None:
     model = default_model("classify")
     stated = {s.metric: s for s in model.card.scores if s.split == "odd"}
