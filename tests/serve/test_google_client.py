@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -45,6 +46,36 @@ def tiff(count: int, *, fmt: str = "TIFF") -> bytes:
 
 
 # Pictures ----------------------------------------------------------------------------------------------------------
+
+
+def test_labels(client: vision.ImageAnnotatorClient, cat: bytes) -> None:
+    answer = client.label_detection(image=vision.Image(content=cat))
+    labels = answer.label_annotations
+    assert 1 <= len(labels) <= 10
+    assert "cat" in labels[0].description.lower()
+    assert labels[0].mid.startswith("n0")  # WordNet's id
+    assert [label.score for label in labels] == sorted((label.score for label in labels), reverse=True)
+    assert all(0.05 <= label.score <= 1 and label.topicality == label.score for label in labels)
+    assert not labels[0].bounding_poly.vertices
+    assert not answer.error.message
+
+
+@pytest.mark.parametrize(("asked", "most"), [(1, 1), (0, 10), (50, 50)])
+def test_max_results_limits_labels(client: vision.ImageAnnotatorClient, cat: bytes, asked: int, most: int) -> None:
+    answer = client.label_detection(image=vision.Image(content=cat), max_results=asked)
+    assert 1 <= len(answer.label_annotations) <= most
+
+
+def test_concurrent_callers_get_what_lone_ones_get(client: vision.ImageAnnotatorClient) -> None:
+    files = [sample_path(name).read_bytes() for name in ("cat", "coffee", "rocket", "astronaut")] * 4
+
+    def ask(content: bytes) -> object:
+        return client.label_detection(image=vision.Image(content=content)).label_annotations
+
+    alone = [ask(content) for content in files[:4]]
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(ask, files))
+    assert together == alone * 4
 
 
 def test_image_properties(client: vision.ImageAnnotatorClient, cat: bytes) -> None:

@@ -144,7 +144,7 @@ def test_an_operation_that_cannot_write_fails_and_says_so(start: Start, tmp_path
     assert "cannot be written" in done["error"]["message"]  # type: ignore[index]
 
 
-# Killed --------------------------------------------------------------------------------------------------------------
+# Killed ------------------------------------------------------------------------------------------------------------
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class MeasureRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookRequest:
+class LookPictureRequest:
     """A picture, and how many labels at most (5)."""
 
     image: Image | None = None
@@ -110,7 +110,7 @@ async def _measure(engine: Engine, picture: Picture8, request: MeasureRequest) -
     return found.to_dict()
 
 
-async def _look(engine: Engine, picture: Picture8, request: LookRequest) -> dict[str, Any]:
+async def _look(engine: Engine, picture: Picture8, request: LookPictureRequest) -> dict[str, Any]:
     _check_count("top", request.top)
     return {
         **await _classify(engine, picture, ClassifyRequest(top=request.top)),
@@ -121,7 +121,7 @@ async def _look(engine: Engine, picture: Picture8, request: LookRequest) -> dict
 
 
 TASKS: Mapping[str, Task] = {
-    "look": Task(about="All that szem says about a picture.", request=LookRequest, run=_look, options="top=3"),
+    "look": Task(about="All that szem says about a picture.", request=LookPictureRequest, run=_look, options="top=3"),
     "classify": Task(
         about="Name what is in a picture; with maps=true also where each score comes from.",
         request=ClassifyRequest,

@@ -125,9 +125,9 @@ class Operations:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        self._thread.shutdown(wait=True)
         if self._records is not None:
-            self._records.close()
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._records.close)
+        self._thread.shutdown(wait=True)
 
     async def ask(self, function: Callable[[Records], T]) -> T:
         """Ask the database, on its thread.

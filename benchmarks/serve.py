@@ -1,0 +1,224 @@
+"""The vision API under load, beside bare sessions on the same cores.
+
+    python benchmarks/serve.py [--quick] [--markdown FILE]
+
+One server process on loopback answers LABEL_DETECTION for pictures of mixed sizes. It is asked by 1 to 64 clients,
+each sending its next request when it has the answer to the last one. Before and after, the same pictures go through
+the same network without a server, on as many threads as there are cores: that is the peer. The clients run on the
+same machine and take part of its cores, which the peer does not have to share; so processor time per picture is told
+too.
+"""
+
+import argparse
+import asyncio
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from machine import describe_machine
+from PIL import Image
+
+from szem.media.pictures import read_picture
+from szem.media.samples import SAMPLES, read_sample
+from szem.runtime.sessions import cores, open_model
+from szem.tasks.classify import Classifier
+
+SIZES = ((320, 240), (640, 480), (1024, 768), (1600, 1200))  # width, height
+CLIENTS = (1, 2, 4, 8, 16, 32, 64)
+GOAL_SHARE, GOAL_TAIL = 0.9, 4.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One number of clients."""
+
+    clients: int
+    pictures_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_ms: float  # processor time of the server for one picture
+
+
+def make_pictures() -> list[bytes]:
+    """Six photographs in four sizes, as JPEG files."""
+    files = []
+    for name in SAMPLES:
+        photo = Image.fromarray(read_sample(name))
+        for size in SIZES:
+            out = io.BytesIO()
+            photo.resize(size, Image.Resampling.LANCZOS).save(out, "JPEG", quality=88)
+            files.append(out.getvalue())
+    return files
+
+
+def time_bare(files: Sequence[bytes], *, seconds: float) -> tuple[float, float]:
+    """Pictures a second, and processor milliseconds a picture, without a server: read and classify on all cores."""
+    classifier = Classifier(open_model(task="classify", threads=1), workers=1)
+    stop = time.perf_counter() + seconds
+
+    def work(offset: int) -> int:
+        done = 0
+        while time.perf_counter() < stop:
+            classifier([read_picture(files[(offset + done) % len(files)])], top=10)
+            done += 1
+        return done
+
+    classifier([read_picture(files[0])])
+    stop = time.perf_counter() + seconds
+    begun, cpu = time.perf_counter(), time.process_time()
+    with ThreadPoolExecutor(cores()) as pool:
+        done = sum(pool.map(work, [n * 7 for n in range(cores())]))
+    return done / (time.perf_counter() - begun), (time.process_time() - cpu) / done * 1000
+
+
+@contextmanager
+def server() -> Iterator[tuple[str, int, int]]:
+    """`szem serve` in a process of its own: host, port, process id."""
+    with tempfile.TemporaryDirectory() as home:
+        command = [sys.executable, "-m", "szem", "serve", "--port", "0", "--no-studio", "--quiet"]
+        env = os.environ | {"SZEM_HOME": home}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
+            try:
+                assert process.stdout is not None
+                match = re.search(r"http://([\d.]+):(\d+)", process.stdout.readline())
+                assert match
+                yield match[1], int(match[2]), process.pid
+            finally:
+                process.terminate()
+                process.wait(30)
+
+
+def make_request(file: bytes) -> bytes:
+    """A whole HTTP request, ready to be sent: the clients should cost as little as they can."""
+    body = json.dumps(
+        {
+            "requests": [
+                {
+                    "image": {"content": base64.b64encode(file).decode("ascii")},
+                    "features": [{"type": "LABEL_DETECTION"}],
+                }
+            ]
+        }
+    ).encode()
+    head = f"POST /v1/images:annotate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+async def ask(
+    host: str, port: int, requests: Sequence[bytes], *, clients: int, seconds: float, most: int | None = None
+) -> tuple[list[float], float]:
+    """Closed loop, each client asks again as soon as it is answered: milliseconds of each answer, seconds in all."""
+    times: list[float] = []
+    begun = time.perf_counter()
+
+    async def client(offset: int) -> None:
+        reader, writer = await asyncio.open_connection(host, port)
+        number = offset
+        while time.perf_counter() - begun < seconds and (most is None or len(times) < most):
+            asked = time.perf_counter()
+            writer.write(requests[number % len(requests)])
+            await writer.drain()
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(re.search(rb"content-length: (\d+)", head.lower())[1])  # type: ignore[index]
+            body = await reader.readexactly(length)
+            assert head.startswith(b"HTTP/1.1 200"), (head, body[:300])
+            assert b'"labelAnnotations"' in body, body[:300]
+            times.append((time.perf_counter() - asked) * 1000)
+            number += 1
+        writer.close()
+
+    await asyncio.gather(*(client(n * 5) for n in range(clients)))
+    return times, time.perf_counter() - begun
+
+
+def cpu_s(pid: int) -> float:
+    """Processor seconds that a process has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mib(pid: int) -> float:
+    """Resident memory of a process (Linux)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def run(*, quick: bool) -> str:
+    """Measure all, and write it as Markdown."""
+    seconds = 2.0 if quick else 10.0
+    total = 200 if quick else 2000
+    files = make_pictures()
+    requests = [make_request(file) for file in files]
+    before, bare_cpu = time_bare(files, seconds=seconds)
+    rows: list[Run] = []
+    memory: list[float] = []
+    with server() as (host, port, pid):
+        asyncio.run(ask(host, port, requests, clients=2, seconds=1.0))  # warm
+        for clients in CLIENTS:
+            used = cpu_s(pid)
+            times, took = asyncio.run(ask(host, port, requests, clients=clients, seconds=seconds))
+            p50, p99 = np.percentile(times, [50, 99])
+            rows.append(Run(clients, len(times) / took, p50, p99, (cpu_s(pid) - used) / len(times) * 1000))
+        for _ in range(4):
+            asyncio.run(ask(host, port, requests, clients=8, seconds=600, most=total // 4))
+            memory.append(memory_mib(pid))
+    after, _ = time_bare(files, seconds=seconds)
+    return _report(rows, bare=(before + after) / 2, bare_cpu=bare_cpu, memory=memory, total=total)
+
+
+def _report(rows: Sequence[Run], *, bare: float, bare_cpu: float, memory: Sequence[float], total: int) -> str:
+    single = rows[0]
+    sixteen = next(row for row in rows if row.clients == 16)
+    best = max(rows, key=lambda row: row.pictures_s)
+    sizes = ", ".join(f"{w}×{h}" for w, h in SIZES)
+    about = (
+        f"LABEL_DETECTION, one picture a request, JPEG {sizes}. Bare sessions (read and classify, {cores()} threads, "
+        f"no server): {bare:.1f} pictures/s, {bare_cpu:.1f} ms of processor time a picture."
+    )
+    throughput = (
+        f"- Throughput: {best.pictures_s / bare:.2f} of bare sessions at {best.clients} clients (goal {GOAL_SHARE}); "
+        f"the clients use the same cores."
+    )
+    tail = (
+        f"- p99 at 16 clients: {sixteen.p99_ms / single.p99_ms:.1f} × the p99 of one client (goal at most "
+        f"{GOAL_TAIL:g}), {sixteen.p99_ms / single.p50_ms:.1f} × its median."
+    )
+    held = (
+        f"- Memory over {total} requests: {', '.join(f'{m:.0f}' for m in memory)} MiB after each quarter "
+        f"({memory[-1] - memory[0]:+.1f} MiB from the first to the last)."
+    )
+    table = [
+        f"| {r.clients} | {r.pictures_s:.1f} | {r.pictures_s / bare:.2f} | {r.p50_ms:.0f} | {r.p99_ms:.0f} "
+        f"| {r.cpu_ms:.1f} | {r.cpu_ms / bare_cpu:.2f} |"
+        for r in rows
+    ]
+    title = "| clients | pictures/s | of bare | p50 ms | p99 ms | server's processor ms a picture | of bare |"
+    lines = ["# The vision API under load", "", describe_machine(), "", about, "", title]
+    lines += ["|---:|---:|---:|---:|---:|---:|---:|", *table, "", throughput, tail, held, ""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="short runs, to see that it works")
+    parser.add_argument("--markdown", type=Path, help="write the report into this file too")
+    options = parser.parse_args()
+    report = run(quick=options.quick)
+    print(report)
+    if options.markdown is not None:
+        options.markdown.write_text(report, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
