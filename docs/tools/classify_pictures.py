@@ -1,4 +1,4 @@
-"""Make the pictures of docs/classify.md, all from bundled CC0 photographs: `python docs/tools/classify_pictures.py`."""
+"""Make the pictures of docs/classify.md, from bundled CC0 photographs: `python docs/tools/classify_pictures.py`."""
 
 from pathlib import Path
 
