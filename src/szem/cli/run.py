@@ -2,6 +2,7 @@
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Any
 
@@ -31,6 +32,13 @@ class _Verbs(TyperGroup):
         command.name = cmd_name
         return command
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], VERBS, n=1)
+            advice = f"did you mean {near[0]}?" if near else "szem --help lists them"
+            ctx.fail(f"there is no verb {args[0]!r}; {advice}")
+        return super().resolve_command(ctx, args)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         console = Console(highlight=False)
         console.print("\n[bold]szem[/]: pictures, video, sound and text understood on your own machine.\n")
@@ -49,7 +57,9 @@ class _Verbs(TyperGroup):
             if os.environ.get("SZEM_DEBUG"):
                 raise
             console = Console(stderr=True, highlight=False, soft_wrap=True)
-            console.print(f"[bold red]szem:[/] {escape(str(error))}")
+            from szem.cli.walk import printable
+
+            console.print(f"[bold red]szem:[/] {escape(printable(str(error)))}")
             raise typer.Exit(1) from error
 
 
@@ -86,7 +96,7 @@ def run(argv: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        get_command(_app)(argv, prog_name="szem")
+        get_command(_app)(argv or ["--help"], prog_name="szem")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return 0

@@ -8,6 +8,7 @@ from the header before a pixel is decoded. This file does not know about models,
 import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from szem.arrays import Picture8, check_picture
-from szem.errors import MediaError, TooLargeError, UnknownNameError
+from szem.errors import MediaError, RangeError, TooLargeError, UnknownNameError
 from szem.media.decoding import check_pixels, faults_named, image_to_picture, open_image
 from szem.media.sources import DEFAULT_LIMITS, Limits, PictureSource, read_source
 
@@ -104,7 +105,8 @@ def write_picture(path: str | os.PathLike[str], picture: Picture8, *, quality: i
         part.write_bytes(data)
         part.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise MediaError(f"{target}: cannot be written ({error.strerror or error}); choose another place") from error
     return target
 
@@ -119,6 +121,8 @@ def encode_picture(picture: Picture8, *, suffix: str = ".png", quality: int = 92
     fmt = _WRITERS.get(suffix.lower())
     if fmt is None:
         raise UnknownNameError(f"cannot write {suffix or 'a name without suffix'}; use one of {', '.join(_WRITERS)}")
+    if not 1 <= quality <= 100:
+        raise RangeError(f"quality must be in 1..100, got {quality}")
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(out, fmt, quality=quality)
     return out.getvalue()

@@ -63,12 +63,21 @@ def read_source(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> tu
 
 def _read_stream(stream: IO[bytes], name: str, limits: Limits) -> bytes:
     try:
-        data = stream.read(limits.max_bytes + 1)
+        return _read_up_to(stream, limits.max_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: closed, or text that is no text
         raise MediaError(f"{name}: cannot be read ({error}); open it anew in binary mode") from error
-    if not isinstance(data, bytes):
-        raise DTypeError(f"{name}: open it in binary mode ('rb'); reading gave {type(data).__name__}")
-    return data
+    except TypeError as error:
+        raise DTypeError(f"{name}: open it in binary mode ('rb'); what was read is no bytes") from error
+
+
+def _read_up_to(stream: IO[bytes], most: int) -> bytes:
+    """Piece by piece: asked for all at once, Python sets aside memory for the whole limit."""
+    pieces: list[bytes] = []
+    left = most
+    while left > 0 and (piece := stream.read(min(left, 1 << 20))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _read_file(name: str, limits: Limits) -> bytes:
@@ -82,7 +91,7 @@ def _read_file(name: str, limits: Limits) -> bytes:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not stat.S_ISREG(mode):
                 raise FormatError(f"{name}: not a regular file but a pipe or device; give a picture file")
-            return file.read(limits.max_bytes + 1)
+            return _read_up_to(file, limits.max_bytes + 1)
     except FormatError:
         raise
     except (FileNotFoundError, NotADirectoryError) as error:

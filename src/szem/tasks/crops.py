@@ -15,7 +15,9 @@ __all__ = ["DEFAULT_RATIOS", "crop_hints"]
 
 DEFAULT_RATIOS: tuple[float | None, ...] = (1.0, 16 / 9, 9 / 16, None)
 _AS_GOOD = 0.004  # share of the salience that makes no difference
-_SLOPE, _OFFSET = 10.0, -7.0
+# How often a crop that keeps a share of the salience keeps 9/10 of what people marked: a logistic curve fitted to
+# 2,400 crops of 400 pictures of the VOC masks, train.
+_SLOPE, _OFFSET = 9.84, -8.14
 _FREE_MARGIN = 2  # cells of the map
 _FREE_KEEPS = 0.97  # a free crop is cut until this share is left
 _FREE_FLOOR = 0.2  # of the map: less than this is ground, not figure
