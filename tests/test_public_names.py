@@ -8,6 +8,13 @@ import pytest
 import szem
 
 PUBLIC = {
+    "receptive_field",
+    "output_size",
+    "average_pool",
+    "max_pool",
+    "edges",
+    "convolve",
+    "Kernel",
     "__version__",
     "read_picture",
     "write_picture",

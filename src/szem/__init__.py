@@ -7,6 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from szem.kernels.convolution import convolve as convolve
+    from szem.kernels.edges import edges as edges
+    from szem.kernels.kernel import Kernel as Kernel
+    from szem.kernels.layers import output_size as output_size
+    from szem.kernels.layers import receptive_field as receptive_field
+    from szem.kernels.pooling import average_pool as average_pool
+    from szem.kernels.pooling import max_pool as max_pool
     from szem.media.pictures import read_picture as read_picture
     from szem.media.pictures import write_picture as write_picture
     from szem.tasks.classify import classify as classify
@@ -17,6 +24,13 @@ __version__ = "0.1.0"
 
 # Public name -> the module that defines it. `__all__` and the lazy loader below both read this one table.
 _HOME = {
+    "receptive_field": "szem.kernels.layers",
+    "output_size": "szem.kernels.layers",
+    "average_pool": "szem.kernels.pooling",
+    "max_pool": "szem.kernels.pooling",
+    "edges": "szem.kernels.edges",
+    "convolve": "szem.kernels.convolution",
+    "Kernel": "szem.kernels.kernel",
     "read_picture": "szem.media.pictures",
     "write_picture": "szem.media.pictures",
     "classify": "szem.tasks.classify",

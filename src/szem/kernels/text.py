@@ -11,7 +11,7 @@ from szem.kernels.library import KERNELS
 __all__ = ["as_kernel", "parse_kernel"]
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_WEIGHTS = re.compile(rf"\s*[-+.\d][-+.\deE\s,;/]*")
+_WEIGHTS = re.compile(r"\s*[-+.\d][-+.\deE\s,;/]*")
 _LONGEST = 200_000  # characters
 
 
