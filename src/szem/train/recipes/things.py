@@ -27,6 +27,7 @@ class ThingsSettings:
     hold_back: int = 60  # the last so many pictures are not trained on but scored, to watch
     backbone: str = "lite2"  # of efficientnet_lite.VARIANTS
     pretrained: bool = True  # begin with ImageNet's weights
+    begin_with: str = ""  # folder of an earlier run whose weights are taken on
     output_stride: int = 32  # of the backbone
     rates: tuple[int, ...] = (1, 2, 3)  # of the atrous pyramid
     width: int = 96  # channels of pyramid and decoder
@@ -61,4 +62,6 @@ def build_recipe(settings: ThingsSettings) -> PixelRecipe:
     small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.6, scale_high=1.4)
     large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.8, scale_high=1.25)
     changes = ((0.0, small), (settings.large_from, large))
-    return PixelRecipe(settings, changes=changes, about=_MODEL, repeat_most=settings.repeat_most)
+    return PixelRecipe(
+        settings, changes=changes, about=_MODEL, repeat_most=settings.repeat_most, begin_with=settings.begin_with
+    )

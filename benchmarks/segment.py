@@ -1,0 +1,112 @@
+"""Pictures a second of the shipped `segment` models, and outlines beside OpenCV's GrabCut.
+
+Run:  python benchmarks/segment.py [--data shared/data] [--quick]
+The peer for speed is segmentation_models_pytorch's DeepLabV3+ on a MobileNetV2 with random weights, exported to ONNX;
+it is left out where that package is not installed. Outlines need --data: objects in pictures never trained on.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from szem.data.outlines import Outlined, read_outlined
+from szem.runtime.sessions import OnnxFile, open_model
+from szem.tasks.evaluate_pixels import mask_iou, outline_one
+from szem.tasks.segment import segment_with
+
+
+def median_ms(run: Callable[[], object], seconds: float) -> float:
+    for _ in range(2):
+        run()
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 3:
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times)) * 1e3
+
+
+def speed(seconds: float) -> None:
+    """Whole path, picture in, class map out, and the network alone."""
+    rng = np.random.default_rng(0)
+    for name in ("road", "things"):
+        session = open_model(name, task="segment")
+        wanted = session.model.card.input
+        picture = rng.integers(0, 256, (wanted.height_px, wanted.width_px, 3), np.uint8)
+        took = median_ms(lambda session=session, picture=picture: segment_with(session, picture), seconds)
+        file = OnnxFile(session.model.file())
+        feed = {"picture": rng.normal(size=(1, 3, wanted.height_px, wanted.width_px)).astype(np.float32)}
+        alone = median_ms(lambda file=file, feed=feed: file.run(feed, ["scores"]), seconds)
+        size = f"{wanted.width_px}×{wanted.height_px}"
+        print(f"{name:10} {size}: {took:6.1f} ms, {1e3 / took:5.1f} pictures/s; network alone {alone:6.1f} ms")
+    peer(seconds)
+
+
+def peer(seconds: float) -> None:
+    try:
+        import segmentation_models_pytorch as smp
+    except ImportError:
+        print("segmentation_models_pytorch is not installed: its DeepLabV3+ is left out")
+        return
+    import torch
+
+    net = smp.DeepLabV3Plus("mobilenet_v2", encoder_weights=None, classes=11).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "peer.onnx"
+        x = torch.rand(1, 3, 368, 480)  # it takes multiples of 16
+        torch.onnx.export(net, (x,), path, input_names=["x"], output_names=["y"], dynamo=True, external_data=False)
+        file = OnnxFile(path)
+        took = median_ms(lambda: file.run({"x": x.numpy()}, ["y"]), seconds)
+    print(f"peer: smp DeepLabV3+ MobileNetV2 480×368: {took:6.1f} ms, {1e3 / took:5.1f} pictures/s (network alone)")
+
+
+def grabcut(item: Outlined, rounds: int = 5) -> np.ndarray:
+    """OpenCV's GrabCut, started from the box."""
+    x0, y0, x1, y1 = np.rint(item.box_xyxy).astype(int)
+    mask = np.zeros(item.mask.shape, np.uint8)
+    ground, front = np.zeros((1, 65)), np.zeros((1, 65))
+    box = (x0, y0, max(1, x1 - x0), max(1, y1 - y0))
+    bgr = np.ascontiguousarray(item.picture[..., ::-1])
+    cv2.grabCut(bgr, mask, box, ground, front, rounds, cv2.GC_INIT_WITH_RECT)
+    return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
+
+
+def outlines(data: Path, every: int) -> None:
+    items, _ = read_outlined(data, split="val")
+    items = items[::every]
+    session = open_model("outline", task="outline")
+    ways = {"szem": lambda item: outline_one(session, item), "GrabCut": grabcut}
+    for name, way in ways.items():
+        way(items[0])
+        began = time.perf_counter()
+        masks = [way(item) for item in items]
+        took = (time.perf_counter() - began) / len(items) * 1e3
+        ious = [mask_iou(mask, item.mask) for mask, item in zip(masks, items, strict=True)]
+        by = {
+            s: np.mean([v for v, i in zip(ious, items, strict=True) if i.source == s])
+            for s in {i.source for i in items}
+        }
+        told = ", ".join(f"{source} {value:.3f}" for source, value in sorted(by.items()))
+        print(f"{name:8} mean IoU {np.mean(ious):.3f} ({told}), {took:6.1f} ms an object, {len(items)} objects")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    speed(0.5 if options.quick else 5.0)
+    if options.data:
+        outlines(options.data, 6 if options.quick else 1)
+
+
+if __name__ == "__main__":
+    main()
