@@ -13,6 +13,7 @@ from szem.arrays import Array, Picture8, check_picture
 from szem.errors import MissingExtraError, NotFoundError, UnknownNameError
 from szem.media.legend import Row, Section
 from szem.results.look import Look, Seen
+from szem.tasks.look_masks import mask_rows, open_masks
 
 if TYPE_CHECKING:
     from szem.media.pictures import PictureSource
@@ -186,6 +187,7 @@ def _measure_rows(measures: "Measures") -> list[Row]:
 # Task -> what it brings. The order is the order of running and of the answer.
 LOOK_TASKS: Mapping[str, LookTask] = {
     "labels": LookTask(title="Labels", open=_open_labels, rows=_label_rows),
+    "masks": LookTask(title="Masks, share of the picture", open=open_masks, rows=mask_rows, drawn=True),
     "colors": LookTask(title="Colours", open=_open_colors, rows=_color_rows),
     "crops": LookTask(title="Crop hints, what they keep", open=_open_crops, rows=_crop_rows, drawn=True),
     "sharpness": LookTask(title="Sharpness and light", open=_open_sharpness, rows=_measure_rows),
