@@ -21,6 +21,8 @@ PUBLIC = {
     "classify",
     "explain",
     "look",
+    "outline",
+    "segment",
 }
 
 

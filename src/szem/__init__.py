@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from szem.tasks.classify import classify as classify
     from szem.tasks.explain import explain as explain
     from szem.tasks.look import look as look
+    from szem.tasks.outline import outline as outline
+    from szem.tasks.segment import segment as segment
 
 __version__ = "0.1.0"
 
@@ -36,6 +38,8 @@ _HOME = {
     "classify": "szem.tasks.classify",
     "explain": "szem.tasks.explain",
     "look": "szem.tasks.look",
+    "outline": "szem.tasks.outline",
+    "segment": "szem.tasks.segment",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
