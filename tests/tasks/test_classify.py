@@ -162,3 +162,11 @@ def test_measuring_without_data_or_measurer_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileMissingError, match="no such folder"):
         evaluate(model, tmp_path / "none")
     assert "classify" in EVALUATORS
+
+
+def test_the_network_lab_opens_the_shipped_model() -> None:
+    from szem.tasks.explain import explain
+
+    found = explain(read_sample("coffee"), default_model("classify"), timed=False)
+    assert sum(row.op == "Conv" for row in found.rows) == 49  # stem, 16 blocks of two or three, head
+    assert found.rows[-1].op == "Gemm"  # the maps that are switched off are no layer

@@ -107,6 +107,7 @@ def _group(probe: Probe) -> list[_Group]:
     groups = []
     for node in graph.nodes:
         silent = node.op in _SILENT or (node.op == "Pad" and _same_shape(probe, node))
+        silent = silent or any(0 in probe.shapes.get(out, ()) for out in node.outputs)  # switched off, gives nothing
         if node.index in taken or node.index in plumbing or silent or not node.outputs:
             continue
         group = _Group(node, [], node.outputs[0])
