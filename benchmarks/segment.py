@@ -74,7 +74,10 @@ def grabcut(item: Outlined, rounds: int = 5) -> np.ndarray:
     ground, front = np.zeros((1, 65)), np.zeros((1, 65))
     box = (x0, y0, max(1, x1 - x0), max(1, y1 - y0))
     bgr = np.ascontiguousarray(item.picture[..., ::-1])
-    cv2.grabCut(bgr, mask, box, ground, front, rounds, cv2.GC_INIT_WITH_RECT)
+    try:
+        cv2.grabCut(bgr, mask, box, ground, front, rounds, cv2.GC_INIT_WITH_RECT)
+    except cv2.error:  # nothing of the cut lies outside the box: all it can say is the box
+        mask[y0:y1, x0:x1] = cv2.GC_FGD
     return (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
 
 
