@@ -105,6 +105,8 @@ def find_files(
 
 
 def _expand(text: str, suffixes: frozenset[str], leave_out: Path | None, failures: list[Failure]) -> Iterator[Path]:
+    if not text:  # Path("") is the folder one is in
+        return
     try:
         path = Path(text)
         if path.is_dir():
@@ -153,13 +155,13 @@ def _as_people_count(name: str) -> list[tuple[int, int, str]]:
 
 
 def _why_nothing(text: str) -> str:
+    if not text:
+        return "an empty path; name a file or folder"
     try:
         if Path(text).is_dir():
             return "no pictures in this folder"
     except (OSError, ValueError):
         return "not a path"
-    if not text:
-        return "an empty path; name a file or folder"
     return "nothing matches this pattern" if glob.has_magic(text) else "no such file or folder"
 
 

@@ -41,7 +41,7 @@ class Crop:
             return "free"
         for high in range(1, 17):
             wide = self.aspect_ratio * high
-            if abs(wide - round(wide)) < 0.01 * wide and round(wide) >= 1:
+            if abs(wide - round(wide)) < 0.003 * wide and round(wide) >= 1:
                 return f"{round(wide)}:{high}"
         return f"{self.aspect_ratio:.2f}:1"
 
