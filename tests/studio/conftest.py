@@ -27,7 +27,6 @@ CHROMIUM_ARGUMENTS = [
     "--use-fake-device-for-media-stream=fps=60",
 ]
 DESKTOP = (1280, 900)
-PHONE = (390, 844)
 PATIENCE_MS = 20_000  # for a machine that has much else to do; nothing waits longer than it must
 
 Visit = Callable[..., "Page"]
@@ -89,56 +88,95 @@ def lab(chromium: "Browser", studio_url: str) -> Iterator[Callable[..., Any]]:
     page.context.close()
 
 
+class Watch:
+    """What a page must not do: write errors to its console, throw, ask another machine."""
+
+    def __init__(self, studio_url: str) -> None:
+        self.own = (studio_url, "blob:", "data:", "about:")
+        self.seen: list[str] = []
+
+    def over(self, page: "Page") -> None:
+        """Watch a page from now on."""
+        page.on("pageerror", lambda error: self.seen.append(f"script: {error}"))
+        page.on("console", lambda m: self.seen.append(f"console: {m.text}") if m.type == "error" else None)
+        page.on("request", lambda r: None if r.url.startswith(self.own) else self.seen.append(f"elsewhere: {r.url}"))
+
+    def take(self, expected: tuple[str, ...]) -> list[str]:
+        """What was seen since the last time, without what is expected."""
+        seen, self.seen = self.seen, []
+        return [one for one in seen if not any(part in one for part in expected)]
+
+
+@pytest.fixture(scope="session")
+def watch(studio_url: str) -> Watch:
+    """One watch over all pages of the session."""
+    return Watch(studio_url)
+
+
+@pytest.fixture(scope="session")
+def shared_page(chromium: "Browser", studio_url: str, watch: Watch) -> Iterator["Page"]:
+    """A page that most tests use one after the other: what is loaded stays loaded."""
+    page = chromium.new_context(viewport=_sides(DESKTOP), locale="en-GB", color_scheme="light").new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    watch.over(page)
+    page.goto(studio_url)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    yield page
+    page.context.close()
+
+
 @pytest.fixture
-def visit(chromium: "Browser", studio_url: str) -> Iterator[Visit]:
+def visit(chromium: "Browser", studio_url: str, watch: Watch, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """Open a page of the studio: `visit("kernels", stride=2, lang="hu")`.
 
-    Each page is watched: an error in its console, a script that throws, a request to another machine or an inline
-    script or style that its policy refuses fails the test, unless the test says what it expects in `expect`.
+    Most visits share one page and only change its address. `fresh`, or any option of the browser, gets a page of its
+    own. An error in the console, a script that throws or a request to another machine fails the test, unless
+    `expect` names a part of it.
     """
     contexts: list[Any] = []
-    seen: list[str] = []
     expected: list[str] = []
+    watch.take(())
 
     def open_page(
         name: str = "start",
         *,
-        size: tuple[int, int] = DESKTOP,
-        scheme: str = "light",
-        locale: str = "en-GB",
+        fresh: bool = False,
         expect: tuple[str, ...] = (),
-        touch: bool = False,
         before: Callable[["Page"], None] | None = None,
         ready: bool = True,
+        browser: dict[str, Any] | None = None,
         **state: object,
     ) -> "Page":
-        context = chromium.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme=scheme,  # type: ignore[arg-type]
-            locale=locale,
-            has_touch=touch,
-            accept_downloads=True,
-        )
-        context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
         expected.extend(expect)
-        page = context.new_page()
-        page.on("pageerror", lambda error: seen.append(f"script: {error}"))
-        page.on("console", lambda m: seen.append(f"console: {m.text}") if m.type == "error" else None)
-        page.on("request", lambda r: seen.append(f"elsewhere: {r.url}") if not _is_own(r.url, studio_url) else None)
-        if before is not None:
-            before(page)
-        query = urlencode(state)
-        page.goto(f"{studio_url}/#/{name}{'?' + query if query else ''}")
-        page.wait_for_selector(f"html[data-ready={name}]" if ready else "html[data-ready]", state="attached")
+        wanted = f"html[data-ready={name}]" if ready else "html[data-ready]"
+        if fresh or before or browser:
+            options = {"viewport": _sides(DESKTOP), "locale": "en-GB", "color_scheme": "light"} | (browser or {})
+            context = chromium.new_context(**options)
+            context.set_default_timeout(PATIENCE_MS)
+            contexts.append(context)
+            page = context.new_page()
+            watch.over(page)
+            if before is not None:
+                before(page)
+            query = urlencode(state)
+            page.goto(f"{studio_url}/#/{name}{'?' + query if query else ''}")
+        else:
+            page = request.getfixturevalue("shared_page")
+            query = urlencode({"lang": "en", "theme": "light"} | state | {"visit": str(time.monotonic_ns())})
+            page.evaluate(
+                "(hash) => new Promise((done) => { addEventListener('hashchange', () => requestAnimationFrame(done), "
+                "{ once: true }); location.hash = hash; })",
+                f"#/{name}?{query}",
+            )
+        page.wait_for_selector(wanted, state="attached")
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    left = [one for one in seen if not any(part in one for part in expected)]
+    left = watch.take(tuple(expected))
     assert not left, left
 
 
-def _is_own(url: str, studio_url: str) -> bool:
-    return url.startswith((studio_url, "blob:", "data:", "about:"))
+def _sides(size: tuple[int, int]) -> Any:
+    return {"width": size[0], "height": size[1]}

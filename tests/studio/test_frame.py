@@ -29,7 +29,7 @@ def test_start_page_leads_along_the_whole_path_and_opens_what_is_there(visit: Vi
 
 
 def test_an_unknown_page_shows_the_start(visit: Visit) -> None:
-    page = visit("nowhere", ready=False)
+    page = visit("nowhere", ready=False, fresh=True)
     assert page.locator("html").get_attribute("data-ready") == "start"
 
 
@@ -61,7 +61,7 @@ def test_lens_stays_where_it_is_when_motion_is_not_wanted(visit: Visit) -> None:
 
 
 def test_one_switch_changes_all_words_and_is_kept(visit: Visit) -> None:
-    page = visit("kernels", kernel="sharpen", stride=2, scheme="dark")
+    page = visit("kernels", kernel="sharpen", stride=2, fresh=True)
     page.wait_for_selector("[data-name=share][data-share]")
     assert page.locator("html").get_attribute("lang") == "en"
     page.locator("[data-name=language] label", has_text="HU").click()
@@ -117,7 +117,7 @@ def test_numbers_are_written_as_each_language_writes_them(lab: Lab) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_theme_follows_the_system_until_it_is_chosen(visit: Visit, scheme: str) -> None:
-    page = visit("start", scheme=scheme)
+    page = visit("start", browser={"color_scheme": scheme})
     assert page.evaluate(DARK_PAPER) == (scheme == "dark")
     page.click("[data-name=theme]")
     assert page.evaluate(DARK_PAPER) == (scheme != "dark")
@@ -153,7 +153,7 @@ NAMELESS = """() => [...document.querySelectorAll('button, a, input, select, [ta
 
 @pytest.mark.parametrize("name", ["start", "kernels", "recognise"])
 def test_page_fits_every_width_and_names_its_controls(visit: Visit, name: str) -> None:
-    page = visit(name, lang="hu")
+    page = visit(name, lang="hu", fresh=True)
     page.wait_for_selector(".thumb" if name != "start" else "[data-name=lens-kernel]")
     for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
         page.set_viewport_size({"width": width, "height": height})
@@ -164,7 +164,7 @@ def test_page_fits_every_width_and_names_its_controls(visit: Visit, name: str) -
 
 
 def test_skip_link_is_the_first_stop_and_leads_past_the_header(visit: Visit) -> None:
-    page = visit("start")
+    page = visit("start", fresh=True)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
@@ -172,7 +172,7 @@ def test_skip_link_is_the_first_stop_and_leads_past_the_header(visit: Visit) -> 
 
 
 def test_policy_lets_nothing_in_from_elsewhere_and_nothing_inline(visit: Visit) -> None:
-    page = visit("start", expect=("Content Security Policy", "elsewhere: https://example.com"))
+    page = visit("start", fresh=True, expect=("Content Security Policy", "elsewhere: https://example.com"))
     refused = page.evaluate(
         """() => new Promise((done) => {
              const broken = new Set();

@@ -71,3 +71,31 @@ export function freshId(what) {
   counter += 1;
   return `${what}-${counter}`;
 }
+
+/**
+ * Work that matters only while an element is on the screen: gives `ask()`, which does it now, or once the element comes
+ * near the screen, and `close()`.
+ */
+export function whenSeen(element, work) {
+  let near = false;
+  let due = false;
+  const watcher = new IntersectionObserver(
+    ([entry]) => {
+      near = entry.isIntersecting;
+      if (near && due) run();
+    },
+    { rootMargin: "120px" },
+  );
+  watcher.observe(element);
+  function run() {
+    due = false;
+    work();
+  }
+  return {
+    ask() {
+      due = true;
+      if (near) run();
+    },
+    close: () => watcher.disconnect(),
+  };
+}

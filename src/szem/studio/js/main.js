@@ -21,6 +21,7 @@ let turn = 0;
 /** Read the address and show what it says. */
 async function show() {
   const mine = ++turn;
+  delete document.documentElement.dataset.ready;
   const { page: asked, params } = readAddress(location.hash);
   language = firstLanguage(params.get("lang") ?? language, recall(LANGUAGE_KEY), navigator.languages ?? []);
   theme = THEMES.includes(params.get("theme")) ? params.get("theme") : rememberedTheme();

@@ -7,7 +7,7 @@ export const PAGES = [
   { name: "start", load: () => import("./start/page.js") },
   { name: "kernels", load: () => import("./kernels/page.js") },
   { name: "stride" },
-  { name: "triangle" },
+  { name: "triangle", load: () => import("./triangle/page.js") },
   { name: "network" },
   { name: "recognise", load: () => import("./recognise/page.js") },
   { name: "detect" },

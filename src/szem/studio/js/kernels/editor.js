@@ -102,7 +102,8 @@ export function kernelPanel(app, table, state, change) {
 /** One kernel: which, what it does, its numbers, their sum, its size. */
 function kernelSlot(words, table, state, which, change) {
   const { t } = words;
-  const names = table.map(({ name }) => name);
+  const groups = groupsOf(words, table);
+  const names = groups.flatMap(({ options }) => options.map(({ value }) => value)); // as the list shows them
   const grid = h("div", { class: "kernel-holder" });
   const text = h("p", { class: "kernel-text" });
   const sum = h("div", { class: "sum-line" });
@@ -112,7 +113,7 @@ function kernelSlot(words, table, state, which, change) {
     label: which === 0 ? t("kernels.kernel") : t("kernels.second"),
     name: which === 0 ? "kernel" : "second",
     hideLabel: true,
-    groups: groupsOf(words, table),
+    groups,
     value: "",
     change: (name) => name !== CUSTOM && put(name),
   });

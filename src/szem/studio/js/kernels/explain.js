@@ -27,8 +27,8 @@ export function kernelLayer(input, rows, options) {
       const [wantedY, wantedX] = [centre.y + dy, centre.x + dx];
       const fromY = borderIndex(wantedY, input.height, border);
       const fromX = borderIndex(wantedX, input.width, border);
-      const outside = fromY !== wantedY || fromX !== wantedX;
       const nowhere = fromY < 0 || fromX < 0;
+      const outside = nowhere || fromY !== wantedY || fromX !== wantedX;
       const value = nowhere ? constant : input.at(fromY, fromX);
       return { row, column, y: wantedY, x: wantedX, fromY, fromX, outside, nowhere, value, weight, product: value * weight };
     });

@@ -1,7 +1,7 @@
 // The kernels page: a picture, a kernel, the answer; and for every pixel of it the sum that made it.
 
 import { button, codeBlock, copyButton, messagePlace, segmented, toggle } from "../controls.js";
-import { fill, h } from "../dom.js";
+import { fill, h, whenSeen } from "../dom.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
 import { kernelPanel } from "./editor.js";
@@ -54,6 +54,7 @@ function kernelsPage(root, app, table) {
   let part = 0;
   let channel = 0;
   let planes = null; // of the picture, for the inspector; made when needed
+  let found = null; // what the inspector shows
   let hold = { inspect: 0, numbers: 0, gallery: 0 }; // when each was last brought up to date, for live pictures
   const meter = createFrameMeter();
 
@@ -143,6 +144,8 @@ function kernelsPage(root, app, table) {
       code.element,
     ),
   );
+  const paintGallery = whenSeen(all.element, () => all.paint(input.canvas, state));
+  const paintMatrix = whenSeen(matrix.element, () => matrix.show(found));
   paintViews();
   all.mark(state.kernel);
 
@@ -236,8 +239,8 @@ function kernelsPage(root, app, table) {
 
   function pointOutput(pixel, how) {
     if (!store.source || (how === "hover" && pinned)) return;
-    const found = pictureFocus(picturePlanes(), planOf(state, table), pixel);
-    if (found) (how === "pick" ? pin : point)(found);
+    const behind = pictureFocus(picturePlanes(), planOf(state, table), pixel);
+    if (behind) (how === "pick" ? pin : point)(behind);
   }
 
   function point(pixel) {
@@ -265,9 +268,8 @@ function kernelsPage(root, app, table) {
   }
 
   function stepOutput(dx, dy) {
-    const found = look();
-    if (!found) return;
-    pointOutput({ x: found.output.x + dx, y: found.output.y + dy }, "pick");
+    const now = look();
+    if (now) pointOutput({ x: now.output.x + dx, y: now.output.y + dy }, "pick");
   }
 
   function look() {
@@ -297,7 +299,7 @@ function kernelsPage(root, app, table) {
     };
     if (wish.pointed || due("inspect", LIVE_INSPECT_MS)) paintLook(source, live);
     if (wish.run && due("numbers", LIVE_NUMBERS_MS)) paintNumbers(live);
-    if (wish.run && due("gallery", LIVE_GALLERY_MS)) all.paint(input.canvas, state);
+    if (wish.run && due("gallery", LIVE_GALLERY_MS)) paintGallery.ask();
   }
 
   function runOnce(source, live, fresh) {
@@ -346,9 +348,9 @@ function kernelsPage(root, app, table) {
   }
 
   function paintLook(source, live) {
-    const found = look();
+    found = look();
     seen.show(found ? { ...found, pinned } : null);
-    matrix.show(found);
+    paintMatrix.ask();
     input.mark(found ? found.taps : [], found?.centre ?? null);
     viewsOf(state).forEach((_, k) => outputs[k].mark(found ? [found.output] : [], found?.output ?? null));
     if (live) planes = null;
@@ -448,6 +450,8 @@ function kernelsPage(root, app, table) {
       stopFrames();
       stopListening();
       watcher.disconnect();
+      paintGallery.close();
+      paintMatrix.close();
       bar.close();
       engine.close();
     },
