@@ -99,7 +99,7 @@ def safe_weight_scales(weight: Array) -> NDArray[np.float64]:
         (O,) real value of one quantisation step; weights divided by it lie within ±127.
 
     >>> [round(float(s) * 127) for s in safe_weight_scales(np.float32([[127, 0], [127, 127]])[..., None, None])]
-    [127, 251]
+    [127, 253]
     """
     rows = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1).astype(np.float64)  # as the products are laid out
     steps = np.abs(rows).max(1) / 127
