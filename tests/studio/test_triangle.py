@@ -25,8 +25,8 @@ WHOLE = """
   const grads = emptyNet(net.shape).weights;
   backward(net, state, a.label, grads);
   const plain = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, Array.from(v)]));
-  return { weights: plain(net.weights), grads: plain(grads), loss: lossOf(state, a.label), picture: Array.from(picture),
-           a1: Array.from(state.a1), sum2: Array.from(state.sum2), scores: Array.from(state.scores) };
+  return { weights: plain(net.weights), grads: plain(grads), loss: lossOf(state, a.label),
+           picture: Array.from(picture), a1: Array.from(state.a1), sum2: Array.from(state.sum2), scores: Array.from(state.scores) };
 """
 
 
@@ -69,9 +69,13 @@ def test_adam_with_decay_takes_the_steps_of_the_paper(lab: Lab) -> None:
     body = """
       const { createAdam, adamStep } = m;
       const net = { shape: { maps1: 1, kernel1: 1, maps2: 1, kernel2: 1, classes: 1 },
-        weights: { w1: Float32Array.of(1), b1: Float32Array.of(1), w2: Float32Array.of(-2), b2: Float32Array.of(0), w3: Float32Array.of(0.5), b3: Float32Array.of(0) } };
+        weights: {} };
+      const start = { w1: 1, b1: 1, w2: -2, b2: 0, w3: 0.5, b3: 0 };
+      for (const [k, v] of Object.entries(start)) net.weights[k] = Float32Array.of(v);
       const adam = createAdam(net, { rate: 0.1, decay: 0.5 });
-      for (const g of [0.3, -0.2, 0.1]) adamStep(net, Object.fromEntries(Object.keys(net.weights).map((k) => [k, Float32Array.of(g)])), adam);
+      for (const g of [0.3, -0.2, 0.1]) {
+        adamStep(net, Object.fromEntries(Object.keys(start).map((k) => [k, Float32Array.of(g)])), adam);
+      }
       return Object.fromEntries(Object.entries(net.weights).map(([k, v]) => [k, v[0]]));
     """
     found = lab("triangle/train.js", body)
@@ -92,7 +96,8 @@ BY_HAND = """
   const best = (picture) => Math.max(...forward(net, picture).sum2);
   const board = () => new Float32Array(1600);
   return { shapes: a.shapes.map(([kind, options]) => best(drawShape(board(), 40, kind, options))),
-           strokes: a.strokes.map((lines) => best(lines.reduce((p, [from, to]) => drawStroke(p, 40, from, to), board()))) };
+           strokes: a.strokes.map((lines) =>
+             best(lines.reduce((p, [from, to]) => drawStroke(p, 40, from, to), board()))) };
 """
 
 
@@ -116,7 +121,8 @@ def test_the_hand_built_neuron_answers_to_upright_triangles_anywhere_and_to_noth
 
 
 def test_line_kernels_add_up_to_zero_and_name_their_own_direction(lab: Lab) -> None:
-    body = "return [0, 15, 45, 60, 90, 120].map((d) => { const k = m.lineKernel(d); return [d, Array.from(k), m.directionOf(k)]; })"
+    body = """return [0, 15, 45, 60, 90, 120].map((d) => {
+      const k = m.lineKernel(d); return [d, Array.from(k), m.directionOf(k)]; })"""
     for degrees, kernel, found in lab("triangle/by-hand.js", body):
         assert sum(kernel) == pytest.approx(0, abs=1e-6)
         assert found["degrees"] == degrees
@@ -147,7 +153,8 @@ def test_a_network_learns_from_nothing_and_its_kernels_become_choosy(lab: Lab) -
       const { directionOf } = await import("/js/triangle/by-hand.js");
       const random = seededRandom(7);
       const net = randomNet(shapeOf({ side: 32 }), random);
-      const choosy = () => Array.from({ length: 6 }, (_, k) => directionOf(net.weights.w1.subarray(k * 25, k * 25 + 25)).choosiness);
+      const kernel = (k) => net.weights.w1.subarray(k * 25, k * 25 + 25);
+      const choosy = () => Array.from({ length: 6 }, (_, k) => directionOf(kernel(k)).choosiness);
       const test = m.drawExamples(120, 32, seededRandom(99));
       const adam = m.createAdam(net);
       const before = m.scoreOn(net, test);
