@@ -43,17 +43,17 @@ def train(
 
     budget_s = seconds_of(budget) if budget else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    from szem.data.broken import told
+
     try:
-        import torch
+        from szem.train.loop import train as run_training
+        from szem.train.processes import use_threads
+        from szem.train.recipe import settings_to_dict
+        from szem.train.recipes import load_recipe
     except ImportError as error:
         raise MissingExtraError('training needs torch; pip install "szem[train]"') from error
-    from szem.data.broken import told
-    from szem.train.loop import train as run_training
-    from szem.train.recipe import settings_to_dict
-    from szem.train.recipes import load_recipe
 
-    if threads:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     changes = list(settings or ())
     built = load_recipe(recipe, [*changes, f"data={json.dumps(str(data))}"])
     if built.broken:

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-__all__ = ["Processes", "join_processes", "mean_gradients", "same_everywhere", "share_state"]
+__all__ = ["Processes", "join_processes", "mean_gradients", "same_everywhere", "share_state", "use_threads"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ class Processes:
     def is_first(self) -> bool:
         """The one that writes files and speaks."""
         return self.rank == 0
+
+
+def use_threads(threads: int) -> None:
+    """Compute with so many threads in this process; 0 leaves it as it is."""
+    if threads > 0:
+        torch.set_num_threads(threads)
 
 
 def join_processes() -> Processes:
