@@ -122,7 +122,7 @@ def competitors(cell: Cell, image: Image) -> dict[str, Callable[[], Image]]:
         run["SciPy"] = lambda: each_channel(lambda plane: ndimage.correlate(plane, wide, mode="mirror")[::s, ::s])
         if cell.size % 2:
             run["scikit-image"] = lambda: each_channel(
-                lambda plane: correlate_sparse(plane, wide, mode="reflect")[::s, ::s]
+                lambda plane: correlate_sparse(plane, wide, mode="mirror")[::s, ::s]
             )
     return run
 
@@ -166,8 +166,8 @@ def summary(rows: list[Row]) -> list[str]:
             "the fastest peer (goal 3)."
         ),
         (
-            f"An atrous kernel beside the dense one with as many taps: {geometric_mean(cost):.2f}× on average, at most "
-            f"{max(cost):.2f}× (goal 1.5)."
+            f"An atrous kernel beside the dense one with as many taps: {geometric_mean(cost):.2f}× on average, "
+            f"at most {max(cost):.2f}× (goal 1.5)."
         ),
     ]
     for r in sorted(slower, key=lambda r: r.ratio)[:12]:
