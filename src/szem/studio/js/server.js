@@ -74,7 +74,8 @@ export async function annotate(content, aspectRatios) {
   return answer;
 }
 
-/** szem's own answer for one picture: labels with a class activation map. */
-export async function classify(body) {
-  return (await postJson("/v1/szem/classify", body)).json();
+/** szem's own answer for one picture file: {model, labels: [{name, score, index, map, map_box_xyxy}]}. */
+export async function classify(blob, top) {
+  const headers = { "Content-Type": blob.type || "application/octet-stream" };
+  return (await ask(`/v1/szem/classify?top=${top}&maps=true`, { method: "POST", headers, body: blob })).json();
 }

@@ -102,7 +102,7 @@ function kernelsPage(root, app, table) {
     words: { text: t("copy"), doneText: t("copied"), failText: t("copy-failed") },
     versions: [
       { value: "python", text: "Python", code: () => pythonText(state, table, sampleName()) },
-      { value: "command", text: t("take.command"), code: () => commandText(state, table, sampleName()) },
+      { value: "command", text: t("take.command"), code: () => commandText(state, table, sampleName()) || t("take.command.not") },
       { value: "numbers", text: t("take.numbers"), code: () => numbersText(state, table) },
     ],
   });
@@ -188,6 +188,8 @@ function kernelsPage(root, app, table) {
     const edges = state.mode === "edges";
     stage.dataset.views = String(names.length);
     colourChoice.disabled = edges;
+    const operation = root.querySelector('[data-name="operation"]');
+    if (operation) operation.disabled = edges;
     outputFigures.forEach((figure, k) => (figure.hidden = k >= names.length));
     names.forEach((name, k) => (outputTitles[k].textContent = t(`view.${name}.title`)));
     fill(

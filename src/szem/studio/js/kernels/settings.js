@@ -73,7 +73,8 @@ export function planOf(state, table) {
     kernels = [kernelIn(state, 0, table).rows];
     if (state.mode === "two") kernels.push(kernelIn(state, 1, table).rows);
   }
-  const { colour, mode, operation, stride, dilation, border, pool, window } = state;
+  const { colour, mode, stride, dilation, border, pool, window } = state;
+  const operation = mode === "edges" ? "correlation" : state.operation; // so that brighter to the right is positive
   return { colour, mode, kernels, operation, stride, dilation, border, pool, window };
 }
 

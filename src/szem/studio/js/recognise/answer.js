@@ -28,13 +28,19 @@ export function cropsOf(annotation) {
   return hints.map((hint) => ({ box: boxOf(hint.boundingPoly), confidence: hint.confidence ?? 0 })).filter(({ box }) => box);
 }
 
-/** [{name, score}] of LABEL_DETECTION. */
-export function labelsOf(annotation) {
-  return (annotation?.labelAnnotations ?? []).map(({ description = "", score = 0 }) => ({ name: description, score }));
+/**
+ * szem's own answer: [{name, score, map}]; a map is {rows: numbers 0..1, box: {x, y, width, height}}, or null. What
+ * speaks against a name counts as 0, as szem draws it.
+ */
+export function ownLabels(answer) {
+  return (answer?.labels ?? []).map(({ name, score, map, map_box_xyxy: sides }) => ({
+    name,
+    score,
+    map: map && sides ? { rows: scaled(map), box: { x: sides[0], y: sides[1], width: sides[2] - sides[0], height: sides[3] - sides[1] } } : null,
+  }));
 }
 
-/** TODO */
-export function mapsOf(own, labels) {
-  const map = (cy, cx) => Array.from({ length: 8 }, (_, y) => Array.from({ length: 8 }, (_, x) => Math.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 6)));
-  return { labels, maps: labels.map((_, k) => map(3 + k / 2, 3.5)) };
+function scaled(rows) {
+  const most = Math.max(...rows.flat(), 1e-9);
+  return rows.map((row) => row.map((value) => Math.max(0, value) / most));
 }

@@ -10,8 +10,15 @@ export function createOverlay(app) {
   const { t } = app.words;
   const canvas = h("canvas", { role: "img", "aria-label": t("recognise.picture"), width: 512, height: 512 });
   const heatCanvas = h("canvas", { class: "heat", "aria-hidden": "true", width: 1, height: 1 });
+  const unseen = s("svg", { class: "unseen-part", "aria-hidden": "true" });
   const cropMarks = s("svg", { class: "crop-marks", "aria-hidden": "true" });
-  const frame = h("div", { class: "frame", data: { name: "picture" } }, h("div", { class: "frame-picture" }, canvas, heatCanvas, cropMarks));
+  const frame = h("div", { class: "frame", data: { name: "picture" } }, h("div", { class: "frame-picture" }, canvas, unseen, heatCanvas, cropMarks));
+
+  /** Lay an element over a part of the picture. */
+  function place(element, { x, y, width, height }) {
+    const share = { left: x / canvas.width, top: y / canvas.height, width: width / canvas.width, height: height / canvas.height };
+    for (const [name, value] of Object.entries(share)) element.style.setProperty(name, `${value * 100}%`);
+  }
 
   return {
     element: frame,
@@ -21,18 +28,17 @@ export function createOverlay(app) {
       if (canvas.height !== height) canvas.height = height;
       frame.style.setProperty("--aspect", String(width / height));
     },
-    /** @param map rows of numbers 0..1 over the whole picture, or null for none */
+    /** @param map {rows: numbers 0..1, box in pixels of the canvas}, or null for none */
     heat(map) {
-      heatCanvas.dataset.cells = map ? `${map[0].length}x${map.length}` : "";
-      if (!map) {
-        heatCanvas.width = heatCanvas.height = 1;
-        return;
-      }
-      const [rows, columns] = [map.length, map[0].length];
+      heatCanvas.dataset.cells = map ? `${map.rows[0].length}x${map.rows.length}` : "";
+      heatCanvas.hidden = !map;
+      fill(unseen);
+      if (!map) return;
+      const [rows, columns] = [map.rows.length, map.rows[0].length];
       const image = new ImageData(columns, rows);
-      map.flat().forEach((value, i) => {
-        const [r, g, b] = heatColour(value);
-        image.data.set([r, g, b, 255 * Math.min(1, 0.25 + 0.75 * value)], i * 4);
+      map.rows.flat().forEach((value, i) => {
+        const [r, g, b] = heatColour(0.12 + 0.78 * value);
+        image.data.set([r, g, b, 255 * (0.3 + 0.7 * value)], i * 4);
       });
       const small = h("canvas", { width: columns, height: rows });
       small.getContext("2d").putImageData(image, 0, 0);
@@ -41,6 +47,11 @@ export function createOverlay(app) {
       const context = heatCanvas.getContext("2d");
       context.imageSmoothingQuality = "high";
       context.drawImage(small, 0, 0, heatCanvas.width, heatCanvas.height);
+      const { x, y, width, height } = map.box;
+      place(heatCanvas, map.box);
+      unseen.setAttribute("viewBox", `0 0 ${canvas.width} ${canvas.height}`);
+      const around = `M0 0h${canvas.width}v${canvas.height}H0z`;
+      fill(unseen, s("path", { "fill-rule": "evenodd", d: `${around}M${x} ${y}v${height}h${width}v${-height}z` }));
     },
     opacity(share) {
       frame.style.setProperty("--heat", String(share));

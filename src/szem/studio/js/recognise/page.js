@@ -7,7 +7,7 @@ import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
 import { annotate, classify } from "../server.js";
 import { choice, whole, words as text } from "../url-state.js";
-import { coloursOf, cropsOf, labelsOf, mapsOf } from "./answer.js";
+import { coloursOf, cropsOf, ownLabels } from "./answer.js";
 import { createOverlay } from "./overlay.js";
 import { colourBand, cropRow, labelList } from "./parts.js";
 import { curlText, googleText, szemText } from "./snippets.js";
@@ -28,11 +28,12 @@ export const fields = {
 };
 
 const LIVE_PAUSE_MS = 120;
+const TOP = 10;
 
 export async function mount(root, app) {
   const { words, store, state } = app;
   const { t, number } = words;
-  let answer = null; // {labels, maps, colours, crops, raw, tookMs}
+  let answer = null; // {labels, colours, crops, raw, tookMs}
   let turn = 0;
   let closed = false;
   let stopFrames = () => {};
@@ -138,6 +139,11 @@ export async function mount(root, app) {
     );
   }
 
+  /** A box in pixels of the picture that was sent, in those of the picture on show. */
+  function shown({ x, y, width, height }) {
+    return { x: x * scale, y: y * scale, width: width * scale, height: height * scale };
+  }
+
   /** Show the answer as the state wants it. */
   function paint() {
     paintOver();
@@ -145,12 +151,9 @@ export async function mount(root, app) {
     const { source } = store;
     const chosen = Math.min(state.label, answer.labels.length - 1);
     labels.show(answer.labels, state.over === "map" ? chosen : -1);
-    overlay.heat(answer.maps[chosen] ?? null);
-    const kept = answer.crops.map(({ box, confidence }, k) => ({
-      ratio: RATIOS[k],
-      confidence,
-      box: { x: box.x * scale, y: box.y * scale, width: box.width * scale, height: box.height * scale },
-    }));
+    const map = answer.labels[chosen]?.map;
+    overlay.heat(map ? { rows: map.rows, box: shown(map.box) } : null);
+    const kept = answer.crops.map(({ box, confidence }, k) => ({ ratio: RATIOS[k], confidence, box: shown(box) }));
     const ratio = Math.min(state.ratio, kept.length - 1);
     overlay.crop(kept[ratio]?.box ?? null, source);
     crops.show(kept, overlay.canvas, state.over === "crop" ? ratio : -1);
@@ -167,13 +170,12 @@ export async function mount(root, app) {
       const content = await base64Of(blob);
       const sent = await createImageBitmap(blob);
       const started = performance.now();
-      const [vision, own] = await Promise.all([annotate(content, RATIOS.map(({ value }) => value)), classify(content)]);
+      const [vision, own] = await Promise.all([annotate(content, RATIOS.map(({ value }) => value)), classify(blob, TOP)]);
       const tookMs = performance.now() - started;
       if (mine !== turn || closed) return false;
       scale = still.width / sent.width;
       const one = vision.responses[0];
-      const { labels: named, maps } = mapsOf(own, labelsOf(one));
-      answer = { labels: named, maps, colours: coloursOf(one), crops: cropsOf(one), raw: vision, tookMs };
+      answer = { labels: ownLabels(own), colours: coloursOf(one), crops: cropsOf(one), raw: vision, tookMs };
       problem.clear();
       paint();
       return true;

@@ -46,6 +46,10 @@ for label in answer.label_annotations:
 export function szemText({ file }) {
   return `import szem
 
-for label in szem.classify("${file}"):
-    print(label)`;
+picture = szem.read_picture("${file}")
+labels = szem.classify(picture, top=10, maps=True)
+for label in labels:
+    print(f"{label.score:.2f}  {label.name}")
+
+szem.write_picture("where-it-looked.png", labels.draw(picture))`;
 }
