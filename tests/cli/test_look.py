@@ -11,6 +11,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from szem.cli.run import run
 from szem.media.pictures import read_picture, write_picture
@@ -68,6 +70,22 @@ def test_every_bad_file_alone_is_one_clear_line(corpus: ModuleType, tmp_path: Pa
         assert path.name in err
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_damaged_bytes_give_an_answer_or_one_line(
+    corpus: ModuleType, tmp_path: Path, capsys: Capture, data: st.DataObject
+) -> None:
+    raw = bytearray(corpus.WHOLE[data.draw(st.sampled_from(sorted(corpus.WHOLE)))]())
+    for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(raw) - 1), st.integers(0, 255)), max_size=6)):
+        raw[at] = value
+    path = tmp_path / "damaged.jpg"
+    path.write_bytes(raw[: data.draw(st.integers(1, len(raw)))])
+    status = run(["look", str(path), "--json", "--tasks", "colors,sharpness"])
+    out, err = capsys.readouterr()
+    assert status == ("error" in json.loads(out))
+    assert "Traceback" not in err
+
+
 def test_annotated_pictures_are_written_and_not_looked_at_again(folder: Path, capsys: Capture) -> None:
     out = folder / "seen"
     for _ in range(2):
@@ -112,7 +130,7 @@ def test_names_cannot_play_with_the_terminal(corpus: ModuleType, tmp_path: Path,
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["look", "--tasks", "smell", "x.png"], "choose labels, colors"),
+        (["look", "--tasks", "smell", "x.png"], "choose labels"),
         (["look", "--json", "--csv", "x.png"], "choose one"),
         (["look", "--format", ".doc", "x.png"], r".png"),
         (["look", "gone.png", "--tasks", "colors"], "gone.png: no such file"),

@@ -60,7 +60,7 @@ def test_mutated_files_give_a_picture_or_a_typed_error(corpus: ModuleType, data:
 
 
 @pytest.mark.slow
-@settings(QUICK, max_examples=3000)
+@settings(QUICK, max_examples=1500)
 @given(st.data())
 def test_many_mutated_files_give_a_picture_or_a_typed_error(corpus: ModuleType, data: st.DataObject) -> None:
     raw = bytearray(corpus.WHOLE[data.draw(st.sampled_from(sorted(corpus.WHOLE)))]())

@@ -245,7 +245,7 @@ def test_every_task_of_the_table_keeps_its_contract() -> None:
         if LOOK_TASKS[name].drawn:
             assert result.draw(picture).shape == picture.shape  # type: ignore[attr-defined]
     for section in seen.sections:
-        assert section.rows
+        assert section.rows or section.name not in ("labels", "colors", "crops", "sharpness")
         assert section.title
     assert [section.name for section in seen.sections] == list(seen.results)
 
