@@ -58,16 +58,13 @@ def segment_with(session: Session, picture: Picture8) -> Masks:
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     full = cv2.resize(chances, size, interpolation=cv2.INTER_LINEAR).reshape(size[1], size[0], len(classes))
     small: NDArray[Any] = full.argmax(2).astype(np.uint8)
-    best = full.max(2)
-    counts = np.bincount(small.reshape(-1), minlength=len(classes))
-    sums = np.bincount(small.reshape(-1), weights=best.reshape(-1), minlength=len(classes))
     if shrink < 1:
         small = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
     return Masks(
         class_map=small.astype(np.uint8, copy=False),
         classes=classes,
         model=session.model.name,
-        confidence=tuple(float(v) for v in sums / np.maximum(counts, 1)),
+        confidence=_confidence(chances),
         background=_BACKGROUND if _BACKGROUND in classes else None,
     )
 
@@ -105,6 +102,16 @@ def _cut_scores(scores: NDArray[np.float32], fitted: Fitted, wanted: PictureInpu
     bottom = top + max(1, round(fitted.height_px / cell_y))
     right = left + max(1, round(fitted.width_px / cell_x))
     return np.ascontiguousarray(scores[:, top:bottom, left:right].transpose(1, 2, 0), dtype=np.float32)
+
+
+def _confidence(chances: NDArray[np.float32]) -> tuple[float, ...]:
+    """Mean probability of each class over the cells it wins; 0 where it wins none."""
+    cells = chances.reshape(-1, chances.shape[2])
+    winner = cells.argmax(1)
+    best = np.take_along_axis(cells, winner[:, None], 1)[:, 0]
+    counts = np.bincount(winner, minlength=cells.shape[1])
+    sums = np.bincount(winner, weights=best, minlength=cells.shape[1])
+    return tuple(float(v) for v in sums / np.maximum(counts, 1))
 
 
 def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,8 +2,8 @@
 
 The box, a fifth wider on every side, is stretched to a square; the network says for each pixel whether it belongs.
 
-Command:  szem train outline --data shared/data --out runs/outline --budget 25m
-Duration: 25 minutes on one of two shared cores (AMD EPYC, AVX2)
+Command:  szem train outline --data shared/data --out runs/outline --budget 20m
+Duration: 20 minutes on one of two shared cores (AMD EPYC, AVX2)
 Seed:     0
 Expected: the card's score, taken from the exported model on objects in pictures never trained or tuned on
 """

@@ -1,9 +1,9 @@
 """Road scenes: eleven classes per pixel, CamVid.
 
 Command:  szem train road --data shared/data/camvid --out runs/road --budget 48m
-Duration: 48 minutes on one of two shared cores (AMD EPYC, AVX2), about 1,300 steps
+Duration: 48 minutes on one of two shared cores (AMD EPYC, AVX2), 1,094 steps
 Seed:     0
-Expected: the card's score, taken from the exported model on `val`, which is never trained or tuned on
+Expected: see docs/segment.md; scores are of the exported model on `val`, never trained or tuned on
 """
 
 from dataclasses import dataclass, field

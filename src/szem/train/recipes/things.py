@@ -3,7 +3,7 @@
 Command:  szem train things --data shared/data/voc_masks --out runs/things --budget 70m
 Duration: 70 minutes on one of two shared cores (AMD EPYC, AVX2)
 Seed:     0
-Expected: the card's score, taken from the exported model on `val`, which is never trained or tuned on
+Expected: see docs/segment.md; scores are of the exported model on `val`, never trained or tuned on
 """
 
 from dataclasses import dataclass, field
