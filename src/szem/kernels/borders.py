@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from szem.arrays import Array
 from szem.errors import UnknownNameError
 
-__all__ = ["BORDERS", "CHANNELS", "Border", "border_index", "check_border", "native_border", "take", "take_rows"]
+__all__ = ["BORDERS", "CHANNELS", "Border", "border_index", "check_border", "copy_columns", "native_border", "store", "take", "take_rows"]
 
 Border = Literal["reflect", "replicate", "constant", "wrap", "valid"]
 BORDERS: tuple[Border, ...] = get_args(Border)
 
 CHANNELS = 128  # most channels of an OpenCV array
+_TURNS = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32}  # bytes of pixels that OpenCV's transpose knows
 
 _OPENCV = {
     "reflect": cv2.BORDER_REFLECT_101,
@@ -72,18 +73,24 @@ def border_index(positions: Array, size: int, border: Border) -> NDArray[np.intp
     return np.where((at >= 0) & (at < size), at, -1)
 
 
-def take(image: Array, rows: range, columns: range, border: Border) -> NDArray[np.float32]:
+def take(
+    image: Array, rows: range, columns: range, border: Border, *, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Copy evenly spaced rows and columns as float32; they may reach beyond the image, as the border says.
 
     Args:
-        image: (H, W, C) uint8 or float32.
+        image: (H, W, C) uint8 or float32; may be a transposed view.
         rows, columns: Of the image, any positive step.
         border: What lies outside.
+        out: Where to; made anew by default.
     Returns:
         (len(rows), len(columns), C) float32.
     """
     H, _, C = image.shape
-    patch = np.empty((len(rows), len(columns), C), np.float32)
+    patch = np.empty((len(rows), len(columns), C), np.float32) if out is None else out
+    if image.strides[0] < image.strides[1]:
+        _take_turned(image, rows, columns, border, patch)
+        return patch
     first, last = _inside(rows, H)
     if last > first:
         _take_columns(_slice(image, rows[first:last]), columns, border, patch[first:last])
@@ -121,6 +128,27 @@ def _lines_beyond(image: Array, rows: range, border: Border) -> Array | None:
     return None if index[0] < 0 else image[index]
 
 
+def _take_turned(image: Array, rows: range, columns: range, border: Border, patch: NDArray[np.float32]) -> None:
+    """`take` from a transposed view: its rows are columns in memory, so a compact strip is copied out first."""
+    index = border_index(np.asarray(rows), len(image), border)
+    inside = index[index >= 0]
+    if len(inside) < len(index):
+        patch[...] = 0
+    if not len(inside):
+        return
+    low, high = int(inside.min()), int(inside.max()) + 1
+    if high - low <= 2 * len(inside):
+        lines = _turn(np.ascontiguousarray(image[low:high].swapaxes(0, 1)))[inside - low]
+    else:
+        lines = _turn(np.ascontiguousarray(image.swapaxes(0, 1)[:, inside]))
+    if len(inside) == len(index):
+        _take_columns(lines, columns, border, patch)
+    else:
+        part = np.empty((len(inside), *patch.shape[1:]), np.float32)
+        _take_columns(lines, columns, border, part)
+        patch[index >= 0] = part
+
+
 def _take_columns(lines: Array, columns: range, border: Border, patch: NDArray[np.float32]) -> None:
     _, W, C = lines.shape
     first, last = _inside(columns, W)
@@ -135,9 +163,9 @@ def _take_columns(lines: Array, columns: range, border: Border, patch: NDArray[n
             patch[...] = cv2.copyMakeBorder(inside, *sides, _OPENCV[border]).reshape(patch.shape)
         return
     if last > first:
-        _copy_pixels(lines[:, columns[first] : columns[last - 1] + 1 : columns.step], patch[:, first:last])
+        copy_columns(lines, columns[first:last], patch[:, first:last])
     if not whole:
-        beyond = np.r_[0:first, last : len(columns)]
+        beyond = np.array([*range(first), *range(last, len(columns))])
         index = border_index(columns.start + columns.step * beyond, W, border)
         patch[:, beyond] = lines[:, index] if index[0] >= 0 else 0
 
@@ -147,10 +175,30 @@ def _reflects_once(columns: range, first: int, last: int, width: int, border: Bo
     return border != "reflect" or last - first == width or max(first, len(columns) - last) < last - first
 
 
-def _copy_pixels(source: Array, target: NDArray[np.float32]) -> None:
-    C = source.shape[2]
-    if C == 1 or source.dtype != np.float32 or source.strides[1] == 4 * C or source.strides[2] != 4:
-        target[...] = source
-    else:  # pixels as units: many times faster than numpy's loop over a few channels
-        pixel = np.dtype((np.void, 4 * C))
-        target.view(pixel)[...] = source.view(pixel)
+def store(values: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    """Copy values to a part of a result, which may be a transposed view."""
+    if target.strides[0] < target.strides[1]:
+        target.swapaxes(0, 1)[...] = _turn(values)
+    else:
+        target[...] = values
+
+
+def _turn(lines: Array) -> Array:
+    """Rows and columns exchanged, laid out anew in memory."""
+    n, w, C = lines.shape
+    if lines.itemsize * C in _TURNS:  # OpenCV turns blocks, many times faster
+        return cv2.transpose(lines).reshape(w, n, C)
+    return np.ascontiguousarray(lines.swapaxes(0, 1))
+
+
+def copy_columns(lines: Array, columns: range, target: NDArray[np.float32]) -> None:
+    """Copy evenly spaced columns of (H, W, C) that lie inside, as float32."""
+    done = 0
+    if columns.step > 1 and 1 < lines.shape[2] <= 4 and lines.dtype == np.float32 and lines.strides[1] > lines.strides[2]:
+        # numpy goes value by value here; OpenCV's nearest neighbour goes pixel by pixel
+        done = min(len(columns), (lines.shape[1] - columns.start) // columns.step)
+        if done:
+            source = lines[:, columns.start : columns.start + done * columns.step]
+            cv2.resize(source, (done, len(lines)), dst=target[:, :done], interpolation=cv2.INTER_NEAREST)
+    if done < len(columns):
+        target[:, done:] = lines[:, columns[done] : columns[-1] + 1 : columns.step]

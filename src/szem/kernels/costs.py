@@ -14,7 +14,7 @@ from szem.kernels.pieces import Columns
 __all__ = ["best_tile", "fourier_ns", "in_place_ns", "pieces_ns"]
 
 _TAP = 0.046  # one multiplication and addition inside filter2D
-_PASS = 0.12  # what a filter costs without its taps: reading and writing a value
+_PASS = 0.20  # what a filter costs without its taps: reading and writing a value
 _COPY = 0.20  # copying a value from rows to a padded patch, or from a patch to the result
 _GATHER = 0.45  # taking a value of every n-th column
 _ADD = 0.10  # adding two values in the cache
@@ -50,7 +50,8 @@ def in_place_ns(y: Axis, x: Axis, channels: int, terms: Sequence[Term]) -> float
     each = sum(_term_ns(term) for term in terms)
     sides = sum(3 * (axis.span - 1) / axis.size for axis in (y, x) if axis.dilation > 1)
     frame = sides * (each + 2 * _COPY) * y.size * x.size * channels + (4 * _PIECE if sides else 0)
-    return y.size * x.size * channels * each + frame + y.dilation * _LANE * len(terms)
+    drop = _COPY * y.size * x.size * channels / y.stride if y.stride > 1 else 0
+    return y.size * x.size * channels * each + frame + drop + y.dilation * _LANE * len(terms)
 
 
 def pieces_ns(y: Axis, x: Axis, channels: int, terms: Sequence[Term], columns: Columns) -> float:

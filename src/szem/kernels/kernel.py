@@ -5,6 +5,7 @@ This file does not know named kernels, text forms or pictures that are filtered.
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,11 @@ class Kernel:
         return self.anchor == other.anchor and np.array_equal(self.weights, other.weights)
 
     def __hash__(self) -> int:
-        return hash((self.anchor, self.shape, self.weights.astype(np.float64).tobytes()))
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.anchor, self.shape, (self.weights + 0.0).astype(np.float64).tobytes()))  # -0.0 is 0.0
 
     def __repr__(self) -> str:
         kh, kw = self.shape

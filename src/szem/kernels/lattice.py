@@ -10,7 +10,7 @@ Source: polyphase decomposition, P. P. Vaidyanathan, Multirate digital filters, 
 M. Holschneider et al., A real-time algorithm for signal analysis with the help of the wavelet transform (à trous), 1989.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 
 __all__ = ["Axis", "Lane"]
@@ -65,6 +65,11 @@ class Axis:
     def classes(self) -> int:
         """S, or fewer where there are fewer taps: how many sets of taps."""
         return min(self.taps, self.stride // gcd(self.stride, self.dilation))
+
+    @property
+    def dense(self) -> "Axis":
+        """The same axis without its stride; its outputs hold ours at every stride-th place."""
+        return replace(self, outputs=self.stride * (self.outputs - 1) + 1, stride=1)
 
     def lanes(self, residue: int = 0) -> list[Lane]:
         """The dense problems whose sum is a residue's outputs, the longest first."""

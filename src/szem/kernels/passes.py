@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from szem.arrays import Array
 from szem.kernels.borders import CHANNELS
 
-__all__ = ["CELLS", "Term", "column_filter", "filter_patch", "filter_same", "interleave", "stretch_rows"]
+__all__ = ["CELLS", "Term", "column_filter", "filter_patch", "filter_same", "filter_tall", "interleave"]
 
 CELLS = 129  # largest kernel area that OpenCV filters directly; beyond, it takes Fourier in double precision
 _L1 = 40_000  # bytes that the rows under a tall kernel may fill before it is better to go in strips
+_SHORT = 20  # rows
 _BAND = 192 * 1024  # bytes of one band between the two passes of a separable filter
 
 _Floats = NDArray[np.float32]
@@ -88,9 +89,10 @@ def filter_patch(
     e = interleave(dilation_x, C) if kw > 1 else 1
     wide = _spread(weights, dilation_x // e) if kw > 1 else weights
     view = _fold(src, e)
-    if (box and e == dilation_x) or wide.size <= CELLS:
+    running = box and e == dilation_x
+    if running or wide.size <= CELLS:
         dst = np.empty(view.shape, np.float32)
-        if box:
+        if running:
             _box(view, dst, weights, (anchor_x, 0), border)
         else:
             cv2.filter2D(view, -1, wide, dst=dst, anchor=(anchor_x, 0), borderType=border)
@@ -102,6 +104,25 @@ def filter_patch(
         target = total[:, : source.shape[1]]
         cv2.add(target, part[:rows], dst=target)
     return total.reshape(rows, w, C)
+
+
+def filter_tall(src: _Floats, weights: _Floats, *, dilation_y: int, dilation_x: int = 1, box: bool = False) -> _Floats:
+    """`filter_patch` with rows of taps `dilation_y` apart too, for pictures of few rows, where lanes would be short."""
+    if dilation_y == 1:
+        return filter_patch(src, weights, dilation_x=dilation_x, box=box)
+    kh, kw = weights.shape
+    span = (kh - 1) * dilation_y + 1
+    if span <= _SHORT and span * kw <= CELLS:  # zeros written out: OpenCV passes over them
+        tall = np.zeros((span, kw), np.float32)
+        tall[::dilation_y] = weights
+        return filter_patch(src, tall, dilation_x=dilation_x)
+    rows = len(src) - (kh - 1) * dilation_y
+    total = filter_patch(src[:rows], weights[:1], dilation_x=dilation_x)
+    for tap in range(1, kh):
+        start = tap * dilation_y
+        part = filter_patch(src[start : start + rows], weights[tap : tap + 1], dilation_x=dilation_x)
+        cv2.add(total, part, dst=total)
+    return total
 
 
 def filter_same(
@@ -193,15 +214,12 @@ def _fold(array: Array, columns: int) -> Array:
 
 
 def _spread(weights: _Floats, by: int) -> _Floats:
-    return weights if by == 1 else np.ascontiguousarray(stretch_rows(weights.T, by).T)
-
-
-def stretch_rows(weights: _Floats, by: int) -> _Floats:
-    """Put rows of zeros between the rows of a kernel; OpenCV passes over zeros."""
+    if by == 1:
+        return weights
     kh, kw = weights.shape
-    tall = np.zeros(((kh - 1) * by + 1, kw), np.float32)
-    tall[::by] = weights
-    return tall
+    wide = np.zeros((kh, (kw - 1) * by + 1), np.float32)
+    wide[:, ::by] = weights
+    return wide
 
 
 def _blocks(weights: _Floats) -> Iterator[tuple[int, int, _Floats]]:

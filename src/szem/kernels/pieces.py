@@ -24,7 +24,7 @@ from szem.kernels.passes import Term, filter_patch
 __all__ = ["Columns", "Pieces", "column_ways"]
 
 Columns = Literal["native", "padded", "split"]
-_PIECE = 384 * 1024  # bytes of what a piece reads
+_PIECE = 2048 * 1024  # bytes of what a piece reads
 _Floats = NDArray[np.float32]
 
 

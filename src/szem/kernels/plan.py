@@ -80,7 +80,8 @@ class Plan:
     def output_shape(self) -> tuple[int, int, int]:
         """(rows, columns, channels) of the result."""
         runner = self.options[0].runner
-        return runner.y.outputs, runner.x.outputs, self.shape[2]
+        keep = runner.keep if isinstance(runner, InPlace) else 1
+        return -(-runner.y.outputs // keep), -(-runner.x.outputs // keep), self.shape[2]
 
     def run(self, picture: Array) -> NDArray[np.float32]:
         """Filter one picture of the plan's shape.
@@ -93,7 +94,7 @@ class Plan:
             ShapeError: the picture has another shape.
         """
         image = check_image(picture)
-        if image.shape[:2] != self.shape[:2] or image.size != np.prod(self.shape):
+        if image.shape != self.shape and (*image.shape, 1) != self.shape:
             raise ShapeError(f"this plan is for {self.shape}, got {image.shape}; make another plan")
         image = np.ascontiguousarray(image).reshape(self.shape)
         runner = self.options[0].runner
@@ -227,9 +228,11 @@ def _options(
 ) -> list[Option]:
     options: list[Option] = []
     for way, terms in _recipes(weights).items():
-        if can_run_in_place(y, x, min(channels, _CHANNELS), terms):
+        if can_run_in_place(y.dense, x.dense, min(channels, _CHANNELS), terms):
             cost = in_place_ns(y, x, channels, terms)
-            in_place = InPlace(y=y, x=x, terms=terms, border=border, threads=_threads(cost, threads))
+            in_place = InPlace(
+                y=y.dense, x=x.dense, terms=terms, border=border, threads=_threads(cost, threads), keep=y.stride
+            )
             options.append(Option(way, cost / 1e6, in_place))
         for columns in column_ways(x, terms, border):
             cost = pieces_ns(y, x, channels, terms, columns)
@@ -280,7 +283,9 @@ def _explain(plan: Plan) -> list[str]:
         )
     if s > 1:
         kept = f"only the kept pixels are computed, 1 of {s * s}"
-        if isinstance(runner, Pieces) and runner.columns != "split":
+        if isinstance(runner, InPlace):
+            kept = f"every pixel is computed and 1 of {s * s} kept, which is cheaper for so few weights"
+        elif isinstance(runner, Pieces) and runner.columns != "split":
             kept = f"only the kept rows are computed, 1 of {s}; columns are dropped after, which is cheaper here"
         lines.append(f"stride {s}: {kept}")
     if isinstance(runner, Fourier):

@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+from functools import lru_cache
 
 from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
 from szem.kernels.kernel import Kernel
@@ -34,6 +35,11 @@ def parse_kernel(text: str) -> Kernel:
         raise DTypeError(f"a kernel's text must be a string, got {type(text).__name__}; for weights use Kernel(weights)")
     if len(text) > _LONGEST:
         raise RangeError(f"a kernel's text must be at most {_LONGEST:,} characters, got {len(text):,}")
+    return _parsed(text)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Kernel:
     return _from_weights(text) if _WEIGHTS.fullmatch(text) else _from_name(text)
 
 
