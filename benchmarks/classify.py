@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import describe_machine
 from PIL import Image
 
+from machine import describe_machine
 from szem.media.pictures import read_picture, write_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
 from szem.models.efficientnet_lite import build_efficientnet_lite

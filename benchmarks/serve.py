@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from machine import describe_machine
 from PIL import Image
 
+from machine import describe_machine
 from szem.media.pictures import read_picture
 from szem.media.samples import SAMPLES, read_sample
 from szem.runtime.sessions import cores, open_model

@@ -9,7 +9,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def corpus() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("szem_test_corpus", Path(__file__).parent.parent / "media" / "corpus.py")
+    spec = importlib.util.spec_from_file_location(
+        "szem_test_corpus", Path(__file__).parent.parent / "media" / "corpus.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

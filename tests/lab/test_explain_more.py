@@ -16,7 +16,7 @@ from szem.runtime.graph import read_graph
 from szem.tasks.explain import Explorer
 from szem.tasks.explain_heat import find_class_map, find_occlusion
 from szem.tasks.explain_locality import StackLayer, build_stack, measure_stack, pixels_seen
-from szem.tasks.explain_prepare import prepare_crop
+from szem.tasks.explain_prepare import prepare_cut
 from szem.tasks.explain_shift import measure_shift
 from szem.tasks.explain_strongest import cut_patch, find_strongest
 
@@ -51,7 +51,7 @@ def test_an_occlusion_map_is_the_fall_of_the_probability(residual: Explorer) -> 
     assert found.drop.shape == (4, 4)
     hidden = prepared.picture.copy()
     hidden[8:16, 16:24] = 127
-    values = prepare_crop(hidden, residual.layout, residual.preparation)
+    values = prepare_cut(hidden, residual.layout, residual.rules)
     expected = residual.answer(prepared.values)[2] - residual.answer(values)[2]
     assert float(found.drop[1, 2]) == pytest.approx(float(expected), abs=1e-6)
 
@@ -167,7 +167,7 @@ def test_a_shift_by_the_networks_own_jump_moves_the_maps_and_nothing_else(networ
     wide = rng.integers(0, 255, (32, 34, 3)).astype(np.uint8)
     layer = explorer.layer("stem")
     a, b = (
-        explorer.maps(prepare_crop(np.ascontiguousarray(w), explorer.layout, explorer.preparation), [layer])["stem"]
+        explorer.maps(prepare_cut(np.ascontiguousarray(w), explorer.layout, explorer.rules), [layer])["stem"]
         for w in (wide[:, :32], wide[:, 2:])
     )
     np.testing.assert_allclose(a[:, :, 3:-2], b[:, :, 2:-3], atol=1e-4)

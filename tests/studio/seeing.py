@@ -1,13 +1,14 @@
 """Reading what a page shows: canvases as arrays, numbers as numbers. Used by the tests of the pages."""
 
 import base64
+import time
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["canvas_of", "exact", "grey_of", "settle", "set_slider", "wait_drawn"]
+__all__ = ["canvas_of", "exact", "grey_of", "set_slider", "settle", "until", "wait_drawn"]
 
 _PIXELS = """(canvas) => { const { width, height } = canvas;
   const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
@@ -28,7 +29,17 @@ def grey_of(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def settle(page: Any) -> None:
     """Wait until what was asked for is drawn: two frames of the screen."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))")
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+    )
+
+
+def until(page: Any, expression: str, *, patience_s: float = 20) -> None:
+    """Wait until an expression is true in the page. (Playwright's own way needs `eval`, which the page forbids.)"""
+    end = time.monotonic() + patience_s
+    while not page.evaluate(f"() => Boolean({expression})"):
+        assert time.monotonic() < end, f"never true: {expression}"
+        page.wait_for_timeout(30)
 
 
 def wait_drawn(page: Any) -> None:

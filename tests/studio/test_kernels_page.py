@@ -9,7 +9,7 @@ import pytest
 from szem.kernels import Kernel, average_pool, convolve, max_pool, parse_kernel, view
 from szem.media.samples import read_sample
 
-from .seeing import canvas_of, exact, grey_of, set_slider, settle, wait_drawn
+from .seeing import canvas_of, exact, grey_of, set_slider, settle, until, wait_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -46,7 +46,9 @@ def test_it_opens_with_the_cameraman_and_shows_what_szem_makes_of_him(visit: Vis
     assert_same_picture(answer_of(page), view(wanted))
     line = page.locator("[data-name=statistics]").inner_text().replace("−", "-")
     assert f"from {wanted.min():.0f} to {wanted.max():.0f}" in line
-    assert float(page.locator(".zero-share").get_attribute("data-share")) == pytest.approx((wanted == 0).mean(), abs=1e-6)
+    assert float(page.locator(".zero-share").get_attribute("data-share")) == pytest.approx(
+        (wanted == 0).mean(), abs=1e-6
+    )
 
 
 def test_each_option_does_what_it_says_and_the_address_says_it_too(visit: Visit) -> None:
@@ -106,7 +108,15 @@ def test_each_option_does_what_it_says_and_the_address_says_it_too(visit: Visit)
     assert after["width"] / before["width"] == pytest.approx(226 / 451, abs=0.02)
 
     page.wait_for_timeout(200)
-    for said in ("picture=cat", "kernel=emboss", "stride=2", "dilation=3", "operation=convolution", "colour=colour", "size=true"):
+    for said in (
+        "picture=cat",
+        "kernel=emboss",
+        "stride=2",
+        "dilation=3",
+        "operation=convolution",
+        "colour=colour",
+        "size=true",
+    ):
         assert said in page.url
     for unsaid in ("pool", "border", "mode", "weights"):
         assert f"{unsaid}=" not in page.url
@@ -259,7 +269,7 @@ def test_pointing_at_either_picture_takes_its_pixel_apart(visit: Visit) -> None:
     page.locator(".inspector [data-name=products] .cell").first.hover()
     assert "× −2 =" in page.locator("[data-name=notes]").inner_text()
     page.locator(".matrix[data-name=answer] td").nth(3).scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelector('.matrix td.lit')")
+    until(page, "document.querySelector('.matrix td.lit')")
     page.locator(".matrix[data-name=answer] td").nth(3).click()
     settle(page)
     assert "held" in page.locator("[data-name=place]").inner_text()
@@ -282,7 +292,11 @@ def test_corner_shows_what_stands_beyond_the_edge(visit: Visit, border: str) -> 
 def test_constant_area_is_said_to_give_zero_and_what_is_cut_off_is_said(visit: Visit) -> None:
     grey = grey_of(read_sample("astronaut"))
     flat = np.argwhere(view(convolve(grey, "outline", mode="correlation"))[..., 0] == 0)
-    same = [(y, x) for y, x in flat if 0 < y < 511 and 0 < x < 511 and len(set(grey[y - 1 : y + 2, x - 1 : x + 2].ravel())) == 1]
+    same = [
+        (y, x)
+        for y, x in flat
+        if 0 < y < 511 and 0 < x < 511 and len(set(grey[y - 1 : y + 2, x - 1 : x + 2].ravel())) == 1
+    ]
     y, x = same[len(same) // 2]
     page = visit("kernels", picture="astronaut", kernel="outline", at=f"{x},{y}")
     wait_drawn(page)
@@ -330,7 +344,10 @@ def test_edges_in_both_directions_strength_and_direction(visit: Visit) -> None:
     assert (np.abs(shown[right].astype(int) - (255, 122, 26)) <= 1).all(), "brighter to the right is orange"
     page.locator("[data-name=input] canvas").click(position={"x": 150, "y": 120})
     settle(page)
-    row, column = (int(s) for s in page.locator("[data-name=place]").inner_text().replace("row ", "").split(" ·")[0].split(", column "))
+    row, column = (
+        int(s)
+        for s in page.locator("[data-name=place]").inner_text().replace("row ", "").split(" ·")[0].split(", column ")
+    )
     assert exact(page, "strength") == pytest.approx(float(strength[row, column]), abs=1e-2)
     assert exact(page, "direction") == pytest.approx(np.degrees(np.arctan2(y[row, column], x[row, column])), abs=1e-2)
     assert exact(page, "sum") == pytest.approx(float(x[row, column]), abs=1e-2)
@@ -362,7 +379,9 @@ def test_gallery_shows_every_kernel_and_choosing_one_puts_it_on_the_stage(visit:
     settle(page)
     assert page.locator("[data-slot='0'] select").input_value() == "emboss"
     assert page.locator(".gallery-item[aria-pressed=true]").get_attribute("data-name") == "emboss"
-    assert_same_picture(answer_of(page), view(convolve(grey_of(read_sample("cameraman")), "emboss", mode="correlation")))
+    assert_same_picture(
+        answer_of(page), view(convolve(grey_of(read_sample("cameraman")), "emboss", mode="correlation"))
+    )
 
 
 def test_a_kernel_that_fits_nowhere_is_said(visit: Visit) -> None:

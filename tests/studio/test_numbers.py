@@ -16,9 +16,9 @@ from szem.kernels import (
     border_index,
     convolve,
     edges,
-    parse_kernel,
     max_pool,
     output_size,
+    parse_kernel,
     view,
 )
 
@@ -79,7 +79,9 @@ def python_options(options: dict[str, Any]) -> dict[str, Any]:
 def test_convolution_gives_the_numbers_of_szem_kernels(lab: Lab) -> None:
     image = grey_image(13, 17)
     cases = convolution_cases()
-    body = PLANE + "return a.cases.map(({ rows, options }) => rowsOf(m.convolvePlane(plane(a.image), rows, options)));"
+    body = (
+        PLANE + "return a.cases.map(({ rows, options }) => rowsOf(m.convolvePlane(plane(a.image), rows, options)));"
+    )
     found = lab("kernels/convolve.js", body, {"image": image.tolist(), "cases": cases})
     compared = 0
     for case, answer in zip(cases, found, strict=True):
@@ -115,7 +117,9 @@ def test_borders_are_those_of_szem_kernels(lab: Lab) -> None:
 def test_output_size_is_that_of_szem_kernels(lab: Lab) -> None:
     cases = [
         {"size": size, "taps": taps, "stride": stride, "dilation": dilation, "border": border}
-        for size, taps, stride, dilation, border in itertools.product((7, 16, 33), (1, 2, 3, 9), (1, 2, 3), (1, 3), ("reflect", "valid"))
+        for size, taps, stride, dilation, border in itertools.product(
+            (7, 16, 33), (1, 2, 3, 9), (1, 2, 3), (1, 3), ("reflect", "valid")
+        )
         if border != "valid" or (taps - 1) * dilation + 1 <= size
     ]
     found = lab("kernels/sizes.js", "return a.map((c) => m.convolvedSide(c.size, c.taps, c));", cases)
@@ -133,7 +137,10 @@ def test_output_size_is_that_of_szem_kernels(lab: Lab) -> None:
 @pytest.mark.parametrize("window", [2, 3, 4])
 def test_pooling_gives_the_numbers_of_szem_kernels(lab: Lab, window: int) -> None:
     image = grey_image(13, 18).astype(np.float32) - 128
-    body = PLANE + "return ['max', 'average'].map((pool) => rowsOf(m.poolPlane(plane(a.image), { pool, window: a.window })));"
+    body = (
+        PLANE
+        + "return ['max', 'average'].map((pool) => rowsOf(m.poolPlane(plane(a.image), { pool, window: a.window })));"
+    )
     strongest, mean = lab("kernels/pool.js", body, {"image": image.tolist(), "window": window})
     np.testing.assert_allclose(strongest, max_pool(image, window))
     np.testing.assert_allclose(mean, average_pool(image, window), atol=1e-4)
@@ -157,7 +164,9 @@ def test_edges_in_both_directions_are_those_of_szem_kernels(lab: Lab, family: st
     strength, across, down = lab("kernels/plan.js", body, {"rgba": rgba(image), "plan": plan})
     wanted = edges(image, family)
     np.testing.assert_allclose(strength, wanted.magnitude, atol=1e-3)
-    np.testing.assert_allclose(np.arctan2(down, across)[wanted.magnitude > 1], wanted.angle[wanted.magnitude > 1], atol=1e-4)
+    np.testing.assert_allclose(
+        np.arctan2(down, across)[wanted.magnitude > 1], wanted.angle[wanted.magnitude > 1], atol=1e-4
+    )
 
 
 def test_grey_is_that_of_opencv_to_the_bit(lab: Lab) -> None:
@@ -170,11 +179,16 @@ def test_grey_is_that_of_opencv_to_the_bit(lab: Lab) -> None:
 def test_views_paint_the_colours_of_szem_kernels(lab: Lab) -> None:
     numbers = np.random.default_rng(4).normal(60, 200, (20, 30)).astype(np.float32)
     numbers[:3, :5] = 0
-    body = PLANE + """
+    body = (
+        PLANE
+        + """
       const planes = [plane(a)];
       const paint = (how) => { const to = new Uint8ClampedArray(20 * 30 * 4); how(planes, to); return Array.from(to); };
       return [paint(m.paintClipped), paint(m.paintSigned), paint(m.markZeros)];"""
-    clipped, signed, marked = (np.array(p).reshape(20, 30, 4) for p in lab("kernels/planes.js", body, numbers.tolist()))
+    )
+    clipped, signed, marked = (
+        np.array(p).reshape(20, 30, 4) for p in lab("kernels/planes.js", body, numbers.tolist())
+    )
     assert (clipped[..., 3] == 255).all()
     assert np.abs(clipped[..., :3] - view(numbers).astype(int)).max() <= 1
     assert np.abs(signed[..., :3] - view(numbers, how="signed", scale=255).astype(int)).max() <= 1
@@ -183,7 +197,13 @@ def test_views_paint_the_colours_of_szem_kernels(lab: Lab) -> None:
 
 def test_statistics_count_zeros_and_what_a_screen_cuts_off(lab: Lab) -> None:
     body = PLANE + "return m.statisticsOf([plane([[-3, 0, 0, 255], [256, 1000, 0.2, 0]])]);"
-    assert lab("kernels/planes.js", body) == {"least": -3, "greatest": 1000, "zeros": 3 / 8, "below": 1 / 8, "above": 2 / 8}
+    assert lab("kernels/planes.js", body) == {
+        "least": -3,
+        "greatest": 1000,
+        "zeros": 3 / 8,
+        "below": 1 / 8,
+        "above": 2 / 8,
+    }
 
 
 def test_kernel_text_is_read_as_szem_reads_it(lab: Lab) -> None:
@@ -201,7 +221,11 @@ def test_numbers_are_read_as_people_type_them(lab: Lab) -> None:
     typed = {"1": 1, " −2 ": -2, "0,5": 0.5, ".5": 0.5, "1/3": 1 / 3, "-1/4": -0.25, "+3": 3, "2.": 2}
     found = lab("kernels/kernel.js", "return a.map(m.parseNumber);", list(typed))
     assert found == pytest.approx(list(typed.values()))
-    assert all(np.isnan(lab("kernels/kernel.js", "return a.map(m.parseNumber);", ["", "-", "x", "1 2", "1/0", "1e", "Infinity"])))
+    assert all(
+        np.isnan(
+            lab("kernels/kernel.js", "return a.map(m.parseNumber);", ["", "-", "x", "1 2", "1/0", "1e", "Infinity"])
+        )
+    )
 
 
 def test_normalise_compose_and_take_apart_agree_with_szem(lab: Lab) -> None:
@@ -212,15 +236,24 @@ def test_normalise_compose_and_take_apart_agree_with_szem(lab: Lab) -> None:
         rebuilt = sum((np.outer(p["down"], p["across"]) for p in parts), np.zeros(k.shape))
         np.testing.assert_allclose(rebuilt, k.weights, atol=1e-6 * np.abs(k.weights).max())
         assert len(parts) <= k.rank() + 1  # numerical rank counts differ by dust at most
-    assert lab("kernels/kernel.js", "return m.normalised([[1, 2], [3, 4]]);") == parse_kernel("1 2; 3 4").normalize().weights.tolist()
+    assert (
+        lab("kernels/kernel.js", "return m.normalised([[1, 2], [3, 4]]);")
+        == parse_kernel("1 2; 3 4").normalize().weights.tolist()
+    )
     assert lab("kernels/kernel.js", "return m.normalised([[-1, 0, 1]]);") is None
     first, second = parse_kernel("sobel-x"), parse_kernel("1 2; 3 4")
-    found = lab("kernels/kernel.js", "return m.composed(a[0], a[1]);", [first.weights.tolist(), second.weights.tolist()])
+    found = lab(
+        "kernels/kernel.js", "return m.composed(a[0], a[1]);", [first.weights.tolist(), second.weights.tolist()]
+    )
     np.testing.assert_allclose(found, first.compose(second).weights)
 
 
 def test_resizing_keeps_the_centre(lab: Lab) -> None:
-    rows = lab("kernels/kernel.js", "return [m.resized(a, 5), m.resized(m.resized(a, 5), 3), m.resized(a, 4)];", [[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    rows = lab(
+        "kernels/kernel.js",
+        "return [m.resized(a, 5), m.resized(m.resized(a, 5), 3), m.resized(a, 4)];",
+        [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+    )
     assert rows[0] == [[0] * 5, [0, 1, 2, 3, 0], [0, 4, 5, 6, 0], [0, 7, 8, 9, 0], [0] * 5]
     assert rows[1] == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
     assert np.array(rows[2])[2, 2] == 5  # the centre of an even side is n // 2
@@ -241,7 +274,15 @@ PLANS = [
 
 
 def full_plan(plan: dict[str, Any]) -> dict[str, Any]:
-    base = {"colour": "grey", "operation": "correlation", "stride": 1, "dilation": 1, "border": "reflect", "pool": "none", "window": 2}
+    base = {
+        "colour": "grey",
+        "operation": "correlation",
+        "stride": 1,
+        "dilation": 1,
+        "border": "reflect",
+        "pool": "none",
+        "window": 2,
+    }
     return base | plan | {"kernels": [parse_kernel(text).weights.tolist() for text in plan["kernels"]]}
 
 
@@ -265,7 +306,9 @@ def python_answer(image: np.ndarray, plan: dict[str, Any]) -> np.ndarray:
 def test_whole_plan_and_the_sum_at_each_pixel_are_those_of_szem_kernels(lab: Lab, plan: dict[str, Any]) -> None:
     image = np.random.default_rng(8).integers(0, 256, (19, 23, 3), dtype=np.uint8)
     given = full_plan(plan)
-    body = PLANE + """
+    body = (
+        PLANE
+        + """
       const { layersOf, outputNearest, pictureCentre } = await import('/js/kernels/explain.js');
       const { planesOf } = await import('/js/kernels/planes.js');
       const { lookAt } = await import('/js/kernels/look.js');
@@ -284,6 +327,7 @@ def test_whole_plan_and_the_sum_at_each_pixel_are_those_of_szem_kernels(lab: Lab
         sums.push(seen.explained.cells.reduce((sum, { value, weight }) => sum + value * weight, 0) - seen.explained.sum);
       }
       return { planes: planes.map(rowsOf), last: steps.at(-1), lazy, sums, back: back.every(Boolean) };"""
+    )
     found = lab("kernels/plan.js", body, {"rgba": rgba(image), "plan": given})
     wanted = python_answer(image, given)
     planes = np.array(found["planes"])
@@ -352,5 +396,10 @@ def test_share_of_the_data_has_its_everyday_name(lab: Lab) -> None:
 
 
 def test_software_renderers_are_known_by_name(lab: Lab) -> None:
-    names = {"ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device))": True, "llvmpipe (LLVM 15)": True, "NVIDIA GeForce RTX 3060": False, "Mesa Intel(R) UHD": False}
+    names = {
+        "ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device))": True,
+        "llvmpipe (LLVM 15)": True,
+        "NVIDIA GeForce RTX 3060": False,
+        "Mesa Intel(R) UHD": False,
+    }
     assert lab("kernels/engine-webgl.js", "return a.map(m.isSoftware);", list(names)) == list(names.values())

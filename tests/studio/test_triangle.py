@@ -26,7 +26,8 @@ WHOLE = """
   backward(net, state, a.label, grads);
   const plain = (o) => Object.fromEntries(Object.entries(o).map(([k, v]) => [k, Array.from(v)]));
   return { weights: plain(net.weights), grads: plain(grads), loss: lossOf(state, a.label),
-           picture: Array.from(picture), a1: Array.from(state.a1), sum2: Array.from(state.sum2), scores: Array.from(state.scores) };
+           picture: Array.from(picture), a1: Array.from(state.a1),
+           sum2: Array.from(state.sum2), scores: Array.from(state.scores) };
 """
 
 

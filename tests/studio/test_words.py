@@ -72,7 +72,13 @@ def test_no_key_is_there_for_nothing() -> None:
 
 
 def test_files_hold_no_address_of_another_machine() -> None:
-    allowed = ("http://www.w3.org/", "http://scripts.sil.org", "https://scripts.sil.org", "https://openfontlicense.org", "https://github.com/googlefonts")
+    allowed = (
+        "http://www.w3.org/",
+        "http://scripts.sil.org",
+        "https://scripts.sil.org",
+        "https://openfontlicense.org",
+        "https://github.com/googlefonts",
+    )
     for path in studio_folder().rglob("*"):
         if path.suffix not in {".js", ".css", ".html", ".json", ".svg"}:
             continue

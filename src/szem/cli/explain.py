@@ -48,12 +48,10 @@ def explain(
     from szem.media.pictures import read_picture
     from szem.media.samples import read_sample
     from szem.tasks.explain import Explorer
-    from szem.tasks.explain_prepare import Preparation
 
     console = Console(highlight=False, soft_wrap=True)
     pixels = read_picture(picture) if picture else read_sample("cat")
-    how = Preparation(mean=_three("mean", mean), scale=_three("scale", scale)) if mean or scale else None
-    explorer = Explorer(model or None, size=_size(size), preparation=how)
+    explorer = Explorer(model or None, size=_size(size), mean=_three("mean", mean), scale=_three("scale", scale))
     names = [row.name for row in explorer.rows] if "all" in layer else layer
     found = explorer.explain(pixels, layers=names, timed=timed)
     if as_json:
@@ -69,12 +67,14 @@ def explain(
         _write_heat(explorer, prepared, out, console, quiet=as_json)
 
 
-def _three(name: str, text: str) -> tuple[float, float, float]:
+def _three(name: str, text: str) -> tuple[float, float, float] | None:
     """Numbers with commas, one per colour; a single one stands for all three."""
     from szem.errors import RangeError
 
+    if not text:
+        return None
     try:
-        parts = [float(part) for part in text.split(",")] if text else [0.0 if name == "mean" else 1.0]
+        parts = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise RangeError(f"--{name} takes one or three numbers with commas, got {text!r}") from error
     if len(parts) not in (1, 3):

@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 from szem.arrays import Array
 from szem.errors import UnknownNameError
 
-__all__ = ["BORDERS", "CHANNELS", "Border", "border_index", "check_border", "copy_columns", "native_border", "store", "take", "take_rows"]
+__all__ = [
+    "BORDERS",
+    "CHANNELS",
+    "Border",
+    "border_index",
+    "check_border",
+    "copy_columns",
+    "native_border",
+    "store",
+    "take",
+    "take_rows",
+]
 
 Border = Literal["reflect", "replicate", "constant", "wrap", "valid"]
 BORDERS: tuple[Border, ...] = get_args(Border)
@@ -194,7 +205,12 @@ def _turn(lines: Array) -> Array:
 def copy_columns(lines: Array, columns: range, target: NDArray[np.float32]) -> None:
     """Copy evenly spaced columns of (H, W, C) that lie inside, as float32."""
     done = 0
-    if columns.step > 1 and 1 < lines.shape[2] <= 4 and lines.dtype == np.float32 and lines.strides[1] > lines.strides[2]:
+    if (
+        columns.step > 1
+        and 1 < lines.shape[2] <= 4
+        and lines.dtype == np.float32
+        and lines.strides[1] > lines.strides[2]
+    ):
         # numpy goes value by value here; OpenCV's nearest neighbour goes pixel by pixel
         done = min(len(columns), (lines.shape[1] - columns.start) // columns.step)
         if done:

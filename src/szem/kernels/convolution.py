@@ -57,7 +57,5 @@ def convolve(
     [[-2.0, -6.0]]
     """
     image = check_image(picture)
-    plan = plan_convolution(
-        image.shape, kernel, stride_px=stride_px, dilation=dilation, border=border, mode=mode
-    )
+    plan = plan_convolution(image.shape, kernel, stride_px=stride_px, dilation=dilation, border=border, mode=mode)
     return plan.run(image)

@@ -5,22 +5,23 @@ Only the order matters: the planner takes the cheapest. The constants were measu
 """
 
 from collections.abc import Sequence
+from itertools import product
 
 from szem.kernels.fourier import TILES
 from szem.kernels.lattice import Axis
 from szem.kernels.passes import CELLS, Term
 from szem.kernels.pieces import Columns
 
-__all__ = ["best_tile", "fourier_ns", "in_place_ns", "pieces_ns"]
+__all__ = ["best_tile", "in_place_ns", "pieces_ns"]
 
 _TAP = 0.046  # one multiplication and addition inside filter2D
-_PASS = 0.20  # what a filter costs without its taps: reading and writing a value
+_PASS = 0.22  # what a filter costs without its taps: reading and writing a value
 _COPY = 0.20  # copying a value from rows to a padded patch, or from a patch to the result
 _GATHER = 0.45  # taking a value of every n-th column
 _ADD = 0.10  # adding two values in the cache
 _BOX = 1.6  # running sums
-_PIECE = 40_000.0  # the calls of one piece
-_LANE = 12_000.0  # the calls of one lane
+_PIECE = 50_000.0  # the calls of one piece
+_LANE = 10_000.0  # the calls of one lane
 
 
 def _filter_ns(shape: tuple[int, int], taps: float) -> float:
@@ -71,7 +72,7 @@ def pieces_ns(y: Axis, x: Axis, channels: int, terms: Sequence[Term], columns: C
         if columns == "split":
             part = (shape[0], -(-shape[1] // x.classes))
             each = _filter_ns(part, weights / x.classes) if not term.box else _BOX
-            total += lanes * x.classes * rows * kept * (_GATHER + each + _ADD)
+            total += lanes * x.classes * rows * kept * (1.5 * _GATHER + each + _ADD)
         else:
             each = _filter_ns(shape, weights) if not term.box else _BOX
             total += lanes * rows * wide * (each + _ADD + (_COPY if columns == "padded" else 0))
@@ -81,26 +82,24 @@ def pieces_ns(y: Axis, x: Axis, channels: int, terms: Sequence[Term], columns: C
     return values + calls
 
 
-def best_tile(y: Axis, x: Axis) -> tuple[int, int]:
-    """The sides of the tile that transforms the fewest values at the lowest cost."""
-    return _best_side(y), _best_side(x)
-
-
-def _best_side(axis: Axis) -> int:
-    taps = axis.lanes()[0].taps
-    outputs = len(axis.outputs_of(0))
-    fits = [side for side in TILES if side >= taps]
-    return min(fits, key=lambda side: -(-outputs // (side - taps + 1)) * side * TILES[side])
-
-
-def fourier_ns(y: Axis, x: Axis, channels: int, tile: tuple[int, int]) -> float:
-    """A whole run by Fourier."""
-    down, across = (
-        -(-len(axis.outputs_of(0)) // (side - axis.lanes()[0].taps + 1)) for axis, side in zip((y, x), tile, strict=True)
-    )
-    tiles = down * across * y.residues * x.residues * channels
+def best_tile(y: Axis, x: Axis, channels: int) -> tuple[tuple[int, int], float]:
+    """The sides of the tile that is cheapest, and what a whole run by Fourier then costs."""
     classes = y.classes * x.classes
-    each = (TILES[tile[0]] + TILES[tile[1]]) / 2
     share = (1 + 1.4 * classes) / 2.4  # forward once a class, backward once
-    values = tile[0] * tile[1] * (each * share + _GATHER * (classes + 1))
-    return tiles * (values + _LANE * classes) + y.residues * down * _PIECE
+    planes = y.residues * x.residues * channels
+    best = (0, 0), float("inf")
+    sides = [_tiles(axis) for axis in (y, x)]
+    for (ny, down), (nx, across) in product(*sides):
+        tiles = down * across * planes
+        each = (TILES[ny] + TILES[nx]) / 2 * share + _GATHER * (classes + 1)
+        cost = tiles * (ny * nx * each + _LANE * classes) + y.residues * down * _PIECE
+        if cost < best[1]:
+            best = (ny, nx), cost
+    return best
+
+
+def _tiles(axis: Axis) -> list[tuple[int, int]]:
+    """Possible sides of a tile on an axis, and how many such tiles it takes; only the best few are worth a look."""
+    taps, outputs = axis.lanes()[0].taps, len(axis.outputs_of(0))
+    fits = [(side, -(-outputs // (side - taps + 1))) for side in TILES if side >= taps]
+    return sorted(fits, key=lambda fit: fit[0] * fit[1] * (TILES[fit[0]] + 2 * _GATHER))[:5]

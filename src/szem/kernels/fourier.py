@@ -24,10 +24,11 @@ from szem.kernels.parallel import run_all
 __all__ = ["TILES", "Fourier"]
 
 # Sides of tiles that OpenCV transforms fast, with the nanoseconds that one real value costs there and back,
-# multiplication included (benchmarks/kernels.py --primitives).
+# multiplication included (measured as costs.py says).
 TILES = {
-    16: 4.4, 32: 4.0, 64: 2.5, 80: 3.9, 96: 3.9, 128: 2.7, 160: 3.7, 192: 3.7, 256: 2.9, 320: 3.8, 384: 4.0,
-    512: 4.2, 768: 6.0, 1024: 7.2, 1536: 7.4, 2048: 8.0, 4096: 9.0, 8192: 10.0,
+    16: 4.4, 24: 4.4, 32: 4.0, 48: 4.8, 64: 2.4, 72: 4.3, 80: 3.8, 96: 3.8, 128: 2.6, 144: 3.8, 160: 3.7, 192: 3.7,
+    256: 2.8, 288: 4.1, 320: 3.7, 384: 4.0, 512: 4.1, 576: 4.7, 640: 4.8, 768: 6.0, 1024: 7.0, 1536: 7.4, 2048: 8.0,
+    4096: 9.0, 8192: 10.0,
 }  # fmt: skip
 
 _Floats = NDArray[np.float32]
@@ -105,7 +106,9 @@ class Fourier:
             cv2.dft(total, dst=total, flags=cv2.DFT_INVERSE)
             for part, tile in enumerate(pair):
                 place = slice(tile.columns.start, tile.columns.stop, tile.columns.step)
-                out[rows.start : rows.stop : rows.step, place, tile.channel] = total[:height, : len(tile.columns), part]
+                out[rows.start : rows.stop : rows.step, place, tile.channel] = total[
+                    :height, : len(tile.columns), part
+                ]
 
     def _tiles(self, channels: int) -> Iterator[_Tile]:
         for residue in range(min(self.x.residues, self.x.outputs)):

@@ -2,13 +2,13 @@
 
 Rows and columns of the picture are seen as `dilation` interleaved lanes, so OpenCV filters every lane densely without
 a copy being made. What it gets wrong (near the border, which lanes cannot continue, and where the picture was cut for
-threads) is a frame that is computed anew from padded copies. A stride is left to the end: rows and columns are dropped.
+threads) is a frame that is computed anew from padded copies. A stride is left to the end, when pixels are dropped.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import cv2
 import numpy as np
@@ -61,7 +61,7 @@ class InPlace:
         run_all(
             [
                 partial(self._filter, image, full, top, bottom, residue)
-                for top, bottom in zip(edges[:-1], edges[1:], strict=True)
+                for top, bottom in pairwise(edges)
                 for residue in range(min(self.y.dilation, bottom - top))
             ],
             threads=self.threads,
@@ -73,7 +73,7 @@ class InPlace:
             mends.append(partial(self._turned._mend, image.swapaxes(0, 1), full.swapaxes(0, 1), self._columns))
         run_all(mends, threads=self.threads)
         rows, columns = self.y.outputs, self.x.outputs
-        if full.shape[:2] == (rows, columns) and self.keep == 1:
+        if self.keep == 1 and len(full) == rows and full.shape[1] == columns:
             return full
         kept = full[: rows : self.keep]
         out = np.empty((len(kept), len(range(0, columns, self.keep)), image.shape[2]), np.float32)
@@ -151,7 +151,7 @@ class InPlace:
             )
             if term.second is not None:
                 made = filter_patch(made, term.second, dilation_x=x.dilation)
-            total = made if total is None else cv2.add(total, made).reshape(made.shape)
+            total = made if total is None else np.asarray(cv2.add(total, made), np.float32).reshape(made.shape)
         assert total is not None
         for (low, high), start in zip(spans, starts, strict=False):
             store(total[start : start + high - low, : x.outputs], full[low:high, : x.outputs])

@@ -3,11 +3,12 @@
 Output `i` is the sum over taps `m` of `weight[m] * x[s*i + d*m - before]`. With `g = gcd(s, d)`, `D = d / g` and
 `S = s / g`, write `i = r + D*t` and `m = c + S*u`: then the position is `(s*r + d*c - before) + L*(t + u)`, where
 `L = lcm(s, d)`. So the outputs of one residue `r` (there are D) are a sum over the tap classes `c` (there are S) of
-plain dense filters over every L-th pixel, with every S-th tap. Nothing is multiplied by a zero between atrous taps and
+plain dense filters over every L-th pixel, with every S-th tap. No zero between atrous taps is multiplied, and
 nothing is computed that a stride would drop.
 
 Source: polyphase decomposition, P. P. Vaidyanathan, Multirate digital filters, 1990; the same residues appear in
-M. Holschneider et al., A real-time algorithm for signal analysis with the help of the wavelet transform (à trous), 1989.
+M. Holschneider et al., A real-time algorithm for signal analysis with the help of the
+wavelet transform (à trous), 1989.
 """
 
 from dataclasses import dataclass, replace

@@ -8,6 +8,7 @@ correlation (the sign turns under convolution). Angles are degrees, counter-cloc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,7 @@ def _ring(*north: float) -> dict[str, Callable[[], _Weights]]:
         weights = np.zeros((3, 3))
         for index, cell in enumerate(cells):
             weights[cell] = north[(index - turn) % 8]
-        made[side] = lambda weights=weights: weights
+        made[side] = partial(np.copy, weights)
     return made
 
 
@@ -215,7 +216,8 @@ KERNELS: dict[str, Recipe] = {
     "emboss": Recipe(about="Light from the upper left.", build=_SETOSA["emboss"]),
     "outline": Recipe(about="The pixel against its eight neighbours.", build=_SETOSA["outline"]),
     "laplacian": Recipe(
-        about="The second derivative: the four neighbours against the pixel.", build=_fixed("0 1 0", "1 -4 1", "0 1 0")
+        about="The second derivative: the four neighbours against the pixel.",
+        build=_fixed("0 1 0", "1 -4 1", "0 1 0"),
     ),
     "log": Recipe(
         about="Laplacian of Gaussian: blobs and edges of one scale.",

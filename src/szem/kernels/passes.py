@@ -106,8 +106,10 @@ def filter_patch(
     return total.reshape(rows, w, C)
 
 
-def filter_tall(src: _Floats, weights: _Floats, *, dilation_y: int, dilation_x: int = 1, box: bool = False) -> _Floats:
-    """`filter_patch` with rows of taps `dilation_y` apart too, for pictures of few rows, where lanes would be short."""
+def filter_tall(
+    src: _Floats, weights: _Floats, *, dilation_y: int, dilation_x: int = 1, box: bool = False
+) -> _Floats:
+    """`filter_patch` with rows of taps `dilation_y` apart too, for few rows, where lanes would be short."""
     if dilation_y == 1:
         return filter_patch(src, weights, dilation_x=dilation_x, box=box)
     kh, kw = weights.shape
@@ -159,7 +161,7 @@ def filter_same(
 
 def column_filter(src: Array, dst: _Floats, weights: _Floats, *, anchor: int, border: int) -> None:
     """Correlate each column: (n, w) float32 to the same size, in strips where the rows under the kernel are long."""
-    n, w = src.shape
+    _n, w = src.shape
     kh = len(weights)
     strip = w if kh * w * 4 <= _L1 else max(256, _L1 // (4 * kh))
     for left in range(0, w, strip):
@@ -178,7 +180,9 @@ def _two_passes(src: Array, target: _Floats, term: Term, *, anchor: tuple[int, i
         high = min(n, low + band)
         above, below = max(0, low - row), min(n, high + kh - 1 - row)
         between = np.empty((below - above, flat.shape[1]), np.float32)
-        column_filter(flat[above:below].astype(np.float32, copy=False), between, term.first, anchor=row, border=border)
+        column_filter(
+            flat[above:below].astype(np.float32, copy=False), between, term.first, anchor=row, border=border
+        )
         lines = between[low - above : high - above].reshape(high - low, *target.shape[1:])
         cv2.filter2D(lines, -1, term.second, dst=target[low:high], anchor=(column, 0), borderType=border)
 

@@ -3,9 +3,10 @@
 A piece is some rows of one residue (lattice.py). The rows of each of its lanes are taken from the picture, filtered
 densely and added up. Columns are treated in one of three ways: OpenCV continues the rows itself and the columns that
 the stride drops are dropped after ("native"); the same with rows that are continued first ("padded"), as lanes and
-some borders need; or only the columns of each tap class are taken, so that nothing is computed to be dropped ("split").
+some borders need; or only the columns of each tap class are taken, so nothing is computed to be dropped ("split").
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -69,7 +70,7 @@ class Pieces:
             outputs = y.outputs_of(residue)
             count = max(-(-len(outputs) // longest), min(len(outputs), -(-self.threads // y.residues)))
             edges = [len(outputs) * i // count for i in range(count + 1)]
-            for low, high in zip(edges[:-1], edges[1:], strict=True):
+            for low, high in itertools.pairwise(edges):
                 tasks.append(partial(self._piece, image, out, residue, outputs[low:high]))
         run_all(tasks, threads=self.threads)
         return out
@@ -84,9 +85,12 @@ class Pieces:
             if term.second is None:
                 made = _sum([self._across(image, *each, term.box) for each in zip(rows, parts, strict=True)])
             else:
-                down = [filter_patch(take_rows(image, at, self.border), part) for at, part in zip(rows, parts, strict=True)]
+                down = [
+                    filter_patch(take_rows(image, at, self.border), part)
+                    for at, part in zip(rows, parts, strict=True)
+                ]
                 made = self._across(_sum(down), range(len(outputs)), term.second, False)
-            total = made if total is None else cv2.add(total, made).reshape(made.shape)
+            total = made if total is None else np.asarray(cv2.add(total, made), np.float32).reshape(made.shape)
         assert total is not None
         step = 1 if self.columns == "split" else self.x.stride
         out[outputs.start : outputs.stop : outputs.step] = total[:, : step * (self.x.outputs - 1) + 1 : step]

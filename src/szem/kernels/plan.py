@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from szem.arrays import Array, check_image
 from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.kernels.borders import CHANNELS, Border, check_border
-from szem.kernels.costs import best_tile, fourier_ns, in_place_ns, pieces_ns
+from szem.kernels.costs import best_tile, in_place_ns, pieces_ns
 from szem.kernels.fourier import Fourier
 from szem.kernels.inplace import InPlace, can_run_in_place
 from szem.kernels.kernel import Kernel
@@ -172,7 +172,9 @@ def _plan(
     if way is not None:
         chosen = [option for option in options if option.way == way]
         if not chosen:
-            raise UnknownNameError(f"kernel {kernel.name!r} cannot be applied as {way!r}; leave the way to the planner")
+            raise UnknownNameError(
+                f"kernel {kernel.name!r} cannot be applied as {way!r}; leave the way to the planner"
+            )
         options = chosen[:1] + [option for option in options if option is not chosen[0]]
     return Plan(
         shape=shape,
@@ -191,7 +193,9 @@ def _axes(
     """The weights without outer rows and columns of zeros, and the two axes they are applied along."""
     axes: list[Axis] = []
     cuts: list[slice] = []
-    for size, taps, anchor, used in zip(shape, oriented.shape, oriented.anchor, _used(oriented.weights), strict=False):
+    for size, taps, anchor, used in zip(
+        shape, oriented.shape, oriented.anchor, _used(oriented.weights), strict=False
+    ):
         span = (taps - 1) * dilation + 1
         before = 0 if border == "valid" else anchor * dilation
         room = size - span + 1 if border == "valid" else size
@@ -238,8 +242,7 @@ def _options(
             cost = pieces_ns(y, x, channels, terms, columns)
             pieces = Pieces(y=y, x=x, terms=terms, border=border, columns=columns, threads=_threads(cost, threads))
             options.append(Option(way, cost / 1e6, pieces))
-    tile = best_tile(y, x)
-    cost = fourier_ns(y, x, channels, tile)
+    tile, cost = best_tile(y, x, channels)
     fourier = Fourier(y=y, x=x, weights=weights, border=border, tile=tile, threads=_threads(cost, threads))
     return [*options, Option("fourier", cost / 1e6, fourier)]
 
@@ -305,8 +308,12 @@ def _multiplications(option: Option) -> str:
     runner = option.runner
     if isinstance(runner, Fourier):
         return f"{int((runner.weights != 0).sum())} weights, the cost hardly depends on how many"
-    whole = sum(int((t.first != 0).sum()) + (0 if t.second is None else int((t.second != 0).sum())) for t in runner.terms)
+    whole = sum(
+        int((t.first != 0).sum()) + (0 if t.second is None else int((t.second != 0).sum())) for t in runner.terms
+    )
     kh, kw = runner.terms[0].shape
     if option.way == "separable":
         return f"rank {len(runner.terms)}: {whole} multiplications a value instead of {kh * kw}"
-    return "one sum moved along instead of every weight" if option.way == "box" else f"{whole} multiplications a value"
+    return (
+        "one sum moved along instead of every weight" if option.way == "box" else f"{whole} multiplications a value"
+    )

@@ -5,6 +5,8 @@ import math
 import re
 from functools import lru_cache
 
+import numpy as np
+
 from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
 from szem.kernels.kernel import Kernel
 from szem.kernels.library import KERNELS
@@ -20,7 +22,7 @@ def parse_kernel(text: str) -> Kernel:
     """Make a kernel from text.
 
     Args:
-        text: A name of `szem.kernels.KERNELS`, its parameters after colons ("sobel-x", "gaussian:2.5", "motion:9:30");
+        text: A name of `szem.kernels.KERNELS`, parameters after colons ("sobel-x", "gaussian:2.5", "motion:9:30"),
             or weights, rows parted by semicolons or new lines, numbers by blanks or commas, fractions allowed
             ("0 -1 0; -1 5 -1; 0 -1 0", "1/4 1/2 1/4"); a lone slash at the end divides them all ("1 2 1 / 4").
     Raises:
@@ -32,7 +34,9 @@ def parse_kernel(text: str) -> Kernel:
     ((5, 5), [[0.25, 0.5, 0.25]])
     """
     if not isinstance(text, str):
-        raise DTypeError(f"a kernel's text must be a string, got {type(text).__name__}; for weights use Kernel(weights)")
+        raise DTypeError(
+            f"a kernel's text must be a string, got {type(text).__name__}; for weights use Kernel(weights)"
+        )
     if len(text) > _LONGEST:
         raise RangeError(f"a kernel's text must be at most {_LONGEST:,} characters, got {len(text):,}")
     return _parsed(text)
@@ -79,7 +83,7 @@ def _from_weights(text: str) -> Kernel:
         raise ShapeError(f"kernel rows must have one length, got rows of {lengths} numbers; fill short rows with 0")
     if divisor == 0:
         raise RangeError("a kernel cannot be divided by 0; leave the divisor out")
-    made = Kernel([[w / divisor for w in row] for row in rows])
+    made = Kernel(np.array([[w / divisor for w in row] for row in rows]))
     return Kernel(made.weights, made.to_text() if made.weights.size <= 25 else "custom")
 
 

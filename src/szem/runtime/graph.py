@@ -6,7 +6,7 @@ folder). This file does not run anything and knows no layers; see `graph_run` an
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,7 @@ class Graph:
     outputs: tuple[ValueInfo, ...]
     proto: onnx.ModelProto = field(repr=False)
     limits: GraphLimits = DEFAULT_LIMITS
+    trusted: bool = False
 
     @cached_property
     def producers(self) -> dict[str, Node]:
@@ -135,18 +136,26 @@ class Graph:
             ) from error
 
     @property
-    def has_control_flow(self) -> bool:
-        """Whether some node holds a graph of its own (If, Loop, Scan), or functions are defined."""
-        return bool(self.proto.functions) or any("_captures" in node.attributes for node in self.nodes)
+    def may_be_fused(self) -> bool:
+        """Whether constants may be worked out beforehand: not in branches that were never run, unless trusted."""
+        inner = bool(self.proto.functions) or any("_captures" in node.attributes for node in self.nodes)
+        return self.trusted or not inner
 
 
-def read_graph(source: str | Path | bytes, *, name: str | None = None, limits: GraphLimits = DEFAULT_LIMITS) -> Graph:
+def read_graph(
+    source: str | Path | bytes,
+    *,
+    name: str | None = None,
+    limits: GraphLimits = DEFAULT_LIMITS,
+    trusted: bool = False,
+) -> Graph:
     """Read an ONNX network.
 
     Args:
         source: A path to an `.onnx` file, or the file's bytes (then its weights must be inside).
         name: What to call it in messages; by default the file's name.
         limits: Refuse what costs more.
+        trusted: It was installed on purpose, with a card.
     Raises:
         FileMissingError: the path, or an external data file, does not exist.
         EmptyFileError: no bytes.
@@ -165,7 +174,7 @@ def read_graph(source: str | Path | bytes, *, name: str | None = None, limits: G
         raise TooLargeError(_too_large(title, len(data), limits))
     model = _parse(data, title)
     try:
-        return _judge(model, folder, title, limits, len(data))
+        return replace(_judge(model, folder, title, limits, len(data)), trusted=trusted)
     except UnicodeDecodeError as error:  # protobuf finds out about broken text only when it is read
         raise FormatError(f"{title}: its names are damaged ({error}); export the network again") from error
 

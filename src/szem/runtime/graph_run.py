@@ -27,7 +27,12 @@ from szem.runtime.sessions import cores
 __all__ = ["PictureLayout", "Probe", "Runner", "Timing", "find_picture_input", "measure"]
 
 POOL_BYTES = 4 << 30  # what all networks being looked into may hold together
-_FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE, onnx.TensorProto.UINT8)
+_ELEMENTS = {
+    onnx.TensorProto.FLOAT: "float",
+    onnx.TensorProto.FLOAT16: "float16",
+    onnx.TensorProto.DOUBLE: "double",
+    onnx.TensorProto.UINT8: "uint8",
+}
 _DTYPES = {"float": np.float32, "float16": np.float16, "double": np.float64, "uint8": np.uint8}
 
 
@@ -41,6 +46,7 @@ class PictureLayout:
     height: int | None
     width: int | None
     batch: int | None
+    dtype: str = "float"  # float, float16, double or uint8
 
     def shape(self, height: int, width: int) -> tuple[int, int, int, int]:
         """The input's whole shape at a size."""
@@ -77,13 +83,14 @@ def find_picture_input(graph: Graph) -> PictureLayout:
 
 
 def _as_picture(value: ValueInfo) -> PictureLayout | None:
-    if value.shape is None or len(value.shape) != 4 or value.elem_type not in _FLOATS:
+    if value.shape is None or len(value.shape) != 4 or value.elem_type not in _ELEMENTS:
         return None
     batch, a, b, c = value.shape
+    kind = _ELEMENTS[value.elem_type]
     if c in (1, 3, 4) and a not in (1, 3, 4):
-        return PictureLayout(value.name, "NHWC", c, a, b, batch)
+        return PictureLayout(value.name, "NHWC", c, a, b, batch, kind)
     if a in (1, 3, 4) or a is None:
-        return PictureLayout(value.name, "NCHW", a or 3, b, c, batch)
+        return PictureLayout(value.name, "NCHW", a or 3, b, c, batch, kind)
     return None
 
 
@@ -245,7 +252,7 @@ class Runner:
         there = {value.name for value in model.graph.output}
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.outputs if name not in there)
         options = _options(threads)
-        if graph.has_control_flow:
+        if not graph.may_be_fused:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         self._session = _open(model.SerializeToString(), options, graph.name)
 
@@ -260,7 +267,7 @@ def measure(
     """Measure how long each operation takes when the network runs as in use (fused, all cores).
 
     ONNX Runtime fuses operations; a fused one counts for the operation it grew from. What it adds of its own
-    (reordering memory) is `other_ms`. A network with control flow is measured as exported.
+    (reordering memory) is `other_ms`. A network with control flow that nobody vouches for is measured as exported.
 
     Args:
         graph: From `read_graph`; call this only after a `Probe` of it has run, which is what checks the limits.
@@ -274,7 +281,7 @@ def measure(
         raise RangeError(f"runs must be at least 1, got {runs}")
     model, names = _renamed(graph, shapes)
     options = _options(None)
-    if graph.has_control_flow:
+    if not graph.may_be_fused:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     with tempfile.TemporaryDirectory(prefix="szem-") as folder:
         options.enable_profiling = True
@@ -324,22 +331,21 @@ def _renamed(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> tuple[onnx.
     model.CopyFrom(graph.proto)
     _fix_inputs(model, shapes)
     names: dict[str, str] = {}
-    if graph.has_control_flow:  # subgraphs see the values by name, so those stay
-        names |= {node.name: node.name for node in graph.nodes}
-        return model, names
     keep = {value.name for value in (*model.graph.input, *model.graph.output)}
+    for node in graph.nodes:
+        keep.update(node.attributes.get("_captures", ()))  # subgraphs see these by name
     values: dict[str, str] = {}
-    for index, node in enumerate(model.graph.node):
-        names[f"szemn{index}_"] = names[f"szemv{index}_"] = node.name
-        node.name = f"szemn{index}_"
-        for position, out in enumerate(node.output):
+    for index, made in enumerate(model.graph.node):
+        names[f"szemn{index}_"] = names[f"szemv{index}_"] = made.name
+        made.name = f"szemn{index}_"
+        for position, out in enumerate(made.output):
             if out and out not in keep:
                 values[out] = f"szemv{index}_{position}"
             elif out:
                 names[f"{out}_nchwc"] = names[f"szemn{index}_"]
-    for node in model.graph.node:
-        node.input[:] = [values.get(name, name) for name in node.input]
-        node.output[:] = [values.get(name, name) for name in node.output]
+    for made in model.graph.node:
+        made.input[:] = [values.get(name, name) for name in made.input]
+        made.output[:] = [values.get(name, name) for name in made.output]
     return model, names
 
 

@@ -24,7 +24,7 @@ from szem.runtime.graph_layers import Layer, find_layers, to_maps
 from szem.runtime.graph_quant import to_real
 from szem.runtime.graph_run import Probe, Runner, Timing, find_picture_input, measure
 from szem.runtime.store import Model, default_model, find_model
-from szem.tasks.explain_prepare import Preparation, Prepared, prepare
+from szem.tasks.explain_prepare import Prepared, guess_rules, prepare
 
 __all__ = ["Explorer", "explain"]
 
@@ -46,7 +46,8 @@ class Explorer:
     Args:
         model: A shipped or added model's name, an ONNX file, its bytes; None for the default classifier.
         size: Rows and columns of the input, for networks that take any; by default what the card says, else 224.
-        preparation: How pictures become numbers; by default what the card says, else ImageNet's mean and deviation.
+        mean: Subtracted from each colour (0..255), for networks without a card; by default ImageNet's.
+        scale: Divides what is left; by default ImageNet's deviation.
         inputs: Values for inputs other than the picture.
         threads: Threads within one run.
         limits: What the network may cost.
@@ -61,7 +62,8 @@ class Explorer:
         model: NetworkSource | None = None,
         *,
         size: tuple[int, int] | None = None,
-        preparation: Preparation | None = None,
+        mean: tuple[float, float, float] | None = None,
+        scale: tuple[float, float, float] | None = None,
         inputs: Mapping[str, Array] | None = None,
         threads: int | None = None,
         limits: GraphLimits = DEFAULT_LIMITS,
@@ -72,9 +74,11 @@ class Explorer:
         self.card = source.card
         self.layout = find_picture_input(self.graph)
         self.size = _choose_size(self, size)
-        self.preparation = preparation or (
-            Preparation.of_card(source.card.card.input) if source.card else Preparation()
-        )
+        if source.card is not None and mean is None and scale is None:
+            rules = source.card.card.input
+            self.rules = rules.model_copy(update={"height_px": self.size[0], "width_px": self.size[1]})
+        else:
+            self.rules = guess_rules(self.layout, self.size, mean=mean, scale=scale)
         self.others = dict(inputs or {})
         needed = {v.name for v in self.graph.inputs} - {self.layout.name} - set(self.others)
         if needed:
@@ -97,7 +101,7 @@ class Explorer:
         """Tells this network, at this size and preparation, from all others."""
         data = self.graph.proto.SerializeToString(deterministic=True)
         digest = hashlib.sha256(data)
-        digest.update(repr((self.size, self.preparation, sorted(self.shapes.items()))).encode())
+        digest.update(repr((self.size, self.rules, sorted(self.shapes.items()))).encode())
         return digest.hexdigest()
 
     @property
@@ -115,7 +119,7 @@ class Explorer:
 
     def prepare(self, picture: Picture8) -> Prepared:
         """The network's input made from a picture."""
-        return prepare(picture, self.layout, self.size, self.preparation)
+        return prepare(picture, self.layout, self.rules)
 
     def feed(self, values: Array) -> dict[str, Array]:
         """Every input by name, for `probe.run`."""
@@ -265,12 +269,12 @@ def _open_source(model: NetworkSource | None, limits: GraphLimits) -> _Source:
     if model is None:
         model = default_model("classify")
     if isinstance(model, Model):
-        return _Source(read_graph(model.file(), limits=limits), model)
+        return _Source(read_graph(model.file(), limits=limits, trusted=True), model)
     path = Path(model)
     if path.suffix.lower() == ".onnx":
         return _Source(read_graph(path, limits=limits), _card_beside(path))
     found = find_model(model)
-    return _Source(read_graph(found.file(), limits=limits), found)
+    return _Source(read_graph(found.file(), limits=limits, trusted=True), found)
 
 
 def _card_beside(path: Path) -> Model | None:

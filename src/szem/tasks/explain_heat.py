@@ -16,7 +16,7 @@ from szem.errors import RangeError, UnsupportedError
 from szem.runtime.graph_layers import Layer
 from szem.tasks.explain import Explorer
 from szem.tasks.explain_neuron import dense_weights
-from szem.tasks.explain_prepare import Prepared, prepare_crop
+from szem.tasks.explain_prepare import Prepared, prepare_cut
 
 __all__ = ["ClassMap", "Occlusion", "find_class_map", "find_occlusion", "pooled_layers"]
 
@@ -96,7 +96,7 @@ def find_occlusion(
         for j, left in enumerate(lefts):
             hidden = prepared.picture.copy()
             hidden[top : top + window, left : left + window] = 127
-            values = prepare_crop(hidden, explorer.layout, explorer.preparation)
+            values = prepare_cut(hidden, explorer.layout, explorer.rules)
             drop[i, j] = whole[index] - explorer.answer(values)[index]
         if progress is not None:
             progress((i + 1) / len(tops))

@@ -18,7 +18,7 @@ from szem.errors import RangeError, UnsupportedError
 from szem.tasks.explain import Explorer, softmax
 from szem.tasks.explain_heat import pooled_layers
 from szem.tasks.explain_neuron import dense_weights
-from szem.tasks.explain_prepare import Preparation, cut_crop, prepare_crop
+from szem.tasks.explain_prepare import cut_picture, prepare_cut
 
 __all__ = ["ShiftCurve", "measure_shift", "pool_maps"]
 
@@ -73,12 +73,13 @@ def measure_shift(
         head = dense_weights(explorer, dense)
     except UnsupportedError:
         last, head = None, None
-    rows, columns = explorer.size
-    wide = cut_crop(picture, (rows, columns + max(shifts)), Preparation(crop=explorer.preparation.crop))
+    columns = explorer.size[1]
+    rules = explorer.rules.model_copy(update={"width_px": columns + max(shifts), "resize": "centre-crop"})
+    wide = cut_picture(picture, rules)
     maps, pooled, single = [], [], []
     for shift in shifts:
         window = np.ascontiguousarray(wide[:, shift : shift + columns])
-        values = prepare_crop(window, explorer.layout, explorer.preparation)
+        values = prepare_cut(window, explorer.layout, explorer.rules)
         read = explorer.maps(values, [chosen, *([last] if last is not None else [])])
         maps.append(read[chosen.row.name])
         if explorer.scores_output is not None:

@@ -84,7 +84,7 @@ def read_message(kind: type[M], value: Any) -> M:
     message = _read_object(kind)(value, "", faults)
     if faults:
         raise FieldsError(faults[0].description, violations=faults[:_MAX_FAULTS])
-    return message  # type: ignore[no-any-return]
+    return message
 
 
 @dataclasses.dataclass(frozen=True)

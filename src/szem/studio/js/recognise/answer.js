@@ -28,12 +28,16 @@ export function cropsOf(annotation) {
   return hints.map((hint) => ({ box: boxOf(hint.boundingPoly), confidence: hint.confidence ?? 0 })).filter(({ box }) => box);
 }
 
+const FAINT = 0.001;
+const AT_LEAST = 5;
+
 /**
- * szem's own answer: [{name, score, map}]; a map is {rows: numbers 0..1, box: {x, y, width, height}}, or null. What
+ * szem's own answer: [{name, score, map}], without the faintest; a map is {rows: numbers 0..1, box: {x, y, width, height}}, or null. What
  * speaks against a name counts as 0, as szem draws it.
  */
 export function ownLabels(answer) {
-  return (answer?.labels ?? []).map(({ name, score, map, map_box_xyxy: sides }) => ({
+  const worth = (answer?.labels ?? []).filter(({ score }, k) => k < AT_LEAST || score >= FAINT);
+  return worth.map(({ name, score, map, map_box_xyxy: sides }) => ({
     name,
     score,
     map: map && sides ? { rows: scaled(map), box: { x: sides[0], y: sides[1], width: sides[2] - sides[0], height: sides[3] - sides[1] } } : null,

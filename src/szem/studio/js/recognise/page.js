@@ -99,11 +99,10 @@ export async function mount(root, app) {
       h(
         "div",
         { class: "sight-labels" },
-        h("h2", { text: t("recognise.labels") }),
+        h("div", { class: "figure-head" }, h("h2", { text: t("recognise.labels") }), timing),
+        t("recognise.names-note") ? h("p", { class: "section-text", text: t("recognise.names-note") }) : null,
         problem.element,
         labels.element,
-        words.has("recognise.names-note") && t("recognise.names-note") ? h("p", { class: "section-text", text: t("recognise.names-note") }) : null,
-        timing,
       ),
     ),
     h("section", { class: "shelf" }, h("h2", { text: t("recognise.colours") }), h("p", { class: "section-text", text: t("recognise.colours.text") }), colours.element),
