@@ -73,7 +73,7 @@ class InPlace:
             mends.append(partial(self._turned._mend, image.swapaxes(0, 1), full.swapaxes(0, 1), self._columns))
         run_all(mends, threads=self.threads)
         rows, columns = self.y.outputs, self.x.outputs
-        if self.keep == 1 and len(full) == rows and full.shape[1] == columns:
+        if self.keep == 1 and full.size == rows * columns * image.shape[2]:
             return full
         kept = full[: rows : self.keep]
         out = np.empty((len(kept), len(range(0, columns, self.keep)), image.shape[2]), np.float32)
