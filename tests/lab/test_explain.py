@@ -225,11 +225,11 @@ def test_the_field_of_a_neuron_is_told_in_the_pictures_own_pixels(opened: Callab
     explorer = opened("plain")
     picture = read_sample("cat")  # 300 × 451: the middle 300 × 300 goes in, at 32 × 32
     prepared = explorer.prepare(picture)
-    assert prepared.crop_xyxy == (76.0, 0.0, 376.0, 300.0)
+    assert prepared.crop_xyxy == (75.0, 0.0, 375.0, 300.0)
     neuron = explain_neuron(explorer, prepared, 0, map=0, row=4, column=2)
     assert neuron.input_xyxy == (3, 7, 5, 9)
     step = 300 / 32
-    assert neuron.field_xyxy == pytest.approx((76 + 3 * step, 7 * step, 76 + 6 * step, 10 * step))
+    assert neuron.field_xyxy == pytest.approx((75 + 3 * step, 7 * step, 75 + 6 * step, 10 * step))
 
 
 def test_a_size_can_be_chosen_only_where_the_network_is_free(network_file: File) -> None:

@@ -141,7 +141,7 @@ def test_a_patch_is_what_the_neuron_sees(residual: Explorer) -> None:
     patch = cut_patch(residual, picture, "stem", row=10, column=20)
     step = 300 / 32
     np.testing.assert_array_equal(
-        patch, picture[int(9 * step) : round(12 * step), int(76 + 19 * step) : round(76 + 22 * step)]
+        patch, picture[int(9 * step) : round(12 * step), int(75 + 19 * step) : round(75 + 22 * step)]
     )
     assert cut_patch(residual, picture, "head", row=0, column=0).shape == (300, 300, 3)
 

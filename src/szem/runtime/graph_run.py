@@ -86,7 +86,7 @@ def _as_picture(value: ValueInfo) -> PictureLayout | None:
     if value.shape is None or len(value.shape) != 4 or value.elem_type not in _ELEMENTS:
         return None
     batch, a, b, c = value.shape
-    kind = _ELEMENTS[value.elem_type]
+    kind = _ELEMENTS[value.elem_type]  # type: ignore[index, unused-ignore]
     if c in (1, 3, 4) and a not in (1, 3, 4):
         return PictureLayout(value.name, "NHWC", c, a, b, batch, kind)
     if a in (1, 3, 4) or a is None:

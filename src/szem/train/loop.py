@@ -220,7 +220,7 @@ def _step(
 
 def _placed(network: nn.Module, place: torch.device) -> nn.Module:
     network.to(place)
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return, unused-ignore]
 
 
 def _decayed(groups: list[tuple[float, list[nn.Parameter]]], loop: Loop) -> list[dict[str, Any]]:
