@@ -180,13 +180,13 @@ def test_without_a_camera_it_is_said_why_and_what_to_do(visit: Visit, fault: str
     )
     keep = "window.kept ??= navigator.mediaDevices; "
     give_back = "Object.defineProperty(navigator, 'mediaDevices', { value: window.kept, configurable: true }); delete navigator.mediaDevices.getUserMedia"
-    page.evaluate(keep + refuse)
+    page.evaluate(f"() => {{ {keep}{refuse}; }}")
     try:
         page.click("[data-name=camera]")
         assert said in page.locator(PROBLEM).inner_text()
         assert page.locator(".thumb[aria-pressed=true]").count() == 1, "the picture stays"
     finally:
-        page.evaluate(give_back)
+        page.evaluate(f"() => {{ {give_back}; }}")
 
 
 def test_a_camera_that_goes_away_is_noticed(visit: Visit) -> None:

@@ -42,6 +42,15 @@ def test_hungarian_is_not_left_in_english() -> None:
         "options.pool.max",
         "meter.arrays",
         "meter.webgl",
+        "pixels",
+        "way.x",
+        "way.y",
+        "kernel.directed",
+        "kernel.setosa",
+        "kernel.gabor",
+        "family.sobel",
+        "family.prewitt",
+        "family.scharr",
     }, same
 
 

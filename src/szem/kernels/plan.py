@@ -5,7 +5,7 @@ pictures of that shape.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -40,6 +40,7 @@ _ABOUT: dict[Way, str] = {
     "fourier": "products of spectra",
 }
 _WORTH_THREADS_NS = 250_000.0
+_SKIPS_ZEROS = 11  # OpenCV passes over zeros in kernels up to this side; beyond it, it is many times slower
 _CHANNELS = CHANNELS // 2  # of a picture that is filtered at once
 
 
@@ -242,6 +243,12 @@ def _options(
             cost = pieces_ns(y, x, channels, terms, columns)
             pieces = Pieces(y=y, x=x, terms=terms, border=border, columns=columns, threads=_threads(cost, threads))
             options.append(Option(way, cost / 1e6, pieces))
+    if max(y.dilation, x.dilation) > 1 and max(y.span, x.span) <= _SKIPS_ZEROS:
+        wide = np.zeros((y.span, x.span))
+        wide[:: y.dilation, :: x.dilation] = weights
+        dense_y, dense_x = replace(y, taps=y.span, dilation=1), replace(x, taps=x.span, dilation=1)
+        spread = _options(channels, wide, dense_y, dense_x, border, threads)
+        options += [option for option in spread if option.way == "direct"]
     tile, cost = best_tile(y, x, channels)
     fourier = Fourier(y=y, x=x, weights=weights, border=border, tile=tile, threads=_threads(cost, threads))
     return [*options, Option("fourier", cost / 1e6, fourier)]
@@ -280,10 +287,14 @@ def _explain(plan: Plan) -> list[str]:
     lines = [f"{plan.kernel.name} ({kh}x{kw}) on {W}x{H} {colour}, {plan.mode}, border {plan.border}"]
     lines.append(f"way: {plan.way}, {_ABOUT[plan.way]}; {_multiplications(chosen)}")
     if d > 1:
-        lines.append(
-            f"dilation {d}: the picture is read as {d}x{d} interleaved lanes, each filtered as if dense; "
-            f"with zeros written out the kernel would be {(kh - 1) * d + 1}x{(kw - 1) * d + 1}"
+        spread = f"{(kh - 1) * d + 1}x{(kw - 1) * d + 1}"
+        how = (
+            f"the zeros are written out, {spread}, and passed over: cheapest while the kernel is this small"
+            if max(runner.y.dilation, runner.x.dilation) == 1
+            else f"the picture is read as {d}x{d} interleaved lanes, each filtered as if dense; "
+            f"with zeros written out the kernel would be {spread}"
         )
+        lines.append(f"dilation {d}: {how}")
     if s > 1:
         kept = f"only the kept pixels are computed, 1 of {s * s}"
         if isinstance(runner, InPlace):

@@ -9,7 +9,7 @@ import { fill, h, s } from "../dom.js";
 export function createOverlay(app) {
   const { t } = app.words;
   const canvas = h("canvas", { role: "img", "aria-label": t("recognise.picture"), width: 512, height: 512 });
-  const heatCanvas = h("canvas", { class: "heat", "aria-hidden": "true", width: 1, height: 1 });
+  const heatCanvas = h("canvas", { class: "heat", "aria-hidden": "true", width: 1, height: 1, hidden: true });
   const unseen = s("svg", { class: "unseen-part", "aria-hidden": "true" });
   const cropMarks = s("svg", { class: "crop-marks", "aria-hidden": "true" });
   const frame = h("div", { class: "frame", data: { name: "picture" } }, h("div", { class: "frame-picture" }, canvas, unseen, heatCanvas, cropMarks));
