@@ -2,7 +2,7 @@
 
 import { Problem } from "./problems.js";
 
-async function ask(path, options = {}) {
+export async function ask(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, options);
