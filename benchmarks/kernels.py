@@ -99,6 +99,10 @@ def competitors(cell: Cell, image: Image) -> dict[str, Callable[[], Image]]:
         out = torch.nn.functional.conv2d(padded, taps, stride=s, dilation=d)
         return out[:, 0].permute(1, 2, 0).numpy()
 
+    def by_opencv() -> Image:
+        out = cv2.filter2D(image, -1, wide, borderType=cv2.BORDER_REFLECT_101)
+        return out if s == 1 else out[::s, ::s].copy()
+
     def each_channel(work: Callable[[Image], Image]) -> Image:
         if image.ndim == 2:
             return work(image)
@@ -106,7 +110,7 @@ def competitors(cell: Cell, image: Image) -> dict[str, Callable[[], Image]]:
 
     run: dict[str, Callable[[], Image]] = {
         "szem": lambda: convolve(image, kernel, stride_px=s, dilation=d, mode="correlation"),
-        "OpenCV": cv2.filter2D(image, -1, wide, borderType=cv2.BORDER_REFLECT_101)[::s, ::s].copy,
+        "OpenCV": by_opencv,
         "torch": by_torch,
     }
     if cell.separable:

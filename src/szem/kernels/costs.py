@@ -22,6 +22,7 @@ _ADD = 0.10  # adding two values in the cache
 _BOX = 1.6  # running sums
 _PIECE = 50_000.0  # the calls of one piece
 _LANE = 10_000.0  # the calls of one lane
+_WHOLE = 1.8  # spectra of a whole picture beside those of one tile in the cache
 
 
 def _filter_ns(shape: tuple[int, int], taps: float) -> float:
@@ -92,7 +93,7 @@ def best_tile(y: Axis, x: Axis, channels: int) -> tuple[tuple[int, int], float]:
     for (ny, down), (nx, across) in product(*sides):
         tiles = down * across * planes
         each = (TILES[ny] + TILES[nx]) / 2 * share + _GATHER * (classes + 1)
-        cost = tiles * (ny * nx * each + _LANE * classes) + y.residues * down * _PIECE
+        cost = _WHOLE * tiles * (ny * nx * each + _LANE * classes) + y.residues * down * _PIECE
         if cost < best[1]:
             best = (ny, nx), cost
     return best

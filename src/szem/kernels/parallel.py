@@ -1,7 +1,6 @@
 """Independent pieces of work on as many threads as OpenCV may use (`cv2.setNumThreads` decides for both).
 
-OpenCV and numpy let go of the interpreter while they compute, so threads do run side by side. OpenCV's own
-`filter2D` and `sepFilter2D` use one.
+OpenCV and numpy let go of the interpreter while they compute, so threads do run side by side.
 """
 
 import os
