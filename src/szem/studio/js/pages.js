@@ -6,7 +6,7 @@
 export const PAGES = [
   { name: "start", load: () => import("./start/page.js") },
   { name: "kernels", load: () => import("./kernels/page.js") },
-  { name: "stride" },
+  { name: "stride", load: () => import("./stride/page.js") },
   { name: "triangle", load: () => import("./triangle/page.js") },
   { name: "network" },
   { name: "recognise", load: () => import("./recognise/page.js") },

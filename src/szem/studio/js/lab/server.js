@@ -1,0 +1,62 @@
+// The network lab's routes, as its pages use them. Every failure is a Problem with a name.
+
+import { sendable } from "../pictures/decode.js";
+import { Problem } from "../problems.js";
+import { ask } from "../server.js";
+
+const LAB = "/v1/szem/lab";
+
+/** {networks: [{name, title, task, text}], limits} */
+export async function fetchNetworks() {
+  return (await ask(`${LAB}/networks`)).json();
+}
+
+/** Send an ONNX file; gives its name on the server. */
+export async function sendNetwork(file, mostBytes) {
+  if (file.size === 0) throw new Problem("file-empty", { name: file.name });
+  if (file.size > mostBytes) throw new Problem("file-too-large", { name: file.name, size: (file.size / 1e6).toFixed(0), most: mostBytes / 1e6 });
+  const answer = await ask(`${LAB}/networks?title=${encodeURIComponent(file.name.slice(0, 80))}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
+  return (await answer.json()).name;
+}
+
+/** Look at a still with a network: {look, layers, answer, crop_xyxy, …}. */
+export async function look(network, still) {
+  const blob = await sendable(still);
+  const answer = await ask(`${LAB}/looks?network=${encodeURIComponent(network)}`, { method: "POST", headers: { "Content-Type": blob.type || "image/jpeg" }, body: blob });
+  return answer.json();
+}
+
+export const inputUrl = (name) => `${LAB}/looks/${name}/input.png`;
+
+/** Uint8Array: one small map per layer, side × side each. */
+export async function fetchThumbs(name) {
+  return new Uint8Array(await (await ask(`${LAB}/looks/${name}/thumbs`)).arrayBuffer());
+}
+
+/**
+ * All maps of a layer: {maps, rows, columns, low, high, bytes}; number = low[m] + byte / 255 · (high[m] − low[m]).
+ */
+export async function fetchMaps(name, layer) {
+  return unpackMaps(await (await ask(`${LAB}/looks/${name}/layers/${layer}/maps`)).arrayBuffer());
+}
+
+/** The layout that szem.serve.lab_room.pack_maps writes. Pure. */
+export function unpackMaps(buffer) {
+  const [maps, rows, columns] = new Uint32Array(buffer, 0, 3);
+  const low = new Float32Array(buffer, 12, maps);
+  const high = new Float32Array(buffer, 12 + 4 * maps, maps);
+  return { maps, rows, columns, low, high, bytes: new Uint8Array(buffer, 12 + 8 * maps) };
+}
+
+export async function fetchNeuron(name, layer, { map, row, column }) {
+  return (await ask(`${LAB}/looks/${name}/layers/${layer}/neuron?map=${map}&row=${row}&column=${column}`)).json();
+}
+
+const post = async (path) => (await ask(`${LAB}${path}`, { method: "POST" })).json();
+
+/** {name, occlusion: {drop, probability, …}, class_map, why_no_class_map} */
+export const findHeat = (name, classIndex) => post(`/looks/${name}/heat${classIndex === null ? "" : `?class_index=${classIndex}`}`);
+export const findTimes = (name) => post(`/looks/${name}/times`);
+export const findShift = (name, layer = "") => post(`/looks/${name}/shift${layer ? `?layer=${encodeURIComponent(layer)}` : ""}`);
+export const findStrongest = (network, layer, map) => post(`/networks/${encodeURIComponent(network)}/layers/${layer}/strongest?map=${map}`);
+export const measureStack = (layers, channels, side) => post(`/stack?layers=${layers.map((l) => `${l.kernel}:${l.stride}:${l.rate}`).join(",")}&channels=${channels}&side_px=${side}`);
