@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from szem.cli import VERBS
+
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
@@ -21,7 +23,7 @@ def export(
     run: _Run,
     name: str = typer.Option("", help="Name of the model.  [default: that of the run's folder]"),
     out: _Out = None,
-    precision: str = typer.Option("float16", help="float16 (weights stored in half the room), float32 or int8."),
+    precision: str = typer.Option("float16", help="float16 (weights stored in half the room) or float32."),
     data: _Data = None,
     force: bool = typer.Option(False, "--force", help="Replace a model of that name."),
 ) -> None:
@@ -51,7 +53,8 @@ def export(
     card = export_run(recipe, run, folder, command=about["command"], recipe_name=about["recipe"], precision=precision)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{folder}: {card.size_bytes / 1e6:.1f} MB, {card.precision}", markup=False)
-    console.print(f"Next: szem {card.task} PICTURE --model {card.name if out is None else folder}", markup=False)
+    if card.task in VERBS:
+        console.print(f"Next: szem {card.task} PICTURE --model {card.name if out is None else folder}", markup=False)
 
 
 def _read_run(run: Path) -> dict[str, Any]:
