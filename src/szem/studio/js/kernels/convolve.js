@@ -2,6 +2,7 @@
 
 import { borderTable } from "./borders.js";
 import { flipped, separated, sidesOf } from "./kernel.js";
+import { fresh } from "./scratch.js";
 import { convolvedSide } from "./sizes.js";
 
 /**
@@ -50,11 +51,12 @@ export function geometryOf(height, width, rows, { stride = 1, dilation = 1, bord
  * Apply a kernel to one plane.
  * @param plane {{data: Float32Array, height: number, width: number}}
  * @param rows the kernel
- * @param options stride, dilation, border, operation ("correlation" or "convolution"), constant (the border's value)
+ * @param options stride, dilation, border, operation ("correlation" or "convolution"), constant (the border's value),
+ *   take (where arrays come from, see scratch.js)
  * @returns a plane; signed, never clipped; with a side of 0 where a valid kernel fits nowhere
  */
 export function convolvePlane(plane, rows, options = {}) {
-  const { stride = 1, dilation = 1, border = "reflect", operation = "correlation", constant = 0 } = options;
+  const { stride = 1, dilation = 1, border = "reflect", operation = "correlation", constant = 0, take = fresh } = options;
   const { height, width } = plane;
   const out = geometryOf(height, width, rows, { stride, dilation, border, operation });
   if (out.height === 0 || out.width === 0) return { data: new Float32Array(0), height: 0, width: 0 };
@@ -69,36 +71,37 @@ export function convolvePlane(plane, rows, options = {}) {
     y: padded ? (sides.height - 1 - cy) * dilation : 0,
     x: padded ? (sides.width - 1 - cx) * dilation : 0,
   };
-  const source = padded && (before.y || before.x || after.y || after.x) ? framed(plane, before, after, border, constant) : plane;
+  const source = padded && (before.y || before.x || after.y || after.x) ? framed(plane, before, after, border, constant, take) : plane;
 
   const parts = separated(used);
   const dense = tapsOf(rows, { operation }).length;
   if (parts.length > 0 && parts.length * (sides.height + sides.width) < dense) {
-    const sum = new Float32Array(out.height * out.width);
+    const sum = take(out.height * out.width);
     const rowsNeeded = (out.height - 1) * stride + (sides.height - 1) * dilation + 1;
-    for (const { down, across } of parts) {
+    const middle = { data: take(rowsNeeded * out.width), height: rowsNeeded, width: out.width };
+    parts.forEach(({ down, across }, k) => {
       const wide = across.map((weight, i) => ({ dy: 0, dx: i * dilation, weight }));
-      const middle = { data: new Float32Array(rowsNeeded * out.width), height: rowsNeeded, width: out.width };
       gather(middle.data, source, wide, { height: rowsNeeded, width: out.width, strideY: 1, strideX: stride });
       const tall = down.map((weight, i) => ({ dy: i * dilation, dx: 0, weight }));
-      gather(sum, middle, tall, { height: out.height, width: out.width, strideY: stride, strideX: 1 });
-    }
+      const place = { height: out.height, width: out.width, strideY: stride, strideX: 1 };
+      gather(sum, middle, tall, { ...place, onto: k > 0 });
+    });
     return { data: sum, height: out.height, width: out.width };
   }
   const offsets = used.flatMap((line, y) => line.map((weight, x) => ({ dy: y * dilation, dx: x * dilation, weight })));
-  const data = new Float32Array(out.height * out.width);
+  const data = take(out.height * out.width);
   gather(data, source, offsets, { height: out.height, width: out.width, strideY: stride, strideX: stride });
   return { data, height: out.height, width: out.width };
 }
 
 /** A plane with a frame around it, filled by the border's rule. */
-function framed(plane, before, after, border, constant) {
+function framed(plane, before, after, border, constant, take) {
   const { data, height, width } = plane;
   const fullWidth = width + before.x + after.x;
   const fullHeight = height + before.y + after.y;
   const ys = borderTable(height, before.y, after.y, border);
   const xs = borderTable(width, before.x, after.x, border);
-  const full = new Float32Array(fullWidth * fullHeight);
+  const full = take(fullWidth * fullHeight);
   for (let y = 0; y < fullHeight; y++) {
     const start = y * fullWidth;
     if (ys[y] < 0) {
@@ -113,17 +116,21 @@ function framed(plane, before, after, border, constant) {
   return { data: full, height: fullHeight, width: fullWidth };
 }
 
-/** Add weighted, shifted copies to `out`: nine taps at a time, so that each number is read and written less often. */
-function gather(out, source, offsets, { height, width, strideY, strideX }) {
+/**
+ * The sum of weighted, shifted copies, written to `out` (or added, `onto`): nine taps at a time, so that each number is
+ * read and written less often.
+ */
+function gather(out, source, offsets, { height, width, strideY, strideX, onto = false }) {
   const taps = offsets
     .filter(({ weight }) => weight !== 0)
     .map(({ dy, dx, weight }) => ({ at: dy * source.width + dx, weight }));
-  while (taps.length % AT_ONCE !== 0) taps.push({ at: 0, weight: 0 });
+  while (taps.length === 0 || taps.length % AT_ONCE !== 0) taps.push({ at: 0, weight: 0 });
   const weights = Float64Array.from(taps, ({ weight }) => weight);
   const places = Int32Array.from(taps, ({ at }) => at);
   for (let y = 0; y < height; y++) {
     const from = y * strideY * source.width;
     for (let k = 0; k < taps.length; k += AT_ONCE) {
+      if (k === 0 && !onto) out.fill(0, y * width, (y + 1) * width); // a row stays in the processor's cache
       addTaps(out, y * width, width, source.data, from, strideX, weights, places, k);
     }
   }

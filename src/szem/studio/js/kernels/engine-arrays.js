@@ -2,8 +2,10 @@
 
 import { runPlan } from "./plan.js";
 import { markZeros, paintClipped, paintDirection, paintSigned } from "./planes.js";
+import { createScratch } from "./scratch.js";
 
 export function createArraysEngine() {
+  const scratch = createScratch();
   let planes = [];
   let image = null;
 
@@ -12,7 +14,8 @@ export function createArraysEngine() {
 
     /** @param source {{rgba: Uint8ClampedArray, height: number, width: number}} */
     run(source, plan) {
-      planes = runPlan(source.rgba, source.height, source.width, plan);
+      scratch.begin();
+      planes = runPlan(source.rgba, source.height, source.width, plan, scratch.take);
     },
 
     /** Paint what the last run gave onto a 2D canvas; view: "clipped", "signed" (strongest at `full`), "strength" or "direction". */
@@ -29,7 +32,7 @@ export function createArraysEngine() {
       canvas.getContext("2d").putImageData(image, 0, 0);
     },
 
-    /** The numbers of the last run, as planes. */
+    /** The numbers of the last run, as planes; the next run writes over them. */
     read() {
       return planes;
     },

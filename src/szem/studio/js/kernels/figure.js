@@ -40,17 +40,22 @@ export function createFigure({ name, label, point, step, release }) {
     } else if (event.key === "Escape") release();
   });
 
+  let shaped = "";
+
   return {
     element: frame,
     canvas,
-    /** Keep the picture's shape, and show it at `share` of the frame's size. */
+    /**
+     * Keep the picture's shape, show it at `share` of the frame's size, with hard pixels where it is magnified. A live
+     * picture calls this at every frame: nothing is touched unless something has changed.
+     */
     shape(height, width, share = 1) {
+      const now = `${width} ${height} ${share} ${canvas.width} ${innerWidth}`;
+      if (now === shaped) return;
+      shaped = now;
       frame.style.setProperty("--aspect", String(width / height));
       frame.style.setProperty("--share", String(share));
-    },
-    crisp() {
-      const coarse = canvas.width < canvas.clientWidth * 0.75;
-      canvas.classList.toggle("pixelated", coarse);
+      canvas.classList.toggle("pixelated", canvas.width < canvas.clientWidth * 0.75);
     },
     /**
      * Mark a patch: `taps` and `centre` in canvas pixels. The mark has a least size on the screen, or no one would see it.

@@ -329,13 +329,12 @@ function kernelsPage(root, app, table) {
     if (!empty) tooLarge.remove();
     const share = state.size === "true" ? Math.max(last.width / source.width, 0.02) : 1;
     viewsOf(state).forEach((view, k) => {
-      outputs[k].shape(source.height, source.width, share);
       if (!empty) engine.draw(outputs[k].canvas, view, { zeros: state.zeros, full: signedFull(plan) });
-      outputs[k].crisp();
+      outputs[k].shape(source.height, source.width, share);
     });
     meter.add(performance.now(), performance.now() - started);
     stage.dataset.drawn = String(Number(stage.dataset.drawn ?? 0) + 1);
-    captions.output.textContent = sizeText(last);
+    if (captions.output.textContent !== sizeText(last)) captions.output.textContent = sizeText(last);
     if (live) return;
     showFlow(steps, plan);
   }
@@ -398,7 +397,6 @@ function kernelsPage(root, app, table) {
     inputContext = input.canvas.getContext("2d", { willReadFrequently: engine.name === "arrays" });
     paintInput(source);
     input.shape(source.height, source.width);
-    input.crisp();
     captions.input.textContent = `${source.width} × ${source.height}`;
     focus = readPixel(state.at, source.height, source.width);
     pinned = focus !== null;

@@ -29,8 +29,8 @@ export function convolutionsOf(plan) {
 }
 
 /** Options of convolvePlane for one step. */
-export function optionsOf(plan, stride) {
-  return { stride, dilation: plan.dilation, border: plan.border, operation: plan.operation };
+export function optionsOf(plan, stride, take = undefined) {
+  return { stride, dilation: plan.dilation, border: plan.border, operation: plan.operation, take };
 }
 
 /**
@@ -75,18 +75,18 @@ export function signedFull(plan) {
 }
 
 /**
- * Carry a plan out on RGBA bytes.
+ * Carry a plan out on RGBA bytes; `take` gives the arrays (see scratch.js).
  * @returns planes: one (grey), three (colour), or for edges strength, across and down
  */
-export function runPlan(rgba, height, width, plan) {
+export function runPlan(rgba, height, width, plan, take = undefined) {
   const pooling = { pool: plan.pool, window: plan.window };
   if (plan.mode === "edges") {
-    const [grey] = planesOf(rgba, height, width, "grey");
-    const [across, down] = plan.kernels.map((rows) => convolvePlane(grey, rows, optionsOf(plan, plan.stride)));
+    const [grey] = planesOf(rgba, height, width, "grey", take);
+    const [across, down] = plan.kernels.map((rows) => convolvePlane(grey, rows, optionsOf(plan, plan.stride, take)));
     return poolEdges([magnitudeOf(across, down), across, down], pooling);
   }
-  return planesOf(rgba, height, width, plan.colour).map((plane) => {
-    for (const { rows, stride } of convolutionsOf(plan)) plane = convolvePlane(plane, rows, optionsOf(plan, stride));
+  return planesOf(rgba, height, width, plan.colour, take).map((plane) => {
+    for (const { rows, stride } of convolutionsOf(plan)) plane = convolvePlane(plane, rows, optionsOf(plan, stride, take));
     return poolPlane(plane, pooling);
   });
 }

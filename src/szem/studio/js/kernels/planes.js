@@ -1,6 +1,7 @@
 // Pixels of the screen (RGBA bytes) to planes of numbers and back to pictures. Pure.
 
 import { signedColour } from "../colours.js";
+import { fresh } from "./scratch.js";
 
 /**
  * The grey value of a colour in 0..255, to the bit as OpenCV's RGB to grey computes it (and szem with it).
@@ -10,23 +11,23 @@ export function greyOf(r, g, b) {
 }
 
 /** One grey plane from RGBA bytes. */
-export function greyPlane(rgba, height, width) {
-  const data = new Float32Array(height * width);
+export function greyPlane(rgba, height, width, take = fresh) {
+  const data = take(height * width);
   for (let i = 0, j = 0; i < data.length; i++, j += 4) data[i] = greyOf(rgba[j], rgba[j + 1], rgba[j + 2]);
   return { data, height, width };
 }
 
 /** Red, green and blue planes from RGBA bytes. */
-export function colourPlanes(rgba, height, width) {
+export function colourPlanes(rgba, height, width, take = fresh) {
   return [0, 1, 2].map((channel) => {
-    const data = new Float32Array(height * width);
+    const data = take(height * width);
     for (let i = 0, j = channel; i < data.length; i++, j += 4) data[i] = rgba[j];
     return { data, height, width };
   });
 }
 
-export function planesOf(rgba, height, width, colour) {
-  return colour === "colour" ? colourPlanes(rgba, height, width) : [greyPlane(rgba, height, width)];
+export function planesOf(rgba, height, width, colour, take = fresh) {
+  return colour === "colour" ? colourPlanes(rgba, height, width, take) : [greyPlane(rgba, height, width, take)];
 }
 
 /** The marker for answers that are exactly 0. */
