@@ -13,6 +13,7 @@ from szem.results.masks import Masks
 __all__ = ["mask_rows", "open_masks"]
 
 _LEAST = 0.005  # shares below this are not worth a row
+_SURE = 0.5  # nor is what the network itself doubts
 
 
 def open_masks() -> Callable[[Picture8, dict[str, Any]], Masks]:
@@ -29,9 +30,9 @@ def open_masks() -> Callable[[Picture8, dict[str, Any]], Masks]:
 
 
 def mask_rows(masks: Masks) -> list[Row]:
-    """A row a class, with its share of the picture and its colour; none where only background was seen."""
+    """A row a class, with its share of the picture and its colour; none where nothing else was surely seen."""
     return [
         Row(name=area.label, value=area.share, note=f"sure {area.confidence:.0%}", rgb=area.rgb)
         for area in masks.areas
-        if area.share >= _LEAST
+        if area.share >= _LEAST and area.confidence >= _SURE
     ]
