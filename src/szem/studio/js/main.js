@@ -36,6 +36,8 @@ async function show() {
   open = { name: page.name, fields: module.fields, state, mounted: null };
   const root = h("main", { id: "main", class: `page ${page.name}`, tabindex: "-1" });
   fill(document.getElementById("app"), skipLink(words, root), header(words), root, footer(words));
+  const here = document.querySelector(".site-head nav [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.clientWidth) / 2;
   const mounted = await module.mount(root, appFor(words, state));
   if (mine !== turn) {
     mounted.close();

@@ -37,8 +37,8 @@ export function createOverlay(app) {
       const [rows, columns] = [map.rows.length, map.rows[0].length];
       const image = new ImageData(columns, rows);
       map.rows.flat().forEach((value, i) => {
-        const [r, g, b] = heatColour(0.12 + 0.78 * value);
-        image.data.set([r, g, b, 255 * (0.3 + 0.7 * value)], i * 4);
+        const [r, g, b] = heatColour(0.06 + 0.84 * value);
+        image.data.set([r, g, b, 255], i * 4);
       });
       const small = h("canvas", { width: columns, height: rows });
       small.getContext("2d").putImageData(image, 0, 0);

@@ -22,7 +22,7 @@ export const RATIOS = [
 export const fields = {
   picture: text("cameraman", 100),
   over: choice("map", ["map", "crop", "none"]),
-  opacity: whole(65, 0, 100),
+  opacity: whole(60, 0, 100),
   label: whole(0, 0, 9),
   ratio: whole(0, 0, RATIOS.length - 1),
 };
