@@ -5,10 +5,14 @@ Where paths meet, the region that holds all of them counts. What each operation 
 
 from fractions import Fraction
 
+from szem.runtime.graph import Graph
 from szem.runtime.graph_rules import Region, aligned_region, join_regions, needed_regions
 from szem.runtime.graph_run import Probe
 
-__all__ = ["field_of", "trace_back"]
+__all__ = ["field_of", "find_grown", "trace_back"]
+
+FAR = 96
+_GROWING = frozenset(("ConvTranspose", "Resize", "Upsample", "DepthToSpace", "Reshape", "Expand", "Tile"))
 
 
 def trace_back(probe: Probe, value: str, region: Region, *, to: str, clip: bool = True) -> Region | None:
@@ -44,7 +48,13 @@ def trace_back(probe: Probe, value: str, region: Region, *, to: str, clip: bool 
 
 
 def field_of(
-    probe: Probe, value: str, *, to: str, axes: tuple[int, int], input_axes: tuple[int, int]
+    probe: Probe,
+    value: str,
+    *,
+    to: str,
+    axes: tuple[int, int],
+    input_axes: tuple[int, int],
+    grown: frozenset[str],
 ) -> tuple[tuple[int, int], tuple[float, float], tuple[float, float]] | None:
     """The receptive field of a map's neurons in pixels of the input: size, jump, and the first neuron's centre.
 
@@ -54,34 +64,41 @@ def field_of(
         to: The input.
         axes: Which axes of the value are rows and columns.
         input_axes: Which axes of the input are.
+        grown: From `find_grown`: behind these, near neurons may differ in what they see.
     Returns:
         ((height, width), (jump y, jump x), (centre y, centre x)), or None when it does not see the input.
         The size is that of the widest neuron, where they differ (behind a transposed convolution).
     """
     shape = probe.shapes[value]
-    steps = 96  # neurons this far apart stand alike behind up-sampling by 2 to 32, 3 and 6
-    size = [0, 0]
-    jump = [0.0, 0.0]
-    centre = [0.0, 0.0]
+    middle = {axis: shape[axis] // 2 for axis in axes}
+    # Neurons FAR apart stand alike behind up-sampling by 2 to 32, 3 and 6; near ones may differ only behind it.
+    offsets = (0, 1, 2, 3, FAR) if value in grown else (0, FAR)
+    found = []
+    for offset in offsets:
+        region = tuple((middle[a] + offset,) * 2 if a in middle else (0, side - 1) for a, side in enumerate(shape))
+        seen = trace_back(probe, value, region, to=to, clip=False)
+        if seen is None:
+            return None
+        found.append(seen)
+    size, jump, centre = [0, 0], [0.0, 0.0], [0.0, 0.0]
     for i, (axis, input_axis) in enumerate(zip(axes, input_axes, strict=True)):
-        middle = shape[axis] // 2
-        spans = []
-        for index in (*range(middle, middle + 4), middle + steps):
-            region = tuple(
-                (index, index) if a == axis else (side // 2, side // 2) if a in axes else (0, side - 1)
-                for a, side in enumerate(shape)
-            )
-            found = trace_back(probe, value, region, to=to, clip=False)
-            if found is None:
-                return None
-            spans.append(found[input_axis])
-        size[i] = max(last - first + 1 for first, last in spans)
-        step = Fraction(sum(spans[-1]) - sum(spans[0]), 2 * steps)
+        spans = [seen[input_axis] for seen in found]
+        size[i] = max(last - first + 1 for first, last in spans[:-1] or spans)
+        step = Fraction(sum(spans[-1]) - sum(spans[0]), 2 * FAR)
         jump[i] = float(step)
-        centre[i] = float(Fraction(sum(spans[0]), 2) - middle * step)
+        centre[i] = float(Fraction(sum(spans[0]), 2) - middle[axis] * step)
     return (size[0], size[1]), (jump[0], jump[1]), (centre[0], centre[1])
 
 
 def _clipped(region: Region, shape: tuple[int, ...]) -> Region | None:
     cut = tuple((max(low, 0), min(high, side - 1)) for (low, high), side in zip(region, shape, strict=True))
     return cut if all(low <= high for low, high in cut) else None
+
+
+def find_grown(graph: Graph) -> frozenset[str]:
+    """Values behind an operation that may make maps larger."""
+    grown: set[str] = set()
+    for node in graph.nodes:
+        if node.op in _GROWING or any(name in grown for name in node.inputs):
+            grown.update(node.outputs)
+    return frozenset(grown)

@@ -13,7 +13,7 @@ from szem.arrays import Array
 from szem.results.explanation import LayerRow
 from szem.runtime.graph import Graph, Node
 from szem.runtime.graph_costs import count_multiplications, count_parameters
-from szem.runtime.graph_fields import field_of, trace_back
+from szem.runtime.graph_fields import field_of, find_grown, trace_back
 from szem.runtime.graph_names import name_blocks, name_layers
 from szem.runtime.graph_rules import WEIGHT_INPUT, convolution_geometry
 from szem.runtime.graph_run import PictureLayout, Probe
@@ -91,9 +91,10 @@ def find_layers(probe: Probe, picture: PictureLayout) -> tuple[Layer, ...]:
     owners = {out: i for i, g in enumerate(groups) for node in (g.main, *g.tail) for out in node.outputs}
     names = name_layers(probe.graph, [group.main for group in groups])
     counted: set[str] = set()
+    grown = find_grown(probe.graph)
     layers = []
     for index, group in enumerate(groups):
-        layer = _describe(probe, picture, group, index, names[index], layouts, counted)
+        layer = _describe(probe, picture, group, index, names[index], layouts, counted, grown)
         reads = dict.fromkeys(_owner(probe, name, owners) for name in layer.sources)
         layers.append(replace(layer, row=replace(layer.row, inputs=tuple(r for r in reads if r != index))))
     blocks = name_blocks([layer.row for layer in layers])
@@ -252,6 +253,7 @@ def _describe(
     name: str,
     layouts: dict[str, str],
     counted: set[str],
+    grown: frozenset[str],
 ) -> Layer:
     main = group.main
     shape = probe.shapes[group.output]
@@ -267,7 +269,7 @@ def _describe(
     field = None
     if axes and picture.name in probe.inputs:
         input_axes = (2, 3) if picture.layout == "NCHW" else (1, 2)
-        field = field_of(probe, group.output, to=picture.name, axes=axes[1:], input_axes=input_axes)
+        field = field_of(probe, group.output, to=picture.name, axes=axes[1:], input_axes=input_axes, grown=grown)
     whole = probe.shapes[picture.name][2:] if picture.layout == "NCHW" else probe.shapes[picture.name][1:3]
     sees_all = field is not None and field[0][0] >= whole[0] and field[0][1] >= whole[1] and field[1] == (0.0, 0.0)
     if not axes:

@@ -12,25 +12,37 @@ __all__ = ["name_blocks", "name_layers"]
 
 def name_layers(graph: Graph, mains: Sequence[Node]) -> list[str]:
     """Short names people recognise: from the weights where those are named, else from the operation."""
+    stems = [_weight_stem(graph, main) for main in mains]
+    shared = _shared_scope([stem for stem in stems if stem])
     used: dict[str, int] = {}
     names = []
-    for main in mains:
-        base = _weight_stem(graph, main) or _path_stem(main)
+    for main, stem in zip(mains, stems, strict=True):
+        base = stem.removeprefix(shared) or _path_stem(main)
         base = f"{main.op}.{base}" if base.isdecimal() else base  # a bare number would be taken for the layer's place
         used[base] = used.get(base, 0) + 1
         names.append(base if used[base] == 1 else f"{base} #{used[base]}")
     return names
 
 
+def _shared_scope(stems: list[str]) -> str:
+    """What all names begin with, up to a point: `net.` of `net.stem` and `net.head`."""
+    if len(stems) < 2:
+        return ""
+    first, last = min(stems), max(stems)
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    return first[: first.rfind(".", 0, same) + 1]
+
+
 def _weight_stem(graph: Graph, node: Node) -> str:
     for position in LEARNED.get(node.op, ())[:2]:
         name = node.input(position)
-        maker = graph.producers.get(name)
-        if maker is not None and name in graph.constant_names and maker.inputs:
-            name = maker.inputs[0]
-        found = re.fullmatch(r"(.*[A-Za-z].*)\.weight(_quantized)?", name)
-        if found and graph.initializer(name) is not None:
-            return found.group(1)
+        if name not in graph.constant_names:
+            continue
+        maker = graph.producers.get(name)  # the weights may be widened or given back from 8 bits first
+        for candidate in (name, maker.input(0) if maker is not None else ""):
+            found = re.fullmatch(r"(.*[A-Za-z].*?)\.weight(_\w+)?", candidate)
+            if found:
+                return found.group(1)
     return ""
 
 
@@ -55,23 +67,20 @@ def name_blocks(rows: list[LayerRow]) -> list[str]:
         crossing = sum(1 for j in range(i + 1) if last_use[j] > i)
         if crossing <= 1:
             start = i + 1
-    labels: list[str] = []
+    counts = [marks.count(mark) for mark in marks]
+    starts: list[int] = []  # the first layer of each block
     for i, row in enumerate(rows):
-        alone = marks.count(marks[i]) == 1 or marks.count(marks[i]) > 40
-        previous = rows[i - 1] if i else None
-        if previous is not None and (
-            (marks[i] == marks[i - 1] and not alone)
-            or (alone and marks.count(marks[i - 1]) in (1, marks.count(marks[i])) and _same_chain(previous, row))
-        ):
-            labels.append(labels[-1])
-        else:
-            labels.append(_scope(row.name) or row.name)
-    return _unique_runs(labels)
+        loose = counts[i] == 1 or counts[i] > 40  # a chain, or a network that is one large branch
+        together = i > 0 and (
+            _same_chain(rows[i - 1], row) and counts[i - 1] == counts[i] if loose else marks[i] == marks[i - 1]
+        )
+        starts.append(starts[-1] if together else i)
+    return _labelled(rows, starts)
 
 
 def _scope(name: str) -> str:
-    """`features.3.conv.0` -> `features.3`; nothing where no number follows a name."""
-    found = re.match(r"[^\d]*[A-Za-z_][^\d.]*\.\d+(?=[./])", name)
+    """`stages.3.1.expand` -> `stages.3.1`; nothing where no number follows a name."""
+    found = re.match(r".*[A-Za-z_][^.]*(\.\d+)+(?=[./])", name)
     return found.group(0) if found else ""
 
 
@@ -82,12 +91,15 @@ def _same_chain(a: LayerRow, b: LayerRow) -> bool:
     return not any(scopes) and a.output_shape[1:] == b.output_shape[1:]
 
 
-def _unique_runs(labels: list[str]) -> list[str]:
-    """Two runs of layers apart from each other never share a label."""
+def _labelled(rows: list[LayerRow], starts: list[int]) -> list[str]:
+    """Each block by its names' scope, else by its first layer; no two blocks share a label."""
     seen: dict[str, int] = {}
-    out: list[str] = []
-    for i, label in enumerate(labels):
-        if i == 0 or label != labels[i - 1]:
-            seen[label] = seen.get(label, 0) + 1
-        out.append(label if seen[label] == 1 else f"{label} #{seen[label]}")
-    return out
+    labels: list[str] = []
+    for i, start in enumerate(starts):
+        if start != i:
+            labels.append(labels[-1])
+            continue
+        label = _scope(rows[i].name) or rows[i].name
+        seen[label] = seen.get(label, 0) + 1
+        labels.append(label if seen[label] == 1 else f"{label} #{seen[label]}")
+    return labels

@@ -189,15 +189,20 @@ def thumbnails(look: Look, *, side_px: int = 48) -> NDArray[np.uint8]:
     """One small map per layer, for the overview: the map whose numbers differ most over its places.
 
     Returns:
-        (layers, side, side) uint8; 0 is the map's least number, 255 its largest; a layer without rows is all 0.
+        (layers, side, side) uint8; 0 is the map's least number, 255 its largest; a layer without rows is shown as
+        its maps' numbers, line by line in a square.
     """
     found = look.explorer.maps(look.prepared.values, look.explorer.layers)
     out = np.zeros((len(found), side_px, side_px), np.uint8)
     for i, layer in enumerate(look.explorer.layers):
         maps = found[layer.row.name]
         if maps.shape[1] < 2 or maps.shape[2] < 2:
-            continue
-        best = maps[int(np.nan_to_num(maps).std(axis=(1, 2)).argmax())]
+            numbers = np.nan_to_num(maps).ravel()
+            square = int(np.ceil(np.sqrt(numbers.size)))
+            best = np.pad(numbers, (0, square * square - numbers.size), constant_values=numbers.min())
+            best = best.reshape(square, square)
+        else:
+            best = maps[int(np.nan_to_num(maps).std(axis=(1, 2)).argmax())]
         low, high = float(best.min()), float(best.max())
         ys = np.arange(side_px) * best.shape[0] // side_px
         xs = np.arange(side_px) * best.shape[1] // side_px
