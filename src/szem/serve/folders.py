@@ -105,7 +105,10 @@ class Folders:
     def _locate(self, uri: str, roots: Sequence[Path], verb: str) -> tuple[Path, tuple[str, ...]]:
         """The allowed folder and the names below it."""
         path = self._path_of(uri)
-        real = Path(os.path.realpath(path))
+        try:
+            real = Path(os.path.realpath(path))
+        except OSError as error:  # a link that changed while it was followed
+            raise FileMissingError(f"{uri[:200]}: cannot be followed; check the path") from error
         for root in roots:
             if real != root and real.is_relative_to(root):
                 return root, real.relative_to(root).parts
