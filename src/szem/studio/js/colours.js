@@ -30,7 +30,13 @@ export function heatColour(value) {
 
 /** "#rrggbb". */
 export function hexOf([r, g, b]) {
-  return `#${[r, g, b].map((c) => Math.round(Math.min(255, Math.max(0, c))).toString(16).padStart(2, "0")).join("")}`;
+  return `#${[r, g, b]
+    .map((c) =>
+      Math.round(Math.min(255, Math.max(0, c)))
+        .toString(16)
+        .padStart(2, "0"),
+    )
+    .join("")}`;
 }
 
 /** Dark or light ink on a colour, whichever reads better (WCAG contrast). */

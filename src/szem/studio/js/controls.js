@@ -200,5 +200,8 @@ export function codeBlock({ label, name, versions, words }) {
       : h("span", { class: "field-label", text: label });
   const copy = copyButton({ ...words, name: `${name}-copy`, content: () => pre.textContent });
   show();
-  return { element: h("div", { class: "code-block" }, h("div", { class: "code-head" }, pick, copy), pre), refresh: show };
+  return {
+    element: h("div", { class: "code-block" }, h("div", { class: "code-head" }, pick, copy), pre),
+    refresh: show,
+  };
 }

@@ -24,7 +24,9 @@ export function h(tag, props = {}, ...children) {
 
 /** Put these children in place of what an element holds. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 

@@ -35,7 +35,11 @@ export async function wordsOf(code) {
   const grouping = code === "hu" ? "min2" : "always"; // Hungarian parts thousands from five digits on
   const format = (digits, useGrouping) => {
     const key = `${digits} ${useGrouping}`;
-    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(code, { maximumFractionDigits: digits, useGrouping: useGrouping && grouping }));
+    if (!formats.has(key))
+      formats.set(
+        key,
+        new Intl.NumberFormat(code, { maximumFractionDigits: digits, useGrouping: useGrouping && grouping }),
+      );
     return formats.get(key);
   };
   const write = (value, digits, grouped) => {

@@ -130,7 +130,12 @@ function header(words) {
   return h(
     "header",
     { class: "site-head" },
-    h("a", { class: "brand", href: addressOf("start", new URLSearchParams()), "aria-label": t("site.home") }, mark(), h("span", { text: "szem" })),
+    h(
+      "a",
+      { class: "brand", href: addressOf("start", new URLSearchParams()), "aria-label": t("site.home") },
+      mark(),
+      h("span", { text: "szem" }),
+    ),
     h("nav", { "aria-label": t("site.pages") }, links),
     h("div", { class: "site-switches" }, switchLanguage, themeButton),
   );

@@ -50,11 +50,7 @@ export function visionRequest(content, aspectRatios) {
     requests: [
       {
         image: { content },
-        features: [
-          { type: "LABEL_DETECTION", maxResults: 10 },
-          { type: "IMAGE_PROPERTIES" },
-          { type: "CROP_HINTS" },
-        ],
+        features: [{ type: "LABEL_DETECTION", maxResults: 10 }, { type: "IMAGE_PROPERTIES" }, { type: "CROP_HINTS" }],
         imageContext: { cropHintsParams: { aspectRatios } },
       },
     ],

@@ -56,7 +56,14 @@ export function geometryOf(height, width, rows, { stride = 1, dilation = 1, bord
  * @returns a plane; signed, never clipped; with a side of 0 where a valid kernel fits nowhere
  */
 export function convolvePlane(plane, rows, options = {}) {
-  const { stride = 1, dilation = 1, border = "reflect", operation = "correlation", constant = 0, take = fresh } = options;
+  const {
+    stride = 1,
+    dilation = 1,
+    border = "reflect",
+    operation = "correlation",
+    constant = 0,
+    take = fresh,
+  } = options;
   const { height, width } = plane;
   const out = geometryOf(height, width, rows, { stride, dilation, border, operation });
   if (out.height === 0 || out.width === 0) return { data: new Float32Array(0), height: 0, width: 0 };
@@ -71,7 +78,10 @@ export function convolvePlane(plane, rows, options = {}) {
     y: padded ? (sides.height - 1 - cy) * dilation : 0,
     x: padded ? (sides.width - 1 - cx) * dilation : 0,
   };
-  const source = padded && (before.y || before.x || after.y || after.x) ? framed(plane, before, after, border, constant, take) : plane;
+  const source =
+    padded && (before.y || before.x || after.y || after.x)
+      ? framed(plane, before, after, border, constant, take)
+      : plane;
 
   const parts = separated(used);
   const dense = tapsOf(rows, { operation }).length;
@@ -147,7 +157,15 @@ function addTaps(out, to, width, src, from, step, weights, places, k) {
   let [a6, a7, a8] = [from + places[k + 6], from + places[k + 7], from + places[k + 8]];
   for (let x = to; x < to + width; x++) {
     out[x] +=
-      w0 * src[a0] + w1 * src[a1] + w2 * src[a2] + w3 * src[a3] + w4 * src[a4] + w5 * src[a5] + w6 * src[a6] + w7 * src[a7] + w8 * src[a8];
+      w0 * src[a0] +
+      w1 * src[a1] +
+      w2 * src[a2] +
+      w3 * src[a3] +
+      w4 * src[a4] +
+      w5 * src[a5] +
+      w6 * src[a6] +
+      w7 * src[a7] +
+      w8 * src[a8];
     a0 += step;
     a1 += step;
     a2 += step;

@@ -3,7 +3,17 @@
 import { button, segmented, select, slider } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { edgePairs } from "./edges.js";
-import { composed, isNormalised, normalised, parseNumber, resized, rowsText, sidesOf, sumOf, weightText } from "./kernel.js";
+import {
+  composed,
+  isNormalised,
+  normalised,
+  parseNumber,
+  resized,
+  rowsText,
+  sidesOf,
+  sumOf,
+  weightText,
+} from "./kernel.js";
 import { MODES } from "./plan.js";
 import { CUSTOM, edgesIn, kernelIn, slotChange } from "./settings.js";
 
@@ -28,7 +38,10 @@ export function kernelText(words, entry) {
   if (!entry) return t("kernel.custom.text");
   if (has(`kernel.${entry.name}.text`)) return t(`kernel.${entry.name}.text`);
   const [, , way] = entry.name.match(DIRECTED) ?? [];
-  if (way) return t(way === "x" || way === "y" ? `kernel.directed.${way}.text` : "kernel.directed.text", { way: t(`way.${way}.towards`) });
+  if (way)
+    return t(way === "x" || way === "y" ? `kernel.directed.${way}.text` : "kernel.directed.text", {
+      way: t(`way.${way}.towards`),
+    });
   return entry.name.startsWith("setosa-") ? t("kernel.setosa.text") : entry.text;
 }
 
@@ -90,7 +103,8 @@ export function kernelPanel(app, table, state, change) {
     body.dataset.mode = state.mode;
     paintTogether();
     if (state.mode === "edges") fill(body, edgePair(words, table, state, change, paint));
-    else if (state.mode === "two") fill(body, slot(0), h("div", { class: "then", text: t("kernels.then") }), slot(1), together);
+    else if (state.mode === "two")
+      fill(body, slot(0), h("div", { class: "then", text: t("kernels.then") }), slot(1), together);
     else fill(body, slot(0));
   }
 
@@ -150,9 +164,17 @@ function kernelSlot(words, table, state, which, change) {
     if (!sizing) size.set(Math.min(Math.max(most, 3), LARGEST_EDITED), `${sides.height} × ${sides.width}`);
     if (!typing) {
       const edited = (now) => put(CUSTOM, now, { typing: true });
-      fill(grid, most > LARGEST_EDITED ? stillGrid(words, rows, `${sides.height} × ${sides.width}`) : editGrid(words, rows, edited));
+      fill(
+        grid,
+        most > LARGEST_EDITED
+          ? stillGrid(words, rows, `${sides.height} × ${sides.width}`)
+          : editGrid(words, rows, edited),
+      );
     }
-    fill(sum, sumParts(words, rows, () => put(CUSTOM, normalised(rows))));
+    fill(
+      sum,
+      sumParts(words, rows, () => put(CUSTOM, normalised(rows))),
+    );
   }
 
   refresh();
@@ -219,7 +241,12 @@ function editGrid(words, rows, edited) {
   paintCells();
   return h(
     "div",
-    { class: `kernel-grid${width > 5 ? " many" : ""}`, role: "group", "aria-label": words.t("kernels.numbers"), vars: { columns: width, rows: height } },
+    {
+      class: `kernel-grid${width > 5 ? " many" : ""}`,
+      role: "group",
+      "aria-label": words.t("kernels.numbers"),
+      vars: { columns: width, rows: height },
+    },
     cells,
   );
 }
@@ -236,7 +263,11 @@ function stillGrid(words, rows, caption) {
   return h(
     "figure",
     { class: "kernel-still" },
-    h("div", { class: "kernel-grid", role: "img", "aria-label": rowsText(rows), vars: { columns: width, rows: height } }, cells),
+    h(
+      "div",
+      { class: "kernel-grid", role: "img", "aria-label": rowsText(rows), vars: { columns: width, rows: height } },
+      cells,
+    ),
     h("figcaption", { text: caption }),
   );
 }
@@ -273,7 +304,9 @@ function edgePair(words, table, state, change, repaint) {
     label: t("kernels.edges"),
     name: "edges",
     hideLabel: true,
-    groups: [{ group: "", options: edgePairs(table).map(({ name }) => ({ value: name, text: kernelTitle(words, name) })) }],
+    groups: [
+      { group: "", options: edgePairs(table).map(({ name }) => ({ value: name, text: kernelTitle(words, name) })) },
+    ],
     value: pair.name,
     change: (name) => {
       change({ edges: name });
@@ -289,7 +322,15 @@ function edgePair(words, table, state, change, repaint) {
       stillGrid(words, pair.x.weights, t("kernels.across")),
       stillGrid(words, pair.y.weights, t("kernels.down")),
     ),
-    h("p", { class: "formula", "aria-label": t("kernels.edges.formula") }, "√(", h("i", { text: "x" }), "² + ", h("i", { text: "y" }), "²)"),
+    h(
+      "p",
+      { class: "formula", "aria-label": t("kernels.edges.formula") },
+      "√(",
+      h("i", { text: "x" }),
+      "² + ",
+      h("i", { text: "y" }),
+      "²)",
+    ),
   ];
 }
 

@@ -30,7 +30,19 @@ export function kernelLayer(input, rows, options) {
       const nowhere = fromY < 0 || fromX < 0;
       const outside = nowhere || fromY !== wantedY || fromX !== wantedX;
       const value = nowhere ? constant : input.at(fromY, fromX);
-      return { row, column, y: wantedY, x: wantedX, fromY, fromX, outside, nowhere, value, weight, product: value * weight };
+      return {
+        row,
+        column,
+        y: wantedY,
+        x: wantedX,
+        fromY,
+        fromX,
+        outside,
+        nowhere,
+        value,
+        weight,
+        product: value * weight,
+      };
     });
   }
 

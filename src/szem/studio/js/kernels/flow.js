@@ -23,9 +23,16 @@ export function dataFlow(app) {
           h(
             "div",
             { class: "flow-step" },
-            h("div", { class: "flow-room" }, area(step, longest, [pictures.first, ...steps.slice(2).map(() => null), pictures.last][k])),
+            h(
+              "div",
+              { class: "flow-room" },
+              area(step, longest, [pictures.first, ...steps.slice(2).map(() => null), pictures.last][k]),
+            ),
             h("p", { class: "flow-name", text: nameOf(step, k, plan) }),
-            h("p", { class: "flow-size", text: `${step.width} × ${step.height}${step.channels > 1 ? ` × ${step.channels}` : ""}` }),
+            h("p", {
+              class: "flow-size",
+              text: `${step.width} × ${step.height}${step.channels > 1 ? ` × ${step.channels}` : ""}`,
+            }),
             h("p", { class: "flow-numbers", text: t("flow.numbers", { count: number(step.numbers) }) }),
           ),
         ),
@@ -34,7 +41,12 @@ export function dataFlow(app) {
     const share = steps.at(-1).numbers / first.numbers;
     const name = shareName(share);
     sentence.dataset.share = String(share);
-    sentence.textContent = share === 0 ? t("flow.nothing") : name ? t(`flow.${name}`) : t("flow.percent", { share: percent(share, share < 0.1 ? 1 : 0) });
+    sentence.textContent =
+      share === 0
+        ? t("flow.nothing")
+        : name
+          ? t(`flow.${name}`)
+          : t("flow.percent", { share: percent(share, share < 0.1 ? 1 : 0) });
     work.textContent = t("flow.work", { count: number(multiplications / 1e6, multiplications < 1e7 ? 2 : 1) });
   }
 
@@ -63,7 +75,14 @@ export function dataFlow(app) {
   }
 
   return {
-    element: h("section", { class: "flow", "aria-labelledby": "flow-title" }, h("h2", { id: "flow-title", text: t("flow.title") }), sentence, line, work),
+    element: h(
+      "section",
+      { class: "flow", "aria-labelledby": "flow-title" },
+      h("h2", { id: "flow-title", text: t("flow.title") }),
+      sentence,
+      line,
+      work,
+    ),
     show,
   };
 }

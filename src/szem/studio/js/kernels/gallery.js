@@ -18,7 +18,13 @@ export function gallery(app, table, choose) {
     const canvas = h("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" });
     const element = h(
       "button",
-      { type: "button", class: "gallery-item", "aria-pressed": "false", data: { name: entry.name }, on: { click: () => choose(entry.name) } },
+      {
+        type: "button",
+        class: "gallery-item",
+        "aria-pressed": "false",
+        data: { name: entry.name },
+        on: { click: () => choose(entry.name) },
+      },
       canvas,
       h("span", { text: kernelTitle(words, entry.name) }),
     );
@@ -61,7 +67,12 @@ export function gallery(app, table, choose) {
     h("h2", { id: "gallery-title", text: t("gallery.title") }),
     h("p", { class: "section-text", text: t("gallery.text") }),
     [...groups].map(([family, members]) =>
-      h("div", { class: "gallery-group" }, h("h3", { text: familyTitle(words, family) }), h("div", { class: "gallery-items" }, members)),
+      h(
+        "div",
+        { class: "gallery-group" },
+        h("h3", { text: familyTitle(words, family) }),
+        h("div", { class: "gallery-items" }, members),
+      ),
     ),
   );
   return {

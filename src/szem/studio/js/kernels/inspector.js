@@ -40,8 +40,16 @@ export function inspector(app, { pickPart, pickChannel }) {
         cell.addEventListener("pointerleave", () => light(false));
         return cell;
       });
-      const grid = h("div", { class: "kernel-grid", role: "img", vars: { columns: sides.width, rows: sides.height } }, cells);
-      return { cells, figure: h("figure", { class: "term", data: { name } }, h("figcaption", { text: t(`inspect.${name}`) }), grid), grid };
+      const grid = h(
+        "div",
+        { class: "kernel-grid", role: "img", vars: { columns: sides.width, rows: sides.height } },
+        cells,
+      );
+      return {
+        cells,
+        figure: h("figure", { class: "term", data: { name } }, h("figcaption", { text: t(`inspect.${name}`) }), grid),
+        grid,
+      };
     };
     const [patch, kernel, products] = ["patch", "weights", "products"].map(make);
     const loupe = h("canvas", { class: "loupe-canvas", "aria-hidden": "true" });
@@ -56,7 +64,15 @@ export function inspector(app, { pickPart, pickChannel }) {
     const sign = (text) => h("span", { class: "sign", "aria-hidden": "true", text });
     row.dataset.size = String(Math.max(sides.height, sides.width));
     fill(row, loupeFigure, patch.figure, sign("×"), kernel.figure, sign("="), products.figure, sign("Σ"), result);
-    grids = { cells: { patch: patch.cells, kernel: kernel.cells, products: products.cells }, patch, kernel, products, loupe, marks, result };
+    grids = {
+      cells: { patch: patch.cells, kernel: kernel.cells, products: products.cells },
+      patch,
+      kernel,
+      products,
+      loupe,
+      marks,
+      result,
+    };
   }
 
   function show(found) {
@@ -80,7 +96,12 @@ export function inspector(app, { pickPart, pickChannel }) {
     }
     const { x, y } = explained.centre;
     place.textContent = `${t("inspect.place", { row: y, column: x })} · ${t(pinned ? "inspect.held" : "inspect.hint")}`;
-    readout.textContent = t("inspect.readout", { row: y, column: x, sum: value(explained.sum), shown: value(output.shown) });
+    readout.textContent = t("inspect.readout", {
+      row: y,
+      column: x,
+      sum: value(explained.sum),
+      shown: value(output.shown),
+    });
     element.toggleAttribute("data-large", Math.max(sides.height, sides.width) > 5);
     element.toggleAttribute("data-huge", Math.max(sides.height, sides.width) > 11);
     paintParts(partNames, part, channels, channel);
@@ -102,20 +123,32 @@ export function inspector(app, { pickPart, pickChannel }) {
       tint(product, cell.product, products);
     });
     grids.patch.grid.setAttribute("aria-label", explained.cells.map((cell) => value(cell.value)).join(" "));
-    grids.kernel.grid.setAttribute("aria-label", explained.cells.map((cell) => shortWeight(words, cell.weight)).join(" "));
+    grids.kernel.grid.setAttribute(
+      "aria-label",
+      explained.cells.map((cell) => shortWeight(words, cell.weight)).join(" "),
+    );
     grids.products.grid.setAttribute("aria-label", explained.cells.map((cell) => value(cell.product)).join(" "));
     paintLoupe(layer, explained);
     fill(grids.result, resultParts(found));
     latest = found;
     paintNotes(null);
-    if (pinned) said.textContent = t("inspect.said", { row: y, column: x, sum: value(explained.sum), shown: value(output.shown) });
+    if (pinned)
+      said.textContent = t("inspect.said", {
+        row: y,
+        column: x,
+        sum: value(explained.sum),
+        shown: value(output.shown),
+      });
   }
 
   /** What is to be said of the sum, or of one of its products while the pointer is on it. */
   function paintNotes(k) {
     if (!latest) return;
     const texts = k === null ? notesOf(latest) : [productText(latest.explained.cells[k], latest.border)];
-    fill(notes, texts.map((text) => h("p", { text })));
+    fill(
+      notes,
+      texts.map((text) => h("p", { text })),
+    );
   }
 
   function productText(cell, border) {
@@ -177,7 +210,15 @@ export function inspector(app, { pickPart, pickChannel }) {
     if (edges) {
       line("strength", both(edges.strength), { big: true });
       const degrees = (Math.atan2(edges.down, edges.across) * 180) / Math.PI;
-      line("direction", { exact: degrees, shown: `${number(degrees)}°` }, { swatch: `rgb(${directionColour((degrees * Math.PI) / 180).map(Math.round).join(" ")})` });
+      line(
+        "direction",
+        { exact: degrees, shown: `${number(degrees)}°` },
+        {
+          swatch: `rgb(${directionColour((degrees * Math.PI) / 180)
+            .map(Math.round)
+            .join(" ")})`,
+        },
+      );
     }
     if (!final) {
       lines.push(h("p", { class: "section-text", text: t("inspect.goes-on") }));
@@ -196,7 +237,11 @@ export function inspector(app, { pickPart, pickChannel }) {
               h("span", { class: `cell still${cell.chosen ? " chosen" : ""}`, text: value(cell.value) }),
             ),
           ),
-          h("output", { class: "result-value", data: { name: "pooled", exact: String(pooled.value) }, text: number(pooled.value, 1) }),
+          h("output", {
+            class: "result-value",
+            data: { name: "pooled", exact: String(pooled.value) },
+            text: number(pooled.value, 1),
+          }),
         ),
       );
     }
@@ -211,10 +256,17 @@ export function inspector(app, { pickPart, pickChannel }) {
     if (explained.flat) {
       const sum = sumOf(rows);
       const v = value(explained.cells[0].value);
-      texts.push(t(sum === 0 ? "inspect.flat.zero" : "inspect.flat", { value: v, sum: number(sum, 3), answer: value(explained.sum) }));
+      texts.push(
+        t(sum === 0 ? "inspect.flat.zero" : "inspect.flat", {
+          value: v,
+          sum: number(sum, 3),
+          answer: value(explained.sum),
+        }),
+      );
     }
     if (beyond > 0) texts.push(t(`border.${border}.note`, { count: beyond, all: explained.cells.length }));
-    if (final && output.cut) texts.push(t(output.value < 0 ? "inspect.cut.below" : "inspect.cut.above", { value: value(output.value) }));
+    if (final && output.cut)
+      texts.push(t(output.value < 0 ? "inspect.cut.below" : "inspect.cut.above", { value: value(output.value) }));
     return texts;
   }
 
@@ -242,9 +294,18 @@ export function inspector(app, { pickPart, pickChannel }) {
     marks.setAttribute("viewBox", `0 0 ${side} ${side}`);
     const [width, height] = [Math.max(...xs) - Math.min(...xs) + 1, Math.max(...ys) - Math.min(...ys) + 1];
     const whole = s("rect", { x: half + Math.min(...xs), y: half + Math.min(...ys), width, height, class: "tap" });
-    const boxes = cells.length > 121 ? whole : cells.map((cell) =>
-      s("rect", { x: cell.x - centre.x + half, y: cell.y - centre.y + half, width: 1, height: 1, class: cell.weight === 0 ? "tap empty" : "tap" }),
-    );
+    const boxes =
+      cells.length > 121
+        ? whole
+        : cells.map((cell) =>
+            s("rect", {
+              x: cell.x - centre.x + half,
+              y: cell.y - centre.y + half,
+              width: 1,
+              height: 1,
+              class: cell.weight === 0 ? "tap empty" : "tap",
+            }),
+          );
     fill(marks, boxes, s("rect", { x: half, y: half, width: 1, height: 1, class: "tap centre" }));
   }
 

@@ -28,7 +28,8 @@ export function lookAt(planes, plan, focus, { part, channel }) {
   if (plan.mode === "two") {
     const between = layers.kernels[1].centreAt(chosen.y, chosen.x);
     if (which === 1) layer = layers.kernels[0];
-    explained = which === 1 ? layers.kernels[1].explain(chosen.y, chosen.x) : layers.kernels[0].explain(between.y, between.x);
+    explained =
+      which === 1 ? layers.kernels[1].explain(chosen.y, chosen.x) : layers.kernels[0].explain(between.y, between.x);
   } else {
     explained = layers.kernels[which].explain(chosen.y, chosen.x);
   }

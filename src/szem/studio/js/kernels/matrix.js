@@ -22,7 +22,17 @@ export function numberMatrix(app, pick) {
     });
     const lines = Array.from({ length: ROWS }, (_, y) => h("tr", {}, cells.slice(y * COLUMNS, (y + 1) * COLUMNS)));
     const corner = { y: 0, x: 0, height: 0, width: 0 };
-    return { name, cells, corner, table: h("table", { class: "matrix", data: { name } }, h("caption", { text: t(`matrix.${name}`) }), h("tbody", {}, lines)) };
+    return {
+      name,
+      cells,
+      corner,
+      table: h(
+        "table",
+        { class: "matrix", data: { name } },
+        h("caption", { text: t(`matrix.${name}`) }),
+        h("tbody", {}, lines),
+      ),
+    };
   });
 
   function placeOf(name, k) {
@@ -60,11 +70,17 @@ export function numberMatrix(app, pick) {
       { class: "matrices", "aria-labelledby": "matrix-title" },
       h("h2", { id: "matrix-title", text: t("matrix.title") }),
       h("p", { class: "section-text", text: t("matrix.text") }),
-      h("div", { class: "matrix-pair" }, sides.map(({ table }) => table)),
+      h(
+        "div",
+        { class: "matrix-pair" },
+        sides.map(({ table }) => table),
+      ),
     ),
     show(found) {
       if (!found) return;
-      const inside = found.taps.filter(({ y, x }) => y >= 0 && x >= 0 && y < found.layers.picture.height && x < found.layers.picture.width);
+      const inside = found.taps.filter(
+        ({ y, x }) => y >= 0 && x >= 0 && y < found.layers.picture.height && x < found.layers.picture.width,
+      );
       paint(sides[0], found.layers.picture, found.centre, inside);
       paint(sides[1], found.layers.last, found.output, [found.output]);
     },

@@ -13,7 +13,10 @@ export function optionsBand(app, state, change) {
     label: t("options.border"),
     name: "border",
     groups: [
-      { group: "", options: BORDERS.filter((value) => value !== "valid").map((value) => ({ value, text: t(`border.${value}`) })) },
+      {
+        group: "",
+        options: BORDERS.filter((value) => value !== "valid").map((value) => ({ value, text: t(`border.${value}`) })),
+      },
     ],
     value: padded,
     change: (value) => {
@@ -47,8 +50,22 @@ export function optionsBand(app, state, change) {
   return h(
     "section",
     { class: "options", "aria-label": t("options.title") },
-    slider({ label: t("options.stride"), name: "stride", value: state.stride, least: 1, greatest: 4, change: (stride) => change({ stride }) }),
-    slider({ label: t("options.dilation"), name: "dilation", value: state.dilation, least: 1, greatest: 8, change: (dilation) => change({ dilation }) }),
+    slider({
+      label: t("options.stride"),
+      name: "stride",
+      value: state.stride,
+      least: 1,
+      greatest: 4,
+      change: (stride) => change({ stride }),
+    }),
+    slider({
+      label: t("options.dilation"),
+      name: "dilation",
+      value: state.dilation,
+      least: 1,
+      greatest: 8,
+      change: (dilation) => change({ dilation }),
+    }),
     padding,
     border,
     segmented({
@@ -65,10 +82,19 @@ export function optionsBand(app, state, change) {
     segmented({
       label: t("options.operation"),
       name: "operation",
-      options: OPERATIONS.map((value) => ({ value, text: t(`options.operation.${value}`), title: t(`options.operation.${value}.text`) })),
+      options: OPERATIONS.map((value) => ({
+        value,
+        text: t(`options.operation.${value}`),
+        title: t(`options.operation.${value}.text`),
+      })),
       value: state.operation,
       change: (operation) => change({ operation }),
     }),
-    toggle({ label: t("kernels.true-size"), name: "size", value: state.size === "true", change: (on) => change({ size: on ? "true" : "fit" }) }),
+    toggle({
+      label: t("kernels.true-size"),
+      name: "size",
+      value: state.size === "true",
+      change: (on) => change({ size: on ? "true" : "fit" }),
+    }),
   );
 }

@@ -1,12 +1,12 @@
 // The kernels page: a picture, a kernel, the answer; and for every pixel of it the sum that made it.
 
-import { button, codeBlock, copyButton, messagePlace, segmented, toggle } from "../controls.js";
+import { button, codeBlock, copyButton, messagePlace, segmented } from "../controls.js";
 import { fill, h, whenSeen } from "../dom.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
 import { kernelPanel } from "./editor.js";
 import { createArraysEngine } from "./engine-arrays.js";
-import { createWebglEngine } from "./engine-webgl.js";
+import { chooseEngine } from "./engine.js";
 import { createFigure } from "./figure.js";
 import { dataFlow } from "./flow.js";
 import { createFrameMeter } from "./frame-meter.js";
@@ -17,8 +17,9 @@ import { optionsBand } from "./options.js";
 import { numberMatrix } from "./matrix.js";
 import { multiplicationsOf, signedFull, stepsOf } from "./plan.js";
 import { paintClipped, planesOf, statisticsOf } from "./planes.js";
-import { VIEWS, fields, kernelIn, planOf, readPixel, viewsOf } from "./settings.js";
+import { fields, firstPixel, kernelIn, planOf, readPixel, viewsOf } from "./settings.js";
 import { commandText, numbersText, pythonText } from "./snippets.js";
+import { viewChoice } from "./view-choice.js";
 
 export { fields };
 
@@ -35,7 +36,12 @@ export async function mount(root, app) {
   } catch (error) {
     const place = messagePlace("page-problem");
     place.show(wordsFor(error, words));
-    fill(root, h("h1", { text: t("page.kernels.title") }), place.element, button({ text: t("retry"), kind: "strong", press: () => location.reload() }));
+    fill(
+      root,
+      h("h1", { text: t("page.kernels.title") }),
+      place.element,
+      button({ text: t("retry"), kind: "strong", press: () => location.reload() }),
+    );
     return { close() {} };
   }
   return kernelsPage(root, app, table);
@@ -60,15 +66,31 @@ function kernelsPage(root, app, table) {
 
   const bar = sourceBar(app, { chosen: (id) => id !== state.picture && app.set({ picture: id }) });
   const panel = kernelPanel(app, table, state, change);
-  const input = createFigure({ name: "input", label: t("kernels.input.label"), point: pointInput, step: stepBy, release });
+  const input = createFigure({
+    name: "input",
+    label: t("kernels.input.label"),
+    point: pointInput,
+    step: stepBy,
+    release,
+  });
   const outputs = [0, 1].map((k) =>
-    createFigure({ name: `output-${k}`, label: t("kernels.output.label"), point: pointOutput, step: stepOutput, release }),
+    createFigure({
+      name: `output-${k}`,
+      label: t("kernels.output.label"),
+      point: pointOutput,
+      step: stepOutput,
+      release,
+    }),
   );
-  const captions = { input: h("p", { class: "caption", data: { name: "input-size" } }), output: h("p", { class: "caption", data: { name: "output-size" } }) };
+  const captions = {
+    input: h("p", { class: "caption", data: { name: "input-size" } }),
+    output: h("p", { class: "caption", data: { name: "output-size" } }),
+  };
   const numbersLine = h("p", { class: "numbers-line", data: { name: "statistics" } });
   const meterLine = h("p", { class: "meter", data: { name: "meter" } });
   const outputTitles = [h("h2", {}), h("h2", {})];
-  const outputFigures = outputs.map((figure, k) => h(
+  const outputFigures = outputs.map((figure, k) =>
+    h(
       "div",
       { class: "stage-figure", data: { output: String(k) } },
       h("div", { class: "figure-head" }, outputTitles[k], k === 0 ? captions.output : null),
@@ -76,7 +98,7 @@ function kernelsPage(root, app, table) {
     ),
   );
   const tooLarge = h("p", { class: "empty-answer", text: t("kernels.too-large") });
-  const viewHolder = h("div", { class: "under" });
+  const views = viewChoice(app, state, table, change);
   const colourChoice = segmented({
     label: t("kernels.colour"),
     name: "colour",
@@ -102,7 +124,11 @@ function kernelsPage(root, app, table) {
     words: { text: t("copy"), doneText: t("copied"), failText: t("copy-failed") },
     versions: [
       { value: "python", text: "Python", code: () => pythonText(state, table, sampleName()) },
-      { value: "command", text: t("take.command"), code: () => commandText(state, table, sampleName()) || t("take.command.not") },
+      {
+        value: "command",
+        text: t("take.command"),
+        code: () => commandText(state, table, sampleName()) || t("take.command.not"),
+      },
       { value: "numbers", text: t("take.numbers"), code: () => numbersText(state, table) },
     ],
   });
@@ -121,7 +147,13 @@ function kernelsPage(root, app, table) {
     h("span", { class: "sign", "aria-hidden": "true", text: "∗" }),
     panel.element,
     h("span", { class: "sign", "aria-hidden": "true", text: "=" }),
-    h("div", { class: "stage-output" }, h("div", { class: "stage-outputs" }, outputFigures), viewHolder, numbersLine),
+    h(
+      "div",
+      { class: "stage-output" },
+      h("div", { class: "stage-outputs" }, outputFigures),
+      views.element,
+      numbersLine,
+    ),
     seen.readout,
   );
   fill(
@@ -134,13 +166,24 @@ function kernelsPage(root, app, table) {
     ),
     stage,
     seen.element,
-    h("div", { class: "band" }, h("div", {}, h("h2", { text: t("options.title") }), optionsBand(app, state, change)), flow.element),
+    h(
+      "div",
+      { class: "band" },
+      h("div", {}, h("h2", { text: t("options.title") }), optionsBand(app, state, change)),
+      flow.element,
+    ),
     matrix.element,
     all.element,
     h(
       "section",
       { class: "take", "aria-labelledby": "take-title" },
-      h("div", {}, h("h2", { id: "take-title", text: t("take.title") }), h("p", { class: "section-text", text: t("take.text") }), takeButtons()),
+      h(
+        "div",
+        {},
+        h("h2", { id: "take-title", text: t("take.title") }),
+        h("p", { class: "section-text", text: t("take.text") }),
+        takeButtons(),
+      ),
       code.element,
     ),
   );
@@ -154,7 +197,13 @@ function kernelsPage(root, app, table) {
       "div",
       { class: "take-buttons" },
       button({ text: t("take.download"), image: "download", kind: "strong", name: "download", press: download }),
-      copyButton({ text: t("take.link"), doneText: t("copied"), failText: t("copy-failed"), name: "link", content: () => location.href }),
+      copyButton({
+        text: t("take.link"),
+        doneText: t("copied"),
+        failText: t("copy-failed"),
+        name: "link",
+        content: () => location.href,
+      }),
     );
   }
 
@@ -163,14 +212,14 @@ function kernelsPage(root, app, table) {
     app.set(changes);
     if ("mode" in changes) {
       part = 0;
-      paintViews();
+      views.paint();
     }
-    if ("view" in changes || "mode" in changes || "zeros" in changes || "size" in changes) paintViews();
+    if ("view" in changes || "mode" in changes) paintViews();
+    views.legend();
     if ("colour" in changes || "mode" in changes) {
       planes = null;
       if (store.source) paintInput(store.source);
     }
-    viewHolder.querySelector('[data-name="legend"]')?.replaceWith(legendOf(viewsOf(state)) ?? "");
     all.mark(state.kernel);
     code.refresh();
     draw();
@@ -188,39 +237,9 @@ function kernelsPage(root, app, table) {
     const edges = state.mode === "edges";
     stage.dataset.views = String(names.length);
     colourChoice.disabled = edges;
-    const operation = root.querySelector('[data-name="operation"]');
-    if (operation) operation.disabled = edges;
+    root.querySelector('[data-name="operation"]').disabled = edges;
     outputFigures.forEach((figure, k) => (figure.hidden = k >= names.length));
     names.forEach((name, k) => (outputTitles[k].textContent = t(`view.${name}.title`)));
-    fill(
-      viewHolder,
-      segmented({
-        label: t("kernels.view"),
-        name: "view",
-        hideLabel: true,
-        options: VIEWS.map((value) => ({ value, text: t(`view.${edges ? { clipped: "strength", signed: "direction", beside: "beside" }[value] : value}`) })),
-        value: state.view,
-        change: (view) => {
-          change({ view });
-          viewHolder.querySelector("input:checked")?.focus();
-        },
-      }),
-      toggle({ label: t("kernels.zeros"), name: "zeros", value: state.zeros, change: (zeros) => change({ zeros }) }),
-      legendOf(names),
-    );
-  }
-
-  function legendOf(names) {
-    if (names.includes("signed")) {
-      const full = signedFull(planOf(state, table));
-      const end = number(full, full < 10 ? 1 : 0);
-      return h("div", { class: "legend signed", data: { name: "legend" } }, h("span", { text: `−${end}` }), h("i", { class: "ramp" }), h("span", { text: `+${end}` }));
-    }
-    if (names.includes("direction")) {
-      const ring = ["→", "↓", "←", "↑"].map((arrow, k) => h("span", { class: `turn turn-${k}`, text: arrow }));
-      return h("div", { class: "legend direction", data: { name: "legend" } }, h("span", { text: t("view.brighter-towards") }), ring);
-    }
-    return null;
   }
 
   // --- pointing --------------------------------------------------------------------------------------------------
@@ -265,7 +284,7 @@ function kernelsPage(root, app, table) {
   function stepBy(dx, dy) {
     const { source } = store;
     if (!source) return;
-    const from = focus ?? firstFocus(source);
+    const from = focus ?? firstPixel(source);
     pin({ x: bounded(from.x + dx, source.width), y: bounded(from.y + dy, source.height) });
   }
 
@@ -275,7 +294,7 @@ function kernelsPage(root, app, table) {
   }
 
   function look() {
-    return lookAt(picturePlanes(), planOf(state, table), focus ?? firstFocus(store.source), { part, channel });
+    return lookAt(picturePlanes(), planOf(state, table), focus ?? firstPixel(store.source), { part, channel });
   }
 
   // --- drawing ---------------------------------------------------------------------------------------------------
@@ -314,7 +333,15 @@ function kernelsPage(root, app, table) {
       planes = null;
     }
     try {
-      engine.run({ rgba, pixels: live ? input.canvas : new ImageData(rgba, source.width, source.height), height: source.height, width: source.width }, plan);
+      engine.run(
+        {
+          rgba,
+          pixels: live ? input.canvas : new ImageData(rgba, source.width, source.height),
+          height: source.height,
+          width: source.width,
+        },
+        plan,
+      );
     } catch (error) {
       if (engine.name === "arrays") throw error;
       engine = createArraysEngine(); // the graphics card gave up: go on without it
@@ -366,7 +393,11 @@ function kernelsPage(root, app, table) {
     fill(
       numbersLine,
       bit("numbers.range", { least: number(least), greatest: number(greatest) }),
-      h("span", { class: state.zeros ? "zero-share marked" : "zero-share", data: { share: String(zeros) }, text: t("numbers.zeros", { share: percent(zeros, 1) }) }),
+      h("span", {
+        class: state.zeros ? "zero-share marked" : "zero-share",
+        data: { share: String(zeros) },
+        text: t("numbers.zeros", { share: percent(zeros, 1) }),
+      }),
       below + above > 0 ? bit("numbers.cut", { below: percent(below, 1), above: percent(above, 1) }) : null,
     );
     const { rate, tookMs } = meter.read();
@@ -441,7 +472,9 @@ function kernelsPage(root, app, table) {
   } else {
     // A link to someone's own picture or camera cannot carry it: begin with the first bundled one.
     const first = ["yours", "camera"].includes(state.picture) ? fields.picture.initial : state.picture;
-    store.openSample(first).then((done) => !done && first !== fields.picture.initial && store.openSample(fields.picture.initial));
+    store
+      .openSample(first)
+      .then((done) => !done && first !== fields.picture.initial && store.openSample(fields.picture.initial));
   }
 
   return {
@@ -456,20 +489,6 @@ function kernelsPage(root, app, table) {
       engine.close();
     },
   };
-}
-
-function chooseEngine(wish) {
-  if (wish !== "arrays") {
-    const engine = createWebglEngine();
-    if (engine && (wish === "webgl" || !engine.software)) return engine;
-    engine?.close();
-  }
-  return createArraysEngine();
-}
-
-/** Where the inspector looks before anyone has pointed: a little off the middle, where pictures have something. */
-function firstFocus({ width, height }) {
-  return { x: Math.round(width * 0.45), y: Math.round(height * 0.3) };
 }
 
 function bounded(i, size) {

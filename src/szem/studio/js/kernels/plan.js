@@ -86,8 +86,8 @@ export function runPlan(rgba, height, width, plan, take = undefined) {
     return poolEdges([magnitudeOf(across, down), across, down], pooling);
   }
   return planesOf(rgba, height, width, plan.colour, take).map((plane) => {
-    for (const { rows, stride } of convolutionsOf(plan)) plane = convolvePlane(plane, rows, optionsOf(plan, stride, take));
+    for (const { rows, stride } of convolutionsOf(plan))
+      plane = convolvePlane(plane, rows, optionsOf(plan, stride, take));
     return poolPlane(plane, pooling);
   });
 }
-

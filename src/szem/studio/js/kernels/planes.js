@@ -94,7 +94,7 @@ const RING = [
 
 /** The colour of a direction in radians: four colours, one each quarter turn, blended in between. */
 export function directionColour(angle) {
-  const turn = ((angle / (Math.PI / 2)) % 4 + 4) % 4;
+  const turn = (((angle / (Math.PI / 2)) % 4) + 4) % 4;
   const [from, to] = [RING[Math.floor(turn) % 4], RING[(Math.floor(turn) + 1) % 4]];
   const t = turn - Math.floor(turn);
   return from.map((c, k) => c + (to[k] - c) * t);

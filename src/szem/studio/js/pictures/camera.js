@@ -54,7 +54,8 @@ export async function openCamera({ ended }) {
       run();
       next();
     };
-    const next = () => (video.requestVideoFrameCallback ? video.requestVideoFrameCallback(again) : requestAnimationFrame(again));
+    const next = () =>
+      video.requestVideoFrameCallback ? video.requestVideoFrameCallback(again) : requestAnimationFrame(again);
     next();
     return () => (on = false);
   }
@@ -76,7 +77,20 @@ export async function openCamera({ ended }) {
     video.srcObject = null;
   }
 
-  return { kind: "camera", id: "camera", title: "", credit: "", width: SIDE, height: SIDE, from: null, video, draw, onFrame, still, stop };
+  return {
+    kind: "camera",
+    id: "camera",
+    title: "",
+    credit: "",
+    width: SIDE,
+    height: SIDE,
+    from: null,
+    video,
+    draw,
+    onFrame,
+    still,
+    stop,
+  };
 }
 
 function nameOf(error) {

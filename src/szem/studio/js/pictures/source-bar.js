@@ -16,7 +16,14 @@ export function sourceBar(app, { chosen }) {
   const { t } = words;
   const message = messagePlace("picture-problem");
   const thumbs = h("div", { class: "thumbs", role: "group", "aria-label": t("picture.bundled") });
-  const file = h("input", { type: "file", accept: TYPES, class: "unseen", tabindex: "-1", "aria-hidden": "true", data: { name: "file" } });
+  const file = h("input", {
+    type: "file",
+    accept: TYPES,
+    class: "unseen",
+    tabindex: "-1",
+    "aria-hidden": "true",
+    data: { name: "file" },
+  });
   file.addEventListener("change", () => {
     if (file.files.length > 0) open(file.files[0]);
     file.value = "";
@@ -60,7 +67,11 @@ export function sourceBar(app, { chosen }) {
     fill(camera, icon(live ? "stop" : "camera"), h("span", { text: live ? t("picture.hold") : t("picture.camera") }));
     const { source } = store;
     yours.textContent = source?.from
-      ? t("picture.scaled", { width: source.width, height: source.height, full: `${source.from.width} × ${source.from.height}` })
+      ? t("picture.scaled", {
+          width: source.width,
+          height: source.height,
+          full: `${source.from.width} × ${source.from.height}`,
+        })
       : id === "yours"
         ? t("picture.stays")
         : "";

@@ -25,7 +25,9 @@ export function coloursOf(annotation) {
 /** The crop hints in the order of the aspect ratios that were asked for. */
 export function cropsOf(annotation) {
   const hints = annotation?.cropHintsAnnotation?.cropHints ?? [];
-  return hints.map((hint) => ({ box: boxOf(hint.boundingPoly), confidence: hint.confidence ?? 0 })).filter(({ box }) => box);
+  return hints
+    .map((hint) => ({ box: boxOf(hint.boundingPoly), confidence: hint.confidence ?? 0 }))
+    .filter(({ box }) => box);
 }
 
 const FAINT = 0.001;
@@ -40,7 +42,13 @@ export function ownLabels(answer) {
   return worth.map(({ name, score, map, map_box_xyxy: sides }) => ({
     name,
     score,
-    map: map && sides ? { rows: scaled(map), box: { x: sides[0], y: sides[1], width: sides[2] - sides[0], height: sides[3] - sides[1] } } : null,
+    map:
+      map && sides
+        ? {
+            rows: scaled(map),
+            box: { x: sides[0], y: sides[1], width: sides[2] - sides[0], height: sides[3] - sides[1] },
+          }
+        : null,
   }));
 }
 

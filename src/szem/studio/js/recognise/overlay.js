@@ -12,11 +12,20 @@ export function createOverlay(app) {
   const heatCanvas = h("canvas", { class: "heat", "aria-hidden": "true", width: 1, height: 1, hidden: true });
   const unseen = s("svg", { class: "unseen-part", "aria-hidden": "true" });
   const cropMarks = s("svg", { class: "crop-marks", "aria-hidden": "true" });
-  const frame = h("div", { class: "frame", data: { name: "picture" } }, h("div", { class: "frame-picture" }, canvas, unseen, heatCanvas, cropMarks));
+  const frame = h(
+    "div",
+    { class: "frame", data: { name: "picture" } },
+    h("div", { class: "frame-picture" }, canvas, unseen, heatCanvas, cropMarks),
+  );
 
   /** Lay an element over a part of the picture. */
   function place(element, { x, y, width, height }) {
-    const share = { left: x / canvas.width, top: y / canvas.height, width: width / canvas.width, height: height / canvas.height };
+    const share = {
+      left: x / canvas.width,
+      top: y / canvas.height,
+      width: width / canvas.width,
+      height: height / canvas.height,
+    };
     for (const [name, value] of Object.entries(share)) element.style.setProperty(name, `${value * 100}%`);
   }
 
@@ -66,7 +75,11 @@ export function createOverlay(app) {
       const { x, y, width: w, height: tall } = box;
       fill(
         cropMarks,
-        s("path", { class: "outside", "fill-rule": "evenodd", d: `M0 0h${width}v${height}H0zM${x} ${y}v${tall}h${w}v${-tall}z` }),
+        s("path", {
+          class: "outside",
+          "fill-rule": "evenodd",
+          d: `M0 0h${width}v${height}H0zM${x} ${y}v${tall}h${w}v${-tall}z`,
+        }),
         s("rect", { class: "crop-back", x, y, width: w, height: tall }),
         s("rect", { class: "crop", x, y, width: w, height: tall }),
       );

@@ -70,7 +70,11 @@ export async function mount(root, app) {
   const file = () => {
     const { source } = store;
     const sample = source && !["yours", "camera"].includes(source.id);
-    return { file: sample ? `${source.id}.png` : "picture.jpg", sampleUrl: sample ? `/v1/szem/samples/${source.id}.png` : "", ratios: RATIOS.map(({ value }) => value) };
+    return {
+      file: sample ? `${source.id}.png` : "picture.jpg",
+      sampleUrl: sample ? `/v1/szem/samples/${source.id}.png` : "",
+      ratios: RATIOS.map(({ value }) => value),
+    };
   };
   const code = codeBlock({
     label: t("recognise.code"),
@@ -91,7 +95,12 @@ export async function mount(root, app) {
 
   fill(
     root,
-    h("div", { class: "page-head" }, h("div", {}, h("h1", { text: t("page.recognise.title") }), h("p", { class: "lead", text: t("recognise.lead") })), bar.element),
+    h(
+      "div",
+      { class: "page-head" },
+      h("div", {}, h("h1", { text: t("page.recognise.title") }), h("p", { class: "lead", text: t("recognise.lead") })),
+      bar.element,
+    ),
     h(
       "section",
       { class: "sight" },
@@ -105,8 +114,20 @@ export async function mount(root, app) {
         labels.element,
       ),
     ),
-    h("section", { class: "shelf" }, h("h2", { text: t("recognise.colours") }), h("p", { class: "section-text", text: t("recognise.colours.text") }), colours.element),
-    h("section", { class: "shelf" }, h("h2", { text: t("recognise.crops") }), h("p", { class: "section-text", text: t("recognise.crops.text") }), crops.element),
+    h(
+      "section",
+      { class: "shelf" },
+      h("h2", { text: t("recognise.colours") }),
+      h("p", { class: "section-text", text: t("recognise.colours.text") }),
+      colours.element,
+    ),
+    h(
+      "section",
+      { class: "shelf" },
+      h("h2", { text: t("recognise.crops") }),
+      h("p", { class: "section-text", text: t("recognise.crops.text") }),
+      crops.element,
+    ),
     h(
       "section",
       { class: "shelf" },
@@ -169,7 +190,13 @@ export async function mount(root, app) {
       const content = await base64Of(blob);
       const sent = await createImageBitmap(blob);
       const started = performance.now();
-      const [vision, own] = await Promise.all([annotate(content, RATIOS.map(({ value }) => value)), classify(blob, TOP)]);
+      const [vision, own] = await Promise.all([
+        annotate(
+          content,
+          RATIOS.map(({ value }) => value),
+        ),
+        classify(blob, TOP),
+      ]);
       const tookMs = performance.now() - started;
       if (mine !== turn || closed) return false;
       scale = still.width / sent.width;
@@ -219,7 +246,9 @@ export async function mount(root, app) {
     openSource();
   } else {
     const first = ["yours", "camera"].includes(state.picture) ? fields.picture.initial : state.picture;
-    store.openSample(first).then((done) => !done && first !== fields.picture.initial && store.openSample(fields.picture.initial));
+    store
+      .openSample(first)
+      .then((done) => !done && first !== fields.picture.initial && store.openSample(fields.picture.initial));
   }
 
   return {

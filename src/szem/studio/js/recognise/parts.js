@@ -78,7 +78,11 @@ export function cropRow(app, choose) {
         row,
         crops.map(({ ratio, box, confidence }, k) => {
           const tall = 168;
-          const cut = h("canvas", { width: Math.max(1, Math.round((tall * box.width) / box.height)), height: tall, "aria-hidden": "true" });
+          const cut = h("canvas", {
+            width: Math.max(1, Math.round((tall * box.width) / box.height)),
+            height: tall,
+            "aria-hidden": "true",
+          });
           const context = cut.getContext("2d");
           context.imageSmoothingQuality = "high";
           context.drawImage(canvas, box.x, box.y, box.width, box.height, 0, 0, cut.width, cut.height);

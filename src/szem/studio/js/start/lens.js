@@ -23,7 +23,13 @@ export function createLens(app) {
   const glass = h("div", { class: "lens-glass" }, inside);
   const frame = h(
     "div",
-    { class: "lens-frame", tabindex: "0", role: "application", "aria-label": t("start.lens.label"), data: { name: "lens" } },
+    {
+      class: "lens-frame",
+      tabindex: "0",
+      role: "application",
+      "aria-label": t("start.lens.label"),
+      data: { name: "lens" },
+    },
     below,
     glass,
   );

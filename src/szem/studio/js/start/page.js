@@ -10,7 +10,14 @@ export const fields = {};
 
 // The path: parts of the lecture and their steps. A step is a page, perhaps with something set on it.
 const PATH = [
-  { part: "pixels", steps: [{ page: "kernels" }, { page: "kernels", as: "edges", params: { mode: "edges", view: "beside" } }, { page: "stride" }] },
+  {
+    part: "pixels",
+    steps: [
+      { page: "kernels" },
+      { page: "kernels", as: "edges", params: { mode: "edges", view: "beside" } },
+      { page: "stride" },
+    ],
+  },
   { part: "networks", steps: [{ page: "triangle" }, { page: "network" }] },
   { part: "machines", steps: [{ page: "recognise" }, { page: "detect" }, { page: "segment" }] },
   { part: "senses", steps: [{ page: "lips" }, { page: "guard" }, { page: "caption" }, { page: "draw" }] },
@@ -31,7 +38,12 @@ export async function mount(root, app) {
     const body = [
       h("span", { class: "step-number", "aria-hidden": "true", text: String(count) }),
       pictogram(as),
-      h("span", { class: "step-words" }, h("span", { class: "step-title", text: title }), h("span", { class: "step-text", text: t(`page.${as}.text`) })),
+      h(
+        "span",
+        { class: "step-words" },
+        h("span", { class: "step-title", text: title }),
+        h("span", { class: "step-text", text: t(`page.${as}.text`) }),
+      ),
       here
         ? h("span", { class: "step-state" }, h("span", { text: t("start.open") }), icon("right"))
         : h("span", { class: "step-state to-come", text: t("start.to-come") }),
@@ -39,7 +51,9 @@ export async function mount(root, app) {
     return h(
       "li",
       { class: here ? "step" : "step later", data: { step: as } },
-      here ? h("a", { class: "step-body", href: app.address(page, params) }, body) : h("div", { class: "step-body" }, body),
+      here
+        ? h("a", { class: "step-body", href: app.address(page, params) }, body)
+        : h("div", { class: "step-body" }, body),
     );
   }
 
@@ -67,9 +81,19 @@ export async function mount(root, app) {
     h(
       "section",
       { class: "path", "aria-labelledby": "path-title" },
-      h("div", { class: "path-head" }, h("h2", { id: "path-title", text: t("start.path") }), h("p", { class: "section-text", text: t("start.path.text") })),
+      h(
+        "div",
+        { class: "path-head" },
+        h("h2", { id: "path-title", text: t("start.path") }),
+        h("p", { class: "section-text", text: t("start.path.text") }),
+      ),
       PATH.map(({ part, steps }) =>
-        h("div", { class: "path-part" }, h("h3", { text: t(`start.part.${part}`) }), h("ol", { start: count + 1 }, steps.map(step))),
+        h(
+          "div",
+          { class: "path-part" },
+          h("h3", { text: t(`start.part.${part}`) }),
+          h("ol", { start: count + 1 }, steps.map(step)),
+        ),
       ),
     ),
   );
