@@ -377,10 +377,11 @@ function kernelsPage(root, app, table) {
 
   function paintLook(source, live) {
     found = look();
-    seen.show(found ? { ...found, pinned } : null);
-    paintMatrix.ask();
+    // marks first: they read sizes, which costs nothing as long as nothing has been written
     input.mark(found ? found.taps : [], found?.centre ?? null);
     viewsOf(state).forEach((_, k) => outputs[k].mark(found ? [found.output] : [], found?.output ?? null));
+    seen.show(found ? { ...found, pinned } : null);
+    paintMatrix.ask();
     if (live) planes = null;
   }
 
