@@ -377,11 +377,10 @@ function kernelsPage(root, app, table) {
 
   function paintLook(source, live) {
     found = look();
-    // marks first: they read sizes, which costs nothing as long as nothing has been written
-    input.mark(found ? found.taps : [], found?.centre ?? null);
-    viewsOf(state).forEach((_, k) => outputs[k].mark(found ? [found.output] : [], found?.output ?? null));
     seen.show(found ? { ...found, pinned } : null);
     paintMatrix.ask();
+    input.mark(found ? found.taps : [], found?.centre ?? null);
+    viewsOf(state).forEach((_, k) => outputs[k].mark(found ? [found.output] : [], found?.output ?? null));
     if (live) planes = null;
   }
 
