@@ -145,7 +145,7 @@ def test_a_server_that_is_gone_is_told_where_it_matters(visit: Visit) -> None:
 
 @pytest.mark.parametrize("lang", ["en", "hu"])
 def test_the_stride_page_fits_every_width(visit: Visit, lang: str) -> None:
-    page = visit("stride", lang=lang)
+    page = visit("stride", fresh=True, lang=lang)
     page.wait_for_selector("[data-name=said] output")
     for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
         page.set_viewport_size({"width": width, "height": height})

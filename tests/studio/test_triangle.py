@@ -232,7 +232,7 @@ def test_pointing_at_layer_one_shows_25_products_that_add_up(visit: Visit) -> No
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowUp")
     grids = page.locator("[data-name=why] .patch-grid")
-    inputs, weights = ([_number(t) for t in grids.nth(k).locator(".cell").all_inner_texts()] for k in (0, 1))
+    inputs, weights = ([_number(t) for t in grids.nth(k).locator(".num").all_inner_texts()] for k in (0, 1))
     assert len(inputs) == len(weights) == 25
     products, bias, answer = (_number(t) for t in page.locator("[data-name=why] .sum-part output").all_inner_texts())
     assert sum(i * w for i, w in zip(inputs, weights, strict=True)) == pytest.approx(products, abs=0.06)
@@ -260,7 +260,7 @@ def test_a_network_trains_on_the_page_and_is_tried_on_the_board(visit: Visit) ->
 
 @pytest.mark.parametrize("lang", ["en", "hu"])
 def test_the_triangle_page_fits_every_width(visit: Visit, lang: str) -> None:
-    page = visit("triangle", lang=lang)
+    page = visit("triangle", fresh=True, lang=lang)
     for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -85,6 +85,8 @@ def _scope(name: str) -> str:
 
 
 def _same_chain(a: LayerRow, b: LayerRow) -> bool:
+    if b.kind in ("add", "multiply", "concat") and a.index in b.inputs and a.output_shape[1:] == b.output_shape[1:]:
+        return True  # what a block ends in
     scopes = _scope(a.name), _scope(b.name)
     if all(scopes):
         return scopes[0] == scopes[1]

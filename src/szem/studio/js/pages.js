@@ -8,7 +8,7 @@ export const PAGES = [
   { name: "kernels", load: () => import("./kernels/page.js") },
   { name: "stride", load: () => import("./stride/page.js") },
   { name: "triangle", load: () => import("./triangle/page.js") },
-  { name: "network" },
+  { name: "network", load: () => import("./network/page.js") },
   { name: "recognise", load: () => import("./recognise/page.js") },
   { name: "detect" },
   { name: "segment" },

@@ -254,7 +254,7 @@ export async function mount(root, app) {
         { class: `patch-grid ${kind}`, vars: { columns: k } },
         numbers.map((v) => {
           const share = kind === "weights" ? Math.round((Math.abs(v) / top) * 60) : Math.round(v * 60);
-          return h("span", { class: kind === "weights" ? (v < 0 ? "cell minus" : "cell plus") : "cell", vars: { tint: `${share}%` }, text: v === 0 ? "0" : number(v, 2) });
+          return h("span", { class: kind === "weights" ? (v < 0 ? "num minus" : "num plus") : "num", vars: { tint: `${share}%` }, text: v === 0 ? "0" : number(v, 2) });
         }),
       );
     return h("div", { class: "patch-sum" }, grid(inputs, "inputs"), h("span", { class: "sign", text: "×" }), grid(weights, "weights"));
