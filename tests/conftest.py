@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from szem.runtime.cards import Card, Made, PictureInput, hash_file, write_card
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,4 +17,75 @@ def data_dir() -> Path:
     folder = Path(os.environ.get("SZEM_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"needs the project's data, not found at {folder}; set SZEM_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def color_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny detector that really looks: it finds red, green and blue squares of about 40 pixels of its
+    input (128×96, letterboxed), the more surely the better they lie on its grid of 8 pixels."""
+    onnx = pytest.importorskip("onnx")
+    helper, number = onnx.helper, onnx.numpy_helper.from_array
+    folder = tmp_path_factory.mktemp("models") / "squares"
+    folder.mkdir()
+    rows = {8: 12 * 16, 16: 6 * 8, 32: 3 * 4}
+    nodes = [
+        helper.make_node(
+            "AveragePool", ["x"], ["near"], kernel_shape=[40, 40], strides=[8, 8], pads=[16, 16, 16, 16],
+            count_include_pad=1,
+        ),
+        helper.make_node("Conv", ["near", "weight", "bias"], ["raw"]),
+        helper.make_node("Sigmoid", ["raw"], ["chance"]),
+        helper.make_node("Reshape", ["chance", "flat"], ["line"]),
+        helper.make_node("Transpose", ["line"], ["fine"], perm=[0, 2, 1]),
+        helper.make_node("Mul", ["fine", "nothing"], ["dark"]),
+        helper.make_node("Slice", ["dark", "from", "to", "axis"], ["coarse"]),
+        helper.make_node("Concat", ["fine", "coarse"], ["scores"], axis=1),
+        helper.make_node("ReduceMax", ["scores"], ["best"], axes=[2], keepdims=1),
+        helper.make_node("Mul", ["best", "nothing"], ["zero"]),
+        helper.make_node("Add", ["zero", "reach"], ["distances"]),
+    ]  # fmt: skip
+    weight = 20 / 255 * (1.5 * np.eye(3, dtype=np.float32) - 0.5)[..., None, None]
+    constants = [
+        number(weight.astype(np.float32), "weight"),
+        number(np.full(3, -14, np.float32), "bias"),
+        number(np.array([0, 3, -1]), "flat"),
+        number(np.float32(0), "nothing"),
+        number(np.array([0]), "from"),
+        number(np.array([rows[16] + rows[32]]), "to"),
+        number(np.array([1]), "axis"),
+        number(np.full((1, 1, 4), 20, np.float32), "reach"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "squares",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", 3, 96, 128])],
+        [
+            helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, ["N", sum(rows.values()), 3]),
+            helper.make_tensor_value_info("distances", onnx.TensorProto.FLOAT, ["N", sum(rows.values()), 4]),
+        ],
+        constants,
+    )
+    file = folder / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), file)
+    write_card(
+        folder,
+        Card(
+            name="squares",
+            task="detect",
+            version="1",
+            summary="Finds red, green and blue squares.",
+            sha256=hash_file(file),
+            size_bytes=file.stat().st_size,
+            parameters=12,
+            input=PictureInput(width_px=128, height_px=96, resize="letterbox", interpolation="bilinear"),
+            head="points",
+            outputs={"scores": "scores", "distances": "distances"},
+            labels=("red", "green", "blue"),
+            thresholds={"red": 0.6, "green": 0.6, "blue": 0.6},
+            made=Made(recipe="by hand", command="none"),
+            training_data=(),
+            licence="Apache-2.0",
+        ),
+    )
     return folder

@@ -19,6 +19,7 @@ PUBLIC = {
     "read_picture",
     "write_picture",
     "classify",
+    "detect",
     "explain",
     "look",
     "outline",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from szem.media.pictures import read_picture as read_picture
     from szem.media.pictures import write_picture as write_picture
     from szem.tasks.classify import classify as classify
+    from szem.tasks.detect import detect as detect
     from szem.tasks.explain import explain as explain
     from szem.tasks.look import look as look
     from szem.tasks.outline import outline as outline
@@ -36,6 +37,7 @@ _HOME = {
     "read_picture": "szem.media.pictures",
     "write_picture": "szem.media.pictures",
     "classify": "szem.tasks.classify",
+    "detect": "szem.tasks.detect",
     "explain": "szem.tasks.explain",
     "look": "szem.tasks.look",
     "outline": "szem.tasks.outline",

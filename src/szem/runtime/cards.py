@@ -11,12 +11,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from szem.errors import CardError, ChecksumError
 
 __all__ = [
     "CARD_FILE",
+    "Calibration",
     "Card",
     "Made",
     "PictureInput",
@@ -94,6 +97,29 @@ class Score(_Strict):
     note: str = ""
 
 
+class Calibration(_Strict):
+    """From a detector's raw score s to the share of such boxes that are right: `1 / (1 + exp(-t))`, where
+    `t = a · ln s − b · ln(1 − s) + c`.
+
+    Source: M. Kull, T. Silva Filho, P. Flach, Beta calibration, 2017, equation 3; with a = b it is Platt's.
+    """
+
+    a: float = Field(gt=0)  # both positive: the order of scores stays
+    b: float = Field(gt=0)
+    c: float
+
+    def apply(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Raw scores to chances."""
+        s = np.clip(scores.astype(np.float64), 1e-6, 1 - 1e-6)
+        t = self.a * np.log(s) - self.b * np.log1p(-s) + self.c
+        return (1 / (1 + np.exp(-t))).astype(np.float32)
+
+    def undo(self, chances: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Chances to the raw scores that have them."""
+        raw = np.linspace(0, 1, 4097)
+        return np.interp(chances, self.apply(raw.astype(np.float32)), raw).astype(np.float32)
+
+
 class Card(_Strict):
     """What is known of a model. See the fields' comments; `szem models show NAME` prints it."""
 
@@ -112,6 +138,8 @@ class Card(_Strict):
     switches: dict[str, str] = {}  # role -> optional boolean input that turns this output on
     labels: tuple[str, ...] | None = None  # the classes' names in order, or …
     labels_file: _FileName | None = None  # … the file that holds them: a name per line, perhaps a tab and an id
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # label -> lowest score shown, calibrated
+    calibration: Calibration | None = None  # of a detector's scores; None takes them as they are
     made: Made
     training_data: tuple[TrainingData, ...]
     scores: tuple[Score, ...] = ()

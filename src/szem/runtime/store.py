@@ -31,6 +31,7 @@ DEFAULTS: dict[str, str] = {
     "classify": "efficientnet-lite0",
     "segment": "things",
     "outline": "outline",
+    "detect": "detect",
 }
 
 

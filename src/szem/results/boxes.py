@@ -1,0 +1,159 @@
+"""What is where in a picture: named boxes with scores.
+
+Checked once when made, trusted afterwards. This file does not know about models, files or time; boxes that are
+followed over several pictures are `Tracks`.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.arrays import Array, Picture8, check_boxes_xyxy
+from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
+from szem.media.drawing import RGB, color_of, draw_boxes
+
+__all__ = ["Box", "Boxes", "class_color"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """One thing and where it is."""
+
+    label: str
+    index: int  # place of the class in `Boxes.classes`
+    score: float  # 0..1, about the chance that it is right
+    box_xyxy: tuple[float, float, float, float]  # pixels of the picture
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Boxes:
+    """Named boxes of one picture.
+
+    >>> found = Boxes(
+    ...     boxes_xyxy=np.array([[1, 2, 30, 40], [5, 5, 9, 9]]),
+    ...     scores=np.array([0.9, 0.4]),
+    ...     indices=np.array([1, 0]),
+    ...     classes=("cat", "dog"),
+    ...     width=50,
+    ...     height=60,
+    ...     model="toy",
+    ... )
+    >>> [(box.label, round(box.score, 2)) for box in found.keep(score=0.5)]
+    [('dog', 0.9)]
+    """
+
+    boxes_xyxy: NDArray[np.float32] = field(repr=False)  # (N, 4) in pixels, within the picture
+    scores: NDArray[np.float32] = field(repr=False)  # (N,) 0..1
+    indices: NDArray[np.int64] = field(repr=False)  # (N,) places in `classes`
+    classes: tuple[str, ...] = field(repr=False)
+    width: int  # of the picture, in pixels
+    height: int
+    model: str
+
+    def __post_init__(self) -> None:
+        boxes = check_boxes_xyxy(self.boxes_xyxy)
+        scores, indices = np.asarray(self.scores, np.float32), np.asarray(self.indices)
+        n = len(boxes)
+        if scores.shape != (n,) or indices.shape != (n,):
+            raise ShapeError(
+                f"boxes need a score and a class each: {n} boxes, scores {scores.shape}, indices {indices.shape}"
+            )
+        if n and not np.issubdtype(indices.dtype, np.integer):
+            raise DTypeError(f"indices must be whole numbers, got {indices.dtype}")
+        if n and not (np.isfinite(scores).all() and scores.min() >= 0 and scores.max() <= 1):
+            raise RangeError(f"scores must lie in 0..1, got {scores.min()} to {scores.max()}")
+        if n and not 0 <= int(indices.min()) <= int(indices.max()) < len(self.classes):
+            raise RangeError(f"indices must be places among {len(self.classes)} classes, got {int(indices.max())}")
+        if self.width < 1 or self.height < 1:
+            raise RangeError(f"the picture must have pixels, got {self.width}×{self.height}")
+        limits = np.array([self.width, self.height, self.width, self.height], np.float32)
+        object.__setattr__(self, "boxes_xyxy", boxes.clip(0, limits))
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "indices", indices.astype(np.int64, copy=False))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, place: int) -> Box:
+        x0, y0, x1, y1 = (float(v) for v in self.boxes_xyxy[place])
+        index = int(self.indices[place])
+        return Box(label=self.classes[index], index=index, score=float(self.scores[place]), box_xyxy=(x0, y0, x1, y1))
+
+    def __iter__(self) -> Iterator[Box]:
+        return (self[place] for place in range(len(self)))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The name of each box's class."""
+        return tuple(self.classes[i] for i in self.indices)
+
+    def take(self, places: Array) -> "Boxes":
+        """Some of the boxes, in the order given.
+
+        Args:
+            places: (n,) whole numbers, or (N,) bool.
+        """
+        return replace(
+            self, boxes_xyxy=self.boxes_xyxy[places], scores=self.scores[places], indices=self.indices[places]
+        )
+
+    def keep(self, *, classes: Collection[str] | None = None, score: float = 0.0) -> "Boxes":
+        """The boxes of some classes and from some score on.
+
+        Args:
+            classes: Names; None for all.
+            score: The lowest that is kept.
+        Raises:
+            UnknownNameError: there is no such class.
+        """
+        wanted = self.scores >= score
+        if classes is not None:
+            unknown = sorted(set(classes) - set(self.classes))
+            if unknown:
+                raise UnknownNameError(f"no class called {unknown[0]!r}; there are {', '.join(self.classes)}")
+            wanted &= np.isin(self.indices, [self.classes.index(name) for name in classes])
+        return self.take(wanted)
+
+    def draw(self, picture: Picture8, *, scores: bool = True) -> Picture8:
+        """Draw the boxes with their names; the best scores' names take their places first.
+
+        Args:
+            picture: (H, W, 3) uint8, of the size the boxes belong to.
+            scores: Write the score after the name.
+        Raises:
+            ShapeError: another size.
+        """
+        if picture.shape[:2] != (self.height, self.width):
+            raise ShapeError(
+                f"picture is {picture.shape[1]}×{picture.shape[0]}, the boxes are of one of "
+                f"{self.width}×{self.height}; give that one"
+            )
+        order = np.argsort(-self.scores, kind="stable")
+        texts = [f"{box.label} {box.score:.0%}" if scores else box.label for box in (self[i] for i in order)]
+        colors = [class_color(self.classes, int(i)) for i in self.indices[order]]
+        return draw_boxes(picture, self.boxes_xyxy[order], labels=texts, colors=colors)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types."""
+        return {
+            "model": self.model,
+            "width": self.width,
+            "height": self.height,
+            "boxes": [
+                {
+                    "label": box.label,
+                    "index": box.index,
+                    "score": round(box.score, 4),
+                    "box_xyxy": [round(v, 2) for v in box.box_xyxy],
+                }
+                for box in self
+            ],
+        }
+
+
+def class_color(classes: Sequence[str], index: int) -> RGB:
+    """The colour of a class, the same for the same list; people's red is what `Masks` gives them."""
+    return (220, 40, 50) if classes[index] == "person" else color_of(index)
