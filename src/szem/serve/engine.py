@@ -5,6 +5,7 @@ Google's messages.
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from szem.arrays import Picture8
-from szem.errors import SzemError, UnsupportedError
+from szem.errors import SzemError, UnknownNameError, UnsupportedError
 from szem.media.pages import picture_size
 from szem.media.pictures import Limits, read_picture
 from szem.results.labels import Labels
 from szem.runtime.batching import Batcher
-from szem.runtime.sessions import cores, open_model
+from szem.runtime.sessions import Session, cores, open_model
+from szem.runtime.store import list_models
 from szem.serve.limits import Budget
 from szem.serve.metrics import Metrics
 from szem.serve.settings import ServeSettings
@@ -61,6 +63,8 @@ class Engine:
         self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="szem-work")
         self._classify: Batcher[_Asked, Labels] | None = None
         self._no_classifier = "the server has not begun yet"
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._opening = threading.Lock()
 
     def open(self) -> None:
         """Open the networks. A task without a model is missed only when it is asked for."""
@@ -92,6 +96,30 @@ class Engine:
         if self._classify is None:
             raise UnsupportedError(f"pictures cannot be classified here: {self._no_classifier}")
         return await asyncio.wrap_future(self._classify.submit(_Asked(picture, top, maps)))
+
+    async def session(self, task: str, name: str = "") -> Session:
+        """The open network of a task; opened when it is first asked for, one thread each.
+
+        Args:
+            task: What it must be for.
+            name: A model's name, never a path; the task's own when empty.
+        Raises:
+            UnknownNameError: no such model for this task.
+            UnsupportedError: there is no model for this task at all.
+        """
+        found = self._sessions.get((task, name))
+        return found if found is not None else await self.run(self._open_session, task, name)
+
+    def _open_session(self, task: str, name: str) -> Session:
+        known = [model.name for model in list_models(task=task)]
+        if not known:
+            raise UnsupportedError(f"no model for {task} is installed here; see szem models")
+        if name and name not in known:
+            raise UnknownNameError(f"no model called {name[:60]!r} for {task}; there are {', '.join(known)}")
+        with self._opening:
+            if (task, name) not in self._sessions:
+                self._sessions[task, name] = open_model(name or None, task=task, threads=1)
+        return self._sessions[task, name]
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """Run blocking work on a thread."""

@@ -55,17 +55,20 @@ def upload_body(kind: type) -> dict[str, Any]:
     picture = {"schema": {"type": "string", "format": "binary"}}
     form = {"type": "object", "required": ["image"], "properties": {"image": {"type": "string", "format": "binary"}}}
     hints = get_type_hints(kind)
-    options = [
-        {"name": camel(field.name), "in": "query", "required": False, "schema": _schema(hints[field.name], {})}
-        for field in dataclasses.fields(kind)
-        if hints[field.name] in (int, str, bool)
-    ]
+    options = [_option(field.name, hints[field.name]) for field in dataclasses.fields(kind) if field.name != "image"]
     body = {
         "application/json": {"schema": {"$ref": _REF + kind.__name__}},
         "multipart/form-data": {"schema": form},
         "image/*": picture,
     }
     return {"parameters": options, "requestBody": {"required": True, "content": body}}
+
+
+def _option(name: str, hint: Any) -> dict[str, Any]:
+    """An option in the query; lists are JSON there."""
+    schema = _schema(hint, {})
+    told = {"schema": schema} if hint in (int, str, bool) else {"content": {"application/json": {"schema": schema}}}
+    return {"name": camel(name), "in": "query", "required": False, **told}
 
 
 def json_answer(kind: type, text: str = "The answer.") -> dict[str, Any]:

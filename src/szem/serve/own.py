@@ -49,14 +49,16 @@ def build_own_routes() -> APIRouter:
     return router
 
 
-def _task_route(task: Task) -> Callable[[Request], Awaitable[JSONResponse]]:
-    async def answer(request: Request) -> JSONResponse:
+def _task_route(task: Task) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
         annotator = _annotator(request)
         message: Any = await read_upload(request, task.request, annotator.engine)
         trace_of(request.scope).pictures += 1
         async with annotator.opened(message.image or Image(), place="") as picture:
             height, width = picture.shape[:2]
             found = await task.run(annotator.engine, picture, message)
+        if isinstance(found, bytes):
+            return Response(found, media_type="image/png")
         return JSONResponse({"picture": {"width": width, "height": height}, **found})
 
     return answer

@@ -3,6 +3,7 @@
 `POST /v1/szem/NAME` with a picture file as the body, as a form, or inside JSON; see `szem.serve.uploads`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from szem.kernels import convolve, parse_kernel, view
 from szem.media.pictures import encode_picture
 from szem.results.labels import Labels
 from szem.serve.engine import Engine
+from szem.serve.masks import SegmentRequest, find_masks, map_to_dict, segment_picture
 from szem.serve.vision.schema import Image
 from szem.tasks.colors import dominant_colors
 from szem.tasks.crops import DEFAULT_RATIOS, crop_hints
@@ -84,7 +86,7 @@ class Task:
 
     about: str
     request: type
-    run: Callable[[Engine, Picture8, Any], Awaitable[dict[str, Any]]]
+    run: Callable[[Engine, Picture8, Any], Awaitable[dict[str, Any] | bytes]]  # JSON values, or a PNG file
     options: str = ""  # an example of its options, as in a query
 
 
@@ -112,12 +114,18 @@ async def _measure(engine: Engine, picture: Picture8, request: MeasureRequest) -
 
 async def _look(engine: Engine, picture: Picture8, request: LookPictureRequest) -> dict[str, Any]:
     _check_count("top", request.top)
-    return {
-        **await _classify(engine, picture, ClassifyRequest(top=request.top)),
-        **await _colors(engine, picture, ColorsRequest()),
-        **await _crops(engine, picture, CropsRequest()),
-        "measures": await _measure(engine, picture, MeasureRequest()),
-    }
+    labels, masks, colors, crops, measures = await asyncio.gather(
+        _classify(engine, picture, ClassifyRequest(top=request.top)),
+        _masks(engine, picture),
+        _colors(engine, picture, ColorsRequest()),
+        _crops(engine, picture, CropsRequest()),
+        _measure(engine, picture, MeasureRequest()),
+    )
+    return {**labels, "masks": masks, **colors, **crops, "measures": measures}
+
+
+async def _masks(engine: Engine, picture: Picture8) -> dict[str, Any]:
+    return await engine.run(map_to_dict, await find_masks(engine, picture))
 
 
 TASKS: Mapping[str, Task] = {
@@ -127,6 +135,12 @@ TASKS: Mapping[str, Task] = {
         request=ClassifyRequest,
         run=_classify,
         options="top=3&maps=true",
+    ),
+    "segment": Task(
+        about="What every pixel of a picture is; with boxes given, the outline of what is in each.",
+        request=SegmentRequest,
+        run=segment_picture,
+        options="model=road",
     ),
     "colors": Task(about="The dominant colours of a picture.", request=ColorsRequest, run=_colors, options="count=5"),
     "crops": Task(about="Where a picture may be cut.", request=CropsRequest, run=_crops),

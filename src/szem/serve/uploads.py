@@ -13,8 +13,8 @@ from starlette.requests import Request
 
 from szem.errors import UnsupportedError
 from szem.serve.engine import Engine
-from szem.serve.status import FieldsError
-from szem.serve.vision.protojson import parse_json, read_message
+from szem.serve.status import FieldsError, Violation
+from szem.serve.vision.protojson import camel, parse_json, read_message
 from szem.serve.vision.schema import Image
 
 __all__ = ["read_upload"]
@@ -74,15 +74,31 @@ async def _read_form(request: Request) -> tuple[bytes, dict[str, str]]:
 
 
 def _options(given: dict[str, str], kind: type) -> dict[str, Any]:
-    """Options that came as text, in the types their fields have; `key` is the API key, `$…` Google's."""
+    """Options that came as text, in the types their fields have; `key` is the API key, `$…` Google's.
+
+    Raises:
+        FieldsError: a list or object that is not JSON.
+    """
     hints = get_type_hints(kind)
+    names = {camel(name): name for name in hints}
     values: dict[str, Any] = {}
     for name, text in given.items():
         if name == "key" or name.startswith("$"):
             continue
-        values[name] = (
-            {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
-            if (hints.get(name) is bool)
-            else text
-        )
+        hint = hints.get(names.get(name, name))
+        if hint is bool:
+            values[name] = {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+        elif hint in (None, str, int, float):
+            values[name] = text
+        else:
+            values[name] = _parse_option(name, text)
     return values
+
+
+def _parse_option(name: str, text: str) -> Any:
+    """A list or an object in the query or in a form is JSON: `boxesXyxy=[[40,60,120,220]]`."""
+    try:
+        return parse_json(text.encode("utf-8", "surrogatepass"))
+    except FieldsError as error:
+        fault = Violation(name, f"must be JSON, got {text[:40]!r}")
+        raise FieldsError(f"{name}: {fault.description}", violations=[fault]) from error

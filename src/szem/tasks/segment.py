@@ -4,7 +4,6 @@ This file does not know about training, files or servers.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -46,22 +45,26 @@ def segment(picture: Picture8, *, model: str | None = None, threads: int | None 
     return segment_with(open_model(model, task="segment", threads=threads), picture)
 
 
-def segment_with(session: Session, picture: Picture8) -> Masks:
-    """As `segment`, with a model that is open already."""
+def segment_with(session: Session, picture: Picture8, *, map_side_px: int | None = None) -> Masks:
+    """As `segment`, with a model that is open already.
+
+    Args:
+        session: The model.
+        picture: (H, W, 3) uint8 RGB.
+        map_side_px: The longest side of the map of classes at most; the picture's own size if left out.
+    """
     check_picture(picture)
     fitted = fit_picture(picture, session.model.card.input)
     scores = session.run(fitted.batch, roles=["scores"])["scores"][0]  # (C, h, w)
     classes = session.model.labels
     chances = _softmax(_cut_scores(scores, fitted, session.model.card.input))  # (h', w', C)
     height, width = picture.shape[:2]
-    shrink = min(1.0, _LARGEST_PX / max(height, width))
-    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-    full = cv2.resize(chances, size, interpolation=cv2.INTER_LINEAR).reshape(size[1], size[0], len(classes))
-    small: NDArray[Any] = full.argmax(2).astype(np.uint8)
-    if shrink < 1:
-        small = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
+    wanted = _within(width, height, map_side_px or max(width, height))
+    class_map = _name_pixels(chances, _within(*wanted, _LARGEST_PX))
+    if class_map.shape != wanted[::-1]:
+        class_map = cv2.resize(class_map, wanted, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     return Masks(
-        class_map=small.astype(np.uint8, copy=False),
+        class_map=class_map,
         classes=classes,
         model=session.model.name,
         confidence=_confidence(chances),
@@ -93,6 +96,26 @@ def fit_picture(picture: Picture8, wanted: PictureInput) -> Fitted:
     canvas[top : top + inner_h, left : left + inner_w] = (inner.astype(np.float32) - mean) / scale3
     batch = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None])
     return Fitted(batch, left, top, inner_w, inner_h)
+
+
+def _within(width: int, height: int, side: int) -> tuple[int, int]:
+    """Width and height in the same proportion, neither above `side`."""
+    shrink = min(1.0, side / max(width, height))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
+def _name_pixels(chances: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(h, w) the likeliest class: (h', w', C) brought to `size` (width, height) class by class, the best one kept.
+
+    One class at a time: all of them at full size would be read from memory again and again.
+    """
+    best = cv2.resize(np.ascontiguousarray(chances[..., 0]), size, interpolation=cv2.INTER_LINEAR)
+    winner = np.zeros(best.shape, np.uint8)
+    for index in range(1, chances.shape[2]):
+        plane = cv2.resize(np.ascontiguousarray(chances[..., index]), size, interpolation=cv2.INTER_LINEAR)
+        winner[plane > best] = index
+        cv2.max(best, plane, dst=best)
+    return winner
 
 
 def _cut_scores(scores: NDArray[np.float32], fitted: Fitted, wanted: PictureInput) -> NDArray[np.float32]:
