@@ -12,7 +12,8 @@ from szem.cli.run import run
 from szem.cli.train import seconds_of
 from szem.errors import RangeError
 from szem.media.pictures import write_picture
-from szem.media.video import VideoWriter, read_video
+from szem.media.video import read_video
+from szem.media.video_writer import VideoWriter
 
 
 @pytest.fixture

@@ -1,13 +1,19 @@
 """Films: written and read back, upright, with limits, never half."""
 
+import os
+import struct
+import threading
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from szem.errors import EmptyFileError, FileMissingError, FormatError, RangeError, ShapeError, TooLargeError
 from szem.media.pictures import Limits
-from szem.media.video import VideoWriter, inspect_video, read_video
+from szem.media.video import Frame, VideoReader, inspect_video, read_video
+from szem.media.video_writer import VideoWriter
 
 
 def film(path: Path, count: int = 10, *, width: int = 64, height: int = 48) -> Path:
@@ -85,3 +91,139 @@ def test_wrong_settings_are_refused(tmp_path: Path, rate: float, quality: int, m
 def test_every_must_be_positive(tmp_path: Path) -> None:
     with pytest.raises(RangeError, match="every must be 1 or more"):
         read_video(tmp_path / "a.mp4", every=0)
+
+
+# Sound, times, turns --------------------------------------------------------------------------------------------
+
+
+def film_with(path: Path, *, times_s: list[float], codec: str = "aac", fmt: str | None = None) -> Path:
+    """A film whose pictures are shown at given times, with a tone over its whole length."""
+    with av.open(str(path), "w", format=fmt) as out:
+        video = out.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        sound = out.add_stream(codec, rate=16_000, layout="mono")
+        for index, time_s in enumerate(times_s):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * index, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
+            out.mux(video.encode(frame))
+        tone = np.sin(np.arange(int(16_000 * (times_s[-1] + 0.1))) / 5)[None]
+        samples = (tone * 9_000).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 16_000, 0
+        out.mux(sound.encode(frame))
+        out.mux(video.encode(None))
+        out.mux(sound.encode(None))
+    return path
+
+
+UNEVEN_S = [0.0, 0.04, 0.5, 0.54, 1.2]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "out", "expected"),
+    [
+        ("a.mp4", "aac", "b.mp4", "aac"),  # carried over as it is
+        ("a.mkv", "libvorbis", "b.mkv", "vorbis"),  # a file that may hold anything
+        ("a.mkv", "pcm_s16le", "b.mp4", "aac"),  # an MP4 may not: coded anew
+    ],
+)
+def test_times_and_sound_are_kept(tmp_path: Path, name: str, codec: str, out: str, expected: str) -> None:
+    if codec not in av.codecs_available:
+        pytest.skip(f"this PyAV cannot write {codec}")
+    source = film_with(tmp_path / name, times_s=UNEVEN_S, codec=codec)
+    with VideoReader(source, sound=True) as reader, VideoWriter(tmp_path / out, rate_hz=25, sound=reader.sound) as w:
+        for frame in reader:
+            w.write_planes(frame.planes(), time_s=frame.time_s)
+            w.write_sound(frame.sound, start_s=reader.start_s)
+        w.write_sound(reader.last_sound, start_s=reader.start_s)
+    assert [f.time_s for f in read_video(tmp_path / out)] == pytest.approx(UNEVEN_S, abs=2e-3)
+    with av.open(str(tmp_path / out)) as made, av.open(str(source)) as given:
+        assert made.streams.audio[0].codec_context.name == expected
+        heard = [sum(f.samples for f in c.decode(audio=0)) for c in (made, given)]
+    assert heard[0] == pytest.approx(heard[1], abs=3 * 1024)
+    assert heard[1] > 16_000
+
+
+def test_a_stream_that_begins_late_is_counted_from_its_beginning(tmp_path: Path) -> None:
+    source = film_with(tmp_path / "a.ts", times_s=[5.0, 5.04, 5.08], fmt="mpegts")
+    times = [f.time_s for f in read_video(source)]
+    assert times == pytest.approx([times[0] + k * 0.04 for k in range(3)], abs=2e-3)
+    assert times[0] < 5.1
+
+
+def turn_clockwise(path: Path, degrees: int) -> None:
+    """Write what a phone writes: the pixels stay as they lie, the track's matrix says how they are to be shown."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 44
+    a, b = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    data[at : at + 36] = struct.pack(">9i", a << 16, b << 16, 0, -b << 16, a << 16, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_turned_film_is_put_upright(tmp_path: Path, degrees: int) -> None:
+    path = film(tmp_path / "a.mp4", 3)  # 64×48, its left half bright
+    given = next(read_video(path))
+    turn_clockwise(path, degrees)
+    upright, turns = next(read_video(path)), -degrees // 90
+    expected = np.rot90(given.picture, turns)
+    assert upright.size == expected.shape[1::-1]
+    assert np.abs(upright.picture.astype(int) - expected).mean() < 3
+    planes = upright.planes()
+    assert (planes.width_px, planes.height_px) == upright.size
+    assert np.array_equal(planes.luma, np.rot90(given.planes().luma, turns))
+    assert upright.scaled(16, 12).shape == (12, 16, 3)
+
+
+def test_planes_of_odd_sides_lose_a_pixel() -> None:
+    raw = av.VideoFrame.from_ndarray(np.full((21, 33, 3), (200, 30, 30), np.uint8), format="rgb24")
+    planes = Frame(0, 0.0, raw).planes()
+    assert (planes.width_px, planes.height_px) == (32, 20)
+    back = av.VideoFrame.from_ndarray(planes.data, format="yuv420p").to_ndarray(format="rgb24")
+    assert np.abs(back.astype(int) - (200, 30, 30)).max() < 8
+
+
+def test_a_film_that_was_cut_off_says_so_after_its_last_frame(tmp_path: Path) -> None:
+    whole = tmp_path / "a.mkv"
+    with VideoWriter(whole, rate_hz=5, quality=0) as writer:
+        for index in range(40):
+            writer.write(np.random.default_rng(index).integers(0, 255, (48, 64, 3), np.uint8))
+    (tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    seen: list[Frame] = []
+    films = read_video(tmp_path / "cut.mkv")
+    with pytest.raises(FormatError, match=r"cut\.mkv: (ends at|damaged)"):
+        seen.extend(films)  # list.extend keeps what came before the error
+    assert 5 < len(seen) < 35
+
+
+def test_sound_alone_is_no_film(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.m4a"), "w", format="mp4") as out:
+        stream = out.add_stream("aac", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with pytest.raises(EmptyFileError, match="no pictures in it"):
+        list(read_video(tmp_path / "a.m4a"))
+
+
+def test_a_film_tells_its_note(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", rate_hz=5) as writer:
+        for _ in range(3):
+            writer.write(np.zeros((16, 16, 3), np.uint8))
+        writer.note("stopped early")
+    with av.open(str(tmp_path / "a.mp4")) as made:
+        assert made.metadata["comment"] == "stopped early"
+    assert len(list(read_video(tmp_path / "a.mp4"))) == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    data = film_with(tmp_path / "a.ts", times_s=[0.0, 0.1, 0.2], fmt="mpegts").read_bytes()
+    end, start = os.pipe()
+    writer = threading.Thread(target=lambda: (os.write(start, data), os.close(start)))
+    writer.start()
+    with os.fdopen(end, "rb") as pipe:
+        assert len(list(read_video(pipe))) == 3
+    writer.join()

@@ -125,7 +125,8 @@ class _Keeper:
 
     def film(self, item: Any, every: int) -> None:
         """One film: an overlay film, label PNGs and areas by frame."""
-        from szem.media.video import VideoWriter, inspect_video
+        from szem.media.video import inspect_video
+        from szem.media.video_writer import VideoWriter
 
         if "overlay" not in self.ways:
             for _ in self._frames(item, every):

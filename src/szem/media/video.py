@@ -1,59 +1,42 @@
-"""Video files to pictures and back: `(H, W, 3)` uint8 RGB, frame by frame, never a whole film in memory.
+"""Films as they lie in files: `(H, W, 3)` uint8 RGB, frame by frame, upright, never a whole film in memory.
 
-This file does not know what is looked for in the pictures.
+This file does not know what is looked for in the pictures; `szem.media.live` reads cameras and streams.
 """
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
-import numpy as np
 
-from szem.arrays import Picture8, check_picture
-from szem.errors import (
-    EmptyFileError,
-    FileMissingError,
-    FormatError,
-    MediaError,
-    RangeError,
-    ShapeError,
-    TooLargeError,
-)
+from szem.errors import EmptyFileError, FileMissingError, FormatError, MediaError, RangeError, TooLargeError
+from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
 
-__all__ = ["VIDEO_SUFFIXES", "Frame", "VideoInfo", "VideoWriter", "inspect_video", "read_video"]
+__all__ = ["VIDEO_SUFFIXES", "Frame", "VideoInfo", "VideoReader", "VideoSource", "inspect_video", "read_video"]
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv"))
-_TURNS = {90: 1, -270: 1, 180: 2, -180: 2, 270: 3, -90: 3}  # degrees -> quarter turns against the clock
+VideoSource = str | os.PathLike[str] | IO[bytes]
 _DEFAULT_RATE_HZ = 25.0  # where the file does not say
+_CUT_SHARE, _CUT_S = 0.9, 0.5  # a film that ends so much before its header says was cut off
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoInfo:
     """What the file says of itself."""
 
-    width_px: int
+    width_px: int  # as stored; a turned film (see `Frame.turn`) shows the sides the other way round
     height_px: int
     rate_hz: float  # pictures a second, on average
     duration_s: float | None  # None where the file does not say
     frames: int | None  # likewise; an estimate
+    has_sound: bool = False
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One picture of a film."""
-
-    index: int  # from 0, frames left out are counted
-    time_s: float
-    picture: Picture8
-
-
-def inspect_video(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
+def inspect_video(path: VideoSource, *, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
     """Read a file's header.
 
     Raises:
@@ -62,19 +45,20 @@ def inspect_video(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMI
         FormatError: not a film, or damaged.
         TooLargeError: a frame has more pixels than `limits` allow.
     """
-    with _opened(path) as container:
-        return _info(container, os.fspath(path), limits)
+    with VideoReader(path, limits=limits) as reader:
+        return reader.info
 
 
-def read_video(path: str | os.PathLike[str], *, every: int = 1, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
+def read_video(path: VideoSource, *, every: int = 1, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
     """Decode a film, one frame after the other, upright.
 
     Args:
-        path: The file.
+        path: The file, or an open binary file or pipe.
         every: Give each n-th frame only.
         limits: Refuse larger frames.
     Raises:
-        As `inspect_video`; a fault in a later frame is raised when it is reached.
+        As `inspect_video`; a fault in a later frame is raised when it is reached, and so is an end that comes before
+        the one that the header tells.
         RangeError: `every` is below 1.
     """
     if every < 1:
@@ -82,105 +66,98 @@ def read_video(path: str | os.PathLike[str], *, every: int = 1, limits: Limits =
     return _frames(path, every, limits)
 
 
-def _frames(path: str | os.PathLike[str], every: int, limits: Limits) -> Iterator[Frame]:
-    name = os.fspath(path)
-    with _opened(path) as container:
-        info = _info(container, name, limits)
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        found = False
-        try:
-            for index, frame in enumerate(container.decode(stream)):
-                if index % every:
-                    continue
-                found = True
-                turn = _TURNS.get(round(getattr(frame, "rotation", 0) or 0), 0)
-                if frame.width * frame.height > limits.max_pixels:
-                    raise TooLargeError(_too_large(name, frame.width, frame.height, limits))
-                picture = np.rot90(frame.to_ndarray(format="rgb24"), turn)
-                time_s = float(frame.time) if frame.time is not None else index / info.rate_hz
-                yield Frame(index, time_s, np.ascontiguousarray(picture))
-        except (av.FFmpegError, ValueError) as error:
-            raise FormatError(f"{name}: damaged ({error}); encode it anew") from error
-    if not found:
-        raise EmptyFileError(f"{name}: not one picture could be decoded")
+def _frames(path: VideoSource, every: int, limits: Limits) -> Iterator[Frame]:
+    with VideoReader(path, limits=limits) as reader:
+        for frame in reader:
+            if frame.index % every == 0:
+                yield frame
 
 
-class VideoWriter(AbstractContextManager["VideoWriter"]):
-    """Writes an H.264 film in an MP4 file; it appears whole or not at all.
+class VideoReader(AbstractContextManager["VideoReader"]):
+    """A film opened for reading once, from its beginning to its end, with or without its sound.
 
     Args:
-        path: Where to; folders are made.
-        rate_hz: Pictures a second.
-        quality: 0 (best) to 51 (smallest): the constant rate factor.
+        source: A file, or an open binary file or pipe.
+        sound: Also give the packets of the first sound track, each with the frame they come before.
+        limits: Refuse larger frames.
     Raises:
-        RangeError: the rate is not positive, or the quality is outside.
-        MediaError: the folder cannot be written.
+        As `inspect_video`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, rate_hz: float, quality: int = 23) -> None:
-        if not 0 < rate_hz < 1000:
-            raise RangeError(f"rate_hz must be in 0..1000, got {rate_hz}")
-        if not 0 <= quality <= 51:
-            raise RangeError(f"quality must be in 0..51, got {quality}")
-        self.path = Path(path)
-        self._part = self.path.with_name(self.path.name + ".part")
-        self._rate = Fraction(rate_hz).limit_denominator(1001)
-        self._quality = quality
-        self._stream: Any = None
-        self._size = (0, 0)
+    def __init__(self, source: VideoSource, *, sound: bool = False, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.name = _name_of(source)
+        self._limits = limits
+        self._container = _opened(source, self.name)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._container = av.open(str(self._part), "w", format="mp4")
-        except (OSError, av.FFmpegError) as error:
-            raise MediaError(f"{self.path}: cannot be written ({error}); choose another place") from error
+            self.info = _info(self._container, self.name, limits)
+        except BaseException:
+            self._container.close()
+            raise
+        self._video = self._container.streams.video[0]
+        self._video.thread_type = "AUTO"
+        self.sound = self._container.streams.audio[0] if sound and self._container.streams.audio else None
+        self.start_s = (self._container.start_time or 0) / av.time_base
+        self.last_sound: tuple[Any, ...] = ()  # what comes after the last frame, once that has been given
 
-    def write(self, picture: Picture8) -> None:
-        """Add a picture; all must have the size of the first. An odd side loses its last pixel.
+    def __iter__(self) -> Iterator[Frame]:
+        """Decode.
 
         Raises:
-            ShapeError: another size than the first.
+            EmptyFileError: not one picture in it.
+            FormatError: it is damaged, or ends before it should.
+            TooLargeError: a frame is larger than the limits allow.
         """
-        height, width = check_picture(picture).shape[:2]
-        if self._stream is None:
-            if min(height, width) < 2:
-                raise ShapeError(f"a film's pictures have two pixels a side at least, got {width}×{height}")
-            self._size = (width, height)
-            self._stream = self._container.add_stream("libx264", rate=self._rate)
-            self._stream.width, self._stream.height = width // 2 * 2, height // 2 * 2
-            self._stream.pix_fmt = "yuv420p"
-            self._stream.options = {"crf": str(self._quality), "preset": "veryfast"}
-        if (width, height) != self._size:
-            raise ShapeError(f"all pictures of a film have one size, {self._size}; got {(width, height)}")
-        even = np.ascontiguousarray(picture[: height // 2 * 2, : width // 2 * 2])
-        for packet in self._stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")):
-            self._container.mux(packet)
+        index, time_s = -1, 0.0
+        for raw, sound in self._decode():
+            if raw.width * raw.height > self._limits.max_pixels:
+                raise TooLargeError(_too_large(self.name, raw.width, raw.height, self._limits))
+            index += 1
+            told = raw.time
+            time_s = float(told) - self.start_s if told is not None else index / self.info.rate_hz
+            yield Frame(index, time_s, raw, turn_of(raw), sound)
+        if index < 0:
+            raise EmptyFileError(f"{self.name}: not one picture could be decoded")
+        due_s = self.info.duration_s
+        if due_s and time_s < due_s * _CUT_SHARE - _CUT_S:
+            raise FormatError(f"{self.name}: ends at {time_s:.1f} s of {due_s:.1f} s; the file is cut off")
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._stream is not None and kind is None:
-            for packet in self._stream.encode():
-                self._container.mux(packet)
-        empty = self._stream is None
-        if not empty or kind is not None:
-            self._close_quietly(kind)
-        if empty or kind is not None:
-            self._close_quietly(OSError)
-            self._part.unlink(missing_ok=True)
-            if kind is None:
-                raise EmptyFileError(f"{self.path}: no picture was written, so there is no film")
-            return
-        self._part.replace(self.path)
-
-    def _close_quietly(self, kind: type[BaseException] | None) -> None:
+    def _decode(self) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        """Frames of the decoder, each with the sound before it."""
+        wanted = [self._video] if self.sound is None else [self._video, self.sound]
+        waiting: list[Any] = []
         try:
+            for packet in self._container.demux(*wanted):
+                if packet.stream is not self._video:
+                    if packet.dts is not None:
+                        waiting.append(packet)
+                    continue
+                for raw in packet.decode():
+                    yield raw, tuple(waiting)
+                    waiting.clear()
+        except (av.FFmpegError, ValueError) as error:
+            raise FormatError(f"{self.name}: damaged ({error}); encode it anew") from error
+        finally:
+            self.last_sound = tuple(waiting)
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(av.FFmpegError, ValueError):
             self._container.close()
-        except (av.FFmpegError, ValueError):
-            if kind is None:
-                raise
 
 
-def _opened(path: str | os.PathLike[str]) -> Any:
-    name = os.fspath(path)
+def _name_of(source: VideoSource) -> str:
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    name = getattr(source, "name", "film")
+    return name if isinstance(name, str) else "film"
+
+
+def _opened(source: VideoSource, name: str) -> Any:
+    if not isinstance(source, str | os.PathLike):
+        try:
+            return av.open(source)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            advice = "; an MP4 in a pipe must have its index in front (ffmpeg -movflags faststart), or be a file"
+            raise FormatError(f"{name}: not a video szem reads ({error}){advice}") from error
     file = Path(name)
     try:
         if not file.exists():
@@ -196,7 +173,7 @@ def _opened(path: str | os.PathLike[str]) -> Any:
     try:
         # "file" alone: a playlist inside must not lead to other files or hosts
         return av.open(name, options={"protocol_whitelist": "file"})
-    except av.FFmpegError as error:
+    except (av.FFmpegError, OSError) as error:
         raise FormatError(f"{name}: not a video szem reads ({error}); convert it to MP4 first") from error
 
 
@@ -210,9 +187,16 @@ def _info(container: Any, name: str, limits: Limits) -> VideoInfo:
     rate = float(stream.average_rate or stream.guessed_rate or 0) or _DEFAULT_RATE_HZ
     duration = float(stream.duration * stream.time_base) if stream.duration else None
     if duration is None and container.duration:
-        duration = container.duration / 1e6
+        duration = container.duration / av.time_base
     frames = stream.frames or (round(duration * rate) if duration else None)
-    return VideoInfo(width_px=width, height_px=height, rate_hz=rate, duration_s=duration, frames=frames)
+    return VideoInfo(
+        width_px=width,
+        height_px=height,
+        rate_hz=rate,
+        duration_s=duration,
+        frames=frames,
+        has_sound=bool(container.streams.audio),
+    )
 
 
 def _too_large(name: str, width: int, height: int, limits: Limits) -> str:

@@ -1,0 +1,200 @@
+"""Cameras and network streams: frames as they come, opened again when they stall or break.
+
+A live source has no end and no rewind; whoever reads it too slowly must skip (`Flow(live=True)`). This file does not
+know what is done with the frames.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import av
+
+from szem.errors import EmptyFileError, FormatError, MediaError, NotFoundError, RangeError, TooLargeError
+from szem.media.frames import Frame, turn_of
+from szem.media.pictures import DEFAULT_LIMITS, Limits
+from szem.media.video import VideoInfo
+
+__all__ = ["LiveReader", "is_camera", "is_url"]
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0  # between two attempts: doubled each time, up to the longest
+_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtp", "udp", "srt", "tcp", "http", "https")
+_REACHED = "http,https,tcp,tls,crypto,httpproxy,rtsp,rtsps,rtmp,rtp,srtp,udp,srt,hls,data"  # never a file
+_DEFAULT_RATE_HZ = 25.0
+
+
+def is_camera(text: str) -> bool:
+    """Whether a source as typed is a camera's number.
+
+    >>> is_camera("0"), is_camera("0.mp4")
+    (True, False)
+    """
+    return text.isascii() and text.isdigit() and len(text) <= 2
+
+
+def is_url(text: str) -> bool:
+    """Whether a source as typed is a stream's address.
+
+    >>> is_url("rtsp://camera/1"), is_url("C:/film.mp4")
+    (True, False)
+    """
+    scheme, mark, _ = text.partition("://")
+    return mark != "" and scheme.lower() in _SCHEMES
+
+
+class LiveReader:
+    """Frames of a camera or stream, for as long as it lasts.
+
+    A stream with a length (a film on a web server) ends like a file and `is_live` is False: nothing of it may be
+    skipped. The first attempt to open must succeed; after that, a source that is silent for `stall_s` or breaks off
+    is opened again, at first after half a second, then after twice the wait each time, up to half a minute.
+
+    Args:
+        source: A camera's number or a stream's address.
+        stall_s: How long a silence is taken for a pause.
+        give_up_s: How long to try again without a frame; None for ever.
+        limits: Refuse larger frames.
+        told: Called with a line when the source is lost and when it is back.
+    Raises:
+        NotFoundError: no such camera.
+        MediaError: the source cannot be opened.
+        RangeError: `stall_s` is not positive.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        stall_s: float = 10.0,
+        give_up_s: float | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        told: Callable[[str], None] | None = None,
+    ) -> None:
+        if not stall_s > 0:
+            raise RangeError(f"stall_s must be positive, got {stall_s}")
+        self.name = f"camera {source}" if is_camera(source) else source
+        self.reopened = 0
+        self._source, self._stall_s, self._give_up_s, self._limits = source, stall_s, give_up_s, limits
+        self._tell = told or (lambda _: None)
+        self._stopped = threading.Event()
+        try:
+            self._container = self._open()
+            self.info = self._inspect()
+        except (av.FFmpegError, OSError, ValueError) as error:
+            if isinstance(error, MediaError):
+                raise
+            if is_camera(source):
+                raise NotFoundError(
+                    f"{self.name}: cannot be opened ({error}); see which cameras there are"
+                ) from error
+            raise MediaError(f"{self.name}: cannot be opened ({_plain(error)}); check the address") from error
+        self.is_live = self.info.duration_s is None
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames; their times count from the first one's arrival, or are the film's own where it has a length.
+
+        Raises:
+            MediaError: it was silent for `give_up_s`, or a film broke off.
+            TooLargeError: a frame is larger than the limits allow.
+        """
+        index, time_s, wait_s, lost = -1, 0.0, _FIRST_WAIT_S, ""
+        heard, started = time.monotonic(), 0.0
+        while not self._stopped.is_set():
+            try:
+                if self._container is None:
+                    self._container = self._open()
+                for raw in self._container.decode(video=0):
+                    if raw.width * raw.height > self._limits.max_pixels:
+                        raise TooLargeError(f"{self.name}: frames of {raw.width}×{raw.height} are too large")
+                    heard, index = time.monotonic(), index + 1
+                    started = started or heard
+                    if lost:
+                        self.reopened += 1
+                        self._tell(f"{self.name}: back after {wait_s:.1f} s")
+                        lost, wait_s = "", _FIRST_WAIT_S
+                    time_s = heard - started
+                    if not self.is_live:
+                        time_s = float(raw.time) if raw.time is not None else index / self.info.rate_hz
+                    yield Frame(index, time_s, raw, turn_of(raw))
+                    if self._stopped.is_set():
+                        return
+                if not self.is_live:
+                    return self._check_end(index, time_s)
+                lost = "the stream ended"
+            except (av.FFmpegError, OSError, ValueError) as error:
+                if isinstance(error, MediaError):
+                    raise
+                lost = _plain(error)
+                if not self.is_live:
+                    raise FormatError(f"{self.name}: broke off ({lost}); fetch it to a file first") from error
+            finally:
+                self._close()
+            silent_s = time.monotonic() - heard
+            if self._give_up_s is not None and silent_s >= self._give_up_s:
+                raise MediaError(f"{self.name}: nothing came for {silent_s:.0f} s ({lost}); check the source")
+            self._tell(f"{self.name}: lost ({lost}); trying again in {wait_s:.1f} s")
+            self._stopped.wait(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    def stop(self) -> None:
+        """End after the frame that is being read."""
+        self._stopped.set()
+
+    def _check_end(self, index: int, time_s: float) -> None:
+        if index < 0:
+            raise EmptyFileError(f"{self.name}: not one picture could be decoded")
+        due_s = self.info.duration_s or 0.0
+        if time_s < due_s * 0.9 - 0.5:
+            raise FormatError(f"{self.name}: ends at {time_s:.1f} s of {due_s:.1f} s; fetch it to a file first")
+
+    def _open(self) -> Any:
+        if is_camera(self._source):
+            return _open_camera(int(self._source), self._stall_s)
+        options = {
+            "protocol_whitelist": _REACHED,
+            "analyzeduration": "1000000",
+        }  # a second, not five, before the first frame
+        if self._source.lower().startswith("rtsp"):
+            options["rtsp_transport"] = "tcp"  # over UDP a busy network tears pictures apart
+        return av.open(self._source, options=options, timeout=(self._stall_s, self._stall_s))
+
+    def _inspect(self) -> VideoInfo:
+        if not self._container.streams.video:
+            self._close()
+            raise EmptyFileError(f"{self.name}: there are no pictures in it, only sound or text")
+        stream = self._container.streams.video[0]
+        duration = self._container.duration
+        finite = duration is not None and duration > 0 and not is_camera(self._source)
+        return VideoInfo(
+            width_px=stream.codec_context.width,
+            height_px=stream.codec_context.height,
+            rate_hz=float(stream.average_rate or stream.guessed_rate or 0) or _DEFAULT_RATE_HZ,
+            duration_s=duration / av.time_base if finite else None,
+            frames=stream.frames or None,
+            has_sound=bool(self._container.streams.audio),
+        )
+
+    def _close(self) -> None:
+        if self._container is not None:
+            container, self._container = self._container, None
+            container.close()
+
+
+def _open_camera(number: int, stall_s: float) -> Any:
+    if sys.platform == "darwin":
+        return av.open(f"{number}:none", format="avfoundation", options={"framerate": "30"}, timeout=stall_s)
+    if sys.platform == "win32":
+        cameras = [device for device in av.enumerate_input_devices("dshow") if "video" in device.media_types]
+        if number >= len(cameras):
+            raise NotFoundError(f"camera {number}: there are {len(cameras)}, counted from 0; plug one in")
+        return av.open(f"video={cameras[number].description}", format="dshow", timeout=stall_s)
+    return av.open(f"/dev/video{number}", format="v4l2", timeout=stall_s)
+
+
+def _plain(error: BaseException) -> str:
+    """What went wrong, without FFmpeg's repetition of the address."""
+    if isinstance(error, av.error.ExitError):  # how the time limit shows
+        return "no answer in time"
+    return str(getattr(error, "strerror", None) or error)
