@@ -1,17 +1,19 @@
 """Google's own Python client, unchanged, over real HTTP: what a program that switches over would see."""
 
+import base64
 import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import vision
+from google.cloud import vision, vision_v1p1beta1, vision_v1p2beta1, vision_v1p3beta1
 from google.oauth2.credentials import Credentials
 from PIL import Image
 
@@ -22,14 +24,14 @@ LABEL, FACE = vision.Feature.Type.LABEL_DETECTION, vision.Feature.Type.FACE_DETE
 COLORS, CROPS = vision.Feature.Type.IMAGE_PROPERTIES, vision.Feature.Type.CROP_HINTS
 
 
-def client_of(server: httpx.Client, **options: object) -> vision.ImageAnnotatorClient:
+def client_of(server: httpx.Client, version: Any = vision, **options: object) -> Any:
     """The client as a program makes it: REST, and the endpoint."""
     if "api_key" not in options:
         options.setdefault("credentials", AnonymousCredentials())  # type: ignore[no-untyped-call]
     endpoint: dict[str, object] = {"api_endpoint": str(server.base_url).rstrip("/")}
     if "api_key" in options:
         endpoint["api_key"] = options.pop("api_key")
-    return vision.ImageAnnotatorClient(transport="rest", client_options=endpoint, **options)  # type: ignore[arg-type]
+    return version.ImageAnnotatorClient(transport="rest", client_options=endpoint, **options)
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +241,74 @@ def test_parents_and_labels_are_taken(client: vision.ImageAnnotatorClient, small
         client.batch_annotate_images(request={"requests": [one], "labels": {"Team": "A"}})
 
 
+# szem's own beside Google's ---------------------------------------------------------------------------------------
+
+
+def test_masks_come_beside_what_googles_client_reads(
+    server: httpx.Client, client: vision.ImageAnnotatorClient, cat: bytes
+) -> None:
+    """The client can ask for them by number, and passes their field over; a program that reads JSON has them."""
+    features = [{"type_": LABEL}, {"type_": 1001, "model": "road"}]
+    both = client.annotate_image({"image": {"content": cat}, "features": features})
+    plain = client.annotate_image({"image": {"content": cat}, "features": features[:1]})
+    assert both == plain
+    assert both.label_annotations
+    assert not both.error.code
+
+    def ask(*kinds: dict[str, object]) -> dict[str, object]:
+        one = {"image": {"content": base64.b64encode(cat).decode()}, "features": list(kinds)}
+        (answer,) = server.post("/v1/images:annotate", json={"requests": [one]}).json()["responses"]
+        return answer
+
+    told = ask({"type": "LABEL_DETECTION"}, {"type": "SZEM_SEGMENTATION", "model": "road"})
+    route = server.post("/v1/szem/segment?model=road", content=cat).json()
+    assert told["szemSegmentation"] == {key: value for key, value in route.items() if key != "picture"}
+    assert ask({"type": 1001})["szemSegmentation"]["model"] == "things"  # type: ignore[index]
+    assert "szemSegmentation" not in ask({"type": "LABEL_DETECTION"})
+    refused = ask({"type": 1001, "model": "../road"}, {"type": 4, "model": "road"})
+    assert set(refused) == {"error"}
+    assert refused["error"]["code"] == 3  # type: ignore[index]
+
+
+# Google's beta versions --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beta", [vision_v1p1beta1, vision_v1p2beta1, vision_v1p3beta1])
+def test_clients_of_the_beta_versions_are_answered(server: httpx.Client, beta: Any, small: bytes) -> None:
+    client = client_of(server, beta)
+    answer = client.image_properties(image=beta.Image(content=small))
+    assert answer.image_properties_annotation.dominant_colors.colors
+    assert client.face_detection(image=beta.Image(content=small)).error.code == 12
+
+
+@pytest.mark.parametrize("beta", [vision_v1p2beta1, vision_v1p3beta1])
+def test_operations_of_the_beta_versions_have_their_types(
+    server: httpx.Client, beta: Any, inbox: Path, outbox: Path
+) -> None:
+    (inbox / "beta.tif").write_bytes(tiff(2))
+    prefix = f"{outbox.as_uri()}/{beta.__name__}/"
+    operation = client_of(server, beta).async_batch_annotate_files(
+        requests=[
+            {
+                "input_config": {"gcs_source": {"uri": (inbox / "beta.tif").as_uri()}, "mime_type": "image/tiff"},
+                "features": [{"type_": COLORS}],
+                "output_config": {"gcs_destination": {"uri": prefix}},
+            }
+        ]
+    )
+    assert operation.result(timeout=60).responses[0].output_config.gcs_destination.uri == prefix
+    assert operation.metadata.state == beta.OperationMetadata.State.DONE
+
+
+def test_beta_paths_pass_the_same_door(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    server = start(api_keys=("k",))
+    with caplog.at_level("INFO", logger="szem.serve"):
+        answer = server.post("/v1p3beta1/images:annotate", json={"requests": [{}]})
+    assert answer.status_code == 403
+    assert "POST /v1p3beta1/images:annotate 403" in caplog.text  # as it was asked for
+    assert server.get("/v1p3beta1/szem/samples?key=k").status_code == 404  # szem's own routes have one version
+
+
 # Keys --------------------------------------------------------------------------------------------------------------
 
 
@@ -258,6 +328,10 @@ def test_a_full_server_is_too_many_requests_at_once_and_is_not_asked_again(start
     server = start(max_body_bytes_in_flight=100)  # no picture fits
     with pytest.raises(exceptions.TooManyRequests):
         client_of(server).image_properties(image=vision.Image(content=small))
+    one = {"image": {"content": small}, "features": [{"type_": COLORS}]}
+    with pytest.raises(exceptions.TooManyRequests):  # this method retries by itself, and 503 for ten minutes
+        client_of(server).batch_annotate_images(requests=[one])
+    assert 'szem_refused_total{reason="BusyError"} 2.0' in server.get("/metrics").text
 
 
 # Files -------------------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from szem.serve.vision.annotate import Annotator
 from szem.serve.vision.operations import Operations
 from szem.serve.vision.records import DATABASE_FILE, Records, default_database
 from szem.serve.vision.routes import BODIES, build_vision_routes
+from szem.serve.vision.versions import Versions
 
 __all__ = ["build_app"]
 
@@ -75,7 +76,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     _add_error_handlers(app)
     install_openapi(app, (*MESSAGES, LookRequest))
     app.add_api_route("/docs", get_reference, methods=["GET"], include_in_schema=False, response_class=Response)
-    # The last one added is the outermost: observe, then CORS, then guard, then the routes.
+    # The last one added is the outermost: observe, then versions, then CORS, then guard, then the routes.
     app.add_middleware(Guard, settings=chosen, metrics=metrics)
     if chosen.allow_origins:
         app.add_middleware(
@@ -85,6 +86,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
             allow_headers=["content-type", "x-goog-api-key", "authorization", "x-request-id", "x-goog-api-client"],
             expose_headers=["x-request-id", "retry-after"],
         )
+    app.add_middleware(Versions)
     app.add_middleware(Observe, metrics=metrics)
     return app
 

@@ -29,6 +29,7 @@ class Trace:
     """What is known of one request while it is answered."""
 
     id: str
+    path: str  # as it was asked for
     started: float = field(default_factory=time.perf_counter)
     bytes_in: int = 0
     pictures: int = 0
@@ -55,7 +56,7 @@ class Observe:
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        trace = Trace(id=given if _ID.match(given) else uuid.uuid4().hex)
+        trace = Trace(id=given if _ID.match(given) else uuid.uuid4().hex, path=scope["path"])
         scope.setdefault("state", {})["trace"] = trace
 
         async def send_with_id(message: "Message") -> None:
@@ -89,7 +90,7 @@ class Observe:
             "%s %s %s %d %.1f ms in=%d pictures=%d from=%s",
             trace.id,
             method,
-            quote(scope["path"][:200], safe="/:._-~*@"),
+            quote(trace.path[:200], safe="/:._-~*@"),
             trace.status,
             seconds * 1000,
             trace.bytes_in,

@@ -22,9 +22,7 @@ from szem.serve.vision.schema import (
     Status,
 )
 
-__all__ = ["MODELS", "Annotator", "bad_image", "to_status"]
-
-MODELS = frozenset({"", "builtin/stable", "builtin/latest", "builtin/weekly"})
+__all__ = ["Annotator", "bad_image", "to_status"]
 
 
 class Annotator:
@@ -90,8 +88,6 @@ class Annotator:
         kind = job.feature.type
         name = kind.name if isinstance(kind, FeatureType) else "OTHER"
         try:
-            if job.feature.model not in MODELS:
-                raise FieldsError(f"there is no model {job.feature.model[:60]!r}; leave it out or say builtin/stable")
             part = await build_feature(job)
         except SzemError as error:
             self.engine.metrics.features.labels(name, code_of(error).name).inc()

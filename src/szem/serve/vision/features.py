@@ -10,7 +10,9 @@ from dataclasses import dataclass, fields
 from szem.arrays import Picture8
 from szem.errors import UnsupportedError
 from szem.serve.engine import Engine
+from szem.serve.masks import find_masks, map_to_dict
 from szem.serve.status import FieldsError
+from szem.serve.vision.protojson import Json
 from szem.serve.vision.schema import (
     AnnotateImageResponse,
     BoundingPoly,
@@ -32,6 +34,8 @@ from szem.tasks.crops import crop_hints
 
 __all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "box_to_poly", "build_feature", "merge"]
 
+MODELS = frozenset({"", "builtin/stable", "builtin/latest", "builtin/weekly"})  # Google's: the same here
+OWN_MODELS = frozenset({FeatureType.SZEM_SEGMENTATION})  # features whose model may be one of szem's
 DEFAULT_RESULTS = 10  # what Google gives when maxResults is absent
 _MOST_LABELS = 1_000
 _MOST_COLORS = 24
@@ -104,6 +108,13 @@ async def crops(job: Job) -> AnnotateImageResponse:
     return AnnotateImageResponse(crop_hints_annotation=CropHintsAnnotation(crop_hints=hints))
 
 
+async def segmentation(job: Job) -> AnnotateImageResponse:
+    """What every pixel is, as `/v1/szem/segment` tells it; `model` of the feature names the model."""
+    name = "" if job.feature.model in MODELS else job.feature.model
+    found = await find_masks(job.engine, job.picture, model=name)
+    return AnnotateImageResponse(szem_segmentation=Json(await job.engine.run(map_to_dict, found)))
+
+
 def box_to_poly(box_xyxy: tuple[float, float, float, float], *, width: int, height: int) -> BoundingPoly:
     """A box as four corners: in whole pixels that lie inside the picture, and as shares of its sides.
 
@@ -137,6 +148,7 @@ FEATURES: Mapping[FeatureType, Build] = {
     FeatureType.DOCUMENT_TEXT_DETECTION: missing("there is no text recogniser in it"),
     FeatureType.PRODUCT_SEARCH: missing("it has no product sets"),
     FeatureType.OBJECT_LOCALIZATION: missing("the detect task is not installed"),
+    FeatureType.SZEM_SEGMENTATION: segmentation,
 }
 
 
@@ -144,10 +156,12 @@ async def build_feature(job: Job) -> AnnotateImageResponse:
     """Compute one feature.
 
     Raises:
-        FieldsError: there is no such feature type.
+        FieldsError: there is no such feature type, or no such model for it.
         UnsupportedError: szem does not answer it.
     """
     kind = job.feature.type
+    if job.feature.model not in MODELS and kind not in OWN_MODELS:
+        raise FieldsError(f"there is no model {job.feature.model[:60]!r}; leave it out or say builtin/stable")
     build = FEATURES.get(kind)
     if build is None:
         known = ", ".join(t.name for t in FEATURES)

@@ -34,11 +34,12 @@ from szem.serve.vision.schema import (
     InputConfig,
     OutputConfig,
 )
+from szem.serve.vision.versions import STABLE
 
 __all__ = ["Operations", "operation_to_json", "output_name"]
 
 _log = logging.getLogger("szem.serve.operations")
-_TYPES = "type.googleapis.com/google.cloud.vision.v1."
+_TYPES = "type.googleapis.com/google.cloud.vision."
 _STATES = {"CREATED": 1, "RUNNING": 2, "DONE": 3, "CANCELLED": 4}
 _AT_ONCE = 4  # pictures of one operation at the same time: callers who wait come first
 _POLL_S = 2.0  # how often to look for work that another server left
@@ -56,12 +57,18 @@ def output_name(prefix: str, first: int, last: int) -> str:
     return f"{prefix}output-{first}-to-{last}.json"
 
 
-def operation_to_json(record: Record, *, enums_as_int: bool = False) -> dict[str, Any]:
-    """An operation as google.longrunning.Operation."""
+def operation_to_json(record: Record, *, enums_as_int: bool = False, version: str = STABLE) -> dict[str, Any]:
+    """An operation as google.longrunning.Operation.
+
+    Args:
+        record: What the database knows of it.
+        enums_as_int: Numbers instead of names.
+        version: Of the API that the caller speaks; the names of the types inside follow it.
+    """
     answer: dict[str, Any] = {
         "name": record.name,
         "metadata": {
-            "@type": _TYPES + "OperationMetadata",
+            "@type": f"{_TYPES}{version}.OperationMetadata",
             "state": _STATES[record.state] if enums_as_int else record.state,
             "createTime": timestamp(record.created),
             "updateTime": timestamp(record.updated),
@@ -72,7 +79,9 @@ def operation_to_json(record: Record, *, enums_as_int: bool = False) -> dict[str
         if record.error is not None:
             answer["error"] = record.error
         else:
-            answer["response"] = record.response
+            response = record.response or {}
+            kind = str(response.get("@type", "")).rpartition(".")[2]
+            answer["response"] = {**response, "@type": f"{_TYPES}{version}.{kind}"}
     return answer
 
 
@@ -238,14 +247,14 @@ class Operations:
             await self._write(output_name(prefix, first + 1, last), file)
             await self._advance(record, part=0, item=last)
         config = write_message(request.output_config)
-        return {"@type": _TYPES + "AsyncBatchAnnotateImagesResponse", "outputConfig": config}
+        return {"@type": f"{_TYPES}{STABLE}.AsyncBatchAnnotateImagesResponse", "outputConfig": config}
 
     async def _do_files(self, record: Record, request: AsyncBatchAnnotateFilesRequest) -> dict[str, Any]:
         for part, one in enumerate(request.requests):
             if part >= record.part:
                 await self._do_file(record, one, part=part, begin=record.item if part == record.part else 0)
         configs = [{"outputConfig": write_message(one.output_config)} for one in request.requests]
-        return {"@type": _TYPES + "AsyncBatchAnnotateFilesResponse", "responses": configs}
+        return {"@type": f"{_TYPES}{STABLE}.AsyncBatchAnnotateFilesResponse", "responses": configs}
 
     async def _do_file(self, record: Record, one: AsyncAnnotateFileRequest, *, part: int, begin: int) -> None:
         prefix, size = _output(one.output_config)

@@ -16,6 +16,7 @@ from szem.serve.vision.annotate import Annotator
 from szem.serve.vision.files import annotate_file
 from szem.serve.vision.operations import Operations, operation_to_json
 from szem.serve.vision.protojson import M, parse_json, read_message, write_message
+from szem.serve.vision.records import Record
 from szem.serve.vision.schema import (
     AsyncBatchAnnotateFilesRequest,
     AsyncBatchAnnotateImagesRequest,
@@ -24,6 +25,7 @@ from szem.serve.vision.schema import (
     BatchAnnotateImagesRequest,
     BatchAnnotateImagesResponse,
 )
+from szem.serve.vision.versions import default_parent, version_of
 
 __all__ = ["BODIES", "build_vision_routes"]
 
@@ -88,27 +90,27 @@ async def start_images(request: Request) -> JSONResponse:
     """Start an operation over up to 2,000 pictures. Body: AsyncBatchAnnotateImagesRequest."""
     operations = _operations(request)
     message = await _read(request, AsyncBatchAnnotateImagesRequest)
-    parent = checks.parent_of(_parent(request), message.parent)
+    parent = checks.parent_of(_parent(request), message.parent) or default_parent(request.scope)
     checks.check_async_images(message, _settings(request))
     config = message.output_config
     if config is not None and config.gcs_destination is not None:
         await _check_prefixes(operations, [config.gcs_destination.uri])
     body = json.dumps(write_message(message))
     record = await operations.add(kind="images", body=body, parent=parent, owner=_owner(request))
-    return JSONResponse(operation_to_json(record, enums_as_int=_enums_as_int(request)))
+    return JSONResponse(_operation(request, record))
 
 
 async def start_files(request: Request) -> JSONResponse:
     """Start an operation over files of pages. Body: AsyncBatchAnnotateFilesRequest."""
     operations = _operations(request)
     message = await _read(request, AsyncBatchAnnotateFilesRequest)
-    parent = checks.parent_of(_parent(request), message.parent)
+    parent = checks.parent_of(_parent(request), message.parent) or default_parent(request.scope)
     checks.check_async_files(message, _settings(request))
     outputs = (one.output_config for one in message.requests if one.output_config is not None)
     await _check_prefixes(operations, [out.gcs_destination.uri for out in outputs if out.gcs_destination is not None])
     body = json.dumps(write_message(message))
     record = await operations.add(kind="files", body=body, parent=parent, owner=_owner(request))
-    return JSONResponse(operation_to_json(record, enums_as_int=_enums_as_int(request)))
+    return JSONResponse(_operation(request, record))
 
 
 async def list_operations(request: Request) -> JSONResponse:
@@ -121,10 +123,9 @@ async def list_operations(request: Request) -> JSONResponse:
     rows, more = await operations.ask(
         lambda records: records.page(parent=parent, owner=owner, size=size, token=token, done=done)
     )
-    ints = _enums_as_int(request)
     body: dict[str, Any] = {}
     if rows:
-        body["operations"] = [operation_to_json(row, enums_as_int=ints) for row in rows]
+        body["operations"] = [_operation(request, row) for row in rows]
     if more:
         body["nextPageToken"] = more
     return JSONResponse(body)
@@ -135,7 +136,7 @@ async def get_operation(request: Request, operation: str) -> JSONResponse:
     operations = _operations(request)
     parent, owner = _parent(request), _owner(request)
     record = await operations.ask(lambda records: records.get(operation, parent=parent, owner=owner))
-    return JSONResponse(operation_to_json(record, enums_as_int=_enums_as_int(request)))
+    return JSONResponse(_operation(request, record))
 
 
 async def cancel_operation(request: Request, operation: str) -> JSONResponse:
@@ -188,6 +189,10 @@ def _answer(request: Request, message: Any) -> JSONResponse:
     settings = _settings(request)
     keep_zeros = settings.keep_zeros or "zeros=keep" in _alt(request)
     return JSONResponse(write_message(message, enums_as_int=_enums_as_int(request), keep_zeros=keep_zeros))
+
+
+def _operation(request: Request, record: Record) -> dict[str, Any]:
+    return operation_to_json(record, enums_as_int=_enums_as_int(request), version=version_of(request.scope))
 
 
 def _alt(request: Request) -> list[str]:

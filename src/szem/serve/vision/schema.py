@@ -64,6 +64,7 @@ class FeatureType(IntEnum):
     DOCUMENT_TEXT_DETECTION = 11
     PRODUCT_SEARCH = 12
     OBJECT_LOCALIZATION = 19
+    SZEM_SEGMENTATION = 1001  # szem's own: what every pixel is; Google's numbers end far below
 
 
 class Likelihood(IntEnum):
@@ -392,6 +393,9 @@ class AnnotateImageResponse:
     localized_object_annotations: tuple[LocalizedObjectAnnotation, ...] = ()
     image_properties_annotation: ImageProperties | None = None
     crop_hints_annotation: CropHintsAnnotation | None = None
+    szem_segmentation: Json | None = (
+        None  # only where SZEM_SEGMENTATION was asked for; Google's client passes it over
+    )
     error: Status | None = None
     context: ImageAnnotationContext | None = None
 
