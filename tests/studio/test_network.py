@@ -11,10 +11,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from szem.media.samples import read_sample
-from szem.serve.lab_room import pack_maps
+from szem.serve.lab_room import LAB_LIMITS, pack_maps
 from szem.tasks.explain import Explorer
 from szem.tasks.explain_heat import find_class_map, find_occlusion
 from szem.tasks.explain_neuron import explain_neuron
+
+from .seeing import canvas_of
 
 pytestmark = pytest.mark.browser
 
@@ -126,6 +128,35 @@ def test_parts_of_a_sum_add_up_and_come_largest_first(lab: Lab) -> None:
     assert sum(s for _, s in found) == pytest.approx(expected.sum())
 
 
+def test_the_share_of_places_in_which_a_kind_answers_is_numpys(lab: Lab) -> None:
+    maps = np.random.default_rng(4).normal(size=(6, 9, 7)).astype(np.float32)
+    maps[1] = np.maximum(maps[1], 0)  # as after a rectifier
+    maps[2] = 0
+    maps[3] = np.abs(maps[3]) + 0.1  # everywhere
+    body = """const { awakeShare } = await import("/js/network/layout.js");
+      const p = m.unpackMaps(Uint8Array.from(a).buffer);
+      return Array.from({ length: p.maps }, (_, k) => awakeShare(p, k))"""
+    found = lab("lab/server.js", body, list(pack_maps(maps)))
+    step = np.ptp(maps, axis=(1, 2)) / 255
+    np.testing.assert_allclose(found, [(m > s / 2).mean() for m, s in zip(maps, step, strict=True)], atol=1 / 63)
+    assert (found[2], found[3]) == (0, 1)
+
+
+def test_depth_counts_the_layers_that_make_kinds_and_every_doubling_is_one_step(lab: Lab) -> None:
+    layers = [
+        {"index": 0, "kind": "shape", "kernel": None, "output_shape": [3, 8, 8]},
+        {"index": 1, "kind": "convolution", "kernel": [7, 7], "output_shape": [64, 8, 8]},
+        {"index": 2, "kind": "max-pool", "kernel": [3, 3], "output_shape": [64, 4, 4]},
+        {"index": 3, "kind": "atrous", "kernel": [3, 3], "output_shape": [192, 4, 4]},
+        {"index": 4, "kind": "add", "kernel": None, "output_shape": [192, 4, 4]},
+        {"index": 5, "kind": "concat", "kernel": None, "output_shape": [256, 4, 4]},
+    ]
+    body = "return [m.kindsOf(a), [0, 1, 3, 7].map((count) => m.heightOf(count, 7))]"
+    kinds, heights = lab("network/depth.js", body, layers)
+    assert [(k["index"], k["count"]) for k in kinds] == [(1, 64), (3, 192), (5, 256)]
+    np.testing.assert_allclose(heights, [0, 1 / 3, 2 / 3, 1])
+
+
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +233,38 @@ def test_clicking_goes_from_layer_to_map_to_neuron_and_lights_its_field(visit: V
     page.wait_for_url(re.compile(r"at=6,5"))
 
 
+def test_depth_has_a_bar_for_every_kind_making_layer_and_opens_it(visit: Visit, explorer: Explorer) -> None:
+    page = visit("network", picture="cat")
+    _ready(page)
+    bars = page.locator("[data-name=depth] .depth-bar")
+    counted = {int(b.get_attribute("data-layer")): int(b.get_attribute("data-count")) for b in bars.all()}
+    makes = {row.index: row.output_shape[0] for row in explorer.rows if row.kernel or row.kind == "dense"}
+    assert counted == makes
+    index = explorer.layer("stages.2.0.depthwise").row.index
+    page.locator(f".depth-bar[data-layer='{index}']").click()
+    page.wait_for_selector(f"[data-name=layer][data-layer='{index}']")
+    # what sets this kind apart, in words
+    said = page.locator("[data-name=kind-note]").inner_text()
+    map_ = int(_number(said.split(":")[0]))
+    assert page.locator(".one-map h3").inner_text() == f"Map {map_} of {explorer.rows[index].output_shape[0]}"
+    maps = explorer.maps(explorer.prepare(read_sample("cat")).values, [explorer.layers[index]])
+    one = next(iter(maps.values()))[map_]
+    assert _number(said.split("awake in")[1].split("%")[0]) == pytest.approx(100 * (one > 0).mean(), abs=1)
+
+
+def test_a_neurons_field_is_enlarged_from_the_picture_itself(visit: Visit, explorer: Explorer) -> None:
+    index = explorer.layer("stages.0.0.depthwise").row.index
+    page = visit("network", picture="cat", layer=index, map=5, at="40,60")
+    _ready(page)
+    prepared = explorer.prepare(read_sample("cat"))
+    box = explain_neuron(explorer, prepared, index, map=5, row=40, column=60).input_xyxy
+    assert box is not None
+    seen = canvas_of(page, ".field-zoom")
+    cut = prepared.picture[box[1] : box[3] + 1, box[0] : box[2] + 1]
+    places = [int((k + 0.5) * 64 / 7) for k in range(7)]  # the middle of each of the field's 7 × 7 pixels
+    np.testing.assert_allclose(seen[np.ix_(places, places)], cut, atol=1)
+
+
 def test_hovering_asks_the_server_nothing(visit: Visit) -> None:
     page = visit("network", picture="cat", layer=3)
     _ready(page)
@@ -237,7 +300,7 @@ def test_a_layer_of_a_thousand_maps_shows_them_all(visit: Visit, explorer: Explo
 def test_occlusion_and_class_map_stand_side_by_side(visit: Visit, explorer: Explorer) -> None:
     page = visit("network", picture="cat")
     _ready(page)
-    page.locator("[data-name=heat-class]").first.click()
+    page.locator("[data-name=heat]").scroll_into_view_if_needed()  # the likeliest class is asked for by itself
     page.wait_for_selector("[data-name=heat][data-class]")
     prepared = explorer.prepare(read_sample("cat"))
     best = int(page.locator("[data-name=heat]").get_attribute("data-class"))
@@ -295,8 +358,25 @@ def test_a_broken_network_file_is_told_where_it_was_chosen(visit: Visit, tmp_pat
     _ready(page)
     page.locator("[data-name=onnx]").set_input_files(str(bad))
     page.wait_for_selector("[data-name=network-problem] .message")
-    assert "ONNX" in page.locator("[data-name=network-problem]").inner_text()
+    said = page.locator("[data-name=network-problem]").inner_text()
+    assert "ONNX" in said
+    assert bad.name in said
     assert page.locator("[data-name=map] .layer-tile").count() > 50  # what was there stays
+
+
+def test_a_network_can_be_dropped_on_the_page_and_its_limits_are_told(visit: Visit, own_network: Path) -> None:
+    page = visit("network", fresh=True)
+    _ready(page)
+    limits = page.locator("[data-name=limits]").inner_text()
+    for number in (LAB_LIMITS.max_bytes / 1e6, LAB_LIMITS.max_nodes, LAB_LIMITS.max_multiplications / 1e9):
+        assert f"{number:,.0f}" in limits
+    drop = """(bytes) => { const files = new DataTransfer();
+      files.items.add(new File([Uint8Array.from(bytes)], "Mine.ONNX"));
+      window.dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true })); }"""
+    page.evaluate(drop, list(own_network.read_bytes()))
+    page.wait_for_url(re.compile("network=sent-"))
+    page.wait_for_function("() => document.querySelectorAll('.layer-tile').length === 4")
+    assert "Mine.ONNX" in page.locator("[data-name=network] select option:checked").inner_text()
 
 
 def test_a_picture_the_server_has_forgotten_is_told(visit: Visit) -> None:
@@ -306,6 +386,19 @@ def test_a_picture_the_server_has_forgotten_is_told(visit: Visit) -> None:
     page.route("**/layers/*/maps", lambda r: r.fulfill(status=404, body=gone, content_type="application/json"))
     page.locator(".layer-tile").nth(6).click()
     page.wait_for_selector("[data-name=layer-problem] .message")
+    assert "forgotten" in page.locator("[data-name=layer-problem]").inner_text()
+
+
+def test_a_picture_the_server_forgot_once_is_sent_again(visit: Visit) -> None:
+    page = visit("network", fresh=True, expect=("Failed to load resource",))
+    _ready(page)
+    gone = '{"error": {"code": 404, "message": "this picture has been forgotten since; send it again"}}'
+    page.route(
+        "**/layers/*/maps", lambda r: r.fulfill(status=404, body=gone, content_type="application/json"), times=1
+    )
+    page.locator(".layer-tile").nth(6).click()
+    page.wait_for_selector("[data-name=layer][data-layer='6']")
+    page.wait_for_selector("[data-name=layer-problem] .message", state="detached")
 
 
 @pytest.mark.parametrize("lang", ["en", "hu"])

@@ -51,7 +51,7 @@ def _path_stem(node: Node) -> str:
     if len(parts) > 1 and re.fullmatch(rf"{re.escape(node.op)}(_\d+)?(_quant)?", parts[-1]):
         parts.pop()
     kept = [p for p, after in zip(parts, [*parts[1:], ""], strict=False) if not after.startswith(p + ".")]
-    return ".".join(kept) or node.op
+    return ".".join(kept).removeprefix("node_").lstrip("_") or node.op  # torch begins every operation so
 
 
 def name_blocks(rows: list[LayerRow]) -> list[str]:

@@ -2,21 +2,36 @@
 
 import { sendable } from "../pictures/decode.js";
 import { Problem } from "../problems.js";
-import { ask } from "../server.js";
+import { ask as askServer } from "../server.js";
 
 const LAB = "/v1/szem/lab";
 
+/** As `ask`; what the server has forgotten since (it was started anew, or much was looked at) has a name of its own. */
+async function ask(path, options) {
+  try {
+    return await askServer(path, options);
+  } catch (error) {
+    if (error instanceof Problem && error.code === "not-here") throw new Problem("look-forgotten", {}, error.detail);
+    throw error;
+  }
+}
+
 /** {networks: [{name, title, task, text}], limits} */
 export async function fetchNetworks() {
-  return (await ask(`${LAB}/networks`)).json();
+  return (await askServer(`${LAB}/networks`)).json();
 }
 
 /** Send an ONNX file; gives its name on the server. */
 export async function sendNetwork(file, mostBytes) {
   if (file.size === 0) throw new Problem("file-empty", { name: file.name });
   if (file.size > mostBytes) throw new Problem("file-too-large", { name: file.name, size: (file.size / 1e6).toFixed(0), most: mostBytes / 1e6 });
-  const answer = await ask(`${LAB}/networks?title=${encodeURIComponent(file.name.slice(0, 80))}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
-  return (await answer.json()).name;
+  try {
+    const answer = await askServer(`${LAB}/networks?title=${encodeURIComponent(file.name.slice(0, 80))}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
+    return (await answer.json()).name;
+  } catch (error) {
+    if (error instanceof Problem && ["refused", "not-here", "too-large-for-server"].includes(error.code)) throw new Problem("network-refused", { name: file.name }, error.detail);
+    throw error;
+  }
 }
 
 /** Look at a still with a network: {look, layers, answer, crop_xyxy, …}. */

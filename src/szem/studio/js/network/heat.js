@@ -2,12 +2,14 @@
 
 import { button, messagePlace } from "../controls.js";
 import { heatColour } from "../colours.js";
-import { fill, h } from "../dom.js";
+import { fill, h, whenSeen } from "../dom.js";
 import { findHeat } from "../lab/server.js";
-import { wordsFor } from "../problems.js";
 
-/** @returns {element, show(begun, image), close()} */
-export function heatPanel(app) {
+/**
+ * The likeliest class is asked for as soon as the panel comes near the screen.
+ * @returns {element, show(begun, image, {live}), close()}
+ */
+export function heatPanel(app, { failed }) {
   const { words } = app;
   const { t, percent } = words;
   let begun = null;
@@ -41,7 +43,7 @@ export function heatPanel(app) {
       );
       result.dataset.class = String(occlusion.class_index);
     } catch (error) {
-      if (mine === turn) problem.show(wordsFor(error, words));
+      if (mine === turn) failed(error, problem);
     } finally {
       if (mine === turn) element.removeAttribute("data-busy");
     }
@@ -69,9 +71,11 @@ export function heatPanel(app) {
     return canvas;
   }
 
+  const first = whenSeen(element, () => begun?.answer.length && find(begun.answer[0].class_index));
+
   return {
     element,
-    show(next, nextImage) {
+    show(next, nextImage, { live = false } = {}) {
       turn += 1;
       [begun, image] = [next, nextImage];
       element.hidden = next.answer.length === 0;
@@ -81,8 +85,10 @@ export function heatPanel(app) {
         choices,
         next.answer.map(({ class_index: index, name, probability }) => button({ text: `${name} ${percent(probability)}`, kind: "quiet", name: "heat-class", press: () => find(index), "data-class": String(index), "aria-pressed": "false" })),
       );
+      if (next.answer.length && !live) first.ask();
     },
     close() {
+      first.close();
       turn += 1;
     },
   };

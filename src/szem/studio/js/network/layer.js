@@ -4,16 +4,16 @@ import { messagePlace, segmented, toggle } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { cellAt, paintNumbers, short } from "../lab/paint.js";
 import { fetchMaps, fetchNeuron, findStrongest } from "../lab/server.js";
-import { wordsFor } from "../problems.js";
-import { numberAt, orderOf } from "./layout.js";
+import { awakeShare, numberAt, orderOf } from "./layout.js";
 import { createSheet } from "./sheet.js";
 import { sumPanel } from "./sum.js";
 
 /**
  * @param field called with (layer, place or null, exact rectangle or null) when the pointer rests on a neuron
+ * @param failed called with (error, place for its message)
  * @returns {element, open(begun, layer), close()}
  */
-export function layerPanel(app, { field }) {
+export function layerPanel(app, { field, failed }) {
   const { words, state } = app;
   const { t, number, percent } = words;
   let begun = null; // the look
@@ -29,7 +29,8 @@ export function layerPanel(app, { field }) {
   const title = h("h2", { id: "layer-title", tabindex: "-1" });
   const facts = h("dl", { class: "layer-facts", data: { name: "facts" } });
   const count = h("p", { class: "section-text", data: { name: "kinds" } });
-  const sheet = createSheet({ label: t("network.sheet"), pointed: () => {}, picked: (map) => chooseMap(map) });
+  const sheet = createSheet({ label: t("network.sheet"), pointed: (map) => sayMap(map ?? state.map), picked: (map) => chooseMap(map) });
+  const kindNote = h("p", { class: "place-line", data: { name: "kind-note" } });
   const orderPick = segmented({
     label: t("network.order"),
     name: "order",
@@ -53,7 +54,7 @@ export function layerPanel(app, { field }) {
   const ring = h("i", { class: "ring", hidden: true });
   const mapPlace = h("div", { class: "map-place neurons", tabindex: "0", role: "application", "aria-label": t("network.neurons"), data: { name: "neurons" } }, mapCanvas, ring);
   const mapTitle = h("h3", {});
-  const readout = h("p", { class: "readout", data: { name: "readout" } });
+  const readout = h("p", { class: "place-line", data: { name: "readout" } });
   const sums = sumPanel(app);
   const likes = h("div", { class: "likes", data: { name: "strongest" } });
   const likesButton = h("button", { type: "button", class: "button quiet", data: { name: "find-strongest" }, on: { click: () => showStrongest() } }, h("span", { text: t("network.strongest.find") }));
@@ -65,7 +66,7 @@ export function layerPanel(app, { field }) {
     h("div", { class: "part-head" }, h("div", {}, title, count), h("div", { class: "part-controls" }, orderPick, eachPick)),
     facts,
     problem.element,
-    h("div", { class: "layer-grid" }, sheet.element, h("div", { class: "one-map" }, mapTitle, mapPlace, readout)),
+    h("div", { class: "layer-grid" }, h("div", {}, sheet.element, kindNote), h("div", { class: "one-map" }, mapTitle, mapPlace, readout)),
     h("div", { class: "below-map" }, sums.element, h("div", {}, likesHead, likes)),
   );
 
@@ -106,6 +107,13 @@ export function layerPanel(app, { field }) {
     return { row: best.row, column: best.column };
   }
 
+  /** What sets one kind apart: its largest answer, and in how many of its places it answers at all. */
+  function sayMap(map) {
+    if (!packed) return;
+    const awake = awakeShare(packed, map);
+    kindNote.textContent = t("network.kind-note", { number: map, most: short(packed.high[map], words), share: percent(awake, awake < 0.1 ? 1 : 0) });
+  }
+
   function strongestMap() {
     let best = 0;
     for (let m = 1; m < packed.maps; m++) if (packed.high[m] > packed.high[best]) best = m;
@@ -143,7 +151,7 @@ export function layerPanel(app, { field }) {
       hoverNeuron(null);
       sums.show(found);
     } catch (error) {
-      if (mine === turn) problem.show(wordsFor(error, words));
+      if (mine === turn) failed(error, problem);
     }
   }
 
@@ -151,6 +159,7 @@ export function layerPanel(app, { field }) {
     app.set({ map });
     pinned = exact = null;
     sheet.mark(map);
+    sayMap(map);
     mapTitle.textContent = t("network.map", { number: map, count: number(packed.maps) });
     const size = packed.rows * packed.columns;
     const numbers = new Float32Array(size);
@@ -189,7 +198,7 @@ export function layerPanel(app, { field }) {
     } catch (error) {
       if (mine === turn) {
         fill(likes);
-        problem.show(wordsFor(error, words));
+        failed(error, problem);
       }
     } finally {
       likesButton.disabled = false;
@@ -239,7 +248,7 @@ export function layerPanel(app, { field }) {
         const asked = Number.isInteger(row) && Number.isInteger(column) && row < packed.rows && column < packed.columns;
         chooseMap(state.map, asked ? { row, column } : null);
       } catch (error) {
-        if (mine === turn) problem.show(wordsFor(error, words));
+        if (mine === turn) failed(error, problem);
       } finally {
         if (mine === turn) element.removeAttribute("data-busy");
       }

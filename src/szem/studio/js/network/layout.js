@@ -84,6 +84,15 @@ export function numberAt(packed, map, row, column) {
   return low[map] + (bytes[(map * rows + row) * columns + column] / 255) * (high[map] - low[map]);
 }
 
+/** In what share of its places a map answers with more than 0 (and more than the rounding of its bytes). */
+export function awakeShare({ rows, columns, low, high, bytes }, map) {
+  const size = rows * columns;
+  const step = (high[map] - low[map]) / 255;
+  let awake = 0;
+  for (let i = map * size; i < (map + 1) * size; i++) awake += Number(low[map] + bytes[i] * step > step / 2);
+  return awake / size;
+}
+
 /**
  * The order in which maps are shown: as they are, by how strongly each answers, or each beside the one most like it.
  * @returns map numbers

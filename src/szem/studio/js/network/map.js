@@ -7,7 +7,7 @@ import { arrange, stagesOf } from "./layout.js";
 export const THUMB = 48;
 const [TILE_W, TILE_H] = [76, 84]; // a layer's place, in pixels
 
-/** @returns {element, show(layers), thumbs(bytes), times(byIndex), mark(index)} */
+/** @returns {element, show(layers), thumbs(bytes, {flow}), times(byIndex), mark(index)} */
 export function networkMap(app, pick) {
   const { t, number, percent } = app.words;
   const element = h("div", { class: "network-map", data: { name: "map" } });
@@ -38,6 +38,13 @@ export function networkMap(app, pick) {
     return button;
   }
 
+  /** "16–96 kinds": how deep the layers of a stage are. */
+  function kindsIn(stage) {
+    const counts = stage.blocks.flatMap((block) => block.layers.map(({ layer }) => layer.output_shape[0]));
+    const [least, most] = [Math.min(...counts), Math.max(...counts)];
+    return t("network.stage-kinds", { count: least === most ? number(least) : `${number(least)}–${number(most)}` });
+  }
+
   const kindName = (layer) => t(`network.kind.${layer.kind}`);
 
   /** A few characters that say what a layer does. */
@@ -66,9 +73,13 @@ export function networkMap(app, pick) {
       h("span", { class: "block-name", text: block.name, title: `${block.name} · ${t(`network.block.${block.kind}`)}` }),
       h(
         "div",
-        { class: "block-body", vars: { columns: block.columns, lanes: block.lanes } },
-        s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "links", "aria-hidden": "true" }, ...lines),
-        block.layers.map(tileOf),
+        { class: "block-scroll" },
+        h(
+          "div",
+          { class: "block-body", vars: { columns: block.columns, lanes: block.lanes } },
+          s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, class: "links", "aria-hidden": "true" }, ...lines),
+          block.layers.map(tileOf),
+        ),
       ),
     );
   }
@@ -83,15 +94,18 @@ export function networkMap(app, pick) {
           h(
             "section",
             { class: "stage-row", "aria-label": t("network.stage", { size: stage.size.join(" × ") }) },
-            h("p", { class: "stage-size" }, h("output", { text: stage.size.join(" × ") })),
+            h("p", { class: "stage-size" }, h("output", { text: stage.size.join(" × ") }), h("small", { text: kindsIn(stage) })),
             h("ol", { class: "blocks" }, stage.blocks.map(blockOf)),
           ),
         ),
       );
     },
     /** Put a small picture of what it found into every tile: (layers, THUMB, THUMB) bytes. */
-    thumbs(bytes) {
-      for (const [index, { canvas }] of tiles) {
+    thumbs(bytes, { flow = false } = {}) {
+      for (const [index, { canvas, button }] of tiles) {
+        // The picture flows through: each tile lights up a moment after the one before it.
+        button.style.setProperty("--after", `${Math.min(index * 14, 1200)}ms`);
+        button.classList.remove("flowing");
         const context = canvas.getContext("2d");
         const image = context.createImageData(THUMB, THUMB);
         for (let i = 0, o = 0; i < THUMB * THUMB; i++, o += 4) {
@@ -103,6 +117,8 @@ export function networkMap(app, pick) {
         }
         context.putImageData(image, 0, 0);
       }
+      void element.offsetWidth; // the animation begins anew
+      if (flow) for (const { button } of tiles.values()) button.classList.add("flowing");
       element.dataset.thumbs = "yes";
     },
     times(rows) {

@@ -9,6 +9,7 @@ import { wordsFor } from "../problems.js";
 import { flag, choice, whole, words as text } from "../url-state.js";
 import { heatPanel } from "./heat.js";
 import { layerPanel } from "./layer.js";
+import { depthChart } from "./depth.js";
 import { fieldOf, shareOf } from "./layout.js";
 import { networkMap } from "./map.js";
 
@@ -23,6 +24,7 @@ export const fields = {
 };
 
 const LIVE_MS = 400;
+const RENEW_MS = 10_000;
 const LEAST_MARK = 36; // of 1000: a smaller mark no one would see
 
 function atLeast(from, size) {
@@ -41,10 +43,18 @@ export async function mount(root, app) {
   let waiting = null; // the newest picture, while another one is being looked at
   let looking = false;
   let lastLook = 0;
+  let renewedAt = -Infinity;
   const meter = createFrameMeter();
 
   const problem = messagePlace("network-problem");
-  const bar = sourceBar(app, { chosen: (id) => id !== state.picture && app.set({ picture: id }) });
+  const bar = sourceBar(app, {
+    chosen: (id) => id !== state.picture && app.set({ picture: id }),
+    other: (one) => {
+      const isNetwork = one.name.toLowerCase().endsWith(".onnx");
+      if (isNetwork) upload(one);
+      return isNetwork;
+    },
+  });
   const networkHolder = h("div", { class: "network-pick" });
   const file = h("input", { type: "file", accept: ".onnx", class: "unseen", tabindex: "-1", "aria-hidden": "true", data: { name: "onnx" } });
   file.addEventListener("change", () => {
@@ -58,25 +68,30 @@ export async function mount(root, app) {
   const shade = s("path", { class: "field-shade", "fill-rule": "evenodd" });
   const outline = [s("rect", { class: "patch-back" }), s("rect", { class: "patch" })];
   const overlay = s("svg", { class: "overlay", viewBox: "0 0 1000 1000", preserveAspectRatio: "none", "aria-hidden": "true" }, shade, ...outline);
+  const zoom = h("canvas", { class: "field-zoom pixelated", width: 64, height: 64, "aria-hidden": "true" });
   const fieldNote = h("p", { class: "caption", data: { name: "field-note" } });
+  const limitsNote = h("p", { class: "section-text network-limits", data: { name: "limits" } });
   const timeButton = button({ text: t("network.measure"), name: "measure", press: measure });
-  const map = networkMap(app, (index) => {
+  const choose = (index) => {
     app.set({ layer: index, map: 0, at: "" });
     openLayer(true);
-  });
-  const panel = layerPanel(app, { field: showField });
-  const heat = heatPanel(app);
+  };
+  const map = networkMap(app, choose);
+  const depth = depthChart(app, choose);
+  const panel = layerPanel(app, { field: showField, failed });
+  const heat = heatPanel(app, { failed });
 
   fill(
     root,
     h("div", { class: "page-head" }, h("div", {}, h("h1", { text: t("page.network.title") }), h("p", { class: "lead", text: t("network.lead") })), bar.element),
     h("div", { class: "network-bar" }, networkHolder, uploadButton, file, timeButton, summary),
+    limitsNote,
     problem.element,
     h(
       "div",
       { class: "network-page" },
-      h("aside", { class: "network-side", "aria-label": t("network.seen") }, h("div", { class: "seen" }, image, overlay), fieldNote, answerList),
-      h("div", { class: "network-main" }, map.element, panel.element),
+      h("aside", { class: "network-side", "aria-label": t("network.seen") }, h("div", { class: "seen" }, image, overlay), h("div", { class: "field-line" }, zoom, fieldNote), answerList),
+      h("div", { class: "network-main" }, map.element, depth.element, panel.element),
     ),
     heat.element,
   );
@@ -85,6 +100,7 @@ export async function mount(root, app) {
   // --- networks ----------------------------------------------------------------------------------------------------
   async function loadNetworks() {
     ({ networks, limits } = await fetchNetworks());
+    limitsNote.textContent = t("network.limits", { megabytes: number(limits.max_bytes / 1e6), operations: number(limits.max_nodes), products: number(limits.max_multiplications / 1e9) });
     if (state.network === "") app.set({ network: networks[0]?.name ?? "" });
     else if (!networks.some((one) => one.name === state.network)) app.set({ network: networks[0]?.name ?? "", layer: -1, map: 0, at: "" });
     fill(
@@ -131,8 +147,9 @@ export async function mount(root, app) {
     looking = true;
     const mine = ++turn;
     root.toggleAttribute("data-busy", true);
+    const live = source.kind === "camera";
     try {
-      const still = source.kind === "camera" ? await source.still(t("picture.yours")) : source;
+      const still = live ? await source.still(t("picture.yours")) : source;
       const next = await look(state.network, still);
       if (mine !== turn || closed) return;
       problem.clear();
@@ -141,18 +158,19 @@ export async function mount(root, app) {
       if (!sameNetwork) {
         times = null;
         map.show(begun.layers);
+        depth.show(begun.layers);
       }
       image.src = inputUrl(begun.look);
       await image.decode().catch(() => {});
       paintSummary();
       paintAnswer();
-      heat.show(begun, image);
+      heat.show(begun, image, { live });
       if (state.layer >= begun.layers.length) app.set({ layer: -1 });
       if (state.layer < 0) app.set({ layer: begun.layers.findIndex((layer) => layer.output_shape[1] > 1 && layer.kind !== "shape") });
       openLayer(false);
-      map.thumbs(await fetchThumbs(begun.look));
+      map.thumbs(await fetchThumbs(begun.look), { flow: !live });
       root.dataset.looked = String(mine);
-      if (!times && source.kind !== "camera") measure();
+      if (!times && !live) measure();
     } catch (error) {
       if (mine === turn && !closed) problem.show(wordsFor(error, words));
     } finally {
@@ -161,20 +179,31 @@ export async function mount(root, app) {
       const next = waiting;
       waiting = null;
       if (next && !closed) begin(next);
-      else if (source.kind === "camera" && store.source === source && !closed) {
+      else if (live && store.source === source && !closed) {
         clearTimeout(lastLook);
         lastLook = setTimeout(() => store.source === source && begin(source), LIVE_MS);
       }
     }
   }
 
+  /** What a part of the page could not get. A look that the server has forgotten is begun anew, once in a while. */
+  function failed(error, place) {
+    if (closed) return;
+    place.show(wordsFor(error, words));
+    const now = performance.now();
+    if (error.code !== "look-forgotten" || now - renewedAt < RENEW_MS) return;
+    renewedAt = now;
+    begin(store.source);
+  }
+
   function openLayer(move) {
     const layer = begun?.layers[state.layer];
     panel.element.hidden = !layer;
     map.mark(state.layer);
+    depth.mark(state.layer);
     if (!layer) return;
     panel.open(begun, layer, times?.layers);
-    if (move) panel.element.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    if (move) panel.element.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   }
 
   async function measure() {
@@ -189,7 +218,7 @@ export async function mount(root, app) {
       panel.times(found.layers);
       paintSummary();
     } catch (error) {
-      if (!closed) problem.show(wordsFor(error, words));
+      failed(error, problem);
     } finally {
       timeButton.disabled = false;
     }
@@ -230,9 +259,24 @@ export async function mount(root, app) {
       for (const rect of outline) for (const [key, value] of Object.entries({ x, y, width: w, height: tall })) rect.setAttribute(key, value);
       overlay.dataset.field = [box.x0, box.y0, box.x1, box.y1].join(",");
     }
+    showZoom(box);
     const now = performance.now();
     meter.add(now, now - started);
     root.dataset.hoverMs = String(meter.read().tookMs);
+  }
+
+  /** The field's own pixels, enlarged. */
+  function showZoom(box) {
+    zoom.classList.toggle("away", !box || !image.naturalWidth);
+    if (!box || !image.naturalWidth) return;
+    const [rows, columns] = begun.input_size;
+    const [w, tall] = [box.x1 - box.x0 + 1, box.y1 - box.y0 + 1];
+    const scale = image.naturalWidth / columns;
+    const factor = zoom.width / Math.max(w, tall);
+    const context = zoom.getContext("2d");
+    context.imageSmoothingEnabled = factor < 1;
+    context.clearRect(0, 0, zoom.width, zoom.height);
+    context.drawImage(image, box.x0 * scale, (box.y0 * image.naturalHeight) / rows, w * scale, (tall * image.naturalHeight) / rows, (zoom.width - w * factor) / 2, (zoom.height - tall * factor) / 2, w * factor, tall * factor);
   }
 
   const stopListening = store.listen(({ source }) => source && begin(source));

@@ -69,7 +69,7 @@ export function createSheet({ label, pointed, picked }) {
       packed = next;
       order = nextOrder;
       places = new Map(order.map((map, place) => [map, place]));
-      const room = Math.max(300, Math.min(element.clientWidth || 900, 1400));
+      const room = Math.max(300, Math.min(element.parentElement?.clientWidth || 900, 1400));
       const side = Math.max(packed.rows, packed.columns);
       const wanted = packed.maps > 400 ? 30 : packed.maps > 120 ? 44 : packed.maps > 40 ? 64 : 92;
       tile = side >= wanted ? wanted : Math.max(1, Math.floor(wanted / side)) * side;

@@ -30,7 +30,7 @@ export function sumPanel(app) {
     const top = Math.max(...numbers.map(Math.abs), 1e-9);
     return h(
       "div",
-      { class: `patch-grid ${kind}`, vars: { columns } },
+      { class: `patch-grid ${kind}${columns > 4 ? " fine" : ""}`, vars: { columns } },
       numbers.map((v, i) => {
         const padded = inside && !inside[i];
         const tint = Math.round((Math.abs(v) / top) * 55);
@@ -70,8 +70,8 @@ export function sumPanel(app) {
         shown.map((part) =>
           h(
             "div",
-            { class: "term" },
-            h("span", { class: "term-name", text: t("network.sum.map", { number: part.map }) }),
+            { class: "product" },
+            h("span", { class: "product-name", text: t("network.sum.map", { number: part.map }) }),
             h("output", { text: `${short(part.inputs[0], words)} × ${short(part.weights[0], words)}` }),
             h("span", { class: "bar", vars: { share: `${(Math.abs(part.sum) / top) * 100}%` }, data: { sign: part.sum < 0 ? "minus" : "plus" } }),
             h("output", { text: short(part.sum, words) }),

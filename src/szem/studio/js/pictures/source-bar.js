@@ -9,9 +9,10 @@ const TYPES = "image/*";
 /**
  * @param app {words, store}
  * @param chosen called with the id of a picture once it is there: a sample's name, "yours" or "camera"
+ * @param other offered every file first; true says that it has taken the file, which is no picture
  * @returns {element, close()}
  */
-export function sourceBar(app, { chosen }) {
+export function sourceBar(app, { chosen, other = () => false }) {
   const { words, store } = app;
   const { t } = words;
   const message = messagePlace("picture-problem");
@@ -40,6 +41,7 @@ export function sourceBar(app, { chosen }) {
 
   async function open(one) {
     message.clear();
+    if (other(one)) return;
     if (one.type && !one.type.startsWith("image/")) {
       show(new Problem("file-no-picture", { name: one.name || one.type }));
       return;

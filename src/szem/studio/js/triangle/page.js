@@ -280,7 +280,7 @@ export async function mount(root, app) {
   function sumLine(parts, value) {
     return h(
       "p",
-      { class: "sum-line", data: { value: String(value) } },
+      { class: "answer-sum", data: { value: String(value) } },
       parts.map(([name, part], k) => [k > 0 || part < 0 ? h("span", { class: "sign", text: part < 0 ? "−" : "+" }) : null, h("span", { class: "sum-part" }, h("small", { text: t(`triangle.sum.${name}`) }), h("output", { text: number(Math.abs(part), 2) }))]),
       h("span", { class: "sign", text: "→" }),
       h("span", { class: "sum-part" }, h("small", { text: t("triangle.sum.answer") }), h("output", { class: "strong", text: number(value, 2) })),
