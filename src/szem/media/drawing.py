@@ -19,6 +19,7 @@ from szem.errors import RangeError, ShapeError
 __all__ = [
     "PALETTE",
     "RGB",
+    "chip_sides",
     "color_of",
     "draw_boxes",
     "draw_heat",
@@ -28,6 +29,7 @@ __all__ = [
     "font_of",
     "ink_on",
     "paste_chip",
+    "place_label",
     "text_px",
     "write_text",
 ]
@@ -280,26 +282,50 @@ def _chip_with_text(
 ) -> None:
     """Place a label; `taken` lists the places of labels before it and grows. `inside_y` is where it goes when the
     place above is outside the picture or taken."""
-    pad, tall = round(size * 0.42), round(size * 1.5)
+    pad, tall = chip_sides(size)
     shown = fit_text(text, size, canvas.width - 2 * pad)
     if not shown or tall > canvas.height:
         return
     wide = round(font_of(size).getlength(shown)) + 2 * pad
-    x = int(min(max(point_xy[0], 0), canvas.width - wide))
+    x, y = place_label(point_xy, (wide, tall), canvas.size, taken=taken, inside_y=inside_y)
+    paste_chip(canvas, x, y, wide, tall, size * 0.3, rgb)
+    write_text(ImageDraw.Draw(canvas), x + pad, y + tall / 2, shown, size, ink_on(rgb))
+
+
+def chip_sides(size_px: int) -> tuple[int, int]:
+    """The room beside a label's text, and the height of its chip, in pixels."""
+    return round(size_px * 0.42), round(size_px * 1.5)
+
+
+def place_label(
+    point_xy: tuple[float, float],
+    sides: tuple[int, int],
+    picture: tuple[int, int],
+    *,
+    taken: list[tuple[int, int, int, int]],
+    inside_y: int | None = None,
+) -> tuple[int, int]:
+    """Find a place for a label: at a point, else stepwise below `inside_y`, inside the picture and off others.
+
+    Args:
+        point_xy: Where its upper left corner should be.
+        sides: Width and height of the label.
+        picture: Width and height of the picture.
+        taken: The places of labels before it; grows.
+        inside_y: Where it goes when the place at the point is outside the picture or taken.
+    """
+    (wide, tall), (width, height) = sides, picture
+    x = int(min(max(point_xy[0], 0), width - wide))
     tops = [point_xy[1]] + ([] if inside_y is None else [inside_y + k * (tall + 1) for k in range(6)])
-    spot = None
     for top in tops:
         y = int(top)
         box = (x, y, x + wide, y + tall)
-        if 0 <= y <= canvas.height - tall and not any(_overlap(box, other) for other in taken):
-            spot = box
+        if 0 <= y <= height - tall and not any(_overlap(box, other) for other in taken):
             break
-    if spot is None:
-        y = int(min(max(point_xy[1], 0), canvas.height - tall))
-        spot = (x, y, x + wide, y + tall)
-    taken.append(spot)
-    paste_chip(canvas, spot[0], spot[1], wide, tall, size * 0.3, rgb)
-    write_text(ImageDraw.Draw(canvas), spot[0] + pad, spot[1] + tall / 2, shown, size, ink_on(rgb))
+    else:
+        y = int(min(max(point_xy[1], 0), height - tall))
+    taken.append((x, y, x + wide, y + tall))
+    return x, y
 
 
 def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:
