@@ -50,8 +50,8 @@ def draw_boxes_on(planes: Planes, boxes: Sequence[LabelledBox], *, taken: list[t
     corners = [_pixels(box.box_xyxy, planes) for box in boxes]
     for box, (x0, y0, x1, y1) in zip(boxes, corners, strict=True):
         if x1 - x0 > 2 and y1 - y0 > 2:
-            dark = tuple(round(c * _DARK) for c in box.rgb)
-            _draw_frame(planes, (x0, y0, x1, y1), line + 2, to_yuv(dark))  # type: ignore[arg-type]
+            r, g, b = (round(c * _DARK) for c in box.rgb)
+            _draw_frame(planes, (x0, y0, x1, y1), line + 2, to_yuv((r, g, b)))
             _draw_frame(planes, (x0 + 1, y0 + 1, x1 - 1, y1 - 1), line, to_yuv(box.rgb))
     for box, (x0, y0, x1, y1) in zip(boxes, corners, strict=True):
         if box.text and x1 - x0 > 2 and y1 - y0 > 2:
@@ -141,9 +141,9 @@ def _chip(text: str, rgb: RGB, size: int, room_px: int) -> _Chip | None:
     return _Chip(*(np.rint(part).astype(np.uint16) for part in parts))
 
 
-def _halved(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def _halved(plane: Array) -> Array:
     height, width = plane.shape
-    out: NDArray[np.float32] = plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    out: Array = plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
     return out
 
 

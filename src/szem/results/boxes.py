@@ -117,6 +117,11 @@ class Boxes:
             wanted &= np.isin(self.indices, [self.classes.index(name) for name in classes])
         return self.take(wanted)
 
+    def resized(self, width: int, height: int) -> "Boxes":
+        """The same boxes in the same picture at another size."""
+        scale = np.array([width / self.width, height / self.height] * 2, np.float32)
+        return replace(self, boxes_xyxy=self.boxes_xyxy * scale, width=width, height=height)
+
     def draw(self, picture: Picture8, *, scores: bool = True) -> Picture8:
         """Draw the boxes with their names; the best scores' names take their places first.
 

@@ -122,6 +122,16 @@ class Detector:
         """
         return prepare_picture(picture, self._rules(*picture.shape[:2]))
 
+    def inner_size(self, height: int, width: int) -> tuple[int, int] | None:
+        """Height and width at which a whole picture lies in the network's input; None where its edges are cut off.
+
+        A decoder that gives pictures of this size saves `prepare` the scaling; `finish` then takes this size too, and
+        its boxes are enlarged by `Boxes.resized`.
+        """
+        window = find_window(height, width, self._rules(height, width))
+        whole = (window.height, window.width) == (height, width)
+        return (window.in_height, window.in_width) if whole else None
+
     def run(self, batch: Array) -> dict[str, Array]:
         """Run the network: role -> array, a row per picture."""
         return self.session.run(batch, roles=self._decoder.roles)
@@ -208,5 +218,5 @@ def _drop_doubles(
     """Places of the boxes that no better one of their class overlaps too much (greedy non-maximum suppression)."""
     boxes_xywh = boxes_xyxy.copy()
     boxes_xywh[:, 2:] -= boxes_xywh[:, :2]
-    kept = cv2.dnn.NMSBoxesBatched(boxes_xywh, scores, indices.astype(np.int32), 0.0, overlap)
+    kept = cv2.dnn.NMSBoxesBatched(boxes_xywh, scores, indices.astype(np.int32), 0.0, overlap)  # type: ignore[arg-type]
     return np.asarray(kept, np.int64).reshape(-1)

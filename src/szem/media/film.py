@@ -1,0 +1,154 @@
+"""From what a person types to frames (file, camera, stream, pipe), and one film made of another, whatever is drawn.
+
+Reading, the given steps and writing run side by side. What was made before a fault or a stop stays: the film is
+closed, playable, and says in its comment that it is not whole. This file does not know what is looked for.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from szem.arrays import Picture8
+from szem.errors import SzemError
+from szem.media.flow import Flow, Step
+from szem.media.frames import Frame, Planes
+from szem.media.live import LiveReader, is_camera, is_url
+from szem.media.pictures import DEFAULT_LIMITS, Limits
+from szem.media.video import VideoReader
+from szem.media.video_writer import VideoWriter
+
+__all__ = ["Drawn", "FilmMaker", "open_film"]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What comes out of the last step for one frame."""
+
+    frame: Frame
+    picture: Planes | Picture8 | None  # for the film that is made; None leaves the frame out
+    result: Any = None
+
+
+def open_film(
+    source: str | os.PathLike[str] | IO[bytes],
+    *,
+    sound: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+    told: Callable[[str], None] | None = None,
+) -> VideoReader | LiveReader:
+    """Open a camera's number, a stream's address, a file or an open pipe.
+
+    Args:
+        source: As typed, or a binary file.
+        sound: Also read the sound, where the source is a file.
+        limits: Refuse larger frames.
+        told: Called with a line when a live source is lost and when it is back.
+    Raises:
+        As `VideoReader` and `LiveReader`.
+    """
+    if isinstance(source, str) and not Path(source).exists() and (is_camera(source) or is_url(source)):
+        return LiveReader(source, limits=limits, told=told)
+    return VideoReader(source, sound=sound, limits=limits)
+
+
+@dataclass
+class FilmMaker(AbstractContextManager["FilmMaker"]):
+    """Runs one film through steps; iterating over it gives `Drawn`s in order, and writes the film meanwhile.
+
+    Args:
+        reader: From `open_film`.
+        steps: The last one gives `Drawn`; the first one gets a `Frame`.
+        out: The film to write; None for none.
+        preset: See `VideoWriter`.
+        quality: See `VideoWriter`.
+        every: Hint for the rate where only each n-th frame is written.
+    """
+
+    reader: VideoReader | LiveReader
+    steps: Sequence[Step]
+    out: Path | None = None
+    preset: str = "veryfast"
+    quality: int = 23
+    every: int = 1
+    done: int = 0  # frames so far
+    time_s: float = 0.0  # of the last one
+    was_stopped: bool = False
+    _flow: Flow = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_live = isinstance(self.reader, LiveReader) and self.reader.is_live
+        self._flow = Flow(self.reader, self.steps, live=self.is_live)
+
+    @property
+    def dropped(self) -> int:
+        """Frames that a live source gave and nobody had time for."""
+        return self._flow.dropped
+
+    @property
+    def total(self) -> int | None:
+        """How many frames there will be, as far as the header tells."""
+        return None if self.is_live else self.reader.info.frames
+
+    def stop(self) -> None:
+        """Take no more frames; what is under way is finished, and the film closed. May be called by a signal."""
+        self.was_stopped = True
+        if isinstance(self.reader, LiveReader):
+            self.reader.stop()
+        self._flow.stop()
+
+    def __iter__(self) -> Iterator[Drawn]:
+        """Run.
+
+        Raises:
+            What the reader or a step raised, after all frames before it are written.
+        """
+        fault: SzemError | None = None
+        with ExitStack() as stack:
+            writer = None if self.out is None else stack.enter_context(self._open_writer(self.out))
+            try:
+                for drawn in self._flow:
+                    self.done, self.time_s = self.done + 1, drawn.frame.time_s
+                    if writer is not None:
+                        self._write(writer, drawn)
+                    yield drawn
+            except SzemError as error:
+                if writer is None or not writer.written:
+                    raise
+                fault = error
+            if writer is not None:
+                if isinstance(self.reader, VideoReader):
+                    writer.write_sound(self.reader.last_sound, start_s=self.reader.start_s)
+                if self.was_stopped and not writer.written:
+                    raise KeyboardInterrupt
+                if self.was_stopped or fault is not None:
+                    writer.note(self._what_is_missing(fault))
+        if fault is not None:
+            raise fault
+
+    def __exit__(self, *_: object) -> None:
+        if isinstance(self.reader, VideoReader):
+            self.reader.__exit__(None, None, None)
+        else:
+            self.reader.stop()
+
+    def _open_writer(self, out: Path) -> VideoWriter:
+        sound = self.reader.sound if isinstance(self.reader, VideoReader) else None
+        rate = min(max(self.reader.info.rate_hz / self.every, 1.0), 240.0)
+        return VideoWriter(out, rate_hz=rate, preset=self.preset, quality=self.quality, sound=sound)
+
+    def _write(self, writer: VideoWriter, drawn: Drawn) -> None:
+        if isinstance(drawn.picture, Planes):
+            writer.write_planes(drawn.picture, time_s=drawn.frame.time_s)
+        elif drawn.picture is not None:
+            writer.write(drawn.picture, time_s=drawn.frame.time_s)
+        if drawn.frame.sound and isinstance(self.reader, VideoReader):
+            writer.write_sound(drawn.frame.sound, start_s=self.reader.start_s)
+
+    def _what_is_missing(self, fault: SzemError | None) -> str:
+        due_s = self.reader.info.duration_s
+        of = f" of {due_s:.1f} s" if due_s else ""
+        why = "stopped by the user" if fault is None else f"the source broke off ({fault})"
+        return f"szem: not whole; {why} at {self.time_s:.1f} s{of}, after {self.done} frames"
