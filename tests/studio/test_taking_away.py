@@ -63,7 +63,7 @@ def test_copy_buttons_put_code_numbers_and_link_on_the_clipboard(visit: Visit) -
     wait_drawn(page)
     copied = "navigator.clipboard.readText()"
     page.click("[data-name=code-copy]")
-    assert page.locator("[data-name=code-copy]").inner_text() == "Copied"
+    until(page, "document.querySelector('[data-name=code-copy]').innerText === 'Copied'")
     assert page.evaluate(copied) == page.locator("[data-name=code]").inner_text()
     page.locator("[data-name=code-version] label").nth(2).click()
     page.click("[data-name=code-copy]")

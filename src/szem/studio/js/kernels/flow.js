@@ -10,7 +10,18 @@ export function dataFlow(app) {
   const sentence = h("p", { class: "flow-sentence", data: { name: "share" } });
   const work = h("p", { class: "flow-work", data: { name: "work" } });
 
+  let shown = "";
+  let smalls = []; // [{small, canvas}]: what is drawn anew when only the picture has changed
+
   function show(steps, multiplications, plan, pictures) {
+    const key = JSON.stringify([steps, multiplications, plan]);
+    if (key !== shown) build(steps, multiplications, plan, pictures);
+    shown = key;
+    for (const { small, canvas } of smalls) small.getContext("2d").drawImage(canvas, 0, 0, small.width, small.height);
+  }
+
+  function build(steps, multiplications, plan, pictures) {
+    smalls = [];
     const first = steps[0];
     const longest = Math.max(first.height, first.width);
     fill(
@@ -62,7 +73,7 @@ export function dataFlow(app) {
       height: Math.max(1, Math.round(Math.min(step.height, side * vars.h))),
       "aria-hidden": "true",
     });
-    small.getContext("2d").drawImage(canvas, 0, 0, small.width, small.height);
+    smalls.push({ small, canvas });
     return small;
   }
 

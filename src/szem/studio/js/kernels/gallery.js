@@ -34,14 +34,19 @@ export function gallery(app, table, choose) {
   for (const item of items) groups.set(item.entry.family, [...(groups.get(item.entry.family) ?? []), item.element]);
   const image = new ImageData(SIDE, SIDE);
 
-  /** The middle square of the picture, shrunk; the same border and kind of operation as on the stage. */
-  function paint(canvas, state) {
+  let next = 0;
+  /**
+   * The middle square of the picture, shrunk; the same border and kind of operation as on the stage. `count` of the
+   * kernels, going on where the last call stopped: a live picture has no time for all of them in one frame.
+   */
+  function paint(canvas, state, count = items.length) {
     const side = Math.min(canvas.width, canvas.height);
     if (side === 0) return;
     context.imageSmoothingQuality = "high";
     context.drawImage(canvas, (canvas.width - side) / 2, (canvas.height - side) / 2, side, side, 0, 0, SIDE, SIDE);
     const { data } = context.getImageData(0, 0, SIDE, SIDE);
-    for (const { entry, canvas: thumb } of items) {
+    for (let k = 0; k < count; k++, next = (next + 1) % items.length) {
+      const { entry, canvas: thumb } = items[next];
       const signed = sumOf(entry.weights) === 0;
       const plan = {
         colour: signed ? "grey" : state.colour,

@@ -23,9 +23,10 @@ import { viewChoice } from "./view-choice.js";
 
 export { fields };
 
-const LIVE_INSPECT_MS = 120;
-const LIVE_NUMBERS_MS = 500;
-const LIVE_GALLERY_MS = 1500;
+// How often a live picture brings up to date what is not the answer itself; of these, one at most in each frame.
+const LIVE_MS = { inspect: 120, numbers: 500, flow: 500, gallery: 100 };
+const LIVE_GALLERY = 4; // kernels of the gallery in one of these frames
+const NEVER = { inspect: 0, numbers: 0, flow: 0, gallery: 0 };
 
 export async function mount(root, app) {
   const { words } = app;
@@ -61,7 +62,7 @@ function kernelsPage(root, app, table) {
   let channel = 0;
   let planes = null; // of the picture, for the inspector; made when needed
   let found = null; // what the inspector shows
-  let hold = { inspect: 0, numbers: 0, gallery: 0 }; // when each was last brought up to date, for live pictures
+  let hold = { ...NEVER }; // when each was last brought up to date, for live pictures
   const meter = createFrameMeter();
 
   const bar = sourceBar(app, { chosen: (id) => id !== state.picture && app.set({ picture: id }) });
@@ -187,7 +188,9 @@ function kernelsPage(root, app, table) {
       code.element,
     ),
   );
-  const paintGallery = whenSeen(all.element, () => all.paint(input.canvas, state));
+  const paintGallery = whenSeen(all.element, () =>
+    all.paint(input.canvas, state, store.source?.kind === "camera" ? LIVE_GALLERY : undefined),
+  );
   const paintMatrix = whenSeen(matrix.element, () => matrix.show(found));
   paintViews();
   all.mark(state.kernel);
@@ -313,14 +316,18 @@ function kernelsPage(root, app, table) {
     if (closed || !source) return;
     const live = source.kind === "camera";
     if (wish.run) runOnce(source, live, wish.fresh);
-    const due = (what, ms) => {
-      if (live && now - hold[what] < ms) return false;
+    let room = !(live && wish.pointed);
+    const due = (what) => {
+      if (live && (!room || now - hold[what] < LIVE_MS[what])) return false;
       hold[what] = now;
+      room = !live;
       return true;
     };
-    if (wish.pointed || due("inspect", LIVE_INSPECT_MS)) paintLook(source, live);
-    if (wish.run && due("numbers", LIVE_NUMBERS_MS)) paintNumbers(live);
-    if (wish.run && due("gallery", LIVE_GALLERY_MS)) paintGallery.ask();
+    if (wish.pointed || due("inspect")) paintLook(source, live);
+    if (!wish.run) return;
+    if (due("numbers")) paintNumbers(live);
+    if (due("flow")) paintFlow(source);
+    if (due("gallery")) paintGallery.ask();
   }
 
   function runOnce(source, live, fresh) {
@@ -362,12 +369,11 @@ function kernelsPage(root, app, table) {
     meter.add(performance.now(), performance.now() - started);
     stage.dataset.drawn = String(Number(stage.dataset.drawn ?? 0) + 1);
     if (captions.output.textContent !== sizeText(last)) captions.output.textContent = sizeText(last);
-    if (live) return;
-    showFlow(steps, plan);
   }
 
-  function showFlow(steps, plan) {
-    const { height, width } = steps[0];
+  function paintFlow({ height, width }) {
+    const plan = planOf(state, table);
+    const steps = stepsOf(height, width, plan);
     flow.show(steps, multiplicationsOf(height, width, plan), plan, { first: input.canvas, last: outputs[0].canvas });
   }
 
@@ -377,15 +383,15 @@ function kernelsPage(root, app, table) {
 
   function paintLook(source, live) {
     found = look();
-    seen.show(found ? { ...found, pinned } : null);
-    paintMatrix.ask();
+    // the marks read sizes, which costs nothing as long as nothing has been written
     input.mark(found ? found.taps : [], found?.centre ?? null);
     viewsOf(state).forEach((_, k) => outputs[k].mark(found ? [found.output] : [], found?.output ?? null));
+    seen.show(found ? { ...found, pinned } : null);
+    paintMatrix.ask();
     if (live) planes = null;
   }
 
   function paintNumbers(live) {
-    const plan = planOf(state, table);
     const { source } = store;
     const read = engine.read();
     const { least, greatest, zeros, below, above } = statisticsOf(state.mode === "edges" ? read.slice(0, 1) : read);
@@ -410,7 +416,6 @@ function kernelsPage(root, app, table) {
       engine: t(`meter.${engine.name}`),
       size: `${source.width} × ${source.height}`,
     });
-    if (live) showFlow(stepsOf(source.height, source.width, plan), plan);
   }
 
   // --- pictures --------------------------------------------------------------------------------------------------
@@ -421,7 +426,7 @@ function kernelsPage(root, app, table) {
     if (!source) return;
     planes = null;
     meter.clear();
-    hold = { inspect: 0, numbers: 0, gallery: 0 };
+    hold = { ...NEVER };
     const live = source.kind === "camera";
     input.canvas.width = source.width;
     input.canvas.height = source.height;

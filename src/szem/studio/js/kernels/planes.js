@@ -13,7 +13,11 @@ export function greyOf(r, g, b) {
 /** One grey plane from RGBA bytes. */
 export function greyPlane(rgba, height, width, take = fresh) {
   const data = take(height * width);
-  for (let i = 0, j = 0; i < data.length; i++, j += 4) data[i] = greyOf(rgba[j], rgba[j + 1], rgba[j + 2]);
+  const pixels = wordsOf(rgba);
+  for (let i = 0; i < data.length; i++) {
+    const p = pixels[i];
+    data[i] = greyOf(p & 255, (p >> 8) & 255, (p >> 16) & 255);
+  }
   return { data, height, width };
 }
 
