@@ -1,6 +1,7 @@
 """`szem explain`: the table, the files it writes, and what it says to wrong options."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from szem.cli import main
 from szem.media.pictures import read_picture
+from szem.media.samples import read_sample
 from szem.tasks.explain import explain
 
 File = Callable[[str], Path]
@@ -23,12 +25,29 @@ def _run(*words: str | Path) -> int:
 def test_the_table_is_printed_with_shared_and_unshared_parameters(
     network_file: File, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "180")
+    monkeypatch.setenv("COLUMNS", "40")  # a pipe has no edge: nothing is folded or cut
     assert _run("--model", network_file("residual")) == 0
     out = capsys.readouterr().out
     assert "looking at 32×32 pixels" in out
     stem = next(line for line in out.splitlines() if " stem " in line).split()
     assert stem[2:10] == ["convolution", "+", "Relu", "3×3", "1×1", "8×32×32", "224", "229k"]
+
+
+@pytest.mark.parametrize("name", ["residual", "atrous", "inception", "transposed"])
+def test_the_table_fits_a_screen_of_eighty_columns(
+    name: str, network_file: File, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # as if on a terminal
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert _run("--model", network_file(name)) == 0
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in capsys.readouterr().out.splitlines()]
+    assert max(len(line) for line in lines) <= 80
+    rows = explain(read_sample("cat"), network_file(name), timed=False).rows
+    shown = [line for line in lines if re.match(r"\d+ .*×", line)]
+    assert len(shown) == len(rows)
+    for row, line in zip(rows, shown, strict=True):
+        assert "×".join(str(side) for side in row.output_shape) in line
 
 
 def test_maps_are_written_as_png_and_npz(
@@ -38,8 +57,6 @@ def test_maps_are_written_as_png_and_npz(
     assert _run("--model", network_file("residual"), "-l", "stem", "-l", "2", "--no-time", "--out", out) == 0
     assert {f.suffix for f in out.iterdir()} == {".png", ".npz"}
     assert len(list(out.iterdir())) == 4
-    from szem.media.samples import read_sample
-
     expected = explain(read_sample("cat"), network_file("residual"), layers=["stem"], timed=False).maps("stem")
     with np.load(out / "000-stem.npz") as data:
         np.testing.assert_allclose(data["maps"], expected, atol=1e-5)

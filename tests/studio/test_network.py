@@ -16,7 +16,7 @@ from szem.tasks.explain import Explorer
 from szem.tasks.explain_heat import find_class_map, find_occlusion
 from szem.tasks.explain_neuron import explain_neuron
 
-from .seeing import canvas_of
+from .seeing import canvas_of, until
 
 pytestmark = pytest.mark.browser
 
@@ -408,3 +408,13 @@ def test_the_network_page_fits_every_width(visit: Visit, lang: str) -> None:
     for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_search_for_the_strongest_says_how_far_it_is(visit: Visit) -> None:
+    page = visit("network", fresh=True, layer=8, map=3)
+    _ready(page)
+    json = "application/json"
+    page.route("**/search", lambda r: r.fulfill(body='{"share": 0.25}', content_type=json))
+    page.route("**/strongest?map=3", lambda r: None)  # still at it
+    page.click("[data-name=find-strongest]")
+    until(page, "document.querySelector('[data-name=strongest] progress')?.value === 0.25")

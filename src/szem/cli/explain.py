@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from szem.results.explanation import Explanation, NeuronSum
+    from szem.results.explanation import Explanation, LayerRow, NeuronSum
     from szem.tasks.explain import Explorer
     from szem.tasks.explain_prepare import Prepared
 
@@ -93,40 +93,88 @@ def _size(text: str) -> tuple[int, int] | None:
     return (int(parts[0]), int(parts[-1]))
 
 
-def _print_table(found: "Explanation", console: "Console") -> None:
-    from rich.table import Table
+_WIDE = ["#", "layer", "what", "kernel", "stride", "rate", "maps"]
+_WIDE += ["parameters", "unshared", "products", "field", "jump", "time"]
+_NARROW = ["#", "layer", "what", "maps", "param", "unshr", "prods", "field", "jump", "time"]
+_TEXT = ("#", "layer", "what")  # these columns begin at the left, numbers end at the right
+_MOST_NAME = 20
+_SHORT = {
+    "convolution": "conv",
+    "global-average-pool": "mean of all",
+    "global-max-pool": "maximum of all",
+    "average-pool": "mean",
+    "max-pool": "maximum",
+}
 
+
+def _print_table(found: "Explanation", console: "Console") -> None:
     height, width = found.input_size
-    table = Table(title=f"{found.network}, looking at {height}×{width} pixels", title_justify="left", box=None)
-    for head in ("#", "layer", "what"):
-        table.add_column(head, overflow="fold")
-    for head in ("kernel", "stride", "rate", "maps", "parameters", "unshared", "products", "field", "jump", "time"):
-        table.add_column(head, justify="right")
-    block = ""
-    for row in found.rows:
-        if block and row.block != block:
-            table.add_section()
-        block = row.block
-        table.add_row(
-            str(row.index),
-            row.name,
-            row.kind + (f" + {row.activation}" if row.activation and row.kind != "activation" else ""),
-            _sides(row.kernel),
-            _sides(row.stride),
-            _sides(row.dilation) if row.dilation and max(row.dilation) > 1 else "",
-            "×".join(str(side) for side in row.output_shape),
-            _count(row.parameters),
-            _count(row.parameters_unshared),
-            _count(row.multiplications),
-            "all" if row.sees_all else _sides(row.field_px),
-            "" if row.jump_px is None or row.sees_all else f"{row.jump_px[0]:g}",
-            "" if row.share is None else f"{row.share:.1%}",
-        )
-    console.print(table)
+    console.print(f"{found.network}, looking at {height}×{width} pixels", style="italic", markup=False)
+    heads, lines = _WIDE, [_wide_line(row) for row in found.rows]
+    widths = _widths(heads, lines)
+    # A screen has an edge; a file or a pipe has none.
+    narrow = console.is_terminal and sum(widths) + 2 * (len(widths) - 1) > console.width
+    if narrow:
+        heads, lines = _NARROW, [_narrow_line(row) for row in found.rows]
+        widths = _widths(heads, lines)
+    gap = " " if narrow else "  "
+    console.print(_lay(heads, heads, widths, gap), style="bold", markup=False)
+    block = found.rows[0].block if found.rows else ""
+    for row, line in zip(found.rows, lines, strict=True):
+        if row.block != block:
+            block = row.block
+            console.print(f"   {block}" if narrow and row.name != block else "", style="dim", markup=False)
+        console.print(_lay(heads, line, widths, gap), markup=False)
     total = f"{found.parameters:,} parameters, {found.multiplications:,} multiplications"
     console.print(total + ("" if found.total_ms is None else f", {found.total_ms:.1f} ms a picture"))
     for _, name, probability in found.answer[:3]:
         console.print(f"{probability:6.1%}  {name}", markup=False)
+
+
+def _wide_line(row: "LayerRow") -> list[str]:
+    return [
+        str(row.index),
+        row.name,
+        row.kind + (f" + {row.activation}" if row.activation and row.kind != "activation" else ""),
+        _sides(row.kernel),
+        _sides(row.stride),
+        _sides(row.dilation) if row.dilation and max(row.dilation) > 1 else "",
+        *_numbers(row),
+    ]
+
+
+def _narrow_line(row: "LayerRow") -> list[str]:
+    """One column for what the layer is; its name without its block's, which stands above."""
+    step = f"/{row.stride[0]}" if row.stride and max(row.stride) > 1 else ""
+    rate = f" r{row.dilation[0]}" if row.dilation and max(row.dilation) > 1 else ""
+    kernel = f" {_sides(row.kernel)}{step}{rate}" if row.kernel and row.kernel != (1, 1) else f"{step}{rate}"
+    name = row.name.removeprefix(f"{row.block}.")
+    name = name if len(name) <= _MOST_NAME else "…" + name[1 - _MOST_NAME :]
+    maps, *counts, field, jump, time = _numbers(row)
+    same = row.field_px is not None and not row.sees_all and row.field_px[0] == row.field_px[1]
+    field = str(row.field_px[0]) if same and row.field_px else field
+    return [str(row.index), name, _SHORT.get(row.kind, row.kind) + kernel, maps, *counts, field, jump, time]
+
+
+def _numbers(row: "LayerRow") -> list[str]:
+    return [
+        "×".join(str(side) for side in row.output_shape),
+        _count(row.parameters),
+        _count(row.parameters_unshared),
+        _count(row.multiplications),
+        "all" if row.sees_all else _sides(row.field_px),
+        "" if row.jump_px is None or row.sees_all else f"{row.jump_px[0]:g}",
+        "" if row.share is None else f"{row.share:.1%}",
+    ]
+
+
+def _widths(heads: list[str], lines: list[list[str]]) -> list[int]:
+    return [max(len(head), *(len(line[i]) for line in lines)) for i, head in enumerate(heads)]
+
+
+def _lay(heads: list[str], line: list[str], widths: list[int], gap: str) -> str:
+    cells = zip(heads, line, widths, strict=True)
+    return gap.join(cell.ljust(w) if head in _TEXT else cell.rjust(w) for head, cell, w in cells).rstrip()
 
 
 def _sides(pair: tuple[int, int] | None) -> str:

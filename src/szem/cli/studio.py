@@ -2,6 +2,8 @@
 
 import threading
 import webbrowser
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -9,11 +11,22 @@ __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 
+_Read = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--allow-read",
+        exists=True,
+        file_okay=False,
+        help="Folder whose pictures the Network page searches for what a map likes best.",
+    ),
+]
+
 
 @app.command()
 def studio(
     port: int = typer.Option(8777, help="Port to try first; any free one is taken when it is in use."),
     browser: bool = typer.Option(True, "--browser/--no-browser", help="Open the browser."),
+    allow_read: _Read = None,
 ) -> None:
     """Open the studio in the browser: the lecture, touchable."""
     from szem.cli.serve import log_to_stderr
@@ -26,4 +39,4 @@ def studio(
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     log_to_stderr(quiet=True)
-    serve(ServeSettings(port=port), or_free=True, on_ready=ready)
+    serve(ServeSettings(port=port, read_folders=tuple(allow_read or ())), or_free=True, on_ready=ready)

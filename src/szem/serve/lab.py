@@ -121,6 +121,10 @@ class _Lab:
         """What one map likes best of the gallery: pictures and the patches that its strongest neurons see."""
         return JSONResponse(await _engine(request).run(self._strongest, network, layer, map))
 
+    async def searched(self, network: str) -> JSONResponse:
+        """How far the search for the strongest pictures is: {"share": 0 to 1, or null while there is none}."""
+        return JSONResponse({"share": self.room.searched(network)})
+
     def _strongest(self, network: str, layer: int, map_index: int) -> dict[str, Any]:
         explorer = self.room.open(network)
         check_layer(explorer, layer)
@@ -180,6 +184,7 @@ def build_lab_routes(settings: ServeSettings) -> APIRouter:
         methods=["POST"],
         response_class=JSONResponse,
     )
+    router.add_api_route("/networks/{network}/search", lab.searched, methods=["GET"], response_class=JSONResponse)
     router.add_api_route(
         "/looks", lab.look, methods=["POST"], response_class=JSONResponse, openapi_extra=upload_body(LookRequest)
     )

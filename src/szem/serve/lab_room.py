@@ -7,7 +7,6 @@ or says that it is gone (a picture, or a network that was sent). Knows nothing o
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -92,6 +91,8 @@ class LabRoom:
         self._sent: _Recent[tuple[str, bytes]] = _Recent(_SENT_BYTES)
         self._looks: _Recent[Look] = _Recent(_LOOKS)
         self._opening = threading.Lock()  # one network is opened at a time: it takes all cores
+        self._searching = threading.Lock()  # and one searches the pictures; who asks for the same finds it on disk
+        self._searched: dict[str, float] = {}  # network -> the share of the pictures it has looked at, while it does
 
     def networks(self) -> list[dict[str, Any]]:
         """The networks that can be looked into: shipped and added ones, then those that were sent."""
@@ -180,9 +181,20 @@ class LabRoom:
                     return files
         return files or [sample_path(name) for name in SAMPLES]
 
-    def strongest(self, network: str, *, progress: Callable[[float], None] | None = None) -> Strongest:
+    def strongest(self, network: str) -> Strongest:
         """The strongest pictures for every map of a network; found once, then kept on disk."""
-        return find_strongest(self.open(network), self.gallery(), keep=6, progress=progress)
+        explorer = self.open(network)
+        with self._searching:
+            try:
+                return find_strongest(
+                    explorer, self.gallery(), keep=6, progress=lambda share: self._searched.update({network: share})
+                )
+            finally:
+                self._searched.pop(network, None)
+
+    def searched(self, network: str) -> float | None:
+        """How far the search for a network's strongest pictures is, 0 to 1; None while there is none."""
+        return self._searched.get(network)
 
 
 def thumbnails(look: Look, *, side_px: int = 48) -> NDArray[np.uint8]:

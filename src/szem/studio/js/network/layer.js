@@ -3,10 +3,12 @@
 import { messagePlace, segmented, toggle } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { cellAt, paintNumbers, short } from "../lab/paint.js";
-import { fetchMaps, fetchNeuron, findStrongest } from "../lab/server.js";
+import { fetchMaps, fetchNeuron, fetchSearched, findStrongest } from "../lab/server.js";
 import { awakeShare, numberAt, orderOf } from "./layout.js";
 import { createSheet } from "./sheet.js";
 import { sumPanel } from "./sum.js";
+
+const SEARCH_TICK_MS = 500;
 
 /**
  * @param field called with (layer, place or null, exact rectangle or null) when the pointer rests on a neuron
@@ -182,7 +184,12 @@ export function layerPanel(app, { field, failed }) {
   async function showStrongest() {
     const [mine, map] = [turn, state.map];
     likesButton.disabled = true;
-    fill(likes, h("p", { class: "section-text", text: t("network.strongest.wait") }));
+    const share = h("progress", { class: "search-share", max: "1", "aria-label": t("network.strongest.wait") });
+    fill(likes, h("p", { class: "section-text", text: t("network.strongest.wait") }), share);
+    const ticking = setInterval(async () => {
+      const done = await fetchSearched(begun.network).catch(() => null);
+      if (done !== null) share.value = done;
+    }, SEARCH_TICK_MS);
     try {
       const found = await findStrongest(begun.network, layer.index, map);
       if (mine !== turn || map !== state.map) return;
@@ -201,6 +208,7 @@ export function layerPanel(app, { field, failed }) {
         failed(error, problem);
       }
     } finally {
+      clearInterval(ticking);
       likesButton.disabled = false;
     }
   }

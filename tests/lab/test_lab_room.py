@@ -1,0 +1,64 @@
+"""What the lab's server keeps: how far a search is, and that one search serves all who ask at once."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from szem.media.pictures import write_picture
+from szem.serve import lab_room
+from szem.serve.lab_room import LabRoom
+from szem.serve.settings import ServeSettings
+from szem.tasks.explain_strongest import find_strongest
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> LabRoom:
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        write_picture(tmp_path / f"{k}.png", rng.integers(0, 256, (40, 40, 3)).astype(np.uint8))
+    return LabRoom(ServeSettings(read_folders=(tmp_path,)))
+
+
+def test_a_search_tells_how_far_it_is_and_then_nothing(
+    room: LabRoom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float | None] = []
+
+    def watched(*arguments: Any, progress: Any, **options: Any) -> Any:
+        def tell(share: float) -> None:
+            progress(share)
+            seen.append(room.searched("efficientnet-lite0"))
+
+        return find_strongest(*arguments, progress=tell, cache=tmp_path / "cache", **options)
+
+    monkeypatch.setattr(lab_room, "find_strongest", watched)
+    assert room.searched("efficientnet-lite0") is None
+    room.strongest("efficientnet-lite0")
+    assert seen == [0.25, 0.5, 0.75, 1.0]
+    assert room.searched("efficientnet-lite0") is None
+    with pytest.raises(ZeroDivisionError):  # nor after a search that failed
+        monkeypatch.setattr(lab_room, "find_strongest", lambda *_, progress, **__: progress(0.5) or 1 / 0)
+        room.strongest("efficientnet-lite0")
+    assert room.searched("efficientnet-lite0") is None
+
+
+def test_two_who_ask_at_once_get_one_search(room: LabRoom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[float] = []
+
+    def counted(*arguments: Any, progress: Any, **options: Any) -> Any:
+        shares: list[float] = []
+        found = find_strongest(*arguments, progress=shares.append, cache=tmp_path / "cache", **options)
+        searches.append(len(shares))
+        return found
+
+    monkeypatch.setattr(lab_room, "find_strongest", counted)
+    room.open("efficientnet-lite0")
+    threads = [threading.Thread(target=room.strongest, args=("efficientnet-lite0",)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(searches) == [1, 4]  # the second one found it on disk
