@@ -43,6 +43,15 @@ class PixelSet:
             labels=tuple(self.labels[i] for i in indices),
         )
 
+    def __add__(self, other: "PixelSet") -> "PixelSet":
+        """These pictures, then the others."""
+        return PixelSet(
+            names=self.names + other.names,
+            pictures=self.pictures + other.pictures,
+            labels=self.labels + other.labels,
+            broken=self.broken + other.broken,
+        )
+
 
 def read_classes(folder: Path) -> tuple[str, ...]:
     """The class names of `classes.txt`, a line each; a last line `void` is not a class.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.nn.conv import ConvNorm, same_padding_px
+from szem.nn.conv import ConvNorm, convolve_padded, same_padding_px
 
 __all__ = ["FrozenConvNorm", "freeze_norms"]
 
@@ -46,7 +46,7 @@ class FrozenConvNorm(nn.Module):
             weight = F.pad(weight, (right - left, 0, bottom - top, 0))
             top, left = bottom, right
         weight = weight.contiguous(memory_format=torch.channels_last)
-        out: Tensor = self.activation(F.conv2d(x, weight, bias, conv.stride, (top, left), conv.dilation, conv.groups))
+        out: Tensor = self.activation(convolve_padded(x, weight, bias, conv, (top, left), fast=self.training))
         return out
 
     def _padding(self, side_px: int) -> tuple[int, int]:

@@ -3,6 +3,8 @@
 This file does not know what the objects are; boxes come from a detector, a person or a data set.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -13,7 +15,7 @@ from szem.arrays import Array, Picture8, check_boxes_xyxy, check_picture
 from szem.results.outlines import Outlines
 from szem.runtime.sessions import Session, open_model
 
-__all__ = ["MARGIN", "outline", "outline_with"]
+__all__ = ["MARGIN", "BoxChance", "iter_chances", "outline", "outline_with"]
 
 MARGIN = 0.2
 """Share of the box that is added on every side; the recipe `outline` trains with the same."""
@@ -36,24 +38,49 @@ def outline(
     return outline_with(open_model(model, task="outline", threads=threads), picture, boxes_xyxy)
 
 
+@dataclass(frozen=True, eq=False)
+class BoxChance:
+    """Where a box lies in its picture, and how likely each pixel in it is the object's."""
+
+    rows: slice
+    columns: slice
+    chance: NDArray[np.float32]  # (rows, columns)
+
+
 def outline_with(session: Session, picture: Picture8, boxes_xyxy: Array) -> Outlines:
     """As `outline`, with a model that is open already."""
     check_picture(picture)
     boxes = check_boxes_xyxy(boxes_xyxy)
-    height, width = picture.shape[:2]
-    masks = np.zeros((len(boxes), height, width), bool)
+    masks = np.zeros((len(boxes), *picture.shape[:2]), bool)
     confidence = np.zeros(len(boxes), np.float32)
+    for index, inside in enumerate(iter_chances(session, picture, boxes)):
+        if inside is not None:
+            found = inside.chance > 0.5
+            masks[index, inside.rows, inside.columns] = found
+            confidence[index] = inside.chance[found].mean() if found.any() else 0.0
+    return Outlines(boxes_xyxy=boxes, masks=masks, confidence=confidence, model=session.model.name)
+
+
+def iter_chances(session: Session, picture: Picture8, boxes_xyxy: NDArray[np.float32]) -> Iterator[BoxChance | None]:
+    """Go through the boxes one by one; None for one that is narrower than a pixel or outside of the picture.
+
+    Args:
+        session: An `outline` model.
+        picture: (H, W, 3) uint8 RGB.
+        boxes_xyxy: (N, 4) in pixels.
+    """
+    height, width = picture.shape[:2]
     wanted = session.model.card.input
     mean, scale = np.array(wanted.mean, np.float32), np.array(wanted.scale, np.float32)
-    for index, box in enumerate(boxes):
+    for box in boxes_xyxy:
         if min(box[2] - box[0], box[3] - box[1]) < 1:
+            yield None
             continue
         square = _square(picture, box, wanted.width_px, wanted.height_px)
         batch = ((square.astype(np.float32) - mean) / scale).transpose(2, 0, 1)[None]
         scores = session.run(np.ascontiguousarray(batch), roles=["scores"])["scores"][0]  # (2, h, w)
         chance = (1 / (1 + np.exp(scores[0] - scores[1]))).astype(np.float32)
-        masks[index], confidence[index] = _put_back(chance, box, width, height)
-    return Outlines(boxes_xyxy=boxes, masks=masks, confidence=confidence, model=session.model.name)
+        yield _put_back(chance, box, width, height)
 
 
 def _square(picture: Picture8, box: NDArray[np.float32], width_px: int, height_px: int) -> Picture8:
@@ -70,16 +97,13 @@ def _square(picture: Picture8, box: NDArray[np.float32], width_px: int, height_p
     return cut.astype(np.uint8, copy=False)
 
 
-def _put_back(
-    chance: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int
-) -> tuple[NDArray[np.bool_], float]:
-    """(H, W) where the object is, never outside the box, and the mean probability there."""
+def _put_back(chance: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int) -> BoxChance | None:
+    """The chances brought back to the picture's pixels inside the box."""
     x0, y0, x_step, y_step = _steps(box, chance.shape[1], chance.shape[0])
     left, top = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
     right, bottom = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
-    mask = np.zeros((height, width), bool)
     if right <= left or bottom <= top:
-        return mask, 0.0
+        return None
     # picture pixel (x, y) reads the cell at (x + 0.5 - x0) / step - 0.5
     to_cell = np.array(
         [[1 / x_step, 0, (left + 0.5 - x0) / x_step - 0.5], [0, 1 / y_step, (top + 0.5 - y0) / y_step - 0.5]]
@@ -88,9 +112,7 @@ def _put_back(
     inside = cv2.warpAffine(
         chance, to_cell, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
-    found = inside > 0.5
-    mask[top:bottom, left:right] = found
-    return mask, float(inside[found].mean()) if found.any() else 0.0
+    return BoxChance(slice(top, bottom), slice(left, right), inside.astype(np.float32, copy=False))
 
 
 def _steps(box: NDArray[np.float32], columns: int, rows: int) -> tuple[float, float, float, float]:

@@ -88,6 +88,11 @@ class PixelRecipe:
         about: What the card of the model says.
         repeat_most: A picture with a rare class is seen up to so many times an epoch.
         begin_with: Folder of an earlier run of the same network, whose averaged weights are taken on.
+        filled: Folder of further pictures to learn from, whose masks come from boxes (`train.fill_boxes`); pictures
+            with true masks are then seen once more an epoch.
+        spread: Hold back pictures from everywhere, not the last ones; for data whose neighbours are not alike.
+    Raises:
+        TrainError: no usable pictures.
     """
 
     def __init__(
@@ -98,18 +103,23 @@ class PixelRecipe:
         about: "PixelModel",
         repeat_most: int = 1,
         begin_with: str = "",
+        filled: str = "",
+        spread: bool = False,
     ) -> None:
         self.settings, self.changes, self.about = settings, tuple(changes), about
         self.begin_with = begin_with
         self.classes = read_classes(settings.data)
         everything = read_pixel_set(settings.data, split=settings.split or None, classes=len(self.classes))
-        cut = len(everything) - settings.hold_back
-        self.teaching = everything.part(range(cut))
-        self.watching = everything.part(range(cut, len(everything)))
+        watched = set(_held_back(len(everything), settings.hold_back, spread=spread))
+        true = [i for i in range(len(everything)) if i not in watched]
+        self.teaching, self.watching = everything.part(true), everything.part(sorted(watched))
         self.broken = everything.broken
+        more = read_pixel_set(Path(filled), split=None, classes=len(self.classes)) if filled else None
+        if more is not None:
+            self.teaching, self.broken = self.teaching + more, self.broken + more.broken
         counts = _pixel_counts(self.teaching, len(self.classes))  # (pictures, classes)
         self.weights = class_weights(torch.from_numpy(counts.sum(0)).float(), power=settings.weight_power)
-        self.order = repeat_rare(counts > 0, most=repeat_most)
+        self.order = repeat_rare(counts > 0, most=repeat_most) + ([*range(len(true))] if more is not None else [])
 
     def build_network(self) -> nn.Module:
         """DeepLabv3+ with its first stages frozen."""
@@ -223,6 +233,13 @@ def repeat_rare(has: NDArray[np.bool_], *, most: int) -> list[int]:
     want = np.sqrt(pictures.max() / np.maximum(pictures, 1))
     times = np.clip(np.rint((things * want).max(1)), 1, most).astype(int)
     return [index for index, n in enumerate(times) for _ in range(n)]
+
+
+def _held_back(pictures: int, wanted: int, *, spread: bool) -> Sequence[int]:
+    """Places of the pictures that are not trained on: the last ones, or one in every so many."""
+    if not spread or wanted == 0:
+        return range(pictures - wanted, pictures)
+    return [int((i + 0.5) * pictures / wanted) for i in range(wanted)]
 
 
 def _pixel_counts(pixels: PixelSet, classes: int) -> NDArray[np.int64]:

@@ -21,22 +21,23 @@ __all__ = ["ThingsSettings", "build_recipe"]
 class ThingsSettings:
     """What can be changed from the command line."""
 
-    loop: Loop = field(default_factory=lambda: Loop(steps=40000, batch=8, lr=1.5e-3, ema=0.995, scores=6))
+    loop: Loop = field(default_factory=lambda: Loop(steps=40000, batch=16, lr=1.5e-3, ema=0.998, scores=6))
     data: Path = Path("voc_masks")  # folder with images/, labels/, index.csv, classes.txt
     split: str = "train"  # rows of index.csv that are used at all
-    hold_back: int = 60  # the last so many pictures are not trained on but scored, to watch
+    filled: str = ""  # folder of further pictures, their masks made from boxes by `train.fill_boxes`; none without
+    hold_back: int = 100  # so many pictures, spread over all, are not trained on but scored, to watch
     backbone: str = "lite2"  # of efficientnet_lite.VARIANTS
     pretrained: bool = True  # begin with ImageNet's weights
     begin_with: str = ""  # folder of an earlier run whose weights are taken on
-    output_stride: int = 32  # of the backbone
-    rates: tuple[int, ...] = (1, 2, 3)  # of the atrous pyramid
+    output_stride: int = 16  # of the backbone
+    rates: tuple[int, ...] = (3, 6, 9)  # of the atrous pyramid
     width: int = 96  # channels of pyramid and decoder
     frozen_stages: int = 3  # of the backbone's seven, that do not learn
-    backbone_lr: float = 0.3  # factor of the learning rate
-    small_px: tuple[int, int] = (224, 224)  # height, width of the pieces at first
+    backbone_lr: float = 0.15  # factor of the learning rate
+    small_px: tuple[int, int] = (256, 256)  # height, width of the pieces at first
     large_px: tuple[int, int] = (288, 288)  # of the pieces at the end
     large_from: float = 0.7  # where in the training the large pieces begin
-    repeat_most: int = 4  # how often a picture with a rare class is seen in an epoch, at most
+    repeat_most: int = 3  # how often a picture with a rare class is seen in an epoch, at most
     weight_power: float = 0.2  # of the class weights: 0 none, 1 inverse frequency
     jaccard: float = 0.5  # share of the region loss
 
@@ -63,5 +64,11 @@ def build_recipe(settings: ThingsSettings) -> PixelRecipe:
     large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.8, scale_high=1.25)
     changes = ((0.0, small), (settings.large_from, large))
     return PixelRecipe(
-        settings, changes=changes, about=_MODEL, repeat_most=settings.repeat_most, begin_with=settings.begin_with
+        settings,
+        changes=changes,
+        about=_MODEL,
+        repeat_most=settings.repeat_most,
+        begin_with=settings.begin_with,
+        filled=settings.filled,
+        spread=True,
     )
