@@ -6,6 +6,7 @@ about video, tracks, files or training.
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,9 +21,9 @@ from szem.results.boxes import Boxes
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import find_window, prepare_picture
 from szem.runtime.sessions import Session, open_model
-from szem.tasks.detect_decoders import DECODERS
+from szem.tasks.detect_decoders import DECODERS, Decoder
 
-__all__ = ["Detector", "detect"]
+__all__ = ["Detector", "detect", "finish_boxes", "tight_rules"]
 
 _OVERLAP = 0.6  # of two boxes of one class that overlap more, the better one stays
 _MOST = 300  # candidates a picture that are looked at further
@@ -144,39 +145,26 @@ class Detector:
             size: Height and width of the picture that was prepared.
             row: Which picture of the batch.
         """
-        height, width = size
-        rules = self._rules(height, width)
+        rules = self._rules(*size)
         one = {role: values[row] for role, values in outputs.items()}
-        found = self._decoder.decode(one, (rules.height_px, rules.width_px), self._raw)
-        if len(found.scores) > _MOST:
-            best = np.argpartition(-found.scores, _MOST)[:_MOST]
-            found = found.take(best)
-        if not self._decoder.is_final and len(found.scores):
-            found = found.take(_drop_doubles(found.boxes_xyxy, found.scores, found.indices, self.overlap))
-        found = found.take(np.argsort(-found.scores, kind="stable"))
-        window = find_window(height, width, rules)
-        scale = np.array([window.width / window.in_width, window.height / window.in_height] * 2, np.float32)
-        shift = np.array([window.pad_left, window.pad_top] * 2, np.float32)
-        origin = np.array([window.left, window.top] * 2, np.float32)
-        limits = np.array([width, height] * 2, np.float32)
-        boxes = ((found.boxes_xyxy - shift) * scale + origin).clip(0, limits)
-        seen = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        return Boxes(
-            boxes_xyxy=boxes[seen],
-            scores=self._to_chance(found.scores[seen]),
-            indices=found.indices[seen],
+        found = finish_boxes(
+            self._decoder,
+            one,
+            rules,
+            size,
+            self._raw,
             classes=self.classes,
-            width=width,
-            height=height,
             model=self.card.name,
+            overlap=self.overlap,
         )
+        return replace(found, scores=self._to_chance(found.scores))
 
     def _rules(self, height: int, width: int) -> PictureInput:
         """The card's rules; where the file leaves the sides open, the smallest input that holds the picture."""
         _, *sides = self.session.input.shape
         if self.card.input.resize != "letterbox" or sides.count(None) < 2:
             return self.card.input
-        return _tight(self.card.input, height, width)
+        return tight_rules(self.card.input, height, width)
 
     def _to_chance(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         calibration = self.card.calibration
@@ -187,8 +175,63 @@ class Detector:
         return thresholds if calibration is None else calibration.undo(thresholds)
 
 
+def finish_boxes(
+    decoder: Decoder,
+    outputs: Mapping[str, Array],
+    rules: PictureInput,
+    size: tuple[int, int],
+    lowest: NDArray[np.float32],
+    *,
+    classes: tuple[str, ...],
+    model: str,
+    overlap: float = _OVERLAP,
+) -> Boxes:
+    """From the outputs for one picture to its boxes, best first: decode, drop doubles, bring back.
+
+    Args:
+        decoder: Of the head's layout.
+        outputs: Role -> array, of one picture.
+        rules: How the picture was prepared.
+        size: Height and width of the picture.
+        lowest: (C,) scores below are left out.
+        classes: Names.
+        model: Name, for the result.
+        overlap: Of two boxes of one class that overlap more than this, the better stays.
+    """
+    height, width = size
+    found = decoder.decode(outputs, (rules.height_px, rules.width_px), lowest)
+    if len(found.scores) > _MOST:
+        found = found.take(np.argpartition(-found.scores, _MOST)[:_MOST])
+    if not decoder.is_final and len(found.scores):
+        found = found.take(_drop_doubles(found.boxes_xyxy, found.scores, found.indices, overlap))
+    found = found.take(np.argsort(-found.scores, kind="stable"))
+    window = find_window(height, width, rules)
+    scale = np.array([window.width / window.in_width, window.height / window.in_height] * 2, np.float32)
+    shift = np.array([window.pad_left, window.pad_top] * 2, np.float32)
+    origin = np.array([window.left, window.top] * 2, np.float32)
+    limits = np.array([width, height] * 2, np.float32)
+    boxes = ((found.boxes_xyxy - shift) * scale + origin).clip(0, limits)
+    seen = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    found = found.take(seen)
+    return Boxes(
+        boxes_xyxy=boxes[seen],
+        scores=found.scores,
+        indices=found.indices,
+        classes=classes,
+        width=width,
+        height=height,
+        model=model,
+    )
+
+
 @lru_cache(maxsize=256)
-def _tight(rules: PictureInput, height: int, width: int) -> PictureInput:
+def tight_rules(rules: PictureInput, height: int, width: int) -> PictureInput:
+    """The rules with the smallest input that holds a picture, its sides multiples of 32.
+
+    >>> rules = tight_rules(PictureInput(width_px=320, height_px=320, resize="letterbox"), 216, 288)
+    >>> rules.height_px, rules.width_px
+    (256, 320)
+    """
     scale = min(rules.width_px / width, rules.height_px / height)
     wide, high = (max(_STEP_PX, -(-round(side * scale) // _STEP_PX) * _STEP_PX) for side in (width, height))
     return rules.model_copy(update={"width_px": wide, "height_px": high})

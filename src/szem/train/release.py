@@ -32,6 +32,7 @@ class Release:
     network: nn.Module  # in the form that is exported
     outputs: Mapping[str, str]  # role -> name, in the order the network gives them
     input: PictureInput
+    has_open_sides: bool = False  # the input takes pictures of any sides that 32 divides, up to `input`'s
     labels: tuple[str, ...]
     training_data: tuple[TrainingData, ...]
     licence: str = "Apache-2.0"

@@ -12,6 +12,7 @@ __all__ = ["RECIPES", "load_recipe", "load_settings"]
 RECIPES: dict[str, tuple[str, str]] = {
     "road": ("szem.train.recipes.road", "RoadSettings"),
     "things": ("szem.train.recipes.things", "ThingsSettings"),
+    "detect": ("szem.train.recipes.detect", "DetectSettings"),
     "outline": ("szem.train.recipes.outline", "OutlineSettings"),
     "classify": ("szem.train.recipes.classify", "ClassifySettings"),
 }

@@ -1,0 +1,132 @@
+"""What a detector is taught: which places answer for which object, and the loss of their answers.
+
+A place answers for an object if it lies inside and its answer already fits best, by score and by overlap; how well it
+fits is the score it should give. This file does not know about networks or data.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["Taught", "assign", "detect_loss", "generalised_iou", "pair_ious"]
+
+_ANSWERS = 10  # places an object
+_SCORE_POWER, _OVERLAP_POWER = 0.5, 6.0  # of the fit
+_BOX_WEIGHT = 2.5  # of the box loss beside the score loss
+_EMPTY_WEIGHT, _FOCUS = 0.75, 2.0  # of places that hold nothing
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What each place should say."""
+
+    scores: Tensor  # (B, P, C) 0..1, 0 where nothing is
+    boxes_xyxy: Tensor  # (B, P, 4) of the object a place answers for
+    answers: Tensor  # (B, P) bool: whether it answers for one
+    counted: Tensor  # (B, P, C) bool: False where a score is neither taught nor punished
+
+
+def pair_ious(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
+    """Intersection over union of boxes that can be broadcast against each other: (…, 4) and (…, 4) to (…).
+
+    >>> pair_ious(torch.tensor([0.0, 0, 2, 2]), torch.tensor([1.0, 0, 3, 2]))
+    tensor(0.3333)
+    """
+    sides = (torch.minimum(a_xyxy[..., 2:], b_xyxy[..., 2:]) - torch.maximum(a_xyxy[..., :2], b_xyxy[..., :2])).clamp(
+        min=0
+    )
+    both = sides[..., 0] * sides[..., 1]
+    return both / (_area(a_xyxy) + _area(b_xyxy) - both).clamp(min=1e-6)
+
+
+def generalised_iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
+    """Intersection over union less the share of the hull that neither covers: (N, 4) twice to (N,), −1..1.
+
+    Source: H. Rezatofighi et al., Generalized Intersection over Union, 2019, arXiv:1902.09630, algorithm 1.
+    """
+    hull = torch.maximum(a_xyxy[..., 2:], b_xyxy[..., 2:]) - torch.minimum(a_xyxy[..., :2], b_xyxy[..., :2])
+    whole = (hull[..., 0] * hull[..., 1]).clamp(min=1e-6)
+    iou = pair_ious(a_xyxy, b_xyxy)
+    covered = (_area(a_xyxy) + _area(b_xyxy)) / (1 + iou)  # the union
+    return iou - (whole - covered) / whole
+
+
+@torch.no_grad()
+def assign(
+    scores: Tensor, boxes_xyxy: Tensor, points: Tensor, truth_xyxy: Tensor, labels: Tensor, is_hard: Tensor
+) -> Taught:
+    """Let the places that fit best answer for each object.
+
+    Args:
+        scores: (B, P, C) 0..1, as the network gives them now.
+        boxes_xyxy: (B, P, 4), likewise.
+        points: (P, 2) middles of the places.
+        truth_xyxy: (B, M, 4) objects, filled up to M.
+        labels: (B, M) int64; −1 where there is none.
+        is_hard: (B, M) bool: places inside are not punished for this class, nor taught.
+    Source: C. Feng et al., TOOD, 2021, arXiv:2108.07755, section 3.3 (task alignment).
+    """
+    B, P, C = scores.shape
+    places = torch.arange(B, device=scores.device)[:, None]
+    x, y = points[:, 0], points[:, 1]
+    there = labels >= 0
+    inside = (
+        (x > truth_xyxy[..., None, 0])
+        & (y > truth_xyxy[..., None, 1])
+        & (x < truth_xyxy[..., None, 2])
+        & (y < truth_xyxy[..., None, 3])
+    ) & there[..., None]  # (B, M, P)
+    ious = pair_ious(boxes_xyxy[:, None], truth_xyxy[:, :, None])  # (B, M, P)
+    given = scores.transpose(1, 2)[places, labels.clamp(min=0)]  # (B, M, P)
+    fit = given.clamp(min=1e-9) ** _SCORE_POWER * ious.clamp(min=1e-4) ** _OVERLAP_POWER
+    open_ = inside & ~is_hard[..., None]
+    fit = fit.masked_fill(~open_, 0)
+    best = fit.topk(min(_ANSWERS, P), dim=2)
+    chosen = torch.zeros_like(open_).scatter(2, best.indices, best.values > 0)
+    # a place answers for one object: the one it overlaps most
+    rivals = ious.masked_fill(~chosen, -1)
+    owner = rivals.argmax(1)  # (B, P)
+    answers = rivals.amax(1) >= 0
+    chosen &= torch.arange(truth_xyxy.shape[1], device=scores.device)[:, None] == owner[:, None]
+    fit = fit.masked_fill(~chosen, 0)
+    top_fit = fit.amax(2, keepdim=True).clamp(min=1e-12)
+    top_iou = ious.masked_fill(~chosen, 0).amax(2, keepdim=True)
+    wanted = (fit / top_fit * top_iou).amax(1)  # (B, P)
+    which = labels.gather(1, owner).clamp(min=0)
+    taught = torch.zeros_like(scores).scatter(2, which[..., None], (wanted * answers)[..., None])
+    blurred = (inside & is_hard[..., None]).float()  # (B, M, P)
+    one_hot = F.one_hot(labels.clamp(min=0), C).to(blurred.dtype)  # (B, M, C)
+    counted = torch.einsum("bmp,bmc->bpc", blurred, one_hot) == 0
+    return Taught(taught, truth_xyxy.gather(1, owner[..., None].expand(-1, -1, 4)), answers, counted | (taught > 0))
+
+
+def detect_loss(
+    raw_scores: Tensor, distances: Tensor, points: Tensor, truth_xyxy: Tensor, labels: Tensor, is_hard: Tensor
+) -> Tensor:
+    """Varifocal loss of the scores plus generalised-IoU loss of the boxes, per object answered for.
+
+    Args:
+        raw_scores: (B, P, C) before the sigmoid.
+        distances: (B, P, 4) left, upper, right, lower, in pixels.
+        points: (P, 2).
+        truth_xyxy: (B, M, 4).
+        labels: (B, M) int64, −1 where there is none.
+        is_hard: (B, M) bool.
+    Source: H. Zhang et al., VarifocalNet, 2021, arXiv:2008.13367, equation 2.
+    """
+    boxes = torch.cat([points - distances[..., :2], points + distances[..., 2:]], 2)
+    chances = raw_scores.detach().sigmoid()
+    taught = assign(chances, boxes.detach(), points, truth_xyxy, labels, is_hard)
+    weight = torch.where(taught.scores > 0, taught.scores, _EMPTY_WEIGHT * chances**_FOCUS) * taught.counted
+    naming = F.binary_cross_entropy_with_logits(raw_scores, taught.scores, weight=weight, reduction="sum")
+    strength = taught.scores.sum(2)[taught.answers]
+    total = strength.sum().clamp(min=1)
+    fits = generalised_iou(boxes[taught.answers], taught.boxes_xyxy[taught.answers])
+    return (naming + _BOX_WEIGHT * ((1 - fits) * strength).sum()) / total
+
+
+def _area(boxes_xyxy: Tensor) -> Tensor:
+    sides = boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]
+    return sides[..., 0] * sides[..., 1]

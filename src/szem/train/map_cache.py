@@ -1,0 +1,76 @@
+"""Maps of a network's first stages, computed once for several views of each picture and kept as float16.
+
+Stages that do not learn give the same maps every time. They are written to one flat file that is read as memory, so
+many more of them than fit into memory can be kept. This file does not know what is learnt from them.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.errors import TrainError
+
+__all__ = ["MapCache", "open_maps", "write_maps"]
+
+_MAPS, _INDEX, _ABOUT = "maps.f16", "index.npy", "about.json"
+
+
+@dataclass(frozen=True, eq=False)
+class MapCache:
+    """Kept maps, by number.
+
+    Args:
+        maps: Flat.
+        index: (N, 4): where each begins, its rows, columns, channels.
+    """
+
+    maps: NDArray[np.float16]
+    index: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, number: int) -> NDArray[np.float16]:
+        begin, rows, columns, channels = (int(v) for v in self.index[number])
+        return self.maps[begin : begin + rows * columns * channels].reshape(rows, columns, channels)
+
+
+def write_maps(folder: Path, items: Iterable[NDArray[np.float32]], *, about: dict[str, Any]) -> MapCache:
+    """Keep maps, each (rows, columns, channels), in the order they come.
+
+    Args:
+        folder: Where; killed half-way, it does not count as written.
+        items: The maps.
+        about: What they depend on, as JSON types; `open_maps` compares it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _ABOUT).unlink(missing_ok=True)
+    index, begin = [], 0
+    with (folder / _MAPS).open("wb") as file:
+        for maps in items:
+            half = np.clip(maps, -65504, 65504).astype(np.float16)
+            file.write(np.ascontiguousarray(half).tobytes())
+            index.append((begin, *half.shape))
+            begin += half.size
+    if not index:
+        raise TrainError(f"{folder}: no maps to keep; the data has no pictures")
+    np.save(folder / _INDEX, np.asarray(index, np.int64))
+    (folder / _ABOUT).write_text(json.dumps(about, sort_keys=True) + "\n", encoding="utf-8")
+    kept = open_maps(folder, about=about)
+    assert kept is not None
+    return kept
+
+
+def open_maps(folder: Path, *, about: dict[str, Any]) -> MapCache | None:
+    """Open kept maps; None where there are none, or others."""
+    try:
+        if json.loads((folder / _ABOUT).read_text(encoding="utf-8")) != about:
+            return None
+        return MapCache(np.memmap(folder / _MAPS, np.float16, "r"), np.load(folder / _INDEX))
+    except (OSError, ValueError):
+        return None

