@@ -19,7 +19,7 @@ from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
 from szem.runtime.sessions import OnnxFile
 from szem.train.changes import relight
-from szem.train.map_cache import MapCache, open_maps, write_maps
+from szem.train.map_cache import JoinedMaps, MapCache, open_maps, write_maps
 
 __all__ = ["Piece", "View", "Views", "build_views", "list_views", "picture_to_input"]
 
@@ -113,12 +113,17 @@ class Views:
     Args:
         pictures: With boxes.
         views: Of these pictures.
-        maps: What `build_views` gave for them.
+        maps: Those of all views, and after them those of an empty picture.
         per_picture: How many views each picture has.
     """
 
     def __init__(
-        self, pictures: Sequence[BoxedPicture], views: Sequence[View], maps: MapCache, *, per_picture: int
+        self,
+        pictures: Sequence[BoxedPicture],
+        views: Sequence[View],
+        maps: MapCache | JoinedMaps,
+        *,
+        per_picture: int,
     ) -> None:
         self.pictures, self.views, self.maps, self.per_picture = pictures, views, maps, per_picture
         self.grey = np.asarray(maps[len(maps) - 1][4, 4])  # (C,) what an empty place looks like

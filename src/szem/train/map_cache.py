@@ -5,7 +5,7 @@ many more of them than fit into memory can be kept. This file does not know what
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from szem.errors import TrainError
 
-__all__ = ["MapCache", "open_maps", "write_maps"]
+__all__ = ["JoinedMaps", "MapCache", "open_maps", "write_maps"]
 
 _MAPS, _INDEX, _ABOUT = "maps.f16", "index.npy", "about.json"
 
@@ -38,6 +38,27 @@ class MapCache:
     def __getitem__(self, number: int) -> NDArray[np.float16]:
         begin, rows, columns, channels = (int(v) for v in self.index[number])
         return self.maps[begin : begin + rows * columns * channels].reshape(rows, columns, channels)
+
+
+class JoinedMaps:
+    """Several sets of kept maps, numbered through.
+
+    Args:
+        parts: The sets; of each the last map is left out (an empty picture's), but it is the last of the whole.
+    """
+
+    def __init__(self, parts: Sequence[MapCache]) -> None:
+        self.parts = parts
+        self.begins = np.cumsum([0, *(len(part) - 1 for part in parts)])
+
+    def __len__(self) -> int:
+        return int(self.begins[-1]) + 1
+
+    def __getitem__(self, number: int) -> NDArray[np.float16]:
+        if number == self.begins[-1]:
+            return self.parts[0][len(self.parts[0]) - 1]
+        place = int(np.searchsorted(self.begins, number, side="right")) - 1
+        return self.parts[place][number - int(self.begins[place])]
 
 
 def write_maps(folder: Path, items: Iterable[NDArray[np.float32]], *, about: dict[str, Any]) -> MapCache:

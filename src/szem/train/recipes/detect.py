@@ -11,17 +11,16 @@ Seed:     0
 Expected: see docs/detect.md; scores are of the exported model on `val`, never trained or tuned on
 """
 
-import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from szem.data.boxed_folder import only_split, read_boxed
+from szem.data.boxed_folder import only_split, read_boxed, rename_classes
 from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
 from szem.models.point_detector import FirstStages, PointDetector, build_point_detector, freeze_stages
@@ -34,8 +33,9 @@ from szem.tasks.detect import finish_boxes, tight_rules
 from szem.tasks.detect_decoders import DECODERS, grid_points
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.detect_loss import detect_loss
-from szem.train.detect_views import CELL_PX, Piece, Views, build_views, list_views
+from szem.train.detect_views import CELL_PX, Piece, View, Views, build_views, list_views
 from szem.train.export import export_onnx
+from szem.train.map_cache import JoinedMaps, MapCache
 from szem.train.pixel_recipe import repeat_rare
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
@@ -43,6 +43,15 @@ from szem.train.sampling import pick
 
 __all__ = ["DetectRecipe", "DetectSettings", "build_recipe"]
 
+# What COCO calls the classes that PASCAL VOC calls otherwise.
+_OTHER_NAMES = {
+    "airplane": "aeroplane",
+    "motorcycle": "motorbike",
+    "couch": "sofa",
+    "dining table": "diningtable",
+    "potted plant": "pottedplant",
+    "tv": "tvmonitor",
+}
 _WATCH_EVERY = 14  # every so many-th picture is held back
 
 
@@ -52,6 +61,7 @@ class DetectSettings:
 
     loop: Loop = field(default_factory=lambda: Loop(steps=40000, batch=16, lr=2e-3, ema=0.998, scores=6))
     data: Path = Path("voc")  # COCO JSON, VOC XML or YOLO text
+    more: tuple[str, ...] = ()  # further sets, any of these forms; boxes of classes that `data` has not are left out
     split: str = "train"  # where pictures are marked with one
     hold_back: bool = True  # every 14th picture is not trained on: watched, and what scores are calibrated by
     cache: Path = Path("detect-views")  # folder of the kept maps; several GB
@@ -78,8 +88,14 @@ class DetectRecipe:
         everything = only_split(read_boxed(settings.data), settings.split)
         self.classes, self.broken = everything.classes, everything.broken
         held = [settings.hold_back and n % _WATCH_EVERY == _WATCH_EVERY - 1 for n in range(len(everything.pictures))]
-        self.teaching = [p for p, is_held in zip(everything.pictures, held, strict=True) if not is_held]
+        own = [p for p, is_held in zip(everything.pictures, held, strict=True) if not is_held]
         self.watching = [p for p, is_held in zip(everything.pictures, held, strict=True) if is_held]
+        self.sets: list[list[BoxedPicture]] = [own]  # as their maps are kept
+        for path in settings.more:
+            further = rename_classes(read_boxed(Path(path)), self.classes, _OTHER_NAMES)
+            self.sets.append(list(further.pictures))
+            self.broken += further.broken
+        self.teaching = [picture for one in self.sets for picture in one]
         has = np.zeros((len(self.teaching), 1 + len(self.classes)), bool)
         for row, picture in zip(has, self.teaching, strict=True):
             row[1 + picture.labels[~picture.is_hard]] = True
@@ -91,8 +107,6 @@ class DetectRecipe:
         net = self._plain_network(pretrained=self.settings.pretrained)
         if self.settings.begin_with:
             net.load_state_dict(load_checkpoint(Path(self.settings.begin_with) / CHECKPOINT)["average"])
-        if self.views is None:
-            self.views = self._open_views(net)
         freeze_stages(net, stages=self.settings.frozen_stages)
         return net
 
@@ -102,27 +116,32 @@ class DetectRecipe:
             classes=len(self.classes), backbone=s.backbone, width=s.width, depth=s.depth, pretrained=pretrained
         )
 
-    def _open_views(self, net: PointDetector) -> Views:
+    def _open_views(self) -> Views:
         s = self.settings
-        views = list_views(self.teaching, s.views_px, seed=s.loop.seed)
-        about = {
-            "backbone": s.backbone,
-            "pretrained": s.pretrained,
-            "seed": s.loop.seed,
-            "views_px": list(s.views_px),
-            "pictures": [p.path.name for p in self.teaching],
-        }
+        sides = {0: "N", 2: "H", 3: "W"}
+        example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
         s.cache.mkdir(parents=True, exist_ok=True)
+        views: list[View] = []
+        parts: list[MapCache] = []
         with tempfile.TemporaryDirectory(dir=s.cache) as folder:
             file = Path(folder) / "first.onnx"
-            sides = {0: "N", 2: "H", 3: "W"}
-            example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-            export_onnx(
-                FirstStages(net), file, examples=[example], inputs=["picture"], outputs=["maps"], dynamic=[sides]
-            )
+            first = FirstStages(self._plain_network(pretrained=s.pretrained))
+            export_onnx(first, file, examples=[example], inputs=["picture"], outputs=["maps"], dynamic=[sides])
             encoder = OnnxFile(file, threads=torch.get_num_threads())
-            maps = build_views(self.teaching, views, encoder, s.cache, about=json.loads(json.dumps(about)))
-        return Views(self.teaching, views, maps, per_picture=len(s.views_px))
+            for number, pictures in enumerate(self.sets):
+                own = list_views(pictures, s.views_px, seed=s.loop.seed)
+                about = {
+                    "backbone": s.backbone,
+                    "pretrained": s.pretrained,
+                    "seed": s.loop.seed,
+                    "views_px": list(s.views_px),
+                    "pictures": [p.path.name for p in pictures],
+                }
+                place = s.cache / str(number) if number else s.cache
+                parts.append(build_views(pictures, own, encoder, place, about=about))
+                before = sum(len(one) for one in self.sets[:number])
+                views += [replace(view, picture=view.picture + before) for view in own]
+        return Views(self.teaching, views, JoinedMaps(parts), per_picture=len(s.views_px))
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The backbone learns more slowly than what is new."""
@@ -133,7 +152,8 @@ class DetectRecipe:
     def batch(self, samples: Sequence[int], progress: float) -> Batch:
         """Canvases of maps as (B, C, h, w) float16, objects as (B, M, 4), (B, M) and (B, M)."""
         s = self.settings
-        assert self.views is not None
+        if self.views is None:
+            self.views = self._open_views()
         high, wide = s.canvas_cells
         side = 4 * round((high + wide) / 8)
         shape = np.random.default_rng((s.loop.seed, 5, samples[0])).choice(4, p=[0.4, 0.1, 0.25, 0.25])
