@@ -13,6 +13,7 @@ from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.classify import Classifier
+from szem.tasks.evaluate_boxes import evaluate_detect
 from szem.tasks.evaluate_pixels import evaluate_outline, evaluate_segment
 from szem.tasks.measured import Measured
 
@@ -111,4 +112,5 @@ EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measured]]] = {
     "classify": evaluate_classify,
     "segment": evaluate_segment,
     "outline": evaluate_outline,
+    "detect": evaluate_detect,
 }

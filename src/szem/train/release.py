@@ -19,6 +19,7 @@ from szem.train.recipe import Recipe
 __all__ = ["Releasable", "Release", "export_run", "write_scores"]
 
 _PRECISIONS = ("float32", "float16")
+_STEP_PX = 32  # sides of an open input are multiples of this
 _FLOAT16_TOLERANCE = 0.02  # of the outputs' largest value
 
 
@@ -85,9 +86,10 @@ def export_run(
     release = recipe.release(network.eval())
     names = tuple(release.outputs.values())
     example = _example(release.input)
+    open_axes = {0: "N", 2: f"{_STEP_PX}*h", 3: f"{_STEP_PX}*w"} if release.has_open_sides else {0: "N"}
     file, part = folder / "model.onnx", folder / "model.part.onnx"
     try:
-        export_onnx(release.network, part, examples=[example], inputs=["picture"], outputs=names)
+        export_onnx(release.network, part, examples=[example], inputs=["picture"], outputs=names, dynamic=[open_axes])
         drop_notes(part)
         if precision == "float16":
             store_as_float16(part)
