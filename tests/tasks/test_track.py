@@ -121,9 +121,9 @@ def test_boxes_are_steadier_and_no_less_right_than_they_came() -> None:
     frames = follow(sights)
     raw = [TrackedBoxes(boxes=x.found, ids=[1, 2], seen=[True, True]) for x in sights]
     assert s.tally(sights, frames).overlap > s.tally(sights, raw).overlap + 0.01
-    for thing in (1, 2):
-        smooth = np.array([f.boxes.boxes_xyxy[f.ids.tolist().index(thing)] for f in frames[10:]])
-        given = np.array([f.found.boxes_xyxy[thing - 1] for f in sights[10:]])
+    for label in ("car", "person"):
+        smooth = np.array([f.boxes.boxes_xyxy[f.boxes.labels.index(label)] for f in frames[10:]])
+        given = np.array([f.found.boxes_xyxy[f.found.labels.index(label)] for f in sights[10:]])
         jitter = [np.abs(np.diff(path, n=2, axis=0)).mean() for path in (smooth, given)]
         assert jitter[0] < 0.25 * jitter[1]
 

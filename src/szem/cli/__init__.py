@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("szem.cli.train", "Train a network from a recipe, or on your own folder."),
     "export": ("szem.cli.export", "Turn a training run into a model with a card."),
     "explain": ("szem.cli.explain", "Look inside a network: layers, maps, neurons, on your picture."),
+    "detect": ("szem.cli.detect", "Find named things in pictures, films, cameras; follow and count them."),
     "segment": ("szem.cli.segment", "Name every pixel of pictures and videos."),
 }
 

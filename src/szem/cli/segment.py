@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from szem.results.masks import Masks
     from szem.runtime.sessions import Session
 
@@ -65,23 +63,25 @@ def segment(
     keeper = _Keeper(session, out, ways, opacity, legend, as_json, quiet)
     with keeper:
         each_picture([i for i in items if i not in films], failures, work=keeper.picture, quiet=quiet)
-        _each_film(films, failures, keeper, every)
+        stopped = _each_film(films, failures, keeper, every)
     if ways and keeper.count and not quiet:
         Console(stderr=True, highlight=False).print(f"written to {out}", markup=False)
     status = report_failures(failures, total=len(items))
-    if status:
-        raise typer.Exit(status)
+    if stopped or status:
+        raise typer.Exit(130 if stopped else status)
 
 
-def _each_film(films: list[Any], failures: list[Any], keeper: "_Keeper", every: int) -> None:
+def _each_film(films: list[Any], failures: list[Any], keeper: "_Keeper", every: int) -> bool:
     from szem.cli.walk import Failure
     from szem.errors import SzemError
 
     for item in films:
         try:
-            keeper.film(item, every)
+            if keeper.film(item, every):
+                return True
         except SzemError as error:
             failures.append(Failure(item.name, str(error)))
+    return False
 
 
 class _Keeper:
@@ -123,33 +123,38 @@ class _Keeper:
         if "labels" in self.ways:
             masks.to_image().save(self._file(f"{item.stem}.png"))
 
-    def film(self, item: Any, every: int) -> None:
-        """One film: an overlay film, label PNGs and areas by frame."""
-        from szem.media.video import inspect_video
-        from szem.media.video_writer import VideoWriter
-
-        if "overlay" not in self.ways:
-            for _ in self._frames(item, every):
-                pass
-            return
-        rate = inspect_video(item.name).rate_hz / every
-        with VideoWriter(self.out / f"{item.stem}.mp4", rate_hz=rate) as film:
-            for masks, picture in self._frames(item, every):
-                film.write(masks.draw(picture, opacity=self.opacity, legend=self.legend))
-
-    def _frames(self, item: Any, every: int) -> "Iterator[tuple[Masks, Any]]":
-        from szem.media.video import read_video
+    def film(self, item: Any, every: int) -> bool:
+        """One film: an overlay film with its sound, label PNGs and areas by frame; whether Ctrl-C stopped it."""
+        from szem.cli.films import run_film
+        from szem.media.film import Drawn, FilmMaker, open_film
+        from szem.media.flow import Step
         from szem.tasks.segment import segment_with
 
-        for frame in read_video(item.name, every=every):
-            masks = segment_with(self.session, frame.picture)
-            name = f"{item.name}#{frame.index}"
-            self._keep(masks, item.name, frame=frame.index, time_s=frame.time_s)
-            if self.as_json:
-                self._print(masks, name)
-            if "labels" in self.ways:
-                masks.to_image().save(self._file(f"{item.stem}-{frame.index:06d}.png"))
-            yield masks, frame.picture
+        def name(frame: Any) -> Drawn:
+            if frame.index % every:
+                return Drawn(frame, None)
+            picture = frame.picture
+            masks = segment_with(self.session, picture)
+            drawn = None
+            if "overlay" in self.ways:
+                drawn = masks.draw(picture, opacity=self.opacity, legend=self.legend)
+            return Drawn(frame, drawn, masks)
+
+        def use(drawn: Drawn) -> None:
+            if drawn.result is not None:
+                self._film_frame(item, drawn.frame, drawn.result)
+
+        out = self.out / f"{item.stem}.mp4" if "overlay" in self.ways else None
+        reader = open_film(item.name, sound=True)
+        with FilmMaker(reader, [Step(name)], out, every=every) as maker:
+            return run_film(maker, item.name, use=use, quiet=self.quiet).was_stopped
+
+    def _film_frame(self, item: Any, frame: Any, masks: "Masks") -> None:
+        self._keep(masks, item.name, frame=frame.index, time_s=frame.time_s)
+        if self.as_json:
+            self._print(masks, f"{item.name}#{frame.index}")
+        if "labels" in self.ways:
+            masks.to_image().save(self._file(f"{item.stem}-{frame.index:06d}.png"))
 
     def _keep(self, masks: "Masks", name: str, *, frame: int | None = None, time_s: float | None = None) -> None:
         self.count += 1

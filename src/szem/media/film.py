@@ -6,7 +6,7 @@ closed, playable, and says in its comment that it is not whole. This file does n
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -77,6 +77,7 @@ class FilmMaker(AbstractContextManager["FilmMaker"]):
     time_s: float = 0.0  # of the last one
     was_stopped: bool = False
     _flow: Flow = field(init=False)
+    _is_enough: bool = False
 
     def __post_init__(self) -> None:
         self.is_live = isinstance(self.reader, LiveReader) and self.reader.is_live
@@ -99,6 +100,10 @@ class FilmMaker(AbstractContextManager["FilmMaker"]):
             self.reader.stop()
         self._flow.stop()
 
+    def end(self) -> None:
+        """Called from the loop: the frame it has is the last one that is wanted; nothing is missing."""
+        self._is_enough = True
+
     def __iter__(self) -> Iterator[Drawn]:
         """Run.
 
@@ -109,11 +114,14 @@ class FilmMaker(AbstractContextManager["FilmMaker"]):
         with ExitStack() as stack:
             writer = None if self.out is None else stack.enter_context(self._open_writer(self.out))
             try:
-                for drawn in self._flow:
+                frames = stack.enter_context(closing(iter(self._flow)))
+                for drawn in frames:
                     self.done, self.time_s = self.done + 1, drawn.frame.time_s
                     if writer is not None:
                         self._write(writer, drawn)
                     yield drawn
+                    if self._is_enough:
+                        break
             except SzemError as error:
                 if writer is None or not writer.written:
                     raise

@@ -7,7 +7,7 @@ not know what the items are.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -138,7 +138,7 @@ class Flow(Iterable[Any]):
         self._stopped.set()
         self._first.end()
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Generator[Any, None, None]:
         """Run; errors of the source and the steps are raised here, after all items before them."""
         channels = [self._first] + [Channel[Any](self._depth) for _ in self._steps]
         pools: list[ThreadPoolExecutor] = []

@@ -59,6 +59,12 @@ class Planes:
         both = self.data[self.height_px :].reshape(2, self.height_px // 2, self.width_px // 2)
         return both[0], both[1]
 
+    def to_rgb(self) -> Picture8:
+        """(H, W, 3) uint8 RGB."""
+        frame = av.VideoFrame.from_ndarray(self.data, format="yuv420p")
+        out: Picture8 = _converter().reformat(frame, format="rgb24", threads=1).to_ndarray()
+        return out
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:

@@ -138,6 +138,11 @@ class LiveReader:
             self._stopped.wait(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the pictures, as the source says."""
+        return self.info.width_px, self.info.height_px
+
     def stop(self) -> None:
         """End after the frame that is being read."""
         self._stopped.set()

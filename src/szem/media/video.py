@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -97,7 +98,21 @@ class VideoReader(AbstractContextManager["VideoReader"]):
         self._video.thread_type = "AUTO"
         self.sound = self._container.streams.audio[0] if sound and self._container.streams.audio else None
         self.start_s = (self._container.start_time or 0) / av.time_base
+        self._first: Frame | None = None
+        self._rest: Iterator[Frame] = iter(())
         self.last_sound: tuple[Any, ...] = ()  # what comes after the last frame, once that has been given
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright pictures; the header alone does not tell it, so the first one is decoded.
+
+        Raises:
+            As iteration.
+        """
+        if self._first is None:
+            self._rest = self._read()
+            self._first = next(self._rest)
+        return self._first.size
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode.
@@ -107,6 +122,11 @@ class VideoReader(AbstractContextManager["VideoReader"]):
             FormatError: it is damaged, or ends before it should.
             TooLargeError: a frame is larger than the limits allow.
         """
+        if self._first is None:
+            return self._read()
+        return chain([self._first], self._rest)
+
+    def _read(self) -> Iterator[Frame]:
         index, time_s = -1, 0.0
         for raw, sound in self._decode():
             if raw.width * raw.height > self._limits.max_pixels:

@@ -31,6 +31,7 @@ I = NDArray[np.int64]  # noqa: E741
 _SURE_OVERLAP = 0.2  # least likeness (intersection over union of the grown boxes) in the first round
 _DOUBT_OVERLAP = 0.5  # in the second
 _SAME_THING = 0.8  # two things that overlap more are one: the younger goes
+_NO_ROOM = 0.45  # a box that overlaps a thing of its class so much is a double of it, and begins nothing
 _OTHER_CLASS = 0.5  # likeness of boxes of different classes counts so much only
 _GROW, _GROW_NEW = 0.05, 0.4  # shares of its size by which a box is grown on each side
 _GROW_LOST = 0.3  # likewise, for each second out of sight
@@ -192,6 +193,20 @@ class Tracker:
                 thing.id = self._numbers
 
     def _begin(self, places: list[int], found: F, boxes: Boxes, time_s: float, *, at_once: bool) -> None:
+        awake = [r for r in range(len(self._things)) if self._was_seen(r)]
+        there = list(self._filter.boxes_xyxy[awake])
+        own = [self._things[r].index for r in awake]
+        begun: list[int] = []
+        for place in sorted(places, key=lambda p: -boxes.scores[p]):
+            same = [box for box, index in zip(there, own, strict=True) if index == boxes.indices[place]]
+            if same and _likeness(np.stack(same), found[[place]], np.zeros(len(same))).max() >= _NO_ROOM:
+                continue
+            begun.append(place)
+            there.append(found[place])
+            own.append(int(boxes.indices[place]))
+        self._add(begun, found, boxes, time_s, at_once=at_once)
+
+    def _add(self, places: list[int], found: F, boxes: Boxes, time_s: float, *, at_once: bool) -> None:
         for place in places:
             score = float(boxes.scores[place])
             number = 0

@@ -1,0 +1,127 @@
+"""One film on the command line: progress with frames a second and time left, and Ctrl-C that ends it cleanly."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from szem.cli.walk import printable
+from szem.media.film import Drawn, FilmMaker
+
+__all__ = ["FilmReport", "run_film"]
+
+_PACE_S = 2.0  # the rate that is shown is that of so long
+
+
+@dataclass(frozen=True)
+class FilmReport:
+    """How a film went."""
+
+    frames: int
+    seconds: float
+    dropped: int
+    was_stopped: bool
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames a second."""
+        return self.frames / max(self.seconds, 1e-9)
+
+
+def run_film(
+    maker: FilmMaker,
+    name: str,
+    *,
+    use: Callable[[Drawn], None],
+    until: Callable[[Drawn], bool] = lambda _: False,
+    quiet: bool = False,
+) -> FilmReport:
+    """Run a film to its end, its fault or Ctrl-C.
+
+    The first Ctrl-C takes no more frames and finishes what is under way; a second one breaks off at once.
+
+    Args:
+        maker: What is run.
+        name: What to call it.
+        use: Called with each frame, in order.
+        until: Whether a frame is the last one wanted.
+        quiet: No progress bar, and no word about Ctrl-C.
+    Raises:
+        SzemError: the film or its work failed; what came before is written.
+    """
+    started = time.perf_counter()
+    with _stopping(maker), _progress(maker, name, quiet=quiet) as advance:
+        for drawn in maker:
+            use(drawn)
+            advance()
+            if until(drawn):
+                maker.end()
+    report = FilmReport(maker.done, time.perf_counter() - started, maker.dropped, maker.was_stopped)
+    if maker.was_stopped and not quiet:
+        end = f"stopped by Ctrl-C after {report.frames} frames ({maker.time_s:.1f} s)"
+        kept = "" if maker.out is None else f"; {printable(str(maker.out))} is whole up to there and can be played"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"szem: {end}{kept}", markup=False)
+    return report
+
+
+@contextmanager
+def _stopping(maker: FilmMaker) -> Iterator[None]:
+    """Ctrl-C (and an end asked for by the system) stops the film instead of the program."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        if maker.was_stopped:
+            raise KeyboardInterrupt
+        maker.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(maker: FilmMaker, name: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    console = Console() if sys.stdout.isatty() else Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[pace]}", markup=False),
+        TimeRemainingColumn(),
+    )
+    shown = printable(Path(name).name)[:32] or name[:32]
+    bar = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
+    with bar:
+        task = bar.add_task(shown, total=maker.total, pace="")
+        yield _Pace(bar, task, maker)
+
+
+class _Pace:
+    """Moves the bar on by a frame and says how fast frames come."""
+
+    def __init__(self, bar: Progress, task: TaskID, maker: FilmMaker) -> None:
+        self._bar, self._task, self._maker = bar, task, maker
+        self._since, self._done = time.perf_counter(), 0
+        self._text = ""
+
+    def __call__(self) -> None:
+        now = time.perf_counter()
+        self._done += 1
+        if now - self._since > _PACE_S or not self._text:
+            rate = self._done / max(now - self._since, 1e-3)
+            lost = f", {self._maker.dropped} left out" if self._maker.dropped else ""
+            self._text = f"{rate:.0f} frames/s{lost}"
+            self._since, self._done = now, 0
+        if not self._bar.disable:
+            self._bar.update(self._task, advance=1, pace=self._text)

@@ -1,0 +1,241 @@
+"""`szem detect`, as typed: films, pictures, streams and faults, with a small network that really looks."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from szem.cli.run import run
+from szem.media.pictures import write_picture
+from szem.media.video import inspect_video, read_video
+from szem.media.video_writer import VideoWriter
+
+GREY = 40
+
+
+def scene(t: float) -> np.ndarray:
+    """A red square that goes to the right and a blue one that stands; both are what the network knows."""
+    picture = np.full((192, 256, 3), GREY, np.uint8)
+    x = 16 + round(80 * t)
+    picture[24:104, x : x + 80] = (255, 0, 0)
+    picture[108:188, 170:250] = (0, 0, 255)
+    return picture
+
+
+def film(path: Path, *, seconds: float = 1.2, rate_hz: float = 10, times_s: list[float] | None = None) -> Path:
+    times = times_s or [k / rate_hz for k in range(round(seconds * rate_hz))]
+    with VideoWriter(path, rate_hz=rate_hz, quality=8) as writer:
+        for time_s in times:
+            writer.write(scene(time_s), time_s=time_s)
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_film_gives_a_film_and_all_that_was_found(
+    color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = film(tmp_path / "in" / "a.mp4"), tmp_path / "out"
+    line, zone = "gate=0.42,0 0.42,1", "corner=0.6,0.5 1,0.5 1,1 0.6,1"  # the square's middle passes x = 107
+    command = ["detect", str(source), "-m", str(color_detector), "-o", str(out), "--write", "video,json,csv,coco"]
+    assert run([*command, "--line", line, "--zone", zone, "--anchor", "center"]) == 0
+    assert {p.name for p in out.iterdir()} == {
+        "a.mp4",
+        "a.counts.json",
+        "boxes.jsonl",
+        "boxes.csv",
+        "boxes.coco.json",
+    }
+
+    frames = list(read_video(out / "a.mp4"))
+    assert len(frames) == 12
+    drawn = np.abs(frames[6].picture.astype(int) - scene(0.6)).max(2) > 60
+    assert 0.005 < drawn.mean() < 0.3  # boxes and labels, not the rest
+
+    lines = [json.loads(text) for text in (out / "boxes.jsonl").read_text().splitlines()]
+    assert [row["frame"] for row in lines] == list(range(12))
+    red = {box["id"] for row in lines for box in row["boxes"] if box["label"] == "red"}
+    assert red == {1} or red == {2}
+    assert [event["to"] for row in lines for event in row.get("events", ()) if "line" in event] == ["left"]
+    left_sides = [float(r["x0"]) for r in rows_of(out / "boxes.csv") if r["label"] == "red"]
+    assert left_sides[0] == pytest.approx(16, abs=6)
+    assert left_sides[-1] == pytest.approx(104, abs=8)
+    coco = json.loads((out / "boxes.coco.json").read_text())
+    assert len(coco["images"]) == 12
+    assert coco["images"][3]["file_name"] == "a.mp4#3"
+    assert {a["category_id"] for a in coco["annotations"]} == {1, 3}
+
+    counts = json.loads((out / "a.counts.json").read_text())
+    assert counts["things"] == {"blue": 1, "red": 1}
+    assert counts["counts"][0]["left"] == {"red": 1}
+    assert counts["counts"][1]["now"] == {"blue": 1}
+    said = capsys.readouterr().out
+    assert "12 frames" in said
+    assert "1 blue, 1 red" in said
+
+
+def test_sound_and_uneven_times_are_kept(color_detector: Path, tmp_path: Path) -> None:
+    times = [0.0, 0.1, 0.15, 0.5, 0.55, 0.9]
+    silent = film(tmp_path / "silent.mp4", times_s=times)
+    with av.open(str(silent)) as given, av.open(str(tmp_path / "a.mkv"), "w") as made:
+        video = made.add_stream_from_template(given.streams.video[0])
+        sound = made.add_stream("pcm_s16le", rate=8000, layout="mono")
+        for packet in given.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                made.mux(packet)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        made.mux(sound.encode(frame))
+    assert run(["detect", str(tmp_path / "a.mkv"), "-m", str(color_detector), "-o", str(tmp_path / "out"), "-q"]) == 0
+    made = tmp_path / "out" / "a.mp4"
+    assert inspect_video(made).has_sound
+    assert [f.time_s for f in read_video(made)] == pytest.approx(times, abs=2e-3)
+
+
+def test_pictures_and_films_of_a_folder_are_done_and_the_broken_ones_told(
+    color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    write_picture(folder / "p.png", scene(0))
+    film(folder / "a.mp4", seconds=0.3)
+    (folder / "bad.mp4").write_bytes(b"no film")
+    out = tmp_path / "out"
+    command = ["detect", str(folder), "-m", str(color_detector), "-o", str(out), "--classes", "red", "--no-track"]
+    assert run([*command, "--write", "video,csv"]) == 1
+    said = capsys.readouterr()
+    assert "bad.mp4: not a video" in said.err
+    assert "p.png: 1 red" in said.out
+    assert {p.name for p in out.iterdir()} == {"p.jpg", "a.mp4", "boxes.csv"}
+    rows = rows_of(out / "boxes.csv")
+    assert {(Path(r["file"]).name, r["label"], r["id"]) for r in rows} == {("p.png", "red", ""), ("a.mp4", "red", "")}
+
+
+def test_looking_at_every_third_frame_keeps_the_boxes_on_the_things(color_detector: Path, tmp_path: Path) -> None:
+    source, out = film(tmp_path / "a.mp4", seconds=1.5), tmp_path / "out"
+    command = ["detect", str(source), "-m", str(color_detector), "-o", str(out), "--write", "csv", "--every", "3"]
+    assert run([*command, "-q", "--classes", "red"]) == 0
+    rows = [r for r in rows_of(out / "boxes.csv") if float(r["time_s"]) > 0.7]
+    assert {int(r["seen"]) for r in rows} == {0, 1}
+    for row in rows:
+        assert float(row["x0"]) == pytest.approx(16 + 80 * float(row["time_s"]), abs=16)  # its grid has 16
+
+
+def test_a_film_that_breaks_off_keeps_what_was_done(
+    color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = tmp_path / "a.mkv"
+    with VideoWriter(whole, rate_hz=10, quality=0) as writer:
+        for k in range(30):
+            noise = np.random.default_rng(k).integers(0, 60, (192, 256, 3)).astype(np.uint8)
+            writer.write(np.maximum(scene(k / 20), noise))
+    (tmp_path / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    out = tmp_path / "out"
+    assert (
+        run(["detect", str(tmp_path / "cut.mkv"), "-m", str(color_detector), "-o", str(out), "--write", "video,json"])
+        == 1
+    )
+    assert "cut.mkv: " in capsys.readouterr().err
+    done = len(list(read_video(out / "cut.mp4")))
+    assert 5 < done < 28
+    assert len((out / "boxes.jsonl").read_text().splitlines()) == done
+    with av.open(str(out / "cut.mp4")) as made:
+        assert "not whole; the source broke off" in made.metadata["comment"]
+
+
+def test_ctrl_c_leaves_a_film_that_can_be_played(color_detector: Path, tmp_path: Path) -> None:
+    source = film(tmp_path / "a.mp4", seconds=30, rate_hz=10)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "szem", "detect", str(source), "-m", str(color_detector), "-o", str(out)]
+    with subprocess.Popen([*command, "--write", "video,json"], stderr=subprocess.PIPE, text=True) as child:
+        until = time.monotonic() + 60
+        while not (out / "a.mp4.part").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.15)
+        os.kill(child.pid, signal.SIGINT)
+        _, said = child.communicate(timeout=60)
+    assert child.returncode == 130, said
+    assert "stopped by Ctrl-C after" in said
+    assert "can be played" in said
+    done = len(list(read_video(out / "a.mp4")))
+    assert 0 < done < 300
+    assert len((out / "boxes.jsonl").read_text().splitlines()) == done
+    with av.open(str(out / "a.mp4")) as made:
+        assert "stopped by the user" in made.metadata["comment"]
+    assert not list(out.glob("*.part*"))
+
+
+@pytest.mark.parametrize("kind", ["film", "picture"])
+def test_the_pipe_may_bring_a_film_or_a_picture(
+    kind: str, color_detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "film":
+        film(tmp_path / "a.mkv", seconds=0.5)
+        data = (tmp_path / "a.mkv").read_bytes()
+    else:
+        data = write_picture(tmp_path / "a.png", scene(0)).read_bytes()
+
+    class Stdin:
+        buffer = io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sys, "stdin", Stdin)
+    out = tmp_path / "out"
+    assert run(["detect", "-", "-m", str(color_detector), "-o", str(out), "-q"]) == 0
+    assert [p.name for p in out.iterdir()] == ["stdin.mp4" if kind == "film" else "stdin.jpg"]
+
+
+def test_seconds_end_it_as_planned(color_detector: Path, tmp_path: Path) -> None:
+    source, out = film(tmp_path / "a.mp4", seconds=3), tmp_path / "out"
+    assert run(["detect", str(source), "-m", str(color_detector), "-o", str(out), "-q", "--seconds", "1"]) == 0
+    assert len(list(read_video(out / "a.mp4"))) == 11
+    with av.open(str(out / "a.mp4")) as made:
+        assert "comment" not in made.metadata
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["--write", "xml"], "--write takes video, json, csv, coco or none, got xml"),
+        (["--classes", "dog"], "no class called 'dog'; there are red, green, blue"),
+        (["--line", "0,0"], "a line is two points"),
+        (["--line", "a=0,0 x,1"], "points are numbers in pairs"),
+        (["--zone", "0,0 1,1"], "a zone is three points or more"),
+        (["--line", "0,0 1,1", "--no-track"], "leave tracking on"),
+        (["--line", "0,0 1,1", "--anchor", "nose"], "no anchor called 'nose'"),
+        (["--preset", "quick"], "no preset called 'quick'"),
+        (["--show"], "--show needs"),
+    ],
+)
+def test_wrong_wishes_are_told(
+    options: list[str],
+    match: str,
+    color_detector: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    source = film(tmp_path / "a.mp4", seconds=0.2)
+    assert run(["detect", str(source), "-m", str(color_detector), "-o", str(tmp_path / "out"), *options]) == 1
+    assert match in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out" / "a.mp4").exists()
+
+
+@pytest.mark.parametrize("source", ["7", "rtsp://127.0.0.1:9/x", "nowhere.mp4"])
+def test_sources_that_are_not_there_are_told(
+    source: str, color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["detect", source, "-m", str(color_detector), "-o", str(tmp_path / "out")]) == 1
+    assert source in capsys.readouterr().err
