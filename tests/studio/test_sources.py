@@ -11,8 +11,9 @@ from PIL import Image
 
 from szem.media.pictures import encode_picture, read_picture
 from szem.media.samples import read_sample
+from szem.media.video_writer import VideoWriter
 
-from .seeing import canvas_of, settle, until, wait_drawn
+from .seeing import canvas_of, set_slider, settle, until, wait_drawn
 
 pytestmark = pytest.mark.browser
 
@@ -46,7 +47,7 @@ def test_files_come_in_by_dialog_drop_and_paste_with_the_pixels_szem_reads(visit
     wait_for_size(page, 60, 40)
     assert (input_of(page) == picture).all()
     assert page.locator(".thumb[aria-pressed=true]").count() == 0
-    assert page.locator("[data-name=yours]").inner_text() == "Your own picture; it stays on this machine."
+    assert page.locator("[data-name=yours]").inner_text() == "Your own file; it stays on this machine."
     page.wait_for_timeout(200)
     assert "picture=yours" in page.url
 
@@ -159,6 +160,47 @@ def test_camera_is_live_can_be_held_and_survives_a_change_of_language_and_page(v
     page.locator("nav a", has_text="Felismerés").click()
     page.wait_for_selector(".label-row")
     assert (canvas_of(page, "[data-name=picture] canvas:first-child").shape) == held.shape
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of video: a grey that grows lighter, 64 × 48."""
+    path = tmp_path_factory.mktemp("film") / "grows.mp4"
+    with VideoWriter(path, rate_hz=25) as writer:
+        for k in range(50):
+            writer.write(np.full((48, 64, 3), 20 + 4 * k, np.uint8))
+    return path
+
+
+def test_a_video_file_plays_on_the_page_can_be_held_and_wound(visit: Visit, film: Path) -> None:
+    page = visit("kernels", fresh=True, kernel="identity")
+    wait_drawn(page)
+    page.locator("[data-name=file]").set_input_files(film)
+    wait_for_size(page, 64, 48)
+    assert page.locator("[data-name=yours]").inner_text() == "Your own file; it stays on this machine."
+    frames = "Number(document.querySelector('.stage').dataset.drawn)"
+    until(page, f"{frames} > {page.evaluate(frames)} + 5")
+    page.click("[data-name=play]")
+    until(page, "document.querySelector('[data-name=play]').ariaLabel === 'Play'")
+    for step, grey in ((0, 20), (900, 20 + 4 * 45)):
+        set_slider(page, "film-place", step)
+        shown = f"document.querySelector('[data-name=film-place] output').innerText === '0:0{int(step / 500)} / 0:02'"
+        until(page, shown)
+        page.wait_for_timeout(150)
+        assert abs(canvas_of(page, "[data-name=output-0] canvas").mean() - grey) < 8
+    page.locator("nav a", has_text="Recognise").click()
+    page.wait_for_selector(".label-row")
+    assert page.locator("[data-name=film]").is_visible()
+    page.locator(".thumb").first.click()
+    until(page, "document.querySelector('[data-name=film]').hidden")
+
+
+def test_a_video_that_cannot_be_played_is_said_where_it_was_chosen(visit: Visit) -> None:
+    page = visit("kernels", lang="hu")
+    wait_drawn(page)
+    give(page, "rossz.mp4", b"\0\0\0\x18ftypmp42 this is no video", "video/mp4")
+    until(page, f"document.querySelector('{PROBLEM}')?.innerText.includes('le tud játszani')")
+    assert "H.264-es MP4" in page.locator(PROBLEM).inner_text()
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ const PATHS = {
   upload: "M12 16V4m0 0L7 9m5-5 5 5M4 16v4h16v-4",
   camera: "M3 7h4l2-2h6l2 2h4v12H3zM12 9.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7z",
   stop: "M6 6h12v12H6z",
+  play: "M7 4.5v15l12-7.5z",
+  pause: "M8 5v14M16 5v14",
   copy: "M8 8h12v12H8zM4 16V4h12",
   download: "M12 4v12m0 0 5-5m-5 5-5-5M4 20h16",
   left: "M15 5l-7 7 7 7",

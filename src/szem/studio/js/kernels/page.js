@@ -2,6 +2,7 @@
 
 import { button, codeBlock, copyButton, messagePlace, segmented } from "../controls.js";
 import { fill, h, whenSeen } from "../dom.js";
+import { beginWithPicture, isBundled } from "../pictures/begin.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
 import { kernelPanel } from "./editor.js";
@@ -189,7 +190,7 @@ function kernelsPage(root, app, table) {
     ),
   );
   const paintGallery = whenSeen(all.element, () =>
-    all.paint(input.canvas, state, store.source?.kind === "camera" ? LIVE_GALLERY : undefined),
+    all.paint(input.canvas, state, store.source?.kind === "live" ? LIVE_GALLERY : undefined),
   );
   const paintMatrix = whenSeen(matrix.element, () => matrix.show(found));
   paintViews();
@@ -314,7 +315,7 @@ function kernelsPage(root, app, table) {
     wanted = null;
     const { source } = store;
     if (closed || !source) return;
-    const live = source.kind === "camera";
+    const live = source.kind === "live";
     if (wish.run) runOnce(source, live, wish.fresh);
     let room = !(live && wish.pointed);
     const due = (what) => {
@@ -427,7 +428,7 @@ function kernelsPage(root, app, table) {
     planes = null;
     meter.clear();
     hold = { ...NEVER };
-    const live = source.kind === "camera";
+    const live = source.kind === "live";
     input.canvas.width = source.width;
     input.canvas.height = source.height;
     inputContext = input.canvas.getContext("2d", { willReadFrequently: engine.name === "arrays" });
@@ -444,8 +445,8 @@ function kernelsPage(root, app, table) {
   /** The picture as the kernel gets it: grey where it works on grey. */
   function paintInput(source) {
     const grey = state.colour === "grey" || state.mode === "edges";
-    input.element.classList.toggle("greyed", grey && source.kind === "camera"); // each frame anew: left to the style sheet
-    if (source.kind === "camera") return;
+    input.element.classList.toggle("greyed", grey && source.kind === "live"); // each frame anew: left to the style sheet
+    if (source.kind === "live") return;
     inputContext.drawImage(source.canvas, 0, 0);
     if (!grey) return;
     const image = new ImageData(source.width, source.height);
@@ -454,7 +455,7 @@ function kernelsPage(root, app, table) {
   }
 
   function sampleName() {
-    return ["yours", "camera"].includes(store.source?.id) ? "" : (store.source?.id ?? state.picture);
+    return store.source ? (isBundled(store.source.id) ? store.source.id : "") : state.picture;
   }
 
   function download() {
@@ -471,16 +472,7 @@ function kernelsPage(root, app, table) {
   const stopListening = store.listen(({ source }) => source && openSource());
   const watcher = new ResizeObserver(() => draw({ run: false, pointed: true }));
   watcher.observe(stage);
-  if (store.source && (state.picture === store.source.id || ["yours", "camera"].includes(store.source.id))) {
-    app.set({ picture: store.source.id });
-    openSource();
-  } else {
-    // A link to someone's own picture or camera cannot carry it: begin with the first bundled one.
-    const first = ["yours", "camera"].includes(state.picture) ? fields.picture.initial : state.picture;
-    store
-      .openSample(first)
-      .then((done) => !done && first !== fields.picture.initial && store.openSample(fields.picture.initial));
-  }
+  beginWithPicture(app, fields.picture.initial, openSource);
 
   return {
     close() {

@@ -4,6 +4,7 @@ import { button, messagePlace, select } from "../controls.js";
 import { fill, h, s } from "../dom.js";
 import { createFrameMeter } from "../kernels/frame-meter.js";
 import { fetchNetworks, fetchThumbs, findTimes, inputUrl, look, sendNetwork } from "../lab/server.js";
+import { beginWithPicture } from "../pictures/begin.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
 import { flag, choice, whole, words as text } from "../url-state.js";
@@ -147,7 +148,7 @@ export async function mount(root, app) {
     looking = true;
     const mine = ++turn;
     root.toggleAttribute("data-busy", true);
-    const live = source.kind === "camera";
+    const live = source.kind === "live";
     try {
       const still = live ? await source.still(t("picture.yours")) : source;
       const next = await look(state.network, still);
@@ -283,13 +284,7 @@ export async function mount(root, app) {
   loadNetworks().then(
     () => {
       if (closed) return;
-      if (store.source && (state.picture === store.source.id || ["yours", "camera"].includes(store.source.id))) {
-        app.set({ picture: store.source.id });
-        begin(store.source);
-      } else {
-        const first = ["yours", "camera"].includes(state.picture) ? fields.picture.initial : state.picture;
-        store.openSample(first).then((done) => !done && first !== fields.picture.initial && store.openSample(fields.picture.initial));
-      }
+      beginWithPicture(app, fields.picture.initial, begin);
     },
     (error) => problem.show(wordsFor(error, words)),
   );

@@ -1,13 +1,14 @@
 // The visitor's camera as a source of pictures: a square of 512 × 512 out of the middle, mirrored like a mirror.
 
 import { Problem } from "../problems.js";
+import { liveSource } from "./live.js";
 
 export const SIDE = 512;
 
 /**
  * Start the camera.
  * @param ended called when the camera goes away by itself
- * @returns {kind: "camera", id, width, height, video, draw(context), onFrame(run), still(title), stop()}
+ * @returns a live source, see live.js
  * @throws Problem with what the visitor can do
  */
 export async function openCamera({ ended }) {
@@ -37,7 +38,7 @@ export async function openCamera({ ended }) {
     throw new Problem("camera-busy");
   }
 
-  function draw(context) {
+  function paint(context) {
     const side = Math.min(video.videoWidth, video.videoHeight);
     const left = (video.videoWidth - side) / 2;
     const top = (video.videoHeight - side) / 2;
@@ -46,51 +47,13 @@ export async function openCamera({ ended }) {
     context.setTransform(1, 0, 0, 1, 0, 0);
   }
 
-  /** Call `run` for every new frame until the function that comes back is called. */
-  function onFrame(run) {
-    let on = true;
-    const again = () => {
-      if (!on || !running) return;
-      run();
-      next();
-    };
-    const next = () =>
-      video.requestVideoFrameCallback ? video.requestVideoFrameCallback(again) : requestAnimationFrame(again);
-    next();
-    return () => (on = false);
-  }
-
-  /** The frame of this moment as a still picture. */
-  async function still(title) {
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = SIDE;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    draw(context);
-    const { data: rgba } = context.getImageData(0, 0, SIDE, SIDE);
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-    return { kind: "still", id: "yours", title, credit: "", width: SIDE, height: SIDE, rgba, canvas, blob, from: null };
-  }
-
   function stop() {
     running = false;
     for (const one of stream.getTracks()) one.stop();
     video.srcObject = null;
   }
 
-  return {
-    kind: "camera",
-    id: "camera",
-    title: "",
-    credit: "",
-    width: SIDE,
-    height: SIDE,
-    from: null,
-    video,
-    draw,
-    onFrame,
-    still,
-    stop,
-  };
+  return liveSource({ id: "camera", title: "", width: SIDE, height: SIDE, video, paint, stop });
 }
 
 function nameOf(error) {

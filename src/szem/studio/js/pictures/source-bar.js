@@ -1,10 +1,13 @@
-// The row where a picture is chosen: bundled pictures, a file (button, drop, paste), the camera.
+// The row where a picture is chosen: bundled pictures, a file (button, drop, paste), the camera. A video file gets its
+// buttons here too.
 
 import { button, messagePlace } from "../controls.js";
 import { fill, h, icon } from "../dom.js";
 import { Problem, wordsFor } from "../problems.js";
+import { filmControls } from "./film-controls.js";
+import { isFilm } from "./film.js";
 
-const TYPES = "image/*";
+const TYPES = "image/*,video/*,.mkv,.avi";
 
 /**
  * @param app {words, store}
@@ -32,17 +35,19 @@ export function sourceBar(app, { chosen, other = () => false }) {
   const upload = button({ text: t("picture.upload"), image: "upload", name: "upload", press: () => file.click() });
   const camera = button({ text: t("picture.camera"), image: "camera", name: "camera", press: toggleCamera });
   const yours = h("span", { class: "yours", data: { name: "yours" } });
+  const film = filmControls(words);
   const element = h(
     "section",
     { class: "source-bar", "aria-label": t("picture.choose") },
     h("div", { class: "source-row" }, thumbs, h("div", { class: "source-buttons" }, upload, camera, file, yours)),
+    film.element,
     message.element,
   );
 
   async function open(one) {
     message.clear();
     if (other(one)) return;
-    if (one.type && !one.type.startsWith("image/")) {
+    if (one.type && !one.type.startsWith("image/") && !isFilm(one)) {
       show(new Problem("file-no-picture", { name: one.name || one.type }));
       return;
     }
@@ -51,7 +56,7 @@ export function sourceBar(app, { chosen, other = () => false }) {
 
   async function toggleCamera() {
     message.clear();
-    if (store.source?.kind === "camera") {
+    if (store.source?.id === "camera") {
       store.use(await store.source.still(t("picture.yours")));
       chosen("yours");
     } else if (await store.startCamera()) chosen("camera");
@@ -68,6 +73,7 @@ export function sourceBar(app, { chosen, other = () => false }) {
     camera.classList.toggle("active", live);
     fill(camera, icon(live ? "stop" : "camera"), h("span", { text: live ? t("picture.hold") : t("picture.camera") }));
     const { source } = store;
+    film.show(source?.kind === "live" && !live ? source.video : null);
     yours.textContent = source?.from
       ? t("picture.scaled", {
           width: source.width,
@@ -145,6 +151,7 @@ export function sourceBar(app, { chosen, other = () => false }) {
     element,
     close() {
       stopListening();
+      film.show(null);
       removeEventListener("dragover", over);
       removeEventListener("dragleave", leave);
       removeEventListener("drop", drop);

@@ -4,6 +4,7 @@ import { Problem } from "../problems.js";
 import { fetchBlob, fetchSamples } from "../server.js";
 import { openCamera } from "./camera.js";
 import { decodeStill } from "./decode.js";
+import { isFilm, openFilm } from "./film.js";
 
 export function createStore() {
   const listeners = new Set();
@@ -12,7 +13,7 @@ export function createStore() {
   let turn = 0; // the newest wish wins, however long an older one takes
 
   function put(next) {
-    if (source?.kind === "camera" && source !== next) source.stop();
+    if (source?.kind === "live" && source !== next) source.stop();
     source = next;
     for (const listener of listeners) listener({ source });
   }
@@ -28,7 +29,7 @@ export function createStore() {
     try {
       const next = await run();
       if (mine !== turn) {
-        if (next.kind === "camera") next.stop();
+        if (next.kind === "live") next.stop();
         return false;
       }
       put(next);
@@ -67,7 +68,9 @@ export function createStore() {
     },
 
     openFile(file) {
-      return attempt(() => decodeStill(file, { id: "yours", title: file.name || "picture" }));
+      return attempt(() =>
+        isFilm(file) ? openFilm(file) : decodeStill(file, { id: "yours", title: file.name || "picture" }),
+      );
     },
 
     /** Use a still that is there already, a frame of the camera for one. */

@@ -1,6 +1,7 @@
 // Stride, pooling, locality: what is left of a picture, how steady an answer is, how far one neuron sees.
 
 import { fill, h } from "../dom.js";
+import { beginWithPicture } from "../pictures/begin.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { choice, whole, words as text } from "../url-state.js";
 import { RATES, localityPart } from "./locality.js";
@@ -36,7 +37,7 @@ export async function mount(root, app) {
   let pause = 0;
   async function use(source) {
     clearTimeout(pause);
-    if (source.kind === "camera") {
+    if (source.kind === "live") {
       // A moving picture is looked at again and again, with pauses for the measurements.
       pause = setTimeout(async () => {
         if (store.source !== source) return;
@@ -49,13 +50,7 @@ export async function mount(root, app) {
     for (const part of parts) part.show(source);
   }
   const stopListening = store.listen(({ source }) => source && use(source));
-  if (store.source && (state.picture === store.source.id || ["yours", "camera"].includes(store.source.id))) {
-    app.set({ picture: store.source.id });
-    use(store.source);
-  } else {
-    const first = ["yours", "camera"].includes(state.picture) ? fields.picture.initial : state.picture;
-    store.openSample(first).then((done) => !done && first !== fields.picture.initial && store.openSample(fields.picture.initial));
-  }
+  beginWithPicture(app, fields.picture.initial, use);
 
   return {
     close() {
