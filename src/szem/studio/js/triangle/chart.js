@@ -5,7 +5,7 @@ import { h, s } from "../dom.js";
 const [WIDTH, HEIGHT] = [520, 190];
 const MARGIN = { left: 44, right: 44, top: 12, bottom: 28 };
 
-/** @returns {element, clear(), add(points), score(step, right), fit(steps)}; a point is [step, loss, right] */
+/** @returns {element, clear(), add(points, step, right)}; a point is [step, loss, right]; right is null where nothing was scored */
 export function createChart(app) {
   const { t, percent, number } = app.words;
   const losses = s("path", { class: "chart-loss" });
@@ -60,9 +60,7 @@ export function createChart(app) {
     },
     add(more, step, right) {
       points.push(...more);
-      if (marks.length === 0 || marks.at(-1)[0] !== step) {
-        if (marks.length === 0 || marks.at(-1)[1] !== right || step === steps) marks.push([step, right]);
-      }
+      if (right !== null) marks.push([step, right]);
       draw();
     },
   };

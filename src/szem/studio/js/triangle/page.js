@@ -369,9 +369,9 @@ export async function mount(root, app) {
   }
 
   function heard(message) {
-    const { step, steps, done, seconds, score, weights, seen: count } = message;
+    const { step, steps, done, seconds, score, fresh, weights, seen: count } = message;
     history += message.history.length;
-    chart.add(message.history, step, score.right);
+    chart.add(message.history, step, fresh ? score.right : null);
     const shape = shapeOf({ side: TRAIN_SIDE, maps1: state.kernels, maps2: 8 });
     learning.forEach(({ canvas, note }, k) => {
       const own = weights.w1.subarray(k * 25, (k + 1) * 25);
@@ -389,6 +389,7 @@ export async function mount(root, app) {
     progress.dataset.step = String(step);
     progress.dataset.right = String(score.right);
     progress.dataset.seconds = String(seconds);
+    progress.toggleAttribute("data-done", done);
     learned = { shape: shapeOf({ side: PLAY_SIDE, maps1: state.kernels, maps2: 8 }), weights };
     if (useButton.disabled) {
       useButton.disabled = false;

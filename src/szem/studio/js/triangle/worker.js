@@ -7,7 +7,7 @@ import { createAdam, drawExamples, scoreOn, trainBatch } from "./train.js";
 const BATCH = 24;
 const TEST = 180;
 const TELL_MS = 120;
-const SCORE_MS = 1500;
+const SCORE_STEPS = 20;
 
 let run = 0;
 
@@ -24,19 +24,16 @@ async function train(mine, { side, maps1, maps2, steps, seed, turn }) {
   const test = drawExamples(TEST, side, seededRandom(seed + 1000003), { turn });
   const history = [];
   const started = performance.now();
-  let [toldAt, scoredAt, score] = [0, -Infinity, scoreOn(net, test)];
+  let [toldAt, score] = [0, scoreOn(net, test)];
   const tell = (step, done) =>
-    postMessage({ step, steps, done, seconds: (performance.now() - started) / 1000, score, history: history.splice(0), weights: net.weights, seen: step * BATCH });
+    postMessage({ step, steps, done, seconds: (performance.now() - started) / 1000, score, fresh: step % SCORE_STEPS === 0, history: history.splice(0), weights: net.weights, seen: step * BATCH });
   tell(0, false);
   for (let step = 1; step <= steps; step++) {
     const { loss, right } = trainBatch(net, adam, drawExamples(BATCH, side, random, { turn }));
     history.push([step, loss, right]);
     const now = performance.now();
-    if (now - scoredAt > SCORE_MS || step === steps) {
-      score = scoreOn(net, test);
-      scoredAt = performance.now();
-    }
-    if (now - toldAt > TELL_MS || step === steps) {
+    if (step % SCORE_STEPS === 0) score = scoreOn(net, test);
+    if (now - toldAt > TELL_MS || step % SCORE_STEPS === 0 || step === steps) {
       tell(step, step === steps);
       toldAt = performance.now();
       await new Promise((next) => setTimeout(next)); // let a message to stop come in
