@@ -17,6 +17,8 @@ from szem.serve.fetch import Fetcher
 from szem.serve.folders import Folders
 from szem.serve.guard import Guard, is_own_path
 from szem.serve.lab import LookRequest, build_lab_routes
+from szem.serve.live import LIVE_PATH, watch_live
+from szem.serve.live_room import LiveRoom
 from szem.serve.metrics import Metrics
 from szem.serve.observe import Observe
 from szem.serve.openapi import install_openapi
@@ -65,10 +67,12 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     )
     app.state.settings = chosen
     app.state.metrics = metrics
+    app.state.live = LiveRoom(chosen)
     app.add_api_route("/healthz", get_health, methods=["GET"], tags=["server"])
     app.add_api_route("/metrics", get_metrics, methods=["GET"], tags=["server"], response_class=Response)
     app.include_router(build_own_routes())
     app.include_router(build_lab_routes(chosen))
+    app.router.add_websocket_route(LIVE_PATH, watch_live)
     app.include_router(build_vision_routes())
     if chosen.studio:
         # What no route knows is a page's file. Not a mount: that would hide a wrong method behind a 404.

@@ -56,6 +56,9 @@ class Guard:
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Check, then pass on with a watched `receive` and `send`."""
+        if scope["type"] == "websocket":
+            await self._watch(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -82,6 +85,17 @@ class Guard:
             self.metrics.refused.labels(type(reason).__name__).inc()
             await self._refuse(reason, scope, body, send_in_time)
 
+    async def _watch(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """A WebSocket: strangers are refused before it opens, which they see as 403; the route does the rest."""
+        try:
+            self._check_caller(scope, Headers(scope=scope))
+        except SzemError as error:
+            self.metrics.refused.labels(type(error).__name__).inc()
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
+            return
+        await self.app(scope, receive, send)
+
     # Who --------------------------------------------------------------------------------------------------------
 
     def _check_caller(self, scope: "Scope", headers: Headers) -> str:
@@ -90,7 +104,7 @@ class Guard:
         path = scope["path"]
         if not (path.startswith("/v1/") or path == "/metrics"):
             return ""
-        if scope["method"] == "OPTIONS":  # a browser asks first, and without keys
+        if scope.get("method") == "OPTIONS":  # a browser asks first, and without keys
             return ""
         self._check_origin(scope, headers)
         if not self._keys:
@@ -122,7 +136,8 @@ class Guard:
         origin = headers.get("origin")
         if origin is None or "*" in self.settings.allow_origins or origin in self.settings.allow_origins:
             return
-        if origin == f"{scope.get('scheme', 'http')}://{headers.get('host', '')}":
+        scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "http"), scope.get("scheme", "http"))
+        if origin == f"{scheme}://{headers.get('host', '')}":
             return
         raise DeniedError(
             f"pages of {origin[:80]!r} may not call this server; start it with --allow-origin to let them"

@@ -37,6 +37,7 @@ class Metrics:
         self.batches = Histogram(
             "szem_batch_size", "Pictures the network saw at once.", buckets=_BATCH, registry=self.registry
         )
+        self.live_frames = Counter("szem_live_frames", "Frames of live lines.", ("outcome",), registry=self.registry)
         self.operations = Counter("szem_operations", "Operations that ended.", ("state",), registry=self.registry)
 
     def reply(self) -> Response:

@@ -47,7 +47,7 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self.transport.is_closing():
+            if self.transport.is_closing() or self.transport.get_protocol() is not self:  # or it is a WebSocket now
                 self._stop()
             elif self.cycle is not None and not self.cycle.response_complete:  # a request is being answered
                 self._stop()

@@ -66,6 +66,9 @@ def build_server(settings: ServeSettings, *, on_ready: Callable[[], None] | None
         timeout_keep_alive=max(1, int(settings.idle_timeout_s)),
         timeout_graceful_shutdown=10,
         backlog=512,
+        ws_max_size=settings.max_live_frame_bytes + 1024,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
     )
     return _Announcing(config, on_ready)
 

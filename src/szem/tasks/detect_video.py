@@ -71,6 +71,8 @@ def open_sight(
     *,
     threshold: float | Mapping[str, float] | None = None,
     workers: int | None = None,
+    threads: int | None = 1,
+    doubt: float | None = None,
     provider: str = "cpu",
 ) -> Sight:
     """Open a detection model for films.
@@ -79,14 +81,18 @@ def open_sight(
         model: Its name or folder; the shipped one if left out.
         threshold: Score from which a box is sure, for all classes or by name; by default what the card says.
         workers: Frames looked at side by side, on a thread each; by default as many as there are cores.
+        threads: Threads within one look; None for all cores, for one frame at a time as soon as can be.
+        doubt: Lowest score of doubtful boxes; by default a third of the sure one of each class.
         provider: A key of `szem.runtime.sessions.PROVIDERS`.
     Raises:
         As `szem.tasks.detect.Detector`.
     """
-    session = open_model(model, task="detect", threads=1, provider=provider)
+    session = open_model(model, task="detect", threads=threads, provider=provider)
     sure = Detector(session, thresholds=threshold).thresholds
     names = session.model.labels
-    doubtful = {name: max(0.02, float(value) * _DOUBT) for name, value in zip(names, sure, strict=True)}
+    doubtful: float | dict[str, float] = doubt or {
+        name: max(0.02, float(value) * _DOUBT) for name, value in zip(names, sure, strict=True)
+    }
     return Sight(Detector(session, thresholds=doubtful), sure, workers or cores())
 
 

@@ -95,7 +95,7 @@ class Tracker:
         self, settings: TrackSettings | None = None, *, thresholds: NDArray[np.float32] | None = None
     ) -> None:
         self.settings = settings or TrackSettings()
-        self._thresholds = thresholds
+        self.thresholds = thresholds  # may be changed between frames
         self._filter = BoxFilter.start(np.zeros((0, 4)))
         self._things: list[_Thing] = []
         self._numbers = 0
@@ -152,7 +152,7 @@ class Tracker:
         return self._things[row].seen_s >= self._looked_s
 
     def _lowest(self, boxes: Boxes) -> NDArray[np.float32] | float:
-        return self.settings.sure if self._thresholds is None else self._thresholds[boxes.indices]
+        return self.settings.sure if self.thresholds is None else self.thresholds[boxes.indices]
 
     def _match(
         self, rows: I, places: I, found: F, boxes: Boxes, least: float
