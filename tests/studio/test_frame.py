@@ -171,10 +171,10 @@ NAMELESS = """() => [...document.querySelectorAll('button, a, input, select, [ta
   .map((e) => e.outerHTML.slice(0, 120))"""
 
 
-@pytest.mark.parametrize("name", ["start", "kernels", "recognise"])
+@pytest.mark.parametrize("name", ["start", "kernels", "stride", "triangle", "network", "recognise", "segment"])
 def test_page_fits_every_width_and_names_its_controls(visit: Visit, name: str) -> None:
     page = visit(name, lang="hu", fresh=True)
-    page.wait_for_selector(".thumb" if name != "start" else "[data-name=lens-kernel]")
+    page.wait_for_selector({"start": "[data-name=lens-kernel]", "triangle": "[data-name=board]"}.get(name, ".thumb"))
     for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -34,7 +34,7 @@ async function show() {
   document.title = page.name === "start" ? words.t("site.title") : `${words.t(`page.${page.name}.title`)} · szem`;
   const state = readState(params, module.fields);
   open = { name: page.name, fields: module.fields, state, mounted: null };
-  const root = h("main", { id: "main", class: `page ${page.name}`, tabindex: "-1" });
+  const root = h("main", { id: "main", class: "page", tabindex: "-1", data: { page: page.name } });
   fill(document.getElementById("app"), skipLink(words, root), header(words), root, footer(words));
   const here = document.querySelector(".site-head nav [aria-current]");
   if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.clientWidth) / 2;

@@ -11,7 +11,7 @@ export const PAGES = [
   { name: "network", load: () => import("./network/page.js") },
   { name: "recognise", load: () => import("./recognise/page.js") },
   { name: "detect" },
-  { name: "segment" },
+  { name: "segment", load: () => import("./segment/page.js") },
   { name: "lips" },
   { name: "guard" },
   { name: "caption" },

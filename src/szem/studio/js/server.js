@@ -75,3 +75,25 @@ export async function classify(blob, top) {
   const headers = { "Content-Type": blob.type || "application/octet-stream" };
   return (await ask(`/v1/szem/classify?top=${top}&maps=true`, { method: "POST", headers, body: blob })).json();
 }
+
+/**
+ * What every pixel is: {picture, model, background, classes, areas, size, map} and, for boxes, {outlines}.
+ * @param wish {model, maxSide, boxes: [[x0, y0, x1, y1]] in pixels of the picture that is sent, answer}
+ */
+export async function segmentPicture(blob, wish) {
+  return (await askSegment(blob, wish)).json();
+}
+
+/** The same as a file: `answer` "labels" (a palette PNG of classes) or "overlay". */
+export async function segmentedFile(blob, wish) {
+  return (await askSegment(blob, wish)).blob();
+}
+
+function askSegment(blob, { model, maxSide = 0, boxes = [], answer = "" }) {
+  const query = new URLSearchParams({ model });
+  if (maxSide) query.set("maxSide", String(maxSide));
+  if (boxes.length > 0) query.set("boxesXyxy", JSON.stringify(boxes));
+  if (answer) query.set("answer", answer);
+  const headers = { "Content-Type": blob.type || "application/octet-stream" };
+  return ask(`/v1/szem/segment?${query}`, { method: "POST", headers, body: blob });
+}

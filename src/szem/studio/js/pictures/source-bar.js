@@ -32,14 +32,21 @@ export function sourceBar(app, { chosen, other = () => false }) {
     if (file.files.length > 0) open(file.files[0]);
     file.value = "";
   });
-  const upload = button({ text: t("picture.upload"), image: "upload", name: "upload", press: () => file.click() });
+  const upload = button({
+    text: t("picture.upload"),
+    title: t("picture.upload.title"),
+    image: "upload",
+    name: "upload",
+    press: () => file.click(),
+  });
   const camera = button({ text: t("picture.camera"), image: "camera", name: "camera", press: toggleCamera });
-  const yours = h("span", { class: "yours", data: { name: "yours" } });
+  const yours = h("p", { class: "yours", data: { name: "yours" } });
   const film = filmControls(words);
   const element = h(
     "section",
     { class: "source-bar", "aria-label": t("picture.choose") },
-    h("div", { class: "source-row" }, thumbs, h("div", { class: "source-buttons" }, upload, camera, file, yours)),
+    h("div", { class: "source-row" }, thumbs, h("div", { class: "source-buttons" }, upload, camera, file)),
+    yours,
     film.element,
     message.element,
   );
@@ -73,16 +80,11 @@ export function sourceBar(app, { chosen, other = () => false }) {
     camera.classList.toggle("active", live);
     fill(camera, icon(live ? "stop" : "camera"), h("span", { text: live ? t("picture.hold") : t("picture.camera") }));
     const { source } = store;
-    film.show(source?.kind === "live" && !live ? source.video : null);
-    yours.textContent = source?.from
-      ? t("picture.scaled", {
-          width: source.width,
-          height: source.height,
-          full: `${source.from.width} × ${source.from.height}`,
-        })
-      : id === "yours"
-        ? t("picture.stays")
-        : "";
+    const played = source?.kind === "live" && !live;
+    film.show(played ? source.video : null);
+    const full = source?.from ? `${source.from.width} × ${source.from.height}` : "";
+    const scaled = () => t("picture.scaled", { width: source.width, height: source.height, full });
+    yours.textContent = played ? "" : full ? scaled() : id === "yours" ? t("picture.stays") : "";
   }
 
   const stopListening = store.listen(({ error, source, busy }) => {
