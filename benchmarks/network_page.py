@@ -131,6 +131,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{url}/#/network?picture=cat")
         page.wait_for_selector("[data-fact=time]", timeout=60_000)
+        page.wait_for_timeout(1500)  # the picture has flowed through
         for name, selector in (
             ("neurons", "[data-name=neurons] canvas"),
             ("maps", "[data-name=sheet] canvas"),

@@ -28,7 +28,7 @@ from szem.tasks.explain_strongest import Strongest, find_strongest
 __all__ = ["LAB_LIMITS", "LabRoom", "Look", "pack_maps"]
 
 LAB_LIMITS = GraphLimits(
-    max_bytes=160_000_000, max_nodes=5_000, max_multiplications=1e11, max_value_bytes=256 << 20, max_run_s=20.0
+    max_bytes=150 << 20, max_nodes=5_000, max_multiplications=1e11, max_value_bytes=256 << 20, max_run_s=20.0
 )
 _OPEN_NETWORKS = 4
 _SENT_BYTES = 320_000_000  # networks that visitors sent, all together

@@ -1,0 +1,86 @@
+"""The lecture's hand-out, in both languages: every link, command and picture in it works."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from szem.cli import main
+from szem.media.samples import sample_path
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+TEXTS = {
+    lang: (DOCS / name).read_text(encoding="utf-8") for lang, name in (("en", "lecture.md"), ("hu", "lecture.hu.md"))
+}
+LINKS = {lang: re.findall(r"\]\(http://127\.0\.0\.1:8777/#/(\w+)\??([^)]*)\)", text) for lang, text in TEXTS.items()}
+COMMANDS = re.findall(r"^szem (?!studio)(.+)$", TEXTS["en"], re.MULTILINE)
+
+
+def test_both_languages_hold_the_same_steps_pictures_commands_and_links() -> None:
+    for pattern in (r"^## (\d+)", r"\]\(pictures/lecture-(\w+)", r"^(?:szem|python|pip) .+$"):
+        en, hu = (re.findall(pattern, TEXTS[lang], re.MULTILINE) for lang in ("en", "hu"))
+        assert en == hu, pattern
+    english = [(page, parse_qsl(query)) for page, query in LINKS["en"]]
+    hungarian = [(page, parse_qsl(query)) for page, query in LINKS["hu"]]
+    assert [(page, [*query, ("lang", "hu")]) for page, query in english] == hungarian
+    steps = TEXTS["en"].split("\n## ")[1:]
+    assert len(steps) == 18
+    for step in steps:  # a link each; those that are there already, a picture and a command too
+        assert "](http://127.0.0.1:8777/#/" in step, step[:30]
+        assert "To come." in step or ("](pictures/" in step and "```sh" in step), step[:30]
+
+
+@pytest.mark.parametrize("lang", ["en", "hu"])
+def test_pictures_and_headings_that_are_pointed_to_are_there(lang: str) -> None:
+    text = TEXTS[lang]
+    for name in re.findall(r"\]\(((?:pictures/)?[\w./-]+)\)", text):
+        assert (DOCS / name).is_file(), name
+    anchors = {
+        re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-")
+        for line in re.findall(r"^## (.+)$", text, re.MULTILINE)
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) == anchors
+
+
+@pytest.mark.browser
+def test_every_link_names_a_page_and_a_state_that_it_knows(lab: Callable[..., Any]) -> None:
+    body = """const { pageNamed, PAGES } = await import("/js/pages.js");
+      const found = [];
+      for (const [page, query] of a) {
+        const known = PAGES.some((one) => one.name === page);
+        const built = pageNamed(page).name === page;
+        const { fields } = built ? await pageNamed(page).load() : { fields: {} };
+        const asked = [...new URLSearchParams(query)];
+        found.push([known, built, asked.filter(([name, text]) => built && fields[name]?.read(text) === undefined)]);
+      }
+      return found;"""
+    for (page, query), (known, built, refused) in zip(
+        LINKS["en"], lab("url-state.js", body, [list(link) for link in LINKS["en"]]), strict=True
+    ):
+        assert known, page
+        assert refused == [], (page, query)
+        assert built or f"the path](http://127.0.0.1:8777/#/{page})" in TEXTS["en"], page
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", sorted({page for page, _ in LINKS["hu"]}))
+def test_the_longest_link_to_a_page_opens_it(page: str, visit: Callable[..., Any]) -> None:
+    query = max((q for p, q in LINKS["hu"] if p == page), key=len)
+    shown = visit(page, ready=False, **dict(parse_qsl(query)))
+    built = shown.evaluate(f"import('/js/pages.js').then((m) => m.pageNamed('{page}').name)")
+    shown.wait_for_selector(f"html[data-ready={built}]", state="attached")
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(c, marks=() if c.startswith("filter") else pytest.mark.slow) for c in COMMANDS]
+)
+def test_every_command_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(sample_path("cat").read_bytes())  # a file is what its bytes say
+    words = [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', command)]
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert not stop.value.code
