@@ -38,6 +38,7 @@ async function show() {
   fill(document.getElementById("app"), skipLink(words, root), header(words), root, footer(words));
   const here = document.querySelector(".site-head nav [aria-current]");
   if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.clientWidth) / 2;
+  tellMore(document.querySelector(".site-head nav"));
   const mounted = await module.mount(root, appFor(words, state));
   if (mine !== turn) {
     mounted.close();
@@ -127,6 +128,7 @@ function header(words) {
     save();
   });
   paintTheme();
+  const nav = h("nav", { "aria-label": t("site.pages"), on: { scroll: () => tellMore(nav) } }, links);
   return h(
     "header",
     { class: "site-head" },
@@ -136,9 +138,17 @@ function header(words) {
       mark(),
       h("span", { text: "szem" }),
     ),
-    h("nav", { "aria-label": t("site.pages") }, links),
+    nav,
     h("div", { class: "site-switches" }, switchLanguage, themeButton),
   );
+}
+
+/** Where not all pages have room, say on which side there are more: the style sheet fades them out there. */
+function tellMore(nav) {
+  const sides = [nav.scrollLeft > 1 && "left", nav.scrollLeft + nav.clientWidth < nav.scrollWidth - 1 && "right"];
+  const more = sides.filter(Boolean).join(" ");
+  if (more) nav.dataset.more = more;
+  else delete nav.dataset.more;
 }
 
 /** The mark: a 3 × 3 kernel whose centre is an iris. */
@@ -159,6 +169,7 @@ function footer(words) {
   return h("footer", { class: "site-foot" }, h("p", { text: words.t("site.foot") }));
 }
 
+addEventListener("resize", () => tellMore(document.querySelector(".site-head nav")));
 addEventListener("hashchange", () => {
   show().then(() => scrollTo(0, 0));
 });

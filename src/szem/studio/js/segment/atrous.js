@@ -29,7 +29,7 @@ export function atrousPanel(app, { problem, at, rate, changed }) {
   const sentence = h("p", { class: "atrous-sentence", "aria-live": "polite", data: { name: "atrous-sentence" } });
   const table = h("table", { class: "atrous-table", data: { name: "atrous-table" } });
   const note = h("p", { class: "section-text" });
-  const open = h("a", { class: "button quiet", data: { name: "open-layer" } });
+  const open = h("a", { class: "button quiet", text: t("segment.atrous.open"), data: { name: "open-layer" } });
   const body = h("div", { class: "atrous", hidden: true }, frame, h("div", { class: "atrous-side" }, rates, sentence, table, note, open));
   const none = h("p", { class: "section-text", hidden: true, text: t("segment.atrous.none") });
   const element = h(
@@ -165,7 +165,6 @@ export function atrousPanel(app, { problem, at, rate, changed }) {
     );
     const { layer } = chosen.at(-1);
     note.textContent = t("segment.atrous.note", { name: layer.name, cell: number(layer.jump_px[1]), field: deepField() });
-    open.textContent = t("segment.atrous.open");
     const [y, x] = [cell.row, cell.column];
     open.href = app.address("network", { network: seen.network, layer: String(layer.index), at: `${y},${x}` });
   }

@@ -78,6 +78,7 @@ export function shiftPart(app) {
   );
 
   async function measure() {
+    if (!curve) fill(charts, h("p", { class: "section-text", role: "status", text: t("stride.measuring") }));
     if (!still || !state.network) return;
     const mine = ++turn;
     element.toggleAttribute("data-busy", true);

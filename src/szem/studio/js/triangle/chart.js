@@ -3,7 +3,7 @@
 import { h, s } from "../dom.js";
 
 const [WIDTH, HEIGHT] = [520, 190];
-const MARGIN = { left: 44, right: 44, top: 12, bottom: 28 };
+const MARGIN = { left: 44, right: 54, top: 12, bottom: 28 };
 
 /** @returns {element, clear(), add(points, step, right)}; a point is [step, loss, right]; right is null where nothing was scored */
 export function createChart(app) {
