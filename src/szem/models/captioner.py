@@ -1,13 +1,16 @@
 """Networks that write a sentence for the feature maps of a picture, one word at a time.
 
-Two with the same four methods, so that training, export and beam search do not ask which it is:
+Two with the same methods, so that training, export and beam search do not ask which it is:
 
 - `Teller`: one vector of the picture starts a recurrent network. O. Vinyals et al., Show and Tell, 2015,
   arXiv:1411.4555, section 3.
 - `Attender`: a small transformer that looks at all places of the maps for each word, as K. Xu et al., Show, Attend
   and Tell, 2015, arXiv:1502.03044 did with a recurrent one.
 
-The encoder is not here: both take the last maps of a classification network. This file does not know the words.
+Both take the last maps of a classification network, as `models.encoder` gives them. While training, the sentences of
+a picture lie in one row, one after the other: `tokens` (B, T) with `at` (B, T), the place of each word in its
+sentence, 0 at a start. So the picture is worked out once for all its sentences, and nothing is padded between them.
+This file does not know the words.
 """
 
 import math
@@ -19,10 +22,46 @@ from torch.nn import functional as F
 
 from szem.nn.decoder import DecoderBlock
 
-__all__ = ["CAPTIONERS", "Attender", "Teller"]
+__all__ = ["CAPTIONERS", "Attender", "Captioner", "Describer", "Teller", "sentence_mask"]
 
 
-class Attender(nn.Module):
+class Captioner(nn.Module):
+    """What both have: see `Attender` for the shapes."""
+
+    def forward(self, maps: Tensor, tokens: Tensor, at: Tensor) -> Tensor:
+        """Scores of the next word after each word.
+
+        Args:
+            maps: (B, S, C), the places of the last maps.
+            tokens: (B, T) integers, the sentences of a picture one after the other.
+            at: (B, T) integers, the place of each word in its sentence.
+        Returns:
+            (B, T, words), before softmax.
+        """
+        raise NotImplementedError
+
+    def memory(self, maps: Tensor) -> Tensor:
+        """What every step needs of the picture: (B, S, C) to (B, ...)."""
+        raise NotImplementedError
+
+    def start(self, memory: Tensor, beams: int) -> Tensor:
+        """The state before the first word of so many sentences to a picture: (B * beams, ...)."""
+        raise NotImplementedError
+
+    def step(self, tokens: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One more word.
+
+        Args:
+            tokens: (B, R) integers, the last word of R sentences to a picture.
+            memory: (B, ...), from `memory`.
+            state: (B * R, ...), from `start` or the last step.
+        Returns:
+            Scores of the next word (B, R, words), where the network looked (B, R, S), the new state.
+        """
+        raise NotImplementedError
+
+
+class Attender(Captioner):
     """A transformer decoder over the places of the maps.
 
     Args:
@@ -32,12 +71,16 @@ class Attender(nn.Module):
         width: Channels of a word.
         blocks: Decoder blocks.
         heads: Attention heads of a block.
-        longest: Most words of a sentence, start and end included.
+        longest: Most words of a sentence, the start included.
         dropout: While training.
 
     >>> net = Attender(10, channels=6, places=4, width=8, blocks=2, heads=2).eval()
-    >>> tuple(net(torch.zeros(2, 4, 6), torch.ones(4, 5, dtype=torch.long)).shape)
-    (4, 5, 10)
+    >>> tuple(net(torch.zeros(2, 4, 6), torch.ones(2, 5, dtype=torch.long), torch.arange(5).expand(2, 5)).shape)
+    (2, 5, 10)
+    >>> memory = net.memory(torch.zeros(2, 4, 6))
+    >>> scores, looked, state = net.step(torch.ones(2, 3, dtype=torch.long), memory, net.start(memory, 3))
+    >>> tuple(scores.shape), tuple(looked.shape), tuple(state.shape)
+    ((2, 3, 10), (2, 3, 4), (6, 4, 2, 1, 4))
     """
 
     def __init__(
@@ -45,12 +88,12 @@ class Attender(nn.Module):
         words: int,
         *,
         channels: int = 1280,
-        places: int = 49,
-        width: int = 320,
+        places: int = 81,
+        width: int = 256,
         blocks: int = 3,
-        heads: int = 5,
-        longest: int = 24,
-        dropout: float = 0.25,
+        heads: int = 8,
+        longest: int = 32,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.width = width
@@ -65,50 +108,40 @@ class Attender(nn.Module):
         self.bias = nn.Parameter(torch.zeros(words))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, maps: Tensor, tokens: Tensor) -> Tensor:
-        """Scores of the next word after each word.
-
-        Args:
-            maps: (B, S, C), the places of the last maps.
-            tokens: (B * R, T) integers, R sentences to a picture, those of one picture together.
-        Returns:
-            (B * R, T, words), before softmax.
-        """
+    def forward(self, maps: Tensor, tokens: Tensor, at: Tensor) -> Tensor:
+        """As `Captioner.forward`."""
         picture = self._picture(maps)
-        x = self.dropout(self._embed(tokens) + self.position[: tokens.shape[1]])
-        for block in self.blocks:
-            x = block(x, *block.memory(picture))  # type: ignore[operator]
+        mask = sentence_mask(at)
+        x = self.dropout(self._embed(tokens) + self.position[at])
+        for block in self._blocks():
+            x = block(x, *block.cross.memory(picture), mask)
         return self._scores(x)
 
     def memory(self, maps: Tensor) -> Tensor:
-        """What every step needs of the picture: (B, S, C) to (B, 2 * blocks, heads, S, d)."""
+        """Keys and values of each block: (B, S, C) to (B, 2 * blocks, heads, S, d)."""
         picture = self._picture(maps)
-        return torch.stack([part for block in self.blocks for part in block.memory(picture)], dim=1)  # type: ignore[operator]
+        return torch.stack([part for block in self._blocks() for part in block.cross.memory(picture)], dim=1)
 
-    def start(self, memory: Tensor) -> Tensor:
-        """The state before the first word: (N, 2 * blocks, heads, 0, d)."""
-        return memory[:, :, :, :0]
+    def start(self, memory: Tensor, beams: int) -> Tensor:
+        """Nothing yet: (B * beams, 2 * blocks, heads, 0, d)."""
+        batch, layers, heads, _, d = memory.shape
+        return memory.new_zeros(batch * beams, layers, heads, 0, d)
 
-    def step(self, token: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One more word.
-
-        Args:
-            token: (N,) integers, the last word.
-            memory: (N, 2 * blocks, heads, S, d).
-            state: (N, 2 * blocks, heads, t, d), of the t words before.
-        Returns:
-            Scores of the next word (N, words), where the network looked (N, S), the new state.
-        """
+    def step(self, tokens: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Captioner.step`, with the state (B * R, 2 * blocks, heads, t, d) of the t words before."""
         at = state.shape[3]
-        x = self._embed(token[:, None]) + self.position[at : at + 1]  # (N, 1, D)
+        x = self._embed(tokens) + self.position[at : at + 1]  # (B, R, D)
         kept: list[Tensor] = []
         looked = []
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self._blocks()):
             i, j = 2 * index, 2 * index + 1
-            x, new, weights = block.step(x, memory[:, i], memory[:, j], (state[:, i], state[:, j]))  # type: ignore[operator]
+            x, new, weights = block.step(x, memory[:, i], memory[:, j], (state[:, i], state[:, j]))
             kept += new
             looked.append(weights)
-        return self._scores(x)[:, 0], torch.stack(looked).mean(0), torch.stack(kept, dim=1)
+        return self._scores(x), torch.stack(looked).mean(0), torch.stack(kept, dim=1)
+
+    def _blocks(self) -> list[DecoderBlock]:
+        return [block for block in self.blocks if isinstance(block, DecoderBlock)]
 
     def _picture(self, maps: Tensor) -> Tensor:
         picture: Tensor = self.norm_picture(self.reduce(maps) + self.place)
@@ -122,21 +155,30 @@ class Attender(nn.Module):
         return F.linear(self.norm(x), self.word.weight, self.bias)
 
 
-class Teller(nn.Module):
+class Teller(Captioner):
     """A recurrent network (LSTM) that is shown the picture once, before the first word.
 
     Args:
         words: Length of the vocabulary.
         channels: Channels of the maps.
+        places: Not used: it sees their mean.
         width: Channels of a word and of the network's state.
         dropout: While training.
 
     >>> net = Teller(10, channels=6, width=8).eval()
-    >>> tuple(net(torch.zeros(2, 4, 6), torch.ones(4, 5, dtype=torch.long)).shape)
-    (4, 5, 10)
+    >>> tuple(net(torch.zeros(2, 4, 6), torch.ones(2, 5, dtype=torch.long), torch.arange(5).expand(2, 5)).shape)
+    (2, 5, 10)
     """
 
-    def __init__(self, words: int, *, channels: int = 1280, width: int = 512, dropout: float = 0.4) -> None:
+    def __init__(
+        self,
+        words: int,
+        *,
+        channels: int = 1280,
+        places: int = 81,  # noqa: ARG002
+        width: int = 512,
+        dropout: float = 0.4,
+    ) -> None:
         super().__init__()
         self.show = nn.Linear(channels, width)
         self.norm_picture = nn.LayerNorm(width)
@@ -146,29 +188,36 @@ class Teller(nn.Module):
         self.bias = nn.Parameter(torch.zeros(words))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, maps: Tensor, tokens: Tensor) -> Tensor:
-        """As `Attender.forward`."""
-        per_picture = tokens.shape[0] // maps.shape[0]
-        first = self._picture(maps).repeat_interleave(per_picture, dim=0)
-        x = torch.cat((first[:, None], self.word(tokens)), dim=1)
+    def forward(self, maps: Tensor, tokens: Tensor, at: Tensor) -> Tensor:
+        """As `Captioner.forward`; each sentence gets a row of its own on the way."""
+        batch = tokens.shape[0]
+        sentence = (at == 0).cumsum(1) - 1  # (B, T), which of its row's sentences a word is of
+        rows, longest = int(sentence.max()) + 1, int(at.max()) + 1
+        picture = torch.arange(batch, device=at.device)[:, None].expand_as(at)
+        apart = tokens.new_zeros(batch, rows, longest)
+        apart[picture, sentence, at] = tokens
+        first = self._picture(maps).repeat_interleave(rows, dim=0)
+        x = torch.cat((first[:, None], self.word(apart.reshape(batch * rows, longest))), dim=1)
         y, _ = self.cell(self.dropout(x))
-        return self._scores(self.dropout(y[:, 1:]))
+        y = y[:, 1:].reshape(batch, rows, longest, -1)[picture, sentence, at]
+        return self._scores(self.dropout(y))
 
     def memory(self, maps: Tensor) -> Tensor:
         """The network's state after it was shown the picture: (B, S, C) to (B, 2, D)."""
         _, (h, c) = self.cell(self._picture(maps)[:, None])
         return torch.stack((h[0], c[0]), dim=1)
 
-    def start(self, memory: Tensor) -> Tensor:
-        """The state before the first word: the memory itself."""
-        return memory
+    def start(self, memory: Tensor, beams: int) -> Tensor:
+        """The memory itself, for each sentence: (B * beams, 2, D)."""
+        return memory.repeat_interleave(beams, dim=0)
 
-    def step(self, token: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One more word: as `Attender.step`, with a state (N, 2, D); it looks nowhere, so evenly at one place."""
+    def step(self, tokens: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Captioner.step`, with a state (B * R, 2, D); it looks nowhere, so evenly at one place."""
+        batch, beams = tokens.shape
         h, c = state[:, 0][None].contiguous(), state[:, 1][None].contiguous()
-        y, (h, c) = self.cell(self.word(token)[:, None], (h, c))
-        looked = torch.ones_like(memory[:, 0, :1])
-        return self._scores(y[:, 0]), looked, torch.stack((h[0], c[0]), dim=1)
+        y, (h, c) = self.cell(self.word(tokens.reshape(batch * beams, 1)), (h, c))
+        looked = torch.ones_like(memory[:, :1, :1]).expand(batch, beams, 1)
+        return self._scores(y.reshape(batch, beams, -1)), looked, torch.stack((h[0], c[0]), dim=1)
 
     def _picture(self, maps: Tensor) -> Tensor:
         shown: Tensor = self.norm_picture(self.show(maps.mean(1)))
@@ -178,5 +227,44 @@ class Teller(nn.Module):
         return F.linear(x, self.word.weight, self.bias)
 
 
+class Describer(nn.Module):
+    """The part of the encoder that learns, and what writes the sentence.
+
+    Args:
+        tail: (B, C, h, w), the maps kept on disk, to (B, S, 1280).
+        captioner: Writes.
+    """
+
+    def __init__(self, tail: nn.Module, captioner: Captioner) -> None:
+        super().__init__()
+        self.tail, self.captioner = tail, captioner
+
+    def forward(self, maps: Tensor, tokens: Tensor, at: Tensor) -> Tensor:
+        """As `Captioner.forward`, with maps (B, C, h, w) of the encoder's trunk."""
+        scores: Tensor = self.captioner(self.tail(maps), tokens, at)
+        return scores
+
+    def memory(self, maps: Tensor) -> Tensor:
+        """As `Captioner.memory`, with maps (B, C, h, w) of the encoder's trunk."""
+        return self.captioner.memory(self.tail(maps))
+
+
+def sentence_mask(at: Tensor) -> Tensor:
+    """Which words see which: those of their own sentence up to themselves.
+
+    Args:
+        at: (B, T) integers, the place of each word in its sentence.
+    Returns:
+        (B, 1, T, T) bool.
+
+    >>> sentence_mask(torch.tensor([[0, 1, 0]]))[0, 0].int().tolist()
+    [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+    """
+    sentence = (at == 0).cumsum(1)
+    same = sentence[:, :, None] == sentence[:, None]
+    order = torch.arange(at.shape[1], device=at.device)
+    return (same & (order[:, None] >= order))[:, None]
+
+
 # Name -> builder from the length of the vocabulary.
-CAPTIONERS: dict[str, Callable[[int], nn.Module]] = {"attender": Attender, "teller": Teller}
+CAPTIONERS: dict[str, Callable[..., Captioner]] = {"attender": Attender, "teller": Teller}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.errors import ShapeError
+from szem.nn.attention import MultiHeadAttention
 
 __all__ = ["DecoderBlock"]
 
@@ -20,92 +20,64 @@ class DecoderBlock(nn.Module):
         width: Channels D of the words; a multiple of `heads`.
         heads: Attention heads.
         dropout: Share of values dropped after each part while training.
+    Raises:
+        ShapeError: `width` is not a multiple of `heads`.
 
     >>> block = DecoderBlock(8, heads=2).eval()
-    >>> keys, values = block.memory(torch.zeros(1, 5, 8))
-    >>> words, _, weights = block.step(torch.zeros(3, 1, 8), keys.repeat(3, 1, 1, 1), values.repeat(3, 1, 1, 1), None)
+    >>> keys, values = block.cross.memory(torch.zeros(1, 5, 8))
+    >>> past = torch.zeros(3, 2, 0, 4)
+    >>> words, _, weights = block.step(torch.zeros(1, 3, 8), keys, values, (past, past))
     >>> tuple(words.shape), tuple(weights.shape)
-    ((3, 1, 8), (3, 5))
+    ((1, 3, 8), (1, 3, 5))
     """
 
     def __init__(self, width: int, *, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
-        if width % heads:
-            raise ShapeError(f"width must be a multiple of heads, got {width} and {heads}")
-        self.heads = heads
-        self.norm_self, self.norm_cross, self.norm_feed = (nn.LayerNorm(width) for _ in range(3))
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out_self = nn.Linear(width, width)
-        self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
-        self.out_cross = nn.Linear(width, width)
+        self.norm_own, self.norm_cross, self.norm_feed = (nn.LayerNorm(width) for _ in range(3))
+        self.own = MultiHeadAttention(width, heads=heads)
+        self.cross = MultiHeadAttention(width, heads=heads)
         self.widen = nn.Linear(width, 4 * width)
         self.narrow = nn.Linear(4 * width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def memory(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of the picture, computed once: (B, S, D) to two of (B, heads, S, D / heads)."""
-        keys, values = self.key_value(picture).chunk(2, dim=-1)
-        return self._split(keys), self._split(values)
-
-    def forward(self, words: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """All words at once, none seeing a later one.
+    def forward(self, words: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        """All words at once.
 
         Args:
-            words: (B * R, T, D), R sentences to a picture, those of one picture together.
-            keys: (B, heads, S, D / heads), from `memory`.
+            words: (B, T, D).
+            keys: (B, heads, S, D / heads), from `cross.memory`.
             values: As `keys`.
+            mask: (B, 1, T, T) bool, True where a word (third axis) may look at another (fourth).
         Returns:
-            (B * R, T, D).
+            (B, T, D).
         """
-        q, k, v = (self._split(x) for x in self.qkv(self.norm_self(words)).chunk(3, dim=-1))
-        words = words + self.dropout(self.out_self(_merge(F.scaled_dot_product_attention(q, k, v, is_causal=True))))
-        q = self._split(self.query(self.norm_cross(words)))  # (B * R, heads, T, d)
-        batch, heads, _, d = keys.shape
-        sentences, _, length, _ = q.shape
-        per_picture = sentences // batch
-        q = q.reshape(batch, per_picture, heads, length, d).transpose(1, 2).reshape(batch, heads, -1, d)
-        seen = F.scaled_dot_product_attention(q, keys, values)  # (B, heads, R * T, d)
-        seen = seen.reshape(batch, heads, per_picture, length, d).transpose(1, 2).reshape(sentences, heads, length, d)
-        return self._feed(words + self.dropout(self.out_cross(_merge(seen))))
+        own = self.norm_own(words)
+        words = words + self.dropout(self.own(own, *self.own.memory(own), mask))
+        words = words + self.dropout(self.cross(self.norm_cross(words), keys, values))
+        return self._feed(words)
 
     def step(
-        self, word: Tensor, keys: Tensor, values: Tensor, past: tuple[Tensor, Tensor] | None
+        self, words: Tensor, keys: Tensor, values: Tensor, past: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
-        """One more word, with what earlier words left behind.
+        """One more word of R sentences of each picture, with what earlier words left behind.
 
         Args:
-            word: (N, 1, D).
-            keys: (N, heads, S, d), from `memory`.
+            words: (B, R, D).
+            keys: (B, heads, S, d), from `cross.memory`.
             values: As `keys`.
-            past: Keys and values of the words before, each (N, heads, t, d); None for the first.
+            past: Keys and values of the t words before, each (B * R, heads, t, d).
         Returns:
-            The word (N, 1, D), the past with it, and where it looked: (N, S), sums to 1 (mean of the heads).
+            The words (B, R, D), the past with them, and where they looked: (B, R, S), sums to 1 (mean of the heads).
         """
-        q, k, v = (self._split(x) for x in self.qkv(self.norm_self(word)).chunk(3, dim=-1))
-        if past is not None:
-            k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        word = word + self.out_self(_merge(_weights(q, k) @ v))
-        weights = _weights(self._split(self.query(self.norm_cross(word))), keys)  # (N, heads, 1, S)
-        word = self._feed(word + self.out_cross(_merge(weights @ values)))
-        return word, (k, v), weights.mean(1).squeeze(1)
+        batch, beams, width = words.shape
+        own = self.norm_own(words).reshape(batch * beams, 1, width)
+        k, v = self.own.memory(own)
+        k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
+        words = words + self.own.look(own, k, v)[0].reshape(batch, beams, width)
+        seen, weights = self.cross.look(self.norm_cross(words), keys, values)
+        return self._feed(words + seen), (k, v), weights.mean(1)
 
     def _feed(self, x: Tensor) -> Tensor:
         wide = self.dropout(F.gelu(self.widen(self.norm_feed(x))))
         fed: Tensor = x + self.dropout(self.narrow(wide))
         return fed
-
-    def _split(self, x: Tensor) -> Tensor:
-        """(B, T, D) to (B, heads, T, D / heads)."""
-        batch, length, width = x.shape
-        return x.reshape(batch, length, self.heads, width // self.heads).transpose(1, 2)
-
-
-def _weights(q: Tensor, k: Tensor) -> Tensor:
-    return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5, dim=-1)
-
-
-def _merge(x: Tensor) -> Tensor:
-    """(B, heads, T, d) to (B, T, heads * d)."""
-    batch, heads, length, d = x.shape
-    return x.transpose(1, 2).reshape(batch, length, heads * d)

@@ -14,6 +14,9 @@ RECIPES: dict[str, tuple[str, str]] = {
     "things": ("szem.train.recipes.things", "ThingsSettings"),
     "detect": ("szem.train.recipes.detect", "DetectSettings"),
     "outline": ("szem.train.recipes.outline", "OutlineSettings"),
+    "caption": ("szem.train.recipes.caption", "CaptionSettings"),
+    "caption-reward": ("szem.train.recipes.caption_reward", "RewardSettings"),
+    "search": ("szem.train.recipes.search", "SearchSettings"),
     "classify": ("szem.train.recipes.classify", "ClassifySettings"),
 }
 
