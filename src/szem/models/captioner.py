@@ -45,7 +45,7 @@ class Captioner(nn.Module):
         raise NotImplementedError
 
     def start(self, memory: Tensor, beams: int) -> Tensor:
-        """The state before the first word of so many sentences to a picture: (B * beams, ...)."""
+        """The state before the first word of so many sentences to a picture: (B, beams, ...)."""
         raise NotImplementedError
 
     def step(self, tokens: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -54,7 +54,7 @@ class Captioner(nn.Module):
         Args:
             tokens: (B, R) integers, the last word of R sentences to a picture.
             memory: (B, ...), from `memory`.
-            state: (B * R, ...), from `start` or the last step.
+            state: (B, R, ...), from `start` or the last step.
         Returns:
             Scores of the next word (B, R, words), where the network looked (B, R, S), the new state.
         """
@@ -80,7 +80,7 @@ class Attender(Captioner):
     >>> memory = net.memory(torch.zeros(2, 4, 6))
     >>> scores, looked, state = net.step(torch.ones(2, 3, dtype=torch.long), memory, net.start(memory, 3))
     >>> tuple(scores.shape), tuple(looked.shape), tuple(state.shape)
-    ((2, 3, 10), (2, 3, 4), (6, 4, 2, 1, 4))
+    ((2, 3, 10), (2, 3, 4), (2, 3, 4, 2, 1, 4))
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Attender(Captioner):
         channels: int = 1280,
         places: int = 81,
         width: int = 256,
-        blocks: int = 3,
+        blocks: int = 2,
         heads: int = 8,
         longest: int = 32,
         dropout: float = 0.3,
@@ -123,22 +123,26 @@ class Attender(Captioner):
         return torch.stack([part for block in self._blocks() for part in block.cross.memory(picture)], dim=1)
 
     def start(self, memory: Tensor, beams: int) -> Tensor:
-        """Nothing yet: (B * beams, 2 * blocks, heads, 0, d)."""
+        """Nothing yet: (B, beams, 2 * blocks, heads, 0, d)."""
         batch, layers, heads, _, d = memory.shape
-        return memory.new_zeros(batch * beams, layers, heads, 0, d)
+        return memory.new_zeros(batch, beams, layers, heads, 0, d)
 
     def step(self, tokens: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `Captioner.step`, with the state (B * R, 2 * blocks, heads, t, d) of the t words before."""
-        at = state.shape[3]
-        x = self._embed(tokens) + self.position[at : at + 1]  # (B, R, D)
+        """As `Captioner.step`, with the state (B, R, 2 * blocks, heads, t, d) of the t words before."""
+        batch, beams, _, _, at, _ = state.shape
+        past = state.flatten(0, 1)
+        x = self._embed(tokens) + self.position.index_select(
+            0, torch.arange(at, at + 1, device=tokens.device)
+        )  # (B, R, D)
         kept: list[Tensor] = []
         looked = []
         for index, block in enumerate(self._blocks()):
             i, j = 2 * index, 2 * index + 1
-            x, new, weights = block.step(x, memory[:, i], memory[:, j], (state[:, i], state[:, j]))
+            x, new, weights = block.step(x, memory[:, i], memory[:, j], (past[:, i], past[:, j]))
             kept += new
             looked.append(weights)
-        return self._scores(x), torch.stack(looked).mean(0), torch.stack(kept, dim=1)
+        following = torch.stack(kept, dim=1).unflatten(0, (batch, beams))
+        return self._scores(x), torch.stack(looked).mean(0), following
 
     def _blocks(self) -> list[DecoderBlock]:
         return [block for block in self.blocks if isinstance(block, DecoderBlock)]
@@ -161,7 +165,6 @@ class Teller(Captioner):
     Args:
         words: Length of the vocabulary.
         channels: Channels of the maps.
-        places: Not used: it sees their mean.
         width: Channels of a word and of the network's state.
         dropout: While training.
 
@@ -175,7 +178,6 @@ class Teller(Captioner):
         words: int,
         *,
         channels: int = 1280,
-        places: int = 81,  # noqa: ARG002
         width: int = 512,
         dropout: float = 0.4,
     ) -> None:
@@ -208,16 +210,20 @@ class Teller(Captioner):
         return torch.stack((h[0], c[0]), dim=1)
 
     def start(self, memory: Tensor, beams: int) -> Tensor:
-        """The memory itself, for each sentence: (B * beams, 2, D)."""
-        return memory.repeat_interleave(beams, dim=0)
+        """The memory itself, for each sentence: (B, beams, 2, D)."""
+        return memory[:, None].expand(-1, beams, -1, -1).contiguous()
 
     def step(self, tokens: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `Captioner.step`, with a state (B * R, 2, D); it looks nowhere, so evenly at one place."""
+        """As `Captioner.step`, with a state (B, R, 2, D); it looks nowhere, so evenly at one place."""
         batch, beams = tokens.shape
-        h, c = state[:, 0][None].contiguous(), state[:, 1][None].contiguous()
+        h, c = (state[:, :, i].reshape(1, batch * beams, -1) for i in range(2))
         y, (h, c) = self.cell(self.word(tokens.reshape(batch * beams, 1)), (h, c))
         looked = torch.ones_like(memory[:, :1, :1]).expand(batch, beams, 1)
-        return self._scores(y.reshape(batch, beams, -1)), looked, torch.stack((h[0], c[0]), dim=1)
+        return (
+            self._scores(y.reshape(batch, beams, -1)),
+            looked,
+            torch.stack((h[0], c[0]), dim=1).unflatten(0, (batch, beams)),
+        )
 
     def _picture(self, maps: Tensor) -> Tensor:
         shown: Tensor = self.norm_picture(self.show(maps.mean(1)))

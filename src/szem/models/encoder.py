@@ -37,17 +37,22 @@ class Trunk(nn.Module):
 
 
 class Tail(nn.Module):
-    """The last stage and the head, with frozen normalisation.
+    """The last stage and the head.
+
+    Args:
+        net: The whole network.
+        frozen: Its normalisation does not learn: for training.
 
     >>> trunk, tail = build_encoder("lite0")
     >>> tuple(tail(torch.zeros(1, 192, 2, 3)).shape)
     (1, 6, 1280)
     """
 
-    def __init__(self, net: EfficientNetLite) -> None:
+    def __init__(self, net: EfficientNetLite, *, frozen: bool = True) -> None:
         super().__init__()
         self.stage, self.head = net.stages[-1], net.head
-        freeze_norms(self)
+        if frozen:
+            freeze_norms(self)
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, h, w) to (B, h * w, 1280), row by row."""
@@ -55,11 +60,11 @@ class Tail(nn.Module):
         return out
 
 
-def build_encoder(variant: str, *, pretrained: bool = False) -> tuple[Trunk, Tail]:
+def build_encoder(variant: str, *, pretrained: bool = False, frozen: bool = True) -> tuple[Trunk, Tail]:
     """Make both parts; with `pretrained` their weights are those of ImageNet.
 
     Raises:
         As `build_efficientnet_lite`.
     """
     net = build_efficientnet_lite(variant, pretrained=pretrained).eval()
-    return Trunk(net).eval(), Tail(net).eval()
+    return Trunk(net).eval(), Tail(net, frozen=frozen).eval()

@@ -22,10 +22,12 @@ __all__ = [
     "Calibration",
     "Card",
     "Made",
+    "Part",
     "PictureInput",
     "Score",
     "TrainingData",
     "check_file",
+    "check_part",
     "hash_file",
     "read_card",
     "read_labels",
@@ -120,6 +122,14 @@ class Calibration(_Strict):
         return np.interp(chances, self.apply(raw.astype(np.float32)), raw).astype(np.float32)
 
 
+class Part(_Strict):
+    """A further ONNX file of a model that needs more than one: what runs once for each word, say."""
+
+    file: _FileName
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size_bytes: int = Field(gt=0)
+
+
 class Card(_Strict):
     """What is known of a model. See the fields' comments; `szem models show NAME` prints it."""
 
@@ -130,12 +140,14 @@ class Card(_Strict):
     file: _FileName = "model.onnx"
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     size_bytes: int = Field(gt=0)
+    parts: dict[str, Part] = {}  # role -> a further file
     parameters: int = Field(ge=0)
     precision: Literal["float32", "float16", "int8"] = "float32"
     input: PictureInput
     head: _Text  # a layout of `heads.HEADS[task]`: what the outputs mean
     outputs: dict[str, str] = Field(min_length=1)  # role -> name of the ONNX output
     switches: dict[str, str] = {}  # role -> optional boolean input that turns this output on
+    constants: dict[str, float] = {}  # what the task reckons with, chosen on held-back data
     labels: tuple[str, ...] | None = None  # the classes' names in order, or …
     labels_file: _FileName | None = None  # … the file that holds them: a name per line, perhaps a tab and an id
     thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # label -> lowest score shown, calibrated
@@ -213,11 +225,30 @@ def check_file(card: Card, folder: str | os.PathLike[str]) -> Path:
         CardError: the file is missing.
         ChecksumError: it is another file.
     """
-    file = Path(folder) / card.file
+    return _checked(Path(folder) / card.file, card.sha256)
+
+
+def check_part(card: Card, folder: str | os.PathLike[str], role: str) -> Path:
+    """As `check_file`, for a further file of the model.
+
+    Raises:
+        CardError: the file is missing, or the model has no such part.
+        ChecksumError: it is another file.
+    """
+    part = card.parts.get(role)
+    if part is None:
+        raise CardError(
+            f"{folder}: model {card.name!r} has no part {role!r} (its parts: {', '.join(card.parts) or 'none'}); "
+            "use a model that has it"
+        )
+    return _checked(Path(folder) / part.file, part.sha256)
+
+
+def _checked(file: Path, sha256: str) -> Path:
     found = hash_file(file)
-    if found != card.sha256:
+    if found != sha256:
         raise ChecksumError(
-            f"{file}: not the file its card describes (sha256 {found[:12]}…, the card says {card.sha256[:12]}…); "
+            f"{file}: not the file its card describes (sha256 {found[:12]}…, the card says {sha256[:12]}…); "
             "restore the file or make a new card with `szem models add`"
         )
     return file

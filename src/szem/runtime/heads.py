@@ -107,6 +107,12 @@ HEADS: Mapping[str, Mapping[str, Head]] = {
             about="(N, classes, h, w) scores before softmax, evenly spread over the input", fit=_fit_pixel_scores
         ),
     },
+    "caption": {
+        "steps": Head(
+            about="(N, …) `memory` for a part `step` that says one word at a time; optional (N, D) `space`",
+            fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
+        ),
+    },
     "outline": {
         "scores": Head(
             about="(N, 2, h, w) scores of other and object, evenly spread over the box and its margin",

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from szem.errors import CardError, UnknownNameError
-from szem.runtime.cards import CARD_FILE, Card, check_file, read_card, read_labels
+from szem.runtime.cards import CARD_FILE, Card, check_file, check_part, read_card, read_labels
 
 __all__ = [
     "DEFAULTS",
@@ -32,6 +32,7 @@ DEFAULTS: dict[str, str] = {
     "segment": "things",
     "outline": "outline",
     "detect": "detect",
+    "caption": "caption",
 }
 
 
@@ -60,6 +61,15 @@ class Model:
             ChecksumError: it is another file than the card's.
         """
         return check_file(self.card, self.folder)
+
+    def part(self, role: str) -> Path:
+        """A further ONNX file, checked against the card.
+
+        Raises:
+            CardError: the model has none of that role, or the file is missing.
+            ChecksumError: the file is another one than the card's.
+        """
+        return check_part(self.card, self.folder, role)
 
     @cached_property
     def _labels(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -64,7 +64,7 @@ def search_beams(
 
     Args:
         step: Runs the network once.
-        state: (pictures * beams, ...), before the first word.
+        state: (pictures, beams, ...), before the first word.
         pictures: How many.
         beams: How many sentences are followed at a time.
         longest: Most words of a sentence.
@@ -127,7 +127,7 @@ def search_beams(
             break
         for picture, followed in enumerate(alive):
             last[picture, : len(followed)] = [beam.numbers[-1] for beam in followed]
-        state = state[(rows + beams * np.arange(pictures)[:, None]).ravel()]
+        state = state[np.arange(pictures)[:, None], rows]
     return [sorted(told, key=lambda t: -t.rank)[:beams] for told in ended]
 
 

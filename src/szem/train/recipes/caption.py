@@ -42,7 +42,7 @@ class CaptionSettings:
 
     loop: Loop = field(
         default_factory=lambda: Loop(
-            steps=1290, batch=64, lr=1.2e-3, warmup=0.08, weight_decay=0.05, clip_norm=2.0, ema=0.99, scores=5
+            steps=860, batch=64, lr=1.5e-3, warmup=0.06, weight_decay=0.05, clip_norm=2.0, ema=0.99, scores=4
         )
     )
     data: Path = Path("data")  # holds captions.csv and images/
@@ -52,6 +52,7 @@ class CaptionSettings:
     pretrained: bool = True  # begin with ImageNet's weights
     side_px: int = 260  # of the square a picture is stretched to
     width: int = 256  # channels of a word
+    blocks: int = 2  # of the attender
     dropout: float = 0.3
     smoothing: float = 0.1  # share of the truth spread over all words
     forget: float = 0.1  # share of the words given that are hidden while training
@@ -112,7 +113,8 @@ class CaptionRecipe:
         for p in tail.parameters():
             p.requires_grad_(s.tail_lr > 0)
         places = int(np.prod(self.maps.shape[3:]))
-        captioner = CAPTIONERS[s.decoder](len(self.words), places=places, width=s.width, dropout=s.dropout)
+        shape = {"places": places, "blocks": s.blocks} if s.decoder == "attender" else {}
+        captioner = CAPTIONERS[s.decoder](len(self.words), width=s.width, dropout=s.dropout, **shape)
         return Describer(tail, captioner)
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
@@ -131,7 +133,8 @@ class CaptionRecipe:
         )
         rows = [self.rows[i] for i in indices]
         longest = max(row.shape[1] for row in rows)
-        padding = np.stack((np.zeros(longest), np.arange(longest), np.full(longest, _IGNORED))).astype(np.int64)
+        blank = np.arange(longest)
+        padding = np.stack((0 * blank, blank % _LONGEST, 0 * blank + _IGNORED))
         joined = np.stack([np.concatenate((row, padding[:, : longest - row.shape[1]]), axis=1) for row in rows])
         tokens, at, wanted = joined[:, 0], joined[:, 1], joined[:, 2]
         hidden = np.stack([rng.random(longest) < s.forget for rng in rngs]) & (tokens >= FIRST_WORD)

@@ -176,6 +176,6 @@ def _rows(said: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
             at[row, here] = torch.arange(length, device=said.device)
             sentence[row, here] = column
             begin += length
-        at[row, begin:] = torch.arange(longest - begin, device=said.device)
+        at[row, begin:] = torch.arange(longest - begin, device=said.device) % said.shape[2]
         sentence[row, begin:] = said.shape[1]
     return tokens, at, wanted, sentence
