@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from szem.kernels.pooling import max_pool as max_pool
     from szem.media.pictures import read_picture as read_picture
     from szem.media.pictures import write_picture as write_picture
+    from szem.tasks.caption import caption as caption
     from szem.tasks.classify import classify as classify
     from szem.tasks.detect import detect as detect
     from szem.tasks.explain import explain as explain
     from szem.tasks.look import look as look
     from szem.tasks.outline import outline as outline
+    from szem.tasks.search import search as search
     from szem.tasks.segment import segment as segment
 
 __version__ = "0.1.0"
@@ -36,11 +38,13 @@ _HOME = {
     "Kernel": "szem.kernels.kernel",
     "read_picture": "szem.media.pictures",
     "write_picture": "szem.media.pictures",
+    "caption": "szem.tasks.caption",
     "classify": "szem.tasks.classify",
     "detect": "szem.tasks.detect",
     "explain": "szem.tasks.explain",
     "look": "szem.tasks.look",
     "outline": "szem.tasks.outline",
+    "search": "szem.tasks.search",
     "segment": "szem.tasks.segment",
 }
 

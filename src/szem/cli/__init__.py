@@ -15,6 +15,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "look": ("szem.cli.look", "Say all that szem sees in pictures. The place to begin."),
     "filter": ("szem.cli.filter", "Apply a convolution kernel to pictures."),
     "classify": ("szem.cli.classify", "Name what is in pictures: 1000 ImageNet classes."),
+    "caption": ("szem.cli.caption", "Say in a sentence what pictures show; propose alt texts for web pages."),
+    "search": ("szem.cli.search", "Find the pictures of a folder that fit a sentence."),
     "serve": ("szem.cli.serve", "Serve the Cloud Vision API (and szem's own) on this machine."),
     "studio": ("szem.cli.studio", "Open the studio in the browser: the lecture, touchable."),
     "models": ("szem.cli.models", "List, show and add models."),

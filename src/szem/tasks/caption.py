@@ -196,6 +196,17 @@ class Captioner:
             place[: len(row)] = row
         return self._sentence.run({"tokens": tokens}, ["space"])[0].astype(np.float32)
 
+    def picture_places(self, pictures: Sequence[Picture8]) -> NDArray[np.float32]:
+        """Where pictures lie in the space they share with sentences: (N, D), each of length 1.
+
+        Raises:
+            CardError: the model has no such space.
+        """
+        if self._sentence is None:
+            raise CardError(f"{self.session.model.folder}: model {self.card.name!r} has no space for sentences")
+        rows = [self.session.run(prepare_picture(p, self.card.input), roles=["space"])["space"] for p in pictures]
+        return np.concatenate(rows).astype(np.float32)
+
     def _encode(self, picture: Picture8) -> Encoded:
         out = self.session.run(prepare_picture(picture, self.card.input), roles=self._roles)
         return Encoded(out["memory"], out["space"][0].astype(np.float32) if "space" in out else None)
@@ -251,14 +262,18 @@ class Captioner:
         ending = Word(".", math.exp(min(0.0, told.end_log_chance)), None, others[-1]) if others else None
         return Sentence(tuple(words), math.exp(min(0.0, told.log_chance)), ending)
 
+    def evidence(self, encoded: Encoded, told: Told) -> tuple[float, float]:
+        """What the confidence rests on: mean log chance of the words, and how near the sentence is to the picture."""
+        mean = told.log_chance / (len(told.numbers) + 1)
+        near = self.fit(encoded, self.words.decode(told.numbers)) if told.numbers else None
+        return mean, near or 0.0
+
     def _confidence(self, encoded: Encoded, told: Told) -> float:
-        """A logistic curve over how likely the words are and how near the sentence is to the picture."""
+        """A logistic curve over the evidence, fitted on pictures held back from training."""
         numbers = self.card.constants
+        mean, near = self.evidence(encoded, told)
         value = numbers.get("confidence_base", 0.0)
-        value += numbers.get("confidence_chance", 1.0) * told.log_chance / (len(told.numbers) + 1)
-        weight = numbers.get("confidence_fit", 0.0)
-        if weight:
-            value += weight * (self.fit(encoded, self.words.decode(told.numbers)) or 0.0)
+        value += numbers.get("confidence_chance", 1.0) * mean + numbers.get("confidence_fit", 0.0) * near
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, value))))
 
 

@@ -14,6 +14,7 @@ from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.classify import Classifier
 from szem.tasks.evaluate_boxes import evaluate_detect
+from szem.tasks.evaluate_caption import evaluate_caption
 from szem.tasks.evaluate_pixels import evaluate_outline, evaluate_segment
 from szem.tasks.measured import Measured
 
@@ -113,4 +114,5 @@ EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measured]]] = {
     "segment": evaluate_segment,
     "outline": evaluate_outline,
     "detect": evaluate_detect,
+    "caption": evaluate_caption,
 }

@@ -17,6 +17,7 @@ from szem.tasks.look_masks import mask_rows, open_masks
 
 if TYPE_CHECKING:
     from szem.media.pictures import PictureSource
+    from szem.results.caption import Caption
     from szem.results.colors import Colors
     from szem.results.crops import Crops
     from szem.results.labels import Labels
@@ -144,6 +145,18 @@ def _label_rows(labels: "Labels") -> list[Row]:
     return [Row(name=label.name, value=min(label.score, 1.0)) for label in labels]
 
 
+def _open_caption() -> Run:
+    from szem.runtime.sessions import open_model
+    from szem.tasks.caption import Captioner
+
+    captioner = Captioner(open_model(task="caption"))
+    return lambda picture, shared: captioner([picture])[0]  # noqa: ARG005
+
+
+def _caption_rows(caption: "Caption") -> list[Row]:
+    return [Row(name=caption.text, value=caption.confidence, note="" if caption.is_sure else "not sure")]
+
+
 def _open_colors() -> Run:
     from szem.tasks.colors import dominant_colors
 
@@ -186,6 +199,7 @@ def _measure_rows(measures: "Measures") -> list[Row]:
 
 # Task -> what it brings. The order is the order of running and of the answer.
 LOOK_TASKS: Mapping[str, LookTask] = {
+    "caption": LookTask(title="Caption, how sure", open=_open_caption, rows=_caption_rows),
     "labels": LookTask(title="Labels", open=_open_labels, rows=_label_rows),
     "masks": LookTask(title="Masks, share of the picture", open=open_masks, rows=mask_rows, drawn=True),
     "colors": LookTask(title="Colours", open=_open_colors, rows=_color_rows),

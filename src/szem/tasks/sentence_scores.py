@@ -19,6 +19,7 @@ __all__ = ["Cider", "bleu", "recall"]
 
 _Words = Sequence[str]
 _Grams = Counter[tuple[str, ...]]
+_Weighed = tuple[list[dict[tuple[str, ...], float]], list[float], int]
 _LONGEST = 4
 _SIGMA = 6.0  # of the penalty on a difference in length, in words
 
@@ -73,9 +74,16 @@ class Cider:
 
     def score(self, words: _Words, picture: int) -> float:
         """One sentence for one picture, 0..10."""
+        return self._against(words, self._references[picture])
+
+    def score_against(self, words: _Words, references: Sequence[_Words]) -> float:
+        """One sentence for references of its own, 0..10, with the rarity of phrases as before."""
+        return self._against(words, [self._weighed(reference) for reference in references])
+
+    def _against(self, words: _Words, references: Sequence[_Weighed]) -> float:
         vectors, norms, length = self._weighed(words)
         total = 0.0
-        for others, other_norms, other_length in self._references[picture]:
+        for others, other_norms, other_length in references:
             close = math.exp(-((length - other_length) ** 2) / (2 * _SIGMA**2))
             for mine, theirs, a, b in zip(vectors, others, norms, other_norms, strict=True):
                 if a and b:
@@ -83,13 +91,13 @@ class Cider:
                         min(value, theirs[gram]) * theirs[gram] for gram, value in mine.items() if gram in theirs
                     )
                     total += close * shared / (a * b)
-        return 10 * total / _LONGEST / max(1, len(self._references[picture]))
+        return 10 * total / _LONGEST / max(1, len(references))
 
     def mean(self, found: Sequence[_Words]) -> float:
         """The mean over all pictures, as it is reported."""
         return sum(self.score(words, picture) for picture, words in enumerate(found)) / max(1, len(found))
 
-    def _weighed(self, words: _Words) -> tuple[list[dict[tuple[str, ...], float]], list[float], int]:
+    def _weighed(self, words: _Words) -> _Weighed:
         """Counts times rarity for each length of phrase, the norms, and the number of pairs of words."""
         vectors, norms = [], []
         for n in range(1, _LONGEST + 1):

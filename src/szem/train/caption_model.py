@@ -20,6 +20,8 @@ from szem.models.matcher import Matcher
 from szem.nn.pixels import FromPixels
 from szem.runtime.cards import Card, Made, Part, TrainingData, hash_file, write_card
 from szem.runtime.prepare import prepare_picture
+from szem.runtime.store import Model
+from szem.train.caption_confidence import calibrate
 from szem.train.encoder_maps import input_rules
 from szem.train.export import export_onnx
 from szem.train.quantize import quantize_onnx
@@ -149,6 +151,9 @@ def write_caption_model(
             "Reads no writing, knows no names, and cannot say that it does not know: see the confidence.",
         ),
     )
+    write_card(folder, card)
+    constants = {**card.constants, **calibrate(recipe, Model(card, folder))}
+    card = card.model_copy(update={"constants": constants})
     write_card(folder, card)
     return card
 

@@ -1,9 +1,10 @@
 """From a run to a model folder: ONNX file and card, refused where the file and the network disagree."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from szem.train.export import export_onnx, largest_difference
 from szem.train.float16 import drop_notes, store_as_float16
 from szem.train.recipe import Recipe
 
-__all__ = ["Releasable", "Release", "export_run", "write_scores"]
+__all__ = ["ModelWriter", "Releasable", "Release", "export_run", "write_scores"]
 
 _PRECISIONS = ("float32", "float16")
 _STEP_PX = 32  # sides of an open input are multiples of this
@@ -41,6 +42,14 @@ class Release:
     limits: tuple[str, ...] = field(default=())
 
 
+@runtime_checkable
+class ModelWriter(Protocol):
+    """A recipe whose model is more than one file: it writes the folder itself."""
+
+    def write_model(self, run: Path, folder: Path, *, made: MadeBy, precision: str) -> Card:
+        """Write the files and the card from the run's averaged weights; `precision` is int8 or float16."""
+
+
 class Releasable(Recipe, Protocol):
     """A recipe whose network can become a model."""
 
@@ -49,7 +58,7 @@ class Releasable(Recipe, Protocol):
 
 
 def export_run(
-    recipe: Releasable,
+    recipe: Releasable | ModelWriter,
     run: Path,
     folder: Path,
     *,
@@ -66,13 +75,17 @@ def export_run(
         folder: Where to; its name becomes the model's. Its card's scores are taken afterwards by `szem eval`.
         command: That made the run, for the card.
         recipe_name: For the card.
-        precision: float32 or float16 (stored so, computed in float32).
+        precision: float32 or float16 (stored so, computed in float32); for models of several files int8 or float16.
         version: For the card.
     Raises:
         TrainError: no checkpoint, or it does not fit the recipe.
         ModelError: ONNX Runtime and torch disagree.
         UnsupportedError: another precision.
     """
+    if isinstance(recipe, ModelWriter):
+        about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        made = MadeBy(recipe=recipe_name, command=command, seed=about["settings"]["loop"]["seed"])
+        return recipe.write_model(run, folder, made=made, precision=precision)
     if precision not in _PRECISIONS:
         raise UnsupportedError(f"precision {precision!r} is not written here; there are {', '.join(_PRECISIONS)}")
     stored = load_checkpoint(run / CHECKPOINT)

@@ -24,8 +24,10 @@ from szem.data.words import END, FIRST_WORD, START, UNKNOWN, Vocabulary, build_v
 from szem.errors import TrainError, UnknownNameError
 from szem.models.captioner import CAPTIONERS, Captioner, Describer
 from szem.models.encoder import build_encoder
+from szem.runtime.cards import Card, Made
 from szem.tasks.beams import Told, search_beams
 from szem.tasks.sentence_scores import Cider, bleu
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.encoder_maps import keep_maps
 from szem.train.recipe import Batch, Loop
 from szem.train.sampling import pick
@@ -167,7 +169,7 @@ class CaptionRecipe:
         held = range(self.teaching, len(self.shown.files))
         if not held:
             return {}
-        said = [self.words.decode(told[0].numbers).split() for told in self.tell_all(network, held)]
+        said = [split_words(self.words.decode(told[0].numbers)) for told in self.tell_all(network, held)]
         truth = [[split_words(s) for s in self.shown.sentences[i]] for i in held]
         blues = bleu(said, truth)
         return {"CIDEr-D": Cider(truth).mean(said), "BLEU-1": blues[0], "BLEU-4": blues[3]}
@@ -180,6 +182,15 @@ class CaptionRecipe:
             maps = torch.from_numpy(self.maps[part, 0].astype(np.float32))
             out += tell(network, maps, beams=beams, power=self.settings.power)
         return out
+
+    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+        """The model of a run, without a common space: recipe search adds that."""
+        from szem.train.caption_model import write_caption_model
+
+        network = self.build_network()
+        network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
+        assert isinstance(network, Describer)
+        return write_caption_model(self, network, None, folder, made=made, precision=precision)
 
     def _epoch(self, epoch: int) -> NDArray[np.int64]:
         """A new order each time, in which pictures with about as many words stand together."""

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from szem.data.words import END, FIRST_WORD, PAD, START, UNKNOWN, split_words
 from szem.errors import TrainError
 from szem.models.captioner import Describer
+from szem.runtime.cards import Card, Made
 from szem.tasks.sentence_scores import Cider
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.recipe import Batch, Loop, override
@@ -105,6 +106,10 @@ class RewardRecipe:
     def score(self, network: nn.Module) -> dict[str, float]:
         """As of recipe caption."""
         return self.caption.score(network)
+
+    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+        """As of recipe caption."""
+        return self.caption.write_model(run, folder, made=made, precision=precision)
 
     def _rewards(self, said: Tensor, pictures: NDArray[np.int64]) -> NDArray[np.float32]:
         names = self.words.words

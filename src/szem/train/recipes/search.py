@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from szem.data.words import FIRST_WORD, PAD, UNKNOWN
 from szem.models.captioner import Describer
 from szem.models.matcher import Matcher, matching_loss
+from szem.runtime.cards import Card, Made
 from szem.tasks.sentence_scores import recall
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.recipe import Batch, Loop
@@ -120,6 +121,18 @@ class SearchRecipe:
         owner = np.repeat(np.arange(len(held)), [len(self.numbers[i]) for i in held])
         to_picture, to_sentence = recall(network(maps, tokens).float().numpy(), owner, best=10)
         return {"recall@10 of pictures": to_picture, "recall@10 of sentences": to_sentence}
+
+    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+        """The captioner of the run this one began from, with the common space."""
+        from szem.train.caption_model import write_caption_model
+
+        describer, network = self.caption.build_network(), self.build_network()
+        assert isinstance(describer, Describer)
+        assert isinstance(network, MatchingNet)
+        describer.load_state_dict(load_checkpoint(self.settings.begin / CHECKPOINT)["average"])
+        network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
+        matcher = network.matcher.eval()
+        return write_caption_model(self.caption, describer, matcher, folder, made=made, precision=precision)
 
 
 def build_recipe(settings: SearchSettings) -> SearchRecipe:

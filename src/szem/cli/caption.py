@@ -1,0 +1,127 @@
+"""`szem caption`: a sentence for each picture, and alternative texts for web pages."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from szem.arrays import Picture8
+    from szem.cli.walk import Item
+    from szem.results.caption import Caption
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+
+_Paths = Annotated[
+    list[str] | None, typer.Argument(help="Pictures, folders, patterns; - reads a picture from the input.")
+]
+_Attention = Annotated[
+    Path | None, typer.Option(help="Write a picture of where the network looked for each word; of several: a folder.")
+]
+_Alt = Annotated[
+    Path | None, typer.Option(help="A web page or the folder of a site: propose alt texts for pictures without any.")
+]
+
+
+@app.command()
+def caption(
+    paths: _Paths = None,
+    beam: int = typer.Option(3, help="Sentences followed at a time: more is slower and finds likelier ones."),
+    n: int = typer.Option(1, "--n", "-n", help="Different sentences for each picture, at most."),
+    start: str = typer.Option("", help='How each sentence begins, as in "a dog".'),
+    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  [default: the shipped one]"),
+    attention: _Attention = None,
+    alt: _Alt = None,
+    write: bool = typer.Option(False, "--write", help="With --alt: change the pages, instead of showing a diff."),
+    least: float = typer.Option(0.5, min=0, max=1, help="With --alt: texts less sure than this are only listed."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object a line for each picture, in order."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+) -> None:
+    """Say in a sentence what pictures show.
+
+    With --alt the answer is a diff: szem caption --alt site > alt.diff; patch -p1 -d site < alt.diff
+    """
+    from szem.cli.walk import each_picture, find_files, printable, report_failures
+    from szem.errors import RangeError
+    from szem.media.pictures import write_picture
+    from szem.runtime.sessions import open_model
+    from szem.tasks.caption import Captioner
+
+    if (alt is None) == (not paths):
+        raise RangeError("give pictures, or --alt with a page or the folder of a site; one of the two")
+    captioner = Captioner(open_model(model or None, task="caption"))
+    if alt is not None:
+        raise typer.Exit(_alt_texts(alt, captioner, write=write, least=least, beam=beam))
+    items, failures = find_files(paths or [], leave_out=attention)
+    single = len(items) == 1 and attention is not None and attention.suffix != ""
+
+    def work(item: "Item", picture: "Picture8") -> None:
+        said = captioner([picture], beams=beam, n=n, start=start, attention=attention is not None)[0]
+        if attention is not None:
+            file = attention if single else attention / f"{item.stem}-attention.jpg"
+            write_picture(file, said.draw_attention(picture))
+        if as_json:
+            print(json.dumps({"file": item.name, **said.to_dict()}), flush=True)
+        else:
+            _print_caption(printable(item.name), said)
+
+    each_picture(items, failures, work=work, quiet=quiet)
+    if status := report_failures(failures, total=len(items)):
+        raise typer.Exit(status)
+
+
+def _print_caption(name: str, said: "Caption") -> None:
+    doubt = "" if said.is_sure else "  (not sure)"
+    print(f"{name}  confidence {said.confidence:.0%}{doubt}")
+    for place, sentence in enumerate(said):
+        print(f"  {place}) {sentence.text}  (p={sentence.probability:.6f})")
+
+
+def _alt_texts(place: Path, captioner: "object", *, write: bool, least: float, beam: int) -> int:
+    """Show or write the new alternative texts; the exit status."""
+    import os
+
+    from rich.console import Console
+
+    from szem.cli.walk import printable
+    from szem.errors import MediaError, SzemError
+    from szem.tasks.alt_text import Page, find_pages, page_diff, propose_alt
+    from szem.tasks.caption import Captioner
+
+    assert isinstance(captioner, Captioner)
+    describe = captioner
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    site = place if place.is_dir() else place.parent
+    pages: list[Page] = []
+    failed = False
+    for path in find_pages(place):
+        try:
+            page = propose_alt(path, site=site, describe=lambda p: describe([p], beams=beam)[0], least=least)
+        except (MediaError, SzemError) as error:
+            console.print(f"szem: {printable(str(error))}", markup=False)
+            failed = True
+            continue
+        pages.append(page)
+        for one in page.found:
+            if not one.text:
+                console.print(printable(f"{path}:{one.line}: {one.source or 'img'}: {one.reason}"), markup=False)
+    texts = sum(bool(one.text) for page in pages for one in page.found)
+    if write:
+        for page in pages:
+            if page.before != page.after:
+                part = page.path.with_name(f"{page.path.name}.{os.getpid()}.part")
+                part.write_bytes(page.encode())
+                part.replace(page.path)
+    else:
+        sys.stdout.flush()
+        for line in page_diff(pages, site=site):
+            sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+    total = sum(len(page.found) for page in pages)
+    verb = "written" if write else "proposed"
+    console.print(f"{total} pictures without an alternative text on {len(pages)} pages, {texts} {verb}")
+    return int(failed)

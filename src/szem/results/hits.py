@@ -1,0 +1,71 @@
+"""Pictures found by a sentence, best first.
+
+Checked once when made, trusted afterwards. This file does not know about models or how the search is done.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from szem.errors import RangeError
+
+__all__ = ["Hit", "Hits"]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A picture and how well it fits."""
+
+    path: Path
+    score: float  # cosine of the angle between sentence and picture, -1..1
+
+
+@dataclass(frozen=True)
+class Hits:
+    """The answer of a search.
+
+    Args:
+        items: The pictures, scores falling.
+        text: What was searched.
+        model: The model that knows both.
+        searched: How many pictures were looked through.
+        broken: Picture files that could not be read, and why.
+
+    >>> hits = Hits((Hit(Path("a.jpg"), 0.4),), text="a dog", model="toy", searched=1)
+    >>> hits[0].path.name, len(hits)
+    ('a.jpg', 1)
+    """
+
+    items: tuple[Hit, ...]
+    text: str
+    model: str
+    searched: int
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        scores = [hit.score for hit in self.items]
+        if any(not -1.01 <= score <= 1.01 for score in scores):
+            raise RangeError(f"scores must lie in -1..1, got {scores}")
+        if any(before < after for before, after in pairwise(scores)):
+            raise RangeError(f"hits must come best first, got scores {scores}")
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, place: int) -> Hit:
+        return self.items[place]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers, ready for JSON."""
+        return {
+            "text": self.text,
+            "model": self.model,
+            "searched": self.searched,
+            "hits": [{"path": str(hit.path), "score": round(hit.score, 6)} for hit in self.items],
+            "broken": dict(self.broken),
+        }
