@@ -48,12 +48,11 @@ def caption(
     from szem.cli.walk import each_picture, find_files, printable, report_failures
     from szem.errors import RangeError
     from szem.media.pictures import write_picture
-    from szem.runtime.sessions import open_model
-    from szem.tasks.caption import Captioner
+    from szem.tasks.caption import open_captioner
 
     if (alt is None) == (not paths):
         raise RangeError("give pictures, or --alt with a page or the folder of a site; one of the two")
-    captioner = Captioner(open_model(model or None, task="caption"))
+    captioner = open_captioner(model or None)
     if alt is not None:
         raise typer.Exit(_alt_texts(alt, captioner, write=write, least=least, beam=beam))
     items, failures = find_files(paths or [], leave_out=attention)

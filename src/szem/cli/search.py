@@ -38,13 +38,12 @@ def search(
     from szem.cli.walk import printable
     from szem.errors import RangeError
     from szem.results.hits import Hits
-    from szem.runtime.sessions import open_model
-    from szem.tasks.caption import Captioner
+    from szem.tasks.caption import open_captioner
     from szem.tasks.search import update_index
 
     if top < 1:
         raise RangeError(f"--top must be at least 1, got {top}")
-    captioner = Captioner(open_model(model or None, task="caption", threads=1))
+    captioner = open_captioner(model or None, threads=1)
     place = captioner.place([text])[0]
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn("pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -141,7 +141,8 @@ class Attender(Captioner):
             x, new, weights = block.step(x, memory[:, i], memory[:, j], (past[:, i], past[:, j]))
             kept += new
             looked.append(weights)
-        following = torch.stack(kept, dim=1).unflatten(0, (batch, beams))
+        stacked = torch.stack(kept, dim=1)
+        following = stacked.reshape(batch, beams, *stacked.shape[1:])
         return self._scores(x), torch.stack(looked).mean(0), following
 
     def _blocks(self) -> list[DecoderBlock]:

@@ -5,8 +5,6 @@ last stage and the 1x1 head, costs little and can be trained with what stands on
 files or sentences.
 """
 
-from typing import cast
-
 import torch  # noqa: F401  the examples need it
 from torch import Tensor, nn
 
@@ -31,7 +29,7 @@ class Trunk(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) RGB, `(value - 127) / 128`, to (B, C, H / 32, W / 32)."""
         x = self.stem(x)
-        for stage in cast("nn.ModuleList", self.stages):
+        for stage in self.stages:
             x = stage(x)
         return x
 

@@ -13,6 +13,7 @@ from szem.errors import RangeError
 from szem.kernels import convolve, parse_kernel, view
 from szem.media.pictures import encode_picture
 from szem.results.labels import Labels
+from szem.serve.caption import CaptionRequest, caption_picture
 from szem.serve.engine import Engine
 from szem.serve.masks import SegmentRequest, find_masks, map_to_dict, segment_picture
 from szem.serve.vision.schema import Image
@@ -141,6 +142,12 @@ TASKS: Mapping[str, Task] = {
         request=SegmentRequest,
         run=segment_picture,
         options="model=road",
+    ),
+    "caption": Task(
+        about="A sentence for a picture, word by word; with rank also how well given sentences fit it.",
+        request=CaptionRequest,
+        run=caption_picture,
+        options="n=3&attention=true&others=5",
     ),
     "colors": Task(about="The dominant colours of a picture.", request=ColorsRequest, run=_colors, options="count=5"),
     "crops": Task(about="Where a picture may be cut.", request=CropsRequest, run=_crops),

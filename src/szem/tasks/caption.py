@@ -1,7 +1,7 @@
 """Say in a sentence what a picture shows.
 
-The encoder runs once for each picture, side by side on threads; then the sentences of several pictures grow together,
-a word at a time. This file does not know about folders, requests or how results are shown.
+The encoder runs once for each picture; then the sentences of several pictures grow together, a word at a time. Groups
+of pictures are worked on side by side, on threads. This file does not know about folders or requests.
 """
 
 import math
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, Session, cores, open_model
 from szem.tasks.beams import Told, search_beams
 
-__all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "Encoded", "caption"]
+__all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "Encoded", "caption", "open_captioner"]
 
 LONGEST = 20  # words of a sentence
 MOST_BEAMS = 20
@@ -68,8 +69,25 @@ def caption(
         RangeError: a number is out of its range.
     """
     array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
-    captioner = Captioner(open_model(model, task="caption"))
+    captioner = open_captioner(model)
     return captioner([array], beams=beams, n=n, start=start, attention=attention, others=others)[0]
+
+
+def open_captioner(model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> "Captioner":
+    """Open a captioner by name, once per process.
+
+    Args:
+        model: A model's name or folder; the shipped one if left out.
+        threads: Threads within one run; None for as many as there are cores.
+    Raises:
+        As `open_model` and `Captioner`.
+    """
+    return _captioner_of(open_model(model, task="caption", threads=threads))
+
+
+@cache
+def _captioner_of(session: Session) -> "Captioner":
+    return Captioner(session)
 
 
 class Captioner:
@@ -93,7 +111,7 @@ class Captioner:
         self.session, self.card = session, model.card
         self.words = Vocabulary(model.labels)
         self.workers = workers or (cores() if session.threads == 1 else 1)
-        self._step = OnnxFile(model.part("step"), threads=None if session.threads == 1 else session.threads)
+        self._step = OnnxFile(model.part("step"), threads=session.threads)
         has_sentences = "sentence" in model.card.parts and session.has("space")
         self._sentence = OnnxFile(model.part("sentence"), threads=1) if has_sentences else None
         self._roles = ["memory", "space"] if has_sentences else ["memory"]
@@ -123,10 +141,12 @@ class Captioner:
         _check("n", n, 1, MOST_BEAMS)
         _check("others", others, 0, 50)
         prefix = self.numbers_of(start)
-        out: list[Caption] = []
-        for begin in range(0, len(pictures), _TOGETHER):
-            encoded = self.encode(pictures[begin : begin + _TOGETHER])
-            found = self.search(encoded, beams=max(beams, n + 2 if n > 1 else 1), prefix=prefix)
+        width = max(beams, n + 2 if n > 1 else 1)  # some of those found will say the same
+
+        def work(part: Sequence[Picture8]) -> list[Caption]:
+            encoded = [self._encode(picture) for picture in part]
+            found = self.search(encoded, beams=width, prefix=prefix)
+            out = []
             for one, told in zip(encoded, found, strict=True):
                 kept = self._distinct(told, n)
                 extras = [self._others(one, t, others) if others else None for t in kept]
@@ -134,7 +154,13 @@ class Captioner:
                     self._to_sentence(t, extra, attention=attention) for t, extra in zip(kept, extras, strict=True)
                 )
                 out.append(Caption(sentences, self._confidence(one, kept[0]), self.card.name))
-        return out
+            return out
+
+        parts = [pictures[i : i + _TOGETHER] for i in range(0, len(pictures), _TOGETHER)]
+        if len(parts) < 2 or self.workers < 2:
+            return [said for part in parts for said in work(part)]
+        with ThreadPoolExecutor(self.workers) as pool:
+            return [said for some in pool.map(work, parts) for said in some]
 
     def encode(self, pictures: Sequence[Picture8]) -> list[Encoded]:
         """Run the encoder on each picture."""

@@ -146,10 +146,9 @@ def _label_rows(labels: "Labels") -> list[Row]:
 
 
 def _open_caption() -> Run:
-    from szem.runtime.sessions import open_model
-    from szem.tasks.caption import Captioner
+    from szem.tasks.caption import open_captioner
 
-    captioner = Captioner(open_model(task="caption"))
+    captioner = open_captioner()
     return lambda picture, shared: captioner([picture])[0]  # noqa: ARG005
 
 

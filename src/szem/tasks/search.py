@@ -22,9 +22,8 @@ from szem.arrays import Picture8
 from szem.errors import FileMissingError, MediaError, RangeError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 from szem.results.hits import Hit, Hits
-from szem.runtime.sessions import open_model
 from szem.runtime.store import user_folder
-from szem.tasks.caption import Captioner
+from szem.tasks.caption import Captioner, open_captioner
 
 __all__ = ["PictureIndex", "index_place", "rank_sentences", "read_index", "search", "update_index"]
 
@@ -90,7 +89,7 @@ def search(
     """
     if top < 1:
         raise RangeError(f"top must be at least 1, got {top}")
-    captioner = Captioner(open_model(model, task="caption", threads=1))
+    captioner = open_captioner(model, threads=1)
     place = captioner.place([text])[0]  # before the long work: an empty text is told at once
     found = update_index(folder, captioner=captioner, file=index)
     broken = {file.name: why for file, why in found.broken}
@@ -105,7 +104,7 @@ def rank_sentences(
     Raises:
         RangeError: a sentence without a word.
     """
-    captioner = Captioner(open_model(model, task="caption", threads=1))
+    captioner = open_captioner(model, threads=1)
     if not sentences:
         return []
     scores = captioner.place(sentences) @ captioner.picture_places([picture])[0]
