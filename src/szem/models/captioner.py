@@ -220,11 +220,8 @@ class Teller(Captioner):
         h, c = (state[:, :, i].reshape(1, batch * beams, -1) for i in range(2))
         y, (h, c) = self.cell(self.word(tokens.reshape(batch * beams, 1)), (h, c))
         looked = torch.ones_like(memory[:, :1, :1]).expand(batch, beams, 1)
-        return (
-            self._scores(y.reshape(batch, beams, -1)),
-            looked,
-            torch.stack((h[0], c[0]), dim=1).unflatten(0, (batch, beams)),
-        )
+        following = torch.stack((h[0], c[0]), dim=1).reshape(batch, beams, 2, -1)
+        return self._scores(y.reshape(batch, beams, -1)), looked, following
 
     def _picture(self, maps: Tensor) -> Tensor:
         shown: Tensor = self.norm_picture(self.show(maps.mean(1)))

@@ -14,7 +14,7 @@ export const PAGES = [
   { name: "segment", load: () => import("./segment/page.js") },
   { name: "lips" },
   { name: "guard" },
-  { name: "caption" },
+  { name: "caption", load: () => import("./caption/page.js") },
   { name: "draw" },
 ];
 
