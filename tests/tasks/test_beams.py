@@ -26,7 +26,9 @@ def run(table: np.ndarray, *, beams: int, longest: int, pictures: int = 1, **opt
         scores = table[place][tokens]
         return scores, np.full((*tokens.shape, 1), 1.0), state + 1
 
-    found = search_beams(step, np.zeros((pictures, beams, 1)), pictures=pictures, beams=beams, longest=longest, **options)
+    found = search_beams(
+        step, np.zeros((pictures, beams, 1)), pictures=pictures, beams=beams, longest=longest, **options
+    )
     assert len(calls) <= longest + 1
     return found
 

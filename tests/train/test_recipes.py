@@ -85,8 +85,11 @@ CASES = {  # recipe -> what makes its data, settings that make it small
 }
 
 
+ELSEWHERE = {"caption", "caption-reward", "search"}  # test_caption_recipes.py: one begins where another ended
+
+
 def test_every_recipe_is_tried() -> None:
-    assert CASES.keys() == RECIPES.keys()
+    assert CASES.keys() | ELSEWHERE == RECIPES.keys()
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -4,7 +4,7 @@ Checked once when made, trusted afterwards. This file does not know about models
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8, check_picture
 from szem.errors import RangeError, ShapeError
-from szem.media.drawing import fit_text, font_of, text_px
-from szem.media.legend import Row, Section, draw_legend
+from szem.media.drawing import RGB, fit_text, font_of, text_px
 
 __all__ = ["Caption", "Sentence", "Word"]
+
+_LEAST_WIDTH_PX = 480  # of a drawn picture
+_GROUND, _LIGHT, _SOFT = (18, 19, 23), (245, 245, 245), (160, 163, 172)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +106,20 @@ class Caption:
         }
 
     def draw(self, picture: Picture8) -> Picture8:
-        """The picture with a card of its sentences below.
+        """The picture with a card of its sentences below; small ones are enlarged so that the card has room.
 
         Args:
             picture: (H, W, 3) uint8 RGB.
         """
-        rows = [Row(name=sentence.text, value=sentence.probability) for sentence in self.sentences]
-        title = "Caption" if self.is_sure else f"Caption, not sure ({self.confidence:.0%})"
-        return draw_legend(check_picture(picture), (Section(name="caption", title=title, rows=tuple(rows)),))
+        height, width = check_picture(picture).shape[:2]
+        grow = _LEAST_WIDTH_PX / width
+        if grow > 1:
+            size = (_LEAST_WIDTH_PX, max(1, min(round(height * grow), 4 * _LEAST_WIDTH_PX)))
+            picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        lines = [(f"confidence {self.confidence:.0%}" + ("" if self.is_sure else ", not sure"), _SOFT)]
+        for place, sentence in enumerate(self.sentences):
+            lines.append((sentence.text, _LIGHT if place == 0 else _SOFT))
+        return np.concatenate((picture, _card(lines, picture.shape[1])), axis=0)
 
     def draw_attention(self, picture: Picture8, *, columns: int = 4, side_px: int = 240) -> Picture8:
         """A sheet with the picture once for each word of the best sentence, light where the network looked.
@@ -151,7 +159,8 @@ def _tile(picture: Picture8, looked: NDArray[np.float32] | None, text: str, chan
     shown = picture
     if looked is not None:
         full: Array = cv2.resize(looked, (width, height), interpolation=cv2.INTER_CUBIC)
-        light = np.clip(full / max(float(full.max()), 1e-9), 0, 1)[..., None]
+        least, most = float(looked.min()), float(looked.max())
+        light = np.clip((full - least) / max(most - least, 1e-9), 0, 1)[..., None]
         shown = np.rint(picture * (0.25 + 0.75 * light)).astype(np.uint8)
     size = max(14, text_px(picture))
     strip, gap = round(size * 1.8), 6
@@ -160,6 +169,29 @@ def _tile(picture: Picture8, looked: NDArray[np.float32] | None, text: str, chan
     label = text if looked is None else f"{text}  {chance:.0%}"
     draw = ImageDraw.Draw(canvas)
     draw.text((gap, gap + height + 4), fit_text(label, size, width), font=font_of(size), fill=(30, 32, 38))
+    return np.array(canvas)
+
+
+def _card(lines: Sequence[tuple[str, RGB]], width: int) -> Picture8:
+    """Lines of text on a dark ground, broken where they are too long."""
+    from PIL import Image, ImageDraw
+
+    size = max(16, round(width / 34))
+    font, margin = font_of(size), round(size * 1.2)
+    broken: list[tuple[str, RGB]] = []
+    for text, ink in lines:
+        line = ""
+        for word in text.split():
+            longer = f"{line} {word}".strip()
+            if line and font.getlength(longer) > width - 2 * margin:
+                broken.append((line, ink))
+                longer = word
+            line = longer
+        broken.append((line, ink))
+    canvas = Image.new("RGB", (width, 2 * margin + round(1.5 * size * len(broken))), _GROUND)
+    draw = ImageDraw.Draw(canvas)
+    for place, (line, ink) in enumerate(broken):
+        draw.text((margin, margin + round(1.5 * size * place)), fit_text(line, size, width), font=font, fill=ink)
     return np.array(canvas)
 
 
@@ -177,7 +209,7 @@ def _sentence_to_dict(sentence: Sentence) -> dict[str, Any]:
 def _word_to_dict(word: Word) -> dict[str, Any]:
     told: dict[str, Any] = {"text": word.text, "chance": round(word.chance, 6)}
     if word.looked is not None:
-        told["looked"] = np.round(word.looked, 4).tolist()
+        told["looked"] = np.round(word.looked.astype(np.float64), 4).tolist()
     if word.others:
         told["others"] = [{"text": text, "chance": round(chance, 6)} for text, chance in word.others]
     return told

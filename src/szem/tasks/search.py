@@ -12,6 +12,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,7 +181,7 @@ def update_index(
 def read_index(file: str | os.PathLike[str], *, folder: Path, model: str) -> PictureIndex | None:
     """Read an index; None where there is none, it is damaged, or it is of another model or format."""
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with Path(file).open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             about = json.loads(stored["about"].tobytes())
             space = stored["space"]
         if about["format"] != _FORMAT or about["model"] != model:
@@ -209,7 +210,8 @@ def _write(file: Path, index: PictureIndex) -> None:
         part.write_bytes(body.getvalue())
         part.replace(file)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise MediaError(f"{file}: the index cannot be written ({error.strerror}); choose another --index") from error
 
 

@@ -4,6 +4,7 @@ A picture is kept in several forms, for a training that should not see the same 
 mirrored by chance. What was computed stays after an interruption. This file does not know what is trained on it.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from szem.errors import MediaError
 from szem.media.pictures import read_picture
 from szem.models.encoder import Trunk
 from szem.nn.pixels import FromPixels
-from szem.runtime.cards import PictureInput, hash_file
+from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, cores
 from szem.train.export import export_onnx
@@ -55,22 +56,25 @@ def keep_maps(
         (pictures, forms, C, h, w), a file read as it is needed, zeros for broken pictures; and those.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    key = {"trunk": _hash_weights(trunk), "files": [str(f) for f in files], "forms": forms, "side_px": side_px}
+    about = folder / "about.json"
+    if not (about.is_file() and json.loads(about.read_text(encoding="utf-8")) == key):
+        (folder / "done.npy").unlink(missing_ok=True)
+        about.write_text(json.dumps(key), encoding="utf-8")
+    with torch.no_grad():
+        shape = tuple(trunk(torch.zeros(1, 3, side_px, side_px)).shape[1:])
+    maps, done = _open(folder, (len(files), forms, *shape))
+    missing = np.flatnonzero(done == 0).tolist()
+    if not missing:
+        return maps, _told_broken(folder)
     graph = folder / "trunk.onnx"
-    draft = folder / "trunk.part.onnx"
     example = torch.randint(0, 256, (2, side_px, side_px, 3), dtype=torch.uint8)
     export_onnx(
-        FromPixels(trunk, mean=127, scale=128), draft, examples=[example], inputs=["pictures"], outputs=["maps"]
+        FromPixels(trunk, mean=127, scale=128), graph, examples=[example], inputs=["pictures"], outputs=["maps"]
     )
-    key = {"trunk": hash_file(draft), "files": [str(f) for f in files], "forms": forms, "side_px": side_px}
-    about = folder / "about.json"
-    same = about.is_file() and json.loads(about.read_text(encoding="utf-8")) == key
-    draft.replace(graph)
     session = OnnxFile(graph, threads=1)
-    shape = session.run({"pictures": example.numpy()}, ["maps"])[0].shape[1:]
-    maps, done = _open(folder, (len(files), forms, *shape), keep=same)
-    about.write_text(json.dumps(key), encoding="utf-8")
     rules = input_rules(side_px)
-    broken: list[Broken] = []
+    broken = _told_broken(folder)
 
     def one(index: int) -> None:
         try:
@@ -82,22 +86,35 @@ def keep_maps(
             maps[index] = np.clip(session.run({"pictures": batch}, ["maps"])[0], -65000, 65000)
         done[index] = 1
 
-    missing = np.flatnonzero(done == 0).tolist()
     with ThreadPoolExecutor(cores()) as pool:
         results = pool.map(one, missing)
         for _ in track(results, "maps of pictures", total=len(missing), disable=quiet or not missing):
             pass
     maps.flush()
     done.flush()
+    (folder / "broken.json").write_text(json.dumps([(b.name, b.reason) for b in broken]), encoding="utf-8")
     return maps, broken
 
 
-def _open(folder: Path, shape: tuple[int, ...], *, keep: bool) -> tuple[Any, Any]:
-    """The file of maps and the file of what is done; the second is emptied before the first is made anew."""
+def _hash_weights(trunk: Trunk) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(trunk.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _told_broken(folder: Path) -> list[Broken]:
+    file = folder / "broken.json"
+    return [Broken(name, why) for name, why in json.loads(file.read_text(encoding="utf-8"))] if file.is_file() else []
+
+
+def _open(folder: Path, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """The file of maps and the file of what is done; made anew where the second is missing."""
     maps, done = folder / "maps.npy", folder / "done.npy"
-    if keep and maps.is_file() and done.is_file():
+    if maps.is_file() and done.is_file():
         return (np.lib.format.open_memmap(file, "r+") for file in (maps, done))  # type: ignore[return-value]
-    done.unlink(missing_ok=True)
+    (folder / "broken.json").unlink(missing_ok=True)
     made = np.lib.format.open_memmap(maps, "w+", np.float16, shape)
     return made, np.lib.format.open_memmap(done, "w+", np.uint8, shape[:1])
 
