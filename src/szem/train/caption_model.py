@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from szem.errors import ModelError
 from szem.media.pictures import read_picture
 from szem.models.captioner import Captioner, Describer
-from szem.models.encoder import build_encoder
 from szem.models.matcher import Matcher
 from szem.nn.pixels import FromPixels
 from szem.runtime.cards import Card, Made, Part, TrainingData, hash_file, write_card
@@ -79,7 +78,7 @@ def write_caption_model(
     s = recipe.settings
     folder.mkdir(parents=True, exist_ok=True)
     describer.eval()
-    trunk, tail = build_encoder(s.backbone, pretrained=s.pretrained, frozen=False)
+    trunk, tail = recipe.build_encoder(frozen=False)
     tail.load_state_dict(describer.tail.state_dict())
     net = _Encoder(trunk, tail, describer.captioner, matcher).eval()
     outputs = ["memory"] if matcher is None else ["memory", "space"]

@@ -23,7 +23,7 @@ from szem.data.folders import read_captions
 from szem.data.words import END, FIRST_WORD, START, UNKNOWN, Vocabulary, build_vocabulary, split_words
 from szem.errors import TrainError, UnknownNameError
 from szem.models.captioner import CAPTIONERS, Captioner, Describer
-from szem.models.encoder import build_encoder
+from szem.models.encoder import Tail, Trunk, build_encoder
 from szem.runtime.cards import Card, Made
 from szem.tasks.beams import Told, search_beams
 from szem.tasks.sentence_scores import Cider, bleu
@@ -103,15 +103,22 @@ class CaptionRecipe:
         self.teaching = len(shown.files) - settings.hold_back
         self.words = build_vocabulary((s for p in shown.sentences[: self.teaching] for s in p), least=settings.least)
         self.rows = [_row(self.words, sentences) for sentences in shown.sentences[: self.teaching]]
-        trunk, _ = build_encoder(settings.backbone, pretrained=settings.pretrained)
+        trunk, _ = self.build_encoder()
         self.maps, spoiled = keep_maps(trunk, shown.files, settings.maps, side_px=settings.side_px)
         self.broken = (*broken, *spoiled)
         self._order = lru_cache(maxsize=2)(self._epoch)
 
+    def build_encoder(self, *, frozen: bool = True) -> tuple[Trunk, Tail]:
+        """The encoder before training, the same each time; `frozen` as of `Tail`."""
+        s = self.settings
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(s.loop.seed)
+            return build_encoder(s.backbone, pretrained=s.pretrained, frozen=frozen)
+
     def build_network(self) -> nn.Module:
         """The tail of the encoder and the decoder."""
         s = self.settings
-        _, tail = build_encoder(s.backbone, pretrained=s.pretrained)
+        _, tail = self.build_encoder()
         for p in tail.parameters():
             p.requires_grad_(s.tail_lr > 0)
         places = int(np.prod(self.maps.shape[3:]))

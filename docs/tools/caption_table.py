@@ -1,0 +1,34 @@
+"""The table of docs/caption.md: twenty pictures drawn by a fixed seed, what was said, what people said.
+
+python docs/tools/caption_table.py shared/data/flickr8k
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from szem.data.words import split_words
+from szem.media.pictures import read_picture
+from szem.tasks.caption import open_captioner
+from szem.tasks.evaluate_caption import read_split
+from szem.tasks.sentence_scores import Cider
+
+
+def main(folder: Path) -> None:
+    """Print the table as Markdown."""
+    pictures = read_split(folder, "val")
+    files = list(pictures)
+    cider = Cider([[split_words(text) for text in texts] for texts in pictures.values()])
+    captioner = open_captioner()
+    print("| picture | confidence | szem | people (the first of five) | CIDEr-D |\n|---|---|---|---|---|")
+    for number in sorted(np.random.default_rng(2026).choice(len(files), 20, replace=False)):
+        file = files[number]
+        said = captioner([read_picture(file)])[0]
+        score = cider.score(split_words(said.text), int(number))
+        people = pictures[file][0].rstrip(" .")
+        print(f"| {file.stem} | {said.confidence:.0%} | {said.text} | {people} | {score:.2f} |")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
