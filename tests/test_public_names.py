@@ -18,11 +18,13 @@ PUBLIC = {
     "__version__",
     "read_picture",
     "write_picture",
+    "caption",
     "classify",
     "detect",
     "explain",
     "look",
     "outline",
+    "search",
     "segment",
 }
 

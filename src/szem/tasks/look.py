@@ -198,9 +198,9 @@ def _measure_rows(measures: "Measures") -> list[Row]:
 
 # Task -> what it brings. The order is the order of running and of the answer.
 LOOK_TASKS: Mapping[str, LookTask] = {
-    "caption": LookTask(title="Caption, how sure", open=_open_caption, rows=_caption_rows),
     "labels": LookTask(title="Labels", open=_open_labels, rows=_label_rows),
     "masks": LookTask(title="Masks, share of the picture", open=open_masks, rows=mask_rows, drawn=True),
+    "caption": LookTask(title="Caption, how sure", open=_open_caption, rows=_caption_rows),
     "colors": LookTask(title="Colours", open=_open_colors, rows=_color_rows),
     "crops": LookTask(title="Crop hints, what they keep", open=_open_crops, rows=_crop_rows, drawn=True),
     "sharpness": LookTask(title="Sharpness and light", open=_open_sharpness, rows=_measure_rows),

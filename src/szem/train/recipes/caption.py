@@ -49,6 +49,7 @@ class CaptionSettings:
     )
     data: Path = Path("data")  # holds captions.csv and images/
     maps: Path = Path("runs/maps")  # where the maps of the pictures are kept
+    begin_with: str = ""  # folder of an earlier run of the same network, whose averaged weights are taken on
     decoder: str = "attender"  # of captioner.CAPTIONERS
     backbone: str = "lite2"  # of efficientnet_lite.VARIANTS
     pretrained: bool = True  # begin with ImageNet's weights
@@ -124,7 +125,10 @@ class CaptionRecipe:
         places = int(np.prod(self.maps.shape[3:]))
         shape = {"places": places, "blocks": s.blocks} if s.decoder == "attender" else {}
         captioner = CAPTIONERS[s.decoder](len(self.words), width=s.width, dropout=s.dropout, **shape)
-        return Describer(tail, captioner)
+        network = Describer(tail, captioner)
+        if s.begin_with:
+            network.load_state_dict(load_checkpoint(Path(s.begin_with) / CHECKPOINT)["average"])
+        return network
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The tail learns more slowly than what is new."""

@@ -132,7 +132,7 @@ def read_begun(run: Path, *, data: Path, maps: Path, loop: Loop, changes: Sequen
         told = json.loads(about.read_text(encoding="utf-8"))
         if told["recipe"] == "caption-reward":
             return read_begun(Path(told["settings"]["begin"]), data=data, maps=maps, loop=loop, changes=changes)
-        then = {k: v for k, v in told["settings"].items() if k not in ("loop", "data", "maps")}
+        then = {k: v for k, v in told["settings"].items() if k not in ("loop", "data", "maps", "begin_with")}
     except (OSError, ValueError, KeyError) as error:
         raise TrainError(f"{about}: not the run of recipe caption ({error}); set begin=RUN") from error
     fields = [f"{k}={json.dumps(v)}" for k, v in then.items()]
