@@ -10,7 +10,7 @@ export const PAGES = [
   { name: "triangle", load: () => import("./triangle/page.js") },
   { name: "network", load: () => import("./network/page.js") },
   { name: "recognise", load: () => import("./recognise/page.js") },
-  { name: "detect" },
+  { name: "detect", load: () => import("./detect/page.js") },
   { name: "segment", load: () => import("./segment/page.js") },
   { name: "lips" },
   { name: "guard" },

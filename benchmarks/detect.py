@@ -1,0 +1,136 @@
+"""Films through the whole of `szem detect`: frames a second from the file that is read to the file that is written.
+
+Run:  python benchmarks/detect.py --film cars.mp4 [--model NAME] [--rounds 3] [--peer PYTHON]
+What is compared, on the same film and machine, in turns:
+  whole     decoding, network, following, drawing, H.264 with sound, as `szem detect FILM` does it
+  network   the network alone on frames that are ready, as many at a time as the whole has; the overhead is against it
+  one       one frame after the other through prepare, run and finish, with all cores on one frame
+  peer      Ultralytics' own `predict(save=True, stream=True)` with a YOLOv8n of random weights, 640 pixels, exported
+            to ONNX and to OpenVINO; only with --peer, the Python of an environment where ultralytics is installed.
+            Speed only: no box of random weights passes the threshold, so it has nothing to draw.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from machine import describe_machine
+from szem.media.film import FilmMaker, open_film
+from szem.media.video import inspect_video, read_video
+from szem.runtime.sessions import cores
+from szem.tasks.detect_video import Sight, VideoWatcher, open_sight
+
+PEER = """
+import sys, time, shutil, pathlib, torch
+from ultralytics import YOLO
+film, folder, form, rounds = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+torch.manual_seed(0)
+weights = folder / "random.pt"
+if not weights.exists():
+    YOLO("yolov8n.yaml").save(str(weights))
+exported = folder / {"onnx": "random.onnx", "openvino": "random_openvino_model"}[form]
+if not exported.exists():
+    YOLO(str(weights)).export(format=form, imgsz=640, verbose=False)
+net = YOLO(str(exported), task="detect")
+for turn in range(rounds + 1):
+    began, count = time.perf_counter(), 0
+    options = dict(stream=True, save=True, verbose=False, imgsz=640, project=str(folder), name="out", exist_ok=True)
+    for result in net.predict(film, **options):
+        count += 1
+    if turn:
+        print("RATE", count / (time.perf_counter() - began), flush=True)
+"""
+
+
+def whole(film: Path, sight: Sight, out: Path, *, draw: bool = True, preset: str = "superfast") -> float:
+    """Frames a second of the whole."""
+    began = time.perf_counter()
+    watcher = VideoWatcher(sight, draw=draw)
+    with FilmMaker(open_film(film, sound=True), watcher.steps, out if draw else None, preset=preset) as maker:
+        for _ in maker:
+            pass
+    return maker.done / (time.perf_counter() - began)
+
+
+def network(film: Path, sight: Sight, count: int) -> float:
+    """Frames a second of the network alone, side by side as in the whole."""
+    frame = next(read_video(film))
+    inner = sight.finder.inner_size(frame.size[1], frame.size[0]) or frame.size[::-1]
+    batches = [
+        sight.finder.prepare(f.scaled(inner[1], inner[0])) for f, _ in zip(read_video(film), range(8), strict=False)
+    ]
+    with ThreadPoolExecutor(sight.workers) as pool:
+        list(pool.map(sight.finder.run, batches))
+        began = time.perf_counter()
+        list(pool.map(sight.finder.run, (batches[k % len(batches)] for k in range(count))))
+        return count / (time.perf_counter() - began)
+
+
+def one_by_one(film: Path, model: str | None, count: int) -> float:
+    """Frames a second with all cores on one frame: what a single picture, or a live line, takes."""
+    sight = open_sight(model, workers=1, threads=None)
+    pictures = [f.picture for f, _ in zip(read_video(film), range(16), strict=False)]
+    finder = sight.finder
+    finder.finish(finder.run(finder.prepare(pictures[0])), pictures[0].shape[:2])
+    began = time.perf_counter()
+    for k in range(count):
+        picture = pictures[k % len(pictures)]
+        finder.finish(finder.run(finder.prepare(picture)), picture.shape[:2])
+    return count / (time.perf_counter() - began)
+
+
+def peer(python: str, film: Path, form: str, folder: Path, rounds: int) -> list[float]:
+    """Frames a second of the peer, one a round."""
+    done = subprocess.run(
+        [python, "-c", PEER, str(film), str(folder), form, str(rounds)], capture_output=True, text=True, check=False
+    )
+    rates = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("RATE")]
+    if not rates:
+        print(f"the peer ({form}) failed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+    return rates
+
+
+def told(name: str, rates: list[float]) -> float:
+    middle = float(np.median(rates))
+    print(f"{name:22} {middle:6.1f} frames/s   ({', '.join(f'{rate:.1f}' for rate in rates)})", flush=True)
+    return middle
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--film", type=Path, required=True)
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--preset", default="superfast")
+    parser.add_argument("--peer", help="Python of an environment with ultralytics")
+    args = parser.parse_args()
+    info = inspect_video(args.film)
+    print(describe_machine("szem", "onnxruntime", "av", "opencv-python-headless"))
+    print(f"{args.film.name}: {info.width_px}×{info.height_px}, {info.frames} frames, {info.duration_s:.1f} s")
+    sight = open_sight(args.model)
+    print(f"model {args.model or 'shipped'}, {sight.workers} frames side by side on {cores()} cores")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rates: dict[str, list[float]] = {}
+        whole(args.film, sight, folder / "warm.mp4", preset=args.preset)
+        for _ in range(args.rounds):
+            rates.setdefault("network", []).append(network(args.film, sight, 150))
+            rates.setdefault("whole", []).append(whole(args.film, sight, folder / "a.mp4", preset=args.preset))
+            rates.setdefault("whole, boxes only", []).append(whole(args.film, sight, folder / "b.mp4", draw=False))
+            rates.setdefault("one", []).append(one_by_one(args.film, args.model, 100))
+        middle = {key: told(key, values) for key, values in rates.items()}
+        print(f"overhead of the whole over the network alone: {middle['network'] / middle['whole'] - 1:.1%}")
+        for form in ("openvino", "onnx") if args.peer else ():
+            found = peer(args.peer, args.film, form, folder, max(1, args.rounds - 1))
+            if found:
+                print(f"  szem is {middle['whole'] / told(f'Ultralytics, {form}', found):.2f} times as fast")
+
+
+if __name__ == "__main__":
+    main()
