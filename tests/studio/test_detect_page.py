@@ -128,7 +128,7 @@ def test_a_video_is_followed_and_counted(visit: Visit, film: Path) -> None:
     until(page, "document.querySelectorAll('.count-lines path').length === 2")
     rows = texts(page)
     assert sorted(text.split()[0] for text in rows) == ["blue", "red"]
-    assert all(text.split()[1].isdigit() for text in rows)  # its number
+    assert all(text.split()[1].isdigit() for text in rows), rows  # its number
     legend = page.locator("[data-name=legend]").inner_text()
     assert "so far" in legend
     assert "frames/s" in page.locator("[data-name=meter]").inner_text()
