@@ -1,6 +1,6 @@
 """Make the moving picture of the docs: boxes, numbers, trails and a count on a street film, as an animated WebP.
 
-Run:  python docs/tools/detect_pictures.py FILM [--model NAME] [--from 2] [--seconds 7]
+Run:  python docs/tools/detect_pictures.py FILM [--model NAME] [--from 15.2] [--seconds 4.2]
 The film is `cars.mp4` of Intel's sample videos (CC BY 4.0); whoever shows the picture names the source.
 """
 
@@ -23,9 +23,9 @@ def main() -> None:
     parser.add_argument("--model", default=None)
     parser.add_argument("--threshold", type=float, default=None)
     parser.add_argument("--line", default="line=0.02,0.62 0.98,0.62")
-    parser.add_argument("--from", dest="start", type=float, default=2)
-    parser.add_argument("--seconds", type=float, default=7)
-    parser.add_argument("--width", type=int, default=512)
+    parser.add_argument("--from", dest="start", type=float, default=15.2)
+    parser.add_argument("--seconds", type=float, default=4.2)
+    parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--out", type=Path, default=TARGET)
     args = parser.parse_args()
     reader = open_film(args.film)
@@ -45,7 +45,7 @@ def main() -> None:
             if drawn.frame.time_s > args.start + args.seconds:
                 maker.end()
     gap_ms = round((times[-1] - times[0]) / (len(times) - 1) * 1000)
-    for quality in (70, 60, 50, 40, 30):
+    for quality in (80, 65, 50, 35):
         options = {"save_all": True, "append_images": pictures[1:], "duration": gap_ms, "loop": 0}
         pictures[0].save(args.out, quality=quality, method=4, **options)
         size = args.out.stat().st_size

@@ -210,6 +210,27 @@ def test_the_class_is_the_one_said_most() -> None:
     assert log.tracks().items[0].duration_s > 4
 
 
+def test_a_thing_that_is_taken_for_two_classes_at_once_is_one_thing() -> None:
+    def found(k: int) -> Boxes:
+        box = np.array([10.0 + 3 * k, 10, 60 + 3 * k, 50])
+        both = [("car", 0.8), ("bus", 0.6)] if k % 3 else [("bus", 0.6)]  # at times it is a bus alone
+        return Boxes(
+            boxes_xyxy=np.array([box + (0 if label == "car" else 1) for label, _ in both]),
+            scores=np.array([score for _, score in both]),
+            indices=np.array([s.CLASSES.index(label) for label, _ in both]),
+            classes=s.CLASSES,
+            width=200,
+            height=100,
+            model="toy",
+        )
+
+    tracker = Tracker()
+    frames = [tracker(found(k), time_s=k / 25) for k in range(30)]
+    assert {len(f) for f in frames} == {1}
+    assert {int(i) for f in frames for i in f.ids} == {1}
+    assert {label for f in frames[3:] for label in f.boxes.labels} == {"car"}
+
+
 def test_thresholds_go_by_class() -> None:
     def found(score: float) -> Boxes:
         return Boxes(

@@ -226,22 +226,21 @@ class VideoWatcher:
         self._size = self._size or seen.frame.size
         planes = seen.frame.planes(self._size)
         taken: list[tuple[int, int, int, int]] = []
+        if self._trails and seen.tracked is not None:
+            self._draw_trails(planes, seen.tracked)
         for zone, text in zip(self.zones, seen.told, strict=False):
             draw_path_on(planes, np.array(zone.zone.corners_xy), _ZONE_RGB, closed=True)
             draw_chip_on(planes, text, zone.zone.corners_xy[0], _ZONE_RGB, taken=taken)
         for line, text in zip(self.lines, seen.told[len(self.zones) :], strict=False):
             ends = np.array([line.line.start_xy, line.line.end_xy])
             draw_path_on(planes, ends, _LINE_RGB, line_px=3)
-            x, y = ends.mean(0)
-            draw_chip_on(planes, text, (x, y), _LINE_RGB, taken=taken)
-        if self._trails and seen.tracked is not None:
-            self._draw_trails(planes, seen.tracked)
+            draw_chip_on(planes, text, (ends[0, 0], ends[0, 1] + 4), _LINE_RGB, taken=taken)
         draw_boxes_on(planes, labelled(seen, (planes.width_px, planes.height_px)), taken=taken)
         return Drawn(seen.frame, planes, seen)
 
     def _draw_trails(self, planes: Planes, tracked: TrackedBoxes) -> None:
         now = tracked.time_s
-        points = ANCHORS["bottom"](tracked.boxes.boxes_xyxy.astype(np.float64))
+        points = ANCHORS["center"](tracked.boxes.boxes_xyxy.astype(np.float64))
         for number, rgb, (x, y) in zip(tracked.ids.tolist(), tracked.colors, points, strict=True):
             path = [p for p in self._paths.get(number, []) if p[0] > now - _TRAIL_S] + [(now, float(x), float(y))]
             self._paths[number] = path

@@ -31,6 +31,7 @@ I = NDArray[np.int64]  # noqa: E741
 _SURE_OVERLAP = 0.2  # least likeness (intersection over union of the grown boxes) in the first round
 _DOUBT_OVERLAP = 0.5  # in the second
 _SAME_THING = 0.8  # two things that overlap more are one: the younger goes
+_SAME_PLACE = 0.75  # likewise for two of different classes: a car that is also taken for a bus
 _NO_ROOM = 0.45  # a box that overlaps a thing of its class so much is a double of it, and begins nothing
 _OTHER_CLASS = 0.5  # likeness of boxes of different classes counts so much only
 _GROW, _GROW_NEW = 0.05, 0.4  # shares of its size by which a box is grown on each side
@@ -114,6 +115,7 @@ class Tracker:
         """
         is_first = self._time_s is None
         self._move_to(time_s)
+        boxes = _without_doubles(boxes)
         found = boxes.boxes_xyxy.astype(np.float64)
         sure = boxes.scores >= self._lowest(boxes)
         rows_of_all = np.arange(len(self._things))
@@ -198,8 +200,8 @@ class Tracker:
         own = [self._things[r].index for r in awake]
         begun: list[int] = []
         for place in sorted(places, key=lambda p: -boxes.scores[p]):
-            same = [box for box, index in zip(there, own, strict=True) if index == boxes.indices[place]]
-            if same and _likeness(np.stack(same), found[[place]], np.zeros(len(same))).max() >= _NO_ROOM:
+            room = np.array([_NO_ROOM if index == boxes.indices[place] else _SAME_PLACE for index in own])
+            if there and (_likeness(np.stack(there), found[[place]], np.zeros(len(there)))[:, 0] >= room).any():
                 continue
             begun.append(place)
             there.append(found[place])
@@ -229,10 +231,11 @@ class Tracker:
         )
         keep = (away <= np.where(known, self.settings.keep_s, 0.0)) & ~((away > 0) & outside)
         alike = _likeness(where, where, np.zeros(len(where)))
-        for i, j in zip(*np.nonzero(np.triu(alike, 1) > _SAME_THING), strict=True):
-            older, younger = (i, j) if self._things[i].hits >= self._things[j].hits else (j, i)
-            if self._things[older].index == self._things[younger].index and keep[older]:
-                keep[younger] = False
+        for i, j in zip(*np.nonzero(np.triu(alike, 1) > min(_SAME_THING, _SAME_PLACE)), strict=True):
+            one, other = self._things[i], self._things[j]
+            if alike[i, j] > (_SAME_THING if one.index == other.index else _SAME_PLACE):
+                better, worse = (i, j) if sum(one.votes.values()) >= sum(other.votes.values()) else (j, i)
+                keep[worse] &= not keep[better]
         if not keep.all():
             self._things = [thing for thing, stays in zip(self._things, keep, strict=True) if stays]
             self._filter = self._filter.take(keep)
@@ -257,6 +260,17 @@ class Tracker:
             index=index,
             time_s=time_s,
         )
+
+
+def _without_doubles(boxes: Boxes) -> Boxes:
+    """Of boxes at one place, whatever their classes, the surest; what class the thing is, its votes will tell."""
+    where = boxes.boxes_xyxy.astype(np.float64)
+    alike = _likeness(where, where, np.zeros(len(where))) > _SAME_PLACE
+    kept: list[int] = []
+    for place in np.argsort(-boxes.scores, kind="stable").tolist():
+        if not alike[place, kept].any():
+            kept.append(place)
+    return boxes if len(kept) == len(boxes) else boxes.take(np.array(sorted(kept), np.int64))
 
 
 def _likeness(a: F, b: F, grow: F) -> F:
