@@ -3,11 +3,13 @@
 Run:  python benchmarks/detect.py --film cars.mp4 [--model NAME] [--rounds 3] [--peer PYTHON]
 What is compared, on the same film and machine, in turns:
   whole     decoding, network, following, drawing, H.264 with sound, as `szem detect FILM` does it
-  network   the network alone on frames that are ready, as many at a time as the whole has; the overhead is against it
+  network   the network alone on frames that are ready, one after the other with all cores on each
+  side      the same with as many frames side by side, on one core each, as the whole has: the most the cores can do
   one       one frame after the other through prepare, run and finish, with all cores on one frame
-  peer      Ultralytics' own `predict(save=True, stream=True)` with a YOLOv8n of random weights, 640 pixels, exported
-            to ONNX and to OpenVINO; only with --peer, the Python of an environment where ultralytics is installed.
-            Speed only: no box of random weights passes the threshold, so it has nothing to draw.
+  peer      Ultralytics' own `predict(save=True, stream=True)` with a YOLOv8n of random weights, of 640 pixels
+            (its default) and 320, exported to ONNX and to OpenVINO; only with --peer, the Python of an environment
+            where ultralytics is installed. Speed only: no box of random weights passes the threshold, so it has
+            nothing to draw.
 """
 
 import argparse
@@ -29,18 +31,19 @@ from szem.tasks.detect_video import Sight, VideoWatcher, open_sight
 PEER = """
 import sys, time, shutil, pathlib, torch
 from ultralytics import YOLO
-film, folder, form, rounds = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+film, folder, form = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+rounds, side = int(sys.argv[4]), int(sys.argv[5])
 torch.manual_seed(0)
 weights = folder / "random.pt"
 if not weights.exists():
     YOLO("yolov8n.yaml").save(str(weights))
 exported = folder / {"onnx": "random.onnx", "openvino": "random_openvino_model"}[form]
 if not exported.exists():
-    YOLO(str(weights)).export(format=form, imgsz=640, verbose=False)
+    YOLO(str(weights)).export(format=form, imgsz=side, verbose=False)
 net = YOLO(str(exported), task="detect")
 for turn in range(rounds + 1):
     began, count = time.perf_counter(), 0
-    options = dict(stream=True, save=True, verbose=False, imgsz=640, project=str(folder), name="out", exist_ok=True)
+    options = dict(stream=True, save=True, verbose=False, imgsz=side, project=str(folder), name="out", exist_ok=True)
     for result in net.predict(film, **options):
         count += 1
     if turn:
@@ -48,7 +51,7 @@ for turn in range(rounds + 1):
 """
 
 
-def whole(film: Path, sight: Sight, out: Path, *, draw: bool = True, preset: str = "superfast") -> float:
+def whole(film: Path, sight: Sight, out: Path, *, draw: bool = True, preset: str = "ultrafast") -> float:
     """Frames a second of the whole."""
     began = time.perf_counter()
     watcher = VideoWatcher(sight, draw=draw)
@@ -59,7 +62,7 @@ def whole(film: Path, sight: Sight, out: Path, *, draw: bool = True, preset: str
 
 
 def network(film: Path, sight: Sight, count: int) -> float:
-    """Frames a second of the network alone, side by side as in the whole."""
+    """Frames a second of the network alone, as many side by side as the sight has workers."""
     frame = next(read_video(film))
     inner = sight.finder.inner_size(frame.size[1], frame.size[0]) or frame.size[::-1]
     batches = [
@@ -85,11 +88,11 @@ def one_by_one(film: Path, model: str | None, count: int) -> float:
     return count / (time.perf_counter() - began)
 
 
-def peer(python: str, film: Path, form: str, folder: Path, rounds: int) -> list[float]:
+def peer(python: str, film: Path, form: str, side_px: int, folder: Path, rounds: int) -> list[float]:
     """Frames a second of the peer, one a round."""
-    done = subprocess.run(
-        [python, "-c", PEER, str(film), str(folder), form, str(rounds)], capture_output=True, text=True, check=False
-    )
+    folder.mkdir(exist_ok=True)
+    command = [python, "-c", PEER, str(film), str(folder), form, str(rounds), str(side_px)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     rates = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("RATE")]
     if not rates:
         print(f"the peer ({form}) failed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
@@ -107,29 +110,34 @@ def main() -> None:
     parser.add_argument("--film", type=Path, required=True)
     parser.add_argument("--model", default=None)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--preset", default="superfast")
+    parser.add_argument("--preset", default="ultrafast")
     parser.add_argument("--peer", help="Python of an environment with ultralytics")
     args = parser.parse_args()
     info = inspect_video(args.film)
     print(describe_machine("szem", "onnxruntime", "av", "opencv-python-headless"))
     print(f"{args.film.name}: {info.width_px}×{info.height_px}, {info.frames} frames, {info.duration_s:.1f} s")
     sight = open_sight(args.model)
+    alone = open_sight(args.model, workers=1, threads=None)
     print(f"model {args.model or 'shipped'}, {sight.workers} frames side by side on {cores()} cores")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rates: dict[str, list[float]] = {}
         whole(args.film, sight, folder / "warm.mp4", preset=args.preset)
         for _ in range(args.rounds):
-            rates.setdefault("network", []).append(network(args.film, sight, 150))
+            rates.setdefault("network", []).append(network(args.film, alone, 200))
+            rates.setdefault("side", []).append(network(args.film, sight, 200))
             rates.setdefault("whole", []).append(whole(args.film, sight, folder / "a.mp4", preset=args.preset))
             rates.setdefault("whole, boxes only", []).append(whole(args.film, sight, folder / "b.mp4", draw=False))
             rates.setdefault("one", []).append(one_by_one(args.film, args.model, 100))
         middle = {key: told(key, values) for key, values in rates.items()}
-        print(f"overhead of the whole over the network alone: {middle['network'] / middle['whole'] - 1:.1%}")
-        for form in ("openvino", "onnx") if args.peer else ():
-            found = peer(args.peer, args.film, form, folder, max(1, args.rounds - 1))
+        for name, about in (("network", "one by one"), ("side", "side by side")):
+            more = middle[name] / middle["whole"] - 1
+            print(f"overhead of the whole over the network alone, {about}: {more:.1%}")
+        for form, side in (("openvino", 640), ("onnx", 640), ("openvino", 320)) if args.peer else ():
+            found = peer(args.peer, args.film, form, side, folder / str(side), max(1, args.rounds - 1))
             if found:
-                print(f"  szem is {middle['whole'] / told(f'Ultralytics, {form}', found):.2f} times as fast")
+                rate = told(f"Ultralytics, {form} {side}", found)
+                print(f"  szem is {middle['whole'] / rate:.2f} times as fast")
 
 
 if __name__ == "__main__":

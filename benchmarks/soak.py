@@ -40,7 +40,7 @@ def main() -> None:
             rounds += 1
             watcher = VideoWatcher(sight, trails=True)
             with FilmMaker(
-                open_film(args.film, sound=True), watcher.steps, Path(folder) / "a.mp4", preset="superfast"
+                open_film(args.film, sound=True), watcher.steps, Path(folder) / "a.mp4", preset="ultrafast"
             ) as maker:
                 for _ in maker:
                     frames, total = frames + 1, total + 1

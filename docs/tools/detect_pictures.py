@@ -1,6 +1,6 @@
-"""Make the moving picture of the docs: boxes, numbers, trails and a count on a street film, as an animated WebP.
+"""Make the pictures of docs/detect-video.md: a street film with boxes as an animated WebP, and the studio's page.
 
-Run:  python docs/tools/detect_pictures.py FILM [--model NAME] [--from 15.2] [--seconds 4.2]
+Run:  python docs/tools/detect_pictures.py FILM [--model NAME] [--from 15.2] [--seconds 4.2] [--studio]
 The film is `cars.mp4` of Intel's sample videos (CC BY 4.0); whoever shows the picture names the source.
 """
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from szem.media.film import FilmMaker, open_film
+from szem.media.video import inspect_video
 from szem.tasks.counting import LineCounter, parse_line
 from szem.tasks.detect_video import VideoWatcher, open_sight
 
@@ -27,7 +28,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.2)
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--out", type=Path, default=TARGET)
+    parser.add_argument("--studio", action="store_true", help="photograph the studio's page instead")
     args = parser.parse_args()
+    if args.studio:
+        photograph(args.film, args.model or "", args.start + 0.6)
+        return
     reader = open_film(args.film)
     width, height = reader.size
     line = LineCounter(parse_line(args.line, width=width, height=height))
@@ -52,6 +57,48 @@ def main() -> None:
         print(f"{args.out.name}: {len(pictures)} pictures, quality {quality}, {size / 1e6:.2f} MB")
         if size < LARGEST_BYTES:
             break
+
+
+def photograph(film: str, model: str, at_s: float) -> None:
+    """The page at a moment of the film: light and English, dark and Hungarian, on a phone."""
+    import shutil
+    import threading
+    import time
+
+    import uvicorn
+    from playwright.sync_api import sync_playwright
+
+    from szem.serve.app import build_app
+    from szem.serve.server import bind
+    from szem.serve.settings import ServeSettings
+
+    sock = bind("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(build_app(ServeSettings(port=0)), log_config=None))
+    threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True).start()
+    while not server.started:
+        time.sleep(0.05)
+    seek = """([at]) => new Promise((done) => { const line = document.querySelector('[data-name=film-place] input');
+      line.value = at; line.dispatchEvent(new Event('input')); setTimeout(done, 1700); })"""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, language, theme, size, scale in (
+            ("studio-detect-light-en", "en", "light", (1280, 900), 1),
+            ("studio-detect-dark-hu", "hu", "dark", (1280, 900), 1),
+            ("studio-phone-detect", "en", "light", (390, 844), 2),
+        ):
+            sides = {"width": size[0], "height": size[1]}
+            page = browser.new_context(viewport=sides, device_scale_factor=scale).new_page()
+            query = f"lang={language}&theme={theme}" + (f"&model={model}" if model else "")
+            page.goto(f"http://127.0.0.1:{sock.getsockname()[1]}/#/detect?{query}")
+            page.wait_for_selector("html[data-ready=detect]", state="attached")
+            page.locator("[data-name=file]").set_input_files(film)
+            page.wait_for_selector("[data-name=film]", state="visible")
+            page.wait_for_timeout(1500)
+            page.evaluate(seek, [round(at_s / inspect_video(film).duration_s * 1000)])
+            page.screenshot(path=TARGET.parent / f"{name}.png", full_page=scale == 1)
+            print(name)
+        browser.close()
+    server.should_exit = True
 
 
 if __name__ == "__main__":

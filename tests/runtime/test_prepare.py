@@ -32,6 +32,19 @@ def test_normalisation_and_layout_by_hand() -> None:
     assert swapped[0, :, 0, 0].tolist() == [20.0, 5.0, 0.0]
 
 
+@pytest.mark.parametrize("colours", ["RGB", "BGR"])
+@pytest.mark.parametrize("scale", [128.0, 57.12])  # the one goes through OpenCV in one pass, the other does not
+def test_the_quick_way_gives_the_same_numbers_to_the_last_bit(colours: str, scale: float) -> None:
+    mean = (123.675, 116.28, 103.53)
+    rules = PictureInput(width_px=20, height_px=12, resize="stretch", mean=mean, scale=(scale,) * 3, colours=colours)  # type: ignore[arg-type]
+    picture = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
+    part = picture if colours == "RGB" else picture[..., ::-1]
+    expected = ((part.astype(np.float32) - np.asarray(mean, np.float32)) / np.float32(scale)).transpose(2, 0, 1)
+    prepared = prepare_picture(picture, rules)
+    assert prepared.dtype == np.float32
+    np.testing.assert_array_equal(prepared[0], expected)
+
+
 def test_letterbox_keeps_the_sides_in_proportion_and_pads_with_grey() -> None:
     rules = PictureInput(width_px=8, height_px=8, resize="letterbox", layout="NHWC", dtype="uint8")
     values = prepare_picture(np.zeros((4, 8, 3), np.uint8), rules)[0]

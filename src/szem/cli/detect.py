@@ -55,7 +55,7 @@ def detect(
     trails: bool = typer.Option(False, "--trails", help="Draw where things came from."),
     show: bool = typer.Option(False, "--show", help="Show it in a window meanwhile, where there is a display."),
     sound: bool = typer.Option(True, "--sound/--silent", help="Carry the film's sound over."),
-    preset: str = typer.Option("superfast", help="x264's effort: ultrafast (largest files) to slow (smallest)."),
+    preset: str = typer.Option("ultrafast", help="x264's effort: ultrafast (largest files) to slow (smallest)."),
     seconds: float = typer.Option(None, min=0, help="Stop after so many seconds of the source.", show_default=False),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object a picture or frame."),
     workers: int = typer.Option(0, min=0, help="Frames looked at side by side; 0: as many as there are cores."),

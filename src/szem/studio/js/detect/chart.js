@@ -3,8 +3,8 @@
 import { fill, h, s } from "../dom.js";
 import { css, colourOf } from "./palette.js";
 
-const [WIDTH, HEIGHT] = [640, 190];
-const MARGIN = { left: 34, right: 10, top: 10, bottom: 26 };
+const [WIDTH, HEIGHT] = [640, 200];
+const MARGIN = { left: 38, right: 10, top: 14, bottom: 34 };
 const SPAN_S = 60;
 const MOST_LINES = 6;
 
@@ -31,9 +31,9 @@ export function createChart(app, nameOf) {
       text.textContent = number(count);
       rows.push(s("path", { d: `M${MARGIN.left} ${y(count, top)}H${WIDTH - MARGIN.right}` }), text);
     }
-    const from = s("text", { x: MARGIN.left, y: HEIGHT - 6 });
+    const from = s("text", { x: MARGIN.left, y: HEIGHT - 8 });
     from.textContent = t("detect.chart.from", { seconds: SPAN_S });
-    const to = s("text", { x: WIDTH - MARGIN.right, y: HEIGHT - 6, "text-anchor": "end" });
+    const to = s("text", { x: WIDTH - MARGIN.right, y: HEIGHT - 8, "text-anchor": "end" });
     to.textContent = t("detect.chart.now");
     axis.replaceChildren(...rows, from, to);
   }
