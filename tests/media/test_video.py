@@ -124,13 +124,11 @@ UNEVEN_S = [0.0, 0.04, 0.5, 0.54, 1.2]
     ("name", "codec", "out", "expected"),
     [
         ("a.mp4", "aac", "b.mp4", "aac"),  # carried over as it is
-        ("a.mkv", "libvorbis", "b.mkv", "vorbis"),  # a file that may hold anything
+        ("a.mkv", "pcm_s16le", "b.mkv", "pcm_s16le"),  # a file that may hold anything
         ("a.mkv", "pcm_s16le", "b.mp4", "aac"),  # an MP4 may not: coded anew
     ],
 )
 def test_times_and_sound_are_kept(tmp_path: Path, name: str, codec: str, out: str, expected: str) -> None:
-    if codec not in av.codecs_available:
-        pytest.skip(f"this PyAV cannot write {codec}")
     source = film_with(tmp_path / name, times_s=UNEVEN_S, codec=codec)
     with VideoReader(source, sound=True) as reader, VideoWriter(tmp_path / out, rate_hz=25, sound=reader.sound) as w:
         for frame in reader:
