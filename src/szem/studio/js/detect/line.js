@@ -8,7 +8,7 @@ const FAILED = 1011; // nothing to look with
 /**
  * @param model its name; empty for the server's own choice
  * @param heard {ready(hello), boxes(answer), fault(error), lost({code, reason, again})}
- * @returns {settle(settings), send(blob) -> number of the frame or -1, room, close()}
+ * @returns {settle(settings), send(blob) -> number of the frame or -1, hasRoom(isSlow), close()}
  */
 export function openLine(model, heard) {
   let socket = null;
@@ -59,9 +59,9 @@ export function openLine(model, heard) {
       settings = next;
       if (hello) socket.send(JSON.stringify(settings));
     },
-    /** How many frames may be sent at once: the server drops what is more. */
-    get room() {
-      return hello && socket.readyState === WebSocket.OPEN ? hello.window - under.size : 0;
+    /** Whether a frame may be sent: the server drops what is more; where it is slow, the next one waits for its answer. */
+    hasRoom(isSlow) {
+      return Boolean(hello) && socket.readyState === WebSocket.OPEN && under.size < (isSlow ? 1 : hello.window);
     },
     send(blob) {
       if (!hello || socket.readyState !== WebSocket.OPEN) return -1;

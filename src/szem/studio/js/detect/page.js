@@ -24,6 +24,7 @@ export const fields = {
 
 const LONGEST_PX = 640; // of a frame that is sent: the network sees less
 const QUALITY = 0.85;
+const SLOW_MS = 150; // from picture to box: then the next frame waits, so that boxes are not older than they must
 const PAINT_MS = 250; // between two paintings of numbers and chart
 
 export async function mount(root, app) {
@@ -142,7 +143,7 @@ export async function mount(root, app) {
   /** Send the picture of this moment, made small, if the line has room for it. */
   async function sendFrame() {
     const { source } = store;
-    if (closed || encoding || !source || line.room < 1) return;
+    if (closed || encoding || !source || !line.hasRoom(rate.read().tookMs > SLOW_MS)) return;
     encoding = true;
     wanted = false;
     const at = seconds();

@@ -45,7 +45,7 @@ export function createTally({ spanS = 60, stepS = 0.5 } = {}) {
  * its way. Never further than `mostS`, which is about how long an answer takes.
  * @param before, now {box_xyxy, seconds}
  */
-export function carried(before, now, seconds, mostS = 0.2) {
+export function carried(before, now, seconds, mostS = 0.4) {
   if (!before || now.seconds <= before.seconds) return now.box_xyxy;
   const share = Math.min(seconds - now.seconds, mostS) / (now.seconds - before.seconds);
   return now.box_xyxy.map((side, k) => side + (side - before.box_xyxy[k]) * Math.max(0, share));
