@@ -233,7 +233,7 @@ class _Keeper(AbstractContextManager["_Keeper"]):
             def use(drawn: "Drawn") -> None:
                 self._frame(name, drawn, log)
                 if window is not None and isinstance(drawn.picture, Planes):
-                    window.show(drawn.picture.to_rgb())
+                    window.show(drawn.picture.to_rgb(), time_s=None if maker.is_live else drawn.frame.time_s)
 
             def is_last(drawn: "Drawn") -> bool:
                 late = wishes.seconds is not None and drawn.frame.time_s >= wishes.seconds

@@ -1,5 +1,6 @@
 """A window that shows a film while it is made, where the machine has a display."""
 
+import time
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
@@ -39,15 +40,24 @@ class Window(AbstractContextManager["Window"]):
         self._root.title(title)
         self._label = tkinter.Label(self._root, borderwidth=0)
         self._label.pack()
+        self._began = 0.0
         self.is_closed = False
         for event in ("<Escape>", "q"):
             self._root.bind(event, self._close)
         self._root.protocol("WM_DELETE_WINDOW", self._close)
 
-    def show(self, picture: Picture8) -> None:
-        """Put a picture into the window."""
+    def show(self, picture: Picture8, *, time_s: float | None = None) -> None:
+        """Put a picture into the window.
+
+        Args:
+            picture: (H, W, 3) uint8 RGB.
+            time_s: When it is due, counted from the first one; a film is then shown at its own speed.
+        """
         if self.is_closed:
             return
+        if time_s is not None:
+            self._began = self._began or time.monotonic() - time_s
+            time.sleep(max(0.0, self._began + time_s - time.monotonic()))
         height, width = picture.shape[:2]
         with suppress(self._gone):
             image = self._make(data=b"P6 %d %d 255 " % (width, height) + picture.tobytes(), format="PPM")
