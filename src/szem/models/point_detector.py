@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from szem.models.efficientnet_lite import EfficientNetLite, load_pretrained
-from szem.nn.fixed import fix_depthwise
 from szem.nn.frozen import freeze_norms
 from szem.nn.pyramid import Pyramid
 from szem.nn.separable import SeparableConv
@@ -135,6 +134,5 @@ def build_point_detector(
 def freeze_stages(net: PointDetector, *, stages: int) -> None:
     """Keep the backbone's normalisation statistics, and its stem and first stages altogether, in place."""
     freeze_norms(net.backbone)
-    fix_depthwise(net.backbone)
     for part in (net.backbone.stem, *net.backbone.stages[:stages]):
         part.requires_grad_(False)
