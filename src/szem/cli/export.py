@@ -24,7 +24,7 @@ def export(
     name: str = typer.Option("", help="Name of the model.  [default: that of the run's folder]"),
     out: _Out = None,
     precision: str = typer.Option(
-        "float16", help="float16 (weights stored in half the room) or float32; for captions int8 or float16."
+        "float16", help="float16 (weights stored in half the room), int8 (where the recipe can) or float32."
     ),
     data: _Data = None,
     force: bool = typer.Option(False, "--force", help="Replace a model of that name."),

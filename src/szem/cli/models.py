@@ -92,10 +92,12 @@ def _card_lines(card: "Card", *, labels: int) -> list[str]:
 @app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="An ONNX file.")],
-    task: Annotated[str, typer.Option(help="What it is for: classify.")],
+    task: Annotated[str, typer.Option(help="What it is for: classify, detect, segment or outline.")],
     labels: Annotated[Path, typer.Option(help="A text file: a class name per line, in the order of the output.")],
     name: Annotated[str, typer.Option(help="What to call it; else the file's name.")] = "",
-    head: Annotated[str, typer.Option(help="What its outputs mean: logits, probabilities; else found out.")] = "",
+    head: Annotated[
+        str, typer.Option(help="What its outputs mean: logits, yolox, yolov8, ssd …; else found out.")
+    ] = "",
     size: Annotated[int, typer.Option(min=0, help="Side of the input in pixels, where the file leaves it open.")] = 0,
     mean: Annotated[tuple[float, float, float], typer.Option(help="Subtracted, red green blue, 0..255.")] = (
         123.675,
@@ -107,7 +109,11 @@ def add(
         57.12,
         57.375,
     ),
-    resize: Annotated[str, typer.Option(help="centre-crop, stretch or letterbox.")] = "centre-crop",
+    resize: Annotated[
+        str,
+        typer.Option(help="centre-crop, stretch or letterbox.  [default: letterbox for detect, else centre-crop]"),
+    ] = "",
+    colours: Annotated[str, typer.Option(help="RGB or BGR, as the network was trained.")] = "RGB",
     crop: Annotated[float, typer.Option(min=0.05, max=1, help="Share that a centre crop keeps.")] = 0.875,
     licence: Annotated[str, typer.Option(help="Its licence.")] = "unknown",
 ) -> None:
@@ -116,10 +122,19 @@ def add(
     from szem.runtime.adding import Declared, add_model
 
     ways = ("centre-crop", "stretch", "letterbox")
-    if resize not in ways:
+    if resize and resize not in ways:
         raise UnknownNameError(f"--resize takes {', '.join(ways)}, got {resize!r}")
+    if colours not in ("RGB", "BGR"):
+        raise UnknownNameError(f"--colours takes RGB or BGR, got {colours!r}")
     declared = Declared(
-        head=head or None, side_px=size or None, mean=mean, scale=scale, resize=resize, crop=crop, licence=licence
+        head=head or None,
+        side_px=size or None,
+        mean=mean,
+        scale=scale,
+        resize=resize or None,
+        crop=crop,
+        colours=colours,
+        licence=licence,
     )
     model = add_model(file, task=task, labels=labels, name=name or None, declared=declared)
     print(f"{model.name}: {model.card.head} over {len(model.labels)} labels, in {model.folder}")

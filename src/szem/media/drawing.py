@@ -153,6 +153,7 @@ def draw_boxes(
     *,
     labels: Sequence[str] = (),
     colors: Sequence[RGB] = (),
+    lines: Sequence[bool] = (),
 ) -> Picture8:
     """Draw boxes, each with a label that stays inside the picture and off the other labels where there is room.
 
@@ -161,14 +162,15 @@ def draw_boxes(
         boxes_xyxy: (N, 4) in pixels; what lies outside the picture is not drawn.
         labels: N texts, or none.
         colors: N colours; without them the n-th box has the n-th colour of the palette.
+        lines: Whether each is drawn, or only its label; without it all are.
     Raises:
-        ShapeError: not as many labels or colours as boxes.
+        ShapeError: not as many labels, colours or lines as boxes.
 
     >>> draw_boxes(np.zeros((90, 90, 3), np.uint8), np.array([[10, 20, 60, 80]]), labels=["cat"]).any()
     np.True_
     """
     boxes = check_boxes_xyxy(boxes_xyxy)
-    for name, given in (("labels", labels), ("colors", colors)):
+    for name, given in (("labels", labels), ("colors", colors), ("lines", lines)):
         if given and len(given) != len(boxes):
             raise ShapeError(f"{name} must be one a box: {len(given)} for {len(boxes)} boxes; leave out or add some")
     height, width = check_picture(picture).shape[:2]
@@ -177,9 +179,9 @@ def draw_boxes(
     inks = [colors[i] if colors else color_of(i) for i in range(len(boxes))]
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)
-    for box, rgb in zip(boxes, inks, strict=True):
+    for place, (box, rgb) in enumerate(zip(boxes, inks, strict=True)):
         x0, y0, x1, y1 = _pixels(box, width, height)
-        if x1 > x0 and y1 > y0:
+        if x1 > x0 and y1 > y0 and (not lines or lines[place]):
             halo = tuple(round(c * 0.25) for c in rgb)
             draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=halo, width=line + 2)
             inner = (x0 + 1, y0 + 1, max(x0 + 1, x1 - 2), max(y0 + 1, y1 - 2))

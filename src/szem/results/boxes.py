@@ -122,12 +122,13 @@ class Boxes:
         scale = np.array([width / self.width, height / self.height] * 2, np.float32)
         return replace(self, boxes_xyxy=self.boxes_xyxy * scale, width=width, height=height)
 
-    def draw(self, picture: Picture8, *, scores: bool = True) -> Picture8:
+    def draw(self, picture: Picture8, *, scores: bool = True, bare: Collection[int] = ()) -> Picture8:
         """Draw the boxes with their names; the best scores' names take their places first.
 
         Args:
             picture: (H, W, 3) uint8, of the size the boxes belong to.
             scores: Write the score after the name.
+            bare: Places of boxes of which only the name is written: something else shows where they are.
         Raises:
             ShapeError: another size.
         """
@@ -139,7 +140,8 @@ class Boxes:
         order = np.argsort(-self.scores, kind="stable")
         texts = [f"{box.label} {box.score:.0%}" if scores else box.label for box in (self[i] for i in order)]
         colors = [class_color(self.classes, int(i)) for i in self.indices[order]]
-        return draw_boxes(picture, self.boxes_xyxy[order], labels=texts, colors=colors)
+        shown = [int(i) not in bare for i in order]
+        return draw_boxes(picture, self.boxes_xyxy[order], labels=texts, colors=colors, lines=shown)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""

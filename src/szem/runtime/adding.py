@@ -9,12 +9,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from szem.errors import CardError, FileMissingError, UnknownNameError
 from szem.runtime.cards import Card, Made, PictureInput, TrainingData, hash_file, read_labels, write_card
 from szem.runtime.heads import HEADS, find_head, fit_head
-from szem.runtime.prepare import prepare_picture
+from szem.runtime.likely_heads import likely_head
 from szem.runtime.sessions import OnnxFile, Session
 from szem.runtime.store import Model, find_model, user_folder
 
@@ -29,7 +27,7 @@ class Declared:
     side_px: int | None = None  # of the square input, where the file leaves it open
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     scale: tuple[float, float, float] = (58.395, 57.12, 57.375)
-    resize: str = "centre-crop"
+    resize: str | None = None  # letterbox for detect, else centre-crop
     crop: float = 0.875
     colours: str = "RGB"
     licence: str = "unknown"
@@ -74,7 +72,7 @@ def add_model(
         shutil.copyfile(source, folder / "model.onnx")
         shutil.copyfile(labels, folder / "labels.txt")
         opened = OnnxFile(folder / "model.onnx")
-        rules = _input_rules(opened, given)
+        rules = _input_rules(opened, task, given)
         card = _card(called, task, folder, source, opened, rules, given)
         write_card(folder, card)
         Session(Model(card, folder))
@@ -90,7 +88,7 @@ def _check_free(name: str) -> None:
     raise UnknownNameError(f"a model called {name!r} is there already ({taken.folder}); choose another with --name")
 
 
-def _input_rules(opened: OnnxFile, given: Declared) -> PictureInput:
+def _input_rules(opened: OnnxFile, task: str, given: Declared) -> PictureInput:
     if len(opened.inputs) != 1 or len(opened.inputs[0].shape) != 4:
         seen = ", ".join(f"{i.name} {i.shape}" for i in opened.inputs)
         raise CardError(f"{opened.path.name}: needs one input of four axes (a batch of pictures), got {seen}")
@@ -111,7 +109,7 @@ def _input_rules(opened: OnnxFile, given: Declared) -> PictureInput:
         {
             "width_px": width,
             "height_px": height,
-            "resize": given.resize,
+            "resize": given.resize or ("letterbox" if task == "detect" else "centre-crop"),
             "crop": given.crop,
             "colours": given.colours,
             "layout": layout,
@@ -149,22 +147,7 @@ def _card(
     count = len(read_labels(draft, folder)[0])
     head = given.head
     if head is None:
-        head = _likely_head(task, opened, rules, count)
+        head = likely_head(task, opened, rules, count)
     find_head(task, head)
     roles = fit_head(task, head, opened.outputs, labels=count)
     return Card.model_validate(fields | {"head": head, "outputs": roles})
-
-
-def _likely_head(task: str, opened: OnnxFile, rules: PictureInput, labels: int) -> str:
-    """The first layout that fits; scores that are shares already are told from raw ones by running once."""
-    layouts = list(HEADS[task])
-    if task != "classify":
-        return layouts[0]
-    roles = fit_head(task, "logits", opened.outputs, labels=labels)
-    noise = np.random.default_rng(0).integers(0, 256, (rules.height_px, rules.width_px, 3)).astype(np.uint8)
-    batch = prepare_picture(noise, rules)
-    scores = opened.run({opened.inputs[0].name: batch}, [roles["logits"]])[0][0]
-    if len(scores) != labels:
-        raise CardError(f"{opened.path.name}: gives {len(scores)} scores for {labels} labels; correct the labels")
-    is_share = float(scores.min()) >= 0 and abs(float(scores.sum()) - 1) < 1e-3
-    return "probabilities" if is_share else "logits"

@@ -13,6 +13,7 @@ from szem.errors import RangeError
 from szem.kernels import convolve, parse_kernel, view
 from szem.media.pictures import encode_picture
 from szem.results.labels import Labels
+from szem.serve.boxes import DetectRequest, detect_picture
 from szem.serve.caption import CaptionRequest, caption_picture
 from szem.serve.engine import Engine
 from szem.serve.masks import SegmentRequest, find_masks, map_to_dict, segment_picture
@@ -115,14 +116,15 @@ async def _measure(engine: Engine, picture: Picture8, request: MeasureRequest) -
 
 async def _look(engine: Engine, picture: Picture8, request: LookPictureRequest) -> dict[str, Any]:
     _check_count("top", request.top)
-    labels, masks, colors, crops, measures = await asyncio.gather(
+    labels, boxes, masks, colors, crops, measures = await asyncio.gather(
         _classify(engine, picture, ClassifyRequest(top=request.top)),
+        detect_picture(engine, picture, DetectRequest()),
         _masks(engine, picture),
         _colors(engine, picture, ColorsRequest()),
         _crops(engine, picture, CropsRequest()),
         _measure(engine, picture, MeasureRequest()),
     )
-    return {**labels, "masks": masks, **colors, **crops, "measures": measures}
+    return {**labels, "boxes": boxes["boxes"], "masks": masks, **colors, **crops, "measures": measures}
 
 
 async def _masks(engine: Engine, picture: Picture8) -> dict[str, Any]:
@@ -136,6 +138,12 @@ TASKS: Mapping[str, Task] = {
         request=ClassifyRequest,
         run=_classify,
         options="top=3&maps=true",
+    ),
+    "detect": Task(
+        about="What is where in a picture: boxes with names and scores.",
+        request=DetectRequest,
+        run=detect_picture,
+        options="threshold=0.4&classes=person",
     ),
     "segment": Task(
         about="What every pixel of a picture is; with boxes given, the outline of what is in each.",

@@ -17,6 +17,8 @@ from szem.results.boxes import Boxes
 
 __all__ = ["Precision", "average_precision"]
 
+# pycocotools refuses an empty list: a box of no size, outside, that is right nowhere
+_NOTHING = np.array([[1, -9, -9, 0, 0, 0, 1]], np.float64)
 _SIZES = ("all", "small", "medium", "large")  # pycocotools' areas: below 32², below 96², the rest
 
 
@@ -67,7 +69,8 @@ def average_precision(
         asked = COCO()
         asked.dataset = _asked(truth, classes)
         asked.createIndex()
-        given = asked.loadRes(_given(found))
+        rows = _given(found)
+        given = asked.loadRes(rows if len(rows) else _NOTHING)
         rated = Rated(asked, given, "bbox")
         rated.params.maxDets = [1, 10, most]
         rated.evaluate()

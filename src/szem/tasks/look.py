@@ -13,6 +13,7 @@ from szem.arrays import Array, Picture8, check_picture
 from szem.errors import MissingExtraError, NotFoundError, UnknownNameError
 from szem.media.legend import Row, Section
 from szem.results.look import Look, Seen
+from szem.tasks.look_boxes import box_rows, open_boxes
 from szem.tasks.look_masks import mask_rows, open_masks
 
 if TYPE_CHECKING:
@@ -200,6 +201,7 @@ def _measure_rows(measures: "Measures") -> list[Row]:
 LOOK_TASKS: Mapping[str, LookTask] = {
     "labels": LookTask(title="Labels", open=_open_labels, rows=_label_rows),
     "masks": LookTask(title="Masks, share of the picture", open=open_masks, rows=mask_rows, drawn=True),
+    "boxes": LookTask(title="Things and where they are", open=open_boxes, rows=box_rows, drawn=True),
     "caption": LookTask(title="Caption, how sure", open=_open_caption, rows=_caption_rows),
     "colors": LookTask(title="Colours", open=_open_colors, rows=_color_rows),
     "crops": LookTask(title="Crop hints, what they keep", open=_open_crops, rows=_crop_rows, drawn=True),

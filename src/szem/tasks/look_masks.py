@@ -26,7 +26,12 @@ def open_masks() -> Callable[[Picture8, dict[str, Any]], Masks]:
     from szem.tasks.segment import segment_with
 
     session = open_model(task="segment")
-    return lambda picture, shared: segment_with(session, picture)  # noqa: ARG005
+
+    def run(picture: Picture8, shared: dict[str, Any]) -> Masks:
+        shared["masks"] = found = segment_with(session, picture)
+        return found
+
+    return run
 
 
 def mask_rows(masks: Masks) -> list[Row]:

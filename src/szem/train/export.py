@@ -10,7 +10,6 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -42,8 +41,7 @@ def export_onnx(
             runs on all of them, and on the last item alone if the number of items is left open.
         inputs: Their names.
         outputs: The names of what comes out.
-        dynamic: Per input: axis -> name, for axes whose length is left open; `32*h` for one that 32 divides. Without
-            it only axis 0, called N.
+        dynamic: Per input: axis -> name, for axes whose length is left open. Without it only axis 0, called N.
         tolerance: Largest difference allowed, as a share of the output's largest value.
     Returns:
         The largest difference found, as such a share.
@@ -119,7 +117,7 @@ def _export(
     outputs: Sequence[str],
     open_axes: Sequence[dict[int, str]],
 ) -> None:
-    shapes = tuple({axis: _dimension(name) for axis, name in axes.items()} for axes in open_axes)
+    shapes = tuple({axis: torch.export.Dim(name) for axis, name in axes.items()} for axes in open_axes)
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)  # it warns about torchvision, which nothing here uses
@@ -141,9 +139,3 @@ def _export(
         raise ModelError(f"torch cannot export this network ({error}); see the operation it names") from error
     finally:
         logger.setLevel(level)
-
-
-def _dimension(name: str) -> Any:
-    """An open axis; `32*h` is one of 32 times a length h."""
-    step, is_step, length = name.partition("*")
-    return int(step) * torch.export.Dim(length) if is_step else torch.export.Dim(name)

@@ -1,26 +1,34 @@
 """From a run to a model folder: ONNX file and card, refused where the file and the network disagree."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from szem.arrays import Array
 from szem.errors import ModelError, TrainError, UnsupportedError
 from szem.runtime.cards import Card, PictureInput, Score, TrainingData, check_file, hash_file, read_card, write_card
 from szem.runtime.cards import Made as MadeBy
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.export import export_onnx, largest_difference
 from szem.train.float16 import drop_notes, store_as_float16
+from szem.train.open_sides import open_sides, take_pixels
+from szem.train.quantize import last_convolutions, quantize_onnx
 from szem.train.recipe import Recipe
 
 __all__ = ["ModelWriter", "Releasable", "Release", "export_run", "write_scores"]
 
-_PRECISIONS = ("float32", "float16")
+_PRECISIONS: dict[str, Literal["float32", "float16", "int8"]] = {
+    "float32": "float32",
+    "float16": "float16",
+    "int8": "int8",
+}
 _STEP_PX = 32  # sides of an open input are multiples of this
+_OPEN_TOLERANCE = 1e-3
 _FLOAT16_TOLERANCE = 0.02  # of the outputs' largest value
 
 
@@ -40,6 +48,10 @@ class Release:
     licence: str = "Apache-2.0"
     attributions: tuple[str, ...] = field(default=())
     limits: tuple[str, ...] = field(default=())
+    samples: Callable[[PictureInput], list[Array]] | None = None  # real inputs, for the ranges of 8-bit arithmetic
+    finish: Callable[[Path], Card] | None = (
+        None  # done to the model's folder at last: what is tuned on held-back data
+    )
 
 
 @runtime_checkable
@@ -75,12 +87,13 @@ def export_run(
         folder: Where to; its name becomes the model's. Its card's scores are taken afterwards by `szem eval`.
         command: That made the run, for the card.
         recipe_name: For the card.
-        precision: float32 or float16 (stored so, computed in float32); for models of several files int8 or float16.
+        precision: float32, float16 (stored so, computed in float32) or int8 (pixels in, 8-bit arithmetic); for models
+            of several files int8 or float16.
         version: For the card.
     Raises:
         TrainError: no checkpoint, or it does not fit the recipe.
         ModelError: ONNX Runtime and torch disagree.
-        UnsupportedError: another precision.
+        UnsupportedError: another precision, or the recipe has no samples for int8.
     """
     if isinstance(recipe, ModelWriter):
         about = json.loads((run / "run.json").read_text(encoding="utf-8"))
@@ -97,21 +110,9 @@ def export_run(
             f"{run}: its weights do not fit the recipe's network ({error}); use the run's settings"
         ) from error
     release = recipe.release(network.eval())
-    names = tuple(release.outputs.values())
-    example = _example(release.input)
-    open_axes = {0: "N", 2: f"{_STEP_PX}*h", 3: f"{_STEP_PX}*w"} if release.has_open_sides else {0: "N"}
     file, part = folder / "model.onnx", folder / "model.part.onnx"
     try:
-        export_onnx(release.network, part, examples=[example], inputs=["picture"], outputs=names, dynamic=[open_axes])
-        drop_notes(part)
-        if precision == "float16":
-            store_as_float16(part)
-            worst = largest_difference(release.network, part, [example], inputs=["picture"], outputs=names)
-            if not worst <= _FLOAT16_TOLERANCE:
-                raise ModelError(
-                    f"{run}: stored as float16 the outputs differ by {worst:.2%} of the largest value, "
-                    f"{_FLOAT16_TOLERANCE:.0%} is allowed; export with precision float32"
-                )
+        taken = _write(release, part, precision, run)
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
@@ -123,8 +124,8 @@ def export_run(
         sha256=hash_file(file),
         size_bytes=file.stat().st_size,
         parameters=sum(p.numel() for p in release.network.parameters()),
-        precision="float16" if precision == "float16" else "float32",
-        input=release.input,
+        precision=_PRECISIONS[precision],
+        input=taken,
         head=release.head,
         outputs=dict(release.outputs),
         labels=release.labels,
@@ -135,7 +136,44 @@ def export_run(
         limits=release.limits,
     )
     write_card(folder, card)
-    return card
+    return card if release.finish is None else release.finish(folder)
+
+
+def _write(release: Release, file: Path, precision: str, run: Path) -> PictureInput:
+    """Write the network in one precision; what its input then is."""
+    names = tuple(release.outputs.values())
+    rules, network = release.input, release.network
+    if precision == "int8" and release.samples is None:
+        raise UnsupportedError(f"{run}: this recipe has no samples for int8; export with precision float16")
+    traced = rules.model_copy(update={"width_px": 96, "height_px": 64}) if release.has_open_sides else rules
+    example = _example(traced)
+    export_onnx(network, file, examples=[example], inputs=["picture"], outputs=names)
+    drop_notes(file)
+    if release.has_open_sides:
+        open_sides(file, step_px=_STEP_PX)
+        example = _example(rules)  # of other sides than those that were traced
+        _check(release, file, example, _OPEN_TOLERANCE, run, "with open sides")
+    if precision == "int8":
+        assert release.samples is not None
+        take_pixels(file, mean=rules.mean[0], scale=rules.scale[0])
+        raw = {"layout": "NHWC", "dtype": "uint8", "mean": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
+        rules = rules.model_copy(update=raw)
+        quantize_onnx(file, file, samples=release.samples(rules), keep_float=last_convolutions(file))
+        drop_notes(file)
+    if precision == "float16":
+        store_as_float16(file)
+        _check(release, file, example, _FLOAT16_TOLERANCE, run, "stored as float16")
+    return rules
+
+
+def _check(release: Release, file: Path, example: Tensor, tolerance: float, run: Path, how: str) -> None:
+    names = tuple(release.outputs.values())
+    worst = largest_difference(release.network, file, [example], inputs=["picture"], outputs=names)
+    if not worst <= tolerance:
+        raise ModelError(
+            f"{run}: {how} the outputs differ by {worst:.2%} of the largest value, {tolerance:.1%} is allowed; "
+            "export with precision float32"
+        )
 
 
 def _example(wanted: PictureInput) -> Tensor:

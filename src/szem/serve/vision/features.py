@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 from szem.arrays import Picture8
 from szem.errors import UnsupportedError
+from szem.serve.boxes import find_boxes
 from szem.serve.engine import Engine
 from szem.serve.masks import find_masks, map_to_dict
 from szem.serve.status import FieldsError
@@ -26,6 +27,7 @@ from szem.serve.vision.schema import (
     FeatureType,
     ImageContext,
     ImageProperties,
+    LocalizedObjectAnnotation,
     NormalizedVertex,
     Vertex,
 )
@@ -108,6 +110,25 @@ async def crops(job: Job) -> AnnotateImageResponse:
     return AnnotateImageResponse(crop_hints_annotation=CropHintsAnnotation(crop_hints=hints))
 
 
+async def objects(job: Job) -> AnnotateImageResponse:
+    """What is where, best first. The detector's classes are in no catalogue, so `mid` is empty."""
+    found = await find_boxes(job.engine, job.picture)
+    rows = [
+        LocalizedObjectAnnotation(
+            name=box.label,
+            score=box.score,
+            bounding_poly=BoundingPoly(
+                normalized_vertices=box_to_poly(
+                    box.box_xyxy, width=found.width, height=found.height
+                ).normalized_vertices
+            ),
+        )
+        for box in found
+    ]
+    most = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)
+    return AnnotateImageResponse(localized_object_annotations=tuple(rows[:most]))
+
+
 async def segmentation(job: Job) -> AnnotateImageResponse:
     """What every pixel is, as `/v1/szem/segment` tells it; `model` of the feature names the model."""
     name = "" if job.feature.model in MODELS else job.feature.model
@@ -147,7 +168,7 @@ FEATURES: Mapping[FeatureType, Build] = {
     FeatureType.WEB_DETECTION: missing("it works offline and knows no web pages"),
     FeatureType.DOCUMENT_TEXT_DETECTION: missing("there is no text recogniser in it"),
     FeatureType.PRODUCT_SEARCH: missing("it has no product sets"),
-    FeatureType.OBJECT_LOCALIZATION: missing("the detect task is not installed"),
+    FeatureType.OBJECT_LOCALIZATION: objects,
     FeatureType.SZEM_SEGMENTATION: segmentation,
 }
 

