@@ -27,7 +27,7 @@ def open_sides(path: Path, *, step_px: int) -> None:
     """
     model = onnx.load(path)
     graph = model.graph
-    graph.initializer.append(numpy_helper.from_array(np.float32([1, 1, 2, 2]), "szem_double"))
+    graph.initializer.append(numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "szem_double"))
     shapes = {value.name: _sides(value) for value in onnx.shape_inference.infer_shapes(model).graph.value_info} | {
         value.name: _sides(value) for value in graph.input
     }
@@ -79,8 +79,8 @@ def take_pixels(path: Path, *, mean: float, scale: float) -> None:
         helper.make_node("Sub", ["szem_float", "szem_mean"], ["szem_shifted"]),
         helper.make_node("Div", ["szem_shifted", "szem_scale"], [inner]),
     ]
-    graph.initializer.append(numpy_helper.from_array(np.float32(mean), "szem_mean"))
-    graph.initializer.append(numpy_helper.from_array(np.float32(scale), "szem_scale"))
+    graph.initializer.append(numpy_helper.from_array(np.array(mean, np.float32), "szem_mean"))
+    graph.initializer.append(numpy_helper.from_array(np.array(scale, np.float32), "szem_scale"))
     rest = list(graph.node)
     del graph.node[:]
     graph.node.extend([*first, *rest])
