@@ -29,15 +29,19 @@ def calibrate_detector(folder: Path, pictures: Sequence[BoxedPicture]) -> Card:
 
     Args:
         folder: Of the model.
-        pictures: Never trained on, nor those a score is reported on; their labels are places in the model's.
-    Raises:
-        TrainError: too few boxes to learn from.
+        pictures: Never trained on, nor those a score is reported on; their labels are places in the model's. Where
+            they are too few, the scores stay as they are and the card says so.
     """
     card = read_card(folder).model_copy(update={"calibration": None, "thresholds": {}})
     found = find_all(Session(Model(card, folder)), list(pictures))
     lowest = np.full(len(card.labels or ()), _LOWEST)
     scores, right = rate_boxes(found, list(pictures), thresholds=lowest)
-    calibration = fit_calibration(scores, right)
+    try:
+        calibration = fit_calibration(scores, right)
+    except TrainError as error:
+        card = card.model_copy(update={"limits": (*card.limits, f"Its scores are not calibrated: {error}.")})
+        write_card(folder, card)
+        return card
     chances = [
         Boxes(
             boxes_xyxy=boxes.boxes_xyxy,
