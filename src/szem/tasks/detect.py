@@ -25,7 +25,7 @@ from szem.tasks.detect_decoders import DECODERS, Decoder
 
 __all__ = ["Detector", "detect", "finish_boxes", "tight_rules"]
 
-_OVERLAP = 0.6  # of two boxes of one class that overlap more, the better one stays
+_OVERLAP = 0.5  # of two boxes of one class that overlap more, the better one stays
 _MOST = 300  # candidates a picture that are looked at further
 _STEP_PX = 32  # sides of an open input are multiples of this, the largest stride
 _FALLBACK = 0.3  # threshold where a card names none
