@@ -1,11 +1,14 @@
 """`szem train`: a recipe, or your own folder of pictures."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 __all__ = ["app", "seconds_of"]
+
+_PARENTS = r"(?:~|\b\w:)?[/\\](?:[^/\\\"'\s,\]]+[/\\])+"  # the folders of an absolute path
 
 app = typer.Typer(add_completion=False)
 
@@ -93,5 +96,6 @@ def seconds_of(text: str) -> float:
 
 
 def _command(recipe: str, settings: list[str]) -> str:
-    changed = "".join(f" --set {s}" for s in settings)
+    # where things lie on this machine is nobody else's business: a card shows names only
+    changed = "".join(f" --set {re.sub(_PARENTS, '', s)}" for s in settings)
     return f"szem train {recipe} --data DIR --out RUN{changed}"

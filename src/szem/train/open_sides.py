@@ -39,12 +39,13 @@ def open_sides(path: Path, *, step_px: int) -> None:
             del node.input[2:]
             node.input.append("szem_double")
         elif node.op_type == "Reshape":
-            wanted = _constant(graph, node.input[1])
+            wanted = _constant(graph, node.input[1])  # (N, C, H·W)
             before = shapes.get(node.input[0], ())
             if wanted is None or wanted.size != 3 or len(before) != 4 or wanted[1] != before[1]:
                 raise ModelError(f"{path}: {node.name} does more than list places; export with fixed sides")
             name = f"{node.input[1]}_open"
-            graph.initializer.append(numpy_helper.from_array(np.array([0, int(wanted[1]), -1], np.int64), name))
+            if _constant(graph, name) is None:  # one constant may serve several nodes
+                graph.initializer.append(numpy_helper.from_array(np.array([0, int(wanted[1]), -1], np.int64), name))
             node.input[1] = name
             kept = [a for a in node.attribute if a.name != "allowzero"]
             del node.attribute[:]

