@@ -20,13 +20,13 @@ class DetectRequest:
     """A picture, and which boxes are wanted.
 
     `model`: one of those for detect, the shipped one when left out. `threshold`: the lowest score, −1 for what the
-    model's card says of each class. `classes`: only these, all when left out.
+    model's card says of each class. `classes`: only these, with commas between; all when left out.
     """
 
     image: Image | None = None
     model: str = ""
     threshold: float = -1.0
-    classes: tuple[str, ...] = ()
+    classes: str = ""
 
 
 async def detect_picture(engine: Engine, picture: Picture8, request: DetectRequest) -> dict[str, Any]:
@@ -37,11 +37,12 @@ async def detect_picture(engine: Engine, picture: Picture8, request: DetectReque
         UnknownNameError: no such model or class.
         UnsupportedError: no model is installed.
     """
-    if len(request.classes) > _MOST_CLASSES:
-        raise RangeError(f"classes: at most {_MOST_CLASSES} names, got {len(request.classes)}")
+    names = [name.strip() for name in request.classes.split(",") if name.strip()]
+    if len(names) > _MOST_CLASSES:
+        raise RangeError(f"classes: at most {_MOST_CLASSES} names, got {len(names)}")
     threshold = None if request.threshold == -1 else request.threshold
     found = await find_boxes(engine, picture, model=request.model, threshold=threshold)
-    return (found.keep(classes=request.classes) if request.classes else found).to_dict()
+    return (found.keep(classes=names) if names else found).to_dict()
 
 
 async def find_boxes(engine: Engine, picture: Picture8, *, model: str = "", threshold: float | None = None) -> Boxes:

@@ -143,7 +143,7 @@ TASKS: Mapping[str, Task] = {
         about="What is where in a picture: boxes with names and scores.",
         request=DetectRequest,
         run=detect_picture,
-        options="threshold=0.4&classes=person",
+        options="threshold=0.4&classes=person,car",
     ),
     "segment": Task(
         about="What every pixel of a picture is; with boxes given, the outline of what is in each.",
