@@ -321,7 +321,7 @@ def test_rates_are_shown_on_the_picture_for_the_chosen_pixel(visit: Visit) -> No
         page.keyboard.press("ArrowLeft")
     assert page.locator(".atrous-marks").get_attribute("data-cell") != cell
     assert page.locator(".atrous-marks .tap.beyond").count() >= 3
-    assert "in the picture" in page.locator("[data-name=atrous-sentence]").inner_text()
+    assert "inside the maps" in page.locator("[data-name=atrous-sentence]").inner_text()
     until(page, "!document.querySelector('[data-name=atrous-table]').innerText.includes('…')")
     page.wait_for_timeout(200)
     assert "at=0.000,0.500" in page.url

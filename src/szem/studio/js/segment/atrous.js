@@ -147,10 +147,10 @@ export function atrousPanel(app, { problem, at, rate, changed }) {
       const cells = [
         h("th", { scope: "row" }, h("i", { class: "rate-swatch", data: { rate: String(k) } }), String(fact.rate)),
         ...[
-          `${number(fact.apart)} px`,
-          `${number(fact.span)} px`,
+          number(fact.apart),
+          number(fact.span),
           t("segment.of", { count: fact.inside, all: fact.taps }),
-          fact.field ? `${fact.field[1]} × ${fact.field[0]}` : "",
+          fieldText(fact.field),
           number(fact.parameters),
           t("stride.millions", { count: number(fact.multiplications / 1e6, 2) }),
           ms === undefined ? "…" : `${number(ms, 2)} ms`,
@@ -167,6 +167,12 @@ export function atrousPanel(app, { problem, at, rate, changed }) {
     note.textContent = t("segment.atrous.note", { name: layer.name, cell: number(layer.jump_px[1]), field: deepField() });
     const [y, x] = [cell.row, cell.column];
     open.href = app.address("network", { network: seen.network, layer: String(layer.index), at: `${y},${x}` });
+  }
+
+  /** A square by its side. */
+  function fieldText(field) {
+    if (!field) return "";
+    return field[0] === field[1] ? number(field[0]) : `${number(field[1])} × ${number(field[0])}`;
   }
 
   /** What one cell of the maps that the pyramid reads was made from. */
