@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
 
-from szem.errors import RangeError, UnknownNameError, UnsupportedError
+from szem.errors import FormatError, RangeError, UnknownNameError, UnsupportedError
 from szem.media.pictures import write_picture
 from szem.media.samples import read_sample
 from szem.results.explanation import draw_maps
@@ -223,3 +225,45 @@ def test_maps_are_drawn_as_a_grid_in_the_two_scales() -> None:
     assert signed[0].tolist() == [[0, 92, 175], [250, 250, 250], [214, 96, 0]]
     with pytest.raises(RangeError, match="draw fewer"):
         draw_maps(np.zeros((40_000, 60, 60), np.float32), tile_px=60)
+
+
+def _open_sided(tmp_path: Path, nodes: list[Any], weights: list[Any]) -> Path:
+    """A network whose input is 1 × 3 × rows × columns, both open."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, "rows", "columns"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "open", [x], [y], weights)
+    path = tmp_path / "open.onnx"
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_a_network_that_runs_at_one_size_only_finds_it(tmp_path: Path) -> None:
+    weights = [
+        numpy_helper.from_array(np.full((4, 3, 1, 1), 0.1, np.float32), "w"),
+        numpy_helper.from_array(np.array([1, 4 * 48 * 320], np.int64), "flat"),  # as readers of lines of text have it
+    ]
+    nodes = [helper.make_node("Conv", ["x", "w"], ["a"]), helper.make_node("Reshape", ["a", "flat"], ["y"])]
+    path = _open_sided(tmp_path, nodes, weights)
+    assert Explorer(path).size == (48, 320)
+    with pytest.raises(FormatError, match=r"leaves its sides open.*--size"):
+        Explorer(path, size=(224, 224))  # what is asked for is not changed
+
+
+def test_values_whose_rank_the_runtime_does_not_know_are_measured(tmp_path: Path) -> None:
+    weights = [
+        numpy_helper.from_array(np.full((4, 3, 1, 1), 0.1, np.float32), "w"),
+        numpy_helper.from_array(np.full((4, 5), 0.2, np.float32), "dense.weight"),
+        numpy_helper.from_array(np.array([True, True, False, False]), "first"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"]),
+        helper.make_node("GlobalAveragePool", ["a"], ["m"]),  # 1 × 4 × 1 × 1
+        helper.make_node("Shape", ["m"], ["s"]),
+        helper.make_node("Compress", ["s", "first"], ["two"], axis=0),  # how many are left shows when it runs
+        helper.make_node("Reshape", ["m", "two"], ["v"]),
+        helper.make_node("MatMul", ["v", "dense.weight"], ["y"]),
+    ]
+    explorer = Explorer(_open_sided(tmp_path, nodes, weights))
+    row = explorer.layer("dense").row
+    assert (row.output_shape, row.multiplications) == ((5, 1, 1), 20)

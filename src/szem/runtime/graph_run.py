@@ -135,13 +135,16 @@ class Probe:
         self.dtypes: dict[str, type] = {n: t for n, (t, _) in self.inputs.items()}
         for node in self._session.get_outputs():
             self.dtypes[node.name] = _dtype(node.type)
-            if all(isinstance(side, int) and side >= 0 for side in node.shape):
+            if node.shape and all(
+                isinstance(side, int) and side >= 0 for side in node.shape
+            ):  # none: a number, or unknown
                 self.shapes[node.name] = tuple(node.shape)
         self._known: dict[str, Array] = {}
         self._names = {node.name for node in self._session.get_outputs()}
         _check_cost(graph, self.shapes)
         unknown = [n for n in self._names if n not in self.shapes or n in graph.constant_names]
-        for name, value in self.run({}, unknown).items():
+        ends = [value.name for value in graph.outputs if value.name in self._names]
+        for name, value in self.run({}, unknown or ends).items():  # one run at least: here a contradiction shows
             self.shapes[name] = value.shape
             if name in graph.constant_names:
                 self._known[name] = value

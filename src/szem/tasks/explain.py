@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
-from szem.errors import CardError, RangeError, ShapeError, TooLargeError, UnsupportedError
+from szem.errors import CardError, FormatError, RangeError, ShapeError, TooLargeError, UnsupportedError
 from szem.media.pictures import PictureSource, read_picture
 from szem.results.explanation import Explanation, LayerRow, find_layer
 from szem.runtime.cards import CARD_FILE, read_card
@@ -29,6 +29,8 @@ from szem.tasks.explain_prepare import Prepared, guess_rules, prepare
 __all__ = ["Explorer", "explain"]
 
 FREE_SIDE_PX = 224  # what a network gets that takes any size
+# What is tried after that: a file may leave its sides open and still run at some sizes only.
+_OTHER_SIZES = ((256, 256), (48, 320), (128, 128), (64, 64), (32, 320), (320, 320), (640, 640))
 KEEP_LIMIT = 512_000_000  # bytes of maps that `explain` keeps without being asked for single layers
 
 NetworkSource = str | os.PathLike[str] | bytes | Model
@@ -45,7 +47,8 @@ class Explorer:
 
     Args:
         model: A shipped or added model's name, an ONNX file, its bytes; None for the default classifier.
-        size: Rows and columns of the input, for networks that take any; by default what the card says, else 224.
+        size: Rows and columns of the input, for networks that take any; by default what the card says, else 224, else
+            the first of some usual sizes at which it runs.
         mean: Subtracted from each colour (0..255), for networks without a card; by default ImageNet's.
         scale: Divides what is left; by default ImageNet's deviation.
         inputs: Values for inputs other than the picture.
@@ -73,12 +76,6 @@ class Explorer:
         self.name = source.card.name if source.card else source.graph.name.removesuffix(".onnx")
         self.card = source.card
         self.layout = find_picture_input(self.graph)
-        self.size = _choose_size(self, size)
-        if source.card is not None and mean is None and scale is None:
-            rules = source.card.card.input
-            self.rules = rules.model_copy(update={"height_px": self.size[0], "width_px": self.size[1]})
-        else:
-            self.rules = guess_rules(self.layout, self.size, mean=mean, scale=scale)
         self.others = dict(inputs or {})
         needed = {v.name for v in self.graph.inputs} - {self.layout.name} - set(self.others)
         if needed:
@@ -86,10 +83,42 @@ class Explorer:
                 f"{self.name}: it also takes {', '.join(sorted(needed))}; "
                 "give them as Explorer(…, inputs={name: array})"
             )
-        self.shapes = {self.layout.name: self.layout.shape(*self.size)}
-        self.shapes |= {name: value.shape for name, value in self.others.items()}
-        self.probe = Probe(self.graph, shapes=self.shapes, threads=threads)
+        self.size, self.probe = self._open(_choose_size(self, size), threads, may_try=size is None)
+        if source.card is not None and mean is None and scale is None:
+            rules = source.card.card.input
+            self.rules = rules.model_copy(update={"height_px": self.size[0], "width_px": self.size[1]})
+        else:
+            self.rules = guess_rules(self.layout, self.size, mean=mean, scale=scale)
         self.layers: tuple[Layer, ...] = find_layers(self.probe, self.layout)
+
+    def _open(self, size: tuple[int, int], threads: int | None, *, may_try: bool) -> tuple[tuple[int, int], Probe]:
+        """Open at a size; where the file leaves its sides open and does not run at it, at another."""
+        refused: FormatError | None = None  # at the first size
+        is_free = self.card is None and None in (self.layout.height, self.layout.width)
+        for rows, columns in (size, *(_OTHER_SIZES if may_try and is_free else ())):
+            tried = (self.layout.height or rows, self.layout.width or columns)
+            try:
+                return tried, Probe(self.graph, shapes=self._shapes_at(tried), threads=threads)
+            except FormatError as error:
+                refused = refused or error
+            except TooLargeError:
+                if refused is None:
+                    raise
+                break  # the sizes after it are no smaller
+        assert refused is not None
+        if not is_free:
+            raise refused
+        raise FormatError(
+            f"{refused}; it leaves its sides open: give a size it was made for (size=, --size)"
+        ) from refused
+
+    def _shapes_at(self, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+        return {self.layout.name: self.layout.shape(*size)} | {n: value.shape for n, value in self.others.items()}
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The whole shape of every input."""
+        return self._shapes_at(self.size)
 
     @property
     def rows(self) -> tuple[LayerRow, ...]:
