@@ -68,10 +68,18 @@ def test_many_pictures_are_said_as_each_alone(captioner: Captioner) -> None:
     assert captioner([]) == []
 
 
-def test_more_beams_never_find_a_worse_sentence_of_one_length(captioner: Captioner) -> None:
+def test_of_likely_sentences_the_nearest_to_the_picture_comes_first(captioner: Captioner) -> None:
     encoded = captioner.encode([read_sample("astronaut")])
-    narrow, wide = (captioner.search(encoded, beams=k)[0] for k in (1, 8))
-    assert wide[0].rank >= narrow[0].rank - 1e-6
+    found = captioner.search(encoded, beams=5)[0]
+    power, weight = (captioner.card.constants[name] for name in ("power", "fit"))
+    assert weight > 0
+    for told in found:
+        near = captioner.fit(encoded[0], captioner.words.decode(told.numbers))
+        assert near is not None
+        assert told.rank == pytest.approx(
+            told.log_chance / (len(told.numbers) + 1) ** power + weight * near, abs=1e-3
+        )
+    assert [told.rank for told in found] == sorted((told.rank for told in found), reverse=True)
 
 
 @pytest.mark.parametrize("kind", ["noise", "black", "white"])

@@ -25,7 +25,16 @@ from szem.train.recipes.caption import CaptionRecipe
 from szem.train.recipes.caption_reward import RewardRecipe
 
 COLOURS = {"red": (210, 30, 30), "blue": (30, 30, 210)}
-SMALL = ["backbone=lite0", "pretrained=false", "side_px=64", "width=32", "least=1", "hold_back=2", "dropout=0.0"]
+SMALL = [
+    "backbone=lite0",
+    "pretrained=false",
+    "side_px=64",
+    "width=32",
+    "least=1",
+    "hold_back=2",
+    "dropout=0.0",
+    "fit=0.0",
+]
 LOOP = ["loop.batch=6", "loop.lr=0.01", "loop.scores=1", "loop.precision=float32", "loop.ema=0.8"]
 
 

@@ -72,7 +72,7 @@ def search_beams(
         prefix: Words every sentence starts with.
         never: Words that are not said.
     Returns:
-        For each picture up to `beams` sentences, the best first; at least one.
+        For each picture all sentences that ended among the likeliest, at least one, the best first.
     """
     alive = [[_Beam()] for _ in range(pictures)]
     ended: list[list[Told]] = [[] for _ in range(pictures)]
@@ -128,7 +128,7 @@ def search_beams(
         for picture, followed in enumerate(alive):
             last[picture, : len(followed)] = [beam.numbers[-1] for beam in followed]
         state = state[np.arange(pictures)[:, None], rows]
-    return [sorted(told, key=lambda t: -t.rank)[:beams] for told in ended]
+    return [sorted(told, key=lambda t: -t.rank) for told in ended]
 
 
 def _finish(beam: _Beam, end: float, power: float) -> Told:

@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 
@@ -47,7 +47,7 @@ def caption(
     picture: Picture8 | PictureSource,
     *,
     model: str | os.PathLike[str] | None = None,
-    beams: int = 3,
+    beams: int = 5,
     n: int = 1,
     start: str = "",
     attention: bool = False,
@@ -120,7 +120,7 @@ class Captioner:
         self,
         pictures: Sequence[Picture8],
         *,
-        beams: int = 3,
+        beams: int = 5,
         n: int = 1,
         start: str = "",
         attention: bool = False,
@@ -170,7 +170,12 @@ class Captioner:
             return list(pool.map(self._encode, pictures))
 
     def search(self, encoded: Sequence[Encoded], *, beams: int, prefix: Sequence[int] = ()) -> list[list[Told]]:
-        """The likeliest sentences of each picture, as numbers of words."""
+        """The best sentences of each picture, as numbers of words: likely ones, and near to the picture.
+
+        The beams find likely sentences; among those, the space that pictures share with sentences knows better
+        which one fits. So the rank is the log chance, with the length taken out, and a multiple of the cosine of
+        the angle between the two.
+        """
         memory = np.concatenate([one.memory for one in encoded])
         power = self.card.constants.get("power", 0.7)
 
@@ -178,9 +183,18 @@ class Captioner:
             return self._run_step(tokens, memory, state)
 
         state = self._first_state(memory, beams)
-        return search_beams(
+        found = search_beams(
             step, state, pictures=len(encoded), beams=beams, longest=LONGEST, power=power, prefix=prefix
         )
+        return [self._ranked(one, told) for one, told in zip(encoded, found, strict=True)]
+
+    def _ranked(self, encoded: Encoded, told: list[Told]) -> list[Told]:
+        weight = self.card.constants.get("fit", 0.0)
+        if not weight or self._sentence is None or encoded.space is None or len(told) < 2:
+            return told
+        near = self._places([list(one.numbers) for one in told]) @ encoded.space
+        moved = [replace(one, rank=one.rank + weight * float(n)) for one, n in zip(told, near, strict=True)]
+        return sorted(moved, key=lambda one: -one.rank)
 
     def numbers_of(self, start: str) -> list[int]:
         """The words a sentence starts with, as numbers.
@@ -217,6 +231,10 @@ class Captioner:
         rows = [self.words.encode(text)[:LONGEST] for text in sentences]
         if not all(rows):
             raise RangeError("a sentence to search with needs one word at least, got none; write what to find")
+        return self._places(rows)
+
+    def _places(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        assert self._sentence is not None
         tokens = np.full((len(rows), max(map(len, rows), default=1)), PAD, np.int64)
         for place, row in zip(tokens, rows, strict=True):
             place[: len(row)] = row

@@ -133,7 +133,7 @@ def write_caption_model(
         head="steps",
         outputs={name: name for name in outputs},
         labels_file="words.txt",
-        constants={"power": s.power},
+        constants={"power": s.power, "fit": 0.0 if matcher is None else s.fit},
         made=made,
         training_data=(
             TrainingData(name="Flickr8k, split train, as prepared in captions.csv", terms="research"),
