@@ -71,6 +71,12 @@ def test_no_word_twice_in_a_row_and_no_triple_again() -> None:
         assert len(set(triples)) == len(triples)
 
 
+def test_words_that_come_once_come_once() -> None:
+    for seed in range(3):
+        for told in run(chances(seed, 9), beams=4, longest=9, power=0.5, again=[4, 5])[0]:
+            assert all(told.numbers.count(word) <= 1 for word in (6, 7))
+
+
 def test_marks_are_never_said_and_a_sentence_is_never_empty() -> None:
     table = np.zeros((6, WORDS, WORDS), np.float32)
     table[..., :4] = 9  # the marks win everywhere

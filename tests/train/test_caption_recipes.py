@@ -21,7 +21,7 @@ from szem.train.encoder_maps import keep_maps
 from szem.train.loop import train
 from szem.train.recipe import settings_to_dict
 from szem.train.recipes import load_recipe
-from szem.train.recipes.caption import CaptionRecipe
+from szem.train.recipes.caption import CaptionRecipe, tell
 from szem.train.recipes.caption_reward import RewardRecipe
 
 COLOURS = {"red": (210, 30, 30), "blue": (30, 30, 210)}
@@ -146,7 +146,9 @@ def test_a_run_becomes_a_model_that_says_what_torch_says(trained: Path, folder: 
     network = recipe.build_network()
     network.load_state_dict(load_checkpoint(trained / CHECKPOINT)["average"])
     pictures = range(6)
-    by_torch = recipe.tell_all(network.eval(), pictures)
+    maps = torch.from_numpy(recipe.maps[list(pictures), 0].astype(np.float32))
+    again = captioner._again
+    by_torch = tell(network.eval(), maps, beams=3, power=card.constants["power"], again=again)
     encoded = captioner.encode([read_picture(recipe.shown.files[i]) for i in pictures])
     by_onnx = captioner.search(encoded, beams=3)
     for a, b in zip(by_torch, by_onnx, strict=True):

@@ -77,7 +77,7 @@ def _print_caption(name: str, said: "Caption") -> None:
     doubt = "" if said.is_sure else "  (not sure)"
     print(f"{name}  confidence {said.confidence:.0%}{doubt}")
     for place, sentence in enumerate(said):
-        print(f"  {place}) {sentence.text}  (p={sentence.probability:.6f})")
+        print(f"  {place}) {sentence.text}  (p={sentence.probability:.2g})")
 
 
 def _alt_texts(place: Path, captioner: "object", *, write: bool, least: float, beam: int) -> int:

@@ -58,7 +58,7 @@ def search_beams(
     longest: int,
     power: float,
     prefix: Sequence[int] = (),
-    never: Collection[int] = (),
+    again: Collection[int] | None = None,
 ) -> list[list[Told]]:
     """Find sentences for pictures.
 
@@ -70,14 +70,15 @@ def search_beams(
         longest: Most words of a sentence.
         power: Of the length, by which the log chance is divided; 0 does not.
         prefix: Words every sentence starts with.
-        never: Words that are not said.
+        again: Words that may be said more than once; None for all.
     Returns:
         For each picture all sentences that ended among the likeliest, at least one, the best first.
     """
     alive = [[_Beam()] for _ in range(pictures)]
     ended: list[list[Told]] = [[] for _ in range(pictures)]
     last = np.full((pictures, beams), START, np.int64)
-    silent = [PAD, START, UNKNOWN, *never]
+    silent = [PAD, START, UNKNOWN]
+    free = None if again is None else frozenset(again)
     for length in range(longest + 1):
         scores, looked, state = step(last, state)
         chances = _log_softmax(scores)
@@ -92,7 +93,7 @@ def search_beams(
             if length == len(prefix) == 0:
                 choices[:, END] = _NOTHING  # not a word at all is no sentence
             for row, beam in enumerate(followed):
-                for word in _repeats(beam.numbers):
+                for word in _repeats(beam.numbers, free):
                     choices[row, word] = _NOTHING
             if forced is not None:
                 choices[:] = _NOTHING
@@ -146,12 +147,13 @@ def _is_done(ended: Sequence[Told], going: Sequence[_Beam], beams: int, power: f
     return max(beam.total for beam in going) / (len(going[0].numbers) + 1) ** power <= worst
 
 
-def _repeats(numbers: tuple[int, ...]) -> list[int]:
-    """Words that would repeat the last one, or complete three words that were said before."""
+def _repeats(numbers: tuple[int, ...], free: frozenset[int] | None) -> list[int]:
+    """Words that would repeat the last one, complete three words that were said before, or come but once."""
     if not numbers:
         return []
     pair = numbers[-2:]
-    return [numbers[-1]] + [numbers[i + 2] for i in range(len(numbers) - 2) if numbers[i : i + 2] == pair]
+    triples = [numbers[i + 2] for i in range(len(numbers) - 2) if numbers[i : i + 2] == pair]
+    return [numbers[-1], *triples, *([] if free is None else (n for n in numbers if n not in free))]
 
 
 def _log_softmax(scores: Array) -> NDArray[np.float32]:

@@ -29,10 +29,13 @@ __all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "Encoded", "caption", "open_cap
 LONGEST = 20  # words of a sentence
 MOST_BEAMS = 20
 _TOGETHER = 8  # pictures whose sentences grow in one call
-# Words that say nothing of a picture by themselves: sentences that differ only in them are the same.
-_SMALL = frozenset(
-    ("a", "an", "the", "is", "are", "and", "of", "in", "on", "at", "with", "to", "his", "her", "their", "it", "its")
-)
+# Words that say nothing of a picture by themselves: sentences that differ only in them are the same, and only they
+# may come twice in a sentence.
+_SMALL_WORDS = """
+    a an the is are and of in on at with to by for from as up down out into onto over off near next his her their its
+    it he she they them him that which who while one other another through 's
+"""
+_SMALL = frozenset(_SMALL_WORDS.split())
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,7 @@ class Captioner:
             raise RangeError(f"workers must be at least 1, got {workers}")
         self.session, self.card = session, model.card
         self.words = Vocabulary(model.labels)
+        self._again = [self.words.numbers[word] for word in _SMALL if word in self.words.numbers]
         self.workers = workers or (cores() if session.threads == 1 else 1)
         self._step = OnnxFile(model.part("step"), threads=session.threads)
         has_sentences = "sentence" in model.card.parts and session.has("space")
@@ -184,7 +188,14 @@ class Captioner:
 
         state = self._first_state(memory, beams)
         found = search_beams(
-            step, state, pictures=len(encoded), beams=beams, longest=LONGEST, power=power, prefix=prefix
+            step,
+            state,
+            pictures=len(encoded),
+            beams=beams,
+            longest=LONGEST,
+            power=power,
+            prefix=prefix,
+            again=self._again,
         )
         return [self._ranked(one, told) for one, told in zip(encoded, found, strict=True)]
 

@@ -7,7 +7,7 @@ Seed:     0
 Expected: the scores in docs/caption.md, taken from the exported model on pictures never trained or tuned on
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -223,10 +223,12 @@ def build_recipe(settings: CaptionSettings) -> CaptionRecipe:
 
 
 @torch.no_grad()
-def tell(network: Describer, maps: Tensor, *, beams: int, power: float) -> list[list[Told]]:
-    """Beam search with the network itself: maps (B, C, h, w) to sentences for each picture."""
+def tell(
+    network: Describer, maps: Tensor, *, beams: int, power: float, again: Collection[int] | None = None
+) -> list[list[Told]]:
+    """Beam search with the network itself: maps (B, C, h, w) to sentences for each picture; see `search_beams`."""
     step, state = torch_step(network.captioner, network.memory(maps), beams)
-    return search_beams(step, state, pictures=len(maps), beams=beams, longest=20, power=power)
+    return search_beams(step, state, pictures=len(maps), beams=beams, longest=20, power=power, again=again)
 
 
 def torch_step(
