@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 from szem.errors import CardError, ChecksumError
 from szem.runtime.cards import (
+    Part,
     PictureInput,
     Score,
     check_file,
+    check_part,
     hash_file,
     read_card,
     read_labels,
@@ -34,6 +36,22 @@ def test_a_card_comes_back_as_it_was_written(make_model: MakeModel) -> None:
     write_card(folder, card)
     assert read_card(folder / "card.json") == card
     assert card.scores[0].value == 0.5
+
+
+def test_every_further_file_is_checked_too(make_model: MakeModel) -> None:
+    folder = make_model()
+    (folder / "step.onnx").write_bytes(b"one more")
+    step = Part(file="step.onnx", sha256=hash_file(folder / "step.onnx"), size_bytes=8)
+    card = read_card(folder).model_copy(update={"parts": {"step": step}})
+    write_card(folder, card)
+    card = read_card(folder)
+    assert check_part(card, folder, "step") == folder / "step.onnx"
+    assert card.all_bytes == card.size_bytes + 8
+    with pytest.raises(CardError, match=r"has no part 'other' \(its parts: step\)"):
+        check_part(card, folder, "other")
+    (folder / "step.onnx").write_bytes(b"changed.")
+    with pytest.raises(ChecksumError, match=r"step\.onnx: not the file its card describes"):
+        check_part(card, folder, "step")
 
 
 def test_a_card_cannot_be_changed(make_model: MakeModel) -> None:

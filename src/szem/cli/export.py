@@ -54,7 +54,7 @@ def export(
     recipe = load_recipe(about["recipe"], assignments)
     card = export_run(recipe, run, folder, command=about["command"], recipe_name=about["recipe"], precision=precision)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"{folder}: {card.size_bytes / 1e6:.1f} MB, {card.precision}", markup=False)
+    console.print(f"{folder}: {card.all_bytes / 1e6:.1f} MB, {card.precision}", markup=False)
     if card.task in VERBS:
         console.print(f"Next: szem {card.task} PICTURE --model {card.name if out is None else folder}", markup=False)
 

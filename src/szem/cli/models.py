@@ -40,7 +40,7 @@ def list_(
         card = model.card
         mark = " *" if DEFAULTS.get(card.task) == model.name else ""
         score = f"{card.scores[0].metric} {card.scores[0].value:.3g}" if card.scores else "not measured"
-        table.add_row(model.name + mark, card.task, f"{card.size_bytes / 1e6:.1f} MB", score, card.summary)
+        table.add_row(model.name + mark, card.task, f"{card.all_bytes / 1e6:.1f} MB", score, card.summary)
     console = Console(highlight=False)
     console.print(table)
     console.print("\n* what the task takes when no model is named")
@@ -73,7 +73,7 @@ def _card_lines(card: "Card", *, labels: int) -> list[str]:
     lines = [
         f"{card.name} (version {card.version}): {card.summary}",
         (
-            f"task {card.task}, {card.precision}, {card.size_bytes / 1e6:.1f} MB, {card.parameters:,} parameters, "
+            f"task {card.task}, {card.precision}, {card.all_bytes / 1e6:.1f} MB, {card.parameters:,} parameters, "
             f"{labels} labels"
         ),
         f"input {size} {card.input.colours}, {card.input.resize}; gives {', '.join(card.outputs)}",

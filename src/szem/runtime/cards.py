@@ -159,6 +159,11 @@ class Card(_Strict):
     attributions: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()  # what it is not good for
 
+    @property
+    def all_bytes(self) -> int:
+        """Of all its ONNX files together."""
+        return self.size_bytes + sum(part.size_bytes for part in self.parts.values())
+
     @model_validator(mode="after")
     def _labels_once(self) -> Self:
         if self.labels is not None and self.labels_file is not None:
