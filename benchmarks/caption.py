@@ -44,7 +44,7 @@ def speed(seconds: float) -> None:
     together = Captioner(open_model(task="caption", threads=1))
     alone = Captioner(open_model(task="caption"))
     places = iter(range(10**9))
-    for beams in (1, 3, 5):
+    for beams in (1, 3, 5, 10):
         many = per_second(lambda beams=beams: len(together(pictures, beams=beams)), seconds)
         one = per_second(lambda beams=beams: len(alone([pictures[next(places) % 6]], beams=beams)), seconds)
         print(f"beam {beams}: {many:6.1f} captions/s, 48 pictures a call; {one:6.1f} one by one ({1e3 / one:.0f} ms)")

@@ -43,7 +43,7 @@ def test_sentences_are_ranked(server: httpx.Client, cat: bytes) -> None:
 
 WRONG = [
     # options, what is said
-    ({"beams": 99}, "beams must be 1 to 10"),
+    ({"beams": 99}, "beams must be 1 to 20"),
     ({"n": 0}, "n must be 1 to 8"),
     ({"others": 500}, "others must be 0 to 20"),
     ({"start": "xylophonist"}, "no word 'xylophonist'"),

@@ -28,7 +28,7 @@ def words_of(page: Any) -> list[str]:
 def test_words_heat_others_and_sentences_are_the_servers(visit: Visit) -> None:
     page = visit("caption", picture="cat")
     told(page)
-    wanted = szem.caption(read_sample("cat"), n=4, beams=5, attention=True, others=6)
+    wanted = szem.caption(read_sample("cat"), n=4, beams=10, attention=True, others=6)
     best = wanted.sentences[0]
     assert words_of(page) == [*(word.text for word in best.words), "."]
     chances = [float(c) for c in page.locator(WORDS).evaluate_all("all => all.map((e) => e.dataset.chance)")]
@@ -70,7 +70,7 @@ def test_another_word_is_chosen_and_the_sentence_goes_on_from_it(visit: Visit) -
     assert page.locator(WORDS).nth(0).get_attribute("data-given") == "yes"
     start = f"{before[0]} {word}"
     assert page.locator("[name=start]").input_value() == start
-    wanted = szem.caption(read_sample("coffee"), n=4, beams=5, start=start)
+    wanted = szem.caption(read_sample("coffee"), n=4, beams=10, start=start)
     assert words_of(page)[:-1] == [w.text for w in wanted.sentences[0].words]
     page.click("[data-name=again]")
     until(page, "document.querySelector('[name=start]').value === ''")

@@ -30,7 +30,7 @@ _Alt = Annotated[
 @app.command()
 def caption(
     paths: _Paths = None,
-    beam: int = typer.Option(5, help="Sentences followed at a time: more is slower and finds likelier ones."),
+    beam: int = typer.Option(10, help="Sentences followed at a time: more is slower and finds likelier ones."),
     n: int = typer.Option(1, "--n", "-n", help="Different sentences for each picture, at most."),
     start: str = typer.Option("", help='How each sentence begins, as in "a dog".'),
     model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  [default: the shipped one]"),

@@ -15,7 +15,7 @@ from szem.tasks.caption import Captioner, open_captioner
 
 __all__ = ["CaptionRequest", "caption_picture"]
 
-_MOST_BEAMS, _MOST_SENTENCES, _MOST_OTHERS = 10, 8, 20
+_MOST_BEAMS, _MOST_SENTENCES, _MOST_OTHERS = 20, 8, 20
 _MOST_RANKED, _LONGEST_RANKED = 256, 500
 
 
@@ -23,13 +23,13 @@ _MOST_RANKED, _LONGEST_RANKED = 256, 500
 class CaptionRequest:
     """A picture, and how its sentences are wanted.
 
-    `beams`: sentences followed at a time (5). `n`: different sentences at most (1). `start`: how each begins.
+    `beams`: sentences followed at a time (10). `n`: different sentences at most (1). `start`: how each begins.
     `attention`: also where the network looked for each word. `others`: for each word so many others that might have
     come. `rank`: a list of sentences, answered in the order in which they fit the picture.
     """
 
     image: Image | None = None
-    beams: int = 5
+    beams: int = 10
     n: int = 1
     start: str = ""
     attention: bool = False

@@ -38,7 +38,7 @@ def evaluate_caption(model: Model, folder: Path, split: str) -> list[Measured]:
     places = []
     for start in range(0, len(files), _TOGETHER):
         encoded = captioner.encode([read_picture(file) for file in files[start : start + _TOGETHER]])
-        found = captioner.search(encoded, beams=5)
+        found = captioner.search(encoded, beams=10)
         said += [split_words(captioner.words.decode(told[0].numbers)) for told in found]
         places += [one.space for one in encoded]
     people = [[split_words(text) for text in pictures[file]] for file in files]

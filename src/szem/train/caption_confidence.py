@@ -20,7 +20,7 @@ from szem.train.recipes.caption import CaptionRecipe
 __all__ = ["calibrate", "fit_logistic", "show_nothing"]
 
 _LEAST_HELD = 50  # with fewer pictures a curve says little
-_BEAMS = 5
+_BEAMS = 10
 _TOGETHER = 8  # pictures at a time
 
 

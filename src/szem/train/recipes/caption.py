@@ -63,7 +63,7 @@ class CaptionSettings:
     least: int = 5  # how often a word must occur to be learned
     hold_back: int = 500  # so many pictures are not trained on but scored, to watch and to choose
     power: float = 0.7  # of the length, in beam search
-    fit: float = 3.0  # how much it counts, among the sentences found, how near one is to the picture
+    fit: float = 7.0  # how much it counts, among the sentences found, how near one is to the picture
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ export const fields = {
   opacity: whole(60, 0, 100),
 };
 
-const ASKED = { n: 4, beams: 5, others: 6 };
+const ASKED = { n: 4, beams: 10, others: 6 };
 const LIVE_PAUSE_MS = 900;
 const FIRST_OPEN = 1; // the word whose others are shown before one is chosen: mostly what the sentence is about
 
