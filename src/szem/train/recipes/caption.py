@@ -62,8 +62,8 @@ class CaptionSettings:
     tail_lr: float = 0.1  # factor of the learning rate of the encoder's last stage
     least: int = 5  # how often a word must occur to be learned
     hold_back: int = 500  # so many pictures are not trained on but scored, to watch and to choose
-    power: float = 0.7  # of the length, in beam search
-    fit: float = 7.0  # how much it counts, among the sentences found, how near one is to the picture
+    power: float = 0.8  # of the length, in beam search
+    fit: float = 8.0  # how much it counts, among the sentences found, how near one is to the picture
 
 
 @dataclass(frozen=True)
