@@ -113,7 +113,7 @@ class Explorer:
         ) from refused
 
     def _shapes_at(self, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-        return {self.layout.name: self.layout.shape(*size)} | {n: value.shape for n, value in self.others.items()}
+        return {self.layout.name: self.layout.shape(*size), **{n: value.shape for n, value in self.others.items()}}
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
