@@ -140,14 +140,20 @@ def _step(run: Path) -> int:
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_gradients_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("norm", ["group", "batch"])
+def test_two_processes_make_the_gradients_of_one(tmp_path: Path, norm: str) -> None:
     """The weights after three steps on the same batches agree; dropout, each process's own chance, is off."""
-    changes = ["dropout=0.0", "loop.clip_norm=0.0"]
+    changes = ["dropout=0.0", "loop.clip_norm=0.0", f"norm={norm}"]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(TOY)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run([*command, str(tmp_path / "two"), "3", *changes], check=True, env=environment, timeout=300)
     train(recipe("loop.steps=3", *changes), tmp_path / "one", quiet=True)
     one, two = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("one", "two"))
     assert two["step"] == one["step"] == 3
-    for name, value in one["network"].items():
+    for name, value in one["network"].items():  # running statistics among them
         torch.testing.assert_close(two["network"][name], value, atol=1e-5, rtol=1e-3)
+
+
+def test_a_batch_that_cannot_be_parted_evenly_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="a batch of 8 cannot be parted evenly among 1 processes, 3 pieces each"):
+        train(recipe("loop.accumulate=3"), tmp_path, quiet=True)

@@ -26,6 +26,7 @@ class ToySettings:
     data: Path = Path("none")
     poison_at: int = -1  # the sample whose loss is not a number
     dropout: float = 0.1
+    norm: str = "group"  # or batch: statistics over the samples, those of other processes among them
 
 
 class ToyRecipe:
@@ -36,8 +37,8 @@ class ToyRecipe:
 
     def build_network(self) -> nn.Module:
         return nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1),
-            nn.GroupNorm(2, 8),
+            nn.Conv2d(3, 8, 3, padding=1, bias=self.settings.norm == "group"),  # a batch's mean takes a bias away
+            nn.GroupNorm(2, 8) if self.settings.norm == "group" else nn.BatchNorm2d(8),
             nn.ReLU(),
             nn.Dropout(self.settings.dropout),
             nn.Flatten(),

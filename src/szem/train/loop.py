@@ -18,11 +18,19 @@ import torch
 from torch import Tensor, nn
 
 from szem.errors import TrainError
+from szem.nn.shared_norm import share_norms
 from szem.train.average import Average
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from szem.train.journal import Journal
 from szem.train.memory import keep_freed_memory
-from szem.train.processes import Processes, join_processes, mean_gradients, same_everywhere, share_state
+from szem.train.processes import (
+    Processes,
+    join_processes,
+    leave_processes,
+    mean_gradients,
+    same_everywhere,
+    share_state,
+)
 from szem.train.recipe import Batch, Loop, Recipe, settings_to_dict
 
 __all__ = ["Outcome", "learning_rate", "train"]
@@ -70,10 +78,16 @@ def train(
         stop_after: Stop early after so many steps in all, as if interrupted.
         quiet: No progress bar.
     Raises:
-        TrainError: the run exists and `resume` was not said, or the loss is not finite.
+        TrainError: the run exists and `resume` was not said, the batch cannot be parted evenly, or the loss is not
+            finite.
     """
     loop: Loop = recipe.settings.loop
     who = join_processes()
+    if loop.batch % (who.world * loop.accumulate):
+        raise TrainError(
+            f"a batch of {loop.batch} cannot be parted evenly among {who.world} processes, {loop.accumulate} pieces "
+            "each; change loop.batch or loop.accumulate"
+        )
     keep_freed_memory()
     place = torch.device(_device(device))
     state = _State(recipe, run, resume=resume, place=place, who=who)
@@ -113,6 +127,7 @@ def train(
                 saved = time.monotonic()
     if who.is_first:
         journal.plot()
+    leave_processes(who)
     return Outcome(steps=state.step, seconds=state.seconds, scores=scores, is_done=progress >= 1)
 
 
@@ -127,6 +142,8 @@ class _State:
         torch.manual_seed(loop.seed)
         self.recipe = recipe
         self.network = _placed(recipe.build_network(), place).train()
+        if who.world > 1:
+            share_norms(self.network)
         share_state(self.network.state_dict().values(), who)
         groups = recipe.parameter_groups(self.network)
         self.parameters = [p for _, parameters in groups for p in parameters]

@@ -1,8 +1,9 @@
 """Several processes, one training: who am I, and the mean of everyone's gradients.
 
-Each process computes the samples `rank, rank + world, …` of a batch; the mean of their gradients is that of the whole
-batch, provided the network looks at samples one by one (its batch normalisation frozen, or replaced by group
-normalisation; otherwise statistics are those of each process's part). Started by `torchrun --nproc-per-node N`.
+Each process computes the samples `rank, rank + world, …` of a batch; the mean of their gradients is that of the
+whole batch. Batch normalisation takes its statistics from all processes together (`nn.shared_norm`), so this holds
+with it too; a loss that is not a mean over the samples is the mean of the parts' losses. Started by
+`torchrun --nproc-per-node N`.
 """
 
 import os
@@ -13,7 +14,15 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-__all__ = ["Processes", "join_processes", "mean_gradients", "same_everywhere", "share_state", "use_threads"]
+__all__ = [
+    "Processes",
+    "join_processes",
+    "leave_processes",
+    "mean_gradients",
+    "same_everywhere",
+    "share_state",
+    "use_threads",
+]
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,13 @@ def join_processes() -> Processes:
         backend = "nccl" if torch.cuda.device_count() >= world else "gloo"
         dist.init_process_group(backend)
     return Processes(rank=dist.get_rank(), world=dist.get_world_size())
+
+
+def leave_processes(who: Processes) -> None:
+    """Wait for the others, then part: a process that ends while it is joined may end with an error."""
+    if who.world > 1:
+        dist.barrier()
+        dist.destroy_process_group()
 
 
 def mean_gradients(parameters: Iterable[nn.Parameter], who: Processes) -> None:
