@@ -53,6 +53,30 @@ def test_letterbox_keeps_the_sides_in_proportion_and_pads_with_grey() -> None:
     assert (values[2:6] == 0).all()
 
 
+@pytest.mark.parametrize(("height", "width"), [(30, 90), (97, 61), (1, 500), (48, 64)])
+def test_a_letterboxed_picture_begins_and_ends_where_cells_do(height: int, width: int) -> None:
+    rules = PictureInput(width_px=64, height_px=48, resize="letterbox", mean=(127.0,) * 3, scale=(128.0,) * 3)
+    window = find_window(height, width, rules, step_px=2)
+    assert not any(v % 2 for v in (window.pad_left, window.pad_top, window.in_width, window.in_height))
+    assert window.in_width == 64 or window.in_height == 48
+    values = prepare_picture(np.zeros((height, width, 3), np.uint8), rules, step_px=2)[0]
+    inside = np.zeros((48, 64), bool)
+    inside[window.pad_top :, window.pad_left :][: window.in_height, : window.in_width] = True
+    assert (values[:, ~inside] == 0).all()  # a border of the mean colour
+    assert (values[:, inside] == np.float32(-127 / 128)).all()
+
+
+@pytest.mark.parametrize("resize", ["letterbox", "stretch", "centre-crop"])
+def test_the_input_is_found_again_in_the_picture(resize: str) -> None:
+    rules = PictureInput(width_px=64, height_px=48, resize=resize)  # type: ignore[arg-type]
+    window = find_window(200, 300, rules)
+    x0, y0, x1, y1 = window.to_picture(
+        window.pad_left, window.pad_top, window.pad_left + window.in_width, window.pad_top + window.in_height
+    )
+    expected = (window.left, window.top, window.left + window.width, window.top + window.height)
+    assert (x0, y0, x1, y1) == pytest.approx(expected)
+
+
 def test_stretch_takes_the_whole_picture() -> None:
     rules = PictureInput(width_px=2, height_px=2, resize="stretch", layout="NHWC", dtype="uint8")
     picture = np.zeros((4, 8, 3), np.uint8)

@@ -13,7 +13,7 @@ from szem.runtime.sessions import Session, open_model
 from szem.runtime.store import Model
 from szem.tasks.look_masks import mask_rows
 from szem.tasks.outline import outline, outline_with
-from szem.tasks.segment import fit_picture, segment, segment_with
+from szem.tasks.segment import segment, segment_with
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
@@ -101,17 +101,6 @@ def test_confidence_is_a_mean_probability(letterbox: Session) -> None:
     red, other = 8 * 1.0, 8 * (-127 / 128)
     assert masks.confidence[0] == pytest.approx(np.exp(red) / (np.exp(red) + 2 * np.exp(other)), rel=1e-5)
     assert masks.confidence[1] == 0
-
-
-def test_a_picture_lies_whole_and_even_in_the_input() -> None:
-    wanted = PictureInput(width_px=64, height_px=48, resize="letterbox", mean=(127.0,) * 3, scale=(128.0,) * 3)
-    fitted = fit_picture(np.zeros((30, 90, 3), np.uint8), wanted)
-    assert fitted.batch.shape == (1, 3, 48, 64)
-    assert (fitted.left_px, fitted.width_px, fitted.height_px) == (0, 64, 22)
-    assert fitted.top_px % 2 == 0
-    border = fitted.batch[0, :, : fitted.top_px]
-    assert (border == 0).all()
-    assert (fitted.batch[0, :, fitted.top_px] < -0.9).all()
 
 
 def test_rows_name_the_classes_largest_first(letterbox: Session) -> None:

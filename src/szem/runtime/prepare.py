@@ -32,9 +32,26 @@ class Window:
     in_width: int
     in_height: int
 
+    def to_picture(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
+        """A rectangle of the network's input, in pixels of the picture; the bars of a letterbox lie outside of it.
 
-def find_window(height: int, width: int, rules: PictureInput) -> Window:
+        >>> Window(10, 0, 40, 20, 0, 5, 80, 40).to_picture(0, 5, 80, 45)
+        (10.0, 0.0, 50.0, 20.0)
+        """
+        sx, sy = self.width / self.in_width, self.height / self.in_height
+        left, top = self.left - self.pad_left * sx, self.top - self.pad_top * sy
+        return left + x0 * sx, top + y0 * sy, left + x1 * sx, top + y1 * sy
+
+
+def find_window(height: int, width: int, rules: PictureInput, *, step_px: int = 1) -> Window:
     """Find the part of a picture that goes into the network.
+
+    Args:
+        height: Of the picture.
+        width: Of the picture.
+        rules: The card's `input`.
+        step_px: A letterboxed picture begins and ends at multiples of this, for outputs whose cells hold several
+            pixels: each cell is then inside the picture or not.
 
     >>> w = find_window(256, 341, PictureInput(width_px=224, height_px=224, crop=0.875))
     >>> (w.left, w.top, w.width, w.height)
@@ -45,14 +62,20 @@ def find_window(height: int, width: int, rules: PictureInput) -> Window:
         return Window(0, 0, width, height, 0, 0, wide, high)
     if rules.resize == "letterbox":
         scale = min(wide / width, high / height)
-        inner_w, inner_h = max(1, round(width * scale)), max(1, round(height * scale))
-        return Window(0, 0, width, height, (wide - inner_w) // 2, (high - inner_h) // 2, inner_w, inner_h)
+        inner_w, inner_h = (
+            min(most, step_px * max(1, round(side * scale / step_px)))
+            for side, most in ((width, wide), (height, high))
+        )
+        pad_left, pad_top = (
+            step_px * ((most - inner) // (2 * step_px)) for most, inner in ((wide, inner_w), (high, inner_h))
+        )
+        return Window(0, 0, width, height, pad_left, pad_top, inner_w, inner_h)
     unit = min(width / wide, height / high) * rules.crop
     part_w, part_h = max(1, min(width, round(wide * unit))), max(1, min(height, round(high * unit)))
     return Window((width - part_w) // 2, (height - part_h) // 2, part_w, part_h, 0, 0, wide, high)
 
 
-def prepare_picture(picture: Picture8, rules: PictureInput) -> Array:
+def prepare_picture(picture: Picture8, rules: PictureInput, *, step_px: int = 1) -> Array:
     """Cut, scale and normalise one picture.
 
     Shrinking averages the pixels (no aliasing, and fast); growing interpolates as the card says. A part that already
@@ -61,13 +84,14 @@ def prepare_picture(picture: Picture8, rules: PictureInput) -> Array:
     Args:
         picture: (H, W, 3) uint8 RGB.
         rules: The card's `input`.
+        step_px: As in `find_window`.
     Returns:
         (1, 3, h, w) or (1, h, w, 3), float32 or uint8, as the rules say.
     Raises:
         DTypeError, ShapeError: not a picture.
     """
     check_picture(picture)
-    window = find_window(picture.shape[0], picture.shape[1], rules)
+    window = find_window(picture.shape[0], picture.shape[1], rules, step_px=step_px)
     part: Array = picture[window.top : window.top + window.height, window.left : window.left + window.width]
     if part.shape[:2] != (window.in_height, window.in_width):
         shrinks = window.width > window.in_width or window.height > window.in_height

@@ -123,7 +123,5 @@ class Classifier:
 
     def _maps(self, picture: Picture8, maps: Array, best: Array) -> dict[int, ClassMap]:
         window = find_window(picture.shape[0], picture.shape[1], self.card.input)
-        sx, sy = window.width / window.in_width, window.height / window.in_height
-        left, top = window.left - window.pad_left * sx, window.top - window.pad_top * sy
-        box = (left, top, left + self.card.input.width_px * sx, top + self.card.input.height_px * sy)
+        box = window.to_picture(0, 0, self.card.input.width_px, self.card.input.height_px)
         return {int(i): ClassMap(np.asarray(maps[i], np.float32), box) for i in best}

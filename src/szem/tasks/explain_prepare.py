@@ -80,9 +80,7 @@ def prepare(picture: Picture8, layout: PictureLayout, rules: PictureInput) -> Pr
     """
     small = cut_picture(picture, rules)
     window = find_window(picture.shape[0], picture.shape[1], rules)
-    sx, sy = window.width / window.in_width, window.height / window.in_height
-    left, top = window.left - window.pad_left * sx, window.top - window.pad_top * sy
-    box = (left, top, left + rules.width_px * sx, top + rules.height_px * sy)
+    box = window.to_picture(0, 0, rules.width_px, rules.height_px)
     return Prepared(prepare_cut(small, layout, rules), small, box)
 
 

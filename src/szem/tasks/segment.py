@@ -3,8 +3,6 @@
 This file does not know about training, files or servers.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +10,14 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8, check_picture
 from szem.results.masks import Masks
 from szem.runtime.cards import PictureInput
+from szem.runtime.prepare import Window, find_window, prepare_picture
 from szem.runtime.sessions import Session, open_model
 
-__all__ = ["Fitted", "fit_picture", "segment", "segment_with"]
+__all__ = ["segment", "segment_with"]
 
 _BACKGROUND = "background"
+_CELL_PX = 2  # a cell of the scores holds two by two pixels of the input
 _LARGEST_PX = 1024  # scores are brought up to this side at most; beyond it the map of classes is enlarged instead
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A picture inside a network's input, and where in it the picture lies."""
-
-    batch: NDArray[np.float32]  # (1, 3, H, W)
-    left_px: int
-    top_px: int
-    width_px: int
-    height_px: int
 
 
 def segment(picture: Picture8, *, model: str | None = None, threads: int | None = None) -> Masks:
@@ -54,11 +43,12 @@ def segment_with(session: Session, picture: Picture8, *, map_side_px: int | None
         map_side_px: The longest side of the map of classes at most; the picture's own size if left out.
     """
     check_picture(picture)
-    fitted = fit_picture(picture, session.model.card.input)
-    scores = session.run(fitted.batch, roles=["scores"])["scores"][0]  # (C, h, w)
-    classes = session.model.labels
-    chances = _softmax(_cut_scores(scores, fitted, session.model.card.input))  # (h', w', C)
     height, width = picture.shape[:2]
+    rules, classes = session.model.card.input, session.model.labels
+    window = find_window(height, width, rules, step_px=_CELL_PX)
+    batch = prepare_picture(picture, rules, step_px=_CELL_PX)
+    scores = session.run(batch, roles=["scores"])["scores"][0]  # (C, h, w)
+    chances = _softmax(_cut_scores(scores, window, rules))  # (h', w', C)
     wanted = _within(width, height, map_side_px or max(width, height))
     class_map = _name_pixels(chances, _within(*wanted, _LARGEST_PX))
     if class_map.shape != wanted[::-1]:
@@ -70,32 +60,6 @@ def segment_with(session: Session, picture: Picture8, *, map_side_px: int | None
         confidence=_confidence(chances),
         background=_BACKGROUND if _BACKGROUND in classes else None,
     )
-
-
-def fit_picture(picture: Picture8, wanted: PictureInput) -> Fitted:
-    """Scale a picture into a network's input: stretched over it, or whole with borders (`letterbox`).
-
-    The picture begins and ends at even pixels of the input, so that a cell of scores (2×2 pixels) is in it or not.
-    """
-    height, width = picture.shape[:2]
-    if wanted.resize == "letterbox":
-        scale = min(wanted.width_px / width, wanted.height_px / height)
-        inner_w = min(wanted.width_px, max(2, 2 * round(width * scale / 2)))
-        inner_h = min(wanted.height_px, max(2, 2 * round(height * scale / 2)))
-    else:
-        inner_w, inner_h = wanted.width_px, wanted.height_px
-    way = cv2.INTER_AREA if inner_w < width else cv2.INTER_LINEAR
-    inner = (
-        picture
-        if (inner_w, inner_h) == (width, height)
-        else cv2.resize(picture, (inner_w, inner_h), interpolation=way)
-    )
-    left, top = (wanted.width_px - inner_w) // 4 * 2, (wanted.height_px - inner_h) // 4 * 2
-    canvas = np.zeros((wanted.height_px, wanted.width_px, 3), np.float32)  # 0 after normalisation: the mean
-    mean, scale3 = np.array(wanted.mean, np.float32), np.array(wanted.scale, np.float32)
-    canvas[top : top + inner_h, left : left + inner_w] = (inner.astype(np.float32) - mean) / scale3
-    batch = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None])
-    return Fitted(batch, left, top, inner_w, inner_h)
 
 
 def _within(width: int, height: int, side: int) -> tuple[int, int]:
@@ -118,12 +82,12 @@ def _name_pixels(chances: NDArray[np.float32], size: tuple[int, int]) -> NDArray
     return winner
 
 
-def _cut_scores(scores: NDArray[np.float32], fitted: Fitted, wanted: PictureInput) -> NDArray[np.float32]:
+def _cut_scores(scores: NDArray[np.float32], window: Window, wanted: PictureInput) -> NDArray[np.float32]:
     """The part of (C, h, w) that is the picture, as (h', w', C)."""
     cell_y, cell_x = wanted.height_px / scores.shape[1], wanted.width_px / scores.shape[2]
-    top, left = round(fitted.top_px / cell_y), round(fitted.left_px / cell_x)
-    bottom = top + max(1, round(fitted.height_px / cell_y))
-    right = left + max(1, round(fitted.width_px / cell_x))
+    top, left = round(window.pad_top / cell_y), round(window.pad_left / cell_x)
+    bottom = top + max(1, round(window.in_height / cell_y))
+    right = left + max(1, round(window.in_width / cell_x))
     return np.ascontiguousarray(scores[:, top:bottom, left:right].transpose(1, 2, 0), dtype=np.float32)
 
 
