@@ -88,6 +88,22 @@ def test_own_classes_from_folder_to_model(
     card = json.loads((tmp_path / "home" / "models" / "shades" / "card.json").read_text())
     assert card["labels"] == ["dark", "light"]
     assert run(["classify", str(tmp_path / "data" / "dark" / "0.png"), "--model", "shades"]) == 0
+    capsys.readouterr()
+    assert run(["eval", out, "--data", data, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["split"] == "held-back:5"  # only what the run did not learn from
+    assert [(row["metric"], row["n"]) for row in told["scores"]] == [("top-1", 2), ("top-5", 2)]
+    assert run(["eval", out, "--data", data, "--save", "shades"]) == 1
+    assert "a run has no card to save scores on" in capsys.readouterr().err
+    assert run(["export", out, "--name", "small", "--precision", "int8"]) == 0
+    assert run(["eval", "small", "--data", data, "--split", "held-back:5", "--save", "shades"]) == 0
+    card = json.loads((tmp_path / "home" / "models" / "small" / "card.json").read_text())
+    assert card["precision"] == "int8"
+    assert card["size_bytes"] < 0.4 * 4 * card["parameters"]
+    assert [(s["dataset"], s["split"], s["metric"], s["n"]) for s in card["scores"]] == [
+        ("shades", "held-back:5", "top-1", 2),
+        ("shades", "held-back:5", "top-5", 2),
+    ]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200)])

@@ -8,6 +8,7 @@ where models lie (`store`) or how they run (`sessions`).
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -29,6 +30,7 @@ __all__ = [
     "check_file",
     "check_part",
     "hash_file",
+    "put_scores",
     "read_card",
     "read_labels",
     "write_card",
@@ -291,3 +293,18 @@ def _first_faults(error: ValidationError) -> str:
     told = [f"{'.'.join(map(str, fault['loc'])) or 'card'}: {fault['msg']}" for fault in faults[:3]]
     more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
     return "; ".join(told) + more
+
+
+def put_scores(folder: Path, scores: Sequence[Score]) -> Card:
+    """Put measured scores on a model's card, in place of older ones of the same data, split and metric.
+
+    Raises:
+        CardError, ChecksumError: the card cannot be used, or the file is not the card's.
+    """
+    card = read_card(folder)
+    check_file(card, folder)
+    new = {(s.dataset, s.split, s.metric) for s in scores}
+    kept = [s for s in card.scores if (s.dataset, s.split, s.metric) not in new]
+    card = card.model_copy(update={"scores": (*kept, *scores)})
+    write_card(folder, card)
+    return card

@@ -8,7 +8,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from szem.errors import FileMissingError, FormatError, RangeError, UnknownNameError
+from szem.errors import FileMissingError, FormatError, RangeError, SzemError, UnknownNameError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
@@ -68,17 +68,20 @@ def labelled_pictures(folder: Path, names: tuple[str, ...], split: str = "all") 
     Args:
         folder: The data.
         names: The labels, to know a folder's class by.
-        split: `all`; `even` or `odd`: every second one, counted from 0 in the order of the index.
+        split: `all`; `even` or `odd`: every second one, counted from 0 in the order of the index; `held-back:5`: of
+            each class every fifth one that can be read, as the recipe `classify` holds them back.
     Raises:
         UnknownNameError: an unknown split.
         FormatError: the index cannot be understood.
         FileMissingError: no picture with a known class.
     """
     ways = {"all": slice(None), "even": slice(0, None, 2), "odd": slice(1, None, 2)}
-    if split not in ways:
-        raise UnknownNameError(f"no split called {split!r}; there are {', '.join(ways)}")
+    way, _, every = split.partition(":")
+    if split not in ways and not (way == "held-back" and every.isdecimal() and int(every)):
+        raise UnknownNameError(f"no split called {split!r}; there are {', '.join(ways)}, held-back:5")
     index = folder / "index.csv"
-    pairs = list(_by_index(index, len(names)) if index.is_file() else _by_folder(folder, names))[ways[split]]
+    pairs = list(_by_index(index, len(names)) if index.is_file() else _by_folder(folder, names))
+    pairs = pairs[ways[split]] if split in ways else _held_back(pairs, int(every))
     if not pairs:
         raise FileMissingError(f"{folder}: no pictures with classes; give an index.csv or a folder per label")
     return pairs
@@ -100,10 +103,24 @@ def _by_index(index: Path, classes: int) -> Iterator[tuple[Path, int]]:
             yield base / name, label
 
 
+def _held_back(pairs: list[tuple[Path, int]], every: int) -> list[tuple[Path, int]]:
+    seen: dict[int, int] = {}
+    found = []
+    for path, label in pairs:
+        try:
+            read_picture(path)
+        except SzemError:
+            continue
+        seen[label] = seen.get(label, 0) + 1
+        if seen[label] % every == 0:
+            found.append((path, label))
+    return found
+
+
 def _by_folder(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[Path, int]]:
     places = {name: place for place, name in enumerate(names)}
     for child in sorted(p for p in folder.iterdir() if p.is_dir() and p.name in places):
-        for path in sorted(child.iterdir()):
+        for path in sorted(p for p in child.rglob("*") if p.is_file() and not p.name.startswith(".")):
             if path.suffix.lower() in PICTURE_SUFFIXES:
                 yield path, places[child.name]
 

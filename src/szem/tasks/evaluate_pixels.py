@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from szem.data.outlines import Outlined, read_outlined
 from szem.data.pixels import IGNORED, read_classes, read_pixel_set
-from szem.errors import CardError
+from szem.errors import CardError, UnknownNameError
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.measured import Measured
@@ -54,9 +54,15 @@ def evaluate_outline(model: Model, folder: Path, split: str) -> list[Measured]:
     Args:
         model: An `outline` model.
         folder: Holds voc_masks/, coco/ and pedestrians/.
-        split: train or val.
+        split: train, val, or all for both.
+    Raises:
+        UnknownNameError: another split.
     """
-    items, _ = read_outlined(folder, split="train" if split == "train" else "val")
+    if split not in ("train", "val", "all"):
+        raise UnknownNameError(f"no split called {split!r}; outlines have train, val, all")
+    items = [
+        item for part in ("train", "val") if split in (part, "all") for item in read_outlined(folder, split=part)[0]
+    ]
     session = Session(model)
     ious = [mask_iou(outline_one(session, item), item.mask) for item in items]
     rows = [Measured("mean IoU", float(np.mean(ious)), len(items))]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8, check_boxes_xyxy, check_picture
 from szem.results.outlines import Outlines
+from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import Session, open_model
 
 __all__ = ["MARGIN", "BoxChance", "iter_chances", "outline", "outline_with"]
@@ -71,14 +72,12 @@ def iter_chances(session: Session, picture: Picture8, boxes_xyxy: NDArray[np.flo
     """
     height, width = picture.shape[:2]
     wanted = session.model.card.input
-    mean, scale = np.array(wanted.mean, np.float32), np.array(wanted.scale, np.float32)
     for box in boxes_xyxy:
         if min(box[2] - box[0], box[3] - box[1]) < 1:
             yield None
             continue
         square = _square(picture, box, wanted.width_px, wanted.height_px)
-        batch = ((square.astype(np.float32) - mean) / scale).transpose(2, 0, 1)[None]
-        scores = session.run(np.ascontiguousarray(batch), roles=["scores"])["scores"][0]  # (2, h, w)
+        scores = session.run(prepare_picture(square, wanted), roles=["scores"])["scores"][0]  # (2, h, w)
         chance = (1 / (1 + np.exp(scores[0] - scores[1]))).astype(np.float32)
         yield _put_back(chance, box, width, height)
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 
 from szem.arrays import Array
@@ -33,7 +32,7 @@ from szem.runtime.sessions import OnnxFile
 from szem.runtime.store import Model
 from szem.tasks.evaluate import Measured, evaluate, labelled_pictures
 from szem.train.class_maps import MAPS, MAPS_SWITCH, add_class_maps
-from szem.train.export import export_onnx
+from szem.train.export import drop_notes, export_onnx
 from szem.train.quantize import quantize_onnx
 
 __all__ = ["build_pretrained", "main"]
@@ -73,7 +72,7 @@ def build_pretrained(variant: str, *, data: Path, out: Path) -> Model:
     before, after = _logits(whole, held), _logits(file, held)
     whole.unlink()
     add_class_maps(file)
-    _strip(file)
+    drop_notes(file)
     model = Model(_card(variant, file, rules, parameters, data, []), out)
     write_card(out, model.card)
     extra = _compared(before, after, truth[1::2])
@@ -124,14 +123,6 @@ def _score(measured: Measured, variant: str) -> Score:
         command=f"szem eval efficientnet-{variant} --data imagenet --split odd",
         note=_NOTE,
     )
-
-
-def _strip(file: Path) -> None:
-    """The class names' file is the only place for words; nothing of the machine that built the model stays."""
-    model = onnx.load(file)
-    model.producer_name, model.producer_version, model.doc_string = "szem", "", ""
-    del model.metadata_props[:]
-    onnx.save(model, file)
 
 
 def _card(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from szem.errors import ModelError
 from szem.runtime.sessions import OnnxFile
 
-__all__ = ["export_onnx", "largest_difference"]
+__all__ = ["drop_notes", "export_onnx", "largest_difference"]
 
 
 def export_onnx(
@@ -58,7 +58,7 @@ def export_onnx(
         checks = [list(examples)]
         if all(0 in axes for axes in open_axes):
             checks.append([value[-1:] for value in examples])
-        _strip_notes(draft)
+        drop_notes(draft)
         worst = max(largest_difference(net, draft, given, inputs=inputs, outputs=outputs) for given in checks)
         if not worst <= tolerance:  # also when it is not a number
             raise ModelError(
@@ -96,16 +96,17 @@ def largest_difference(
     return worst
 
 
-def _strip_notes(file: Path) -> None:
-    """The exporter notes source lines of this machine in every node; none of that belongs into a file given away."""
-    model = onnx.load(file)
-    del model.metadata_props[:]
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
-    onnx.save(model, file)
+def drop_notes(path: str | os.PathLike[str]) -> None:
+    """Take out what an exporter wrote beside the network: source lines and paths of the machine it ran on."""
+    model = onnx.load(os.fspath(path))
+    graph = model.graph
+    model.producer_name, model.producer_version, model.doc_string = "szem", "", ""
+    for noted in (model, graph):
+        del noted.metadata_props[:]
+    for item in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    onnx.save(model, os.fspath(path))
 
 
 def _export(

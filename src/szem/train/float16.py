@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from szem.errors import ModelError
 
-__all__ = ["drop_notes", "store_as_float16"]
+__all__ = ["store_as_float16"]
 
 _SMALL = 64  # weights with fewer numbers stay as they are: scalars, short biases
 
@@ -37,16 +37,4 @@ def store_as_float16(path: Path) -> None:
     del graph.node[:]
     graph.node.extend([*casts, *nodes])
     onnx.checker.check_model(model)
-    onnx.save(model, path)
-
-
-def drop_notes(path: Path) -> None:
-    """Take out what the exporter wrote beside the network: source lines and paths of the machine it ran on."""
-    model = onnx.load(path)
-    del model.metadata_props[:]
-    graph = model.graph
-    del graph.metadata_props[:]
-    for item in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
-        del item.metadata_props[:]
-        item.doc_string = ""
     onnx.save(model, path)

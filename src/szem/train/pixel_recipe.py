@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from szem.data.pixels import PixelSet, read_classes, read_pixel_set
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
 from szem.runtime.cards import PictureInput, TrainingData
+from szem.runtime.prepare import prepare_picture
 from szem.tasks.pixel_scores import confusion, mean_iou, pixel_accuracy
 from szem.train.changes import Change, cut_sample
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.losses import class_weights, pixel_loss
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
-from szem.train.sampling import pick
+from szem.train.sampling import pick, spread_over
 
 __all__ = ["HalfScores", "PixelFields", "PixelModel", "PixelRecipe", "pictures_to_input", "repeat_rare"]
 
@@ -108,6 +109,7 @@ class PixelRecipe:
     ) -> None:
         self.settings, self.changes, self.about = settings, tuple(changes), about
         self.begin_with = begin_with
+        self.held_split = "val"
         self.classes = read_classes(settings.data)
         everything = read_pixel_set(settings.data, split=settings.split or None, classes=len(self.classes))
         watched = set(_held_back(len(everything), settings.hold_back, spread=spread))
@@ -186,6 +188,14 @@ class PixelRecipe:
     def release(self, network: nn.Module) -> Release:
         """A `segment` model whose input is the recipe's, the whole picture inside it."""
         about = self.about
+        rules = PictureInput(
+            width_px=about.width_px,
+            height_px=about.height_px,
+            resize="letterbox",
+            interpolation="bilinear",
+            mean=(127.0, 127.0, 127.0),
+            scale=(128.0, 128.0, 128.0),
+        )
         plain = self._plain_network(pretrained=False)  # frozen blocks learn faster, plain ones export better
         plain.load_state_dict(network.state_dict())
         return Release(
@@ -194,18 +204,14 @@ class PixelRecipe:
             summary=about.summary,
             network=HalfScores(plain),
             outputs={"scores": "scores"},
-            input=PictureInput(
-                width_px=about.width_px,
-                height_px=about.height_px,
-                resize="letterbox",
-                interpolation="bilinear",
-                mean=(127.0, 127.0, 127.0),
-                scale=(128.0, 128.0, 128.0),
-            ),
+            input=rules,
             labels=self.classes,
             training_data=about.training_data,
             attributions=about.attributions,
             limits=about.limits,
+            samples=lambda given: [
+                prepare_picture(p, given, step_px=2) for p in spread_over(self.teaching.pictures)
+            ],
         )
 
 
@@ -239,7 +245,7 @@ def _held_back(pictures: int, wanted: int, *, spread: bool) -> Sequence[int]:
     """Places of the pictures that are not trained on: the last ones, or one in every so many."""
     if not spread or wanted == 0:
         return range(pictures - wanted, pictures)
-    return [int((i + 0.5) * pictures / wanted) for i in range(wanted)]
+    return spread_over(range(pictures), most=wanted)
 
 
 def _pixel_counts(pixels: PixelSet, classes: int) -> NDArray[np.int64]:

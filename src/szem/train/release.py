@@ -6,21 +6,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from szem.arrays import Array
 from szem.errors import ModelError, TrainError, UnsupportedError
-from szem.runtime.cards import Card, PictureInput, Score, TrainingData, check_file, hash_file, read_card, write_card
+from szem.runtime.cards import Card, PictureInput, TrainingData, hash_file, write_card
 from szem.runtime.cards import Made as MadeBy
+from szem.runtime.sessions import OnnxFile
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.export import export_onnx, largest_difference
-from szem.train.float16 import drop_notes, store_as_float16
+from szem.train.export import drop_notes, export_onnx, largest_difference
+from szem.train.float16 import store_as_float16
 from szem.train.open_sides import open_sides, take_pixels
 from szem.train.quantize import last_convolutions, quantize_onnx
 from szem.train.recipe import Recipe
 
-__all__ = ["ModelWriter", "Releasable", "Release", "export_run", "write_scores"]
+__all__ = ["ModelWriter", "Releasable", "Release", "export_run"]
 
 _PRECISIONS: dict[str, Literal["float32", "float16", "int8"]] = {
     "float32": "float32",
@@ -30,6 +32,7 @@ _PRECISIONS: dict[str, Literal["float32", "float16", "int8"]] = {
 _STEP_PX = 32  # sides of an open input are multiples of this
 _OPEN_TOLERANCE = 1e-3
 _FLOAT16_TOLERANCE = 0.02  # of the outputs' largest value
+_INT8_NOISE = 0.7  # of the outputs' spread: beyond it there is no signal; how good it is, the score says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,10 @@ class ModelWriter(Protocol):
 
 class Releasable(Recipe, Protocol):
     """A recipe whose network can become a model."""
+
+    @property
+    def held_split(self) -> str:
+        """What of the data `szem eval RUN` measures on: nothing the recipe learns from."""
 
     def release(self, network: nn.Module) -> Release:
         """Describe the model; `network` has the trained weights."""
@@ -148,7 +155,6 @@ def _write(release: Release, file: Path, precision: str, run: Path) -> PictureIn
     traced = rules.model_copy(update={"width_px": 96, "height_px": 64}) if release.has_open_sides else rules
     example = _example(traced)
     export_onnx(network, file, examples=[example], inputs=["picture"], outputs=names)
-    drop_notes(file)
     if release.has_open_sides:
         open_sides(file, step_px=_STEP_PX)
         example = _example(rules)  # of other sides than those that were traced
@@ -158,14 +164,39 @@ def _write(release: Release, file: Path, precision: str, run: Path) -> PictureIn
         take_pixels(file, mean=rules.mean[0], scale=rules.scale[0])
         raw = {"layout": "NHWC", "dtype": "uint8", "mean": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
         rules = rules.model_copy(update=raw)
-        quantize_onnx(file, file, samples=release.samples(rules), keep_float=last_convolutions(file))
-        drop_notes(file)
+        noise = _quantise(file, release.samples(rules), names)
+        if not noise <= _INT8_NOISE:
+            raise ModelError(
+                f"{run}: in int8 the outputs differ by {noise:.0%} of their spread, {_INT8_NOISE:.0%} is allowed; export "
+                "with precision float16"
+            )
     if precision == "float16":
         store_as_float16(file)
         if release.samples is not None:  # noise drives a network where pictures never do
             example = torch.from_numpy(release.samples(rules)[0])
         _check(release, file, example, _FLOAT16_TOLERANCE, run, "stored as float16")
     return rules
+
+
+def _quantise(file: Path, samples: Sequence[Array], names: Sequence[str]) -> float:
+    """Quantise a file in place.
+
+    Returns:
+        The noise it adds, as a share of the outputs' spread, on an eighth of the samples that the ranges do not come
+        from.
+    """
+    held, seen = samples[::8], [sample for index, sample in enumerate(samples) if index % 8] or samples
+    before = OnnxFile(file)
+    expected = [before.run({"picture": sample}, names) for sample in held]
+    quantize_onnx(file, file, samples=seen, keep_float=last_convolutions(file))
+    drop_notes(file)
+    after = OnnxFile(file)
+    found = [after.run({"picture": sample}, names) for sample in held]
+    noise = []
+    for one, other in zip(zip(*expected, strict=True), zip(*found, strict=True), strict=True):
+        want, got = np.concatenate([x.ravel() for x in one]), np.concatenate([x.ravel() for x in other])
+        noise.append(float((want - got).std() / max(float(want.std()), 1e-12)))
+    return max(noise)
 
 
 def _check(release: Release, file: Path, example: Tensor, tolerance: float, run: Path, how: str) -> None:
@@ -185,18 +216,3 @@ def _example(wanted: PictureInput) -> Tensor:
     mean = torch.tensor(wanted.mean)[:, None, None]
     scale = torch.tensor(wanted.scale)[:, None, None]
     return (pixels - mean) / scale
-
-
-def write_scores(folder: Path, scores: Sequence[Score]) -> Card:
-    """Put measured scores on a model's card, in place of older ones of the same data, split and metric.
-
-    Raises:
-        CardError, ChecksumError: the card cannot be used, or the file is not the card's.
-    """
-    card = read_card(folder)
-    check_file(card, folder)
-    new = {(s.dataset, s.split, s.metric) for s in scores}
-    kept = [s for s in card.scores if (s.dataset, s.split, s.metric) not in new]
-    card = card.model_copy(update={"scores": (*kept, *scores)})
-    write_card(folder, card)
-    return card

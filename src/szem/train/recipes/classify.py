@@ -24,11 +24,12 @@ from szem.media.pictures import read_picture
 from szem.models.efficientnet_lite import VARIANTS, EfficientNetLite, build_efficientnet_lite
 from szem.nn.frozen import freeze_norms
 from szem.runtime.cards import PictureInput, TrainingData
+from szem.runtime.prepare import prepare_picture
 from szem.train.changes import Change, cut_sample
 from szem.train.pixel_recipe import pictures_to_input
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
-from szem.train.sampling import pick
+from szem.train.sampling import pick, spread_over
 
 __all__ = ["ClassifyRecipe", "ClassifySettings", "build_recipe"]
 
@@ -71,6 +72,7 @@ class ClassifyRecipe:
             held = settings.hold_back > 0 and seen[label] % settings.hold_back == 0
             (self.watching if held else self.teaching).append((picture, label))
         self.broken = tuple(broken)
+        self.held_split = f"held-back:{settings.hold_back}" if settings.hold_back else "all"
         if len({label for _, label in self.teaching}) < len(self.classes):
             raise TrainError(f"{settings.data}: a class has no readable picture to learn from. {told(broken)}")
 
@@ -122,6 +124,7 @@ class ClassifyRecipe:
         """A `classify` model with the folders' names as labels."""
         plain = EfficientNetLite(self.settings.backbone, classes=len(self.classes))
         plain.load_state_dict(network.state_dict())
+        side = self.side_px
         return Release(
             task="classify",
             head="logits",
@@ -143,6 +146,10 @@ class ClassifyRecipe:
                 ),
             ),
             licence="LicenseRef-own",
+            samples=lambda given: [
+                prepare_picture(_middle(picture, side), given.model_copy(update={"crop": 1.0}))
+                for picture, _ in spread_over(self.teaching)
+            ],
             attributions=(f"Backbone weights: EfficientNet-{self.settings.backbone} by Google, Apache-2.0.",),
         )
 

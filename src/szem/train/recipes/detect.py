@@ -100,6 +100,7 @@ class DetectRecipe:
         self.settings = settings
         everything = only_split(read_boxed(settings.data), settings.split)
         self.classes, self.broken = everything.classes, everything.broken
+        self.held_split = "val"
         held = [settings.hold_back and n % _WATCH_EVERY == _WATCH_EVERY - 1 for n in range(len(everything.pictures))]
         own = [p for p, is_held in zip(everything.pictures, held, strict=True) if not is_held]
         self.watching = [p for p, is_held in zip(everything.pictures, held, strict=True) if is_held]

