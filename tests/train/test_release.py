@@ -1,0 +1,125 @@
+"""A run becomes a model in three precisions, or is refused; it is read back with its settings."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from szem.errors import ModelError, TrainError, UnsupportedError
+from szem.runtime.cards import PictureInput, check_file
+from szem.runtime.sessions import OnnxFile
+from szem.train.checkpoint import CHECKPOINT, save_checkpoint
+from szem.train.release import Release, export_run
+from szem.train.runs import is_run, open_run
+
+sys.path.insert(0, str(Path(__file__).parent))
+from toy import ToySettings
+
+SIDE = 24
+
+
+class Small(nn.Module):
+    """Two convolutions; with `is_fine`, all that matters is lost when it is computed in whole numbers."""
+
+    def __init__(self, *, is_fine: bool = False) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 32, 3, padding=1)
+        self.last = nn.Conv2d(32, 4, 1)
+        if is_fine:
+            with torch.no_grad():  # two equal large terms that cancel, and a small rest
+                self.first.weight[1] = self.first.weight[0] = 50 * self.first.weight[0].abs()
+                self.first.weight[1] *= 1.0005
+                self.last.weight[:] = 0
+                self.last.weight[:, 0], self.last.weight[:, 1] = 1, -1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.relu(self.first(x)))
+
+
+class SmallRecipe:
+    """What `export_run` asks for."""
+
+    held_split = "val"
+
+    def __init__(self, *, has_samples: bool = True, is_fine: bool = False) -> None:
+        self.settings = ToySettings()
+        self.has_samples, self.is_fine = has_samples, is_fine
+
+    def build_network(self) -> nn.Module:
+        torch.manual_seed(0)
+        return Small(is_fine=self.is_fine)
+
+    def release(self, network: nn.Module) -> Release:
+        random = np.random.default_rng(0)
+        samples = [random.uniform(0.2, 1, (1, 3, SIDE, SIDE)).astype(np.float32) for _ in range(16)]
+        return Release(
+            task="segment",
+            head="scores",
+            summary="Small.",
+            network=network,
+            outputs={"scores": "scores"},
+            input=PictureInput(width_px=SIDE, height_px=SIDE, mean=(127.0,) * 3, scale=(128.0,) * 3),
+            labels=("a", "b", "c", "d"),
+            training_data=(),
+            samples=(lambda: samples) if self.has_samples else None,
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    save_checkpoint(tmp_path / "run" / CHECKPOINT, {"average": SmallRecipe().build_network().state_dict()})
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("precision", "off"),
+    [("float32", 1e-4), ("float16", 0.01), ("int8", 0.2)],  # largest difference, of the largest value
+)
+def test_a_run_becomes_a_model(run: Path, tmp_path: Path, precision: str, off: float) -> None:
+    recipe = SmallRecipe()
+    card = export_run(recipe, run, tmp_path / "m", command="c", recipe_name="r", precision=precision)
+    assert card.precision == precision
+    file = check_file(card, tmp_path / "m")
+    x = np.random.default_rng(1).uniform(0.2, 1, (1, 3, SIDE, SIDE)).astype(np.float32)
+    (found,) = OnnxFile(file).run({"picture": x}, ["scores"])
+    expected = recipe.build_network()(torch.from_numpy(x)).detach().numpy()
+    assert np.abs(found - expected).max() <= off * np.abs(expected).max()
+    assert str(tmp_path).encode() not in file.read_bytes()  # nothing of this machine
+
+
+def test_int8_that_loses_the_signal_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    recipe = SmallRecipe(is_fine=True)
+    save_checkpoint(tmp_path / "run" / CHECKPOINT, {"average": recipe.build_network().state_dict()})
+    with pytest.raises(ModelError, match="in int8 the outputs differ by"):
+        export_run(recipe, tmp_path / "run", tmp_path / "m", command="c", recipe_name="r", precision="int8")
+    assert not list((tmp_path / "m").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("precision", "match"), [("int8", "no samples to quantise by"), ("int4", "there are float32")]
+)
+def test_what_is_not_written_is_said(run: Path, tmp_path: Path, precision: str, match: str) -> None:
+    recipe = SmallRecipe(has_samples=False)
+    with pytest.raises(UnsupportedError, match=match):
+        export_run(recipe, run, tmp_path / "m", command="c", recipe_name="r", precision=precision)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (None, "not the folder of a run"),
+        ("{", "not the folder of a run"),
+        ("[]", "does not say recipe, settings and command"),
+        (json.dumps({"recipe": "road", "command": "c", "settings": 3}), "settings must be fields and values"),
+    ],
+)
+def test_what_is_no_run_is_named(tmp_path: Path, text: str | None, match: str) -> None:
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
+    assert is_run(tmp_path) is (text is not None)
+    with pytest.raises(TrainError, match=match):
+        open_run(tmp_path)
