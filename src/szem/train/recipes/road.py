@@ -28,14 +28,14 @@ class RoadSettings:
     backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
     pretrained: bool = True  # begin with ImageNet's weights
     begin_with: str = ""  # folder of an earlier run whose weights are taken on
-    output_stride: int = 16  # of the backbone
-    rates: tuple[int, ...] = (3, 6, 9)  # of the atrous pyramid
+    output_stride: int = 32  # of the backbone
+    rates: tuple[int, ...] = (1, 2, 3)  # of the atrous pyramid
     width: int = 96  # channels of pyramid and decoder
     frozen_stages: int = 2  # of the backbone's seven, that do not learn
     backbone_lr: float = 0.25  # factor of the learning rate
     small_px: tuple[int, int] = (288, 384)  # height, width of the pieces at first
     large_px: tuple[int, int] = (360, 480)  # of the pieces at the end
-    large_from: float = 0.8  # where in the training the large pieces begin
+    large_from: float = 0.7  # where in the training the large pieces begin
     weight_power: float = 0.35  # of the class weights: 0 none, 1 inverse frequency
     jaccard: float = 0.5  # share of the region loss
 
@@ -61,7 +61,7 @@ _MODEL = PixelModel(
 
 def build_recipe(settings: RoadSettings) -> PixelRecipe:
     """Small pieces at many scales first, whole pictures at the end."""
-    small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.7, scale_high=1.6)
+    small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.7, scale_high=1.5)
     large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.85, scale_high=1.25)
     return PixelRecipe(
         settings, changes=((0.0, small), (settings.large_from, large)), about=_MODEL, begin_with=settings.begin_with
