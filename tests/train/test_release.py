@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from szem.errors import ModelError, TrainError, UnsupportedError
 from szem.runtime.cards import PictureInput, check_file
+from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile
 from szem.train.checkpoint import CHECKPOINT, save_checkpoint
 from szem.train.release import Release, export_run
@@ -55,7 +56,7 @@ class SmallRecipe:
 
     def release(self, network: nn.Module) -> Release:
         random = np.random.default_rng(0)
-        samples = [random.uniform(0.2, 1, (1, 3, SIDE, SIDE)).astype(np.float32) for _ in range(16)]
+        pictures = [random.integers(150, 255, (SIDE, SIDE, 3)).astype(np.uint8) for _ in range(16)]
         return Release(
             task="segment",
             head="scores",
@@ -65,7 +66,7 @@ class SmallRecipe:
             input=PictureInput(width_px=SIDE, height_px=SIDE, mean=(127.0,) * 3, scale=(128.0,) * 3),
             labels=("a", "b", "c", "d"),
             training_data=(),
-            samples=(lambda: samples) if self.has_samples else None,
+            samples=(lambda given: [prepare_picture(p, given) for p in pictures]) if self.has_samples else None,
         )
 
 
@@ -84,9 +85,10 @@ def test_a_run_becomes_a_model(run: Path, tmp_path: Path, precision: str, off: f
     card = export_run(recipe, run, tmp_path / "m", command="c", recipe_name="r", precision=precision)
     assert card.precision == precision
     file = check_file(card, tmp_path / "m")
-    x = np.random.default_rng(1).uniform(0.2, 1, (1, 3, SIDE, SIDE)).astype(np.float32)
-    (found,) = OnnxFile(file).run({"picture": x}, ["scores"])
-    expected = recipe.build_network()(torch.from_numpy(x)).detach().numpy()
+    picture = np.random.default_rng(1).integers(150, 255, (SIDE, SIDE, 3)).astype(np.uint8)
+    (found,) = OnnxFile(file).run({"picture": prepare_picture(picture, card.input)}, ["scores"])
+    scaled = prepare_picture(picture, recipe.release(nn.Identity()).input)
+    expected = recipe.build_network()(torch.from_numpy(scaled)).detach().numpy()
     assert np.abs(found - expected).max() <= off * np.abs(expected).max()
     assert str(tmp_path).encode() not in file.read_bytes()  # nothing of this machine
 
@@ -99,9 +101,7 @@ def test_int8_that_loses_the_signal_is_refused_and_leaves_nothing(tmp_path: Path
     assert not list((tmp_path / "m").iterdir())
 
 
-@pytest.mark.parametrize(
-    ("precision", "match"), [("int8", "no samples to quantise by"), ("int4", "there are float32")]
-)
+@pytest.mark.parametrize(("precision", "match"), [("int8", "no samples for int8"), ("int4", "there are float32")])
 def test_what_is_not_written_is_said(run: Path, tmp_path: Path, precision: str, match: str) -> None:
     recipe = SmallRecipe(has_samples=False)
     with pytest.raises(UnsupportedError, match=match):

@@ -209,9 +209,7 @@ class PixelRecipe:
             training_data=about.training_data,
             attributions=about.attributions,
             limits=about.limits,
-            samples=lambda given: [
-                prepare_picture(p, given, step_px=2) for p in spread_over(self.teaching.pictures)
-            ],
+            samples=lambda given: [prepare_picture(p, given, step_px=2) for p in spread_over(self.teaching.pictures)],
         )
 
 

@@ -167,8 +167,8 @@ def _write(release: Release, file: Path, precision: str, run: Path) -> PictureIn
         noise = _quantise(file, release.samples(rules), names)
         if not noise <= _INT8_NOISE:
             raise ModelError(
-                f"{run}: in int8 the outputs differ by {noise:.0%} of their spread, {_INT8_NOISE:.0%} is allowed; export "
-                "with precision float16"
+                f"{run}: in int8 the outputs differ by {noise:.0%} of their spread, {_INT8_NOISE:.0%} is allowed; "
+                "export with precision float16"
             )
     if precision == "float16":
         store_as_float16(file)
