@@ -15,7 +15,9 @@ from szem.media.drawing import draw_boxes, font_of, ink_on
 from szem.media.pictures import write_picture
 from szem.media.samples import read_sample
 from szem.results.explanation import draw_maps
+from szem.tasks.caption import caption
 from szem.tasks.classify import classify
+from szem.tasks.detect import detect
 from szem.tasks.explain import Explorer
 from szem.tasks.explain_neuron import explain_neuron
 from szem.tasks.outline import outline
@@ -210,7 +212,9 @@ def main() -> None:
         "locality": fields_of_view(explorer, cat),
         "atrous": atrous(small),
         "recognise": row(coffee, classify(coffee, top=1, maps=True).draw(coffee)),
+        "boxes": row(cat, detect(cat).draw(cat)),
         "masks": masks(coffee),
+        "caption": caption(read_sample("cameraman"), attention=True).draw_attention(read_sample("cameraman")),
     }
     for name, picture in made.items():
         suffix = ".png" if name in ("pixels", "neurons", "locality") else ".jpg"
