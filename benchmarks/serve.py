@@ -71,7 +71,8 @@ def time_bare(files: Sequence[bytes], *, seconds: float) -> tuple[float, float]:
     def work(offset: int) -> int:
         done = 0
         while time.perf_counter() < stop:
-            classifier([read_picture(files[(offset + done) % len(files)])], top=10)
+            file = files[(offset + done) % len(files)]
+            classifier([read_picture(file, least_side_px=classifier.least_side_px)], top=10)
             done += 1
         return done
 

@@ -128,6 +128,25 @@ def test_wrong_list_options_are_told(server: httpx.Client, query: str) -> None:
     assert server.get(f"/v1/operations?{query}").status_code == 400
 
 
+def test_a_parent_that_no_database_takes_is_refused(start: Start, tmp_path: Path, database_url: str) -> None:
+    server = start(read_folders=(tmp_path,), write_folders=(tmp_path,), database=database_url)
+    body = {
+        "requests": [{"image": {"source": {"imageUri": "file:///x"}}, "features": COLORS}],
+        "outputConfig": {"gcsDestination": {"uri": f"{tmp_path.as_uri()}/out/"}},
+    }
+    for parent in ("projects/%00", "projects/%0A", "projects/" + "p" * 300):
+        for method, path in [
+            ("GET", "operations"),
+            ("GET", "operations/x"),
+            ("DELETE", "operations/x"),
+            ("POST", "images:asyncBatchAnnotate"),
+        ]:
+            answer = server.request(method, f"/v1/{parent}/{path}", json=body if method == "POST" else None)
+            assert answer.status_code == 400, (method, path, answer.text)
+    assert server.get("/v1/operations/%00").status_code == 404
+    assert server.get("/v1/operations").json() == {}
+
+
 def test_unknown_operations_are_not_found(server: httpx.Client) -> None:
     for method, path in [("GET", ""), ("DELETE", ""), ("POST", ":cancel")]:
         answer = server.request(method, f"/v1/operations/none{path}")
@@ -148,10 +167,10 @@ def test_an_operation_that_cannot_write_fails_and_says_so(start: Start, tmp_path
 
 
 @contextmanager
-def process(home: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+def process(home: Path, database: str = "") -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     """`szem serve` in a process of its own."""
     command = [sys.executable, "-m", "szem", "serve", "--port", "0", "--no-studio", "--quiet", "--threads", "1"]
-    command += ["--operation-lease", "1"]
+    command += ["--operation-lease", "1", "--database", database]
     command += ["--allow-read", str(home / "in"), "--allow-write", str(home / "out")]
     env = os.environ | {"SZEM_HOME": str(home / "home")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as server:
@@ -168,14 +187,16 @@ def process(home: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
 
 
 @pytest.mark.slow
-def test_a_server_killed_in_the_middle_goes_on_and_answers_each_picture_once(tmp_path: Path) -> None:
+def test_a_server_killed_in_the_middle_goes_on_and_answers_each_picture_once(
+    tmp_path: Path, database_url: str
+) -> None:
     count, out = 150, tmp_path / "out"
     uris = greys(tmp_path / "in", count, side=200)
     out.mkdir()
     name = ""
     before = 0
     for kill in range(2):
-        with process(tmp_path) as (server, client):
+        with process(tmp_path, database_url) as (server, client):
             if kill == 0:
                 name = str(begin(client, uris, f"{out.as_uri()}/", size=3)["name"])
             deadline = time.monotonic() + 60
@@ -187,7 +208,7 @@ def test_a_server_killed_in_the_middle_goes_on_and_answers_each_picture_once(tmp
         before = len(list(out.glob("*.json")))
         assert before < 50, "it was done before it could be killed"
     kept = {path.name: path.read_bytes() for path in out.glob("*.json")}
-    with process(tmp_path) as (_, client):
+    with process(tmp_path, database_url) as (_, client):
         done = wait(client, name)
     assert "response" in done
     assert read_back(out) == [float(n) for n in range(count)]

@@ -4,6 +4,7 @@ This file knows decoders and pixels, not paths.
 """
 
 import io
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from szem.media.headers import claimed_size, count_jpeg_scans
 from szem.media.quiet import pillow_hushed
 from szem.media.sources import Limits
 
-__all__ = ["check_pixels", "faults_named", "image_to_picture", "open_image"]
+__all__ = ["check_pixels", "faults_named", "image_to_picture", "open_image", "shrink_jpeg"]
 
 # Only decoders that parse pictures and nothing else: no PostScript, no font or document formats.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "ICO", "PPM", "AVIF")  # MPO is read as JPEG
@@ -91,6 +92,20 @@ def open_image(data: bytes, name: str, *, limits: Limits) -> Image.Image:
     return opened
 
 
+def shrink_jpeg(image: Image.Image, least_side_px: int) -> None:
+    """Let a JPEG that is open, not yet decoded, be decoded from the lower frequencies of its blocks only.
+
+    Source: Pillow, `Image.draft`; libjpeg, `scale_denom`.
+
+    Args:
+        image: Opened by `open_image`; of another format, it is left as it is.
+        least_side_px: What its shorter side keeps at least.
+    """
+    if image.format == "JPEG":
+        factor = least_side_px / min(image.size)
+        image.draft(None, (max(1, math.ceil(image.width * factor)), max(1, math.ceil(image.height * factor))))
+
+
 def check_pixels(size: tuple[int, int], name: str, *, limits: Limits) -> None:
     """Refuse a picture or frame that is too large or has no pixels.
 
@@ -128,7 +143,7 @@ def image_to_picture(image: Image.Image) -> Picture8:
     if mode.startswith("I") or mode == "F":
         upright = image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
         return np.repeat(_grey_to_8_bits(np.asarray(upright), mode)[..., None], 3, axis=2)
-    rgb = _opaque(image) if image.has_transparency_data else _profiled(image) or image.convert("RGB")
+    rgb = _opaque(image) if image.has_transparency_data else _profiled(image) or _as_rgb(image)
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
     return np.array(rgb)
@@ -140,6 +155,10 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(Base.Orientation, 1))
     except _FAULTS:
         return 1
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    return image if image.mode == "RGB" else image.convert("RGB")  # convert() copies even where nothing changes
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from szem.arrays import Picture8, check_picture
 from szem.errors import MediaError, RangeError, TooLargeError, UnknownNameError
-from szem.media.decoding import check_pixels, faults_named, image_to_picture, open_image
+from szem.media.decoding import check_pixels, faults_named, image_to_picture, open_image, shrink_jpeg
 from szem.media.sources import DEFAULT_LIMITS, Limits, PictureSource, read_source
 
 __all__ = [
@@ -46,12 +46,16 @@ _WRITERS = {
 }
 
 
-def read_picture(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> Picture8:
+def read_picture(
+    source: PictureSource, *, limits: Limits = DEFAULT_LIMITS, least_side_px: int | None = None
+) -> Picture8:
     """Read one picture (the first frame of an animated or many-page file).
 
     Args:
         source: A path, the file's bytes, or a binary file open for reading.
         limits: Refuse what is larger.
+        least_side_px: A JPEG file may be decoded at a half, a quarter or an eighth of its size, which is much
+            faster, as long as its shorter side keeps so many pixels. Other files come as they are.
     Returns:
         (H, W, 3) uint8 RGB, upright.
     Raises:
@@ -60,7 +64,12 @@ def read_picture(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> P
         FormatError: not a picture, damaged, or cut short.
         TooLargeError: more bytes or pixels than `limits` allow.
     """
-    return next(read_pictures(source, limits=limits))
+    if least_side_px is None:
+        return next(read_pictures(source, limits=limits))
+    data, name = read_source(source, limits=limits)
+    with open_image(data, name, limits=limits) as opened, faults_named(name):
+        shrink_jpeg(opened, least_side_px)
+        return image_to_picture(opened)
 
 
 def read_pictures(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Picture8]:

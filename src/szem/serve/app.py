@@ -98,9 +98,9 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tuple[Annotator, Operations]]:
     """What lives as long as the server does."""
-    engine = Engine(settings, metrics)
+    engine = Engine(settings)
     folders = Folders(settings)
-    annotator = Annotator(engine, Fetcher(settings), folders)
+    annotator = Annotator(engine, Fetcher(settings), folders, metrics)
     url = settings.database or default_database(user_folder().parent)
     operations = Operations(
         settings, annotator, folders, metrics, open_records=lambda: Records(url, lease_s=settings.operation_lease_s)

@@ -1,4 +1,7 @@
-"""Where the work happens: threads for decoding and arithmetic, a budget of pixels, networks behind batchers.
+"""Where the work happens: threads for decoding and arithmetic, a budget of pixels, networks.
+
+Pictures run through a network one by one, each on one thread, as many side by side as there are cores. On a processor
+that is the fastest way (docs/api.md, "Speed"), and an answer does not depend on who else asks.
 
 Made in the application's lifespan, handed to routes as an argument, closed with it. Knows nothing of HTTP or of
 Google's messages.
@@ -7,9 +10,7 @@ Google's messages.
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from szem.arrays import Picture8
@@ -17,24 +18,14 @@ from szem.errors import SzemError, UnknownNameError, UnsupportedError
 from szem.media.pages import picture_size
 from szem.media.pictures import Limits, read_picture
 from szem.results.labels import Labels
-from szem.runtime.batching import Batcher
 from szem.runtime.sessions import Session, cores, open_model
 from szem.runtime.store import list_models
 from szem.serve.limits import Budget
-from szem.serve.metrics import Metrics
 from szem.serve.settings import ServeSettings
+from szem.serve.workers import Workers
 from szem.tasks.classify import Classifier
 
 __all__ = ["Engine"]
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """One picture to classify."""
-
-    picture: Picture8
-    top: int
-    maps: bool
 
 
 T = TypeVar("T")
@@ -46,12 +37,10 @@ class Engine:
 
     Args:
         settings: The operator's choices.
-        metrics: Where batches are counted.
     """
 
-    def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
+    def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
-        self.metrics = metrics
         self.limits = Limits(
             max_bytes=settings.max_picture_bytes,
             max_pixels=settings.max_pixels,
@@ -59,43 +48,27 @@ class Engine:
         )
         self.outside = asyncio.Semaphore(_OUTSIDE)
         self._pixels = Budget(settings.max_decoded_pixels)
-        self._workers = settings.threads or cores()
-        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="szem-work")
-        self._classify: Batcher[_Asked, Labels] | None = None
-        self._no_classifier = "the server has not begun yet"
+        self._workers = Workers(settings.threads or cores())
         self._sessions: dict[tuple[str, str], Session] = {}
         self._opening = threading.Lock()
 
     def open(self) -> None:
-        """Open the networks. A task without a model is missed only when it is asked for."""
-        try:
-            session = open_model(task="classify", threads=1)  # one thread each: pictures run side by side
-        except SzemError as error:
-            self._no_classifier = str(error)
-            return
-        classifier = Classifier(session, workers=1)
-        self._classify = Batcher(
-            lambda asked: [classifier([one.picture], top=one.top, maps=one.maps)[0] for one in asked],
-            max_batch=self.settings.max_batch,
-            workers=self._workers,
-            on_batch=self.metrics.batches.observe,
-        )
+        """Open the network that most ask for, so that the first who asks does not wait."""
+        with suppress(SzemError):  # it is missed only when it is asked for
+            self._open_session("classify", "")
 
     def close(self) -> None:
         """End the threads."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        if self._classify is not None:
-            self._classify.close()
+        self._workers.close()
 
     async def classify(self, picture: Picture8, *, top: int, maps: bool = False) -> Labels:
-        """Name what is in a picture, in one batch with the pictures of other callers.
+        """Name what is in a picture.
 
         Raises:
             UnsupportedError: no model for it is installed.
         """
-        if self._classify is None:
-            raise UnsupportedError(f"pictures cannot be classified here: {self._no_classifier}")
-        return await asyncio.wrap_future(self._classify.submit(_Asked(picture, top, maps)))
+        classifier = Classifier(await self.session("classify"), workers=1)
+        return (await self.run(lambda: classifier([picture], top=top, maps=maps)))[0]
 
     async def session(self, task: str, name: str = "") -> Session:
         """The open network of a task; opened when it is first asked for, one thread each.
@@ -122,19 +95,23 @@ class Engine:
         return self._sessions[task, name]
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
-        """Run blocking work on a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        """Run blocking work on a thread, the oldest request's first."""
+        return await asyncio.wrap_future(self._workers.submit(function, *args))
 
     @asynccontextmanager
-    async def picture(self, data: bytes) -> AsyncIterator[Picture8]:
+    async def picture(self, data: bytes, *, for_labels_only: bool = False) -> AsyncIterator[Picture8]:
         """Decode a picture and hold it for the time of the block.
 
+        Args:
+            data: A picture file.
+            for_labels_only: It may be smaller than it is: as small as the labels' network needs it.
         Raises:
             As `szem.media.pictures.read_picture`.
         """
         width, height = await self.run(self._size, data)
         async with self._pixels.take(width * height):
-            yield await self.run(self._decode, data)
+            side_px = await self._labels_side_px() if for_labels_only else None
+            yield await self.run(self._decode, data, side_px)
 
     @asynccontextmanager
     async def room_for(self, pixels: int) -> AsyncIterator[None]:
@@ -145,5 +122,11 @@ class Engine:
     def _size(self, data: bytes) -> tuple[int, int]:
         return picture_size(data, limits=self.limits)
 
-    def _decode(self, data: bytes) -> Picture8:
-        return read_picture(data, limits=self.limits)
+    def _decode(self, data: bytes, least_side_px: int | None) -> Picture8:
+        return read_picture(data, limits=self.limits, least_side_px=least_side_px)
+
+    async def _labels_side_px(self) -> int | None:
+        try:
+            return Classifier(await self.session("classify")).least_side_px
+        except SzemError:
+            return None  # told when the labels are asked for

@@ -7,6 +7,7 @@ moment, so that the caller gets to read the answer instead of a broken connectio
 import asyncio
 import hashlib
 import hmac
+import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +18,7 @@ from szem.errors import DeniedError, SzemError, TooLargeError, UnsupportedError
 from szem.serve.limits import Gate, Place
 from szem.serve.observe import trace_of
 from szem.serve.status import SlowRequestError, error_to_reply
+from szem.serve.workers import ARRIVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +64,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        ARRIVED.set(time.monotonic())
         headers = Headers(scope=scope)
         started = False
 
@@ -213,6 +216,8 @@ class _Body:
         self.has_ended = not message.get("more_body", False)
         if self._trace.bytes_in > self.limit:
             raise _too_large(f"more than {self.limit:,}", self.limit)
+        if self.has_ended:
+            ARRIVED.set(time.monotonic())  # one who sends slowly does not come before those who are done
         if self.place is not None:
             self.place.hold(size)
             if self.has_ended:

@@ -8,6 +8,7 @@ import uvicorn
 
 from szem.errors import DeniedError, RangeError
 from szem.serve.app import build_app
+from szem.serve.memory import keep_freed_memory
 from szem.serve.protocol import build_protocol
 from szem.serve.settings import ServeSettings
 
@@ -81,6 +82,7 @@ def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[
         or_free: Take any free port when the wanted one is taken.
         on_ready: Called with the URL once requests are answered.
     """
+    keep_freed_memory()  # this process is the server's own: every way here is a command
     sock = bind(settings.host, settings.port, or_free=or_free)
     url = address_of(sock)
     server = build_server(settings, on_ready=None if on_ready is None else partial(on_ready, url))

@@ -4,6 +4,7 @@ Each picture is run by itself, so its scores do not depend on what else is asked
 on threads. This file does not know about folders, requests or how results are shown.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,8 +44,12 @@ def classify(
         UnsupportedError: maps were asked of a model that gives none.
         RangeError: `top` is below 1.
     """
-    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
-    return Classifier(open_model(model, task="classify"))([array], top=top, maps=maps)[0]
+    classifier = Classifier(open_model(model, task="classify"))
+    if isinstance(picture, np.ndarray):
+        array = picture
+    else:  # maps have places, in pixels of the whole picture
+        array = read_picture(picture, least_side_px=None if maps else classifier.least_side_px)
+    return classifier([array], top=top, maps=maps)[0]
 
 
 class Classifier:
@@ -69,6 +74,17 @@ class Classifier:
         if workers is not None and workers < 1:
             raise RangeError(f"workers must be at least 1, got {workers}")
         self.workers = workers or (cores() if session.threads == 1 else 1)
+
+    @property
+    def least_side_px(self) -> int | None:
+        """How small the shorter side of a picture may be without harm: twice what the network sees of it.
+
+        For `read_picture`; None where a picture is not cut, so that its longer side counts.
+        """
+        wanted = self.card.input
+        if wanted.resize != "centre-crop":
+            return None
+        return math.ceil(2 * max(wanted.width_px, wanted.height_px) / wanted.crop)
 
     def __call__(self, pictures: Sequence[Picture8], *, top: int = 5, maps: bool = False) -> list[Labels]:
         """Name what is in each picture.

@@ -9,6 +9,7 @@ from szem.errors import MediaError, SzemError, UnsupportedError
 from szem.serve.engine import Engine
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import Folders
+from szem.serve.metrics import Metrics
 from szem.serve.status import Code, FieldsError, PlacedError, Violation, code_of, error_to_status
 from szem.serve.vision.features import DEFAULT_RESULTS, Job, build_feature, merge
 from szem.serve.vision.protojson import Json
@@ -32,12 +33,14 @@ class Annotator:
         engine: Does the work.
         fetcher: Gets pictures over http(s).
         folders: Gets pictures from allowed folders.
+        metrics: Where pictures and features are counted.
     """
 
-    def __init__(self, engine: Engine, fetcher: Fetcher, folders: Folders) -> None:
+    def __init__(self, engine: Engine, fetcher: Fetcher, folders: Folders, metrics: Metrics) -> None:
         self.engine = engine
         self.fetcher = fetcher
         self.folders = folders
+        self.metrics = metrics
 
     async def annotate_all(self, requests: Sequence[AnnotateImageRequest]) -> tuple[AnnotateImageResponse, ...]:
         """Answer several pictures side by side, in order."""
@@ -56,13 +59,14 @@ class Annotator:
             if image is None or not request.features:
                 fault = Violation(place if image is None else f"{place}.features", "missing")
                 raise FieldsError("Request must specify image and features.", violations=[fault])
-            async with self.opened(image, place=place) as picture:
+            for_labels_only = all(feature.type is FeatureType.LABEL_DETECTION for feature in request.features)
+            async with self.opened(image, place=place, for_labels_only=for_labels_only) as picture:
                 answer = await self.annotate_picture(
                     picture, request.features, request.image_context or ImageContext(), place=place
                 )
         except SzemError as error:
             answer = AnnotateImageResponse(error=to_status(error, place))
-        self.engine.metrics.pictures.labels(_code_name(answer)).inc()
+        self.metrics.pictures.labels(_code_name(answer)).inc()
         return answer
 
     async def annotate_picture(
@@ -90,23 +94,27 @@ class Annotator:
         try:
             part = await build_feature(job)
         except SzemError as error:
-            self.engine.metrics.features.labels(name, code_of(error).name).inc()
+            self.metrics.features.labels(name, code_of(error).name).inc()
             return error
-        self.engine.metrics.features.labels(name, "OK").inc()
+        self.metrics.features.labels(name, "OK").inc()
         return part
 
     @asynccontextmanager
-    async def opened(self, image: Image, *, place: str) -> AsyncIterator[Picture8]:
+    async def opened(self, image: Image, *, place: str, for_labels_only: bool = False) -> AsyncIterator[Picture8]:
         """Decode a picture, whichever way it comes, and hold it for the time of the block.
 
         `content` comes before imageUri, imageUri before gcsImageUri.
 
+        Args:
+            image: Where it is.
+            place: Where that stands in the request, for messages.
+            for_labels_only: As in `Engine.picture`.
         Raises:
             SzemError: there is none, it may not be reached, or it is no picture.
         """
         place = f"{place}.image".lstrip(".")
         if image.content:
-            async with self._decoded(image.content, f"{place}.content") as picture:
+            async with self._decoded(image.content, f"{place}.content", for_labels_only) as picture:
                 yield picture
             return
         source = image.source
@@ -118,7 +126,7 @@ class Annotator:
         where = f"{place}.source.{name}"
         async with self.engine.outside:
             data = await self.load(uri, where)
-            async with self._decoded(data, where) as picture:
+            async with self._decoded(data, where, for_labels_only) as picture:
                 yield picture
 
     async def load(self, uri: str, where: str, *, max_bytes: int | None = None) -> bytes:
@@ -142,10 +150,10 @@ class Annotator:
             raise PlacedError(error, where) from error
 
     @asynccontextmanager
-    async def _decoded(self, data: bytes, where: str) -> AsyncIterator[Picture8]:
+    async def _decoded(self, data: bytes, where: str, for_labels_only: bool) -> AsyncIterator[Picture8]:
         async with AsyncExitStack() as stack:
             try:
-                picture = await stack.enter_async_context(self.engine.picture(data))
+                picture = await stack.enter_async_context(self.engine.picture(data, for_labels_only=for_labels_only))
             except MediaError as error:
                 raise bad_image(error, where) from error
             yield picture

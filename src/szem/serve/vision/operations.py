@@ -35,6 +35,7 @@ from szem.serve.vision.schema import (
     OutputConfig,
 )
 from szem.serve.vision.versions import STABLE
+from szem.serve.workers import ARRIVED
 
 __all__ = ["Operations", "operation_to_json", "output_name"]
 
@@ -166,6 +167,7 @@ class Operations:
     # The worker -------------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
+        ARRIVED.set(None)  # this task was begun while a request was answered; its work is of none
         keep_s = self.settings.keep_operations_days * 86_400
         forgot = -_FORGET_S
         while not self._stopping:

@@ -8,6 +8,7 @@ from a thread. This file does not know what operations do.
 import base64
 import binascii
 import json
+import re
 import time
 import uuid
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ __all__ = ["DATABASE_FILE", "Record", "Records", "default_database"]
 DATABASE_FILE = "operations.sqlite3"
 _MOST_UNFINISHED = 200  # accepted and not done; more are refused
 MAX_ATTEMPTS = 5  # an operation that ends the server so many times without progress is given up
+
+_ID = re.compile(r"[0-9a-f]{32}\Z")
 
 _metadata = MetaData()
 _operations = Table(
@@ -175,8 +178,10 @@ class Records:
         Raises:
             NotFoundError: there is none, or it belongs to another key.
         """
-        with self._engine.connect() as connection:
-            row = connection.execute(select(_operations).where(*_is(id, parent, owner))).mappings().first()
+        row = None
+        if _ID.match(id):  # PostgreSQL takes no text with NUL in it
+            with self._engine.connect() as connection:
+                row = connection.execute(select(_operations).where(*_is(id, parent, owner))).mappings().first()
         if row is None:
             raise NotFoundError(f"no operation {id[:64]!r}; it never was, was deleted, or is forgotten by now")
         return _record(row)
@@ -355,6 +360,8 @@ def _write_token(record: Record) -> str:
 def _read_token(token: str) -> tuple[float, str]:
     try:
         created, id = base64.urlsafe_b64decode(token.encode("ascii")).decode("ascii").split(" ")
+        if not _ID.match(id):
+            raise ValueError("no id")
         return float(created), id
     except (ValueError, binascii.Error) as error:
         raise FieldsError(f"pageToken {token[:40]!r} is not one of this server's; begin without it") from error

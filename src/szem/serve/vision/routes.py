@@ -32,6 +32,7 @@ __all__ = ["BODIES", "build_vision_routes"]
 _PARENTS = ("", "/projects/{project}", "/projects/{project}/locations/{location}")
 _OPERATION_PARENTS = (*_PARENTS, "/locations/{location}")
 _MOST_LISTED = 100
+_LONGEST_PART = 100  # of a parent: what the database has room for
 
 
 def build_vision_routes() -> APIRouter:
@@ -209,6 +210,9 @@ def _parent(request: Request) -> str:
     """What stands before the verb in the path."""
     values = request.path_params
     parts = [f"{room}s/{values[room]}" for room in ("project", "location") if room in values]
+    if not all(part.isprintable() and len(part) <= _LONGEST_PART for part in parts):
+        fault = Violation("parent", "the path must read projects/PROJECT or projects/PROJECT/locations/LOCATION")
+        raise FieldsError(f"parent: {fault.description}", violations=[fault])
     return "/".join(parts)
 
 

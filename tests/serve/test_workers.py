@@ -1,0 +1,101 @@
+"""The server's threads: the oldest request first, errors and cancelling, an end that leaves nobody waiting."""
+
+import contextvars
+import threading
+from concurrent.futures import CancelledError
+from contextlib import closing
+
+import pytest
+
+from szem.errors import RangeError, UnsupportedError
+from szem.serve.workers import ARRIVED, Workers
+
+
+def arrived(workers: Workers, when: float, function: object) -> object:
+    """Hand in work of a request that came at a time."""
+
+    def submit() -> object:
+        ARRIVED.set(when)
+        return workers.submit(function)  # type: ignore[arg-type]
+
+    return contextvars.copy_context().run(submit)
+
+
+def test_the_oldest_request_is_served_first_whatever_the_order_of_handing_in() -> None:
+    done: list[float] = []
+    begun, go = threading.Event(), threading.Event()
+    with closing(Workers(1)) as workers:
+        workers.submit(lambda: (begun.set(), go.wait(10)))
+        assert begun.wait(10)
+        futures = [arrived(workers, when, lambda when=when: done.append(when)) for when in (3.0, 1.0, 2.0, 1.0)]
+        late = workers.submit(lambda: done.append(99.0))  # of no request: it comes now, after all of them
+        go.set()
+        for future in (*futures, late):
+            future.result(10)  # type: ignore[attr-defined]
+    assert done == [1.0, 1.0, 2.0, 3.0, 99.0]
+
+
+def test_work_of_one_request_keeps_its_order() -> None:
+    done: list[int] = []
+    begun, go = threading.Event(), threading.Event()
+    with closing(Workers(1)) as workers:
+        workers.submit(lambda: (begun.set(), go.wait(10)))
+        assert begun.wait(10)
+        futures = [arrived(workers, 1.0, lambda n=n: done.append(n)) for n in range(20)]
+        go.set()
+        for future in futures:
+            future.result(10)  # type: ignore[attr-defined]
+    assert done == list(range(20))
+
+
+def test_results_arguments_and_errors_come_back() -> None:
+    with closing(Workers(2)) as workers:
+        assert workers.submit(divmod, 7, 2).result(10) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            workers.submit(divmod, 7, 0).result(10)
+        assert workers.submit(lambda: 1).result(10) == 1  # an error ends no thread
+
+
+def test_work_runs_side_by_side_on_as_many_threads_as_there_are() -> None:
+    meet = threading.Barrier(3, timeout=10)
+    with closing(Workers(3)) as workers:
+        for future in [workers.submit(meet.wait) for _ in range(3)]:
+            future.result(10)
+
+
+def test_what_is_cancelled_is_left_out() -> None:
+    done: list[str] = []
+    begun, go = threading.Event(), threading.Event()
+    with closing(Workers(1)) as workers:
+        first = workers.submit(lambda: (begun.set(), go.wait(10)))
+        assert begun.wait(10)
+        unwanted, wanted = workers.submit(done.append, "unwanted"), workers.submit(done.append, "wanted")
+        assert unwanted.cancel()
+        assert not first.cancel()
+        go.set()
+        wanted.result(10)
+    assert done == ["wanted"]
+
+
+def test_at_the_end_what_runs_is_finished_and_what_waits_is_cancelled() -> None:
+    workers = Workers(1)
+    begun, go = threading.Event(), threading.Event()
+    running = workers.submit(lambda: (begun.set(), go.wait(10), "done")[-1])
+    assert begun.wait(10)
+    waiting = workers.submit(lambda: "never")
+    ender = threading.Thread(target=workers.close)
+    ender.start()
+    with pytest.raises(CancelledError):
+        waiting.result(10)
+    go.set()
+    ender.join(10)
+    assert not ender.is_alive()
+    assert running.result(0) == "done"
+    with pytest.raises(UnsupportedError, match="ending"):
+        workers.submit(lambda: 1)
+    workers.close()  # again does no harm
+
+
+def test_there_is_at_least_one_thread() -> None:
+    with pytest.raises(RangeError, match="at least 1"):
+        Workers(0)
