@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -304,6 +305,10 @@ def test_beta_paths_pass_the_same_door(start: Start, caplog: pytest.LogCaptureFi
     server = start(api_keys=("k",))
     with caplog.at_level("INFO", logger="szem.serve"):
         answer = server.post("/v1p3beta1/images:annotate", json={"requests": [{}]})
+        for _ in range(500):  # the line is written once the answer is out
+            if answer.headers["x-request-id"] in caplog.text:
+                break
+            time.sleep(0.02)
     assert answer.status_code == 403
     assert "POST /v1p3beta1/images:annotate 403" in caplog.text  # as it was asked for
     assert server.get("/v1p3beta1/szem/samples?key=k").status_code == 404  # szem's own routes have one version
