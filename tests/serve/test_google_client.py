@@ -271,6 +271,39 @@ def test_masks_come_beside_what_googles_client_reads(
     assert refused["error"]["code"] == 3  # type: ignore[index]
 
 
+def test_objects_have_masks_where_outlines_are_asked_for(
+    server: httpx.Client, client: vision.ImageAnnotatorClient, cat: bytes
+) -> None:
+    kind = vision.Feature.Type.OBJECT_LOCALIZATION
+
+    def names(model: str) -> list[tuple[str, float]]:
+        features = [{"type_": kind, "model": model}]
+        answer = client.annotate_image({"image": {"content": cat}, "features": features})
+        assert not answer.error.code, answer.error
+        return [(row.name, row.score) for row in answer.localized_object_annotations]
+
+    def rows(model: str) -> list[dict[str, Any]]:
+        feature = {"type": "OBJECT_LOCALIZATION", "model": model}
+        one = {"image": {"content": base64.b64encode(cat).decode()}, "features": [feature]}
+        (answer,) = server.post("/v1/images:annotate", json={"requests": [one]}).json()["responses"]
+        found: list[dict[str, Any]] = answer.get("localizedObjectAnnotations", [])
+        return found
+
+    assert names("szem/outlines") == names("")
+    plain, told = rows(""), rows("szem/outlines")
+    if not plain:
+        pytest.skip("the shipped detector finds nothing in the picture of the cat")
+    assert all("szemMask" not in row for row in plain)
+    assert [{k: v for k, v in row.items() if k != "szemMask"} for row in told] == plain
+    mask = told[0]["szemMask"]
+    x0, y0, x1, y1 = mask["mask_xyxy"]
+    image = np.asarray(Image.open(io.BytesIO(base64.b64decode(mask["mask"]))))
+    assert image.shape == (y1 - y0, x1 - x0)
+    assert (image == 255).sum() == mask["pixels"] > 0
+    refused = rows("szem/other")
+    assert refused == []
+
+
 # Google's beta versions --------------------------------------------------------------------------------------------
 
 

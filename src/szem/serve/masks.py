@@ -26,9 +26,9 @@ from szem.serve.vision.schema import Image
 from szem.tasks.outline import outline_with
 from szem.tasks.segment import segment_with
 
-__all__ = ["SegmentRequest", "find_masks", "map_to_dict", "segment_picture"]
+__all__ = ["MOST_BOXES", "SegmentRequest", "find_masks", "map_to_dict", "outline_boxes", "segment_picture"]
 
-_MOST_BOXES = 64
+MOST_BOXES = 64
 _FORMS = ("png", "rle", "none")
 _ANSWERS = ("json", "labels", "overlay")
 _FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 2]  # a frame of a camera is not kept: quick before small
@@ -77,8 +77,7 @@ async def segment_picture(engine: Engine, picture: Picture8, request: SegmentReq
             return await engine.run(_overlay_file, masks, picture)
         answer = await engine.run(map_to_dict, masks, request.masks)
     if boxes is not None:
-        session = await engine.session("outline")
-        answer |= await engine.run(_outlines, session, picture, boxes, request.masks)
+        answer |= await outline_boxes(engine, picture, boxes, form=request.masks)
     return answer
 
 
@@ -91,6 +90,22 @@ async def find_masks(engine: Engine, picture: Picture8, *, model: str = "", max_
     """
     session = await engine.session("segment", model)
     return await engine.run(lambda: segment_with(session, picture, map_side_px=max_side or None))
+
+
+async def outline_boxes(
+    engine: Engine, picture: Picture8, boxes_xyxy: NDArray[np.float32], *, form: str = "png"
+) -> dict[str, Any]:
+    """The mask of what is in each box, as JSON values: `outline_model`, and `outlines` in the order of the boxes.
+
+    Args:
+        engine: Has the network.
+        picture: (H, W, 3) uint8 RGB.
+        boxes_xyxy: (N, 4) in pixels.
+        form: As in `map_to_dict`; `png` gives `mask` and the part of the picture it covers, `mask_xyxy`.
+    Raises:
+        UnsupportedError: no model for it is installed.
+    """
+    return await engine.run(_outlines, await engine.session("outline"), picture, boxes_xyxy, form)
 
 
 def map_to_dict(masks: Masks, form: str = "png") -> dict[str, Any]:
@@ -171,8 +186,8 @@ def _read_boxes(value: object) -> NDArray[np.float32] | None:
     rows = value if isinstance(value, list) else [value]
     if not all(isinstance(row, list) and len(row) == 4 and all(map(_is_number, row)) for row in rows):
         raise RangeError("boxesXyxy must be a list of boxes [x0, y0, x1, y1] in pixels, such as [[40, 60, 120, 220]]")
-    if len(rows) > _MOST_BOXES:
-        raise RangeError(f"boxesXyxy: at most {_MOST_BOXES} boxes at once, got {len(rows)}; ask again for the rest")
+    if len(rows) > MOST_BOXES:
+        raise RangeError(f"boxesXyxy: at most {MOST_BOXES} boxes at once, got {len(rows)}; ask again for the rest")
     return check_boxes_xyxy(rows)
 
 

@@ -5,13 +5,15 @@ A task that lands replaces its line. A builder gets the decoded picture and retu
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
 
 from szem.arrays import Picture8
 from szem.errors import UnsupportedError
 from szem.serve.boxes import find_boxes
 from szem.serve.engine import Engine
-from szem.serve.masks import find_masks, map_to_dict
+from szem.serve.masks import MOST_BOXES, find_masks, map_to_dict, outline_boxes
 from szem.serve.status import FieldsError
 from szem.serve.vision.protojson import Json
 from szem.serve.vision.schema import (
@@ -37,7 +39,7 @@ from szem.tasks.crops import crop_hints
 __all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "box_to_poly", "build_feature", "merge"]
 
 MODELS = frozenset({"", "builtin/stable", "builtin/latest", "builtin/weekly"})  # Google's: the same here
-OWN_MODELS = frozenset({FeatureType.SZEM_SEGMENTATION})  # features whose model may be one of szem's
+OUTLINES_MODEL = "szem/outlines"  # of OBJECT_LOCALIZATION: the same boxes, each with its mask
 DEFAULT_RESULTS = 10  # what Google gives when maxResults is absent
 _MOST_LABELS = 1_000
 _MOST_COLORS = 24
@@ -111,7 +113,10 @@ async def crops(job: Job) -> AnnotateImageResponse:
 
 
 async def objects(job: Job) -> AnnotateImageResponse:
-    """What is where, best first. The detector's classes are in no catalogue, so `mid` is empty."""
+    """What is where, best first. The detector's classes are in no catalogue, so `mid` is empty.
+
+    With the model `szem/outlines` the first 64 have masks too.
+    """
     found = await find_boxes(job.engine, job.picture)
     rows = [
         LocalizedObjectAnnotation(
@@ -125,8 +130,12 @@ async def objects(job: Job) -> AnnotateImageResponse:
         )
         for box in found
     ]
-    most = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)
-    return AnnotateImageResponse(localized_object_annotations=tuple(rows[:most]))
+    rows = rows[: min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)]
+    if job.feature.model == OUTLINES_MODEL:
+        boxes = np.array([box.box_xyxy for box in found], np.float32).reshape(-1, 4)[: min(len(rows), MOST_BOXES)]
+        told = await outline_boxes(job.engine, job.picture, boxes)
+        rows[: len(boxes)] = [replace(row, szem_mask=Json(m)) for row, m in zip(rows, told["outlines"], strict=False)]
+    return AnnotateImageResponse(localized_object_annotations=tuple(rows))
 
 
 async def segmentation(job: Job) -> AnnotateImageResponse:
@@ -181,7 +190,10 @@ async def build_feature(job: Job) -> AnnotateImageResponse:
         UnsupportedError: szem does not answer it.
     """
     kind = job.feature.type
-    if job.feature.model not in MODELS and kind not in OWN_MODELS:
+    is_own = kind == FeatureType.SZEM_SEGMENTATION or (
+        kind == FeatureType.OBJECT_LOCALIZATION and job.feature.model == OUTLINES_MODEL
+    )
+    if job.feature.model not in MODELS and not is_own:
         raise FieldsError(f"there is no model {job.feature.model[:60]!r}; leave it out or say builtin/stable")
     build = FEATURES.get(kind)
     if build is None:

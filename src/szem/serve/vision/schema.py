@@ -326,6 +326,7 @@ class LocalizedObjectAnnotation:
     name: str = ""
     score: float = 0.0
     bounding_poly: BoundingPoly | None = None
+    szem_mask: Json | None = None  # only where the model szem/outlines was asked for; Google's client passes it over
 
 
 @dataclass(frozen=True, kw_only=True)
