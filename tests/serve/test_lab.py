@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from szem.media.samples import read_sample, sample_path
 from szem.serve.lab_room import _Recent
+from szem.serve.settings import ServeSettings
 from szem.tasks.explain import Explorer
 from szem.tasks.explain_neuron import explain_neuron
 
@@ -52,7 +53,7 @@ def _tiny(*, bomb: bool = False) -> bytes:
 def test_networks_are_listed_with_the_limits_for_ones_own(server: httpx.Client) -> None:
     found = server.get(f"{LAB}/networks").json()
     assert "efficientnet-lite0" in [one["name"] for one in found["networks"]]
-    assert found["limits"]["max_bytes"] == 160_000_000
+    assert found["limits"]["max_bytes"] == ServeSettings().max_network_bytes
 
 
 def test_a_look_gives_the_table_and_the_answer(server: httpx.Client, explorer: Explorer) -> None:
