@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from szem.media.pictures import write_picture
+from szem.runtime.store import default_model, list_models
 from szem.serve import lab_room
 from szem.serve.lab_room import LabRoom
 from szem.serve.settings import ServeSettings
@@ -62,3 +63,11 @@ def test_two_who_ask_at_once_get_one_search(room: LabRoom, tmp_path: Path, monke
     for thread in threads:
         thread.join()
     assert sorted(searches) == [1, 4]  # the second one found it on disk
+
+
+def test_the_list_begins_with_the_classifier_whatever_else_is_installed(room: LabRoom) -> None:
+    rows = room.networks()
+    assert rows[0]["name"] == default_model("classify").name
+    assert sorted(row["name"] for row in rows) == sorted(model.name for model in list_models())
+    tasks = [row["task"] for row in rows]
+    assert tasks == sorted(tasks, key=lambda task: task != "classify")

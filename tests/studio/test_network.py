@@ -254,11 +254,13 @@ def test_depth_has_a_bar_for_every_kind_making_layer_and_opens_it(visit: Visit, 
 
 def test_a_neurons_field_is_enlarged_from_the_picture_itself(visit: Visit, explorer: Explorer) -> None:
     index = explorer.layer("stages.0.0.depthwise").row.index
-    page = visit("network", picture="cat", layer=index, map=5, at="40,60")
+    page = visit("network", fresh=True, picture="cat", layer=index, map=5, at="40,60")
     _ready(page)
     prepared = explorer.prepare(read_sample("cat"))
     box = explain_neuron(explorer, prepared, index, map=5, row=40, column=60).input_xyxy
     assert box is not None
+    wanted = ",".join(str(v) for v in box)
+    page.wait_for_selector(f".seen .overlay[data-field='{wanted}']", state="attached")
     seen = canvas_of(page, ".field-zoom")
     cut = prepared.picture[box[1] : box[3] + 1, box[0] : box[2] + 1]
     places = [int((k + 0.5) * 64 / 7) for k in range(7)]  # the middle of each of the field's 7 × 7 pixels

@@ -19,7 +19,7 @@ from szem.errors import FormatError, NotFoundError, UnknownNameError
 from szem.media.pictures import PICTURE_SUFFIXES
 from szem.media.samples import SAMPLES, sample_path
 from szem.runtime.graph import GraphLimits
-from szem.runtime.store import list_models
+from szem.runtime.store import default_model, list_models
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain import Explorer
 from szem.tasks.explain_prepare import Prepared
@@ -95,9 +95,13 @@ class LabRoom:
         self._searched: dict[str, float] = {}  # network -> the share of the pictures it has looked at, while it does
 
     def networks(self) -> list[dict[str, Any]]:
-        """The networks that can be looked into: shipped and added ones, then those that were sent."""
+        """The networks that can be looked into: classifiers, the task's own first; others; those that were sent."""
+        models = list_models()
+        named = [m for m in models if m.card.task == "classify"]
+        first = default_model("classify").name if named else ""
+        models.sort(key=lambda m: (m.name != first, m.card.task != "classify"))
         rows: list[dict[str, Any]] = [
-            {"name": m.name, "title": m.name, "task": m.card.task, "text": m.card.summary} for m in list_models()
+            {"name": m.name, "title": m.name, "task": m.card.task, "text": m.card.summary} for m in models
         ]
         for name in reversed(self._sent.names()):
             kept = self._sent.get(name)
