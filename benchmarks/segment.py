@@ -1,14 +1,13 @@
 """Pictures a second of the shipped `segment` models, and outlines beside OpenCV's GrabCut.
 
-Run:  python benchmarks/segment.py [--data shared/data] [--quick]
-The peer for speed is segmentation_models_pytorch's DeepLabV3+ on a MobileNetV2 with random weights, exported to ONNX;
-it is left out where that package is not installed. Outlines need --data: objects in pictures never trained on.
+Run:  python benchmarks/segment.py [--data shared/data] [--peer PEER.onnx] [--quick]
+The peer for speed is segmentation_models_pytorch's DeepLabV3+ on a MobileNetV2 with random weights, as ONNX. It wants
+packages of its own, so it is exported once, in an environment where it is installed beside torch:
+      python benchmarks/segment.py --export-peer PEER.onnx
+Outlines need --data: objects in pictures never trained on.
 """
 
 import argparse
-import os
-import platform
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from machine import describe_machine
 from szem.data.outlines import Outlined, read_outlined
+from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, open_model
 from szem.tasks.evaluate_pixels import mask_iou, outline_one
 from szem.tasks.segment import segment_with
+
+PEER_SIDES = (368, 480)  # rows and columns; it takes multiples of 16
 
 
 def median_ms(run: Callable[[], object], seconds: float) -> float:
@@ -33,7 +36,7 @@ def median_ms(run: Callable[[], object], seconds: float) -> float:
     return float(np.median(times)) * 1e3
 
 
-def speed(seconds: float) -> None:
+def speed(seconds: float, peer: Path | None) -> None:
     """Whole path, picture in, class map out, and the network alone."""
     rng = np.random.default_rng(0)
     for name in ("road", "things"):
@@ -42,29 +45,27 @@ def speed(seconds: float) -> None:
         picture = rng.integers(0, 256, (wanted.height_px, wanted.width_px, 3), np.uint8)
         took = median_ms(lambda session=session, picture=picture: segment_with(session, picture), seconds)
         file = OnnxFile(session.model.file())
-        feed = {"picture": rng.normal(size=(1, 3, wanted.height_px, wanted.width_px)).astype(np.float32)}
+        feed = {"picture": prepare_picture(picture, wanted)}
         alone = median_ms(lambda file=file, feed=feed: file.run(feed, ["scores"]), seconds)
         size = f"{wanted.width_px}×{wanted.height_px}"
-        print(f"{name:10} {size}: {took:6.1f} ms, {1e3 / took:5.1f} pictures/s; network alone {alone:6.1f} ms")
-    peer(seconds)
+        kind = session.model.card.precision
+        print(f"{name:10} {size} {kind}: {took:6.1f} ms, {1e3 / took:5.1f} pictures/s; network alone {alone:6.1f} ms")
+    if peer is not None:
+        file, feed = OnnxFile(peer), {"x": rng.random((1, 3, *PEER_SIDES), np.float32)}
+        took = median_ms(lambda: file.run(feed, ["y"]), seconds)
+        print(
+            f"peer: smp DeepLabV3+ MobileNetV2 480×368: {took:6.1f} ms, {1e3 / took:5.1f} pictures/s (network alone)"
+        )
 
 
-def peer(seconds: float) -> None:
-    try:
-        import segmentation_models_pytorch as smp
-    except ImportError:
-        print("segmentation_models_pytorch is not installed: its DeepLabV3+ is left out")
-        return
+def export_peer(path: Path) -> None:
+    """The peer's network with random weights."""
+    import segmentation_models_pytorch as smp
     import torch
 
     net = smp.DeepLabV3Plus("mobilenet_v2", encoder_weights=None, classes=11).eval()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "peer.onnx"
-        x = torch.rand(1, 3, 368, 480)  # it takes multiples of 16
-        torch.onnx.export(net, (x,), path, input_names=["x"], output_names=["y"], dynamo=True, external_data=False)
-        file = OnnxFile(path)
-        took = median_ms(lambda: file.run({"x": x.numpy()}, ["y"]), seconds)
-    print(f"peer: smp DeepLabV3+ MobileNetV2 480×368: {took:6.1f} ms, {1e3 / took:5.1f} pictures/s (network alone)")
+    x = torch.rand(1, 3, *PEER_SIDES)
+    torch.onnx.export(net, (x,), path, input_names=["x"], output_names=["y"], dynamo=True, external_data=False)
 
 
 def grabcut(item: Outlined, rounds: int = 5) -> np.ndarray:
@@ -103,10 +104,15 @@ def outlines(data: Path, every: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--peer", type=Path, help="the peer as ONNX")
+    parser.add_argument("--export-peer", type=Path, help="write the peer as ONNX, and end")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
-    speed(0.5 if options.quick else 5.0)
+    if options.export_peer:
+        export_peer(options.export_peer)
+        return
+    print(describe_machine("onnxruntime", "opencv-python-headless"))
+    speed(0.5 if options.quick else 5.0, options.peer)
     if options.data:
         outlines(options.data, 6 if options.quick else 1)
 
