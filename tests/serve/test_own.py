@@ -57,6 +57,7 @@ def test_look_says_all_there_is(server: httpx.Client, cat: bytes) -> None:
     assert answer["colors"][0]["hex"].startswith("#")
     assert len(answer["crops"]) == 4
     assert answer["measures"]["word"] in ("sharp", "soft", "blurred")
+    assert answer["caption"]["caption"]
 
 
 def test_each_task_answers_for_itself(server: httpx.Client, cat: bytes) -> None:

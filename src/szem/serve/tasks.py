@@ -116,15 +116,24 @@ async def _measure(engine: Engine, picture: Picture8, request: MeasureRequest) -
 
 async def _look(engine: Engine, picture: Picture8, request: LookPictureRequest) -> dict[str, Any]:
     _check_count("top", request.top)
-    labels, boxes, masks, colors, crops, measures = await asyncio.gather(
+    labels, boxes, masks, caption, colors, crops, measures = await asyncio.gather(
         _classify(engine, picture, ClassifyRequest(top=request.top)),
         detect_picture(engine, picture, DetectRequest()),
         _masks(engine, picture),
+        caption_picture(engine, picture, CaptionRequest()),
         _colors(engine, picture, ColorsRequest()),
         _crops(engine, picture, CropsRequest()),
         _measure(engine, picture, MeasureRequest()),
     )
-    return {**labels, "boxes": boxes["boxes"], "masks": masks, **colors, **crops, "measures": measures}
+    return {
+        **labels,
+        "boxes": boxes["boxes"],
+        "masks": masks,
+        "caption": caption,
+        **colors,
+        **crops,
+        "measures": measures,
+    }
 
 
 async def _masks(engine: Engine, picture: Picture8) -> dict[str, Any]:

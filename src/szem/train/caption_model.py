@@ -127,7 +127,7 @@ def write_caption_model(
         sha256=hash_file(encoder),
         size_bytes=encoder.stat().st_size,
         parts=parts,
-        parameters=sum(p.numel() for p in (*net.parameters(), *describer.captioner.parameters())),
+        parameters=_count(net, *([] if matcher is None else [matcher.sentence])),
         precision="int8" if precision == "int8" else "float16",
         input=rules,
         head="steps",
@@ -155,6 +155,11 @@ def write_caption_model(
     card = card.model_copy(update={"constants": constants})
     write_card(folder, card)
     return card
+
+
+def _count(*nets: nn.Module) -> int:
+    """Parameters of several networks, what they share counted once."""
+    return sum(p.numel() for p in {id(p): p for net in nets for p in net.parameters()}.values())
 
 
 _KINDS = {"attender": "transformer decoder", "teller": "recurrent network"}
