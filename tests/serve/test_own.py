@@ -26,6 +26,14 @@ def test_a_picture_comes_as_body_form_or_json(server: httpx.Client, cat: bytes) 
     assert len(answers[0]["labels"]) == 3
 
 
+def test_classify_takes_a_model_by_its_name(server: httpx.Client, cat: bytes) -> None:
+    named = server.post("/v1/szem/classify?model=efficientnet-lite0", content=cat).json()
+    assert named == server.post("/v1/szem/classify", content=cat).json()
+    answer = server.post("/v1/szem/classify?model=road", content=cat)  # of another task
+    assert answer.status_code == 400
+    assert "no model called 'road' for classify" in answer.json()["error"]["message"]
+
+
 def test_classify_says_what_the_package_says(server: httpx.Client, cat: bytes) -> None:
     from szem.tasks.classify import classify
 

@@ -61,13 +61,14 @@ class Engine:
         """End the threads."""
         self._workers.close()
 
-    async def classify(self, picture: Picture8, *, top: int, maps: bool = False) -> Labels:
-        """Name what is in a picture.
+    async def classify(self, picture: Picture8, *, top: int, maps: bool = False, model: str = "") -> Labels:
+        """Name what is in a picture; with one's own model, by its name.
 
         Raises:
+            UnknownNameError: no such model.
             UnsupportedError: no model for it is installed.
         """
-        classifier = Classifier(await self.session("classify"), workers=1)
+        classifier = Classifier(await self.session("classify", model), workers=1)
         return (await self.run(lambda: classifier([picture], top=top, maps=maps)))[0]
 
     async def session(self, task: str, name: str = "") -> Session:

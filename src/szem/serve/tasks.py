@@ -31,11 +31,12 @@ _LARGEST_KERNEL = 255  # taps on a side: more keeps a thread busy for too long
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifyRequest:
-    """A picture, how many labels at most (5), and whether to say where each score comes from."""
+    """A picture, how many labels at most (5), whether to say where each score comes from, and by which model."""
 
     image: Image | None = None
     top: int = 5
     maps: bool = False
+    model: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,7 @@ class Task:
 
 async def _classify(engine: Engine, picture: Picture8, request: ClassifyRequest) -> dict[str, Any]:
     _check_count("top", request.top)
-    return labels_to_dict(await engine.classify(picture, top=request.top, maps=request.maps))
+    return labels_to_dict(await engine.classify(picture, top=request.top, maps=request.maps, model=request.model))
 
 
 async def _colors(engine: Engine, picture: Picture8, request: ColorsRequest) -> dict[str, Any]:
