@@ -4,6 +4,7 @@
 import { button, codeBlock, messagePlace, slider } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { sendable } from "../pictures/decode.js";
+import { beginWithPicture, isBundled } from "../pictures/begin.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
 import { createOverlay } from "../recognise/overlay.js";
@@ -96,7 +97,7 @@ export async function mount(root, app) {
   });
   const file = () => {
     const { source } = store;
-    const sample = source && !["yours", "camera"].includes(source.id);
+    const sample = source && isBundled(source.id);
     return {
       file: sample ? `${source.id}.png` : "picture.jpg",
       sampleUrl: sample ? `/v1/szem/samples/${source.id}.png` : "",
@@ -289,15 +290,7 @@ export async function mount(root, app) {
   }
 
   const stopListening = store.listen(({ source }) => source && openSource());
-  if (store.source && (state.picture === store.source.id || ["yours", "camera"].includes(store.source.id))) {
-    app.set({ picture: store.source.id });
-    openSource();
-  } else {
-    const first = ["yours", "camera"].includes(state.picture) ? fields.picture.initial : state.picture;
-    store
-      .openSample(first)
-      .then((done) => !done && first !== fields.picture.initial && store.openSample(fields.picture.initial));
-  }
+  beginWithPicture(app, fields.picture.initial, openSource);
 
   return {
     close() {
