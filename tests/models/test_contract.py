@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
 from szem.models.efficientnet_lite import EfficientNetLite
 from szem.models.googlenet import GoogLeNet
+from szem.models.point_detector import PointDetector
 from szem.train.export import export_onnx
 
 Build = Callable[[], nn.Module]
+Shape = Callable[[int, int], tuple[int, ...]]  # of the output for one picture of this height and width
 
 
 def frozen_deeplab() -> nn.Module:
@@ -21,12 +23,36 @@ def frozen_deeplab() -> nn.Module:
     return net
 
 
-ARCHITECTURES: dict[str, tuple[Build, bool]] = {  # name -> builder, whether the output is per pixel
-    "efficientnet-lite0": (lambda: EfficientNetLite("lite0", classes=4), False),
-    "googlenet, separable stem": (lambda: GoogLeNet(classes=4, separable_stem=True), False),
-    "deeplab, stride 32": (lambda: DeepLab(classes=4, output_stride=32, rates=(1, 2), width=16), True),
-    "deeplab, stride 8": (lambda: DeepLab(classes=4, output_stride=8, rates=(1, 2), width=16), True),
-    "deeplab, frozen": (frozen_deeplab, True),
+class Joined(nn.Module):
+    """A point detector's two outputs as one: (B, P, classes + 4)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = PointDetector(classes=4, width=16, depth=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat(self.network(x), 2)
+
+
+def per_picture(height: int, width: int) -> tuple[int, ...]:
+    return (1, 4)
+
+
+def per_pixel(height: int, width: int) -> tuple[int, ...]:
+    return (1, 4, height, width)
+
+
+def per_point(height: int, width: int) -> tuple[int, ...]:
+    return (1, sum(-(-height // step) * -(-width // step) for step in (8, 16, 32)), 8)
+
+
+ARCHITECTURES: dict[str, tuple[Build, Shape]] = {  # name -> builder, the output's shape
+    "efficientnet-lite0": (lambda: EfficientNetLite("lite0", classes=4), per_picture),
+    "googlenet, separable stem": (lambda: GoogLeNet(classes=4, separable_stem=True), per_picture),
+    "deeplab, stride 32": (lambda: DeepLab(classes=4, output_stride=32, rates=(1, 2), width=16), per_pixel),
+    "deeplab, stride 8": (lambda: DeepLab(classes=4, output_stride=8, rates=(1, 2), width=16), per_pixel),
+    "deeplab, frozen": (frozen_deeplab, per_pixel),
+    "point detector": (Joined, per_point),
 }
 EVERY = pytest.mark.parametrize("name", ARCHITECTURES)
 
@@ -45,7 +71,7 @@ def pictures(count: int, height: int, width: int) -> Tensor:
 def test_odd_sides_are_taken(name: str, height: int, width: int) -> None:
     with torch.no_grad():
         out = build(name).eval()(pictures(1, height, width))
-    assert out.shape == ((1, 4, height, width) if ARCHITECTURES[name][1] else (1, 4))
+    assert out.shape == ARCHITECTURES[name][1](height, width)
 
 
 @EVERY
