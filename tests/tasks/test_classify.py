@@ -53,6 +53,15 @@ def test_maps_cost_nothing_while_nobody_asks(classifier: Classifier) -> None:
     assert plain.names == classifier([read_sample("cat")], maps=True)[0].names
 
 
+def test_a_batch_gives_each_picture_its_own_labels(classifier: Classifier) -> None:
+    pictures = [read_sample("cat"), read_sample("coffee"), read_sample("cat")[:200, :300]]
+    for alone, among in zip(classifier(pictures, maps=True), classifier.together(pictures, maps=True), strict=True):
+        assert alone.names == among.names
+        np.testing.assert_allclose(alone.scores, among.scores, atol=1e-4)
+        for index, found in alone.maps.items():
+            np.testing.assert_allclose(found.values, among.maps[index].values, atol=1e-2)
+
+
 def test_a_map_covers_the_part_the_network_saw(classifier: Classifier) -> None:
     picture = read_sample("cat")  # 300 × 451
     labels = classifier([picture], maps=True, top=1)[0]

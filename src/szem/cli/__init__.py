@@ -15,7 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "look": ("szem.cli.look", "Say all that szem sees in pictures. The place to begin."),
     "filter": ("szem.cli.filter", "Apply a convolution kernel to pictures."),
     "classify": ("szem.cli.classify", "Name what is in pictures: 1000 ImageNet classes."),
-    "caption": ("szem.cli.caption", "Say in a sentence what pictures show; propose alt texts for web pages."),
+    "caption": ("szem.cli.caption", "Say in a sentence what is on pictures; propose alt texts."),
     "search": ("szem.cli.search", "Find the pictures of a folder that fit a sentence."),
     "serve": ("szem.cli.serve", "Serve the Cloud Vision API (and szem's own) on this machine."),
     "studio": ("szem.cli.studio", "Open the studio in the browser: the lecture, touchable."),
@@ -24,7 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("szem.cli.train", "Train a network from a recipe, or on your own folder."),
     "export": ("szem.cli.export", "Turn a training run into a model with a card."),
     "explain": ("szem.cli.explain", "Look inside a network: layers, maps, neurons, on your picture."),
-    "detect": ("szem.cli.detect", "Find named things in pictures, films, cameras; follow and count them."),
+    "detect": ("szem.cli.detect", "Find, follow and count things in pictures, films and cameras."),
     "segment": ("szem.cli.segment", "Name every pixel of pictures and videos."),
 }
 

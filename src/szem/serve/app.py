@@ -98,7 +98,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tuple[Annotator, Operations]]:
     """What lives as long as the server does."""
-    engine = Engine(settings)
+    engine = Engine(settings, metrics)
     folders = Folders(settings)
     annotator = Annotator(engine, Fetcher(settings), folders, metrics)
     url = settings.database or default_database(user_folder().parent)

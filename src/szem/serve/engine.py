@@ -1,7 +1,8 @@
 """Where the work happens: threads for decoding and arithmetic, a budget of pixels, networks.
 
-Pictures run through a network one by one, each on one thread, as many side by side as there are cores. On a processor
-that is the fastest way (docs/api.md, "Speed"), and an answer does not depend on who else asks.
+Networks use one thread each, as many side by side as there are cores: on a processor that is the fastest way.
+Pictures that wait for labels at the same time go through their network in one batch; the other networks gain nothing
+by it (docs/api.md, "Speed").
 
 Made in the application's lifespan, handed to routes as an argument, closed with it. Knows nothing of HTTP or of
 Google's messages.
@@ -21,6 +22,7 @@ from szem.results.labels import Labels
 from szem.runtime.sessions import Session, cores, open_model
 from szem.runtime.store import list_models
 from szem.serve.limits import Budget
+from szem.serve.metrics import Metrics
 from szem.serve.settings import ServeSettings
 from szem.serve.workers import Workers
 from szem.tasks.classify import Classifier
@@ -37,9 +39,10 @@ class Engine:
 
     Args:
         settings: The operator's choices.
+        metrics: Where batches are counted.
     """
 
-    def __init__(self, settings: ServeSettings) -> None:
+    def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
         self.settings = settings
         self.limits = Limits(
             max_bytes=settings.max_picture_bytes,
@@ -48,7 +51,9 @@ class Engine:
         )
         self.outside = asyncio.Semaphore(_OUTSIDE)
         self._pixels = Budget(settings.max_decoded_pixels)
-        self._workers = Workers(settings.threads or cores())
+        self._workers = Workers(
+            settings.threads or cores(), max_batch=settings.max_batch, on_batch=metrics.batches.observe
+        )
         self._sessions: dict[tuple[str, str], Session] = {}
         self._opening = threading.Lock()
 
@@ -62,14 +67,17 @@ class Engine:
         self._workers.close()
 
     async def classify(self, picture: Picture8, *, top: int, maps: bool = False, model: str = "") -> Labels:
-        """Name what is in a picture; with one's own model, by its name.
+        """Name what is in a picture, in one batch with others that wait; with one's own model, by its name.
 
         Raises:
             UnknownNameError: no such model.
             UnsupportedError: no model for it is installed.
         """
         classifier = Classifier(await self.session("classify", model), workers=1)
-        return (await self.run(lambda: classifier([picture], top=top, maps=maps)))[0]
+        kind = ("classify", model, top, maps)
+        return await asyncio.wrap_future(
+            self._workers.submit_alike(kind, lambda many: classifier.together(many, top=top, maps=maps), picture)
+        )
 
     async def session(self, task: str, name: str = "") -> Session:
         """The open network of a task; opened when it is first asked for, one thread each.

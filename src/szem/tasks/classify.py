@@ -6,7 +6,7 @@ on threads. This file does not know about folders, requests or how results are s
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -111,18 +111,35 @@ class Classifier:
         with ThreadPoolExecutor(self.workers) as pool:
             return list(pool.map(lambda picture: self._one(picture, top, maps), pictures))
 
+    def together(self, pictures: Sequence[Picture8], *, top: int = 5, maps: bool = False) -> list[Labels]:
+        """As a call, but all pictures in one run of the network, if it takes several.
+
+        Cheaper than one by one where they wait for one thread; scores may differ from those of a call in the sixth
+        decimal.
+        """
+        if len(pictures) < 2 or self.session.batch_limit is not None:
+            return [self._one(picture, top, maps) for picture in pictures]
+        batch = np.concatenate([prepare_picture(picture, self.card.input) for picture in pictures])
+        out = self.session.run(batch, roles=self._roles(maps))
+        return [self._labels(picture, out, row, top, maps) for row, picture in enumerate(pictures)]
+
     def scores(self, picture: Picture8) -> NDArray[np.float32]:
         """(classes,) score of every class, 0..1, in the order of the labels."""
         prepared = prepare_picture(picture, self.card.input)
         return self._to_scores(self.session.run(prepared, roles=[self.card.head])[self.card.head][0])
 
     def _one(self, picture: Picture8, top: int, maps: bool) -> Labels:
-        roles = [self.card.head, "maps"] if maps else [self.card.head]
-        out = self.session.run(prepare_picture(picture, self.card.input), roles=roles)
-        scores = self._to_scores(out[self.card.head][0])
+        out = self.session.run(prepare_picture(picture, self.card.input), roles=self._roles(maps))
+        return self._labels(picture, out, 0, top, maps)
+
+    def _roles(self, maps: bool) -> list[str]:
+        return [self.card.head, "maps"] if maps else [self.card.head]
+
+    def _labels(self, picture: Picture8, out: Mapping[str, Array], row: int, top: int, maps: bool) -> Labels:
+        scores = self._to_scores(out[self.card.head][row])
         best = np.argsort(-scores, kind="stable")[:top]
         items = tuple(Label(self.names[i], int(i), float(scores[i]), self.ids[i]) for i in best)
-        found = self._maps(picture, out["maps"][0], best) if maps else {}
+        found = self._maps(picture, out["maps"][row], best) if maps else {}
         return Labels(items, self.card.name, found)
 
     def _to_scores(self, values: Array) -> NDArray[np.float32]:
