@@ -7,26 +7,18 @@ machine: `python benchmarks/network_page.py [--repeats 5] [--json FILE]`. Needs 
 
 import argparse
 import json
-import os
-import shutil
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uvicorn
 from onnx import TensorProto, helper, numpy_helper
 from playwright.sync_api import sync_playwright
 
 from machine import describe_machine
-from szem.serve.app import build_app
-from szem.serve.server import bind
-from szem.serve.settings import ServeSettings
+from pages import chromium, studio
 
 HOVER_S = 4.0
 STEP_S = 1 / 125  # a mouse tells its place 125 times a second
@@ -76,21 +68,6 @@ def make_wide(path: Path) -> None:
     )
 
 
-@contextmanager
-def studio() -> Iterator[str]:
-    """The studio's server on a free port."""
-    settings = ServeSettings(port=0)
-    sock = bind(settings.host, 0)
-    server = uvicorn.Server(uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(15)
-
-
 def hover(page: Any, selector: str) -> dict[str, float]:
     """Move the pointer over an element for some seconds and count the frames."""
     page.locator(selector).first.scroll_into_view_if_needed()
@@ -122,12 +99,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    path = os.environ.get("SZEM_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     found: dict[str, Any] = {"machine": describe_machine("onnxruntime", "playwright"), "open_ms": {}, "hover": {}}
     with tempfile.TemporaryDirectory() as folder, studio() as url, sync_playwright() as playwright:
         wide = Path(folder) / "wide.onnx"
         make_wide(wide)
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{url}/#/network?picture=cat")
         page.wait_for_selector("[data-fact=time]", timeout=60_000)
