@@ -143,7 +143,7 @@ def test_views_clipped_signed_and_beside_show_the_same_numbers(visit: Visit) -> 
 def test_kernel_can_be_typed_resized_and_normalised(visit: Visit) -> None:
     page = visit("kernels", kernel="identity")
     wait_drawn(page)
-    assert page.locator("[data-slot='0'] .slider output").inner_text() == "1 × 1"
+    until(page, """document.querySelector("[data-slot='0'] .slider output").innerText === '1 × 1'""")
     pick_kernel(page, "outline")
     total = page.locator(".sum-value")
     assert total.inner_text() == "0"
