@@ -22,6 +22,7 @@ RANK = {
     "tasks": 6,
     "models": 6,
     "train": 7,
+    "guard": 7,
     "scale": 7,
     "studio": 7,
     "serve": 8,
