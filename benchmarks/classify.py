@@ -56,7 +56,7 @@ def float_file(folder: Path) -> Path:
 def competitors(floats: Path) -> dict[str, Callable[[Pictures], object]]:
     """Name -> what names all pictures once, preparation included."""
     model = default_model("classify")
-    rules = model.card.input
+    rules = model.card.picture
     szem = Classifier(Session(model, threads=1))
     prepared = lambda picture: prepare_picture(picture, rules)  # noqa: E731
     one_thread, many_threads = OnnxFile(floats, threads=1), OnnxFile(floats)

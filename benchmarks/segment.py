@@ -41,7 +41,7 @@ def speed(seconds: float, peer: Path | None) -> None:
     rng = np.random.default_rng(0)
     for name in ("road", "things"):
         session = open_model(name, task="segment")
-        wanted = session.model.card.input
+        wanted = session.model.card.picture
         picture = rng.integers(0, 256, (wanted.height_px, wanted.width_px, 3), np.uint8)
         took = median_ms(lambda session=session, picture=picture: segment_with(session, picture), seconds)
         file = OnnxFile(session.model.file())

@@ -9,9 +9,12 @@ from pydantic import ValidationError
 
 from szem.errors import CardError, ChecksumError
 from szem.runtime.cards import (
+    ClipInput,
     Part,
     PictureInput,
     Score,
+    SoundInput,
+    TextInput,
     check_file,
     check_part,
     hash_file,
@@ -153,3 +156,29 @@ def test_a_raw_input_takes_no_normalisation() -> None:
         PictureInput(width_px=8, height_px=8, dtype="uint8", mean=(127.0, 127.0, 127.0))
     with pytest.raises(ValidationError, match="must not be 0"):
         PictureInput(width_px=8, height_px=8, scale=(1.0, 0.0, 1.0))
+
+
+INPUTS = [
+    (SoundInput(kind="sound", rate_hz=16000, samples=8000, bands=64), "sound at 16000 Hz, 0.5 s, 64 bands"),
+    (ClipInput(kind="clip", width_px=80, height_px=48, rate_hz=25), "80×48 grey crops, 25 a second"),
+    (TextInput(kind="text", words=20), "up to 20 words"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "told"), INPUTS, ids=[told for _, told in INPUTS])
+def test_other_inputs_come_back_and_are_no_pictures(
+    make_model: MakeModel, wanted: SoundInput | ClipInput | TextInput, told: str
+) -> None:
+    folder = make_model()
+    write_card(folder, read_card(folder).model_copy(update={"input": wanted}))
+    card = read_card(folder)
+    assert card.input == wanted
+    assert str(card.input) == told
+    with pytest.raises(CardError, match="not pictures"):
+        _ = card.picture
+
+
+def test_an_input_without_a_kind_is_of_pictures(make_model: MakeModel) -> None:
+    folder = make_model()
+    edit(folder, input={"width_px": 8, "height_px": 6})
+    assert read_card(folder).picture == PictureInput(width_px=8, height_px=6)

@@ -242,7 +242,7 @@ def test_a_model_of_ones_own_is_added_and_its_layout_found_out(
     file = constant_model(tmp_path / "m", head, build()).model.file()
     (tmp_path / "labels.txt").write_text("\n".join(LABELS))
     model = add_model(file, task="detect", labels=tmp_path / "labels.txt", name="mine")
-    assert (model.card.head, model.card.input.resize) == (head, "letterbox")
+    assert (model.card.head, model.card.picture.resize) == (head, "letterbox")
     found = detect(np.zeros((HEIGHT, WIDTH, 3), np.uint8), model="mine")
     assert found.labels == ("dog",)
     np.testing.assert_allclose(found.boxes_xyxy, [BOX], atol=1e-3)

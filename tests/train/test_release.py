@@ -86,7 +86,7 @@ def test_a_run_becomes_a_model(run: Path, tmp_path: Path, precision: str, off: f
     assert card.precision == precision
     file = check_file(card, tmp_path / "m")
     picture = np.random.default_rng(1).integers(150, 255, (SIDE, SIDE, 3)).astype(np.uint8)
-    (found,) = OnnxFile(file).run({"picture": prepare_picture(picture, card.input)}, ["scores"])
+    (found,) = OnnxFile(file).run({"picture": prepare_picture(picture, card.picture)}, ["scores"])
     scaled = prepare_picture(picture, recipe.release(nn.Identity()).input)
     expected = recipe.build_network()(torch.from_numpy(scaled)).detach().numpy()
     assert np.abs(found - expected).max() <= off * np.abs(expected).max()

@@ -69,14 +69,13 @@ def show(
 
 
 def _card_lines(card: "Card", *, labels: int) -> list[str]:
-    size = f"{card.input.width_px}×{card.input.height_px}"
     lines = [
         f"{card.name} (version {card.version}): {card.summary}",
         (
             f"task {card.task}, {card.precision}, {card.all_bytes / 1e6:.1f} MB, {card.parameters:,} parameters, "
             f"{labels} labels"
         ),
-        f"input {size} {card.input.colours}, {card.input.resize}; gives {', '.join(card.outputs)}",
+        f"input {card.input}; gives {', '.join(card.outputs)}",
         f"licence {card.licence}",
         f"made by: {card.made.recipe}\n  {card.made.command}",
     ]

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,13 @@ __all__ = [
     "CARD_FILE",
     "Calibration",
     "Card",
+    "ClipInput",
     "Made",
     "Part",
     "PictureInput",
     "Score",
+    "SoundInput",
+    "TextInput",
     "TrainingData",
     "check_file",
     "check_part",
@@ -64,6 +67,9 @@ class PictureInput(_Strict):
     mean: _Triple = (0.0, 0.0, 0.0)  # (value - mean) / scale, value in 0..255, in the order of `colours`
     scale: _Triple = (1.0, 1.0, 1.0)
 
+    def __str__(self) -> str:
+        return f"{self.width_px}×{self.height_px} {self.colours}, {self.resize}"
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         if 0 in self.scale:
@@ -71,6 +77,52 @@ class PictureInput(_Strict):
         if self.dtype == "uint8" and (self.mean != (0.0, 0.0, 0.0) or self.scale != (1.0, 1.0, 1.0)):
             raise ValueError("a uint8 input takes the pixels as they are: mean must be 0 and scale 1")
         return self
+
+
+class SoundInput(_Strict):
+    """How sound becomes the network's input: as it is, or as bands (`szem.media.spectrum.MelBands`)."""
+
+    kind: Literal["sound"]
+    rate_hz: int = Field(gt=0)
+    samples: int = Field(default=0, ge=0)  # of one window; 0: any number
+    bands: int = Field(default=0, ge=0)  # 0: the waveform itself
+    window_s: float = Field(default=0.025, gt=0)
+    hop_s: float = Field(default=0.010, gt=0)
+    low_hz: float = Field(default=60.0, ge=0)
+    high_hz: float = Field(default=7800.0, gt=0)
+    floor: float = Field(default=1e-6, gt=0)
+    mean: float = 0.0  # (value - mean) / scale
+    scale: float = Field(default=1.0, gt=0)
+
+    def __str__(self) -> str:
+        length = f"{self.samples / self.rate_hz:.3g} s" if self.samples else "any length"
+        return f"sound at {self.rate_hz} Hz, {length}, {f'{self.bands} bands' if self.bands else 'waveform'}"
+
+
+class ClipInput(_Strict):
+    """Grey crops of a film at a fixed rate, such as a mouth's; sound beside them where `sound` says so."""
+
+    kind: Literal["clip"]
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    rate_hz: float = Field(gt=0)
+    mean: float = 0.0  # (value - mean) / scale, value in 0..255
+    scale: float = Field(default=1.0, gt=0)
+    sound: SoundInput | None = None
+
+    def __str__(self) -> str:
+        beside = f" with {self.sound}" if self.sound else ""
+        return f"{self.width_px}×{self.height_px} grey crops, {self.rate_hz:g} a second{beside}"
+
+
+class TextInput(_Strict):
+    """Words of a sentence, as places in the card's labels."""
+
+    kind: Literal["text"]
+    words: int = Field(gt=0)  # at most
+
+    def __str__(self) -> str:
+        return f"up to {self.words} words"
 
 
 class Made(_Strict):
@@ -145,7 +197,7 @@ class Card(_Strict):
     parts: dict[str, Part] = {}  # role -> a further file
     parameters: int = Field(ge=0)
     precision: Literal["float32", "float16", "int8"] = "float32"
-    input: PictureInput
+    input: Annotated[PictureInput | SoundInput | ClipInput | TextInput, Field(discriminator="kind")]
     head: _Text  # a layout of `heads.HEADS[task]`: what the outputs mean
     outputs: dict[str, str] = Field(min_length=1)  # role -> name of the ONNX output
     switches: dict[str, str] = {}  # role -> optional boolean input that turns this output on
@@ -162,9 +214,27 @@ class Card(_Strict):
     limits: tuple[str, ...] = ()  # what it is not good for
 
     @property
+    def picture(self) -> PictureInput:
+        """How a picture becomes its input.
+
+        Raises:
+            CardError: it takes something else.
+        """
+        if not isinstance(self.input, PictureInput):
+            raise CardError(f"{self.name}: takes {self.input.kind}, not pictures; choose a model for pictures")
+        return self.input
+
+    @property
     def all_bytes(self) -> int:
         """Of all its ONNX files together."""
         return self.size_bytes + sum(part.size_bytes for part in self.parts.values())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_of_pictures_unless_said(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("input"), dict) and "kind" not in data["input"]:
+            return {**data, "input": {"kind": "picture", **data["input"]}}
+        return data
 
     @model_validator(mode="after")
     def _labels_once(self) -> Self:

@@ -259,11 +259,11 @@ class Captioner:
         """
         if self._sentence is None:
             raise CardError(f"{self.session.model.folder}: model {self.card.name!r} has no space for sentences")
-        rows = [self.session.run(prepare_picture(p, self.card.input), roles=["space"])["space"] for p in pictures]
+        rows = [self.session.run(prepare_picture(p, self.card.picture), roles=["space"])["space"] for p in pictures]
         return np.concatenate(rows).astype(np.float32)
 
     def _encode(self, picture: Picture8) -> Encoded:
-        out = self.session.run(prepare_picture(picture, self.card.input), roles=self._roles)
+        out = self.session.run(prepare_picture(picture, self.card.picture), roles=self._roles)
         return Encoded(out["memory"], out["space"][0].astype(np.float32) if "space" in out else None)
 
     def _first_state(self, memory: Array, beams: int) -> Array:

@@ -81,7 +81,7 @@ class Classifier:
 
         For `read_picture`; None where a picture is not cut, so that its longer side counts.
         """
-        wanted = self.card.input
+        wanted = self.card.picture
         if wanted.resize != "centre-crop":
             return None
         return math.ceil(2 * max(wanted.width_px, wanted.height_px) / wanted.crop)
@@ -119,17 +119,17 @@ class Classifier:
         """
         if len(pictures) < 2 or self.session.batch_limit is not None:
             return [self._one(picture, top, maps) for picture in pictures]
-        batch = np.concatenate([prepare_picture(picture, self.card.input) for picture in pictures])
+        batch = np.concatenate([prepare_picture(picture, self.card.picture) for picture in pictures])
         out = self.session.run(batch, roles=self._roles(maps))
         return [self._labels(picture, out, row, top, maps) for row, picture in enumerate(pictures)]
 
     def scores(self, picture: Picture8) -> NDArray[np.float32]:
         """(classes,) score of every class, 0..1, in the order of the labels."""
-        prepared = prepare_picture(picture, self.card.input)
+        prepared = prepare_picture(picture, self.card.picture)
         return self._to_scores(self.session.run(prepared, roles=[self.card.head])[self.card.head][0])
 
     def _one(self, picture: Picture8, top: int, maps: bool) -> Labels:
-        out = self.session.run(prepare_picture(picture, self.card.input), roles=self._roles(maps))
+        out = self.session.run(prepare_picture(picture, self.card.picture), roles=self._roles(maps))
         return self._labels(picture, out, 0, top, maps)
 
     def _roles(self, maps: bool) -> list[str]:
@@ -155,6 +155,6 @@ class Classifier:
         return np.clip(wide, 0.0, 1.0).astype(np.float32)
 
     def _maps(self, picture: Picture8, maps: Array, best: Array) -> dict[int, ClassMap]:
-        window = find_window(picture.shape[0], picture.shape[1], self.card.input)
-        box = window.to_picture(0, 0, self.card.input.width_px, self.card.input.height_px)
+        window = find_window(picture.shape[0], picture.shape[1], self.card.picture)
+        box = window.to_picture(0, 0, self.card.picture.width_px, self.card.picture.height_px)
         return {int(i): ClassMap(np.asarray(maps[i], np.float32), box) for i in best}

@@ -162,9 +162,9 @@ class Detector:
     def _rules(self, height: int, width: int) -> PictureInput:
         """The card's rules; where the file leaves the sides open, the smallest input that holds the picture."""
         _, *sides = self.session.input.shape
-        if self.card.input.resize != "letterbox" or sides.count(None) < 2:
-            return self.card.input
-        return tight_rules(self.card.input, height, width)
+        if self.card.picture.resize != "letterbox" or sides.count(None) < 2:
+            return self.card.picture
+        return tight_rules(self.card.picture, height, width)
 
     def _to_chance(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         calibration = self.card.calibration

@@ -85,7 +85,7 @@ class Explorer:
             )
         self.size, self.probe = self._open(_choose_size(self, size), threads, may_try=size is None)
         if source.card is not None and mean is None and scale is None:
-            rules = source.card.card.input
+            rules = source.card.card.picture
             self.rules = rules.model_copy(update={"height_px": self.size[0], "width_px": self.size[1]})
         else:
             self.rules = guess_rules(self.layout, self.size, mean=mean, scale=scale)
@@ -319,7 +319,9 @@ def _card_beside(path: Path) -> Model | None:
 
 def _choose_size(explorer: Explorer, size: tuple[int, int] | None) -> tuple[int, int]:
     layout, card = explorer.layout, explorer.card
-    wanted = size or ((card.card.input.height_px, card.card.input.width_px) if card else (FREE_SIDE_PX, FREE_SIDE_PX))
+    wanted = size or (
+        (card.card.picture.height_px, card.card.picture.width_px) if card else (FREE_SIDE_PX, FREE_SIDE_PX)
+    )
     if min(wanted) < 1 or max(wanted) > 4096:
         raise RangeError(f"the input's sides must be 1 to 4096 pixels, got {wanted}")
     fixed = (layout.height or wanted[0], layout.width or wanted[1])

@@ -71,7 +71,7 @@ def iter_chances(session: Session, picture: Picture8, boxes_xyxy: NDArray[np.flo
         boxes_xyxy: (N, 4) in pixels.
     """
     height, width = picture.shape[:2]
-    wanted = session.model.card.input
+    wanted = session.model.card.picture
     for box in boxes_xyxy:
         if min(box[2] - box[0], box[3] - box[1]) < 1:
             yield None

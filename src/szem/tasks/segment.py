@@ -44,7 +44,7 @@ def segment_with(session: Session, picture: Picture8, *, map_side_px: int | None
     """
     check_picture(picture)
     height, width = picture.shape[:2]
-    rules, classes = session.model.card.input, session.model.labels
+    rules, classes = session.model.card.picture, session.model.labels
     window = find_window(height, width, rules, step_px=_CELL_PX)
     batch = prepare_picture(picture, rules, step_px=_CELL_PX)
     scores = session.run(batch, roles=["scores"])["scores"][0]  # (C, h, w)
