@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from szem.errors import CardError, ChecksumError
 
@@ -184,6 +184,20 @@ class Part(_Strict):
     size_bytes: int = Field(gt=0)
 
 
+def _kind_of(value: Any) -> Any:
+    """What an input is; one that does not say so takes pictures."""
+    return value.get("kind", "picture") if isinstance(value, dict) else getattr(value, "kind", None)
+
+
+_Input = Annotated[
+    Annotated[PictureInput, Tag("picture")]
+    | Annotated[SoundInput, Tag("sound")]
+    | Annotated[ClipInput, Tag("clip")]
+    | Annotated[TextInput, Tag("text")],
+    Discriminator(_kind_of),
+]
+
+
 class Card(_Strict):
     """What is known of a model. See the fields' comments; `szem models show NAME` prints it."""
 
@@ -197,7 +211,7 @@ class Card(_Strict):
     parts: dict[str, Part] = {}  # role -> a further file
     parameters: int = Field(ge=0)
     precision: Literal["float32", "float16", "int8"] = "float32"
-    input: Annotated[PictureInput | SoundInput | ClipInput | TextInput, Field(discriminator="kind")]
+    input: _Input
     head: _Text  # a layout of `heads.HEADS[task]`: what the outputs mean
     outputs: dict[str, str] = Field(min_length=1)  # role -> name of the ONNX output
     switches: dict[str, str] = {}  # role -> optional boolean input that turns this output on
@@ -228,13 +242,6 @@ class Card(_Strict):
     def all_bytes(self) -> int:
         """Of all its ONNX files together."""
         return self.size_bytes + sum(part.size_bytes for part in self.parts.values())
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_of_pictures_unless_said(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("input"), dict) and "kind" not in data["input"]:
-            return {**data, "input": {"kind": "picture", **data["input"]}}
-        return data
 
     @model_validator(mode="after")
     def _labels_once(self) -> Self:
