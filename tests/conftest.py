@@ -1,12 +1,16 @@
 """Shared by all tests: where the data is, and what to say when it is not there."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from szem.runtime.cards import Card, Made, PictureInput, hash_file, write_card
+
+from . import rtsp
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,6 +22,26 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the project's data, not found at {folder}; set SZEM_DATA to its folder")
     return folder
+
+
+@pytest.fixture
+def rtsp_camera(tmp_path: Path) -> Iterator[Callable[..., rtsp.RtspCamera]]:
+    """Make an RTSP camera, not started yet; skips where there is no server for one."""
+    python, why = rtsp.server_python()
+    if not python:
+        pytest.skip(
+            f"needs GStreamer's RTSP server ({why}); "
+            "apt-get install python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good"
+        )
+    cameras: list[rtsp.RtspCamera] = []
+
+    def make(**options: Any) -> rtsp.RtspCamera:
+        cameras.append(rtsp.RtspCamera(tmp_path, **options))
+        return cameras[-1]
+
+    yield make
+    for camera in cameras:
+        camera.kill()
 
 
 @pytest.fixture(scope="session")

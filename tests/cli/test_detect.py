@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -231,6 +232,43 @@ def test_wrong_wishes_are_told(
     assert run(["detect", str(source), "-m", str(color_detector), "-o", str(tmp_path / "out"), *options]) == 1
     assert match in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out" / "a.mp4").exists()
+
+
+def test_an_rtsp_camera_that_is_started_again_is_followed_into_one_film(
+    color_detector: Path, tmp_path: Path, rtsp_camera: Callable
+) -> None:
+    camera, out = rtsp_camera(), tmp_path / "out"
+    camera.start([scene(0.0)] * 10)  # a red square and a blue one
+    command = [sys.executable, "-m", "szem", "detect", camera.address.replace("//", "//admin:secret@")]
+    command += ["-m", str(color_detector), "-o", str(out), "--write", "video,json", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        try:
+            first = [json.loads(child.stdout.readline()) for _ in range(5)]
+            camera.kill()
+            camera.start([scene(0.0)[:, :, ::-1]] * 10)  # red is blue, and blue red
+            late, ends = [], time.monotonic() + 30
+            while len(late) < 5 and time.monotonic() < ends:
+                row = json.loads(child.stdout.readline())
+                late += [row] if row["boxes"] and row["frame"] > 5 and is_other_camera(row) else []
+            child.send_signal(signal.SIGINT)
+            _, errors = child.communicate(timeout=30)
+        finally:
+            child.kill()
+    assert child.returncode == 130
+    assert len(late) == 5
+    assert not any(is_other_camera(row) for row in first)
+    assert "trying again in 0.5 s" in errors
+    assert "back after" in errors
+    (made,) = out.glob("*.mp4")
+    assert inspect_video(made).frames >= 10
+    assert "secret" not in errors + made.name + (out / "boxes.jsonl").read_text()
+
+
+def is_other_camera(row: dict) -> bool:
+    """Whether blue lies on the left."""
+    left = {box["label"]: box["box_xyxy"][0] for box in row["boxes"]}
+    return left.get("blue", 999) < left.get("red", 0)
 
 
 @pytest.mark.parametrize("source", ["7", "rtsp://127.0.0.1:9/x", "nowhere.mp4"])

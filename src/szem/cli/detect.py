@@ -70,6 +70,7 @@ def detect(
 
     from szem.cli.walk import Failure, each_picture, find_files, report_failures
     from szem.errors import SzemError, UnknownNameError
+    from szem.media.live import address_without_password
     from szem.media.pictures import PICTURE_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
     from szem.media.video_writer import PRESETS
@@ -106,7 +107,7 @@ def detect(
             try:
                 stopped = keeper.film(name, stem, wishes)
             except SzemError as error:
-                failures.append(Failure(name, str(error)))
+                failures.append(Failure(address_without_password(name), str(error)))
             if stopped:
                 break
     if keeper.count and ways and not quiet:
@@ -118,13 +119,14 @@ def detect(
 
 def _split(sources: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
     """Cameras and streams with a name for what is made of them, and the rest."""
-    from szem.media.live import is_camera, is_url
+    from szem.media.live import address_without_password, is_camera, is_url
 
     live: list[tuple[str, str]] = []
     paths: list[str] = []
     for text in sources:
         if (is_camera(text) or is_url(text)) and not Path(text).exists():
-            stem = f"camera-{text}" if is_camera(text) else re.sub(r"[^A-Za-z0-9]+", "-", text.split("://")[1])[:60]
+            where = address_without_password(text).partition("://")[2]
+            stem = f"camera-{text}" if is_camera(text) else re.sub(r"[^A-Za-z0-9]+", "-", where)[:60]
             live.append((text, stem.strip("-") or "stream"))
         else:
             paths.append(text)
@@ -216,6 +218,7 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         from szem.cli.window import Window
         from szem.media.film import FilmMaker, open_film
         from szem.media.frames import Planes
+        from szem.media.live import address_without_password
 
         def tell(line: str) -> None:
             if not self.quiet:
@@ -223,6 +226,7 @@ class _Keeper(AbstractContextManager["_Keeper"]):
 
         with ExitStack() as stack:
             source: Any = sys.stdin.buffer if name == STDIN else name
+            name = address_without_password(name)
             window = stack.enter_context(Window(f"szem: {name}")) if wishes.show else None
             reader = open_film(source, sound=wishes.sound, told=tell)
             watcher = self._watcher(wishes, *reader.size, draws="video" in self.ways or wishes.show)

@@ -4,10 +4,13 @@ A live source has no end and no rewind; whoever reads it too slowly must skip (`
 know what is done with the frames.
 """
 
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import av
@@ -17,7 +20,7 @@ from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
 from szem.media.video import VideoInfo
 
-__all__ = ["LiveReader", "is_camera", "is_url"]
+__all__ = ["Device", "LiveReader", "address_without_password", "camera_device", "is_camera", "is_url"]
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0  # between two attempts: doubled each time, up to the longest
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtp", "udp", "srt", "tcp", "http", "https")
@@ -44,6 +47,43 @@ def is_url(text: str) -> bool:
     return mark != "" and scheme.lower() in _SCHEMES
 
 
+def address_without_password(text: str) -> str:
+    """A source as it may be shown: an address loses its user and password.
+
+    >>> address_without_password("rtsp://admin:secret@10.0.0.7/stream")
+    'rtsp://10.0.0.7/stream'
+    """
+    return re.sub(r"^([A-Za-z]+://)[^/?#]*@", r"\1", text)
+
+
+@dataclass(frozen=True)
+class Device:
+    """What FFmpeg opens for a camera."""
+
+    file: str
+    format: str  # the name of FFmpeg's input device
+    options: tuple[tuple[str, str], ...] = ()
+
+
+def camera_device(number: int, platform: str = sys.platform) -> Device:
+    """The device that is a system's camera of this number, counted from 0.
+
+    Raises:
+        NotFoundError: Windows lists no such camera.
+
+    >>> camera_device(1, "linux")
+    Device(file='/dev/video1', format='v4l2', options=())
+    """
+    if platform == "darwin":
+        return Device(f"{number}:none", "avfoundation", (("framerate", "30"),))
+    if platform == "win32":
+        cameras = [device for device in av.enumerate_input_devices("dshow") if "video" in device.media_types]
+        if number >= len(cameras):
+            raise NotFoundError(f"camera {number}: there are {len(cameras)}, counted from 0; plug one in")
+        return Device(f"video={cameras[number].description}", "dshow")
+    return Device(f"/dev/video{number}", "v4l2")
+
+
 class LiveReader:
     """Frames of a camera or stream, for as long as it lasts.
 
@@ -57,6 +97,7 @@ class LiveReader:
         give_up_s: How long to try again without a frame; None for ever.
         limits: Refuse larger frames.
         told: Called with a line when the source is lost and when it is back.
+        camera: What is opened for a camera's number.
     Raises:
         NotFoundError: no such camera.
         MediaError: the source cannot be opened.
@@ -71,11 +112,13 @@ class LiveReader:
         give_up_s: float | None = None,
         limits: Limits = DEFAULT_LIMITS,
         told: Callable[[str], None] | None = None,
+        camera: Callable[[int], Device] = camera_device,
     ) -> None:
         if not stall_s > 0:
             raise RangeError(f"stall_s must be positive, got {stall_s}")
-        self.name = f"camera {source}" if is_camera(source) else source
+        self.name = f"camera {source}" if is_camera(source) else address_without_password(source)
         self.reopened = 0
+        self._camera = camera
         self._source, self._stall_s, self._give_up_s, self._limits = source, stall_s, give_up_s, limits
         self._tell = told or (lambda _: None)
         self._stopped = threading.Event()
@@ -86,9 +129,7 @@ class LiveReader:
             if isinstance(error, MediaError):
                 raise
             if is_camera(source):
-                raise NotFoundError(
-                    f"{self.name}: cannot be opened ({error}); see which cameras there are"
-                ) from error
+                raise NotFoundError(f"{self.name}: cannot be opened ({error}); {_what_there_is()}") from error
             raise MediaError(f"{self.name}: cannot be opened ({_plain(error)}); check the address") from error
         self.is_live = self.info.duration_s is None
 
@@ -105,7 +146,7 @@ class LiveReader:
             try:
                 if self._container is None:
                     self._container = self._open()
-                for raw in self._container.decode(video=0):
+                for raw in self._pictures(self._container):
                     if raw.width * raw.height > self._limits.max_pixels:
                         raise TooLargeError(f"{self.name}: frames of {raw.width}×{raw.height} are too large")
                     heard, index = time.monotonic(), index + 1
@@ -147,6 +188,20 @@ class LiveReader:
         """End after the frame that is being read."""
         self._stopped.set()
 
+    def _pictures(self, container: Any) -> Iterator[Any]:
+        """What can be decoded; a live source's damaged picture is left out, for the next one comes at once."""
+        heard = time.monotonic()
+        for packet in container.demux(video=0):
+            try:
+                raws = packet.decode()
+            except av.error.InvalidDataError:
+                if not self.is_live or time.monotonic() - heard > self._stall_s:
+                    raise
+                continue
+            for raw in raws:
+                yield raw
+                heard = time.monotonic()
+
     def _check_end(self, index: int, time_s: float) -> None:
         if index < 0:
             raise EmptyFileError(f"{self.name}: not one picture could be decoded")
@@ -155,15 +210,19 @@ class LiveReader:
             raise FormatError(f"{self.name}: ends at {time_s:.1f} s of {due_s:.1f} s; fetch it to a file first")
 
     def _open(self) -> Any:
+        patience = (self._stall_s, self._stall_s)
         if is_camera(self._source):
-            return _open_camera(int(self._source), self._stall_s)
+            device = self._camera(int(self._source))
+            return av.open(device.file, format=device.format, options=dict(device.options), timeout=patience)
         options = {
             "protocol_whitelist": _REACHED,
             "analyzeduration": "1000000",
         }  # a second, not five, before the first frame
-        if self._source.lower().startswith("rtsp"):
-            options["rtsp_transport"] = "tcp"  # over UDP a busy network tears pictures apart
-        return av.open(self._source, options=options, timeout=(self._stall_s, self._stall_s))
+        if self._source.lower().startswith(
+            "rtsp"
+        ):  # over UDP a busy network tears pictures; some cameras have no other
+            options |= {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp"}
+        return av.open(self._source, options=options, timeout=patience)
 
     def _inspect(self) -> VideoInfo:
         if not self._container.streams.video:
@@ -187,15 +246,11 @@ class LiveReader:
             container.close()
 
 
-def _open_camera(number: int, stall_s: float) -> Any:
-    if sys.platform == "darwin":
-        return av.open(f"{number}:none", format="avfoundation", options={"framerate": "30"}, timeout=stall_s)
-    if sys.platform == "win32":
-        cameras = [device for device in av.enumerate_input_devices("dshow") if "video" in device.media_types]
-        if number >= len(cameras):
-            raise NotFoundError(f"camera {number}: there are {len(cameras)}, counted from 0; plug one in")
-        return av.open(f"video={cameras[number].description}", format="dshow", timeout=stall_s)
-    return av.open(f"/dev/video{number}", format="v4l2", timeout=stall_s)
+def _what_there_is() -> str:
+    if not sys.platform.startswith("linux"):
+        return "see which cameras there are"
+    found = sorted(path.name for path in Path("/dev").glob("video*"))
+    return f"there are {', '.join(found)} in /dev" if found else "/dev has no video devices: plug a camera in"
 
 
 def _plain(error: BaseException) -> str:
