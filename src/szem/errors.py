@@ -20,6 +20,7 @@ __all__ = [
     "ModelError",
     "NotFoundError",
     "RangeError",
+    "RulesError",
     "ShapeError",
     "SzemError",
     "TooLargeError",
@@ -75,6 +76,10 @@ class CardError(SzemError, ValueError):
 
 class ChecksumError(CardError):
     """A model file is not the one its card describes."""
+
+
+class RulesError(SzemError, ValueError):
+    """A rules file of `szem watch` says something that cannot be followed; the message holds the line and the key."""
 
 
 class ModelError(SzemError, RuntimeError):

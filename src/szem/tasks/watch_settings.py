@@ -1,0 +1,59 @@
+"""What can happen before a camera, and the numbers that say from when on it counts.
+
+This file does not know how any of it is found.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["KINDS", "WatchSettings"]
+
+KINDS = {  # kind of event -> what it means
+    "enters": "a thing comes into a zone, or into sight where there are no zones",
+    "leaves": "a thing goes out of a zone, or out of sight",
+    "crosses": "a thing crosses a line",
+    "loiters": "a person stays in a zone, or in sight, for a long time",
+    "fast approach": "a thing comes towards the camera or a zone quickly",
+    "crowd": "many people at a time in a zone, or in sight",
+    "left behind": "a thing lies still that was not there before, and nobody is with it",
+    "removed": "a thing that belonged to the scene is gone",
+    "camera covered": "something before the lens hides the scene",
+    "camera moved": "the camera looks elsewhere",
+    "camera frozen": "the same picture again and again",
+    "camera dark": "too dark to see",
+    "camera blurred": "out of focus",
+}
+
+
+class WatchSettings(BaseModel):
+    """When something counts; every number may be left out."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    # Left behind, removed
+    left_after_s: float = Field(default=4.0, gt=0)  # a thing has lain still for so long
+    owner_away_s: float = Field(default=1.5, ge=0)  # and whoever brought it has been away for so long
+    owner_near: float = Field(default=1.0, gt=0)  # away: further than so many of the owner's heights
+    absorb_after_s: float = Field(default=120.0, gt=0)  # then it belongs to the scene
+    smallest_share: float = Field(default=0.0008, gt=0, lt=1)  # of the picture
+    largest_share: float = Field(default=0.12, gt=0, le=1)
+    # People and things
+    present_s: float = Field(default=0.4, ge=0)  # a thing is in sight for so long before it enters
+    loiter_after_s: float = Field(default=20.0, gt=0)
+    crowd_people: int = Field(default=5, ge=2)
+    crowd_after_s: float = Field(default=1.5, ge=0)
+    approach_speed: float = Field(default=0.6, gt=0)  # growth, or way towards the zone in own heights, each second
+    # The camera
+    camera_after_s: float = Field(default=2.0, gt=0)  # covered, dark, blurred, moved: for so long
+    frozen_after_s: float = Field(default=5.0, gt=0)
+    # Effort
+    looks_hz: float = Field(default=5.0, gt=0)  # how often the detector looks while something moves
+    idle_looks_hz: float = Field(default=0.5, ge=0)  # and while nothing does
+    background_hz: float = Field(default=10.0, gt=0)  # how often the background is compared
+    labels: tuple[str, ...] = ("person", "bicycle", "car", "motorbike", "bus", "train", "dog", "cat", "horse")
+    score: float = Field(default=0.3, ge=0, le=1)  # events below are not told
+
+    @model_validator(mode="after")
+    def _sizes_rise(self) -> "WatchSettings":
+        if self.smallest_share >= self.largest_share:
+            raise ValueError(f"smallest_share ({self.smallest_share}) must be below largest_share")
+        return self
