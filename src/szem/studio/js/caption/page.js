@@ -4,7 +4,8 @@
 import { button, codeBlock, messagePlace, slider } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { sendable } from "../pictures/decode.js";
-import { beginWithPicture, isBundled } from "../pictures/begin.js";
+import { isBundled } from "../pictures/begin.js";
+import { followPicture } from "../pictures/follow.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
 import { createOverlay } from "../recognise/overlay.js";
@@ -32,7 +33,6 @@ export async function mount(root, app) {
   let answer = null; // {sentences, sure, raw}
   let turn = 0;
   let closed = false;
-  let stopFrames = () => {};
   let pointed = -1;
 
   const problem = messagePlace("answer-problem");
@@ -262,41 +262,26 @@ export async function mount(root, app) {
     }
   }
 
-  function openSource() {
-    const { source } = store;
-    stopFrames();
-    stopFrames = () => {};
-    answer = null;
-    pointed = -1;
-    overlay.shape(source);
-    overlay.heat(null);
-    code.refresh();
-    const context = overlay.canvas.getContext("2d");
-    if (source.kind === "still") {
-      context.drawImage(source.canvas, 0, 0);
-      ask(source);
-      return;
-    }
-    stopFrames = source.onFrame(() => source.draw(context));
-    live(source);
-  }
-
-  /** A camera: ask, wait for the answer, ask again; not while a word is being looked at. */
-  async function live(source) {
-    while (!closed && store.source === source) {
-      if (state.word < 0 && pointed < 0 && !state.start) await ask(await source.still(""));
-      await new Promise((resolve) => setTimeout(resolve, LIVE_PAUSE_MS));
-    }
-  }
-
-  const stopListening = store.listen(({ source }) => source && openSource());
-  beginWithPicture(app, fields.picture.initial, openSource);
+  const stopFollowing = followPicture(app, fields.picture.initial, {
+    canvas: overlay.canvas,
+    opened(source) {
+      answer = null;
+      pointed = -1;
+      overlay.shape(source);
+      overlay.heat(null);
+      code.refresh();
+    },
+    async look(take, moves) {
+      const isReading = state.word >= 0 || pointed >= 0 || state.start; // what moves does not take the sentence away
+      if (!moves || !isReading) await ask(await take());
+      return LIVE_PAUSE_MS;
+    },
+  });
 
   return {
     close() {
       closed = true;
-      stopFrames();
-      stopListening();
+      stopFollowing();
       sentence.close();
       bar.close();
     },

@@ -3,7 +3,7 @@
 import { button, messagePlace, slider, toggle } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { createFrameMeter } from "../kernels/frame-meter.js";
-import { beginWithPicture } from "../pictures/begin.js";
+import { followPicture } from "../pictures/follow.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { Problem, wordsFor } from "../problems.js";
 import { flag, whole, words as text } from "../url-state.js";
@@ -33,7 +33,6 @@ export async function mount(root, app) {
   const nameOf = (label) => (words.has(`segment.class.${label}`) ? t(`segment.class.${label}`) : label);
   let classes = [];
   let lowest = {};
-  let stopFrames = () => {};
   let closed = false;
   let encoding = false;
   let wanted = false; // a still that is to be looked at once there is a line
@@ -245,41 +244,35 @@ export async function mount(root, app) {
     }
   }
 
-  function openSource() {
-    const { source } = store;
-    stopFrames();
-    view.clear();
-    view.shape(source);
-    latest = null;
-    rate.clear();
-    taken.clear();
-    startAnew();
-    paintMeter();
-    line.settle(settings());
-    const context = view.canvas.getContext("2d");
-    if (source.kind === "still") {
-      stopFrames = () => {};
-      context.drawImage(source.canvas, 0, 0);
-      askAgain();
-      return;
-    }
-    stopFrames = source.onFrame(() => {
-      source.draw(context);
-      view.draw(seconds(), { live: true });
-      sendFrame();
-    });
-  }
-
   const resized = new ResizeObserver(() => view.draw(seconds(), { live: false }));
   resized.observe(view.element);
-  const stopListening = store.listen(({ source }) => source && openSource());
-  beginWithPicture(app, fields.picture.initial, openSource);
+  const stopFollowing = followPicture(app, fields.picture.initial, {
+    canvas: view.canvas,
+    opened(source) {
+      view.clear();
+      view.shape(source);
+      latest = null;
+      rate.clear();
+      taken.clear();
+      startAnew();
+      paintMeter();
+      line.settle(settings());
+    },
+    frame(draw, moves) {
+      draw();
+      if (!moves) {
+        askAgain();
+        return;
+      }
+      view.draw(seconds(), { live: true });
+      sendFrame();
+    },
+  });
 
   return {
     close() {
       closed = true;
-      stopFrames();
-      stopListening();
+      stopFollowing();
       resized.disconnect();
       line.close();
       bar.close();

@@ -3,7 +3,8 @@
 import { codeBlock, messagePlace, segmented, slider } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { base64Of, sendable } from "../pictures/decode.js";
-import { beginWithPicture, isBundled } from "../pictures/begin.js";
+import { isBundled } from "../pictures/begin.js";
+import { followPicture } from "../pictures/follow.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
 import { annotate, classify } from "../server.js";
@@ -29,6 +30,7 @@ export const fields = {
 };
 
 const LIVE_PAUSE_MS = 120;
+const LIVE_RETRY_MS = 2000;
 const TOP = 10;
 
 export async function mount(root, app) {
@@ -37,7 +39,6 @@ export async function mount(root, app) {
   let answer = null; // {labels, colours, crops, raw, tookMs}
   let turn = 0;
   let closed = false;
-  let stopFrames = () => {};
   let scale = 1; // pixels of the picture on show for each pixel of the picture that was sent
 
   const problem = messagePlace("answer-problem");
@@ -217,38 +218,19 @@ export async function mount(root, app) {
     }
   }
 
-  function openSource() {
-    const { source } = store;
-    stopFrames();
-    stopFrames = () => {};
-    overlay.shape(source);
-    code.refresh();
-    const context = overlay.canvas.getContext("2d");
-    if (source.kind === "still") {
-      context.drawImage(source.canvas, 0, 0);
-      ask(source);
-      return;
-    }
-    stopFrames = source.onFrame(() => source.draw(context));
-    live(source);
-  }
-
-  /** A camera: ask, wait for the answer, ask again. */
-  async function live(source) {
-    while (!closed && store.source === source) {
-      const done = await ask(await source.still(""));
-      await new Promise((resolve) => setTimeout(resolve, done ? LIVE_PAUSE_MS : 2000));
-    }
-  }
-
-  const stopListening = store.listen(({ source }) => source && openSource());
-  beginWithPicture(app, fields.picture.initial, openSource);
+  const stopFollowing = followPicture(app, fields.picture.initial, {
+    canvas: overlay.canvas,
+    opened(source) {
+      overlay.shape(source);
+      code.refresh();
+    },
+    look: async (take) => ((await ask(await take())) ? LIVE_PAUSE_MS : LIVE_RETRY_MS),
+  });
 
   return {
     close() {
       closed = true;
-      stopFrames();
-      stopListening();
+      stopFollowing();
       bar.close();
     },
   };

@@ -5,7 +5,8 @@ import { button, codeBlock, messagePlace, segmented, select, slider } from "../c
 import { fill, h } from "../dom.js";
 import { createFrameMeter } from "../kernels/frame-meter.js";
 import { fetchNetworks } from "../lab/server.js";
-import { beginWithPicture, isBundled } from "../pictures/begin.js";
+import { isBundled } from "../pictures/begin.js";
+import { followPicture } from "../pictures/follow.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { Problem, wordsFor } from "../problems.js";
 import { segmentPicture, segmentedFile } from "../server.js";
@@ -36,7 +37,6 @@ export async function mount(root, app) {
   let answer = null; // what the server said of the picture on show
   let map = null; // {width, height, values}
   let closed = false;
-  let stopFrames = () => {};
   const meter = createFrameMeter({ spanMs: 3000 });
   const pictures = picturesOf();
   const asker = createAsker(look);
@@ -285,44 +285,32 @@ export async function mount(root, app) {
   }
 
   // --- pictures ----------------------------------------------------------------------------------------------------
-  function openSource() {
-    const { source } = store;
-    stopFrames();
-    stopFrames = () => {};
-    answer = null;
-    map = null;
-    meter.clear();
-    view.shape(source);
-    view.colours(null);
-    view.outline(null);
-    view.name("");
-    paintOutline();
-    code.refresh();
-    const context = view.canvas.getContext("2d");
-    if (source.kind === "still") {
-      context.drawImage(source.canvas, 0, 0);
+  const loaded = loadModels();
+  loaded.catch((error) => problem.show(wordsFor(error, words)));
+  const stopFollowing = followPicture(app, fields.picture.initial, {
+    canvas: view.canvas,
+    ready: loaded,
+    opened(source) {
+      answer = null;
+      map = null;
+      meter.clear();
+      view.shape(source);
+      view.colours(null);
+      view.outline(null);
+      view.name("");
+      paintOutline();
+      code.refresh();
+    },
+    frame(draw) {
+      if (!answer) draw(); // from the first answer on, the picture comes with it
       ask();
-      return;
-    }
-    source.draw(context);
-    ask();
-    stopFrames = source.onFrame(() => {
-      if (!answer) source.draw(context); // until the first answer is there the picture moves by itself
-      ask();
-    });
-  }
-
-  const stopListening = store.listen(({ source }) => source && openSource());
-  loadModels().then(
-    () => !closed && beginWithPicture(app, fields.picture.initial, openSource),
-    (error) => problem.show(wordsFor(error, words)),
-  );
+    },
+  });
 
   return {
     close() {
       closed = true;
-      stopFrames();
-      stopListening();
+      stopFollowing();
       asker.close();
       atrous.close();
       bar.close();
