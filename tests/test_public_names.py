@@ -26,6 +26,7 @@ PUBLIC = {
     "outline",
     "search",
     "segment",
+    "watch",
 }
 
 

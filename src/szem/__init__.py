@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from szem.tasks.outline import outline as outline
     from szem.tasks.search import search as search
     from szem.tasks.segment import segment as segment
+    from szem.tasks.watch import watch as watch
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ _HOME = {
     "outline": "szem.tasks.outline",
     "search": "szem.tasks.search",
     "segment": "szem.tasks.segment",
+    "watch": "szem.tasks.watch",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604

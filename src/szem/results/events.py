@@ -38,6 +38,7 @@ class Event:
     box_xyxy: tuple[float, float, float, float] | None = None  # in pixels of the frame at `best_s`
     best_s: float | None = None  # when it is seen or heard best
     is_open: bool = False  # it goes on; its end is not known yet
+    number: int = 0  # its place in its teller's count, from 1; one that was open is told again with it when it ends
     note: str = ""  # a sentence for a person
 
     def __post_init__(self) -> None:
@@ -84,6 +85,8 @@ class Event:
             row["box_xyxy"] = [round(value, 2) for value in self.box_xyxy]
         if self.best_s is not None:
             row["best_s"] = round(self.best_s, 3)
+        if self.number:
+            row["number"] = self.number
         if self.is_open:
             row["open"] = True
         return row

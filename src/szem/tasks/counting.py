@@ -6,7 +6,7 @@ of the box lies in it). A thing counts as across a line only once its anchor is 
 so a box that trembles on the line counts once. This file does not know how things are found or drawn.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,6 +141,11 @@ class LineCounter:
             counts[label] = counts.get(label, 0) + 1
             events.append({"line": self.line.name, "id": thing, "label": label, "to": to})
         return events
+
+    def forget(self, present: Container[int]) -> None:
+        """Let go of all things but some; for sources that never end."""
+        for thing in [thing for thing in self._known if thing not in present]:
+            del self._known[thing]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""

@@ -40,14 +40,15 @@ class WatchSettings(BaseModel):
     present_s: float = Field(default=0.4, ge=0)  # a thing is in sight for so long before it enters
     loiter_after_s: float = Field(default=20.0, gt=0)
     crowd_people: int = Field(default=5, ge=2)
-    crowd_after_s: float = Field(default=1.5, ge=0)
-    approach_speed: float = Field(default=0.6, gt=0)  # growth, or way towards the zone in own heights, each second
+    crowd_after_s: float = Field(default=1.0, ge=0)
+    approach_growth: float = Field(default=0.5, gt=0)  # towards the camera: grows by this power of e each second
+    approach_speed: float = Field(default=2.0, gt=0)  # towards a zone: own heights each second
     # The camera
     camera_after_s: float = Field(default=2.0, gt=0)  # covered, dark, blurred, moved: for so long
     frozen_after_s: float = Field(default=5.0, gt=0)
     # Effort
     looks_hz: float = Field(default=5.0, gt=0)  # how often the detector looks while something moves
-    idle_looks_hz: float = Field(default=0.5, ge=0)  # and while nothing does
+    idle_looks_hz: float = Field(default=1.0, ge=0)  # and while nothing does
     background_hz: float = Field(default=10.0, gt=0)  # how often the background is compared
     labels: tuple[str, ...] = ("person", "bicycle", "car", "motorbike", "bus", "train", "dog", "cat", "horse")
     score: float = Field(default=0.3, ge=0, le=1)  # events below are not told

@@ -1,0 +1,345 @@
+"""What followed things do: enter, leave, cross, loiter, come fast, crowd together; each told once.
+
+A thing that is lost and found again at the same place within seconds is the same thing: nobody has left. All times
+are seconds, so that rates may vary. This file does not know how things are found, nor about what lies still.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.results.events import Event
+from szem.results.tracks import TrackedBoxes
+from szem.tasks.counting import ANCHORS, Line, LineCounter, Zone
+from szem.tasks.happenings import Happenings
+from szem.tasks.watch_settings import WatchSettings
+
+__all__ = ["TrackEvents"]
+
+F = NDArray[np.float64]
+_LOST_S = 2.5  # out of sight for so long: gone
+_FOUND_S = 8.0  # a thing that appears so soon after one was lost, and so near, is the same one
+_FOUND_NEAR = 0.8  # of its height
+_CLEAR = 0.04  # of its size: how far its foot must be inside or outside a zone
+_BEGINNING_S = 1.0  # what is there by then has not entered
+_PATH_S = 2.0  # how much of a thing's way is remembered
+_APPROACH_S = 0.7  # how long it must come fast
+_GREW = 1.35  # and by how much it must have grown
+_CALM_S = 2.0  # a crowd has gone after so long
+_PEOPLE = "person"
+_WHOLE = Zone("", ())  # sight as a whole
+
+
+@dataclass
+class _Thing:
+    """One thing and what has been seen of it."""
+
+    id: int
+    label: str
+    first_s: float
+    seen_s: float
+    box: F  # (4,)
+    scores: deque[float] = field(default_factory=lambda: deque(maxlen=12))
+    path: deque[tuple[float, F]] = field(default_factory=lambda: deque(maxlen=40))  # time, box
+    inside: dict[str, float] = field(default_factory=dict)  # zone -> since when
+    coming: dict[str, float] = field(default_factory=dict)  # zone -> inside since, not told yet
+    going: dict[str, float] = field(default_factory=dict)  # zone -> outside since, not told yet
+    fast: float | None = None  # comes fast since
+    rushed: bool = False
+
+    @property
+    def score(self) -> float:
+        """How sure it is that it is there and what it is."""
+        best = sorted(self.scores, reverse=True)[: max(1, len(self.scores) // 2 + 1)]
+        sure = float(np.mean(best))
+        return sure + (1 - sure) * min(len(self.scores), 10) / 20  # seen again and again: surer
+
+    @property
+    def box_xyxy(self) -> tuple[float, float, float, float]:
+        """Where it is."""
+        x0, y0, x1, y1 = (float(v) for v in self.box)
+        return x0, y0, x1, y1
+
+
+class TrackEvents:
+    """Events of the things of one source; call it with each frame's followed things, in order.
+
+    Args:
+        settings: From when on something counts.
+        told: Where events are numbered and kept while they go on.
+        zones: In pixels; none for sight as a whole.
+        lines: In pixels.
+        is_there: Asked whether something is still at a place (a box) though the detector does not see it.
+    """
+
+    def __init__(
+        self,
+        settings: WatchSettings,
+        told: Happenings,
+        *,
+        zones: Sequence[Zone] = (),
+        lines: Sequence[Line] = (),
+        is_there: Callable[[F], bool] = lambda _: False,
+    ) -> None:
+        self._settings, self._told, self._is_there = settings, told, is_there
+        self._zones = tuple(zones) or (_WHOLE,)
+        self._corners = {zone.name: np.array(zone.corners_xy, np.float32) for zone in zones}
+        self._lines = tuple(LineCounter(line) for line in lines)
+        self._things: dict[int, _Thing] = {}
+        self._alias: dict[int, int] = {}  # a new number -> the thing's first
+        self._start_s: float | None = None
+        self._many: dict[str, deque[tuple[float, int]]] = {zone.name: deque() for zone in self._zones}
+
+    def __call__(self, frame: TrackedBoxes) -> list[Event]:
+        """Take in a frame that was looked at; what began or ended in it."""
+        now = frame.time_s
+        self._start_s = now if self._start_s is None else self._start_s
+        wanted = np.array([label in self._settings.labels for label in frame.boxes.labels], np.bool_)
+        here = self._take_in(frame, wanted)
+        events = self._crossings(frame, here)
+        for thing in list(self._things.values()):
+            events += self._places(thing, now)
+            if thing.seen_s == now:
+                events += self._loitering(thing, now) + self._rushing(thing, now)
+        for zone in self._zones:
+            events += self._crowding(zone, now)
+        return events
+
+    def forget(self) -> None:
+        """Begin anew: the camera looks elsewhere. Nothing leaves."""
+        self._things.clear()
+        self._alias.clear()
+        self._start_s = None
+
+    @property
+    def people(self) -> dict[int, F]:
+        """Where each person in sight is: number -> box (4,)."""
+        return {t.id: t.box for t in self._things.values() if t.label == _PEOPLE}
+
+    @property
+    def things(self) -> list[tuple[int, str, F, float]]:
+        """Number, class, box (4,) and the time it was last seen, of all that is known."""
+        return [(t.id, t.label, t.box, t.seen_s) for t in self._things.values()]
+
+    # Steps ------------------------------------------------------------------------------------------------------
+
+    def _take_in(self, frame: TrackedBoxes, wanted: NDArray[np.bool_]) -> dict[int, int]:
+        """Row of the frame -> number of the thing, for the rows that are looked at."""
+        now, here = frame.time_s, {}
+        for row in np.flatnonzero(wanted & frame.seen):
+            number, label = int(frame.ids[row]), frame.boxes.labels[row]
+            box = frame.boxes.boxes_xyxy[row].astype(np.float64)
+            number = self._alias.get(number, number)
+            if number not in self._things:
+                known = self._again(label, box, now)
+                if known is not None:
+                    self._alias[number] = known
+                    number = known
+            thing = self._things.get(number)
+            if thing is None:
+                thing = self._things[number] = _Thing(number, label, now, now, box)
+            thing.label, thing.seen_s, thing.box = label, now, box
+            thing.scores.append(float(frame.boxes.scores[row]))
+            thing.path.append((now, box))
+            while thing.path and now - thing.path[0][0] > _PATH_S:
+                thing.path.popleft()
+            here[int(row)] = number
+        return here
+
+    def _again(self, label: str, box: F, now: float) -> int | None:
+        """The thing that was lost where this one has appeared."""
+        best: tuple[float, int] | None = None
+        for thing in self._things.values():
+            lost_s = now - thing.seen_s
+            if thing.label != label or not 0 < lost_s <= _FOUND_S:
+                continue
+            size = max(thing.box[3] - thing.box[1], box[3] - box[1])
+            reach = _FOUND_NEAR * size * (1 + min(lost_s, 2.0))
+            alike = 0.6 < (box[3] - box[1]) / max(thing.box[3] - thing.box[1], 1.0) < 1.7
+            away = float(np.hypot(*(_foot(box) - _foot(thing.box))))
+            if alike and away < reach and (best is None or away < best[0]):
+                best = away, thing.id
+        return None if best is None else best[1]
+
+    def _crossings(self, frame: TrackedBoxes, here: dict[int, int]) -> list[Event]:
+        if not self._lines:
+            return []
+        rows = np.array([row for row, number in here.items()], np.int64)
+        numbers, first = np.unique([here[int(r)] for r in rows], return_index=True) if len(rows) else (rows, rows)
+        rows = rows[first] if len(rows) else rows
+        named = replace(
+            frame, boxes=frame.boxes.take(rows), ids=np.asarray(numbers, np.int64), seen=np.ones(len(rows), np.bool_)
+        )
+        events = []
+        for counter in self._lines:
+            for crossing in counter(named):
+                thing = self._things[crossing["id"]]
+                events.append(
+                    self._told.once(
+                        self._event("crosses", thing, thing.path[-2][0] if len(thing.path) > 1 else frame.time_s,
+                                    frame.time_s, place=counter.line.name, direction=crossing["to"])
+                    )
+                )  # fmt: skip
+            counter.forget(self._things)
+        return events
+
+    def _places(self, thing: _Thing, now: float) -> list[Event]:
+        """Comings and goings of one thing."""
+        settings, events = self._settings, []
+        lost_s = now - thing.seen_s
+        for zone in self._zones:
+            name = zone.name
+            if thing.seen_s == now:
+                depth = self._depth(thing.box, zone)
+                if name in thing.inside:
+                    if depth < 0:
+                        since = thing.going.setdefault(name, now)
+                        if now - since >= settings.present_s:
+                            events += self._leave(thing, zone, since)
+                    else:
+                        thing.going.pop(name, None)
+                elif depth > 0 or (depth == 0 and name in thing.coming):
+                    since = thing.coming.setdefault(name, now)
+                    if now - since >= settings.present_s:
+                        events += self._enter(thing, zone, since, now)
+                elif depth < 0:
+                    thing.coming.pop(name, None)
+            elif name in thing.inside and lost_s > _LOST_S and not (lost_s < 60 and self._is_there(thing.box)):
+                events += self._leave(thing, zone, thing.seen_s)
+        if lost_s > _LOST_S and not thing.inside and lost_s > _FOUND_S:
+            del self._things[thing.id]
+            self._alias = {new: old for new, old in self._alias.items() if old != thing.id}
+        return events
+
+    def _depth(self, box: F, zone: Zone) -> float:
+        """How far its foot is inside a zone, negative outside, 0 in between."""
+        if not zone.corners_xy:
+            return 1.0
+        x, y = _foot(box)
+        depth = cv2.pointPolygonTest(self._corners[zone.name], (float(x), float(y)), True)
+        clear = _CLEAR * math.sqrt(max((box[2] - box[0]) * (box[3] - box[1]), 1.0))
+        return depth if abs(depth) > clear else 0.0
+
+    def _enter(self, thing: _Thing, zone: Zone, since: float, now: float) -> list[Event]:
+        thing.inside[zone.name] = since
+        thing.coming.pop(zone.name, None)
+        assert self._start_s is not None
+        if thing.first_s - self._start_s <= _BEGINNING_S and since - thing.first_s <= _BEGINNING_S:
+            return []  # it was there when the watch began
+        return [self._told.once(self._event("enters", thing, since, now, place=zone.name))]
+
+    def _leave(self, thing: _Thing, zone: Zone, when: float) -> list[Event]:
+        thing.inside.pop(zone.name, None)
+        thing.going.pop(zone.name, None)
+        ended = self._told.end(("loiters", thing.id, zone.name), when)
+        left = self._told.once(self._event("leaves", thing, when, when, place=zone.name))
+        return [left] if ended is None else [ended, left]
+
+    def _loitering(self, thing: _Thing, now: float) -> list[Event]:
+        if thing.label != _PEOPLE:
+            return []
+        events = []
+        for name, since in thing.inside.items():
+            key = ("loiters", thing.id, name)
+            if key in self._told:
+                self._told.change(key, end_s=now)
+            elif now - since >= self._settings.loiter_after_s:
+                event = self._event("loiters", thing, since, now, place=name)
+                events.append(self._told.begin(key, event))
+        return events
+
+    def _rushing(self, thing: _Thing, now: float) -> list[Event]:
+        """Fast approach: it grows quickly, or runs towards a zone."""
+        past = [(t, box) for t, box in thing.path if now - t <= _APPROACH_S * 1.5]
+        if thing.rushed or len(past) < 3 or now - past[0][0] < _APPROACH_S:
+            return []
+        times = np.array([t for t, _ in past])
+        boxes = np.stack([box for _, box in past])
+        heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
+        cut = (boxes[:, 1] <= 1).any() or (boxes[:, 0] <= 1).any()  # it grows because it comes into the picture
+        growth = 0.0 if cut else float(np.polyfit(times, np.log(heights), 1)[0])
+        fast, place = growth >= self._settings.approach_growth, ""
+        if not fast:
+            for zone in self._zones:
+                if zone.corners_xy and zone.name not in thing.inside:
+                    corners = self._corners[zone.name]
+                    feet = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
+                    away = [-cv2.pointPolygonTest(corners, (float(x), float(y)), True) for x, y in feet]
+                    speed = -float(np.polyfit(times, np.array(away) / heights.mean(), 1)[0])
+                    if speed >= self._settings.approach_speed:
+                        fast, place = True, zone.name
+        if not fast:
+            thing.fast = None
+            return []
+        thing.fast = past[0][0] if thing.fast is None else thing.fast
+        grew = heights[-1] / heights[0]
+        if now - thing.fast < _APPROACH_S or (not place and grew < _GREW):
+            return []
+        thing.rushed = True
+        return [self._told.once(self._event("fast approach", thing, thing.fast, now, place=place))]
+
+    def _crowding(self, zone: Zone, now: float) -> list[Event]:
+        counts = self._many[zone.name]  # times and how many
+        inside = [
+            t for t in self._things.values()
+            if t.label == _PEOPLE and zone.name in t.inside and now - t.seen_s < _LOST_S
+        ]  # fmt: skip
+        counts.append((now, len(inside)))
+        while now - counts[0][0] > max(_CALM_S, self._settings.crowd_after_s):
+            counts.popleft()
+        key, least = ("crowd", zone.name), self._settings.crowd_people
+        if key in self._told:
+            if all(n < least for t, n in counts if now - t <= _CALM_S) and now - counts[0][0] >= _CALM_S * 0.8:
+                ended = self._told.end(key, now - _CALM_S)
+                return [ended] if ended else []
+            self._told.change(key, end_s=now)
+            return []
+        recent = [n for t, n in counts if now - t <= self._settings.crowd_after_s]
+        long = now - counts[0][0] >= self._settings.crowd_after_s * 0.8
+        if not long or len(inside) < least or np.mean([n >= least for n in recent]) < 0.7:
+            return []
+        boxes = np.stack([t.box for t in inside])
+        x0, y0 = boxes[:, :2].min(0)
+        x1, y1 = boxes[:, 2:].max(0)
+        score = float(np.mean(sorted((t.score for t in inside), reverse=True)[:least]))
+        start = min(t for t, n in counts if n >= least)
+        event = Event(
+            kind="crowd",
+            start_s=start,
+            end_s=now,
+            score=score,
+            channels={"video": score},
+            label=_PEOPLE,
+            place=zone.name,
+            box_xyxy=(float(x0), float(y0), float(x1), float(y1)),
+            best_s=now,
+            note=f"{len(inside)} people",
+        )
+        return [self._told.begin(key, event)]
+
+    def _event(
+        self, kind: str, thing: _Thing, start_s: float, end_s: float, *, place: str = "", direction: str = ""
+    ) -> Event:
+        return Event(
+            kind=kind,
+            start_s=min(start_s, end_s),
+            end_s=end_s,
+            score=thing.score,
+            channels={"video": thing.score},
+            label=thing.label,
+            track=thing.id,
+            place=place,
+            direction=direction,
+            box_xyxy=thing.box_xyxy,
+            best_s=thing.seen_s,
+        )
+
+
+def _foot(box: F) -> F:
+    out: F = ANCHORS["bottom"](box[None])[0]
+    return out
