@@ -24,6 +24,7 @@ from szem.serve.observe import Observe
 from szem.serve.openapi import install_openapi
 from szem.serve.own import build_own_routes
 from szem.serve.reference import reference_page
+from szem.serve.search import SearchRequest
 from szem.serve.settings import ServeSettings
 from szem.serve.static import StudioFiles, studio_folder
 from szem.serve.status import FieldsError, Violation, error_to_reply, http_to_reply
@@ -37,7 +38,7 @@ from szem.serve.vision.versions import Versions
 __all__ = ["build_app"]
 
 # Every message that the OpenAPI description names.
-MESSAGES = (*BODIES, *(task.request for task in TASKS.values()), FilterRequest)
+MESSAGES = (*BODIES, *(task.request for task in TASKS.values()), FilterRequest, SearchRequest)
 
 
 def build_app(settings: ServeSettings | None = None) -> FastAPI:

@@ -1,7 +1,7 @@
 """szem's own routes, `/v1/szem/*`: every task's full result as JSON, and what the studio needs."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -11,14 +11,17 @@ from szem.kernels.library import KERNELS, Recipe
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
 from szem.serve.observe import trace_of
-from szem.serve.openapi import upload_body
+from szem.serve.openapi import json_body, upload_body
+from szem.serve.search import SearchRequest, search_pictures
 from szem.serve.tasks import TASKS, FilterRequest, Task, filter_picture
 from szem.serve.uploads import read_upload
 from szem.serve.vision.annotate import Annotator
+from szem.serve.vision.protojson import parse_json, read_message
 from szem.serve.vision.schema import Image
 
 __all__ = ["build_own_routes"]
 
+M = TypeVar("M")
 _DAY = {"cache-control": "public, max-age=86400"}
 
 
@@ -46,6 +49,13 @@ def build_own_routes() -> APIRouter:
         openapi_extra=upload_body(FilterRequest),
         responses={200: {"content": {"image/png": {}}}},
     )
+    router.add_api_route(
+        "/search",
+        search,
+        methods=["POST"],
+        response_class=JSONResponse,
+        openapi_extra={"requestBody": json_body(SearchRequest)},
+    )
     return router
 
 
@@ -72,6 +82,18 @@ async def apply_filter(request: Request) -> Response:
     async with annotator.opened(message.image or Image(), place="") as picture:
         data = await filter_picture(annotator.engine, picture, message)
     return Response(data, media_type="image/png")
+
+
+async def search(request: Request) -> JSONResponse:
+    """Order pictures by how well they fit a sentence."""
+    message = await _message(request, SearchRequest)
+    trace_of(request.scope).pictures += len(message.images)
+    return JSONResponse(await search_pictures(_annotator(request), message))
+
+
+async def _message(request: Request, kind: type[M]) -> M:
+    body = await request.body()
+    return await _annotator(request).engine.run(lambda: read_message(kind, parse_json(body)))
 
 
 def _annotator(request: Request) -> Annotator:
