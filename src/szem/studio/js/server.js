@@ -104,3 +104,19 @@ export async function describe(blob, { start, n, beams, others }) {
   const headers = { "Content-Type": blob.type || "application/octet-stream" };
   return (await ask(`/v1/szem/caption?${query}`, { method: "POST", headers, body: blob })).json();
 }
+
+/** What can be drawn: {examples, ...} */
+export async function fetchDrawable() {
+  return (await ask("/v1/szem/generate")).json();
+}
+
+/** Pictures for a sentence: {pictures, sketches, unknown, note, influence, film}; see docs/api.md for the wish. */
+export async function drawSentence(wish) {
+  return (await postJson("/v1/szem/generate", wish)).json();
+}
+
+/** How near pictures, given as base64, lie to a sentence: [{index, score}], nearest first. */
+export async function searchPictures(text, contents) {
+  const images = contents.map((content) => ({ content }));
+  return listOf(await (await postJson("/v1/szem/search", { text, images })).json(), "hits");
+}

@@ -1,0 +1,309 @@
+// The draw page: a sentence about a flower or a bird, its sketch, the refined picture; what each word does, the way to
+// another sentence, and what the captioner says of the drawing.
+
+import { createAsker } from "../asker.js";
+import { codeBlock, messagePlace, slider } from "../controls.js";
+import { fill, h } from "../dom.js";
+import { wordsFor } from "../problems.js";
+import { drawSentence, fetchDrawable } from "../server.js";
+import { whole, words as text } from "../url-state.js";
+import { readDrawing, withNew } from "./answer.js";
+import { sayBack, searchAlbum } from "./circle.js";
+import { createEasel } from "./easel.js";
+import { influenceView } from "./influence.js";
+import { curlText, pythonText, shellText } from "./snippets.js";
+import { createWalk } from "./walk.js";
+
+const COUNT = 9;
+
+export const fields = {
+  text: text("", 500), // none: the first built-in example
+  seed: whole(7, 0, 999),
+  truncation: whole(80, 10, 100), // percent
+  chosen: whole(0, 0, COUNT - 1),
+  to: text("", 500), // none: the second example
+  query: text("", 500),
+};
+
+let album = []; // what was drawn since the studio was opened: it outlives a change of page or language
+
+export async function mount(root, app) {
+  const { words, state } = app;
+  const { t, number, percent } = words;
+  let drawing = null; // {text, pictures, unknown, note, influence}
+  let examples = ["", ""];
+  let closed = false;
+
+  const problem = messagePlace("draw-problem");
+  const warning = h("p", { class: "draw-warning", role: "status", data: { name: "warning" } });
+  const timing = h("p", { class: "meter", data: { name: "timing" }, "aria-live": "polite" });
+  const chips = h("div", { class: "draw-chips", role: "group", "aria-label": t("draw.examples") });
+  const can = h("div", { class: "draw-can", data: { name: "can" } });
+  const input = h("textarea", {
+    name: "text",
+    rows: "2",
+    maxlength: "500",
+    autocomplete: "off",
+    spellcheck: "false",
+    lang: "en",
+    on: {
+      keydown: (event) => {
+        if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+        event.preventDefault();
+        say(input.value);
+      },
+    },
+  });
+  const form = h(
+    "form",
+    {
+      class: "draw-form",
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          say(input.value);
+        },
+      },
+    },
+    h("label", { class: "field draw-text" }, h("span", { class: "field-label", text: t("draw.sentence") }), input),
+    h("button", { type: "submit", class: "button strong", data: { name: "go" }, text: t("draw.go") }),
+    chips,
+  );
+  const easel = createEasel(app, {
+    count: COUNT,
+    choose: (k) => {
+      app.set({ chosen: k });
+      paint();
+      easel.sheet.querySelector(`[data-place="${k}"]`)?.focus();
+    },
+  });
+  const influence = influenceView(app);
+  const seed = slider({
+    label: t("draw.seed"),
+    name: "seed",
+    value: state.seed,
+    least: 0,
+    greatest: 99,
+    show: number,
+    change: (n) => change({ seed: n, chosen: 0 }),
+  });
+  const truncation = slider({
+    label: t("draw.truncation"),
+    name: "truncation",
+    value: state.truncation,
+    least: 10,
+    greatest: 100,
+    step: 5,
+    show: (n) => percent(n / 100),
+    change: (n) => change({ truncation: n }),
+  });
+  const back = sayBack(app);
+  const search = searchAlbum(app, { query: state.query, changed: (query) => app.set({ query }) });
+  const walkPlace = h("div", {});
+  let walk = null;
+  const wish = () => ({ text: state.text || examples[0], seed: state.seed, truncation: state.truncation / 100 });
+  const code = codeBlock({
+    label: t("draw.code"),
+    name: "code",
+    words: { text: t("copy"), doneText: t("copied"), failText: t("copy-failed") },
+    versions: [
+      { value: "python", text: "Python", code: () => pythonText(wish()) },
+      { value: "curl", text: "curl", code: () => curlText(location.origin, wish()) },
+      { value: "shell", text: "szem", code: () => shellText(wish()) },
+    ],
+  });
+
+  fill(
+    root,
+    h(
+      "div",
+      { class: "page-head" },
+      h("div", {}, h("h1", { text: t("page.draw.title") }), h("p", { class: "lead", text: t("draw.lead") })),
+    ),
+    form,
+    problem.element,
+    warning,
+    can,
+    h(
+      "section",
+      { class: "draw-sight" },
+      h(
+        "div",
+        {},
+        easel.pair,
+        h(
+          "section",
+          { class: "draw-words" },
+          h("h2", { text: t("draw.words") }),
+          h("p", { class: "section-text", text: t("draw.words.text") }),
+          influence.element,
+        ),
+      ),
+      h(
+        "div",
+        { class: "draw-side" },
+        h("div", { class: "figure-head" }, h("h2", { text: t("draw.nine") }), timing),
+        h("p", { class: "section-text", text: t("draw.nine.text") }),
+        easel.sheet,
+        h("div", { class: "draw-sliders" }, seed, truncation),
+        h("p", { class: "section-text", text: t("draw.sliders.text") }),
+      ),
+    ),
+    shelf("walk", walkPlace),
+    shelf("circle", back.element),
+    shelf("search", search.element),
+    h(
+      "section",
+      { class: "shelf" },
+      h("h2", { text: t("recognise.program") }),
+      h("p", { class: "section-text", text: t("draw.program.text") }),
+      h("div", { class: "program" }, code.element),
+    ),
+  );
+
+  function shelf(name, ...inside) {
+    return h(
+      "section",
+      { class: `shelf draw-${name}` },
+      h("h2", { text: t(`draw.${name}`) }),
+      h("p", { class: "section-text", text: t(`draw.${name}.text`) }),
+      inside,
+    );
+  }
+
+  const asker = createAsker(draw);
+
+  /** Another sentence. */
+  function say(sentence) {
+    const told = sentence.replace(/\s+/g, " ").trim();
+    if (!told) {
+      input.focus();
+      return;
+    }
+    change({ text: told === examples[0] ? "" : told, chosen: 0 });
+  }
+
+  function change(changes) {
+    app.set(changes);
+    input.value = wish().text;
+    markChips();
+    walk?.clear();
+    code.refresh();
+    asker.ask(wish());
+  }
+
+  async function draw(asked) {
+    if (closed) return;
+    root.toggleAttribute("data-busy", true);
+    try {
+      const started = performance.now();
+      const raw = await drawSentence({ ...asked, n: COUNT, sketches: true, influence: true });
+      if (closed) return;
+      drawing = { ...asked, ...readDrawing(raw), tookMs: performance.now() - started };
+      problem.clear();
+      keep(drawing);
+      paint();
+    } catch (error) {
+      if (!closed) problem.show(wordsFor(error, words));
+    } finally {
+      root.toggleAttribute("data-busy", false);
+    }
+  }
+
+  function keep({ text: said, seed: from, truncation: how, pictures }) {
+    const fresh = pictures.map(({ picture }, k) => ({ name: `${said}|${from}|${how}|${k}`, picture, text: said }));
+    album = withNew(album, fresh);
+    search.show(album);
+  }
+
+  function paint() {
+    if (!drawing) return;
+    const { pictures, unknown, note, text: said } = drawing;
+    const chosen = Math.min(state.chosen, Math.max(pictures.length - 1, 0));
+    easel.show(pictures, chosen, said);
+    influence.show(drawing.influence, unknown);
+    back.show(pictures[chosen] ? { ...pictures[chosen], text: said } : null);
+    warning.textContent = [
+      pictures.length === 0 ? `${t("draw.cannot")} ${note}` : note,
+      unknown.length && pictures.length ? t("draw.unknown", { words: unknown.join(", ") }) : "",
+    ]
+      .filter(Boolean)
+      .join(" ");
+    can.classList.toggle("asked", pictures.length === 0);
+    timing.textContent = pictures.length ? t("draw.timing", { n: number(pictures.length), s: number(drawing.tookMs / 1000, drawing.tookMs < 1000 ? 2 : 1) }) : "";
+    root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
+  }
+
+  function markChips() {
+    for (const chip of chips.children) chip.setAttribute("aria-pressed", String(chip.textContent === wish().text));
+  }
+
+  function paintChips() {
+    fill(
+      chips,
+      examples.map((sentence) =>
+        h(
+          "button",
+          { type: "button", class: "draw-chip", lang: "en", text: sentence, on: { click: () => say(sentence) } },
+        ),
+      ),
+    );
+    markChips();
+  }
+
+  const known = fetchDrawable().then(
+    (found) => {
+      if (closed) return;
+      examples = found.examples;
+      paintChips();
+      paintCan(found);
+      walk = createWalk(app, { wish, second: state.to || examples[1], changed: (to) => app.set({ to: to === examples[1] ? "" : to }) });
+      fill(walkPlace, walk.element);
+      change({});
+    },
+    (error) => problem.show(wordsFor(error, words)),
+  );
+
+  /** Kinds, colours and parts that can be asked for; a press begins a sentence with one. */
+  function paintCan({ flowers = [], birds = [], colors = [], parts = [] }) {
+    const row = (name, list, sentence) =>
+      h(
+        "div",
+        {},
+        h("h3", { text: t(`draw.can.${name}`, { n: number(list.length) }) }),
+        h(
+          "p",
+          { class: "can-words", lang: "en" },
+          list.map((word) =>
+            sentence
+              ? h("button", { type: "button", class: "can-word", text: word, on: { click: () => say(sentence(word)) } })
+              : h("span", { class: "can-word", text: word }),
+          ),
+        ),
+      );
+    fill(
+      can,
+      h(
+        "details",
+        {},
+        h("summary", { text: t("draw.can", { flowers: number(flowers.length), birds: number(birds.length) }) }),
+        row("flowers", flowers, (kind) => `This is a ${kind}`),
+        row("birds", birds, (kind) => `This is a ${kind}`),
+        row("colors", colors, (color) => `This flower has ${color} petals`),
+        row("parts", parts, null),
+      ),
+    );
+  }
+
+  search.show(album);
+  await known;
+
+  return {
+    close() {
+      closed = true;
+      asker.close();
+      walk?.close();
+      back.close();
+    },
+  };
+}
