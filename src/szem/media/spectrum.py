@@ -31,6 +31,7 @@ class MelBands:
     low_hz: float = 60.0
     high_hz: float = 7800.0
     floor: float = 1e-6  # added to the power before the logarithm
+    power: float = 2.0  # of the magnitude; 1 takes magnitudes as they are
 
     def __post_init__(self) -> None:
         if not self.hop_s > 0 or not self.window_s > 0 or self.rate_hz <= 0:
@@ -39,6 +40,8 @@ class MelBands:
             raise RangeError(f"bands must lie in 0..{self.rate_hz / 2:g} Hz, got {self.low_hz:g} to {self.high_hz:g}")
         if self.bands < 1 or self.floor <= 0:
             raise RangeError(f"bands must be 1 or more and floor positive, got {self.bands} and {self.floor}")
+        if not 0 < self.power <= 2:
+            raise RangeError(f"power must lie above 0, up to 2, got {self.power}")
 
     @property
     def window(self) -> int:
@@ -83,6 +86,8 @@ def log_mel(sound: NDArray[np.float32], how: MelBands = MelBands()) -> NDArray[n
     for first in range(0, count, _AT_ONCE):
         spectra = np.fft.rfft(views[first : first + _AT_ONCE] * taper, n=size, axis=1)
         power = (spectra.real**2 + spectra.imag**2).astype(np.float32)
+        if how.power != 2:
+            power **= np.float32(how.power / 2)
         out[first : first + _AT_ONCE] = np.log(power @ filters + np.float32(how.floor))
     return out
 

@@ -91,6 +91,7 @@ class SoundInput(_Strict):
     low_hz: float = Field(default=60.0, ge=0)
     high_hz: float = Field(default=7800.0, gt=0)
     floor: float = Field(default=1e-6, gt=0)
+    power: float = Field(default=2.0, gt=0, le=2)
     mean: float = 0.0  # (value - mean) / scale
     scale: float = Field(default=1.0, gt=0)
 

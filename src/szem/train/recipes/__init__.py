@@ -17,6 +17,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "caption": ("szem.train.recipes.caption", "CaptionSettings"),
     "caption-reward": ("szem.train.recipes.caption_reward", "RewardSettings"),
     "search": ("szem.train.recipes.search", "SearchSettings"),
+    "sounds": ("szem.train.recipes.sounds", "SoundsSettings"),
     "classify": ("szem.train.recipes.classify", "ClassifySettings"),
 }
 
