@@ -22,6 +22,7 @@ __all__ = [
     "RangeError",
     "RulesError",
     "ShapeError",
+    "StoreError",
     "SzemError",
     "TooLargeError",
     "TrainError",
@@ -100,6 +101,10 @@ class UnsupportedError(SzemError, NotImplementedError):
 
 class NotFoundError(SzemError, LookupError):
     """A stored thing (operation, event, model) does not exist."""
+
+
+class StoreError(SzemError, OSError):
+    """What is kept on disk or in a database cannot be read or written now (no space, no connection)."""
 
 
 class DeniedError(SzemError, PermissionError):

@@ -20,6 +20,7 @@ from szem.errors import (
     MissingExtraError,
     ModelError,
     NotFoundError,
+    StoreError,
     SzemError,
     TooLargeError,
     TrainError,
@@ -106,6 +107,7 @@ class UnavailableError(SzemError, ConnectionError):
 _CODES: tuple[tuple[type[BaseException], Code], ...] = (
     (SlowRequestError, Code.DEADLINE_EXCEEDED),
     (UnavailableError, Code.UNAVAILABLE),
+    (StoreError, Code.UNAVAILABLE),
     (BusyError, Code.RESOURCE_EXHAUSTED),
     (DeniedError, Code.PERMISSION_DENIED),
     (NotFoundError, Code.NOT_FOUND),

@@ -27,19 +27,16 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
     delete,
-    event,
     func,
     insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from szem.errors import BusyError, NotFoundError, RangeError
+from szem.errors import BusyError, NotFoundError
+from szem.runtime.databases import open_database
 from szem.serve.status import FieldsError
 
 __all__ = ["DATABASE_FILE", "Record", "Records", "default_database"]
@@ -123,16 +120,7 @@ class Records:
 
     def __init__(self, url: str, *, lease_s: float) -> None:
         self.lease_s = lease_s
-        try:
-            parsed = make_url(url)
-            if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-                Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = create_engine(parsed, pool_pre_ping=True)
-            if parsed.get_backend_name() == "sqlite":
-                event.listen(self._engine, "connect", _prepare_sqlite)
-            _metadata.create_all(self._engine)
-        except (ArgumentError, NoSuchModuleError, SQLAlchemyError, OSError, ImportError) as error:
-            raise RangeError(f"the database of operations cannot be opened ({error}); check --database") from error
+        self._engine = open_database(url, _metadata, name="operations")
 
     def close(self) -> None:
         """Let the connections go."""
@@ -330,14 +318,6 @@ class Records:
 
 
 CANCELLED_STATUS: dict[str, Any] = {"code": 1, "message": "the operation was cancelled"}
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer
-    cursor.execute("PRAGMA synchronous=FULL")  # what was accepted survives a loss of power
-    cursor.execute("PRAGMA busy_timeout=10000")
-    cursor.close()
 
 
 def _is(id: str, parent: str, owner: str) -> tuple[Any, ...]:
