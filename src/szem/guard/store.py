@@ -104,7 +104,7 @@ class EventStore:
 
     def keep_time(self) -> None:
         """Note how far the guard's own clock is, so that it goes on from there."""
-        with self._begin() as connection:
+        with self.begin() as connection:
             _put_meta(connection, "clock", json.dumps(self.clock.anchor()))
 
     # Writing ----------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class EventStore:
             The event with its number.
         """
         event = replace(event, kept_s=self.clock.now_s())
-        with self._begin() as connection:
+        with self.begin() as connection:
             number = connection.execute(insert(EVENTS).values(event_to_row(event))).inserted_primary_key
             assert number is not None
             self._post(connection, messages)
@@ -128,7 +128,7 @@ class EventStore:
     def change(self, id: str, *, messages: Sequence[dict[str, Any]] = (), **values: Any) -> None:
         """Change some of an event's columns."""
         known = event_to_row(replace(_NOTHING, **values))
-        with self._begin() as connection:
+        with self.begin() as connection:
             row = {name: known[name] for name in values}
             if "channels" in values:
                 row |= {name: known[name] for name in ("sound", "video")}
@@ -150,7 +150,7 @@ class EventStore:
 
     def close_open(self) -> int:
         """End the events that went on when the guard was ended by force; how many there were."""
-        with self._begin() as connection:
+        with self.begin() as connection:
             left = connection.execute(update(EVENTS).where(EVENTS.c.is_open.is_(True)).values(is_open=False))
         return left.rowcount
 
@@ -169,7 +169,7 @@ class EventStore:
         """
         rows: list[Any] = []
         if re.fullmatch(r"[0-9a-f]{8,32}", id):
-            with self._begin() as connection:
+            with self.begin() as connection:
                 query = select(EVENTS).where(EVENTS.c.id.like(f"{id}%")).limit(2)
                 rows = list(connection.execute(query).mappings())
         if len(rows) != 1:
@@ -190,7 +190,7 @@ class EventStore:
         query = select(EVENTS).where(*_conditions(wanted))
         if before is not None:
             query = query.where(EVENTS.c.number < before)
-        with self._begin() as connection:
+        with self.begin() as connection:
             rows = connection.execute(query.order_by(EVENTS.c.number.desc()).limit(size + 1)).mappings()
             found = [row_to_event(row) for row in rows]
         more = found[size - 1].number if len(found) > size else None
@@ -201,7 +201,7 @@ class EventStore:
         after = 0
         while True:
             query = select(EVENTS).where(*_conditions(wanted), EVENTS.c.number > after).order_by(EVENTS.c.number)
-            with self._begin() as connection:
+            with self.begin() as connection:
                 found = [row_to_event(row) for row in connection.execute(query.limit(page)).mappings()]
             yield from found
             if len(found) < page:
@@ -210,7 +210,7 @@ class EventStore:
 
     def count(self, wanted: Wanted) -> int:
         """How many events there are."""
-        with self._begin() as connection:
+        with self.begin() as connection:
             return int(
                 connection.execute(select(func.count()).select_from(EVENTS).where(*_conditions(wanted))).scalar_one()
             )
@@ -220,7 +220,7 @@ class EventStore:
         assert column in ("kind", "source", "place", "rule", "mark")
         what, many = EVENTS.c[column], func.count()
         query = select(what, many).where(*_conditions(wanted)).group_by(what).order_by(many.desc(), what)
-        with self._begin() as connection:
+        with self.begin() as connection:
             return {str(name): int(count) for name, count in connection.execute(query)}
 
     def media_path(self, name: str) -> Path:
@@ -239,7 +239,7 @@ class EventStore:
     def tell_source(self, name: str, **values: Any) -> None:
         """Note how a source is: state, told, seen, width_px, height_px, has_sound, still."""
         row = {"state": "opening", "told": "", "has_sound": False, "still": "", "updated": time.time()}
-        with self._begin() as connection:
+        with self.begin() as connection:
             changed = connection.execute(
                 update(SOURCES).where(SOURCES.c.name == name[:200]).values(updated=time.time(), **values)
             )
@@ -248,7 +248,7 @@ class EventStore:
 
     def sources(self) -> list[dict[str, Any]]:
         """How the sources are, by name."""
-        with self._begin() as connection:
+        with self.begin() as connection:
             return [dict(row) for row in connection.execute(select(SOURCES).order_by(SOURCES.c.name)).mappings()]
 
     # Files ------------------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ class EventStore:
         Returns:
             How many were deleted.
         """
-        with self._begin() as connection:
+        with self.begin() as connection:
             named = {name for row in connection.execute(select(EVENTS.c.picture, EVENTS.c.clip)) for name in row}
             named |= {row[0] for row in connection.execute(select(SOURCES.c.still))}
         found = [path.relative_to(self.media).as_posix() for path in self.media.rglob("*") if path.is_file()]
@@ -308,7 +308,7 @@ class EventStore:
     # The database -----------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _begin(self) -> Iterator[Connection]:
+    def begin(self) -> Iterator[Connection]:
         """One transaction.
 
         Raises:
@@ -322,7 +322,7 @@ class EventStore:
             raise StoreError(f"the database of events does not take or give what it should ({told})") from error
 
     def _check_version(self) -> None:
-        with self._begin() as connection:
+        with self.begin() as connection:
             found = connection.execute(select(META.c.value).where(META.c.name == "schema")).scalar_one_or_none()
             if found is None:
                 connection.execute(insert(META).values(name="schema", value=str(SCHEMA_VERSION)))
@@ -333,7 +333,7 @@ class EventStore:
             )
 
     def _anchor(self) -> tuple[float, float] | None:
-        with self._begin() as connection:
+        with self.begin() as connection:
             found = connection.execute(select(META.c.value).where(META.c.name == "clock")).scalar_one_or_none()
         if found is None:
             return None

@@ -98,6 +98,8 @@ class LiveReader:
         limits: Refuse larger frames.
         told: Called with a line when the source is lost and when it is back.
         camera: What is opened for a camera's number.
+        tap: Called with each packet as it comes, before it is decoded, and with its time (see `Frame.time_s`); with it,
+            the packets of the first sound track come too.
     Raises:
         NotFoundError: no such camera.
         MediaError: the source cannot be opened.
@@ -113,6 +115,7 @@ class LiveReader:
         limits: Limits = DEFAULT_LIMITS,
         told: Callable[[str], None] | None = None,
         camera: Callable[[int], Device] = camera_device,
+        tap: Callable[[Any, float], None] | None = None,
     ) -> None:
         if not stall_s > 0:
             raise RangeError(f"stall_s must be positive, got {stall_s}")
@@ -120,7 +123,8 @@ class LiveReader:
         self.reopened = 0
         self._camera = camera
         self._source, self._stall_s, self._give_up_s, self._limits = source, stall_s, give_up_s, limits
-        self._tell = told or (lambda _: None)
+        self._tell, self._tap = told or (lambda _: None), tap
+        self._started = 0.0  # when the first packet came
         self._stopped = threading.Event()
         try:
             self._container = self._open()
@@ -141,7 +145,7 @@ class LiveReader:
             TooLargeError: a frame is larger than the limits allow.
         """
         index, time_s, wait_s, lost = -1, 0.0, _FIRST_WAIT_S, ""
-        heard, started = time.monotonic(), 0.0
+        heard = time.monotonic()
         while not self._stopped.is_set():
             try:
                 if self._container is None:
@@ -150,12 +154,11 @@ class LiveReader:
                     if raw.width * raw.height > self._limits.max_pixels:
                         raise TooLargeError(f"{self.name}: frames of {raw.width}×{raw.height} are too large")
                     heard, index = time.monotonic(), index + 1
-                    started = started or heard
                     if lost:
                         self.reopened += 1
                         self._tell(f"{self.name}: back after {wait_s:.1f} s")
                         lost, wait_s = "", _FIRST_WAIT_S
-                    time_s = heard - started
+                    time_s = heard - self._started
                     if not self.is_live:
                         time_s = float(raw.time) if raw.time is not None else index / self.info.rate_hz
                     yield Frame(index, time_s, raw, turn_of(raw))
@@ -190,8 +193,14 @@ class LiveReader:
 
     def _pictures(self, container: Any) -> Iterator[Any]:
         """What can be decoded; a live source's damaged picture is left out, for the next one comes at once."""
+        video = container.streams.video[0]
         heard = time.monotonic()
-        for packet in container.demux(video=0):
+        for packet in container.demux(*self._wanted(container)):
+            self._listen_in(packet)
+            if packet.stream is not video:
+                if time.monotonic() - heard > self._stall_s:
+                    raise OSError("sound comes, but no pictures")
+                continue
             try:
                 raws = packet.decode()
             except av.error.InvalidDataError:
@@ -201,6 +210,20 @@ class LiveReader:
             for raw in raws:
                 yield raw
                 heard = time.monotonic()
+
+    def _wanted(self, container: Any) -> list[Any]:
+        return [container.streams.video[0], *(container.streams.audio[:1] if self._tap is not None else ())]
+
+    def _listen_in(self, packet: Any) -> None:
+        """Give a packet to whoever taps the line."""
+        now = time.monotonic()
+        self._started = self._started or now
+        if self._tap is None or not packet.size:
+            return
+        time_s = now - self._started
+        if not self.is_live:
+            time_s = float(packet.pts * packet.time_base) if packet.pts is not None else 0.0
+        self._tap(packet, time_s)
 
     def _check_end(self, index: int, time_s: float) -> None:
         if index < 0:

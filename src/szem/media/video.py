@@ -4,7 +4,7 @@ This file does not know what is looked for in the pictures; `szem.media.live` re
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -81,11 +81,20 @@ class VideoReader(AbstractContextManager["VideoReader"]):
         source: A file, or an open binary file or pipe.
         sound: Also give the packets of the first sound track, each with the frame they come before.
         limits: Refuse larger frames.
+        tap: Called with each packet that is read, before it is decoded, and with its time (see `Frame.time_s`).
     Raises:
         As `inspect_video`.
     """
 
-    def __init__(self, source: VideoSource, *, sound: bool = False, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        source: VideoSource,
+        *,
+        sound: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        tap: Callable[[Any, float], None] | None = None,
+    ) -> None:
+        self._tap = tap
         self.name = _name_of(source)
         self._limits = limits
         self._container = _opened(source, self.name)
@@ -147,6 +156,9 @@ class VideoReader(AbstractContextManager["VideoReader"]):
         waiting: list[Any] = []
         try:
             for packet in self._container.demux(*wanted):
+                if self._tap is not None and packet.size:
+                    at = packet.dts if packet.pts is None else packet.pts
+                    self._tap(packet, 0.0 if at is None else float(at * packet.time_base) - self.start_s)
                 if packet.stream is not self._video:
                     if packet.dts is not None:
                         waiting.append(packet)

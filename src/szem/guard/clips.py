@@ -1,0 +1,262 @@
+"""Clips and pictures made from a stretch of packets: H.264 with AAC in MP4 that browsers play while it loads.
+
+What a browser plays is copied as it came; other codecs, and pictures with faces to be hidden, are coded anew. This
+file does not know where files belong, nor what happened in them.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from szem.arrays import Picture8
+from szem.errors import FormatError, StoreError
+from szem.guard.reel import Bit, Stretch
+from szem.media.frames import Frame, turn_of
+
+__all__ = ["Hide", "decode_pictures", "find_picture", "write_clip"]
+
+Hide = Callable[[Picture8], Picture8]  # a picture without its faces
+
+_PLAYED_PIXELS = frozenset(("yuv420p", "yuvj420p"))
+_PLAYED_SOUND = frozenset(("aac", "mp3", "opus"))
+_TICKS_HZ = 90_000
+_DISK_FAULTS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT))
+_BY_ARRIVAL = frozenset(("mjpeg", "rawvideo"))  # their packets carry no true times; cameras invent them
+
+
+def write_clip(stretch: Stretch, path: Path, *, hide: Hide | None = None) -> float:
+    """Write a clip.
+
+    Args:
+        stretch: What it shows.
+        path: Where to.
+        hide: Called with each picture before it is coded; with it nothing is copied.
+    Returns:
+        When it begins, in the source's own time.
+    Raises:
+        StoreError: the disk does not take it.
+        FormatError: the packets cannot be made into a clip.
+    """
+    if hide is None and _can_copy(stretch):
+        try:
+            _copy(stretch, path)
+        except (av.FFmpegError, ValueError) as error:
+            _check_disk(error, path)  # else: some cameras leave out what a file needs; coding anew does not need it
+        else:
+            return stretch.start_s
+    try:
+        _code_anew(stretch, path, hide)
+    except (av.FFmpegError, ValueError) as error:
+        _check_disk(error, path)
+        raise FormatError(f"a clip cannot be made of what the source sent ({error})") from error
+    return stretch.start_s
+
+
+def find_picture(stretch: Stretch, time_s: float) -> Picture8 | None:
+    """The picture nearest to a moment; None: not one can be decoded."""
+    best: tuple[float, Frame] | None = None
+    for frame in decode_pictures(stretch):
+        far = abs(frame.time_s - time_s)
+        if best is None or far < best[0]:
+            best = (far, frame)
+        elif frame.time_s > time_s:
+            break
+    return None if best is None else best[1].picture
+
+
+def decode_pictures(stretch: Stretch) -> Iterator[Frame]:
+    """Decode a stretch; packets that are damaged are passed over. Times are the source's own."""
+    decoder: Any = av.CodecContext.create(stretch.tracks.video_codec, "r")
+    if stretch.tracks.video_extra:
+        decoder.extradata = stretch.tracks.video_extra
+    decoder.thread_count = 1
+    times: dict[int, float] = {}
+    last_s, index = stretch.start_s, 0
+    for bit in [*(bit for bit in stretch.bits if bit.is_video), None]:
+        if bit is not None and bit.pts is not None:
+            times[bit.pts] = bit.time_s
+        try:
+            frames = decoder.decode(None if bit is None else _packet(bit))
+        except (av.FFmpegError, ValueError):
+            continue
+        for raw in frames:
+            last_s = times.pop(raw.pts, last_s) if raw.pts is not None else (bit.time_s if bit else last_s)
+            yield Frame(index, last_s, raw, turn_of(raw) or stretch.turn)
+            index += 1
+
+
+def _can_copy(stretch: Stretch) -> bool:
+    tracks = stretch.tracks
+    return (
+        tracks.video is not None
+        and tracks.video_codec == "h264"
+        and tracks.pixels in _PLAYED_PIXELS
+        and stretch.turn == 0
+        and all(bit.pts is not None and bit.dts is not None for bit in stretch.bits)
+    )
+
+
+def _check_disk(error: Exception, path: Path) -> None:
+    """Tell faults of the disk from faults of the packets.
+
+    Raises:
+        StoreError: the disk does not take the file.
+    """
+    if isinstance(error, OSError) and error.errno in _DISK_FAULTS:
+        raise StoreError(f"{path.name}: cannot be written ({os.strerror(error.errno)})") from error
+
+
+def _copy(stretch: Stretch, path: Path) -> None:
+    """Packets into a new file, as they are."""
+    tracks = stretch.tracks
+    has_sound = tracks.sound is not None and any(not bit.is_video for bit in stretch.bits)
+    copies_sound = has_sound and tracks.sound_codec in _PLAYED_SOUND
+    with _opened(path) as out:
+        video = out.add_stream_from_template(tracks.video, opaque=True)
+        sound: Any = None
+        if copies_sound:
+            sound = out.add_stream_from_template(tracks.sound, opaque=True)
+        elif has_sound:
+            sound = out.add_stream("aac", rate=_sound_rate(tracks.sound_rate_hz))
+        zero_s = _zero(stretch)
+        coder = None if copies_sound or not has_sound else _SoundCoder(stretch, sound, zero_s)
+        last: dict[Any, int] = {}
+        for bit in stretch.bits:
+            if not bit.is_video and coder is not None:
+                for packet in coder.take(bit):
+                    out.mux(packet)
+                continue
+            stream = video if bit.is_video else sound
+            if stream is None:
+                continue
+            packet = _packet(bit)
+            shift = round(zero_s / bit.time_base)
+            packet.pts, packet.dts = bit.pts - shift, bit.dts - shift  # type: ignore[operator]
+            if not bit.is_video and packet.pts < 0:
+                continue
+            if packet.dts <= last.get(stream, packet.dts - 1):
+                continue  # a clock that stands still or goes back: a file takes no such packet
+            last[stream] = packet.dts
+            packet.stream = stream
+            out.mux(packet)
+        if coder is not None:
+            for packet in coder.end():
+                out.mux(packet)
+
+
+def _code_anew(stretch: Stretch, path: Path, hide: Hide | None) -> None:
+    """Decode and encode."""
+    tracks = stretch.tracks
+    zero_s = _zero(stretch)
+    by_arrival = tracks.video_codec in _BY_ARRIVAL
+    has_sound = bool(tracks.sound_codec) and any(not bit.is_video for bit in stretch.bits) and not by_arrival
+    with _opened(path) as out:
+        video = out.add_stream("libx264", rate=Fraction(min(max(tracks.rate_hz, 1.0), 120.0)).limit_denominator(1001))
+        video.pix_fmt = "yuv420p"
+        video.options = {"crf": "23", "preset": "veryfast", "threads": "1"}
+        video.codec_context.time_base = Fraction(1, _TICKS_HZ)
+        sound: Any = out.add_stream("aac", rate=_sound_rate(tracks.sound_rate_hz)) if has_sound else None
+        size, last_tick = (0, 0), -1
+        for frame in decode_pictures(stretch):
+            if not size[0]:
+                size = frame.size
+                video.width, video.height = size[0] // 2 * 2, size[1] // 2 * 2
+            picture = _picture(frame, size, hide)
+            time_s = frame.time_s - stretch.start_s
+            if not by_arrival and frame.raw.pts is not None and frame.raw.time_base:
+                time_s = float(frame.raw.pts * frame.raw.time_base) - zero_s
+            tick = max(round(time_s * _TICKS_HZ), last_tick + 1)
+            picture.pts, picture.time_base, last_tick = tick, Fraction(1, _TICKS_HZ), tick
+            out.mux(video.encode(picture))
+        if not size[0]:
+            raise FormatError("not one picture of the clip could be decoded")
+        out.mux(video.encode(None))
+        if sound is not None:
+            coder = _SoundCoder(stretch, sound, zero_s)
+            for bit in stretch.bits:
+                if not bit.is_video:
+                    out.mux(coder.take(bit))
+            out.mux(coder.end())
+
+
+def _picture(frame: Frame, size: tuple[int, int], hide: Hide | None) -> Any:
+    if hide is None:
+        return av.VideoFrame.from_ndarray(frame.planes(size).data, format="yuv420p")
+    hidden = hide(frame.scaled(*size))
+    even = np.ascontiguousarray(hidden[: size[1] // 2 * 2, : size[0] // 2 * 2])
+    return av.VideoFrame.from_ndarray(even, format="rgb24").reformat(format="yuv420p")
+
+
+class _SoundCoder:
+    """Sound that a browser does not play, coded as AAC."""
+
+    def __init__(self, stretch: Stretch, stream: Any, zero_s: float) -> None:
+        tracks = stretch.tracks
+        self._decoder: Any = av.CodecContext.create(tracks.sound_codec, "r")
+        if tracks.sound_extra:
+            self._decoder.extradata = tracks.sound_extra
+        self._decoder.sample_rate = tracks.sound_rate_hz
+        self._decoder.layout = tracks.sound_layout
+        self._stream, self._zero_s = stream, zero_s
+        self._resampler = av.AudioResampler(format="fltp", rate=_sound_rate(tracks.sound_rate_hz))
+        self._begun_s: float | None = None
+        self._done = 0
+
+    def take(self, bit: Bit) -> list[Any]:
+        at_s = (float((bit.pts or 0) * bit.time_base)) - self._zero_s
+        if at_s < 0:
+            return []
+        if self._begun_s is None:
+            self._begun_s = at_s
+        try:
+            frames = self._decoder.decode(_packet(bit))
+        except (av.FFmpegError, ValueError):
+            return []
+        return [packet for raw in frames for packet in self._code(raw)]
+
+    def end(self) -> list[Any]:
+        made = self._code(None) if self._done else []
+        return [*made, *self._stream.encode(None)] if self._done else []
+
+    def _code(self, raw: Any) -> list[Any]:
+        made: list[Any] = []
+        if raw is not None:
+            raw.pts = None
+        for ready in self._resampler.resample(raw):
+            rate = ready.sample_rate
+            ready.pts = round((self._begun_s or 0.0) * rate) + self._done
+            ready.time_base = Fraction(1, rate)
+            self._done += ready.samples
+            made += self._stream.encode(ready)
+        return made
+
+
+def _opened(path: Path) -> Any:
+    # faststart: the index in front, so that a clip plays while it loads
+    return av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+
+
+def _zero(stretch: Stretch) -> float:
+    """The time of the first picture, by the packets' own clock."""
+    shown = [float(b.pts * b.time_base) for b in stretch.bits if b.is_video and b.pts is not None]
+    return min(shown, default=0.0)
+
+
+def _packet(bit: Bit) -> Any:
+    packet = av.Packet(bit.data)
+    packet.pts, packet.dts, packet.time_base = bit.pts, bit.dts, bit.time_base
+    packet.is_keyframe = bit.is_key
+    if bit.duration:
+        packet.duration = bit.duration
+    return packet
+
+
+def _sound_rate(rate_hz: int) -> int:
+    """A rate that AAC knows."""
+    return min((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), key=lambda known: abs(known - rate_hz))

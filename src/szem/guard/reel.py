@@ -1,0 +1,200 @@
+"""The last minute or so of a source as it came, coded, in bounded memory: what clips are cut from.
+
+Packets are kept as they were sent, which costs no work and a few megabytes; pictures that come uncoded are kept as
+JPEG. Nothing of it is ever on disk. This file does not know what clips look like.
+"""
+
+import io
+import threading
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+
+from szem.errors import RangeError
+from szem.media.frames import Frame
+from szem.media.pictures import encode_picture
+
+__all__ = ["Bit", "Reel", "Stretch", "Tracks"]
+
+_SLACK_S = 2.0
+_MILLI = Fraction(1, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Bit:
+    """One packet."""
+
+    data: bytes
+    time_s: float  # in the source's own time
+    pts: int | None
+    dts: int | None
+    time_base: Any
+    is_key: bool
+    is_video: bool
+    duration: int
+
+
+class Tracks:
+    """What the packets of one connection are: they outlive the container that they were read from.
+
+    Args:
+        packet_stream: A video stream of an open container, or None for pictures kept as JPEG.
+    """
+
+    def __init__(self, packet_stream: Any) -> None:
+        # A container that is never written: its streams hold copies of what a decoder or a file must know.
+        self._holder = av.open(io.BytesIO(), "w", format="matroska")
+        self.video: Any = None
+        self.sound: Any = None
+        self.video_codec, self.video_extra, self.pixels = "mjpeg", b"", "yuvj420p"
+        self.sound_codec, self.sound_extra, self.sound_rate_hz = "", b"", 0
+        self.sound_layout = ""
+        self.rate_hz = 10.0
+        if packet_stream is not None:
+            context = packet_stream.codec_context
+            self.video = self._copy(packet_stream)
+            self.video_codec, self.video_extra = context.codec.name, bytes(context.extradata or b"")
+            self.pixels = str(context.pix_fmt or "")
+            self.rate_hz = float(packet_stream.average_rate or packet_stream.guessed_rate or 0) or 25.0
+
+    def add_sound(self, stream: Any) -> None:
+        """Note what the sound is."""
+        context = stream.codec_context
+        self.sound = self._copy(stream)
+        self.sound_codec, self.sound_extra = context.codec.name, bytes(context.extradata or b"")
+        self.sound_rate_hz, self.sound_layout = context.sample_rate, context.layout.name
+
+    def _copy(self, stream: Any) -> Any:
+        try:
+            return self._holder.add_stream_from_template(stream, opaque=True)
+        except (av.FFmpegError, ValueError):  # no file can hold it as it is: it is coded anew
+            return None
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some packets in a row, of one connection; the first picture can be decoded by itself."""
+
+    tracks: Tracks
+    bits: tuple[Bit, ...]
+    start_s: float
+    end_s: float
+    turn: int = 0  # see `Frame`
+
+
+class Reel:
+    """Keeps the last packets; the oldest go first, in groups that begin with a picture that stands alone.
+
+    Args:
+        seconds: How much is kept.
+        max_bytes: And how many bytes at most, whatever the seconds.
+    Raises:
+        RangeError: one of them is not positive.
+    """
+
+    def __init__(self, seconds: float, *, max_bytes: int = 64_000_000) -> None:
+        if seconds <= 0 or max_bytes <= 0:
+            raise RangeError(f"seconds and max_bytes must be positive, got {seconds} and {max_bytes}")
+        self._seconds, self._max_bytes = seconds, max_bytes
+        self._bits: deque[tuple[Tracks, Bit]] = deque()
+        self._keys: deque[float] = deque()  # times of the pictures that stand alone, those still here
+        self._lock = threading.Lock()
+        self._tracks: Tracks | None = None
+        self._streams: tuple[Any, Any] = (None, None)
+        self._bytes = 0
+        self.turn = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """How much is kept now."""
+        return self._bytes
+
+    @property
+    def keeps_pictures(self) -> bool:
+        """Whether the source's pictures come uncoded: then `add_picture` is to be called with them."""
+        return self._tracks is not None and self._tracks.video_codec == "rawvideo"
+
+    def add(self, packet: Any, time_s: float) -> None:
+        """Take a packet as the reader's `tap` gives it."""
+        is_video = packet.stream.type == "video"
+        self._know(packet.stream, is_video)
+        if is_video and self.keeps_pictures:
+            return
+        bit = Bit(
+            bytes(packet),
+            time_s,
+            packet.pts,
+            packet.dts,
+            packet.time_base,
+            bool(packet.is_keyframe),
+            is_video,
+            packet.duration or 0,
+        )
+        self._keep(bit)
+
+    def add_picture(self, frame: Frame) -> None:
+        """Take a picture that came uncoded."""
+        data = encode_picture(frame.picture, suffix=".jpg", quality=85)
+        tick = round(frame.time_s * 1000)
+        self._keep(Bit(data, frame.time_s, tick, tick, _MILLI, True, True, 0))
+
+    def cut(self, start_s: float, end_s: float) -> Stretch | None:
+        """What was between two moments, from the picture before the first that stands alone; None: nothing is left.
+
+        Only one connection's packets are given: that of the newest which lies before `end_s`.
+        """
+        with self._lock:
+            held = [pair for pair in self._bits if pair[1].time_s <= end_s]
+        if not held:
+            return None
+        tracks = held[-1][0]
+        bits = [bit for of, bit in held if of is tracks]
+        keys = [i for i, bit in enumerate(bits) if bit.is_video and bit.is_key]
+        if not keys:
+            return None
+        first = max((i for i in keys if bits[i].time_s <= start_s), default=keys[0])
+        begun_s = bits[first].time_s
+        kept = tuple(bit for i, bit in enumerate(bits) if i >= first or (not bit.is_video and bit.time_s >= begun_s))
+        return Stretch(tracks, kept, begun_s, kept[-1].time_s, self.turn)
+
+    def _know(self, stream: Any, is_video: bool) -> None:
+        video, sound = self._streams
+        if is_video and stream is not video:  # a new connection: other clocks, perhaps another size
+            self._tracks = Tracks(stream)
+            self._streams = (stream, None)
+        elif not is_video and stream is not sound and self._tracks is not None:
+            self._tracks.add_sound(stream)
+            self._streams = (video, stream)
+
+    def _keep(self, bit: Bit) -> None:
+        if self._tracks is None:  # sound before the first picture
+            return
+        with self._lock:
+            if not self._bits and not (bit.is_video and bit.is_key):
+                return
+            self._bits.append((self._tracks, bit))
+            self._bytes += len(bit.data)
+            if bit.is_video and bit.is_key:
+                self._keys.append(bit.time_s)
+            self._forget(bit.time_s)
+
+    def _forget(self, now_s: float) -> None:
+        """Whole groups, and only those without which enough is left; by bytes, whatever is left."""
+        while len(self._keys) > 1 and (
+            self._keys[1] < now_s - self._seconds - _SLACK_S or self._bytes > self._max_bytes
+        ):
+            self._drop_group()
+        if self._bytes > self._max_bytes:  # one group alone is too large: nothing can be cut from it
+            self._bits.clear()
+            self._keys.clear()
+            self._bytes = 0
+
+    def _drop_group(self) -> None:
+        self._keys.popleft()
+        while self._bits:
+            self._bytes -= len(self._bits.popleft()[1].data)
+            if self._bits and self._bits[0][1].is_video and self._bits[0][1].is_key:
+                return
