@@ -159,7 +159,7 @@ def _code_anew(stretch: Stretch, path: Path, hide: Hide | None) -> None:
     with _opened(path) as out:
         video = out.add_stream("libx264", rate=Fraction(min(max(tracks.rate_hz, 1.0), 120.0)).limit_denominator(1001))
         video.pix_fmt = "yuv420p"
-        video.options = {"crf": "23", "preset": "veryfast", "threads": "1"}
+        video.options = {"crf": "23", "preset": "superfast", "threads": "1"}
         video.codec_context.time_base = Fraction(1, _TICKS_HZ)
         sound: Any = out.add_stream("aac", rate=_sound_rate(tracks.sound_rate_hz)) if has_sound else None
         size, last_tick = (0, 0), -1

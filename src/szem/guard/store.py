@@ -154,6 +154,11 @@ class EventStore:
             left = connection.execute(update(EVENTS).where(EVENTS.c.is_open.is_(True)).values(is_open=False))
         return left.rowcount
 
+    def post(self, messages: Sequence[dict[str, Any]]) -> None:
+        """Keep messages alone."""
+        with self.begin() as connection:
+            self._post(connection, messages)
+
     def _post(self, connection: Connection, messages: Sequence[dict[str, Any]]) -> None:
         for message in messages:
             row = {"id": uuid.uuid4().hex, "attempts": 0, "error": "", "kept_s": self.clock.now_s(), **message}

@@ -1,0 +1,170 @@
+"""The two threads that write what the guard keeps, so that no camera waits for a disk.
+
+One does short things strictly in their order (pictures, rows); when the database does not take a row it is tried
+again, and what comes after it waits. The other makes clips, which may take seconds and may be left out. This file
+does not know what is written.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from szem.errors import StoreError, SzemError
+
+__all__ = ["Desk"]
+
+_log = logging.getLogger("szem.guard")
+_MOST_SHORT = 5_000  # short things that wait while the database is away
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
+_SAY_AGAIN_S = 60.0
+
+Work = Callable[[], None]
+
+
+class Desk:
+    """Takes work from every camera.
+
+    Args:
+        clips_waiting: Clips that may wait; a film then waits for its clips, a live line goes without.
+        on_lost: Called with "event" or "clip" when one is given up.
+    """
+
+    def __init__(self, *, clips_waiting: int = 16, on_lost: Callable[[str], None] = lambda _: None) -> None:
+        self._on_lost, self._most_clips = on_lost, clips_waiting
+        self._short: deque[Work] = deque()
+        self._clips: deque[Work] = deque()
+        self._change = threading.Condition()
+        self._stopping = False
+        self._busy = {"short": False, "clips": False}
+        self._said = -_SAY_AGAIN_S
+        self._threads = [
+            threading.Thread(target=self._write_short, name="szem-guard-rows", daemon=True),
+            threading.Thread(target=self._write_clips, name="szem-guard-clips", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How much waits."""
+        return {"rows": len(self._short), "clips": len(self._clips)}
+
+    def write(self, work: Work) -> None:
+        """Have something short done, after all that came before it."""
+        with self._change:
+            if len(self._short) >= _MOST_SHORT:
+                self._short.popleft()
+                self._on_lost("event")
+            self._short.append(work)
+            self._change.notify_all()
+
+    def make_clip(self, work: Work, *, wait: bool) -> None:
+        """Have a clip made.
+
+        Args:
+            work: What makes it.
+            wait: Wait while too many are waiting, instead of going without.
+        """
+        with self._change:
+            while wait and len(self._clips) >= self._most_clips and not self._stopping:
+                self._change.wait(1.0)
+            if len(self._clips) >= self._most_clips:
+                self._say("too many clips wait; the machine is too slow for them, events are kept without")
+                self._on_lost("clip")
+                return
+            self._clips.append(work)
+            self._change.notify_all()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until everything is done; False: it was not within the time."""
+        deadline = time.monotonic() + timeout_s
+        with self._change:
+            while self._short or self._clips or any(self._busy.values()):
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    return False
+                self._change.wait(min(left_s, 0.5))
+        return True
+
+    def stop(self) -> None:
+        """End the threads after what they are at."""
+        with self._change:
+            self._stopping = True
+            self._change.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(10.0)
+
+    # The threads ------------------------------------------------------------------------------------------------
+
+    def _write_short(self) -> None:
+        wait_s = _FIRST_WAIT_S
+        while (work := self._next("short", self._short)) is not None:
+            try:
+                work()
+            except StoreError as error:
+                self._say(f"{error}; events wait in memory until it does")
+                with self._change:
+                    self._short.appendleft(work)
+                    self._busy["short"] = False
+                    if self._stopping:
+                        return
+                    self._change.wait(wait_s)  # woken by new work too: no harm
+                wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            except Exception:
+                _log.exception("an event could not be kept")
+                self._on_lost("event")
+            else:
+                wait_s = _FIRST_WAIT_S
+            self._done("short")
+
+    def _write_clips(self) -> None:
+        with suppress(OSError, AttributeError):  # clips come after watching
+            _be_nice()
+        while (work := self._next("clips", self._clips)) is not None:
+            try:
+                work()
+            except StoreError as error:
+                self._say(f"no clip: {error}; the guard goes on without")
+                self._on_lost("clip")
+            except SzemError as error:
+                _log.warning("no clip: %s", error)
+                self._on_lost("clip")
+            except Exception:
+                _log.exception("a clip could not be made")
+                self._on_lost("clip")
+            self._done("clips")
+
+    def _next(self, name: str, queue: deque[Work]) -> Work | None:
+        with self._change:
+            while not queue:
+                if self._stopping:
+                    return None
+                self._change.wait()
+            self._busy[name] = True
+            work = queue.popleft()
+            self._change.notify_all()
+            return work
+
+    def _done(self, name: str) -> None:
+        with self._change:
+            self._busy[name] = False
+            self._change.notify_all()
+
+    def _say(self, text: str) -> None:
+        if time.monotonic() - self._said >= _SAY_AGAIN_S:
+            self._said = time.monotonic()
+            _log.error("%s", text)
+
+
+def _be_nice() -> None:
+    """Let this thread come after others, where threads have priorities of their own (Linux)."""
+    import os
+
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
