@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -26,7 +26,9 @@ Hide = Callable[[Picture8], Picture8]  # a picture without its faces
 _PLAYED_PIXELS = frozenset(("yuv420p", "yuvj420p"))
 _PLAYED_SOUND = frozenset(("aac", "mp3", "opus"))
 _TICKS_HZ = 90_000
-_DISK_FAULTS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT))
+_DISK_FAULTS = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT)
+)
 _BY_ARRIVAL = frozenset(("mjpeg", "rawvideo"))  # their packets carry no true times; cameras invent them
 
 
@@ -137,7 +139,7 @@ def _copy(stretch: Stretch, path: Path) -> None:
                 continue
             packet = _packet(bit)
             shift = round(zero_s / bit.time_base)
-            packet.pts, packet.dts = bit.pts - shift, bit.dts - shift  # type: ignore[operator]
+            packet.pts, packet.dts = bit.pts - shift, bit.dts - shift
             if not bit.is_video and packet.pts < 0:
                 continue
             if packet.dts <= last.get(stream, packet.dts - 1):
@@ -198,11 +200,11 @@ class _SoundCoder:
 
     def __init__(self, stretch: Stretch, stream: Any, zero_s: float) -> None:
         tracks = stretch.tracks
-        self._decoder: Any = av.CodecContext.create(tracks.sound_codec, "r")
+        decoder: Any = cast("Any", av.CodecContext.create(tracks.sound_codec, "r"))
         if tracks.sound_extra:
-            self._decoder.extradata = tracks.sound_extra
-        self._decoder.sample_rate = tracks.sound_rate_hz
-        self._decoder.layout = tracks.sound_layout
+            decoder.extradata = tracks.sound_extra
+        decoder.sample_rate, decoder.layout = tracks.sound_rate_hz, tracks.sound_layout
+        self._decoder = decoder
         self._stream, self._zero_s = stream, zero_s
         self._resampler = av.AudioResampler(format="fltp", rate=_sound_rate(tracks.sound_rate_hz))
         self._begun_s: float | None = None

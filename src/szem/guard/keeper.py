@@ -21,7 +21,7 @@ from szem.guard.store import EventStore, slug, stored_from
 from szem.guard.stored import StoredEvent
 from szem.media.pictures import encode_picture
 from szem.results.events import Event
-from szem.tasks.rules import Clips, Order, Rules
+from szem.tasks.rules import Order, Rules
 
 __all__ = ["Keeper", "hooks_of"]
 
@@ -117,7 +117,9 @@ class Keeper:
         width, height = self.size or (None, None)
         stored = replace(stored, rule=rule, width_px=width, height_px=height)
         if "log" in actions:
-            _log.warning("%s: %s%s (%.2f)", self.source, event.kind, f" at {event.place}" if event.place else "", event.score)
+            _log.warning(
+                "%s: %s%s (%.2f)", self.source, event.kind, f" at {event.place}" if event.place else "", event.score
+            )
         entry = _Entry(stored, hooks_of(actions, self.rules), "save" in actions, event.start_s)
         self.count += 1
         self.counted(event.kind)

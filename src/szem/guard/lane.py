@@ -7,9 +7,8 @@ A film is read as fast as it can be looked at, in order, and ends.
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from szem.errors import SzemError
 from szem.guard.desk import Desk
@@ -23,8 +22,10 @@ from szem.media.flow import Channel
 from szem.media.frames import Frame
 from szem.media.live import LiveReader
 from szem.media.pictures import encode_picture
-from szem.media.sound import SoundBlock
 from szem.media.video import VideoReader
+
+if TYPE_CHECKING:
+    from szem.media.sound import SoundBlock
 
 __all__ = ["Lane", "Progress"]
 
@@ -86,17 +87,13 @@ class Lane:
         self._senses, self._keeper, self._reel, self._store, self._desk = senses, keeper, reel, store, desk
         self._metrics, self._frames_hz, self._sound = metrics, frames_hz, sound
         self._ear = Ear(rate_hz=senses.rate_hz)
-        self._pictures: Channel[Frame | SoundBlock] = (
-            Channel(1, forgets=True) if is_live else Channel(_FILM_WAITS)
-        )
-        self._sounds: Channel[Frame | SoundBlock] = (
-            Channel(_SOUND_WAITS, forgets=True) if is_live else self._pictures
-        )
+        self._pictures: Channel[Frame | SoundBlock] = Channel(1, forgets=True) if is_live else Channel(_FILM_WAITS)
+        self._sounds: Channel[Frame | SoundBlock] = Channel(_SOUND_WAITS, forgets=True) if is_live else self._pictures
         self._lock = threading.Lock()  # of keeper: both channels tell events
         self._stopped = threading.Event()
         self._reader: VideoReader | LiveReader | None = None
-        self._begun = time.monotonic()
-        self._shift_s = 0.0  # added to a reader's times, so that they go on when it is made anew
+        self._zero: float | None = None  # monotonic: when a live line's time began
+        self._shift_s: float | None = 0.0  # added to a reader's times, so that they go on when it is made anew
         self._now_s = 0.0
         self._due_s = 0.0  # of the next frame that is looked at
         self._frame: Frame | None = None
@@ -143,6 +140,11 @@ class Lane:
             self.name, self._state, self._told, self._now_s, self._duration_s, self._frames, self._keeper.count
         )
 
+    def moment(self, time_s: float) -> float:
+        """When a moment of a live line was, in seconds since 1970, by the machine's clock of now."""
+        zero = time.monotonic() if self._zero is None else self._zero
+        return time.time() - (time.monotonic() - zero - time_s)
+
     def measure(self) -> None:
         """Set the gauges."""
         age_s = float("nan") if self._seen_at is None else time.monotonic() - self._seen_at
@@ -161,8 +163,7 @@ class Lane:
         try:
             while not self._stopped.is_set():
                 try:
-                    self._read_once()
-                    if not self.is_live:
+                    if self._read_once():
                         self._set("ended")
                         return
                     told = "the stream ended"
@@ -171,11 +172,11 @@ class Lane:
                 except Exception as error:
                     _log.exception("%s: reading failed", self.name)
                     told = f"an internal fault ({type(error).__name__})"
+                if self._stopped.is_set():
+                    return
                 if not self.is_live:
                     self._set("failed", told)
                     _log.error("%s", told)
-                    return
-                if self._stopped.is_set():
                     return
                 wait_s = _FIRST_WAIT_S if self._state == "live" else min(wait_s * 2, _LONGEST_WAIT_S)
                 self._set("lost", told)
@@ -187,8 +188,9 @@ class Lane:
             for channel in (self._pictures, self._sounds):
                 channel.end()
 
-    def _read_once(self) -> None:
-        self._shift_s = time.monotonic() - self._begun if self.is_live and self._seen_at is not None else 0.0
+    def _read_once(self) -> bool:
+        """Read until the source ends or breaks; whether it has ended for good."""
+        self._shift_s = None if self.is_live else 0.0
         tap = self._tap if self._sound or self._reel is not None else None
         if self.is_live:
             reader: VideoReader | LiveReader = LiveReader(self.source, told=self._hear_reader, tap=tap)
@@ -196,23 +198,35 @@ class Lane:
             reader = VideoReader(self.source, sound=self._sound, tap=tap)
         self._reader = reader
         self._duration_s = reader.info.duration_s
+        is_far_film = isinstance(reader, LiveReader) and not reader.is_live
         try:
             for frame in reader:
-                self._take(frame)
+                at_s = self._take(frame)
+                if is_far_film and self._zero is not None:  # as fast as it was recorded: nothing may be left out
+                    self._stopped.wait(max(0.0, at_s - (time.monotonic() - self._zero)))
                 if self._stopped.is_set():
-                    return
+                    return False
             for block in self._ear.end():
                 self._sounds.put(block)
+            return is_far_film or not self.is_live
         finally:
             if isinstance(reader, VideoReader):
                 reader.__exit__(None, None, None)
             else:
                 reader.stop()
 
-    def _take(self, frame: Frame) -> None:
+    def _time(self, time_s: float) -> float:
+        """A reader's time as the lane's, which goes on when the reader is made anew."""
+        if self._shift_s is None:
+            now = time.monotonic()
+            self._zero = now - time_s if self._zero is None else self._zero
+            self._shift_s = now - self._zero - time_s
+        return time_s + self._shift_s
+
+    def _take(self, frame: Frame) -> float:
+        """Give a frame to what looks; its time."""
         self._seen_at = time.monotonic()
-        if self._shift_s:
-            frame = replace(frame, time_s=frame.time_s + self._shift_s)
+        frame = replace(frame, time_s=self._time(frame.time_s))
         if self._state not in ("live", "film"):
             self._set("live" if self.is_live else "film")
             self._keeper.size = frame.size
@@ -221,17 +235,18 @@ class Lane:
             self._reel.turn = frame.turn
             if self._reel.keeps_pictures and frame.time_s >= self._due_s:
                 self._reel.add_picture(frame)
-        if frame.time_s < self._due_s:
-            return
+        if frame.time_s < self._due_s - 1e-3:
+            return frame.time_s
         self._due_s = max(self._due_s + 1 / self._frames_hz, frame.time_s + 0.5 / self._frames_hz)
         self._pictures.put(frame)
         self._show(frame)
+        return frame.time_s
 
     def _tap(self, packet: Any, time_s: float) -> None:
         if self._reel is not None:
-            self._reel.add(packet, time_s + self._shift_s)
+            self._reel.add(packet, self._time(time_s))
         if self._sound and packet.stream.type == "audio":
-            for block in self._ear.hear(packet, time_s + self._shift_s):
+            for block in self._ear.hear(packet, self._time(time_s)):
                 self._sounds.put(block)
 
     def _hear_reader(self, told: str) -> None:

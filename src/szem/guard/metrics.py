@@ -16,19 +16,29 @@ class GuardMetrics:
         by_source, registry = ("source",), self.registry
         self.up = Gauge("szem_guard_source_up", "1 while frames come.", by_source, registry=registry)
         self.frames = Counter("szem_guard_frames", "Frames looked at.", by_source, registry=registry)
-        self.dropped = Counter("szem_guard_frames_dropped", "Frames nobody had time for.", by_source, registry=registry)
+        self.dropped = Counter(
+            "szem_guard_frames_dropped", "Frames nobody had time for.", by_source, registry=registry
+        )
         self.sound_s = Counter("szem_guard_sound_seconds", "Sound listened to.", by_source, registry=registry)
-        self.reopened = Counter("szem_guard_reopened", "Times a source was opened again.", by_source, registry=registry)
+        self.reopened = Counter(
+            "szem_guard_reopened", "Times a source was opened again.", by_source, registry=registry
+        )
         self.faults = Counter("szem_guard_faults", "Frames or blocks that failed.", by_source, registry=registry)
         self.age = Gauge("szem_guard_frame_age_seconds", "Since the last frame came.", by_source, registry=registry)
-        self.held = Gauge("szem_guard_reel_bytes", "Coded pictures and sound in memory.", by_source, registry=registry)
+        self.held = Gauge(
+            "szem_guard_reel_bytes", "Coded pictures and sound in memory.", by_source, registry=registry
+        )
         self.events = Counter("szem_guard_events", "Events kept or told.", ("source", "kind"), registry=registry)
-        self.lost = Counter("szem_guard_lost", "Events and clips that could not be kept.", ("what",), registry=registry)
+        self.lost = Counter(
+            "szem_guard_lost", "Events and clips that could not be kept.", ("what",), registry=registry
+        )
         self.waiting = Gauge("szem_guard_waiting", "What waits: rows, clips.", ("what",), registry=registry)
         self.outbox = Gauge("szem_guard_outbox", "Messages that wait.", ("hook",), registry=registry)
         self.messages = Counter("szem_guard_messages", "Messages by outcome.", ("hook", "outcome"), registry=registry)
         self.free = Gauge("szem_guard_disk_free_bytes", "Of the store's disk.", registry=registry)
-        self.swept = Counter("szem_guard_swept", "Events forgotten, or whose files were.", ("what",), registry=registry)
+        self.swept = Counter(
+            "szem_guard_swept", "Events forgotten, or whose files were.", ("what",), registry=registry
+        )
         self.jumps = Counter("szem_guard_clock_jumps", "Times the machine's clock was set.", registry=registry)
 
     def serve(self, port: int, *, host: str = "127.0.0.1") -> int:

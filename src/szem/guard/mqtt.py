@@ -27,7 +27,7 @@ class MqttSender:
         tls: Encrypt, and check the broker's certificate.
         qos: 0 (sent), 1 (at least once), 2 (once, between guard and broker).
         retain: The broker keeps each topic's last message for those who come later.
-        available: The topic that says "online" or "offline"; the broker itself says the latter when the guard is gone.
+        available: The topic that says "online" or "offline"; the broker says the latter when the guard is gone.
         client_id: By which the broker knows this guard again.
     Raises:
         MissingExtraError: paho-mqtt is not installed.

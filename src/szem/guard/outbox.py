@@ -1,8 +1,8 @@
 """What is still to be told to others: kept in the database until it was taken, through failures and restarts.
 
 Messages of one hook go out in order. A hook that fails is tried again after a wait that doubles each time; others do
-not wait for it. A message may arrive twice (the answer got lost, power failed before it was noted): it then carries the
-same id. This file does not know how anything is sent.
+not wait for it. A message may arrive twice (the answer got lost, power failed before it was noted): it then carries
+the same id. This file does not know how anything is sent.
 """
 
 import logging
@@ -115,7 +115,8 @@ class Outbox:
         """How many messages wait, by hook."""
         many = func.count()
         with self._store.begin() as connection:
-            return dict(connection.execute(select(OUTBOX.c.hook, many).group_by(OUTBOX.c.hook)).tuples().all())
+            rows = connection.execute(select(OUTBOX.c.hook, many).group_by(OUTBOX.c.hook)).all()
+        return {str(row[0]): int(row[1]) for row in rows}
 
     def _has_fresh(self) -> bool:
         """Whether messages wait that were never tried: those are worth a moment more."""
@@ -205,7 +206,9 @@ class Outbox:
                     old = (table.hook == name) & (table.number <= last)
                     dropped += connection.execute(delete(OUTBOX).where(old)).rowcount
         if dropped:
-            _log.error("%d messages were given up: their hooks did not take them for a week, or too many wait", dropped)
+            _log.error(
+                "%d messages were given up: their hooks did not take them for a week, or too many wait", dropped
+            )
         return dropped
 
 

@@ -99,7 +99,9 @@ class EventStore:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             held.close()
-            raise BusyError(f"{self.folder}: another szem watch keeps its events here; choose another --store") from error
+            raise BusyError(
+                f"{self.folder}: another szem watch keeps its events here; choose another --store"
+            ) from error
         self._held = held
 
     def keep_time(self) -> None:
@@ -236,7 +238,9 @@ class EventStore:
         """
         path = self.media / name
         if not name or not path.resolve().is_relative_to(self.media.resolve()) or not path.is_file():
-            raise NotFoundError("this event has no such file; it was not made, or deleted since to keep within bounds")
+            raise NotFoundError(
+                "this event has no such file; it was not made, or deleted since to keep within bounds"
+            )
         return path
 
     # Sources ----------------------------------------------------------------------------------------------------

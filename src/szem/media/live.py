@@ -98,8 +98,8 @@ class LiveReader:
         limits: Refuse larger frames.
         told: Called with a line when the source is lost and when it is back.
         camera: What is opened for a camera's number.
-        tap: Called with each packet as it comes, before it is decoded, and with its time (see `Frame.time_s`); with it,
-            the packets of the first sound track come too.
+        tap: Called with each packet as it comes, before it is decoded, and with its time (see `Frame.time_s`); with
+            it, the packets of the first sound track come too.
     Raises:
         NotFoundError: no such camera.
         MediaError: the source cannot be opened.

@@ -1,0 +1,74 @@
+"""What the guard's tests share: senses that tell what a script says, events, and films."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+
+from szem.media.frames import Frame
+from szem.media.sound import SoundBlock
+from szem.results.events import Event
+
+
+@dataclass
+class Scripted:
+    """Senses: events that are due are told with the first frame at or after their moment."""
+
+    script: Sequence[tuple[float, Event]] = ()
+    rate_hz: int = 16000
+    seen: list[float] = field(default_factory=list)
+    heard: list[tuple[float, int]] = field(default_factory=list)
+    loudest: float = 0.0
+    fails_at: float | None = None
+
+    def see(self, frame: Frame) -> list[Event]:
+        self.seen.append(frame.time_s)
+        if self.fails_at is not None and frame.time_s >= self.fails_at:
+            self.fails_at = None
+            raise RuntimeError("a bug")
+        due = [event for at_s, event in self.script if at_s <= frame.time_s]
+        self.script = [pair for pair in self.script if pair[0] > frame.time_s]
+        return due
+
+    def hear(self, block: SoundBlock) -> list[Event]:
+        self.heard.append((block.time_s, len(block.samples)))
+        self.loudest = max(self.loudest, float(np.abs(block.samples).max()))
+        return []
+
+    def finish(self) -> list[Event]:
+        return []
+
+
+def happening(start_s: float = 2.0, end_s: float = 3.0, **values: object) -> Event:
+    """An event as a film has them."""
+    known = {"kind": "enters", "score": 0.9, "channels": {"video": 0.9}, "contributions": {"video": 2.0}}
+    return Event(start_s=start_s, end_s=end_s, **(known | values))  # type: ignore[arg-type]
+
+
+def make_film(
+    path: Path, *, seconds: float = 8.0, rate_hz: int = 10, codec: str = "libx264", sound: bool = True
+) -> Path:
+    """A film whose pictures get brighter with time, so that each tells when it is, with a tone of 440 Hz."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream(codec, rate=rate_hz)
+        video.width, video.height = 160, 120
+        video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        if codec == "libx264":
+            video.options = {"g": str(rate_hz), "preset": "ultrafast", "threads": "1"}
+        tone = out.add_stream("aac", rate=16000) if sound else None
+        for k in range(round(seconds * rate_hz)):
+            level = round(20 + 200 * k / (seconds * rate_hz))
+            frame = av.VideoFrame.from_ndarray(np.full((120, 160, 3), level, np.uint8), format="rgb24")
+            out.mux(video.encode(frame))
+            if tone is not None:
+                at = np.arange(16000 // rate_hz) + k * (16000 // rate_hz)
+                wave = (0.3 * np.sin(2 * np.pi * 440 * at / 16000)).astype(np.float32)[None]
+                samples = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+                samples.sample_rate, samples.pts = 16000, int(at[0])
+                out.mux(tone.encode(samples))
+        out.mux(video.encode(None))
+        if tone is not None:
+            out.mux(tone.encode(None))
+    return path

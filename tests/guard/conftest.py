@@ -1,0 +1,24 @@
+"""Films to try a guard on, and stores in folders of their own."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from szem.guard.store import EventStore
+
+from .acts import make_film
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight seconds, a picture that stands alone each second, with sound."""
+    return make_film(tmp_path_factory.mktemp("films") / "yard.mp4")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[EventStore]:
+    """An empty store."""
+    with closing(EventStore(tmp_path / "store")) as opened:
+        yield opened
