@@ -25,6 +25,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "export": ("szem.cli.export", "Turn a training run into a model with a card."),
     "explain": ("szem.cli.explain", "Look inside a network: layers, maps, neurons, on your picture."),
     "detect": ("szem.cli.detect", "Find, follow and count things in pictures, films and cameras."),
+    "watch": ("szem.cli.watch", "Guard cameras, streams and films: events with pictures and clips."),
+    "events": ("szem.cli.events", "List, show, mark and export what szem watch has kept."),
     "segment": ("szem.cli.segment", "Name every pixel of pictures and videos."),
 }
 

@@ -37,6 +37,12 @@ _Write = Annotated[
     list[Path] | None,
     typer.Option("--allow-write", help="Folder into which operations write.", rich_help_panel=_REACH),
 ]
+_GuardStore = Annotated[
+    Path | None,
+    typer.Option(
+        "--guard-store", help="What szem watch keeps.  [default: the user's own]", rich_help_panel=_REACH
+    ),
+]
 _Bucket = Annotated[
     list[str] | None,
     typer.Option(
@@ -77,6 +83,10 @@ def serve(
     max_megapixels: float = typer.Option(75, help="Pixels of one picture.", rich_help_panel=_MUCH),
     max_batch: int = typer.Option(8, help="Pictures that wait for labels, in one run.", rich_help_panel=_MUCH),
     threads: int = typer.Option(0, help="Threads for the work; 0: one per processor.", rich_help_panel=_MUCH),
+    guard_store: _GuardStore = None,
+    guard_database: str = typer.Option(
+        "", help="SQLAlchemy URL of the guard's events, where they are not in its store.", rich_help_panel=_REACH
+    ),
     keep_zeros: bool = typer.Option(False, "--keep-zeros", help="Write x: 0 where Google leaves it out."),
     studio: bool = typer.Option(True, "--studio/--no-studio", help="Serve the studio at /."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No line per request."),
@@ -107,6 +117,8 @@ def serve(
         max_pixels=int(max_megapixels * 1e6),
         max_batch=max_batch,
         threads=threads,
+        guard_store=guard_store,
+        guard_database=guard_database,
         keep_zeros=keep_zeros,
         studio=studio,
     )

@@ -21,12 +21,18 @@ _Read = Annotated[
     ),
 ]
 
+_GuardStore = Annotated[
+    Path | None,
+    typer.Option("--guard-store", help="What szem watch keeps, for the page Guard.  [default: the user's own]"),
+]
+
 
 @app.command()
 def studio(
     port: int = typer.Option(8777, help="Port to try first; any free one is taken when it is in use."),
     browser: bool = typer.Option(True, "--browser/--no-browser", help="Open the browser."),
     allow_read: _Read = None,
+    guard_store: _GuardStore = None,
 ) -> None:
     """Open the studio in the browser: the lecture, touchable."""
     from szem.cli.serve import log_to_stderr
@@ -39,4 +45,4 @@ def studio(
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     log_to_stderr(quiet=True)
-    serve(ServeSettings(port=port, read_folders=tuple(allow_read or ())), or_free=True, on_ready=ready)
+    serve(ServeSettings(port=port, read_folders=tuple(allow_read or ()), guard_store=guard_store), or_free=True, on_ready=ready)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import av
 import numpy as np
@@ -21,7 +21,17 @@ from szem.media.frames import Frame, turn_of
 
 __all__ = ["Hide", "decode_pictures", "find_picture", "write_clip"]
 
-Hide = Callable[[Picture8], Picture8]  # a picture without its faces
+
+class Hide(Protocol):
+    """Takes faces out of pictures."""
+
+    def __call__(self, picture: Picture8) -> Picture8:
+        """A picture without its faces."""
+
+    def for_film(self) -> Callable[[Picture8], Picture8]:
+        """For the pictures of one film, in order."""
+
+
 
 _PLAYED_PIXELS = frozenset(("yuv420p", "yuvj420p"))
 _PLAYED_SOUND = frozenset(("aac", "mp3", "opus"))
@@ -38,7 +48,7 @@ def write_clip(stretch: Stretch, path: Path, *, hide: Hide | None = None) -> flo
     Args:
         stretch: What it shows.
         path: Where to.
-        hide: Called with each picture before it is coded; with it nothing is copied.
+        hide: Takes the faces out of each picture before it is coded; with it nothing is copied.
     Returns:
         When it begins, in the source's own time.
     Raises:
@@ -165,11 +175,12 @@ def _code_anew(stretch: Stretch, path: Path, hide: Hide | None) -> None:
         video.codec_context.time_base = Fraction(1, _TICKS_HZ)
         sound: Any = out.add_stream("aac", rate=_sound_rate(tracks.sound_rate_hz)) if has_sound else None
         size, last_tick = (0, 0), -1
+        hidden = None if hide is None else hide.for_film()
         for frame in decode_pictures(stretch):
             if not size[0]:
                 size = frame.size
                 video.width, video.height = size[0] // 2 * 2, size[1] // 2 * 2
-            picture = _picture(frame, size, hide)
+            picture = _picture(frame, size, hidden)
             time_s = frame.time_s - stretch.start_s
             if not by_arrival and frame.raw.pts is not None and frame.raw.time_base:
                 time_s = float(frame.raw.pts * frame.raw.time_base) - zero_s
@@ -187,7 +198,7 @@ def _code_anew(stretch: Stretch, path: Path, hide: Hide | None) -> None:
             out.mux(coder.end())
 
 
-def _picture(frame: Frame, size: tuple[int, int], hide: Hide | None) -> Any:
+def _picture(frame: Frame, size: tuple[int, int], hide: Callable[[Picture8], Picture8] | None) -> Any:
     if hide is None:
         return av.VideoFrame.from_ndarray(frame.planes(size).data, format="yuv420p")
     hidden = hide(frame.scaled(*size))

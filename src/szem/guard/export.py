@@ -50,7 +50,7 @@ COLUMNS: dict[str, Callable[[StoredEvent], Any]] = {
     "picture": lambda e: e.picture,
     "clip": lambda e: e.clip,
 }
-_TEXTS = frozenset(("id source kind started ended label place direction rule note mark mark_note picture clip").split())
+_NUMBERS = frozenset(("duration_s", "start_s", "end_s", "score", "sound", "video", "sound_part", "video_part"))
 _AT_ONCE = 1000
 
 
@@ -93,9 +93,10 @@ def write_parquet(events: Iterable[StoredEvent], path: Path) -> int:
         import pyarrow.parquet as parquet
     except ImportError as error:
         raise MissingExtraError("Parquet needs pyarrow; install it: pip install 'szem[parquet]'") from error
-    kinds = {"track": pa.int64(), "open": pa.bool_()}
-    fields = [(name, pa.string() if name in _TEXTS else kinds.get(name, pa.float64())) for name in COLUMNS]
-    schema = pa.schema([(n, pa.timestamp("ms", "UTC") if n in ("started", "ended") else kind) for n, kind in fields])
+    moment = pa.timestamp("ms", "UTC")
+    kinds = dict.fromkeys((*_NUMBERS, "x0", "y0", "x1", "y1"), pa.float64())
+    kinds |= {"track": pa.int64(), "open": pa.bool_(), "started": moment, "ended": moment}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
     count = 0
     with parquet.ParquetWriter(path, schema) as writer:
         for rows in _in_parts(events):

@@ -28,9 +28,10 @@ from szem.results.events import Event
 from szem.runtime.databases import open_database
 from szem.runtime.store import user_folder
 
-__all__ = ["DATABASE_FILE", "EventStore", "default_store", "slug"]
+__all__ = ["DATABASE_FILE", "RULES_FILE", "EventStore", "default_store", "slug"]
 
 DATABASE_FILE = "events.sqlite3"
+RULES_FILE = "guard.toml"  # the rules of a store, where the command line names none
 _MEDIA, _LOCK = "media", "guard.lock"
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _OURS = re.compile(r".+_[0-9a-f]{8}\.(jpg|mp4)(\.part)?\Z")  # files that may be deleted

@@ -1,5 +1,6 @@
 """The application: routes, middleware and error handlers put together. Nothing starts before its lifespan does."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -13,9 +14,11 @@ from starlette.responses import JSONResponse, Response
 from szem.errors import SzemError
 from szem.runtime.store import user_folder
 from szem.serve.engine import Engine
+from szem.serve.events import build_guard_routes
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import Folders
 from szem.serve.guard import Guard, is_own_path
+from szem.serve.guard_room import GuardRoom
 from szem.serve.lab import LookRequest, build_lab_routes
 from szem.serve.live import LIVE_PATH, watch_live
 from szem.serve.live_room import LiveRoom
@@ -50,13 +53,17 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     chosen = ServeSettings() if settings is None else settings
 
     metrics = Metrics()
+    room = GuardRoom(chosen)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _opened(chosen, metrics) as (annotator, operations):
             app.state.annotator = annotator
             app.state.operations = operations
-            yield
+            try:
+                yield
+            finally:
+                await asyncio.to_thread(room.close)
 
     app = FastAPI(
         title="szem",
@@ -73,6 +80,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     app.add_api_route("/metrics", get_metrics, methods=["GET"], tags=["server"], response_class=Response)
     app.include_router(build_own_routes())
     app.include_router(build_lab_routes(chosen))
+    app.include_router(build_guard_routes(room))
     app.router.add_websocket_route(LIVE_PATH, watch_live)
     app.include_router(build_vision_routes())
     if chosen.studio:
@@ -87,7 +95,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=chosen.allow_origins,
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["content-type", "x-goog-api-key", "authorization", "x-request-id", "x-goog-api-client"],
             expose_headers=["x-request-id", "retry-after"],
         )

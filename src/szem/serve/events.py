@@ -1,25 +1,22 @@
 """The guard's routes, `/v1/szem/guard/*`: what happened, with pictures and clips; marks; rules; films to try them on.
 
-Events come from the store that `szem watch` writes (`--guard-store`); this server only reads it, save for marks and the
-rules file.
+Events come from the store that `szem watch` writes (`--guard-store`); this server only reads it, save for marks and
+the rules file.
 """
 
 import asyncio
-import io
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
-from szem.errors import NotFoundError, RangeError, RulesError, UnknownNameError
-from szem.guard.export import events_to_csv, events_to_json, write_marked
+from szem.errors import RangeError, UnknownNameError
+from szem.guard.export import events_to_csv, events_to_json
 from szem.guard.stored import StoredEvent, Wanted, parse_moment
 from szem.serve.guard_room import GuardRoom
-from szem.serve.settings import ServeSettings
 from szem.serve.vision.protojson import parse_json
 
 __all__ = ["build_guard_routes"]
@@ -44,7 +41,6 @@ class _Guard:
 
     async def events(
         self,
-        request: Request,
         source: list[str] = _Many,
         kind: list[str] = _Many,
         place: list[str] = _Many,
@@ -104,7 +100,9 @@ class _Guard:
     ) -> Response:
         """All events asked for, as a file: csv or json."""
         if format not in _EXPORTS:
-            raise UnknownNameError(f"format is csv or json here, got {format!r}; szem events export writes parquet too")
+            raise UnknownNameError(
+                f"format is csv or json, got {format!r}; szem events export writes parquet too"
+            )
         wanted = _wanted(source, kind, place, rule, mark, channel, since, until, min_score)
         write, media = _EXPORTS[format]
         lines: Iterator[str] = write(await _run(self.room.each, wanted))

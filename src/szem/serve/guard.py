@@ -153,6 +153,8 @@ class Guard:
             return _SMALL_BODY
         if scope["path"] == "/v1/szem/lab/networks":
             return self.settings.max_network_bytes
+        if scope["path"] == "/v1/szem/guard/films":
+            return self.settings.max_film_bytes
         if is_own_path(scope["path"]):
             return self.settings.max_picture_bytes * 4 // 3 + _SMALL_BODY  # base64 and its frame
         return self.settings.max_request_bytes

@@ -35,6 +35,7 @@ class ServeSettings:
     max_request_bytes: int = 10 * MIB  # one JSON body
     max_picture_bytes: int = 20 * MIB  # one picture file, however it comes
     max_network_bytes: int = 150 * MIB  # one ONNX file sent to the network lab
+    max_film_bytes: int = 300 * MIB  # one film sent to try the guard on
     max_pixels: int = 75_000_000  # width × height of one picture
     max_images: int = 16  # pictures in one annotate request
     max_pages: int = 5  # pages or frames in one files:annotate request
@@ -60,6 +61,10 @@ class ServeSettings:
     database: str = ""  # SQLAlchemy URL; empty: SQLite in the user's data folder
     operation_lease_s: float = 10.0  # a server that is silent for so long is taken for dead, and its work taken over
     keep_operations_days: float = 30.0  # finished ones are forgotten after this
+
+    # Events
+    guard_store: Path | None = None  # what `szem watch` keeps; None: the folder it takes when none is named
+    guard_database: str = ""  # SQLAlchemy URL of its database, where that is not in the folder
 
     # How answers look
     keep_zeros: bool = False  # write x: 0 and the like, which Google's JSON leaves out

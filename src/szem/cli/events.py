@@ -1,0 +1,234 @@
+"""`szem events`: list, show, mark and export what `szem watch` has kept."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from szem.guard.store import EventStore
+    from szem.guard.stored import StoredEvent, Wanted
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="List, show, mark and export what szem watch has kept."
+)
+
+_Store = Annotated[Path | None, typer.Option("--store", "-s", help="Folder of events.  [default: the user's own]")]
+_Database = Annotated[str, typer.Option("--database", help="SQLAlchemy URL, where the database is not in the store.")]
+_Since = Annotated[str, typer.Option("--since", help="From then on: 2026-05-01, 2026-05-01T22:00, or 2h, 7d ago.")]
+_Until = Annotated[str, typer.Option("--until", help="Before then.")]
+_Kind = Annotated[list[str] | None, typer.Option("--kind", "-k", help="Only this kind; may be given several times.")]
+_Source = Annotated[list[str] | None, typer.Option("--source", help="Only this camera or film; likewise.")]
+_Place = Annotated[list[str] | None, typer.Option("--place", help="Only this zone or line; likewise.")]
+_Score = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Lowest score.")]
+_Channel = Annotated[str, typer.Option("--channel", help="Told by sound, video or both.")]
+_Mark = Annotated[list[str] | None, typer.Option("--mark", help="Only those marked wrong, right or none.")]
+
+
+@app.command("list")
+def list_(
+    store: _Store = None,
+    database: _Database = "",
+    since: _Since = "",
+    until: _Until = "",
+    kind: _Kind = None,
+    source: _Source = None,
+    place: _Place = None,
+    min_score: _Score = 0.0,
+    channel: _Channel = "",
+    mark: _Mark = None,
+    count: int = typer.Option(50, "--count", "-n", min=1, help="How many at most, the newest."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object an event."),
+) -> None:
+    """List events, the newest first."""
+    from szem.cli.walk import printable
+
+    wanted = _wanted(since, until, kind, source, place, min_score, channel, mark)
+    left, before, total = count, None, 0
+    with _opened(store, database) as events:
+        total = events.count(wanted)
+        while left:
+            found, before = events.page(wanted, size=min(left, 500), before=before)
+            left -= len(found)
+            for event in found:
+                print(json.dumps(event.to_dict(), ensure_ascii=False) if as_json else printable(_line(event)))
+            if before is None:
+                break
+    if not as_json:
+        shown = count - left
+        print(f"{shown} of {total} events" if total else "no such events", file=sys.stderr)
+
+
+@app.command()
+def show(
+    id: Annotated[str, typer.Argument(help="The event's id, or its first 8 digits.")],
+    store: _Store = None,
+    database: _Database = "",
+    as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),
+) -> None:
+    """Show all that is known of an event, and where its picture and clip are."""
+    from szem.cli.walk import printable
+
+    with _opened(store, database) as events:
+        event = events.get(id)
+        row = event.to_dict()
+        for name in ("picture", "clip"):
+            if name in row:
+                row[name] = str(events.media / row[name])
+    if as_json:
+        print(json.dumps(row, ensure_ascii=False, indent=2))
+        return
+    for name, value in row.items():
+        if value in ("", None, {}, False):
+            continue
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {number}" for key, number in value.items())
+        print(printable(f"{name:14} {value}"))
+
+
+@app.command()
+def mark(
+    ids: Annotated[list[str], typer.Argument(help="Events' ids, or their first 8 digits.")],
+    wrong: bool = typer.Option(False, "--wrong", help="It did not happen."),
+    right: bool = typer.Option(False, "--right", help="It did."),
+    clear: bool = typer.Option(False, "--clear", help="Take the mark back."),
+    note: str = typer.Option("", help="A word on it."),
+    store: _Store = None,
+    database: _Database = "",
+) -> None:
+    """Mark events as wrong or right; marks are kept, and exported as training data."""
+    from szem.cli.walk import Failure, report_failures
+    from szem.errors import NotFoundError, UnknownNameError
+
+    if wrong + right + clear != 1:
+        raise UnknownNameError("say one of --wrong, --right or --clear")
+    chosen = "wrong" if wrong else "right" if right else ""
+    failures = []
+    with _opened(store, database) as events:
+        for id in ids:
+            try:
+                event = events.mark(id, chosen, note=note)
+            except NotFoundError as error:
+                failures.append(Failure(id, str(error)))
+            else:
+                print(f"{event.id[:8]} {event.kind}: {chosen or 'no mark'}")
+    status = report_failures(failures, total=len(ids))
+    if status:
+        raise typer.Exit(status)
+
+
+@app.command()
+def export(
+    out: Annotated[
+        Path | None, typer.Argument(help="A .csv, .json or .parquet file, or a .zip with --marked; none: stdout.")
+    ] = None,
+    format: str = typer.Option("", "--format", "-f", help="csv, json or parquet.  [default: by the file's name]"),
+    marked: bool = typer.Option(False, "--marked", help="Marked events with pictures and clips, to train with."),
+    store: _Store = None,
+    database: _Database = "",
+    since: _Since = "",
+    until: _Until = "",
+    kind: _Kind = None,
+    source: _Source = None,
+    place: _Place = None,
+    min_score: _Score = 0.0,
+    channel: _Channel = "",
+    mark: _Mark = None,
+) -> None:
+    """Write events to a file, the oldest first."""
+    from szem.errors import FormatError, UnknownNameError
+    from szem.guard.export import FORMATS, events_to_csv, events_to_json, write_marked, write_parquet
+
+    ending = "" if out is None else out.suffix.lower().lstrip(".")
+    chosen = format or ("zip" if marked else ending or "csv")
+    if chosen not in (("zip",) if marked else FORMATS):
+        known = "zip" if marked else ", ".join(FORMATS)
+        raise UnknownNameError(f"events are written as {known}; got {chosen!r}: give --format, or such a file name")
+    if out is None and chosen in ("parquet", "zip"):
+        raise FormatError(f"{chosen} needs a file to be written to; name one")
+    wanted = _wanted(since, until, kind, source, place, min_score, channel, mark)
+    with _opened(store, database) as events:
+        found = events.each(wanted)
+        if out is None:
+            sys.stdout.writelines(events_to_csv(found) if chosen == "csv" else events_to_json(found))
+            return
+        with _whole(out) as part:
+            if chosen == "zip":
+                with part.open("wb") as packed:
+                    count = write_marked(events, found, packed)
+            elif chosen == "parquet":
+                count = write_parquet(found, part)
+            else:
+                count = events.count(wanted)
+                with part.open("w", encoding="utf-8", newline="") as text:
+                    text.writelines(events_to_csv(found) if chosen == "csv" else events_to_json(found))
+    print(f"{count} events written to {out}", file=sys.stderr)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Write beside a file and put it in its place at the end."""
+    from szem.errors import StoreError
+
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened(store: Path | None, database: str) -> Iterator["EventStore"]:
+    from szem.guard.store import EventStore, default_store
+
+    with closing(EventStore(store or default_store(), url=database, must_exist=True)) as events:
+        yield events
+
+
+def _wanted(
+    since: str,
+    until: str,
+    kind: list[str] | None,
+    source: list[str] | None,
+    place: list[str] | None,
+    min_score: float,
+    channel: str,
+    mark: list[str] | None,
+) -> "Wanted":
+    import time
+
+    from szem.guard.stored import Wanted, parse_moment
+
+    now = time.time()
+    return Wanted(
+        since=parse_moment(since, now=now) if since else None,
+        until=parse_moment(until, now=now) if until else None,
+        kinds=tuple(kind or ()),
+        sources=tuple(source or ()),
+        places=tuple(place or ()),
+        min_score=min_score,
+        channel=channel,
+        marks=tuple(mark or ()),
+    )
+
+
+def _line(event: "StoredEvent") -> str:
+    """An event on one line: id, when, how long, where, what, how sure, from which channel."""
+    from datetime import datetime
+
+    when = datetime.fromtimestamp(event.started)
+    parts = ", ".join(f"{name} {event.channels[name]:.2f}" for name in ("sound", "video") if name in event.channels)
+    where = event.source + (f"/{event.place}" if event.place else "")
+    what = f"{event.kind}{f' ({event.label})' if event.label else ''}{' …' if event.is_open else ''}"
+    mark = f"  [{event.mark}]" if event.mark else ""
+    return f"{event.id[:8]}  {when:%Y-%m-%d %H:%M:%S}  {event.duration_s:6.1f} s  {where:20}  {what:24} {event.score:.2f}  {parts}{mark}"

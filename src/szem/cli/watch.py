@@ -1,0 +1,204 @@
+"""`szem watch`: guard cameras, streams and films; what happens is kept, told and found again."""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from szem.guard.daemon import Guard
+    from szem.guard.lane import Progress
+    from szem.tasks.rules import Rules
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+_KEEP, _OUT = "What is kept", "What is told"
+
+_Sources = Annotated[
+    list[str] | None,
+    typer.Argument(help="Films, cameras' numbers, rtsp:// or http:// addresses, each also as NAME=SOURCE."),
+]
+_Rules = Annotated[
+    Path | None,
+    typer.Option("--rules", "-r", help="What counts and what is done: a TOML file.  [default: STORE/guard.toml, if any]"),
+]
+_Store = Annotated[
+    Path | None, typer.Option("--store", "-s", help="Folder for events, pictures and clips.  [default: the user's own]")
+]
+
+
+@app.command()
+def watch(
+    sources: _Sources = None,
+    rules: _Rules = None,
+    store: _Store = None,
+    database: str = typer.Option(
+        "", help="SQLAlchemy URL of the events' database.  [default: SQLite in the store]", rich_help_panel=_KEEP
+    ),
+    model: str = typer.Option("", "--model", "-m", help="A detection model; the shipped one if left out."),
+    clips: bool = typer.Option(True, "--clips/--no-clips", help="Keep a clip with each event.", rich_help_panel=_KEEP),
+    blur_faces: bool = typer.Option(
+        False, "--blur-faces", help="Keep no faces: in pictures, stills and clips.", rich_help_panel=_KEEP
+    ),
+    days: float = typer.Option(
+        None, min=0.001, help="Forget events after so many days.  [default: as the rules say, 30]", show_default=False,
+        rich_help_panel=_KEEP,
+    ),
+    gigabytes: float = typer.Option(
+        None, min=0.001, help="Pictures and clips together.  [default: as the rules say, 10]", show_default=False,
+        rich_help_panel=_KEEP,
+    ),
+    keep_marked: bool = typer.Option(
+        True, "--keep-marked/--forget-marked", help="Marked events stay, however old.", rich_help_panel=_KEEP
+    ),
+    film_began: str = typer.Option(
+        "", help="When films began, as 2026-05-01T22:00.  [default: as they say]", rich_help_panel=_KEEP
+    ),
+    metrics_port: int = typer.Option(
+        None, min=0, max=65535, help="Answer at /metrics on this port.", show_default=False, rich_help_panel=_OUT
+    ),
+    metrics_host: str = typer.Option("127.0.0.1", help="Address for /metrics.", rich_help_panel=_OUT),
+    check: bool = typer.Option(False, "--check", help="Read the rules, say what they are, and end."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Tell only what goes wrong.", rich_help_panel=_OUT),
+) -> None:
+    """Guard cameras, streams and films, for months.
+
+    What happens is kept in the store; szem events lists, shows and exports it, and so does the studio's page Guard
+    (szem studio --guard-store DIR). Films end by themselves; cameras go on until Ctrl-C. Nothing leaves this machine
+    unless the rules name a webhook or a broker.
+    """
+    import time
+
+    from szem.guard.daemon import Guard
+    from szem.guard.metrics import GuardMetrics
+    from szem.guard.retention import Retention
+    from szem.guard.senses import build_senses
+    from szem.guard.sources import name_sources
+    from szem.guard.store import RULES_FILE, EventStore, default_store
+    from szem.guard.stored import parse_moment
+    from szem.tasks.detect_video import open_sight
+    from szem.tasks.rules import Rules
+    from szem.tasks.rules_file import read_rules
+
+    folder = store or default_store()
+    own = folder / RULES_FILE
+    chosen = read_rules(rules) if rules is not None else read_rules(own) if own.is_file() else Rules()
+    if check:
+        _tell_rules(chosen)
+        return
+    named = name_sources(sources or [], chosen)
+    began = parse_moment(film_began, now=time.time()) if film_began else None
+    _log_lines(quiet=quiet)
+    metrics = GuardMetrics()
+    if metrics_port is not None:
+        port = metrics.serve(metrics_port, host=metrics_host)
+        logging.getLogger("szem.guard").info("metrics at http://%s:%d/metrics", metrics_host, port)
+    sight = open_sight(model or None, workers=1, threads=None)
+    retention = Retention(
+        days=chosen.keep.days if days is None else days,
+        gigabytes=chosen.keep.gigabytes if gigabytes is None else gigabytes,
+        keep_marked=keep_marked,
+    )
+    with closing(EventStore(folder, url=database)) as opened:
+        guard = Guard(
+            opened,
+            chosen,
+            named,
+            make_senses=lambda source: build_senses(source.name, chosen, sight=sight),
+            hide=_hider() if blur_faces or chosen.clips.blur_faces else None,
+            retention=retention,
+            clips=clips,
+            metrics=metrics,
+            began=began,
+        )
+        with _stopping(guard), _shown(guard, quiet=quiet) as tick:
+            ended = guard.run(each_tick=tick)
+    for one in ended:
+        if not quiet:
+            what = f"{one.events} event{'' if one.events == 1 else 's'}"
+            print(f"{one.name}: {one.state}, {one.time_s:.1f} s, {what}")
+    if not quiet:
+        print(f"kept in {folder}; szem events list --store {folder}", file=sys.stderr)
+    if any(one.state == "failed" for one in ended):
+        raise typer.Exit(1)
+
+
+def _hider() -> Any:
+    from szem.guard.privacy import FaceHider
+    from szem.tasks.faces import open_faces
+
+    finder = open_faces(threads=1)
+    return FaceHider(lambda picture: finder(picture, threshold=0.4, turned=False).boxes_xyxy)
+
+
+@contextmanager
+def _stopping(guard: "Guard") -> Iterator[None]:
+    """Ctrl-C and an end asked for by the system finish what is under way; a second one breaks off."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = False
+
+    def stop(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        guard.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _shown(guard: "Guard", *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A bar for each film, on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    films = [lane for lane in guard.lanes if not lane.is_live]
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[said]}", markup=False),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=console, transient=True, disable=quiet or not films or not console.is_terminal)
+    with bar:
+        tasks = {lane.name: bar.add_task(lane.name[:32], total=None, said="") for lane in films}
+
+        def tick() -> None:
+            for one in guard.progress:
+                if one.name in tasks:
+                    bar.update(tasks[one.name], completed=one.time_s, total=one.duration_s, said=_said(one))
+
+        yield tick
+
+
+def _said(one: "Progress") -> str:
+    return f"{one.events} events"
+
+
+def _log_lines(*, quiet: bool) -> None:
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("szem.guard").setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def _tell_rules(rules: "Rules") -> None:
+    for rule in rules.rules:
+        where = ", ".join((*rule.cameras, *rule.zones, *rule.lines)) or "anywhere"
+        when = ", ".join((*rule.days, *rule.hours)) or "always"
+        print(f"{rule.name}: {', '.join(rule.events)}; {where}; {when}; score {rule.score:g}; {', '.join(rule.do)}")
+    print(f"kept for {rules.keep.days:g} days, {rules.keep.gigabytes:g} GB of pictures and clips")
