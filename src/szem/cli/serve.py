@@ -39,9 +39,7 @@ _Write = Annotated[
 ]
 _GuardStore = Annotated[
     Path | None,
-    typer.Option(
-        "--guard-store", help="What szem watch keeps.  [default: the user's own]", rich_help_panel=_REACH
-    ),
+    typer.Option("--guard-store", help="What szem watch keeps.  [default: the user's own]", rich_help_panel=_REACH),
 ]
 _Bucket = Annotated[
     list[str] | None,

@@ -45,4 +45,8 @@ def studio(
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     log_to_stderr(quiet=True)
-    serve(ServeSettings(port=port, read_folders=tuple(allow_read or ()), guard_store=guard_store), or_free=True, on_ready=ready)
+    serve(
+        ServeSettings(port=port, read_folders=tuple(allow_read or ()), guard_store=guard_store),
+        or_free=True,
+        on_ready=ready,
+    )

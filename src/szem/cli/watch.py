@@ -27,10 +27,13 @@ _Sources = Annotated[
 ]
 _Rules = Annotated[
     Path | None,
-    typer.Option("--rules", "-r", help="What counts and what is done: a TOML file.  [default: STORE/guard.toml, if any]"),
+    typer.Option(
+        "--rules", "-r", help="What counts and what is done: a TOML file.  [default: STORE/guard.toml, if any]"
+    ),
 ]
 _Store = Annotated[
-    Path | None, typer.Option("--store", "-s", help="Folder for events, pictures and clips.  [default: the user's own]")
+    Path | None,
+    typer.Option("--store", "-s", help="Folder for events, pictures and clips.  [default: the user's own]"),
 ]
 
 
@@ -43,16 +46,24 @@ def watch(
         "", help="SQLAlchemy URL of the events' database.  [default: SQLite in the store]", rich_help_panel=_KEEP
     ),
     model: str = typer.Option("", "--model", "-m", help="A detection model; the shipped one if left out."),
-    clips: bool = typer.Option(True, "--clips/--no-clips", help="Keep a clip with each event.", rich_help_panel=_KEEP),
+    clips: bool = typer.Option(
+        True, "--clips/--no-clips", help="Keep a clip with each event.", rich_help_panel=_KEEP
+    ),
     blur_faces: bool = typer.Option(
         False, "--blur-faces", help="Keep no faces: in pictures, stills and clips.", rich_help_panel=_KEEP
     ),
     days: float = typer.Option(
-        None, min=0.001, help="Forget events after so many days.  [default: as the rules say, 30]", show_default=False,
+        None,
+        min=0.001,
+        help="Forget events after so many days.  [default: as the rules say, 30]",
+        show_default=False,
         rich_help_panel=_KEEP,
     ),
     gigabytes: float = typer.Option(
-        None, min=0.001, help="Pictures and clips together.  [default: as the rules say, 10]", show_default=False,
+        None,
+        min=0.001,
+        help="Pictures and clips together.  [default: as the rules say, 10]",
+        show_default=False,
         rich_help_panel=_KEEP,
     ),
     keep_marked: bool = typer.Option(

@@ -32,7 +32,6 @@ class Hide(Protocol):
         """For the pictures of one film, in order."""
 
 
-
 _PLAYED_PIXELS = frozenset(("yuv420p", "yuvj420p"))
 _PLAYED_SOUND = frozenset(("aac", "mp3", "opus"))
 _TICKS_HZ = 90_000

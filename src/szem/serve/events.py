@@ -100,9 +100,7 @@ class _Guard:
     ) -> Response:
         """All events asked for, as a file: csv or json."""
         if format not in _EXPORTS:
-            raise UnknownNameError(
-                f"format is csv or json, got {format!r}; szem events export writes parquet too"
-            )
+            raise UnknownNameError(f"format is csv or json, got {format!r}; szem events export writes parquet too")
         wanted = _wanted(source, kind, place, rule, mark, channel, since, until, min_score)
         write, media = _EXPORTS[format]
         lines: Iterator[str] = write(await _run(self.room.each, wanted))
