@@ -25,7 +25,7 @@ def sign(key: bytes, timestamp: str, body: bytes) -> str:
     """The signature of a message.
 
     >>> sign(b"key", "0", b"{}")[:15]
-    'sha256=f13d0c21'
+    'sha256=7314351d'
     """
     return "sha256=" + hmac.new(key, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
