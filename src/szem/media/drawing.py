@@ -24,6 +24,7 @@ __all__ = [
     "draw_boxes",
     "draw_heat",
     "draw_label",
+    "draw_lines",
     "draw_masks",
     "fit_text",
     "font_of",
@@ -226,6 +227,27 @@ def draw_masks(
         if outline:
             edges, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
             cv2.drawContours(out, edges, -1, rgb, line, cv2.LINE_AA)
+    return out
+
+
+def draw_lines(picture: Picture8, lines: Sequence[Array], *, closed: Sequence[bool] = (), color: RGB) -> Picture8:
+    """Draw lines through points, each on a thin dark halo.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        lines: Each (n, 2) points in pixels; what lies outside the picture is not drawn.
+        closed: Whether each line ends where it began.
+        color: Of all of them.
+    """
+    out = picture.copy()
+    width = max(1, round(text_px(picture) / 10))
+    far = 1 << 14  # OpenCV draws no further
+    paths = [np.rint(np.clip(line, -far, far) * 8).astype(np.int32) for line in lines]
+    halo = tuple(round(c * 0.25) for c in color)
+    for ink, wide in ((halo, width + 1), (color, width)):
+        for place, path in enumerate(paths):
+            is_closed = bool(closed) and closed[place]
+            cv2.polylines(out, [path], is_closed, ink, wide, cv2.LINE_AA, shift=3)
     return out
 
 

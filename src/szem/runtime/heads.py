@@ -113,6 +113,12 @@ HEADS: Mapping[str, Mapping[str, Head]] = {
             fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
         ),
     },
+    "faces": {
+        "mesh": Head(
+            about="(N, 1404) `mesh`, (N, 136) `points68`, (N, 1) `presence` before sigmoid; parts `near`, `far`",
+            fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
+        ),
+    },
     "outline": {
         "scores": Head(
             about="(N, 2, h, w) scores of other and object, evenly spread over the box and its margin",

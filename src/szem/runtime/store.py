@@ -33,6 +33,7 @@ DEFAULTS: dict[str, str] = {
     "outline": "outline",
     "detect": "detect",
     "caption": "caption",
+    "faces": "faces",
 }
 
 

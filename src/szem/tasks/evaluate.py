@@ -15,6 +15,7 @@ from szem.runtime.store import Model
 from szem.tasks.classify import Classifier
 from szem.tasks.evaluate_boxes import evaluate_detect
 from szem.tasks.evaluate_caption import evaluate_caption
+from szem.tasks.evaluate_faces import evaluate_faces
 from szem.tasks.evaluate_pixels import evaluate_outline, evaluate_segment
 from szem.tasks.measured import Measured
 
@@ -132,4 +133,5 @@ EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measured]]] = {
     "outline": evaluate_outline,
     "detect": evaluate_detect,
     "caption": evaluate_caption,
+    "faces": evaluate_faces,
 }
