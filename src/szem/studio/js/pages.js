@@ -12,7 +12,7 @@ export const PAGES = [
   { name: "recognise", load: () => import("./recognise/page.js") },
   { name: "detect", load: () => import("./detect/page.js") },
   { name: "segment", load: () => import("./segment/page.js") },
-  { name: "lips" },
+  { name: "lips", load: () => import("./lips/page.js") },
   { name: "guard" },
   { name: "caption", load: () => import("./caption/page.js") },
   { name: "draw" },

@@ -120,3 +120,23 @@ export async function searchPictures(text, contents) {
   const images = contents.map((content) => ({ content }));
   return listOf(await (await postJson("/v1/szem/search", { text, images })).json(), "hits");
 }
+
+/**
+ * What is said in a film of a speaking face: the answer of /v1/szem/lipread with what the networks saw, and with the
+ * readings from lips, sound and both at each of these levels of noise.
+ */
+export async function readLips(file, levels, signal) {
+  const query = new URLSearchParams({ use: "both", study: true, levels: JSON.stringify(levels) });
+  const headers = { "Content-Type": file.type || "application/octet-stream" };
+  return (await askWithFilm(`/v1/szem/lipread?${query}`, { method: "POST", headers, body: file, signal })).json();
+}
+
+/** As `ask`, where what is refused is a film. */
+async function askWithFilm(path, options) {
+  try {
+    return await ask(path, options);
+  } catch (error) {
+    const name = { refused: "film-refused", "too-large-for-server": "film-too-large" }[error.code];
+    throw name ? new Problem(name, error.values, error.detail) : error;
+  }
+}

@@ -21,7 +21,7 @@ export async function openCamera({ ended }) {
       video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 60 }, facingMode: "user" },
     });
   } catch (error) {
-    throw new Problem(nameOf(error));
+    throw new Problem(nameOfCameraError(error));
   }
   const [track] = stream.getVideoTracks();
   const mirrored = track.getSettings().facingMode !== "environment";
@@ -56,7 +56,8 @@ export async function openCamera({ ended }) {
   return liveSource({ id: "camera", title: "", width: SIDE, height: SIDE, video, paint, stop });
 }
 
-function nameOf(error) {
+/** The problem.* key for what getUserMedia refused. */
+export function nameOfCameraError(error) {
   return (
     {
       NotAllowedError: "camera-denied",

@@ -3,6 +3,7 @@
 
 import { button, messagePlace } from "../controls.js";
 import { fill, h, icon } from "../dom.js";
+import { takeDrops } from "../films/drop.js";
 import { Problem, wordsFor } from "../problems.js";
 import { filmControls } from "./film-controls.js";
 import { isFilm } from "./film.js";
@@ -122,31 +123,7 @@ export function sourceBar(app, { chosen, other = () => false }) {
     (error) => show(error),
   );
 
-  // The whole window takes a picture that is dropped or pasted.
-  const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-  const over = (event) => {
-    if (!hasFile(event)) return;
-    event.preventDefault();
-    document.body.classList.add("dropping");
-  };
-  const leave = (event) => {
-    if (!event.relatedTarget) document.body.classList.remove("dropping");
-  };
-  const drop = (event) => {
-    document.body.classList.remove("dropping");
-    if (!hasFile(event)) return;
-    event.preventDefault();
-    if (event.dataTransfer.files.length > 0) open(event.dataTransfer.files[0]);
-  };
-  const paste = (event) => {
-    const item = [...(event.clipboardData?.files ?? [])][0];
-    if (item) open(item);
-  };
-  document.body.dataset.dropText = t("picture.drop");
-  addEventListener("dragover", over);
-  addEventListener("dragleave", leave);
-  addEventListener("drop", drop);
-  addEventListener("paste", paste);
+  const stopDrops = takeDrops(t("picture.drop"), open);
   paint();
 
   return {
@@ -154,10 +131,7 @@ export function sourceBar(app, { chosen, other = () => false }) {
     close() {
       stopListening();
       film.show(null);
-      removeEventListener("dragover", over);
-      removeEventListener("dragleave", leave);
-      removeEventListener("drop", drop);
-      removeEventListener("paste", paste);
+      stopDrops();
     },
   };
 }

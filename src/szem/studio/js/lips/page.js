@@ -1,0 +1,363 @@
+// The lips page: a film of a speaking face, what is read from the lips, from the sound and from both, word by word while it
+// plays, and how the lips take over where noise drowns the sound.
+
+import { button, codeBlock, messagePlace, segmented, slider } from "../controls.js";
+import { fill, h } from "../dom.js";
+import { filmChoice } from "../films/choice.js";
+import { filmPlayer } from "../films/player.js";
+import { wordsFor } from "../problems.js";
+import { readLips } from "../server.js";
+import { choice, whole } from "../url-state.js";
+import { LEVELS, LEVELS_ASKED, USES, cornersAt, placeAt, plainWords, readAnswer, readingOf } from "./answer.js";
+import { compareView } from "./compare.js";
+import { GRAMMAR, makeSentence } from "./grammar.js";
+import { headroom, noiseLoudness, noiseMaker, peaksOf, soundOf } from "./noise.js";
+import { sentenceView } from "./sentence.js";
+import { curlText, pythonText, shellText } from "./snippets.js";
+import { timelineView } from "./timeline.js";
+
+export const fields = {
+  use: choice("both", USES),
+  noise: whole(0, 0, LEVELS.length - 1), // a place in LEVELS
+  shown: choice("words", ["words", "letters"]),
+};
+
+const MOST_BYTES = 25_000_000;
+const PEAKS = 240;
+const LIPS_COLOUR = "#ffc400";
+
+export async function mount(root, app) {
+  const { words, state } = app;
+  const { t, number, percent } = words;
+  let answer = null;
+  let sound = null; // of the film, as this browser decodes it
+  let turn = 0;
+  let asking = null; // AbortController
+  let fileName = "film.mp4";
+  let prompt = makeSentence();
+
+  const promptText = h("p", { class: "lip-prompt", lang: "en", data: { name: "lip-prompt" }, text: prompt });
+  const problem = messagePlace("lips-problem");
+  const bar = filmChoice(app, { chosen: open, mostBytes: MOST_BYTES, recording: showCamera });
+  const player = filmPlayer(words, { label: t("lips.film"), empty: emptyFrame(), moved, draw });
+  const maker = noiseMaker(player.video);
+  const sentence = sentenceView(app, (word) => player.seek(word.start_s, { play: player.video.paused }));
+  const timeline = timelineView(app, (seconds) => player.seek(seconds));
+  const compare = compareView(app, { choose: (use) => choose({ use }), level: (noise) => choose({ noise }) });
+  const sure = h("p", { class: "sure", data: { name: "lip-sure" }, "aria-live": "polite" });
+  const meter = h("p", { class: "meter", data: { name: "lip-meter" }, "aria-live": "polite" });
+  const notes = h("p", { class: "section-text lip-notes", data: { name: "lip-notes" } });
+  const crop = h("canvas", { class: "lip-crop", role: "img", "aria-label": t("lips.crop"), width: 80, height: 48, data: { name: "lip-crop" } });
+  const uses = h("div", {});
+  const noise = slider({
+    label: t("lips.noise"),
+    name: "lip-noise",
+    value: state.noise,
+    least: 0,
+    greatest: LEVELS.length - 1,
+    show: (k) => levelText(LEVELS[k]),
+    change: (k) => choose({ noise: k }),
+  });
+  const shown = h("div", {});
+  const truth = h("input", {
+    type: "text",
+    name: "truth",
+    maxlength: "300",
+    autocomplete: "off",
+    spellcheck: "false",
+    lang: "en",
+    placeholder: "bin blue at f two now",
+    "aria-label": t("lips.truth"),
+    on: { input: () => paintCompare() },
+  });
+  const call = () => ({ file: fileName, use: state.use, noise: LEVELS[state.noise] });
+  const code = codeBlock({
+    label: t("lips.code"),
+    name: "code",
+    words: { text: t("copy"), doneText: t("copied"), failText: t("copy-failed") },
+    versions: [
+      { value: "python", text: "Python", code: () => pythonText(call()) },
+      { value: "curl", text: "curl", code: () => curlText(location.origin, call()) },
+      { value: "shell", text: "szem", code: () => shellText(call()) },
+    ],
+  });
+
+  fill(
+    root,
+    h(
+      "div",
+      { class: "page-head" },
+      h("div", {}, h("h1", { text: t("page.lips.title") }), h("p", { class: "lead", text: t("lips.lead") })),
+      bar.element,
+    ),
+    problem.element,
+    h(
+      "section",
+      { class: "lip-stage" },
+      player.element,
+      h(
+        "div",
+        { class: "lip-telling" },
+        h("div", { class: "lip-choices" }, uses, noise),
+        h("div", { class: "figure-head" }, h("h2", { text: t("lips.sentence") }), meter),
+        sentence.element,
+        sure,
+        notes,
+        h("div", { class: "lip-seen" }, crop, h("p", { class: "section-text", text: t("lips.crop.text") })),
+      ),
+    ),
+    h(
+      "section",
+      { class: "shelf" },
+      h("div", { class: "figure-head lip-timeline-head" }, h("h2", { text: t("lips.timeline") }), shown),
+      h("p", { class: "section-text", text: t("lips.timeline.text") }),
+      timeline.element,
+    ),
+    h(
+      "section",
+      { class: "shelf" },
+      h("h2", { text: t("lips.compare") }),
+      h("p", { class: "section-text", text: t("lips.compare.text") }),
+      compare.element,
+      h(
+        "div",
+        { class: "lip-fare" },
+        compare.chart,
+        h(
+          "div",
+          { class: "lip-truth" },
+          h("h3", { text: t("lips.truth") }),
+          h("p", { class: "section-text", text: t("lips.truth.text") }),
+          truth,
+        ),
+      ),
+    ),
+    h(
+      "section",
+      { class: "shelf", data: { name: "lip-can" } },
+      h("h2", { text: t("lips.can") }),
+      h("p", { class: "section-text", text: t("lips.can.text") }),
+      h(
+        "ol",
+        { class: "lip-grammar" },
+        GRAMMAR.map(({ name, words: list }) =>
+          h("li", { data: { slot: name } }, h("h3", { text: t(`lips.slot.${name}`) }), h("p", { lang: "en", text: list.join(" ") })),
+        ),
+      ),
+      h(
+        "div",
+        { class: "lip-limits" },
+        ["speaker", "language", "film", "gate"].map((name) =>
+          h("p", {}, h("strong", { text: t(`lips.limit.${name}`) }), " ", t(`lips.limit.${name}.text`)),
+        ),
+      ),
+    ),
+    h(
+      "section",
+      { class: "shelf" },
+      h("h2", { text: t("recognise.program") }),
+      h("p", { class: "section-text", text: t("lips.program.text") }),
+      h("div", { class: "program" }, code.element),
+    ),
+  );
+  paintChoices();
+  paint();
+
+  function emptyFrame() {
+    return h(
+      "div",
+      { class: "film-empty" },
+      h("p", { class: "film-empty-title", text: t("lips.start") }),
+      h("p", { class: "section-text", text: t("lips.start.text") }),
+      h("p", { class: "lip-say", text: t("lips.say") }),
+      promptText,
+      button({
+        text: t("lips.another"),
+        name: "another-sentence",
+        image: "swap",
+        press: () => {
+          prompt = makeSentence();
+          promptText.textContent = prompt;
+        },
+      }),
+    );
+  }
+
+  function levelText(decibels) {
+    if (decibels === null) return t("lips.clean");
+    if (decibels === 0) return t("lips.level.same");
+    return t(decibels > 0 ? "lips.level.softer" : "lips.level.louder", { n: number(Math.abs(decibels)) });
+  }
+
+  /** The camera while it records, and below what is to be said. */
+  function showCamera(element) {
+    player.cover(element && h("div", { class: "lip-camera" }, element, h("p", { lang: "en", text: prompt })));
+  }
+
+  function paintChoices() {
+    fill(
+      uses,
+      segmented({
+        label: t("lips.use"),
+        name: "lip-use",
+        options: USES.map((value) => ({ value, text: t(`lips.use.${value}`) })),
+        value: state.use,
+        change: (use) => choose({ use }),
+      }),
+    );
+    fill(
+      shown,
+      segmented({
+        label: t("lips.shown"),
+        name: "lip-shown",
+        hideLabel: true,
+        options: ["words", "letters"].map((value) => ({ value, text: t(`lips.shown.${value}`) })),
+        value: state.shown,
+        change: (value) => choose({ shown: value }),
+      }),
+    );
+  }
+
+  function choose(changes) {
+    app.set(changes);
+    noise.set(state.noise);
+    const input = uses.querySelector(`input[value="${state.use}"]`);
+    if (input) input.checked = true;
+    paint();
+  }
+
+  function reading() {
+    return answer ? readingOf(answer, state.use, LEVELS[state.noise]) : null;
+  }
+
+  /** Show the reading that is chosen. */
+  function paint() {
+    const now = reading();
+    sentence.show(now);
+    timeline.show(now, state.shown);
+    root.dataset.use = state.use;
+    const isRead = Boolean(now?.words.length);
+    sure.dataset.doubt = isRead && now.confidence < 0.5 ? "yes" : "no";
+    sure.textContent = isRead ? t(now.confidence < 0.5 ? "lips.unsure" : "lips.is-sure", { share: percent(now.confidence) }) : "";
+    notes.textContent = now ? noteText(now) : "";
+    player.video.muted = state.use === "lips";
+    paintSound();
+    paintCompare();
+    code.refresh();
+    player.paint();
+  }
+
+  function noteText({ used, use, notes: said }) {
+    if (use === "both" && used !== "both") return t(`lips.only.${used}`);
+    return (said ?? []).join(" ");
+  }
+
+  function paintSound() {
+    const loudness = noiseLoudness(sound?.loudness ?? 0, LEVELS[state.noise]);
+    const softer = sound ? headroom(sound.loudness, loudness) : 1;
+    player.video.volume = softer;
+    maker.set(state.use === "lips" ? 0 : loudness * softer);
+    timeline.sound(sound?.peaks ?? null, loudness);
+  }
+
+  function paintCompare() {
+    compare.show(answer, state, plainWords(truth.value));
+  }
+
+  function moved(seconds, playing) {
+    timeline.at(seconds);
+    sentence.at(seconds, playing);
+    paintCrop(seconds);
+    root.dataset.second = seconds.toFixed(2);
+  }
+
+  function paintCrop(seconds) {
+    const { crops, times_s: times } = answer ?? {};
+    const context = crop.getContext("2d");
+    if (!crops?.picture) {
+      context.clearRect(0, 0, crop.width, crop.height);
+      return;
+    }
+    const moment = Math.min(crops.count - 1, Math.max(0, placeAt(times, seconds)));
+    const [x, y] = [(moment % crops.per_row) * crops.width, Math.floor(moment / crops.per_row) * crops.height];
+    context.drawImage(crops.picture, x, y, crops.width, crops.height, 0, 0, crop.width, crop.height);
+  }
+
+  function draw(context, wide, tall, seconds) {
+    if (!answer?.film) return;
+    const corners = cornersAt(answer.mouth, seconds);
+    if (!corners) return;
+    const { width, height } = answer.film;
+    context.beginPath();
+    for (const [k, [x, y]] of corners.entries()) context[k ? "lineTo" : "moveTo"]((x / width) * wide, (y / height) * tall);
+    context.closePath();
+    context.lineJoin = "round";
+    context.setLineDash(state.use === "sound" ? [6, 5] : []);
+    for (const [colour, line] of [["rgb(0 0 0 / 60%)", 5.5], [LIPS_COLOUR, 3]]) {
+      Object.assign(context, { strokeStyle: colour, lineWidth: line });
+      context.stroke();
+    }
+  }
+
+  /** Play a film here and have the server read it. */
+  async function open(file, { recorded = false } = {}) {
+    const mine = ++turn;
+    asking?.abort();
+    asking = new AbortController();
+    [answer, sound] = [null, null];
+    fileName = file.name || "film.mp4";
+    truth.value = recorded ? prompt : "";
+    problem.clear();
+    timeline.film(null, null, 1);
+    paint();
+    root.toggleAttribute("data-busy", true);
+    const began = performance.now();
+    const tick = setInterval(() => {
+      meter.textContent = t("lips.reading", { seconds: number((performance.now() - began) / 1000) });
+    }, 250);
+    meter.textContent = t("lips.reading", { seconds: number(0) });
+    const opened = player.open(file, fileName).catch(
+      (error) => mine === turn && problem.show(wordsFor(error, words)),
+    );
+    soundOf(file).then((heard) => {
+      if (mine !== turn) return;
+      sound = heard && { ...heard, peaks: peaksOf(heard.samples, PEAKS) };
+      paintSound();
+    });
+    try {
+      const found = readAnswer(await readLips(file, LEVELS_ASKED, asking.signal));
+      const [picture] = await Promise.all([found.crops ? pictureOf(found.crops.url) : null, opened]);
+      if (mine !== turn) return;
+      answer = { ...found, crops: found.crops && { ...found.crops, picture } };
+      const { duration } = player.video;
+      timeline.film(answer, picture, Number.isFinite(duration) ? Math.max(duration, answer.end_s) : answer.end_s);
+      meter.textContent = t("lips.took", { seconds: number((performance.now() - began) / 1000, 1) });
+      paint();
+    } catch (error) {
+      if (mine !== turn) return;
+      meter.textContent = "";
+      problem.show(wordsFor(error, words));
+    } finally {
+      clearInterval(tick);
+      if (mine === turn) root.toggleAttribute("data-busy", false);
+    }
+  }
+
+  return {
+    close() {
+      turn += 1;
+      asking?.abort();
+      bar.close();
+      maker.close();
+      timeline.close();
+      player.close();
+    },
+  };
+}
+
+async function pictureOf(address) {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return image;
+}

@@ -1,0 +1,21 @@
+// The calls behind the page, as lines to copy. Pure: text in, text out.
+
+export function curlText(origin, { file, use }) {
+  return `curl -s "${origin}/v1/szem/lipread?use=${use}" \\
+  -H "Content-Type: video/mp4" --data-binary @${file}`;
+}
+
+export function pythonText({ file, use, noise }) {
+  const more = noise === null ? "" : `, noise_db=${noise}`;
+  return `import szem
+
+said = szem.lipread("${file}", use="${use}"${more})
+print(said)  # the words, or "no reading: …" with the reason
+for word in said:
+    print(f"{word.start_s:.2f} to {word.end_s:.2f} s  {word.confidence:.0%}  {word.text}")`;
+}
+
+export function shellText({ file, use, noise }) {
+  const more = noise === null ? "" : ` --noise ${noise}dB`;
+  return `szem lipread ${file} --use ${use}${more} --srt said.srt`;
+}
