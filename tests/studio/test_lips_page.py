@@ -209,7 +209,7 @@ def test_the_servers_answer_is_taken_apart(lab: Callable[..., Any], answer: dict
     first, end, unseen, between, sound, lips, *places = lab("lips/answer.js", body, late)
     assert (first, end) == pytest.approx((0.4, 3.4))
     assert unseen is None
-    assert between[0][0] == pytest.approx((corners(0.44)[0][0] * 0.5 + corners(0.48)[0][0] * 0.5))
+    assert between[0][0] == pytest.approx(corners(0.44)[0][0] * 0.5 + corners(0.48)[0][0] * 0.5)
     assert sound == 0.99
     assert lips == "bin blue at s two now"
     assert places == [-1, 1, 2]
