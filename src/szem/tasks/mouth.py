@@ -35,6 +35,7 @@ _LOST = 0.5  # presence below which a face is lost
 _JUMP = 0.35  # a face that overlaps less with where it was has been lost, too
 _STEADY_S = {"place": 0.04, "turn": 0.12, "size": 0.2, "hang": 0.4}  # standard deviations of the smoothing
 _BASE = np.array([2, 164, 98, 327])  # where the nose meets the lip
+_LIPS = np.array([61, 291, 61, 291, 0, 17, 13, 14])  # corners, and the middles of their edges
 _EYES = (np.array([33, 133, 159, 145]), np.array([263, 362, 386, 374]))
 
 Chosen = str | int | tuple[float, float]
@@ -185,7 +186,7 @@ class _Follower:
         mesh = followed.mesh_xyz[0].astype(np.float64)
         lips = followed.points_xy[0, 48:68]
         across = mesh[_EYES[1]].mean(axis=0) - mesh[_EYES[0]].mean(axis=0)
-        middle = (lips[[0, 6]].mean(axis=0) + lips[:12].mean(axis=0)) / 2
+        middle = mesh[_LIPS, :2].mean(axis=0)
         eyes_px = float(np.linalg.norm(across))  # in depth too: a head turned aside stays as large
         piece, to_piece = _cut_piece(picture, middle, eyes_px)
         return _Seen(
@@ -195,7 +196,7 @@ class _Follower:
             followed.boxes_xyxy[0],
             lips,
             mesh[_BASE, :2].mean(axis=0),
-            middle.astype(np.float64),
+            middle,
             float(np.arctan2(across[1], across[0])),
             eyes_px,
             piece,
