@@ -169,8 +169,8 @@ class Background:
     def _relight(self, log: F) -> float:
         """Bring both layers to the picture's light; by how much it changed."""
         assert self._slow is not None
-        gain, change = light_between(log, self._slow, self._age > 0)
-        if change < _LIT:
+        gain, change = light_between(log, self._slow, self._age > _FRESH_S)
+        if change <= 0:
             return 0.0
         self._slow += gain
         self._fast += gain
@@ -228,15 +228,29 @@ def light_between(now: F, then: F, covered: B) -> tuple[F, float]:
     scatter = np.median(np.abs(grey - middle.mean(-1)[..., None]), axis=-1)
     tint = np.abs(middle - middle.mean(-1, keepdims=True) - (whole - whole.mean())).max(-1)
     trust = np.exp(-((scatter / 0.06) ** 2) - (tint / 0.05) ** 2) * free_share**2
-    # A block follows its own light as far as its neighbours agree: a thing that fills one block is not light.
+    # A block's light is what most of its neighbourhood agrees on: a thing that fills a few blocks is not light.
     own = middle.mean(-1) - whole.mean()
-    size = (5, 5)
-    weight = cv2.blur(trust.astype(np.float32), size, borderType=cv2.BORDER_REFLECT)
-    local = cv2.blur((trust * own).astype(np.float32), size, borderType=cv2.BORDER_REFLECT)
-    local = local / np.maximum(weight, 0.2)
-    smooth = cv2.resize(local.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    gain = (smooth[..., None] + whole.astype(np.float32)).astype(np.float32)
-    return gain, float(np.median(np.abs(local + whole.mean()))) if rows * columns > 1 else float(np.abs(whole).mean())
+    local = _weighted_median(own, trust)
+    total = np.sign(local + whole.mean()) * np.maximum(np.abs(local + whole.mean()) - _LIT, 0)
+    tinted = whole - whole.mean()
+    tinted = np.where(np.abs(tinted).max() > _LIT, tinted, 0)
+    smooth = cv2.resize(total.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    gain = (smooth[..., None] + tinted.astype(np.float32)).astype(np.float32)
+    return gain, float(np.abs(total).mean() + np.abs(tinted).mean())
+
+
+def _weighted_median(values: NDArray[Any], weights: NDArray[Any], reach: int = 2) -> NDArray[Any]:
+    """(rows, columns) of each place's neighbourhood; 0 where nothing around has weight."""
+    side = 2 * reach + 1
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(values, reach, mode="edge"), (side, side))
+    heavy = np.lib.stride_tricks.sliding_window_view(np.pad(weights, reach), (side, side))
+    rows, columns = values.shape
+    near, heavy = near.reshape(rows, columns, -1), heavy.reshape(rows, columns, -1)
+    order = np.argsort(near, axis=-1)
+    sums = np.cumsum(np.take_along_axis(heavy, order, -1), axis=-1)
+    place = (sums < sums[..., -1:] / 2).sum(-1).clip(0, side * side - 1)
+    middle = np.take_along_axis(np.take_along_axis(near, order, -1), place[..., None], -1)[..., 0]
+    return np.where(sums[..., -1] > 0.05 * side * side, middle, 0)
 
 
 def _logarithm(picture: Picture8) -> F:

@@ -46,7 +46,7 @@ class Health:
     @property
     def sees(self) -> bool:
         """Whether what is found in this picture can be believed."""
-        return not self.fault or self.fault == "camera blurred"
+        return not self.fault
 
 
 class CameraHealth:
@@ -124,6 +124,12 @@ class CameraHealth:
         texture = float(np.minimum(now_spread[known] / then_spread[known], 1).mean())
         return float((alike[known] > _SAME).mean()), texture
 
+    def _fits(self, small: F, dx: float, dy: float) -> float:
+        """Share of the known blocks that look as they used to if the picture is pushed back."""
+        back = np.array([[1, 0, -dx], [0, 1, -dy]], np.float32)
+        pushed = cv2.warpAffine(small, back, (_WIDTH, _HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+        return self._compare(np.asarray(pushed, np.float32))[0]
+
     def _judge(self, small: F, seen: float, texture: float, time_s: float) -> tuple[str, float]:
         """What is wrong with this picture, and how sure that is."""
         assert self._reference is not None
@@ -141,8 +147,12 @@ class CameraHealth:
             return "camera blurred", 0.8
         if time_s - self._started_s > _LEARN_S and seen < 0.8:
             (dx, dy), likeness = cv2.phaseCorrelate(self._reference, small, self._window)
-            if likeness > 0.3 and np.hypot(dx, dy) > _SHIFT * _WIDTH:
-                return "camera moved", min(0.95, 0.5 + likeness / 2)
+            if (
+                likeness > 0.1
+                and np.hypot(dx, dy) > _SHIFT * _WIDTH
+                and self._fits(small, dx, dy) > max(0.8, seen + 0.2)
+            ):
+                return "camera moved", min(0.95, 0.6 + likeness / 2)
         return "", 0.0
 
     def _is_frozen(self, small: F, time_s: float) -> bool:

@@ -113,7 +113,7 @@ class Watcher:
             now = self._last_s + 1e-3
             frame = replace(frame, time_s=now)
         events = [] if frame.size == self._size else self._begin(frame)
-        self._last_s, self._frame = now, frame
+        passed_s, self._last_s, self._frame = now - max(self._last_s, 0.0), now, frame
         self.seen += 1
         small = frame.scaled(*self._small)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -130,6 +130,8 @@ class Watcher:
             if now - self._left_s >= 1 / _LEFT_HZ - _MARGIN_S:
                 self._left_s = now
                 events += self._see_left(self._scene)
+        elif self._events is not None:
+            self._events.wait(passed_s)
         self.watched = Watched(
             time_s=now,
             motion=self._scene.motion if self._scene is not None else 0.0,
@@ -169,7 +171,7 @@ class Watcher:
                 corners = np.array(area.to_zone(*self._small).corners_xy, np.float32).round().astype(np.int32)
                 cv2.fillPoly(self._ignored, [corners], 255)
         lines = [line.to_line(width, height) for line in self.areas.lines]
-        self._events = TrackEvents(self.settings, self._told, zones=zones, lines=lines, is_there=self._is_there)
+        self._events = TrackEvents(self.settings, self._told, zones=zones, lines=lines, cover=self._cover)
         if self._sight is not None:
             self._tracker = Tracker(TrackSettings(keep_s=4.0), thresholds=self._sight.thresholds)
         corners_of = {zone.name: np.array(zone.corners_xy, np.float32) for zone in zones}
@@ -273,16 +275,16 @@ class Watcher:
         scale = self._size[0] / self._small[0], self._size[1] / self._small[1]
         return self._left(scene, things, scale=scale)
 
-    def _is_there(self, box: F) -> bool:
-        """Whether something that is not the scene is where a thing was last seen."""
+    def _cover(self, box: F) -> float:
+        """Share of a box in which something else than the scene is."""
         if self._scene is None:
-            return False
+            return 0.0
         (wide, high), (width, height) = self._small, self._size
         x0, x1 = (int(v * wide / width) for v in (box[0], box[2]))
         y0, y1 = (int(v * high / height) for v in (box[1], box[3]))
         part = np.s_[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1]
         covered = self._scene.moving[part] | (self._scene.age_s[part] > 0)
-        return bool(covered.size and covered.mean() > 0.3)
+        return float(covered.mean()) if covered.size else 0.0
 
 
 def watch(

@@ -24,7 +24,10 @@ __all__ = ["TrackEvents"]
 F = NDArray[np.float64]
 _LOST_S = 2.5  # out of sight for so long: gone
 _FOUND_S = 8.0  # a thing that appears so soon after one was lost, and so near, is the same one
+_FOUND_EDGE_S = 1.0  # at the picture's edge: it has gone, and the next is another one
 _FOUND_NEAR = 0.8  # of its height
+_COVERED = 0.25  # share of its box that must show something else than the scene
+_MOVED = 0.2  # of its size: how far a thing must have moved to be one
 _CLEAR = 0.04  # of its size: how far its foot must be inside or outside a zone
 _BEGINNING_S = 1.0  # what is there by then has not entered
 _PATH_S = 2.0  # how much of a thing's way is remembered
@@ -40,10 +43,12 @@ class _Thing:
     """One thing and what has been seen of it."""
 
     id: int
-    label: str
     first_s: float
     seen_s: float
     box: F  # (4,)
+    first: F  # where it was seen first
+    votes: dict[str, float] = field(default_factory=dict)  # class -> sum of scores
+    is_real: bool = False  # it covers the scene and has moved: no false alarm of the detector on the scene itself
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=12))
     path: deque[tuple[float, F]] = field(default_factory=lambda: deque(maxlen=40))  # time, box
     inside: dict[str, float] = field(default_factory=dict)  # zone -> since when
@@ -51,6 +56,11 @@ class _Thing:
     going: dict[str, float] = field(default_factory=dict)  # zone -> outside since, not told yet
     fast: float | None = None  # comes fast since
     rushed: bool = False
+
+    @property
+    def label(self) -> str:
+        """Its class, as most often seen."""
+        return max(self.votes, key=lambda name: self.votes[name])
 
     @property
     def score(self) -> float:
@@ -74,7 +84,7 @@ class TrackEvents:
         told: Where events are numbered and kept while they go on.
         zones: In pixels; none for sight as a whole.
         lines: In pixels.
-        is_there: Asked whether something is still at a place (a box) though the detector does not see it.
+        cover: Asked for the share of a box that shows something else than the scene.
     """
 
     def __init__(
@@ -84,9 +94,9 @@ class TrackEvents:
         *,
         zones: Sequence[Zone] = (),
         lines: Sequence[Line] = (),
-        is_there: Callable[[F], bool] = lambda _: False,
+        cover: Callable[[F], float] = lambda _: 1.0,
     ) -> None:
-        self._settings, self._told, self._is_there = settings, told, is_there
+        self._settings, self._told, self._cover = settings, told, cover
         self._zones = tuple(zones) or (_WHOLE,)
         self._corners = {zone.name: np.array(zone.corners_xy, np.float32) for zone in zones}
         self._lines = tuple(LineCounter(line) for line in lines)
@@ -103,9 +113,13 @@ class TrackEvents:
         here = self._take_in(frame, wanted)
         events = self._crossings(frame, here)
         for thing in list(self._things.values()):
-            events += self._places(thing, now)
-            if thing.seen_s == now:
-                events += self._loitering(thing, now) + self._rushing(thing, now)
+            if thing.is_real:
+                events += self._places(thing, now)
+                if thing.seen_s == now:
+                    events += self._loitering(thing, now) + self._rushing(thing, now, frame.boxes.width)
+            if now - thing.seen_s > _FOUND_S and not thing.inside:
+                del self._things[thing.id]
+                self._alias = {new: old for new, old in self._alias.items() if old != thing.id}
         for zone in self._zones:
             events += self._crowding(zone, now)
         return events
@@ -116,10 +130,15 @@ class TrackEvents:
         self._alias.clear()
         self._start_s = None
 
+    def wait(self, passed_s: float) -> None:
+        """Nothing could be seen for so long: nobody has left because of that."""
+        for thing in self._things.values():
+            thing.seen_s += passed_s
+
     @property
     def people(self) -> dict[int, F]:
         """Where each person in sight is: number -> box (4,)."""
-        return {t.id: t.box for t in self._things.values() if t.label == _PEOPLE}
+        return {t.id: t.box for t in self._things.values() if t.label == _PEOPLE and t.is_real}
 
     @property
     def things(self) -> list[tuple[int, str, F, float]]:
@@ -136,31 +155,56 @@ class TrackEvents:
             box = frame.boxes.boxes_xyxy[row].astype(np.float64)
             number = self._alias.get(number, number)
             if number not in self._things:
-                known = self._again(label, box, now)
+                known = self._again(box, now, frame.boxes.width)
                 if known is not None:
                     self._alias[number] = known
                     number = known
             thing = self._things.get(number)
             if thing is None:
-                thing = self._things[number] = _Thing(number, label, now, now, box)
-            thing.label, thing.seen_s, thing.box = label, now, box
-            thing.scores.append(float(frame.boxes.scores[row]))
+                if self._is_double(box, label, now):
+                    continue
+                thing = self._things[number] = _Thing(number, now, now, box, box)
+            score = float(frame.boxes.scores[row])
+            thing.seen_s, thing.box = now, box
+            thing.votes[label] = thing.votes.get(label, 0.0) + score
+            thing.scores.append(score)
+            if not thing.is_real:
+                size = max(float(np.sqrt((box[2:] - box[:2]).prod())), 1.0)
+                way = max(
+                    float(np.hypot(*(_foot(box) - _foot(thing.first)))),
+                    abs(float(box[3] - box[1] - thing.first[3] + thing.first[1])),
+                )
+                thing.is_real = way > _MOVED * size and self._cover(box) > _COVERED
             thing.path.append((now, box))
             while thing.path and now - thing.path[0][0] > _PATH_S:
                 thing.path.popleft()
             here[int(row)] = number
         return here
 
-    def _again(self, label: str, box: F, now: float) -> int | None:
+    def _is_double(self, box: F, label: str, now: float) -> bool:
+        """Whether it is a part of something known, or the same taken for something else."""
+        for thing in self._things.values():
+            if thing.seen_s != now or not thing.is_real:
+                continue
+            common = float(
+                np.clip(np.minimum(box[2:], thing.box[2:]) - np.maximum(box[:2], thing.box[:2]), 0, None).prod()
+            )
+            own, other = (float((b[2:] - b[:2]).prod()) for b in (box, thing.box))
+            if common > (0.7 if label == thing.label else 0.4) * max(min(own, other), 1.0):
+                return True
+        return False
+
+    def _again(self, box: F, now: float, width: int) -> int | None:
         """The thing that was lost where this one has appeared."""
         best: tuple[float, int] | None = None
         for thing in self._things.values():
             lost_s = now - thing.seen_s
-            if thing.label != label or not 0 < lost_s <= _FOUND_S:
+            at_edge = thing.box[0] <= 2 or thing.box[2] >= width - 2
+            if not 0 < lost_s <= (_FOUND_EDGE_S if at_edge else _FOUND_S):
                 continue
             size = max(thing.box[3] - thing.box[1], box[3] - box[1])
             reach = _FOUND_NEAR * size * (1 + min(lost_s, 2.0))
-            alike = 0.6 < (box[3] - box[1]) / max(thing.box[3] - thing.box[1], 1.0) < 1.7
+            alike = 0.5 < (box[3] - box[1]) / max(thing.box[3] - thing.box[1], 1.0) < 2.0
             away = float(np.hypot(*(_foot(box) - _foot(thing.box))))
             if alike and away < reach and (best is None or away < best[0]):
                 best = away, thing.id
@@ -179,6 +223,8 @@ class TrackEvents:
         for counter in self._lines:
             for crossing in counter(named):
                 thing = self._things[crossing["id"]]
+                if not thing.is_real:
+                    continue
                 events.append(
                     self._told.once(
                         self._event("crosses", thing, thing.path[-2][0] if len(thing.path) > 1 else frame.time_s,
@@ -204,17 +250,22 @@ class TrackEvents:
                     else:
                         thing.going.pop(name, None)
                 elif depth > 0 or (depth == 0 and name in thing.coming):
-                    since = thing.coming.setdefault(name, now)
+                    since = thing.coming.setdefault(
+                        name, now if thing.coming or thing.inside or not self._was_in(thing, zone) else thing.first_s
+                    )
                     if now - since >= settings.present_s:
                         events += self._enter(thing, zone, since, now)
                 elif depth < 0:
                     thing.coming.pop(name, None)
-            elif name in thing.inside and lost_s > _LOST_S and not (lost_s < 60 and self._is_there(thing.box)):
+            elif (
+                name in thing.inside and lost_s > _LOST_S and not (lost_s < 60 and self._cover(thing.box) > _COVERED)
+            ):
                 events += self._leave(thing, zone, thing.seen_s)
-        if lost_s > _LOST_S and not thing.inside and lost_s > _FOUND_S:
-            del self._things[thing.id]
-            self._alias = {new: old for new, old in self._alias.items() if old != thing.id}
         return events
+
+    def _was_in(self, thing: _Thing, zone: Zone) -> bool:
+        """Whether it was seen first inside a zone, before it was known to be real."""
+        return self._depth(thing.first, zone) > 0
 
     def _depth(self, box: F, zone: Zone) -> float:
         """How far its foot is inside a zone, negative outside, 0 in between."""
@@ -253,15 +304,17 @@ class TrackEvents:
                 events.append(self._told.begin(key, event))
         return events
 
-    def _rushing(self, thing: _Thing, now: float) -> list[Event]:
+    def _rushing(self, thing: _Thing, now: float, width: int) -> list[Event]:
         """Fast approach: it grows quickly, or runs towards a zone."""
         past = [(t, box) for t, box in thing.path if now - t <= _APPROACH_S * 1.5]
-        if thing.rushed or len(past) < 3 or now - past[0][0] < _APPROACH_S:
+        if thing.rushed or now - thing.first_s < 1.0 or len(past) < 3 or now - past[0][0] < _APPROACH_S:
             return []
         times = np.array([t for t, _ in past])
         boxes = np.stack([box for _, box in past])
         heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
-        cut = (boxes[:, 1] <= 1).any() or (boxes[:, 0] <= 1).any()  # it grows because it comes into the picture
+        cut = (boxes[:, :2] <= 2).any() or (
+            boxes[:, 2] >= width - 2
+        ).any()  # it grows because it comes into the picture
         growth = 0.0 if cut else float(np.polyfit(times, np.log(heights), 1)[0])
         fast, place = growth >= self._settings.approach_growth, ""
         if not fast:
