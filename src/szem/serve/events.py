@@ -7,9 +7,9 @@ the rules file.
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
@@ -26,7 +26,40 @@ _MOST_PAGE = 500
 _MOST_MARKED = 2_000  # events of one archive
 _FRESH = {"cache-control": "no-cache"}
 _KEPT = {"cache-control": "private, max-age=86400"}  # a file of an event never changes
-_Many = Query(default=(), max_length=50)
+_Many = Annotated[list[str], Query(max_length=50)]
+
+
+def read_wanted(
+    source: _Many = [],  # noqa: B006  FastAPI copies it
+    kind: _Many = [],  # noqa: B006
+    place: _Many = [],  # noqa: B006
+    rule: _Many = [],  # noqa: B006
+    mark: _Many = [],  # noqa: B006
+    channel: str = Query("", max_length=10),
+    since: str = Query("", max_length=40),
+    until: str = Query("", max_length=40),
+    min_score: float = Query(0.0, alias="minScore"),
+) -> Wanted:
+    """Which events are asked for, from the query.
+
+    Raises:
+        RangeError, UnknownNameError: nothing can be so.
+    """
+    now = time.time()
+    return Wanted(
+        sources=tuple(source),
+        kinds=tuple(kind),
+        places=tuple(place),
+        rules=tuple(rule),
+        marks=tuple(mark),
+        channel=channel,
+        since=parse_moment(since, now=now) if since else None,
+        until=parse_moment(until, now=now) if until else None,
+        min_score=min_score,
+    )
+
+
+Asked = Annotated[Wanted, Depends(read_wanted)]
 
 
 class _Guard:
@@ -41,20 +74,11 @@ class _Guard:
 
     async def events(
         self,
-        source: list[str] = _Many,
-        kind: list[str] = _Many,
-        place: list[str] = _Many,
-        rule: list[str] = _Many,
-        mark: list[str] = _Many,
-        channel: str = Query("", max_length=10),
-        since: str = Query("", max_length=40),
-        until: str = Query("", max_length=40),
-        min_score: float = Query(0.0, alias="minScore"),
+        wanted: Asked,
         page_size: int = Query(50, alias="pageSize", ge=1, le=_MOST_PAGE),
         page_token: str = Query("", alias="pageToken", max_length=20),
     ) -> JSONResponse:
         """Events, those kept last first. `since` and `until`: 2026-05-01T22:00Z, or so long ago: 2h, 7d."""
-        wanted = _wanted(source, kind, place, rule, mark, channel, since, until, min_score)
         before = _number(page_token)
         found, more, total = await _run(self.room.page, wanted, page_size, before)
         return JSONResponse(
@@ -85,23 +109,10 @@ class _Guard:
         body = _object(await request.body(), ("mark", "note"))
         return JSONResponse(_event(await _run(self.room.mark, event, body.get("mark", ""), body.get("note", ""))))
 
-    async def export(
-        self,
-        source: list[str] = _Many,
-        kind: list[str] = _Many,
-        place: list[str] = _Many,
-        rule: list[str] = _Many,
-        mark: list[str] = _Many,
-        channel: str = Query("", max_length=10),
-        since: str = Query("", max_length=40),
-        until: str = Query("", max_length=40),
-        min_score: float = Query(0.0, alias="minScore"),
-        format: str = Query("csv", max_length=10),
-    ) -> Response:
+    async def export(self, wanted: Asked, format: str = Query("csv", max_length=10)) -> Response:
         """All events asked for, as a file: csv or json."""
         if format not in _EXPORTS:
             raise UnknownNameError(f"format is csv or json, got {format!r}; szem events export writes parquet too")
-        wanted = _wanted(source, kind, place, rule, mark, channel, since, until, min_score)
         write, media = _EXPORTS[format]
         lines: Iterator[str] = write(await _run(self.room.each, wanted))
         named = {"content-disposition": f'attachment; filename="events.{format}"', **_FRESH}
@@ -200,31 +211,6 @@ def _event(event: StoredEvent) -> dict[str, Any]:
         if row.pop(name, ""):
             row[name] = f"/v1/szem/guard/events/{event.id}/{name}"
     return row
-
-
-def _wanted(
-    source: list[str],
-    kind: list[str],
-    place: list[str],
-    rule: list[str],
-    mark: list[str],
-    channel: str,
-    since: str,
-    until: str,
-    min_score: float,
-) -> Wanted:
-    now = time.time()
-    return Wanted(
-        sources=tuple(source),
-        kinds=tuple(kind),
-        places=tuple(place),
-        rules=tuple(rule),
-        marks=tuple(mark),
-        channel=channel,
-        since=parse_moment(since, now=now) if since else None,
-        until=parse_moment(until, now=now) if until else None,
-        min_score=min_score,
-    )
 
 
 def _number(token: str) -> int | None:
