@@ -54,6 +54,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> ServeSettings:
         read_folders=(home / "in",),
         write_folders=(home / "out",),
         operation_lease_s=2.0,
+        guard_store=home / "guard",
     )
 
 
@@ -82,7 +83,8 @@ def run_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Abstra
 
     def run(**choices: object) -> AbstractContextManager[httpx.Client]:
         home = tmp_path_factory.mktemp("own")
-        base = ServeSettings(port=0, studio=False, database=f"sqlite:///{home / 'operations.sqlite3'}")
+        database = f"sqlite:///{home / 'operations.sqlite3'}"
+        base = ServeSettings(port=0, studio=False, database=database, guard_store=home / "guard")
         return running(replace(base, **choices))  # type: ignore[arg-type]
 
     return run

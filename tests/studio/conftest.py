@@ -33,14 +33,14 @@ Visit = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="session")
-def studio_url() -> Iterator[str]:
+def studio_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A szem server on a free port of this machine, as `szem studio` starts it."""
     uvicorn = pytest.importorskip("uvicorn", reason="the studio needs the server's packages")
     from szem.serve.app import build_app
     from szem.serve.server import bind
     from szem.serve.settings import ServeSettings
 
-    settings = ServeSettings(port=0)
+    settings = ServeSettings(port=0, guard_store=tmp_path_factory.mktemp("guard") / "store")
     sock = bind(settings.host, 0)
     config = uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)

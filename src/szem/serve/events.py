@@ -169,6 +169,7 @@ class _Guard:
         return JSONResponse({})
 
 
+_FILES = ("/picture", "/clip", "/export", "/marked", "/still")  # routes that give files
 _EXPORTS: dict[str, tuple[Callable[..., Iterator[str]], str]] = {
     "csv": (events_to_csv, "text/csv; charset=utf-8"),
     "json": (events_to_json, "application/json"),
@@ -200,7 +201,15 @@ def build_guard_routes(room: GuardRoom) -> APIRouter:
         ("/films/{film}", guard.drop_film, "DELETE", None),
     ):
         extra = None if body is None else {"requestBody": {"content": body}}
-        router.add_api_route(path, endpoint, methods=[method], response_class=Response, openapi_extra=extra)
+        is_file = path.endswith(_FILES)
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            status_code=202 if method == "POST" else 200,
+            response_class=Response if is_file else JSONResponse,
+            openapi_extra=extra,
+        )
     return router
 
 

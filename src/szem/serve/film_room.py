@@ -117,7 +117,10 @@ class FilmRoom:
         Raises:
             As `inspect_video`.
         """
-        info = inspect_video(film.path)
+        try:
+            info = inspect_video(film.path)
+        except SzemError as error:
+            raise type(error)(_renamed(error, film)) from None  # where it lies is nobody's business
         film.duration_s, film.width, film.height = info.duration_s, info.width_px, info.height_px
         film.state = "waiting"
         threading.Thread(target=self._run, args=(film,), name="szem-film", daemon=True).start()
@@ -162,7 +165,7 @@ class FilmRoom:
                     for event in sensed.events:
                         self._keep(film, event, judge, begun)
             except SzemError as error:
-                film.state, film.fault = "failed", str(error).replace(str(film.path), film.name)
+                film.state, film.fault = "failed", _renamed(error, film)
             except Exception:
                 _log.exception("a film could not be watched")
                 film.state, film.fault = "failed", "an internal fault; the server's log has it"
@@ -194,3 +197,7 @@ class FilmRoom:
             for name in _CURVES:
                 film.curves[name].append(round(sensed.levels.get(name, 0.0), 4))
             times.append(round(sensed.time_s, 3))
+
+
+def _renamed(error: SzemError, film: Film) -> str:
+    return str(error).replace(str(film.path), film.name)
