@@ -22,6 +22,7 @@ PUBLIC = {
     "classify",
     "detect",
     "explain",
+    "lipread",
     "look",
     "outline",
     "search",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from szem.tasks.classify import classify as classify
     from szem.tasks.detect import detect as detect
     from szem.tasks.explain import explain as explain
+    from szem.tasks.lipread import lipread as lipread
     from szem.tasks.look import look as look
     from szem.tasks.outline import outline as outline
     from szem.tasks.search import search as search
@@ -43,6 +44,7 @@ _HOME = {
     "classify": "szem.tasks.classify",
     "detect": "szem.tasks.detect",
     "explain": "szem.tasks.explain",
+    "lipread": "szem.tasks.lipread",
     "look": "szem.tasks.look",
     "outline": "szem.tasks.outline",
     "search": "szem.tasks.search",

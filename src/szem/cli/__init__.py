@@ -16,6 +16,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "filter": ("szem.cli.filter", "Apply a convolution kernel to pictures."),
     "classify": ("szem.cli.classify", "Name what is in pictures: 1000 ImageNet classes."),
     "caption": ("szem.cli.caption", "Say in a sentence what is on pictures; propose alt texts."),
+    "lipread": ("szem.cli.lipread", "Read what is said in films: from lips, sound or both."),
     "search": ("szem.cli.search", "Find the pictures of a folder that fit a sentence."),
     "serve": ("szem.cli.serve", "Serve the Cloud Vision API (and szem's own) on this machine."),
     "studio": ("szem.cli.studio", "Open the studio in the browser: the lecture, touchable."),

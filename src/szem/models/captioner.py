@@ -67,7 +67,7 @@ class Attender(Captioner):
     Args:
         words: Length of the vocabulary.
         channels: Channels of the maps.
-        places: Height times width of the maps.
+        places: Height times width of the maps; None where their number is open and the maps themselves tell places.
         width: Channels of a word.
         blocks: Decoder blocks.
         heads: Attention heads of a block.
@@ -88,7 +88,7 @@ class Attender(Captioner):
         words: int,
         *,
         channels: int = 1280,
-        places: int = 81,
+        places: int | None = 81,
         width: int = 256,
         blocks: int = 2,
         heads: int = 8,
@@ -98,7 +98,7 @@ class Attender(Captioner):
         super().__init__()
         self.width = width
         self.reduce = nn.Sequential(nn.LayerNorm(channels), nn.Dropout(dropout), nn.Linear(channels, width))
-        self.place = nn.Parameter(torch.randn(places, width) * 0.02)
+        self.place = None if places is None else nn.Parameter(torch.randn(places, width) * 0.02)
         self.norm_picture = nn.LayerNorm(width)
         self.word = nn.Embedding(words, width)
         nn.init.normal_(self.word.weight, std=width**-0.5)
@@ -149,7 +149,8 @@ class Attender(Captioner):
         return [block for block in self.blocks if isinstance(block, DecoderBlock)]
 
     def _picture(self, maps: Tensor) -> Tensor:
-        picture: Tensor = self.norm_picture(self.reduce(maps) + self.place)
+        reduced = self.reduce(maps)
+        picture: Tensor = self.norm_picture(reduced if self.place is None else reduced + self.place)
         return picture
 
     def _embed(self, tokens: Tensor) -> Tensor:

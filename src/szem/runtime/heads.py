@@ -119,6 +119,12 @@ HEADS: Mapping[str, Mapping[str, Head]] = {
             fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
         ),
     },
+    "lipread": {
+        "moments": Head(
+            about="(B, T, D) `seen` of each frame; parts `listen`, `join` and `spell` take it on to words",
+            fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
+        ),
+    },
     "outline": {
         "scores": Head(
             about="(N, 2, h, w) scores of other and object, evenly spread over the box and its margin",

@@ -34,6 +34,7 @@ DEFAULTS: dict[str, str] = {
     "detect": "detect",
     "caption": "caption",
     "faces": "faces",
+    "lipread": "lipread",
 }
 
 

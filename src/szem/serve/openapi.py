@@ -51,15 +51,16 @@ def json_body(kind: type, *, example: Any = None) -> dict[str, Any]:
 
 
 def upload_body(kind: type) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes one picture in any of the three ways."""
+    """The `openapi_extra` of a route that takes one picture or film in any of the three ways."""
     picture = {"schema": {"type": "string", "format": "binary"}}
-    form = {"type": "object", "required": ["image"], "properties": {"image": {"type": "string", "format": "binary"}}}
     hints = get_type_hints(kind)
-    options = [_option(field.name, hints[field.name]) for field in dataclasses.fields(kind) if field.name != "image"]
+    own = "image" if "image" in hints else "video"
+    form = {"type": "object", "required": [own], "properties": {own: {"type": "string", "format": "binary"}}}
+    options = [_option(field.name, hints[field.name]) for field in dataclasses.fields(kind) if field.name != own]
     body = {
         "application/json": {"schema": {"$ref": _REF + kind.__name__}},
         "multipart/form-data": {"schema": form},
-        "image/*": picture,
+        f"{own}/*": picture,
     }
     return {"parameters": options, "requestBody": {"required": True, "content": body}}
 

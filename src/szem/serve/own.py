@@ -10,9 +10,11 @@ from szem.errors import NotFoundError, UnknownNameError
 from szem.kernels.library import KERNELS, Recipe
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
+from szem.serve.lipread import LipreadRequest, read_film
 from szem.serve.observe import trace_of
 from szem.serve.openapi import json_body, upload_body
 from szem.serve.search import SearchRequest, search_pictures
+from szem.serve.status import FieldsError
 from szem.serve.tasks import TASKS, FilterRequest, Task, filter_picture
 from szem.serve.uploads import read_upload
 from szem.serve.vision.annotate import Annotator
@@ -41,6 +43,13 @@ def build_own_routes() -> APIRouter:
             response_class=JSONResponse,
             openapi_extra=upload_body(task.request),
         )
+    router.add_api_route(
+        "/lipread",
+        lipread_film,
+        methods=["POST"],
+        response_class=JSONResponse,
+        openapi_extra=upload_body(LipreadRequest),
+    )
     router.add_api_route(
         "/filter",
         apply_filter,
@@ -94,6 +103,17 @@ async def search(request: Request) -> JSONResponse:
 async def _message(request: Request, kind: type[M]) -> M:
     body = await request.body()
     return await _annotator(request).engine.run(lambda: read_message(kind, parse_json(body)))
+
+
+async def lipread_film(request: Request) -> Response:
+    """What is said in a film, read from lips, sound or both, with what the networks saw."""
+    annotator = _annotator(request)
+    message = await read_upload(request, LipreadRequest, annotator.engine)
+    film = message.video.content if message.video is not None else b""
+    if not film:
+        raise FieldsError('no film came; send the file as the body, or JSON: {"video": {"content": BASE64}}')
+    trace_of(request.scope).pictures += 1
+    return JSONResponse(await read_film(annotator.engine, film, message))
 
 
 def _annotator(request: Request) -> Annotator:

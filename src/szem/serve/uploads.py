@@ -1,4 +1,4 @@
-"""How a picture comes to szem's own routes: as the body itself, as a form, or inside JSON as Google's API takes it.
+"""How pictures and films come to szem's own routes: as the body, a form, or inside JSON as Google's API takes them.
 
 All three end in the same message: options from the query, from the form's other fields, or from the JSON object.
 """
@@ -20,27 +20,28 @@ from szem.serve.vision.schema import Image
 __all__ = ["read_upload"]
 
 M = TypeVar("M")
-_FILE_FIELD = "image"
+_FILE_FIELDS = {"image": "picture", "video": "film"}  # field of a message -> what it brings
 
 
 async def read_upload(request: Request, kind: type[M], engine: Engine) -> M:
-    """Read a request that brings one picture.
+    """Read a request that brings one picture or film.
 
     Args:
-        request: JSON, multipart/form-data with a file called `image`, or the bytes of a picture file.
-        kind: A message with a field `image`.
+        request: JSON, multipart/form-data with a file called as the message's field, or the bytes of a file.
+        kind: A message with a field of `_FILE_FIELDS`.
         engine: Parses large bodies on its threads.
     Raises:
-        FieldsError: no picture, unknown options, or options of the wrong type.
+        FieldsError: no file, unknown options, or options of the wrong type.
         UnsupportedError: a form that is not multipart.
     """
+    field = next(name for name in _FILE_FIELDS if name in get_type_hints(kind))
     options = _options(dict(request.query_params), kind)
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "application/json":
         body = await request.body()
         return await engine.run(lambda: _read_json(body, options, kind))
     if media == "multipart/form-data":
-        data, fields = await _read_form(request)
+        data, fields = await _read_form(request, field)
         message = read_message(kind, options | _options(fields, kind))
     elif media == "application/x-www-form-urlencoded":
         raise UnsupportedError(
@@ -50,11 +51,12 @@ async def read_upload(request: Request, kind: type[M], engine: Engine) -> M:
     else:
         data, message = await request.body(), read_message(kind, options)
     if not data:
+        what = _FILE_FIELDS[field]
         raise FieldsError(
-            "no picture came; send a picture file as the body, a form with the file in its field 'image', "
-            'or JSON: {"image": {"content": BASE64}}'
+            f"no {what} came; send a {what} file as the body, a form with the file in its field {field!r}, "
+            f'or JSON: {{"{field}": {{"content": BASE64}}}}'
         )
-    return dataclasses.replace(message, image=Image(content=data))  # type: ignore[type-var]
+    return dataclasses.replace(message, **{field: Image(content=data)})  # type: ignore[type-var]
 
 
 def _read_json(body: bytes, options: dict[str, Any], kind: type[M]) -> M:
@@ -62,10 +64,10 @@ def _read_json(body: bytes, options: dict[str, Any], kind: type[M]) -> M:
     return read_message(kind, options | value if isinstance(value, dict) else value)
 
 
-async def _read_form(request: Request) -> tuple[bytes, dict[str, str]]:
+async def _read_form(request: Request, field: str) -> tuple[bytes, dict[str, str]]:
     try:
         async with request.form(max_files=1, max_fields=32, max_part_size=64 * 1024) as form:
-            file = form.get(_FILE_FIELD)
+            file = form.get(field)
             data = await file.read() if isinstance(file, UploadFile) else b""
             return data, {name: value for name, value in form.items() if isinstance(value, str)}
     except (HTTPException, MultiPartException) as error:

@@ -59,6 +59,7 @@ def search_beams(
     power: float,
     prefix: Sequence[int] = (),
     again: Collection[int] | None = None,
+    may_repeat: bool = False,
 ) -> list[list[Told]]:
     """Find sentences for pictures.
 
@@ -71,6 +72,7 @@ def search_beams(
         power: Of the length, by which the log chance is divided; 0 does not.
         prefix: Words every sentence starts with.
         again: Words that may be said more than once; None for all.
+        may_repeat: Also follow words said twice in a row and triples said before, as letters need.
     Returns:
         For each picture all sentences that ended among the likeliest, at least one, the best first.
     """
@@ -93,7 +95,7 @@ def search_beams(
             if length == len(prefix) == 0:
                 choices[:, END] = _NOTHING  # not a word at all is no sentence
             for row, beam in enumerate(followed):
-                for word in _repeats(beam.numbers, free):
+                for word in () if may_repeat else _repeats(beam.numbers, free):
                     choices[row, word] = _NOTHING
             if forced is not None:
                 choices[:] = _NOTHING

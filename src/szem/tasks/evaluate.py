@@ -16,6 +16,7 @@ from szem.tasks.classify import Classifier
 from szem.tasks.evaluate_boxes import evaluate_detect
 from szem.tasks.evaluate_caption import evaluate_caption
 from szem.tasks.evaluate_faces import evaluate_faces
+from szem.tasks.evaluate_lipread import evaluate_lipread
 from szem.tasks.evaluate_pixels import evaluate_outline, evaluate_segment
 from szem.tasks.measured import Measured
 
@@ -134,4 +135,5 @@ EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measured]]] = {
     "detect": evaluate_detect,
     "caption": evaluate_caption,
     "faces": evaluate_faces,
+    "lipread": evaluate_lipread,
 }

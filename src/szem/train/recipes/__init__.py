@@ -19,6 +19,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "search": ("szem.train.recipes.search", "SearchSettings"),
     "sounds": ("szem.train.recipes.sounds", "SoundsSettings"),
     "classify": ("szem.train.recipes.classify", "ClassifySettings"),
+    "lipread": ("szem.train.recipes.lipread", "LipreadSettings"),
 }
 
 

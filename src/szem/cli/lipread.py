@@ -1,0 +1,124 @@
+"""`szem lipread`: what is said in films, read from lips, sound or both."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from szem.results.transcript import Transcript
+    from szem.tasks.lipread import Seen
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+
+_Paths = Annotated[list[str], typer.Argument(help="Films of one sentence each, or folders of them.")]
+_Srt = Annotated[Path | None, typer.Option(help="Write subtitles: .srt or .vtt; of several films: a folder.")]
+_Out = Annotated[Path | None, typer.Option(help="Write the film with face, lips and words drawn: .mp4; or a folder.")]
+
+
+@app.command()
+def lipread(
+    paths: _Paths,
+    use: str = typer.Option("both", help="lips, sound or both."),
+    srt: _Srt = None,
+    noise: str = typer.Option("", metavar="DB", help="Mix noise in first: 0dB is as loud as the sound; pink:5dB."),
+    face: str = typer.Option("largest", help="largest, or which one from the left: 1, 2 …"),
+    words: bool = typer.Option(False, "--words", help="Also each word's time and confidence; subtitles by word."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object a line for each film."),
+    beam: int = typer.Option(8, min=1, max=64, help="Sentences followed at a time; 1: the likeliest of each moment."),
+    check: bool = typer.Option(True, help="Say 'no reading' where the film is not what the reader knows."),
+    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  [default: the shipped one]"),
+    out: _Out = None,
+) -> None:
+    """Read what is said in films.
+
+    The reader knows the sentences of the GRID corpus, as in "place blue at f nine now". Other speech gets no reading
+    but a reason.
+    """
+    from szem.cli.walk import Failure, find_files, printable, report_failures
+    from szem.errors import RangeError, SzemError
+    from szem.media.video import VIDEO_SUFFIXES
+    from szem.tasks.lipread import open_lip_reader
+
+    kind, level = noise_of(noise)
+    if face != "largest" and not (face.isdecimal() and int(face)):
+        raise RangeError(f"--face is largest, or 1, 2 … counted from the left; got {face!r}")
+    which: str | int = face if face == "largest" else int(face)
+    reader = open_lip_reader(model or None)
+    items, failures = find_files(paths, suffixes=VIDEO_SUFFIXES)
+    several = len(items) > 1
+    for item in items:
+        try:
+            seen = reader.take_in(item.name, use=use, face=which)
+            said = reader.read(seen, use=use, beams=beam, noise_db=level, noise=kind, check=check).transcript
+            if srt is not None:
+                place = srt / f"{item.stem}.srt" if several or srt.suffix == "" else srt
+                place.parent.mkdir(parents=True, exist_ok=True)
+                text = said.to_vtt(by_word=words) if place.suffix == ".vtt" else said.to_srt(by_word=words)
+                place.write_text(text, encoding="utf-8")
+            if out is not None:
+                _draw_film(item.name, out / f"{item.stem}.mp4" if several or out.suffix == "" else out, seen, said)
+        except (SzemError, OSError) as error:
+            failures.append(Failure(item.name, str(error)))
+            continue
+        if as_json:
+            print(json.dumps({"file": item.name, **said.to_dict()}), flush=True)
+        else:
+            _print(printable(item.name), said, words=words)
+    if status := report_failures(failures, total=len(items)):
+        raise typer.Exit(status)
+
+
+def _print(name: str, said: "Transcript", *, words: bool) -> None:
+    sure = f"  (confidence {said.confidence:.0%}, {said.used})" if said.is_read else ""
+    print(f"{name}: {said}{sure}", flush=True)
+    for note in said.notes:
+        print(f"  {note}")
+    for word in said if words else ():
+        print(f"  {word.start_s:6.2f} – {word.end_s:5.2f} s  {word.confidence:4.0%}  {word.text}")
+
+
+def _draw_film(name: str, out: Path, seen: "Seen", said: "Transcript") -> None:
+    """The film with face, lips and the word that is being said, and its sound."""
+    import numpy as np
+
+    from szem.media.drawing import draw_label
+    from szem.media.film import Drawn, FilmMaker, open_film
+    from szem.media.flow import Step
+    from szem.media.frames import Frame
+
+    track = seen.track
+
+    def draw(frame: Frame) -> Drawn:
+        picture = frame.picture
+        if track is not None and picture.shape[:2] == (track.height, track.width):
+            picture = track.draw(picture, int(np.abs(track.times_s - frame.time_s).argmin()))
+        now = [word.text for word in said if word.start_s <= frame.time_s < word.end_s]
+        return Drawn(frame, draw_label(picture, now[0] if now else ("" if said.is_read else str(said))))
+
+    with FilmMaker(open_film(name, sound=True), [Step(draw)], out) as maker:
+        for _ in maker:
+            pass
+
+
+def noise_of(text: str) -> tuple[str, float | None]:
+    """Kind and level of noise as typed.
+
+    Raises:
+        RangeError: not of the form KIND:LEVELdB.
+
+    >>> noise_of("0dB"), noise_of("pink:-5"), noise_of("")
+    (('white', 0.0), ('pink', -5.0), ('white', None))
+    """
+    from szem.errors import RangeError
+
+    if not text:
+        return "white", None
+    found = re.fullmatch(r"(?:([a-z]+):)?([+-]?\d+(?:\.\d+)?)\s*(?:dB)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise RangeError(f"--noise is a level as in 0dB, perhaps with a kind as in pink:5dB; got {text!r}")
+    return (found[1] or "white").lower(), float(found[2])

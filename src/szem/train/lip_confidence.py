@@ -1,0 +1,120 @@
+"""Fit how far a lip reader's answers may be trusted: curves for words, sentences, and for what it does not know.
+
+Fitted on the sentences held back from training, clean and in noise, and on films made of them that are not speech any
+more: played backwards, shuffled in pieces, standing still, lips and sound of different kinds. What a card says of the
+check is measured on films of other kinds than these.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.media.noise import add_noise, babble, white_noise
+from szem.runtime.sessions import Session
+from szem.runtime.store import Model
+from szem.tasks.lip_networks import FRAME_SAMPLES, LipNetworks, Read
+from szem.tasks.lip_trust import measure_film, measure_words
+from szem.train.caption_confidence import fit_logistic
+from szem.train.lip_clips import LipClip
+
+if TYPE_CHECKING:
+    from szem.train.recipes.lipread import LipreadRecipe
+
+__all__ = ["calibrate", "fit_curve"]
+
+_KEPT = 0.97  # share of the sentences held back that the check lets pass
+_LEVELS_DB = (None, 10.0, 0.0, -6.0)
+_WAYS = ("lips", "sound", "both")
+
+
+def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
+    """Constants for the card: see `szem.tasks.lip_trust.Trust`."""
+    networks = LipNetworks(Session(model))
+    words: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
+    films: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
+    known: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
+    for number, clip in enumerate(recipe.held):
+        rng = np.random.default_rng((19, number))
+        truth = tuple(label for label, _, _ in clip.words)
+        seen = networks.watch(clip.crops)
+        for level in _LEVELS_DB:
+            heard = networks.listen(_sound(clip, level, recipe.teaching, rng), len(clip.crops))
+            for way in _WAYS:
+                if way == "lips" and level is not None:
+                    continue
+                read = networks.read(None if way == "sound" else seen, None if way == "lips" else heard)
+                right = _are_right(read, truth)
+                words[way] += [(row, ok) for row, ok in zip(measure_words(read), right, strict=True)]
+                films[way].append((measure_film(read)[0], read.labels == truth))
+                if level is None or level >= 5.0:
+                    known[way].append((measure_film(read)[0], True))
+        for crops, sound in _other_films(clip, rng):
+            seen_other = networks.watch(crops)
+            heard_other = networks.listen(sound, len(crops))
+            for way in _WAYS:
+                read = networks.read(None if way == "sound" else seen_other, None if way == "lips" else heard_other)
+                known[way].append((measure_film(read)[0], False))
+    constants: dict[str, float] = {}
+    for kind, table in (("word", words), ("sentence", films), ("known", known)):
+        for way, rows in table.items():
+            measures = np.array([row for row, _ in rows])
+            curve = fit_curve(measures, np.array([ok for _, ok in rows]))
+            constants |= {f"trust.{kind}.{way}.{i}": round(float(value), 5) for i, value in enumerate(curve)}
+            if kind == "known":
+                chances = 1 / (1 + np.exp(-(measures @ curve[:-1] + curve[-1])))
+                passing = np.sort(chances[[ok for _, ok in rows]])
+                least = float(passing[int((1 - _KEPT) * len(passing))])
+                constants[f"least.{way}"] = round(min(0.5, least), 5)
+    return constants
+
+
+def fit_curve(measures: NDArray[np.float64], is_so: NDArray[np.bool_], *, pull: float = 0.02) -> NDArray[np.float64]:
+    """A logistic curve, (M + 1,): a factor for each measure and what is added.
+
+    Args:
+        measures: (N, M).
+        is_so: (N,) the answers.
+        pull: How strongly factors are drawn towards nothing, of measures brought to one spread.
+    """
+    middle, spread = measures.mean(0), measures.std(0) + 1e-6
+    base, *weights = fit_logistic((measures - middle) / spread, is_so.astype(np.float64), ridge=2 * pull * len(is_so))
+    factors = np.array(weights) / spread
+    return np.append(factors, base - float(factors @ middle))
+
+
+def _sound(
+    clip: LipClip, level: float | None, voices: tuple[LipClip, ...], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    sound = clip.heard
+    if level is None:
+        return sound
+    if rng.random() < 0.5:
+        noise = white_noise(len(sound), rng)
+    else:
+        chosen = rng.choice(len(voices), 5, replace=False)
+        noise = babble([voices[i].heard for i in chosen], len(sound), rng)
+    return add_noise(sound, noise, snr_db=level)
+
+
+def _are_right(read: Read, truth: tuple[int, ...]) -> list[bool]:
+    """Whether each word read stands in the truth at its place; where the lengths differ, anywhere in it."""
+    if len(read.labels) == len(truth):
+        return [a == b for a, b in zip(read.labels, truth, strict=True)]
+    return [label in truth for label in read.labels]
+
+
+def _other_films(clip: LipClip, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """Films that hold no sentence: backwards; pieces of a fifth of a second shuffled; a still face with noise."""
+    sound = clip.heard
+    yield clip.crops[::-1].copy(), sound[::-1].copy()
+    length = len(clip.crops) // 5
+    order = rng.permutation(length)
+    frames = (order[:, None] * 5 + np.arange(5)).ravel()
+    samples = (frames[:, None] * FRAME_SAMPLES + np.arange(FRAME_SAMPLES)).ravel()
+    yield clip.crops[frames], sound[samples]
+    still = np.repeat(clip.crops[:1], len(clip.crops), axis=0).astype(np.int16)
+    still += rng.normal(0, 2, still.shape).astype(np.int16)
+    hum = white_noise(len(sound), rng) * np.float32(0.02)
+    yield np.clip(still, 0, 255).astype(np.uint8), hum
