@@ -132,7 +132,7 @@ export async function readLips(file, levels, signal) {
 }
 
 /** As `ask`, where what is refused is a film. */
-async function askWithFilm(path, options) {
+export async function askWithFilm(path, options) {
   try {
     return await ask(path, options);
   } catch (error) {
