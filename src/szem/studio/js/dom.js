@@ -47,6 +47,7 @@ const PATHS = {
   warn: "M12 3 2 20h20zM12 9v5m0 2.5v.5",
   link: "M10 14a4 4 0 0 0 6 .5l3-3a4 4 0 0 0-6-6l-1 1m2 3a4 4 0 0 0-6-.5l-3 3a4 4 0 0 0 6 6l1-1",
   close: "M5 5l14 14M19 5 5 19",
+  sound: "M4 9.5h4l5-4.5v14l-5-4.5H4zM16.5 8.5a5 5 0 0 1 0 7M19 6a8.5 8.5 0 0 1 0 12",
 };
 
 /** A line icon; it says nothing to a screen reader, its button must. */

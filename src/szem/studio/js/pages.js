@@ -13,7 +13,7 @@ export const PAGES = [
   { name: "detect", load: () => import("./detect/page.js") },
   { name: "segment", load: () => import("./segment/page.js") },
   { name: "lips", load: () => import("./lips/page.js") },
-  { name: "guard" },
+  { name: "guard", load: () => import("./guard/page.js") },
   { name: "caption", load: () => import("./caption/page.js") },
   { name: "draw" },
 ];

@@ -26,9 +26,10 @@ export function filmTrial(app, { areas, framed }) {
   const bar = filmChoice(app, { chosen: open, mostBytes: MOST_BYTES });
   const player = filmPlayer(words, { label: t("guard.film"), empty: empty(), moved, draw });
   const curves = curvesView(app, { jump: (seconds) => player.seek(seconds), choose: go });
-  const list = h("ol", { class: "ev-rows", data: { name: "film-events" }, "aria-live": "polite" });
+  const list = h("ol", { class: "ev-rows", data: { name: "film-events" } });
   const meter = h("p", { class: "meter", data: { name: "film-state" }, "aria-live": "polite" });
   let film = null;
+  let listed = "";
   let turn = 0;
   let sending = null;
   let closed = false;
@@ -146,7 +147,9 @@ export function filmTrial(app, { areas, framed }) {
     };
     meter.textContent = text();
     meter.dataset.state = film?.state ?? "none";
-    fill(list, events.map(row));
+    const now = JSON.stringify(events);
+    if (now !== listed) fill(list, events.map(row)); // what is being read stays where it is
+    listed = now;
     curves.show(film);
     player.paint();
   }
