@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -33,14 +34,20 @@ Visit = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="session")
-def studio_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def studio_guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server looks for a guard's events; nothing is there until a test puts it there."""
+    return tmp_path_factory.mktemp("guard") / "store"
+
+
+@pytest.fixture(scope="session")
+def studio_url(studio_guard: Path) -> Iterator[str]:
     """A szem server on a free port of this machine, as `szem studio` starts it."""
     uvicorn = pytest.importorskip("uvicorn", reason="the studio needs the server's packages")
     from szem.serve.app import build_app
     from szem.serve.server import bind
     from szem.serve.settings import ServeSettings
 
-    settings = ServeSettings(port=0, guard_store=tmp_path_factory.mktemp("guard") / "store")
+    settings = ServeSettings(port=0, guard_store=studio_guard)
     sock = bind(settings.host, 0)
     config = uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
