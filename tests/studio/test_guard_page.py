@@ -229,7 +229,9 @@ lines = ["in"]
 
 @pytest.mark.parametrize("table", [["zones"], ["cameras", "the yard", "zones"]])
 @pytest.mark.parametrize("name", ["door", "back yard", "new", 'a "b" = [c]', "ajtó"])
-def test_a_zone_is_put_into_the_text_and_nothing_else_changes(lab: Callable[..., Any], table: list[str], name: str) -> None:
+def test_a_zone_is_put_into_the_text_and_nothing_else_changes(
+    lab: Callable[..., Any], table: list[str], name: str
+) -> None:
     points = [[0.1, 0.1], [0.5, 0.12345], [0.5, 0.6]]
     body = "return m.putArea(...a)"
     text = lab("guard/toml.js", body, [FILE, table, name, points, {"ignore": True}])
@@ -252,8 +254,25 @@ def test_zones_are_renamed_and_removed_in_rules_too(lab: Callable[..., Any]) -> 
     assert without["cameras"]["gate"]["lines"] == {}
     assert "lines" not in without["rules"][0]
     own = "[zones.door]\npoints = [[0, 0], [1, 0], [1, 1]]\nignore = true\n\n[keep]\ndays = 3\n"
-    moved = tomllib.loads(lab("guard/toml.js", "return m.putArea(a, ['zones'], 'door', [[0, 0], [1, 0], [0.5, 1]])", own))
+    moved = tomllib.loads(
+        lab("guard/toml.js", "return m.putArea(a, ['zones'], 'door', [[0, 0], [1, 0], [0.5, 1]])", own)
+    )
     assert moved == {"zones": {"door": [[0, 0], [1, 0], [0.5, 1]]}, "keep": {"days": 3}}
+
+
+def test_keys_written_with_dots_stay_so(lab: Callable[..., Any]) -> None:
+    file = '[cameras.door]\nsource = "0"\nzones.step = [[0, 0], [1, 0], [1, 1]]  # below\n\n[[rules]]\nname = "a"\nevents = ["*"]\n'
+    table = ["cameras", "door", "zones"]
+    body = """let text = m.putArea(a[0], a[1], "back yard", [[0, 0], [1, 0], [0, 1]]);
+      return m.renameArea(text, a[1], "step", "stairs", []);"""
+    text = lab("guard/toml.js", body, [file, table])
+    read = tomllib.loads(text)
+    assert read["cameras"]["door"]["zones"] == {
+        "stairs": [[0, 0], [1, 0], [1, 1]],
+        "back yard": [[0, 0], [1, 0], [0, 1]],
+    }
+    assert read["rules"] == [{"name": "a", "events": ["*"]}]
+    assert "# below" in text
 
 
 def test_templates_are_rules_that_the_server_takes(lab: Callable[..., Any]) -> None:

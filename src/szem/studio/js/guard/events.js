@@ -109,6 +109,7 @@ export function eventsView(app, { seen }) {
       cards,
       events.map((event) => eventCard(app, event, { mark })),
     );
+    paintTake();
     strip.show(events);
     strip.element.hidden = events.length === 0;
     more.hidden = !token;
@@ -119,6 +120,10 @@ export function eventsView(app, { seen }) {
         ? [h("p", { text: t("guard.none-fit") }), button({ text: t("guard.all"), name: "all", press: () => { made = ""; choose({ source: "", kind: "", mark: "", channel: "", score: 0, since: "" }); paintFilters(); } })]
         : [h("p", { text: t("guard.none-yet") }), h("pre", { class: "code", text: "szem watch rtsp://192.168.1.20/stream garden=garden.mp4 --rules guard.toml" })],
     );
+  }
+
+  /** The ways to take events away. */
+  function paintTake() {
     const link = (href, text) => h("a", { class: "button quiet", href, download: "" }, icon("download"), h("span", { text }));
     const marked = (known?.marks?.right ?? 0) + (known?.marks?.wrong ?? 0);
     fill(
@@ -155,6 +160,7 @@ export function eventsView(app, { seen }) {
     seen(known);
     paintSources();
     paintFilters();
+    paintTake();
   }
 
   async function load({ on = false } = {}) {

@@ -55,6 +55,25 @@ function find(lines, path) {
   return null;
 }
 
+/** The last key of a table that is written with dots, `zones.door = …`: {last, prefix}; null where there is none. */
+function findDotted(lines, table) {
+  let here = [];
+  let found = null;
+  for (let k = 0; k < lines.length; k++) {
+    const header = HEADER.exec(lines[k]);
+    if (header) here = partsOf(header[2]);
+    const key = header ? null : KEY.exec(lines[k]);
+    if (!key) continue;
+    const last = endOfValue(lines, k);
+    const parts = [...here, ...partsOf(key[1] + key[2])];
+    if (key[2] && here.length < table.length && same(parts.slice(0, -1), table)) {
+      found = { last, prefix: table.slice(here.length).map(quoted).join(".") };
+    }
+    k = last;
+  }
+  return found;
+}
+
 /** Where a new key of a table goes: after its last line; null where there is no such table. */
 function endOfTable(lines, table) {
   const at = lines.findIndex((line) => {
@@ -84,7 +103,9 @@ export function putArea(text, table, name, points, { ignore = false } = {}) {
   }
   if (found) lines.splice(found.first, found.last - found.first + 1);
   const at = endOfTable(lines, table);
-  if (at !== null) lines.splice(at, 0, line);
+  const dotted = findDotted(lines, table);
+  if (dotted) lines.splice(dotted.last + 1, 0, `${dotted.prefix}.${line}`);
+  else if (at !== null) lines.splice(at, 0, line);
   else {
     const first = lines.findIndex((one) => HEADER.test(one));
     const block = [`[${table.map(quoted).join(".")}]`, line, ""];
@@ -109,7 +130,9 @@ export function renameArea(text, table, name, next, points, options) {
   const found = find(lines, [...table, name]);
   if (!found) return text;
   if (found.own) return renameInRules(putArea(dropLines(lines, found), table, next, points, options), table.at(-1), name, next);
-  lines[found.first] = lines[found.first].replace(/^(\s*)[^=]*=/, (all, space) => `${space}${quoted(next)} =`);
+  const key = KEY.exec(lines[found.first]);
+  const dotted = partsOf(key[1] + key[2]).slice(0, -1).map(quoted);
+  lines[found.first] = `${[...dotted, quoted(next)].join(".")} =${lines[found.first].slice(key[0].length)}`;
   return renameInRules(lines.join("\n"), table.at(-1), name, next);
 }
 
