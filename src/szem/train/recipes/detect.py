@@ -1,16 +1,18 @@
 """Boxes: what is where. Taught with pictures and boxes in COCO, VOC or YOLO form; the defaults are PASCAL VOC's.
 
 The first stages do not learn: their maps of several views of each picture are computed once (about five minutes for
-5,000 pictures) and kept in `cache`, so that a step costs a third. Two runs make the shipped model: first pyramid and
-heads alone, then the later stages of the backbone with them, on more pictures (`borrow_boxes` says where theirs are
-from).
+5,000 pictures) and kept in `cache`, so that a step costs a third. Three runs make the shipped model: first pyramid and
+heads alone, then twice the later stages of the backbone with them, on more pictures (`borrow_boxes` says where theirs
+are from).
 
 Command:  szem train detect --data voc --out detect-1 --budget 12m --threads 1 --set frozen_stages=7
           --set loop.batch=16 --set loop.lr=0.002
           python -m szem.train.borrow_boxes --data voc_masks --beside voc --out voc_masks_boxes.json …
-          szem train detect --data voc --out detect --budget 60m --threads 1 --set begin_with=detect-1
+          szem train detect --data voc --out detect-2 --budget 60m --threads 1 --set begin_with=detect-1
           --set more=["voc_masks_boxes.json","coco"]
-Duration: 72 minutes on a third of one core (AMD EPYC, AVX-512, bf16), 615 and 4,720 steps
+          szem train detect --data voc --out detect --budget 32m --threads 1 --set begin_with=detect-2
+          --set more=["voc_masks_boxes.json","coco"]
+Duration: 104 minutes on a third to a half of one core (AMD EPYC, AVX-512, bf16), 615, 4,720 and 3,512 steps
 Seed:     0
 Expected: see docs/detect.md; scores are of the exported model on `val`, never trained or tuned on
 """
