@@ -1,9 +1,9 @@
 """Boxes: what is where. Taught with pictures and boxes in COCO, VOC or YOLO form; the defaults are PASCAL VOC's.
 
 The first stages do not learn: their maps of several views of each picture are computed once (about five minutes for
-5,000 pictures) and kept in `cache`, so that a step costs a third. Three runs make the shipped model: first pyramid and
-heads alone, then twice the later stages of the backbone with them, on more pictures (`borrow_boxes` says where theirs
-are from).
+5,000 pictures) and kept in `cache`, so that a step costs a third. Three runs make the shipped model: first pyramid
+and heads alone, then twice the later stages of the backbone with them, on more pictures (`borrow_boxes` says where
+theirs are from).
 
 Command:  szem train detect --data voc --out detect-1 --budget 12m --threads 1 --set frozen_stages=7
           --set loop.batch=16 --set loop.lr=0.002
