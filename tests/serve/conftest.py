@@ -1,15 +1,10 @@
 """Servers on free loopback ports, in threads of this process, and pictures to send them."""
 
 import io
-import os
-import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
 import httpx
@@ -114,87 +109,3 @@ def encode(picture: np.ndarray, fmt: str = "PNG") -> bytes:
 def small() -> bytes:
     """A picture of 8 × 6 pixels, as PNG."""
     return encode(np.arange(8 * 6 * 3, dtype=np.uint8).reshape(6, 8, 3))
-
-
-# PostgreSQL --------------------------------------------------------------------------------------------------------
-
-
-def find_postgresql() -> Path | None:
-    """The folder of PostgreSQL's programs; None where it is not installed."""
-    found = shutil.which("postgres")
-    places = [Path(found).resolve().parent] if found else []
-    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)  # Debian keeps them off the path
-    return next((place for place in places if (place / "initdb").is_file() and (place / "postgres").is_file()), None)
-
-
-class Cluster:
-    """A server that runs; `new_database` makes an empty database and gives its SQLAlchemy URL."""
-
-    def __init__(self, programs: Path, folder: Path, user: str) -> None:
-        self._programs, self._folder, self._user = programs, folder, user
-        self._names = count()
-
-    def new_database(self) -> str:
-        """An empty database."""
-        name = f"szem{next(self._names)}"
-        subprocess.run(
-            [self._programs / "createdb", "-h", self._folder, "-U", self._user, name], check=True, capture_output=True
-        )
-        return f"postgresql+psycopg://{self._user}@/{name}?host={self._folder}"
-
-
-@contextmanager
-def running_cluster(programs: Path) -> Iterator[Cluster]:
-    """Run a server for the time of the block. PostgreSQL refuses to run as root: then `nobody` runs it."""
-    import pwd  # not everywhere
-
-    user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    with tempfile.TemporaryDirectory(prefix="szem-pg-") as home:  # short: a socket's path has 107 bytes
-        folder = Path(home)
-        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-        options = ["-D", folder / "data", "-U", user, "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale"]
-        subprocess.run([programs / "initdb", *options], check=True, capture_output=True, cwd=folder, **as_user)
-        command = [programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-F"]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **as_user)
-        try:
-            ready = [programs / "pg_isready", "-h", folder, "-U", user, "-q"]
-            for _ in range(200):
-                if subprocess.run(ready, check=False).returncode == 0:
-                    break
-                assert server.poll() is None, (folder / "log").read_text()
-                server_wait(server)
-            yield Cluster(programs, folder, user)
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def server_wait(server: "subprocess.Popen[bytes]") -> None:
-    """A moment, or until the server ends."""
-    try:
-        server.wait(0.1)
-    except subprocess.TimeoutExpired:
-        return
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Cluster]:
-    """A PostgreSQL server; skips where it is not installed."""
-    pytest.importorskip("psycopg", reason="needs the postgres extra (psycopg)")
-    programs = find_postgresql()
-    if programs is None:
-        pytest.skip("needs PostgreSQL's programs (Debian: apt install postgresql)")
-    with running_cluster(programs) as cluster:
-        yield cluster
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database, of each kind that is tested."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'deep' / 'o.sqlite3'}"
-    cluster = request.getfixturevalue("postgresql")
-    assert isinstance(cluster, Cluster)
-    return cluster.new_database()
