@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from szem.tasks.detect import detect as detect
     from szem.tasks.explain import explain as explain
     from szem.tasks.lipread import lipread as lipread
+    from szem.tasks.listen import listen as listen
     from szem.tasks.look import look as look
     from szem.tasks.outline import outline as outline
     from szem.tasks.search import search as search
@@ -45,6 +46,7 @@ _HOME = {
     "detect": "szem.tasks.detect",
     "explain": "szem.tasks.explain",
     "lipread": "szem.tasks.lipread",
+    "listen": "szem.tasks.listen",
     "look": "szem.tasks.look",
     "outline": "szem.tasks.outline",
     "search": "szem.tasks.search",

@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "detect": ("szem.cli.detect", "Find, follow and count things in pictures, films and cameras."),
     "watch": ("szem.cli.watch", "Guard cameras, streams and films: events with pictures and clips."),
     "events": ("szem.cli.events", "List, show, mark and export what szem watch has kept."),
+    "listen": ("szem.cli.listen", "Say what is heard in sounds and films, and when."),
     "segment": ("szem.cli.segment", "Name every pixel of pictures and videos."),
 }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from szem.runtime.cards import Card
+    from szem.runtime.cards import Card, SoundInput
 
 __all__ = ["app"]
 
@@ -91,7 +91,7 @@ def _card_lines(card: "Card", *, labels: int) -> list[str]:
 @app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="An ONNX file.")],
-    task: Annotated[str, typer.Option(help="What it is for: classify, detect, segment or outline.")],
+    task: Annotated[str, typer.Option(help="What it is for: classify, detect, segment, outline or listen.")],
     labels: Annotated[Path, typer.Option(help="A text file: a class name per line, in the order of the output.")],
     name: Annotated[str, typer.Option(help="What to call it; else the file's name.")] = "",
     head: Annotated[
@@ -114,6 +114,19 @@ def add(
     ] = "",
     colours: Annotated[str, typer.Option(help="RGB or BGR, as the network was trained.")] = "RGB",
     crop: Annotated[float, typer.Option(min=0.05, max=1, help="Share that a centre crop keeps.")] = 0.875,
+    rate: Annotated[int, typer.Option(min=1, help="Of sound: samples a second.")] = 16000,
+    bands: Annotated[
+        int, typer.Option(min=0, help="Of sound: log-mel bands, where the file leaves their number open.")
+    ] = 0,
+    band_hz: Annotated[
+        tuple[float, float], typer.Option(metavar="LOW HIGH", help="Of sound: from and up to which pitch.")
+    ] = (60.0, 7800.0),
+    moment_s: Annotated[
+        tuple[float, float], typer.Option(metavar="WINDOW HOP", help="Of sound: length and distance of moments.")
+    ] = (0.025, 0.01),
+    floor: Annotated[
+        tuple[float, float], typer.Option(metavar="FLOOR POWER", help="Of sound: ln(magnitude ^ POWER + FLOOR).")
+    ] = (1e-6, 2.0),
     licence: Annotated[str, typer.Option(help="Its licence.")] = "unknown",
 ) -> None:
     """Add a model of your own: it then works wherever a shipped one does."""
@@ -133,8 +146,38 @@ def add(
         resize=resize or None,
         crop=crop,
         colours=colours,
+        sound=_sound_rules(rate, bands, band_hz, moment_s, floor) if task == "listen" else None,
         licence=licence,
     )
     model = add_model(file, task=task, labels=labels, name=name or None, declared=declared)
     print(f"{model.name}: {model.card.head} over {len(model.labels)} labels, in {model.folder}")
-    print(f"try: szem {task} PICTURE --model {model.name}")
+    print(f"try: szem {task} {'SOUND' if task == 'listen' else 'PICTURE'} --model {model.name}")
+
+
+def _sound_rules(
+    rate_hz: int,
+    bands: int,
+    band_hz: tuple[float, float],
+    moment_s: tuple[float, float],
+    floor: tuple[float, float],
+) -> "SoundInput":
+    from szem.errors import RangeError
+    from szem.runtime.cards import SoundInput
+
+    if not 0 <= band_hz[0] < band_hz[1] <= rate_hz / 2 or min(moment_s) <= 0:
+        raise RangeError(
+            f"--band-hz must lie in 0..{rate_hz / 2:g} and --moment-s be positive, got {band_hz} and {moment_s}"
+        )
+    if floor[0] <= 0 or not 0 < floor[1] <= 2:
+        raise RangeError(f"--floor takes a positive floor and a power of up to 2, got {floor}")
+    return SoundInput(
+        kind="sound",
+        rate_hz=rate_hz,
+        bands=bands,
+        window_s=moment_s[0],
+        hop_s=moment_s[1],
+        low_hz=band_hz[0],
+        high_hz=band_hz[1],
+        floor=floor[0],
+        power=floor[1],
+    )

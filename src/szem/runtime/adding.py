@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from szem.errors import CardError, FileMissingError, UnknownNameError
-from szem.runtime.cards import Card, Made, PictureInput, TrainingData, hash_file, read_labels, write_card
+from szem.runtime.cards import Card, Made, PictureInput, SoundInput, TrainingData, hash_file, read_labels, write_card
 from szem.runtime.heads import HEADS, find_head, fit_head
 from szem.runtime.likely_heads import likely_head
 from szem.runtime.sessions import OnnxFile, Session
+from szem.runtime.sound_rules import sound_rules
 from szem.runtime.store import Model, find_model, user_folder
 
 __all__ = ["Declared", "add_model"]
@@ -30,6 +31,7 @@ class Declared:
     resize: str | None = None  # letterbox for detect, else centre-crop
     crop: float = 0.875
     colours: str = "RGB"
+    sound: SoundInput | None = None  # how sound becomes its input, where it takes sound
     licence: str = "unknown"
     summary: str = ""
 
@@ -88,7 +90,9 @@ def _check_free(name: str) -> None:
     raise UnknownNameError(f"a model called {name!r} is there already ({taken.folder}); choose another with --name")
 
 
-def _input_rules(opened: OnnxFile, task: str, given: Declared) -> PictureInput:
+def _input_rules(opened: OnnxFile, task: str, given: Declared) -> PictureInput | SoundInput:
+    if task == "listen":
+        return sound_rules(opened, given.sound or SoundInput(kind="sound", rate_hz=16000))
     if len(opened.inputs) != 1 or len(opened.inputs[0].shape) != 4:
         seen = ", ".join(f"{i.name} {i.shape}" for i in opened.inputs)
         raise CardError(f"{opened.path.name}: needs one input of four axes (a batch of pictures), got {seen}")
@@ -121,7 +125,13 @@ def _input_rules(opened: OnnxFile, task: str, given: Declared) -> PictureInput:
 
 
 def _card(
-    name: str, task: str, folder: Path, source: Path, opened: OnnxFile, rules: PictureInput, given: Declared
+    name: str,
+    task: str,
+    folder: Path,
+    source: Path,
+    opened: OnnxFile,
+    rules: PictureInput | SoundInput,
+    given: Declared,
 ) -> Card:
     file = folder / "model.onnx"
     fields: dict[str, object] = {

@@ -47,6 +47,11 @@ def _fit_pixel_scores(outputs: Sequence[Output], labels: int) -> dict[str, str] 
     return {"scores": maps[0].name} if len(maps) == 1 else None
 
 
+def _fit_moments(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
+    found = [o for o in outputs if len(o.shape) == 3 and o.shape[2] in (labels, None)]
+    return {"frames": found[0].name} if len(found) == 1 else None
+
+
 def _fit_points(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
     scores = _listed(outputs, labels, name="scores")
     distances = [o for o in _listed(outputs, 4, name="distances") if o not in scores[:1]]
@@ -100,6 +105,18 @@ HEADS: Mapping[str, Mapping[str, Head]] = {
         "probabilities": Head(
             about="(N, classes) scores after softmax or sigmoid, each 0..1; optional (N, classes, h, w) `maps`",
             fit=_fit_scores("probabilities"),
+        ),
+    },
+    "listen": {
+        "logits": Head(
+            about="(N, classes) scores of a window of sound before sigmoid, each kind by itself",
+            fit=_fit_scores("logits"),
+        ),
+        "probabilities": Head(
+            about="(N, classes) scores of a window of sound, each 0..1", fit=_fit_scores("probabilities")
+        ),
+        "frames": Head(
+            about="(N, moments, classes) scores 0..1 of each moment of a window of sound", fit=_fit_moments
         ),
     },
     "segment": {

@@ -9,7 +9,7 @@ import numpy as np
 
 from szem.arrays import Array
 from szem.errors import CardError
-from szem.runtime.cards import PictureInput
+from szem.runtime.cards import PictureInput, SoundInput
 from szem.runtime.heads import HEADS, Output, fit_head
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile
@@ -17,7 +17,7 @@ from szem.runtime.sessions import OnnxFile
 __all__ = ["likely_head"]
 
 
-def likely_head(task: str, opened: OnnxFile, rules: PictureInput, labels: int) -> str:
+def likely_head(task: str, opened: OnnxFile, rules: PictureInput | SoundInput, labels: int) -> str:
     """The layout of a task that a file fits.
 
     Args:
@@ -28,11 +28,40 @@ def likely_head(task: str, opened: OnnxFile, rules: PictureInput, labels: int) -
     Raises:
         CardError: none fits.
     """
+    if isinstance(rules, SoundInput):
+        return _listen_head(opened, rules, labels)
     if task == "classify":
         return _classify_head(opened, rules, labels)
     if task == "detect":
         return _detect_head(opened, rules, labels)
     return next(iter(HEADS[task]))
+
+
+def _listen_head(opened: OnnxFile, rules: SoundInput, labels: int) -> str:
+    """Run once on noise: three axes are moments; two are a window's scores, before sigmoid or after."""
+    moments = 1 + max(0, (rules.samples or rules.rate_hz) - round(rules.window_s * rules.rate_hz)) // round(
+        rules.hop_s * rules.rate_hz
+    )
+    shape = (moments, rules.bands) if rules.bands else (rules.samples or rules.rate_hz,)
+    given = opened.inputs[0].shape
+    batch = np.random.default_rng(0).normal(0, 0.3, (given[0] or 2, *shape)).astype(np.float32)
+    if len(given) == batch.ndim + 1:
+        batch = batch[:, None]
+    names = [output.name for output in opened.outputs]
+    values = dict(zip(names, opened.run({opened.inputs[0].name: batch}, names), strict=True))
+    seen = [Output(name, value.shape) for name, value in values.items()]
+    roles = {layout: head.fit(seen, labels) for layout, head in HEADS["listen"].items()}
+    fitting = {layout: next(iter(found.values())) for layout, found in roles.items() if found is not None}
+    if not fitting:
+        shapes = ", ".join(f"{output.name} {output.shape}" for output in seen)
+        raise CardError(
+            f"{opened.path.name}: its outputs fit none of the layouts {', '.join(roles)} with {labels} labels; got "
+            f"{shapes}; check the labels, or export it in one of the forms of docs/events.md"
+        )
+    if "logits" in fitting:
+        scores = values[fitting["logits"]]
+        return "probabilities" if float(scores.min()) >= 0 and float(scores.max()) <= 1 else "logits"
+    return next(iter(fitting))
 
 
 def _run_once(opened: OnnxFile, rules: PictureInput, names: Sequence[str]) -> list[Array]:

@@ -35,6 +35,7 @@ DEFAULTS: dict[str, str] = {
     "caption": "caption",
     "faces": "faces",
     "lipread": "lipread",
+    "listen": "sounds",
 }
 
 

@@ -18,6 +18,7 @@ from szem.tasks.evaluate_caption import evaluate_caption
 from szem.tasks.evaluate_faces import evaluate_faces
 from szem.tasks.evaluate_lipread import evaluate_lipread
 from szem.tasks.evaluate_pixels import evaluate_outline, evaluate_segment
+from szem.tasks.evaluate_sounds import evaluate_listen
 from szem.tasks.measured import Measured
 
 __all__ = ["EVALUATORS", "Measured", "evaluate", "evaluate_classify", "labelled_pictures"]
@@ -136,4 +137,5 @@ EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measured]]] = {
     "caption": evaluate_caption,
     "faces": evaluate_faces,
     "lipread": evaluate_lipread,
+    "listen": evaluate_listen,
 }
