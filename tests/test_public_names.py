@@ -23,6 +23,7 @@ PUBLIC = {
     "detect",
     "explain",
     "lipread",
+    "listen",
     "look",
     "outline",
     "search",

@@ -110,7 +110,7 @@ CASES = {  # recipe -> what makes its data, settings that make it small
 }
 
 
-ELSEWHERE = {"caption", "caption-reward", "search", "lipread"}  # in files of their own
+ELSEWHERE = {"caption", "caption-reward", "search", "lipread", "sounds"}  # in files of their own
 
 
 def test_every_recipe_is_tried() -> None:

@@ -66,7 +66,7 @@ def _tensors(index: bytes, data: bytes) -> Iterator[tuple[str, NDArray[np.float3
             fields = _message(value)
             if not key or _number(fields, 1) != _FLOAT32:
                 continue
-            sides = [_number(_message(side), 1) for side in _message(_bytes(fields, 2)).get(2, []) if _is_bytes(side)]
+            sides = [_number(_message(_as_bytes(side)), 1) for side in _message(_bytes(fields, 2)).get(2, [])]
             start, size = _number(fields, 4), _number(fields, 5)
             array = np.frombuffer(data[start : start + size], "<f4").reshape(sides)
             yield key.decode(), array
@@ -111,12 +111,11 @@ def _number(fields: Mapping[int, list[int | bytes]], field: int) -> int:
 
 
 def _bytes(fields: Mapping[int, list[int | bytes]], field: int) -> bytes:
-    value = fields.get(field, [b""])[0]
+    return _as_bytes(fields.get(field, [b""])[0])
+
+
+def _as_bytes(value: int | bytes) -> bytes:
     return value if isinstance(value, bytes) else b""
-
-
-def _is_bytes(value: int | bytes) -> bool:
-    return isinstance(value, bytes)
 
 
 def _varint(cursor: io.BytesIO) -> int:

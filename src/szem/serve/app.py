@@ -21,6 +21,7 @@ from szem.serve.guard import Guard, is_own_path
 from szem.serve.guard_room import GuardRoom
 from szem.serve.lab import LookRequest, build_lab_routes
 from szem.serve.lipread import LipreadRequest
+from szem.serve.listen import ListenRequest
 from szem.serve.live import LIVE_PATH, watch_live
 from szem.serve.live_room import LiveRoom
 from szem.serve.metrics import Metrics
@@ -42,7 +43,8 @@ from szem.serve.vision.versions import Versions
 __all__ = ["build_app"]
 
 # Every message that the OpenAPI description names.
-MESSAGES = (*BODIES, *(task.request for task in TASKS.values()), FilterRequest, SearchRequest, LipreadRequest)
+_MORE = (FilterRequest, SearchRequest, LipreadRequest, ListenRequest)
+MESSAGES = (*BODIES, *(task.request for task in TASKS.values()), *_MORE)
 
 
 def build_app(settings: ServeSettings | None = None) -> FastAPI:

@@ -1,16 +1,18 @@
 """Sound on the wire: what is heard in a file, from when to when, with curves for those who draw. Knows no HTTP."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from szem.errors import RangeError, TooLargeError
 from szem.media.sound import SoundReader
-from szem.results.events import Event
 from szem.runtime.sessions import Session
 from szem.serve.engine import Engine
 from szem.serve.vision.schema import Image
 from szem.tasks.listen import Listener, ListenSettings
-from szem.tasks.sound_windows import Window
+
+if TYPE_CHECKING:
+    from szem.results.events import Event
+    from szem.tasks.sound_windows import Window
 
 __all__ = ["ListenRequest", "listen_to_sound"]
 
@@ -24,8 +26,8 @@ class ListenRequest:
     """A sound or film, and which events are wanted.
 
     `model`: one of those for listen, the shipped one when left out. `threshold`: the lowest score, −1 for what the
-    model's card says of each kind. `classes`: only these, with commas between. `curves`: also level and scores, window
-    by window.
+    model's card says of each kind. `classes`: only these, with commas between. `curves`: also level and scores,
+    window by window.
     """
 
     sound: Image | None = None

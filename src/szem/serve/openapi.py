@@ -51,16 +51,16 @@ def json_body(kind: type, *, example: Any = None) -> dict[str, Any]:
 
 
 def upload_body(kind: type) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes one picture or film in any of the three ways."""
-    picture = {"schema": {"type": "string", "format": "binary"}}
+    """The `openapi_extra` of a route that takes one file in any of the three ways."""
+    file = {"schema": {"type": "string", "format": "binary"}}
     hints = get_type_hints(kind)
-    own = "image" if "image" in hints else "video"
+    own = next(name for name in ("image", "video", "sound") if name in hints)
     form = {"type": "object", "required": [own], "properties": {own: {"type": "string", "format": "binary"}}}
     options = [_option(field.name, hints[field.name]) for field in dataclasses.fields(kind) if field.name != own]
     body = {
         "application/json": {"schema": {"$ref": _REF + kind.__name__}},
         "multipart/form-data": {"schema": form},
-        f"{own}/*": picture,
+        ("audio/*" if own == "sound" else f"{own}/*"): file,
     }
     return {"parameters": options, "requestBody": {"required": True, "content": body}}
 

@@ -11,6 +11,7 @@ from szem.kernels.library import KERNELS, Recipe
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
 from szem.serve.lipread import LipreadRequest, read_film
+from szem.serve.listen import ListenRequest, listen_to_sound
 from szem.serve.observe import trace_of
 from szem.serve.openapi import json_body, upload_body
 from szem.serve.search import SearchRequest, search_pictures
@@ -59,6 +60,13 @@ def build_own_routes() -> APIRouter:
         responses={200: {"content": {"image/png": {}}}},
     )
     router.add_api_route(
+        "/listen",
+        listen,
+        methods=["POST"],
+        response_class=JSONResponse,
+        openapi_extra=upload_body(ListenRequest),
+    )
+    router.add_api_route(
         "/search",
         search,
         methods=["POST"],
@@ -91,6 +99,17 @@ async def apply_filter(request: Request) -> Response:
     async with annotator.opened(message.image or Image(), place="") as picture:
         data = await filter_picture(annotator.engine, picture, message)
     return Response(data, media_type="image/png")
+
+
+async def listen(request: Request) -> JSONResponse:
+    """What is heard in a sound or film, from when to when; with curves=true also level and scores."""
+    annotator = _annotator(request)
+    message = await read_upload(request, ListenRequest, annotator.engine)
+    data = message.sound.content if message.sound is not None else b""
+    if not data:
+        raise FieldsError('no sound came; send the file as the body, or JSON: {"sound": {"content": BASE64}}')
+    trace_of(request.scope).pictures += 1
+    return JSONResponse(await listen_to_sound(annotator.engine, data, message))
 
 
 async def search(request: Request) -> JSONResponse:

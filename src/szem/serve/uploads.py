@@ -20,11 +20,11 @@ from szem.serve.vision.schema import Image
 __all__ = ["read_upload"]
 
 M = TypeVar("M")
-_FILE_FIELDS = {"image": "picture", "video": "film"}  # field of a message -> what it brings
+_FILE_FIELDS = {"image": "picture", "video": "film", "sound": "sound"}  # field of a message -> what it brings
 
 
 async def read_upload(request: Request, kind: type[M], engine: Engine) -> M:
-    """Read a request that brings one picture or film.
+    """Read a request that brings one file.
 
     Args:
         request: JSON, multipart/form-data with a file called as the message's field, or the bytes of a file.

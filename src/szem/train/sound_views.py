@@ -24,11 +24,11 @@ class Hearing:
     clip: float = 0.08  # chance that the microphone is overdriven
 
 
-def cut_loud(sound: Samples, length: int, rng: np.random.Generator, *, tries: int = 5) -> Samples:
+def cut_loud(sound: NDArray[np.floating], length: int, rng: np.random.Generator, *, tries: int = 5) -> Samples:
     """A piece of a sound, chosen by chance, the louder the likelier.
 
     Args:
-        sound: (T,); shorter ones are set into silence at a random place.
+        sound: (T,), float16 or float32; shorter ones are set into silence at a random place.
         length: Samples of the piece.
         rng: What decides.
         tries: Pieces that are weighed against each other.

@@ -4,7 +4,7 @@ Calibration and thresholds are fitted through the shipped path on the recordings
 sounds that are nothing in particular.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from szem.train.sound_views import Hearing, at_level, make_nothing
 if TYPE_CHECKING:
     from szem.train.recipes.sounds import SoundsRecipe
 
-__all__ = ["best_thresholds", "write_sounds_model"]
+__all__ = ["best_thresholds", "on_the_way", "write_sounds_model"]
 
 _NOTHING = 150  # sounds that are nothing, two seconds each
 _GRID = np.round(np.arange(0.15, 0.91, 0.025), 3)  # thresholds tried
@@ -65,10 +65,13 @@ def write_sounds_model(recipe: "SoundsRecipe", run: Path, folder: Path, *, made:
     if precision not in ("float16", "float32"):
         raise TrainError(f"{run}: precision {precision!r} is not written here; choose float16 or float32")
     net = Yamnet((len(recipe.classes),))
+    stored = load_checkpoint(run / CHECKPOINT)["average"]
     try:
-        net.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
+        net.load_state_dict(stored)
     except RuntimeError as error:
         raise TrainError(f"{run}: its weights do not fit ({error}); use the run's settings") from error
+    if recipe.settings.begin and recipe.settings.way < 1:
+        net.load_state_dict(on_the_way(recipe.build_network().state_dict(), stored, recipe.settings.way))
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "model.onnx"
     example = torch.randn(3, *PATCH, generator=torch.Generator().manual_seed(0)) - 2.0
@@ -132,6 +135,17 @@ def write_sounds_model(recipe: "SoundsRecipe", run: Path, folder: Path, *, made:
     card = _calibrated(recipe, Model(card, folder))
     write_card(folder, card)
     return card
+
+
+def on_the_way(begin: Mapping[str, Tensor], end: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights between two networks: they keep more of what was known before than the end does.
+
+    Source: M. Wortsman et al., Robust fine-tuning of zero-shot models, 2022, arXiv:2109.01903, section 3.
+    """
+    return {
+        name: value if not value.is_floating_point() else begin[name] + share * (value - begin[name])
+        for name, value in end.items()
+    }
 
 
 def _calibrated(recipe: "SoundsRecipe", model: Model) -> Card:

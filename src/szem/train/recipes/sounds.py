@@ -67,6 +67,7 @@ class SoundsSettings:
     nothing: float = 0.14  # share of the samples that are no known sound
     together: float = 0.5  # share of the others that have a second sound behind them
     smoothing: float = 0.02  # of the answers
+    way: float = 0.5  # the model's weights lie so far on the way from where the training began to where it ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,16 +106,17 @@ class SoundsRecipe:
             weight, bias = load_yamnet(net, s.begin)
             assert len(bias) == AUDIOSET_CLASSES
             head = net.heads[0]
+            assert isinstance(head, nn.Linear)
             with torch.no_grad():
                 for place, kind in enumerate(self.classes):
                     if kind in _BEGIN:
                         rows = list(_BEGIN[kind])
-                        head.weight[place] = weight[rows].mean(0)  # type: ignore[index]
-                        head.bias[place] = bias[rows].mean()  # type: ignore[index]
-            for part in (net.stem, *net.layers[: s.frozen_layers]):
+                        head.weight[place] = weight[rows].mean(0)
+                        head.bias[place] = bias[rows].mean()
+            for part in (net.stem, *list(net.layers)[: s.frozen_layers]):
                 part.requires_grad_(False)
             freeze_norms(net)
-        return net.to(memory_format=torch.channels_last)
+        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The head is new and learns fastest."""
