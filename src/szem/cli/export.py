@@ -58,4 +58,6 @@ def export(
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{folder}: {card.all_bytes / 1e6:.1f} MB, {card.precision}", markup=False)
     if card.task in VERBS:
-        console.print(f"Next: szem {card.task} {"SOUND" if card.task == "listen" else "PICTURE"} --model {card.name if out is None else folder}", markup=False)
+        what = "SOUND" if card.task == "listen" else "PICTURE"
+        named = card.name if out is None else folder
+        console.print(f"Next: szem {card.task} {what} --model {named}", markup=False)
