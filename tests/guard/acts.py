@@ -48,24 +48,30 @@ def happening(start_s: float = 2.0, end_s: float = 3.0, **values: object) -> Eve
 
 
 def make_film(
-    path: Path, *, seconds: float = 8.0, rate_hz: int = 10, codec: str = "libx264", sound: bool = True
+    path: Path, *, seconds: float = 8.0, rate_hz: int = 10, codec: str = "libx264", sound: str = "aac"
 ) -> Path:
     """A film whose pictures get brighter with time, so that each tells when it is, with a tone of 440 Hz."""
     with av.open(str(path), "w") as out:
         video = out.add_stream(codec, rate=rate_hz)
         video.width, video.height = 160, 120
         video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        if codec == "libx265":
+            video.options = {"x265-params": f"keyint={rate_hz}:log-level=none", "preset": "ultrafast"}
+        elif codec == "mpeg4":
+            video.codec_context.gop_size = rate_hz
         if codec == "libx264":
             video.options = {"g": str(rate_hz), "preset": "ultrafast", "threads": "1"}
-        tone = out.add_stream("aac", rate=16000) if sound else None
+        tone = out.add_stream(sound, rate=16000) if sound else None
+        shape = "fltp" if sound == "aac" else "s16"
         for k in range(round(seconds * rate_hz)):
             level = round(20 + 200 * k / (seconds * rate_hz))
             frame = av.VideoFrame.from_ndarray(np.full((120, 160, 3), level, np.uint8), format="rgb24")
             out.mux(video.encode(frame))
             if tone is not None:
                 at = np.arange(16000 // rate_hz) + k * (16000 // rate_hz)
-                wave = (0.3 * np.sin(2 * np.pi * 440 * at / 16000)).astype(np.float32)[None]
-                samples = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+                wave = 0.3 * np.sin(2 * np.pi * 440 * at / 16000)[None]
+                wave = wave.astype(np.float32) if shape == "fltp" else (wave * 32767).astype(np.int16)
+                samples = av.AudioFrame.from_ndarray(wave, format=shape, layout="mono")
                 samples.sample_rate, samples.pts = 16000, int(at[0])
                 out.mux(tone.encode(samples))
         out.mux(video.encode(None))

@@ -41,7 +41,7 @@ class Tracks:
     """What the packets of one connection are: they outlive the container that they were read from.
 
     Args:
-        packet_stream: A video stream of an open container, or None for pictures kept as JPEG.
+        packet_stream: A video stream of an open container; where it is uncoded, pictures are kept as JPEG.
     """
 
     def __init__(self, packet_stream: Any) -> None:
@@ -53,7 +53,8 @@ class Tracks:
         self.sound_codec, self.sound_extra, self.sound_rate_hz = "", b"", 0
         self.sound_layout = ""
         self.rate_hz = 10.0
-        if packet_stream is not None:
+        self.is_uncoded = packet_stream is not None and packet_stream.codec_context.name == "rawvideo"
+        if packet_stream is not None and not self.is_uncoded:
             context = packet_stream.codec_context
             self.video = self._copy(packet_stream)
             self.video_codec, self.video_extra = context.codec.name, bytes(context.extradata or b"")
@@ -115,7 +116,7 @@ class Reel:
     @property
     def keeps_pictures(self) -> bool:
         """Whether the source's pictures come uncoded: then `add_picture` is to be called with them."""
-        return self._tracks is not None and self._tracks.video_codec == "rawvideo"
+        return self._tracks is not None and self._tracks.is_uncoded
 
     def add(self, packet: Any, time_s: float) -> None:
         """Take a packet as the reader's `tap` gives it."""
