@@ -291,4 +291,6 @@ def has_room(store: EventStore, *, least_bytes: int = 50_000_000) -> bool:
 
 def _key(event: Event) -> tuple[object, ...]:
     """By what an event is known again when it goes on."""
+    if event.number:
+        return event.kind, event.number
     return event.kind, event.place, event.track, round(event.start_s, 2)

@@ -4,8 +4,12 @@ This file does not know where frames and sound come from, nor what becomes of ev
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from szem.media.frames import Frame
 from szem.media.sound import SoundBlock
@@ -16,6 +20,9 @@ from szem.tasks.watch import Watcher
 
 __all__ = ["EyesAndEars", "Hearing", "Senses", "build_senses"]
 
+_RATE_HZ = 16000  # of sound that nobody listens to
+_JITTER_S, _LONGEST_HOLE_S = 0.05, 30.0
+_MOST_NUMBERS = 1_000_000_000  # events of one listener
 _FADES_S = 1.0  # how long a channel's score is shown after an event that is over at once
 
 
@@ -39,10 +46,20 @@ class Senses(Protocol):
 
 
 class Hearing(Protocol):
-    """What listens."""
+    """What listens: `szem.tasks.listen.Listener`. Its time begins with the first sample it gets."""
 
-    def feed(self, block: SoundBlock) -> Sequence[Event]:
-        """Take in a block of sound."""
+    rate_hz: int
+
+    @property
+    def time_s(self) -> float:
+        """How much was taken in."""
+
+    @property
+    def going_on(self) -> Sequence[Event]:
+        """What is heard now."""
+
+    def feed(self, samples: NDArray[np.float32]) -> Sequence[Event]:
+        """Take in samples that follow the ones before."""
 
     def finish(self) -> Sequence[Event]:
         """Nothing more will come."""
@@ -53,16 +70,18 @@ class EyesAndEars:
 
     Args:
         watcher: What looks.
-        listener: What listens; None: the sound is let go.
-        rate_hz: Samples a second that it wants.
+        listen: Makes what listens; None: the sound is let go.
     """
 
-    def __init__(self, watcher: Watcher, *, listener: Hearing | None = None, rate_hz: int = 16000) -> None:
-        self.rate_hz = rate_hz
-        self._watcher, self._listener = watcher, listener
+    def __init__(self, watcher: Watcher, *, listen: Callable[[], Hearing] | None = None) -> None:
+        self._watcher, self._listen = watcher, listen
+        self._listener = None if listen is None else listen()
+        self.rate_hz = _RATE_HZ if self._listener is None else self._listener.rate_hz
         self._lock = threading.Lock()
         self._last: dict[str, tuple[float, float]] = {}  # channel -> score and time of its last event
         self._now_s = 0.0
+        self._heard_from_s: float | None = None  # the listener's beginning, in the source's time
+        self._numbers = 0  # told by listeners that have ended
 
     @property
     def levels(self) -> dict[str, float]:
@@ -71,8 +90,8 @@ class EyesAndEars:
         for channel, (score, at_s) in self._last.items():
             if self._now_s - at_s <= _FADES_S:
                 found[channel] = score
-        for event in self._watcher.going_on:
-            found["video"] = max(found["video"], event.score)
+        for channel, going_on in (("video", self._watcher.going_on), ("sound", self._sounds_now)):
+            found[channel] = max([found[channel], *(event.score for event in going_on)])
         return found
 
     def see(self, frame: Frame) -> list[Event]:
@@ -84,18 +103,52 @@ class EyesAndEars:
         return events
 
     def hear(self, block: SoundBlock) -> list[Event]:
-        """See `Senses`."""
+        """See `Senses`. Holes are filled with silence; after a long one listening begins anew."""
         if self._listener is None:
             return []
-        events = list(self._listener.feed(block))
+        events: list[Event] = []
+        if self._heard_from_s is None:
+            self._heard_from_s = block.time_s
+        hole_s = block.time_s - self._heard_from_s - self._listener.time_s
+        if abs(hole_s) > _LONGEST_HOLE_S:
+            events += self._begin_anew(block.time_s)
+        elif hole_s > _JITTER_S:
+            events += self._moved(self._listener.feed(np.zeros(round(hole_s * self.rate_hz), np.float32)))
+        events += self._moved(self._listener.feed(block.samples))
         with self._lock:
             self._note(events, block.time_s)
         return events
 
     def finish(self) -> list[Event]:
         """See `Senses`."""
-        heard = [] if self._listener is None else list(self._listener.finish())
+        heard = [] if self._listener is None else self._moved(self._listener.finish())
         return [*heard, *self._watcher.finish()]
+
+    @property
+    def _sounds_now(self) -> Sequence[Event]:
+        return () if self._listener is None else self._listener.going_on
+
+    def _begin_anew(self, time_s: float) -> list[Event]:
+        assert self._listener is not None
+        assert self._listen is not None
+        ended = [replace(event, is_open=False) for event in self._moved(self._listener.finish())]
+        self._numbers += _MOST_NUMBERS
+        self._listener, self._heard_from_s = self._listen(), time_s
+        return ended
+
+    def _moved(self, events: Sequence[Event]) -> list[Event]:
+        """A listener's events in the source's time, with numbers that no listener before had."""
+        begun_s = self._heard_from_s or 0.0
+        return [
+            replace(
+                event,
+                start_s=event.start_s + begun_s,
+                end_s=event.end_s + begun_s,
+                best_s=None if event.best_s is None else event.best_s + begun_s,
+                number=event.number + self._numbers if event.number else 0,
+            )
+            for event in events
+        ]
 
     def _note(self, events: Sequence[Event], now_s: float) -> None:
         for event in events:
@@ -103,12 +156,16 @@ class EyesAndEars:
                 self._last[channel] = (score, now_s)
 
 
-def build_senses(camera: str, rules: Rules, *, sight: Sight | None) -> EyesAndEars:
+def build_senses(
+    camera: str, rules: Rules, *, sight: Sight | None, listen: Callable[[], Hearing] | None = None
+) -> EyesAndEars:
     """The senses of a source, as the rules want them.
 
     Args:
         camera: Its name.
         rules: With settings, zones and lines.
         sight: The detector, from `open_sight`; shared between sources.
+        listen: Makes a listener.
     """
-    return EyesAndEars(Watcher(rules.settings_for(camera), sight=sight, areas=rules.areas_for(camera)))
+    watcher = Watcher(rules.settings_for(camera), sight=sight, areas=rules.areas_for(camera))
+    return EyesAndEars(watcher, listen=listen)
