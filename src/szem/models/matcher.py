@@ -53,19 +53,22 @@ class SentenceSide(nn.Module):
         heads: Attention heads.
         longest: Most words of a sentence.
         dropout: While training.
+        near: Words on which a convolution looks together before that, odd; with 0 there is none. It tells "yellow
+            petals, white centre" from "white petals, yellow centre".
 
     >>> tuple(SentenceSide(10, width=4, heads=2)(torch.ones(2, 5, dtype=torch.long)).shape)
     (2, 4)
     """
 
     def __init__(
-        self, words: int, *, width: int = 256, heads: int = 4, longest: int = 32, dropout: float = 0.3
+        self, words: int, *, width: int = 256, heads: int = 4, longest: int = 32, dropout: float = 0.3, near: int = 0
     ) -> None:
         super().__init__()
         self.word = nn.Embedding(words, width)
         nn.init.normal_(self.word.weight, std=width**-0.5)
         self.position = nn.Parameter(torch.randn(longest, width) * 0.02)
         self.norm_own, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.near = nn.Conv1d(width, 2 * width, near, padding=near // 2) if near else None
         self.own = MultiHeadAttention(width, heads=heads)
         self.out = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
@@ -75,6 +78,8 @@ class SentenceSide(nn.Module):
         there = tokens != 0
         x = self.word(tokens) * math.sqrt(self.word.embedding_dim) + self.position[: tokens.shape[1]]
         x = self.dropout(x)
+        if self.near is not None:
+            x = x + F.glu(self.near((x * there[..., None]).transpose(1, 2)), dim=1).transpose(1, 2)
         own = self.norm_own(x)
         x = x + self.dropout(self.own(own, *self.own.memory(own), there[:, None, None]))
         weights = there[..., None].to(x.dtype)
@@ -85,10 +90,20 @@ class SentenceSide(nn.Module):
 class Matcher(nn.Module):
     """Both sides and the temperature that sharpens their products."""
 
-    def __init__(self, words: int, *, channels: int = 1280, width: int = 256, dropout: float = 0.3) -> None:
+    def __init__(
+        self,
+        words: int,
+        *,
+        channels: int = 1280,
+        width: int = 256,
+        dropout: float = 0.3,
+        looks: int = 2,
+        near: int = 0,
+        longest: int = 32,
+    ) -> None:
         super().__init__()
-        self.picture = PictureSide(channels=channels, width=width, dropout=dropout)
-        self.sentence = SentenceSide(words, width=width, dropout=dropout)
+        self.picture = PictureSide(channels=channels, width=width, dropout=dropout, looks=looks)
+        self.sentence = SentenceSide(words, width=width, dropout=dropout, near=near, longest=longest)
         self.sharp = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     def forward(self, maps: Tensor, tokens: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Words for colours: the nearest of a table, as the eye sees nearness."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from szem.media.drawing import RGB
 from szem.media.oklab import rgb_to_oklab
 
-__all__ = ["COLOR_NAMES", "name_color"]
+__all__ = ["COLOR_NAMES", "name_color", "nearest_name"]
 
 # Word -> a colour most people would call so. Plain words first; no trade names.
 COLOR_NAMES: dict[str, RGB] = {
@@ -100,8 +101,16 @@ def name_color(rgb: RGB) -> str:
     >>> name_color((250, 10, 20)), name_color((20, 30, 90)), name_color((127, 127, 127))
     ('red', 'navy', 'grey')
     """
-    lab = rgb_to_oklab(np.array(rgb, np.uint8)) * _WEIGHTS
-    return list(COLOR_NAMES)[int(((_anchors() - lab) ** 2).sum(axis=1).argmin())]
+    return list(COLOR_NAMES)[int(nearest_name(np.array(rgb, np.uint8), list(COLOR_NAMES)))]
+
+
+def nearest_name(rgb: NDArray[np.uint8], names: Sequence[str]) -> NDArray[np.intp]:
+    """Which of some names of the table is nearest to each colour: (..., 3) to (...), places in `names`."""
+    every = list(COLOR_NAMES)
+    anchors = _anchors()[[every.index(name) for name in names]]
+    lab = rgb_to_oklab(rgb) * _WEIGHTS
+    apart = np.stack([((lab - anchor) ** 2).sum(axis=-1) for anchor in anchors], axis=-1)
+    return np.asarray(apart.argmin(axis=-1), np.intp)
 
 
 @lru_cache(maxsize=1)

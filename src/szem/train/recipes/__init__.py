@@ -18,6 +18,9 @@ RECIPES: dict[str, tuple[str, str]] = {
     "caption-reward": ("szem.train.recipes.caption_reward", "RewardSettings"),
     "search": ("szem.train.recipes.search", "SearchSettings"),
     "sounds": ("szem.train.recipes.sounds", "SoundsSettings"),
+    "draw-match": ("szem.train.recipes.draw_match", "DrawMatchSettings"),
+    "draw": ("szem.train.recipes.draw", "DrawSettings"),
+    "draw-refine": ("szem.train.recipes.draw_refine", "RefineSettings"),
     "classify": ("szem.train.recipes.classify", "ClassifySettings"),
     "lipread": ("szem.train.recipes.lipread", "LipreadSettings"),
 }

@@ -1,0 +1,65 @@
+"""Flowers and birds to learn to draw from: `flowers/` and `birds/` in one folder, each with `index.csv` and `images/`.
+
+`index.csv` has the columns image and name (or species), and perhaps split; `captions.csv`, where there is one, has sentences that
+people wrote for some of the pictures. Without a split, every tenth picture of a kind is kept for `val`.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from szem.data.folders import read_captions
+from szem.errors import FileMissingError, FormatError, TrainError
+
+__all__ = ["THINGS", "Drawable", "read_drawables"]
+
+THINGS = {"flowers": "flower", "birds": "bird"}
+"""Folder -> what its pictures show."""
+_VAL_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Drawable:
+    """A picture file and what is said of it."""
+
+    path: Path
+    thing: str  # flower or bird
+    kind: str
+    split: str
+    sentences: tuple[str, ...] = ()  # written by people
+
+
+def read_drawables(folder: Path, *, split: str = "") -> list[Drawable]:
+    """All pictures of one split, flowers first, in the order of the files; without a split all.
+
+    Raises:
+        FileMissingError: neither of the folders is there.
+        FormatError: an index lacks a column.
+        TrainError: no picture is of this split.
+    """
+    homes = [folder / name for name in THINGS if (folder / name / "index.csv").is_file()]
+    if not homes:
+        raise FileMissingError(f"{folder}: has neither flowers/index.csv nor birds/index.csv; give their folder")
+    found = [one for home in homes for one in _read(home) if split in ("", one.split)]
+    if not found:
+        raise TrainError(f"{folder}: no picture is of split {split!r}; there are train and val")
+    return found
+
+
+def _read(home: Path) -> list[Drawable]:
+    sentences: dict[Path, list[str]] = {}
+    if (home / "captions.csv").is_file():
+        for row in read_captions(home / "captions.csv").rows:
+            sentences.setdefault(row.path, []).append(row.caption)
+    out: list[Drawable] = []
+    seen: dict[str, int] = {}
+    with (home / "index.csv").open(newline="", encoding="utf-8-sig") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            kind = row.get("name") or row.get("species")
+            if not row.get("image") or not kind:
+                raise FormatError(f"{home / 'index.csv'}, line {number}: needs image and name (or species)")
+            path = home / "images" / row["image"]
+            seen[kind] = seen.get(kind, 0) + 1
+            split = row.get("split") or ("val" if seen[kind] % _VAL_EVERY == 0 else "train")
+            out.append(Drawable(path, THINGS[home.name], kind, split, tuple(sentences.get(path, ()))))
+    return out
