@@ -147,7 +147,7 @@ class _State:
         share_state(self.network.state_dict().values(), who)
         groups = recipe.parameter_groups(self.network)
         self.parameters = [p for _, parameters in groups for p in parameters]
-        self.optimizer = torch.optim.AdamW(_decayed(groups, loop), lr=loop.lr, betas=(0.9, 0.99))
+        self.optimizer = torch.optim.AdamW(_decayed(groups, loop), lr=loop.lr, betas=_betas(recipe))
         self.average = Average(self.network, decay=loop.ema)
         self.step, self.seconds = 0, 0.0
         if self.path.exists():
@@ -249,6 +249,12 @@ def _decayed(groups: list[tuple[float, list[nn.Parameter]]], loop: Loop) -> list
         out.append({"params": wide, "factor": factor, "weight_decay": loop.weight_decay})
         out.append({"params": thin, "factor": factor, "weight_decay": 0.0})
     return [group for group in out if group["params"]]
+
+
+def _betas(recipe: Recipe) -> tuple[float, float]:
+    """How long AdamW remembers; a recipe may say so by an attribute `betas`."""
+    betas: tuple[float, float] = getattr(recipe, "betas", (0.9, 0.99))
+    return betas
 
 
 def _next_score(loop: Loop, progress: float) -> float:
