@@ -24,6 +24,7 @@ PUBLIC = {
     "explain",
     "lipread",
     "listen",
+    "generate",
     "look",
     "outline",
     "search",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from szem.tasks.explain import explain as explain
     from szem.tasks.lipread import lipread as lipread
     from szem.tasks.listen import listen as listen
+    from szem.tasks.generate import generate as generate
     from szem.tasks.look import look as look
     from szem.tasks.outline import outline as outline
     from szem.tasks.search import search as search
@@ -47,6 +48,7 @@ _HOME = {
     "explain": "szem.tasks.explain",
     "lipread": "szem.tasks.lipread",
     "listen": "szem.tasks.listen",
+    "generate": "szem.tasks.generate",
     "look": "szem.tasks.look",
     "outline": "szem.tasks.outline",
     "search": "szem.tasks.search",

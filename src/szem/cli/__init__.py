@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "caption": ("szem.cli.caption", "Say in a sentence what is on pictures; propose alt texts."),
     "lipread": ("szem.cli.lipread", "Read what is said in films: from lips, sound or both."),
     "search": ("szem.cli.search", "Find the pictures of a folder that fit a sentence."),
+    "generate": ("szem.cli.generate", "Draw a flower or a bird for a sentence."),
     "serve": ("szem.cli.serve", "Serve the Cloud Vision API (and szem's own) on this machine."),
     "studio": ("szem.cli.studio", "Open the studio in the browser: the lecture, touchable."),
     "models": ("szem.cli.models", "List, show and add models."),

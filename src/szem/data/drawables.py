@@ -1,7 +1,8 @@
-"""Flowers and birds to learn to draw from: `flowers/` and `birds/` in one folder, each with `index.csv` and `images/`.
+"""Flowers and birds to learn to draw from: folders `flowers/` and `birds/`, each with `index.csv` and `images/`.
 
-`index.csv` has the columns image and name (or species), and perhaps split; `captions.csv`, where there is one, has sentences that
-people wrote for some of the pictures. Without a split, every tenth picture of a kind is kept for `val`.
+`index.csv` has the columns image and name (or species), and perhaps split; `captions.csv`, where there is one, has
+sentences that people wrote for some of the pictures. Without a split, every tenth picture of a kind is kept for
+`val`.
 """
 
 import csv

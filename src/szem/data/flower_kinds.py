@@ -1,8 +1,8 @@
 """What is sure of each of the 102 kinds of flowers, written down by hand: what its petals are like, in plain words.
 
-The names are those of Oxford-102, Linnaeus's or a gardener's mistakes included ("watercress" is a nasturtium, "windflower"
-an anemone). Words before the bar may stand before "petals" or after "petals that are"; those behind it are said of
-the whole flower. A kind with nothing sure has no words.
+The names are those of Oxford-102, its mistakes included ("watercress" is a nasturtium, "windflower" an anemone).
+Words before the bar may stand before "petals" or after "petals that are"; those behind it are said of the whole
+flower. A kind with nothing sure has no words.
 """
 
 from functools import lru_cache

@@ -1,7 +1,8 @@
 """Sentences for what was seen on a photograph of a flower or a bird, in many wordings.
 
-Each sentence says some of what is known, in changing order and with changing words for the parts; the same chance gives
-the same sentence. Nothing is said that is not in `Seen` or in the tables of kinds. This file does not know pictures.
+Each sentence says some of what is known, in changing order and with changing words for the parts; the same chance
+gives the same sentence. Nothing is said that is not in `Seen` or in the tables of kinds. This file does not know
+pictures.
 """
 
 import numpy as np
@@ -27,12 +28,21 @@ COLOR_WORDS: dict[str, tuple[str, ...]] = {
     "grey": ("grey", "gray", "grey", "silver"),
 }
 _TONES = {"light": ("light", "pale", "soft"), "dark": ("dark", "deep"), "": ("",), "cream": ("creamy",)}
-_TONED = {("white", "cream"): ("cream", "off white"), ("purple", "light"): ("lavender", "lilac"), ("pink", "dark"): ("magenta",)}
+_TONED = {
+    ("white", "cream"): ("cream", "off white"),
+    ("purple", "light"): ("lavender", "lilac"),
+    ("pink", "dark"): ("magenta",),
+}
 _MIDDLES = (
-    "center", "centre", "middle", "stamen", "stamens", "pistil", "pistils", "anthers", "yellow filaments", "stigma",
+    "center", "centre", "middle", "stamen", "stamens", "pistil", "pistils", "anthers", "filaments", "stigma",
 )  # fmt: skip
 _GROUNDS = {
-    "green": ("with green leaves behind it", "in front of green leaves", "surrounded by green", "on a green background"),
+    "green": (
+        "with green leaves behind it",
+        "in front of green leaves",
+        "surrounded by green",
+        "on a green background",
+    ),
     "dark": ("on a dark background", "in front of a dark background", "against black"),
     "blue": ("against a blue sky", "on a blue background"),
     "light": ("on a light background", "on a white background"),
@@ -84,7 +94,6 @@ def _flower(seen: Seen, rng: np.random.Generator) -> str:
     tails: list[str] = []
     if seen.centre and pick.chance(0.75):
         part, tint = pick.one(_MIDDLES), pick.color(seen.centre)
-        part = part.replace("yellow ", "")
         tails.append(
             pick.one((f"a {tint} {part}", f"{tint} {part}", f"{_a(part)} that is {tint}", f"{tint} in the middle"))
             if not part.endswith("s")
@@ -101,12 +110,14 @@ def _flower(seen: Seen, rng: np.random.Generator) -> str:
     tails = pick.shuffled(tails)[:2]
     text = head
     if tails:
-        links = (" with ", " with ") if not head.startswith(("this", "the flower")) else (" with ", " and has ", " with ")
+        links = (
+            (" with ", " with ") if not head.startswith(("this", "the flower")) else (" with ", " and has ", " with ")
+        )
         link = " and " if " with " in head else pick.one(links)
         text += link + " and ".join(tails)
     if whole and pick.chance(0.25):
         extra = pick.one(whole)
-        text += f", {extra}" if extra.startswith(("with", "growing", "floating", "shaped")) else f", {extra}"
+        text += f", {extra}"
     if seen.ground in _GROUNDS and pick.chance(0.25):
         text += f" {pick.one(_GROUNDS[seen.ground])}"
     return text

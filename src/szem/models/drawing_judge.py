@@ -1,10 +1,10 @@
 """The opponent of a network that draws: is it a photograph, and is it one of what the sentence says?
 
-It looks at the maps of a frozen network, mixed at random across channels and strides so that none is overlooked, with one
-small judge a stride. Each answers for the picture alone and for picture and sentence together.
-Source: A. Sauer et al., Projected GANs Converge Faster, 2021, arXiv:2111.01007, section 3; the product with the condition:
-T. Miyato, M. Koyama, cGANs with Projection Discriminator, 2018, arXiv:1802.05637; spectral normalisation: T. Miyato et al.,
-2018, arXiv:1802.05957.
+It looks at the maps of a frozen network, mixed at random across channels and strides so that none is overlooked, with
+one small judge a stride. Each answers for the picture alone and for picture and sentence together.
+Source: A. Sauer et al., Projected GANs Converge Faster, 2021, arXiv:2111.01007, section 3; the product with the
+condition: T. Miyato, M. Koyama, cGANs with Projection Discriminator, 2018, arXiv:1802.05637; spectral normalisation:
+T. Miyato et al., 2018, arXiv:1802.05957.
 """
 
 import torch
@@ -34,9 +34,7 @@ class DrawingJudge(nn.Module):
         super().__init__()
         wide = [width, width, 2 * width, 2 * width]
         self.mix = nn.ModuleList(_fixed(nn.Conv2d(c, w, 1)) for c, w in zip(CHANNELS, wide, strict=True))
-        self.cross = nn.ModuleList(
-            _fixed(nn.Conv2d(wide[n + 1], wide[n], 1)) for n in range(len(wide) - 1)
-        )
+        self.cross = nn.ModuleList(_fixed(nn.Conv2d(wide[n + 1], wide[n], 1)) for n in range(len(wide) - 1))
         self.heads = nn.ModuleList(_Head(w, space=space, halvings=3 - n) for n, w in enumerate(wide))
 
     def project(self, maps: list[Tensor]) -> list[Tensor]:
@@ -82,16 +80,15 @@ class _Head(nn.Module):
         return alone, (seen * said).sum(-1) / 128**0.5
 
 
-def hinge_judge(
-    real: tuple[Tensor, Tensor], wrong: Tensor, drawn: tuple[Tensor, Tensor]
-) -> Tensor:
+def hinge_judge(real: tuple[Tensor, Tensor], wrong: Tensor, drawn: tuple[Tensor, Tensor]) -> Tensor:
     """The judge's loss: photographs with their sentences are true; with others', and drawings, are not.
 
     Args:
         real: Answers for photographs and their sentences.
         wrong: Answers for photographs and others' sentences, the second part.
         drawn: Answers for drawings and the sentences they were drawn for.
-    Source: S. Reed et al., Generative Adversarial Text to Image Synthesis, 2016, arXiv:1605.05396, algorithm 1, with hinge loss.
+    Source: S. Reed et al., Generative Adversarial Text to Image Synthesis, 2016, arXiv:1605.05396, algorithm 1, here
+        with the hinge loss.
     """
     alone = F.relu(1 - real[0]).mean() + F.relu(1 + drawn[0]).mean()
     fitting = F.relu(1 - real[1]).mean() + (F.relu(1 + wrong).mean() + F.relu(1 + drawn[1]).mean()) / 2

@@ -1,7 +1,7 @@
 """What a frozen ImageNet network sees at four strides: the ground on which drawings are judged and matched.
 
-Source: A. Sauer et al., Projected GANs Converge Faster, 2021, arXiv:2111.01007: a discriminator on the features of a trained
-network, here EfficientNet-Lite0 as there. This file does not know losses.
+Source: A. Sauer et al., Projected GANs Converge Faster, 2021, arXiv:2111.01007: a discriminator on the features of a
+trained network, here EfficientNet-Lite0 as there. This file does not know losses.
 """
 
 import torch

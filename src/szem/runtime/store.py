@@ -36,6 +36,7 @@ DEFAULTS: dict[str, str] = {
     "faces": "faces",
     "lipread": "lipread",
     "listen": "sounds",
+    "generate": "draw",
 }
 
 

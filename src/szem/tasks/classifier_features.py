@@ -1,6 +1,7 @@
 """What the shipped ImageNet classifier sees of a picture before it names it: the ground for scores of drawings.
 
-Its inner outputs are read from the same ONNX file that `szem classify` runs. This file does not know what is compared.
+Its inner outputs are read from the same ONNX file that `szem classify` runs. This file does not know what is
+compared.
 """
 
 from collections.abc import Sequence
@@ -50,11 +51,15 @@ class ClassifierFeatures:
 
     def _one(self, picture: Picture8) -> tuple[Array, Array, Array]:
         # no more of the picture than it has is cut away: drawings are square already
-        rules = self.model.card.input.model_copy(update={"crop": 1.0})
+        rules = self.model.card.picture.model_copy(update={"crop": 1.0})
         feeds = {self._session.get_inputs()[0].name: prepare_picture(picture, rules)}
         mean, logits, *maps = self._session.run(["mean", "logits", *self._maps], feeds)
         grid = [_to_grid(one) for one in maps]
-        return np.reshape(mean, (1, -1)), logits, np.concatenate(grid, axis=1)[0].reshape(1, -1, _GRID**2).transpose(0, 2, 1)
+        return (
+            np.reshape(mean, (1, -1)),
+            logits,
+            np.concatenate(grid, axis=1)[0].reshape(1, -1, _GRID**2).transpose(0, 2, 1),
+        )
 
 
 def _to_grid(maps: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -86,7 +91,9 @@ def _last_of_stage(graph: onnx.ModelProto, stage: int) -> str:
     names = [
         node.output[0]
         for node in graph.graph.node
-        if node.op_type == "Conv" and node.input[1].startswith(f"net.stages.{stage}.") and ".project." in node.input[1]
+        if node.op_type == "Conv"
+        and node.input[1].startswith(f"net.stages.{stage}.")
+        and ".project." in node.input[1]
     ]
     if not names:
         raise CardError(f"{graph.graph.name}: the classifier has no stage {stage}; restore the shipped one")

@@ -1,7 +1,7 @@
 """What colours a flower, or a bird, has on a photograph, and where: found by cutting it out and naming its pixels.
 
-The cut-out is that of the network for outlines and of what catches the eye, made sharp by GrabCut. Names are the plain
-words of a sentence, not shades. What is not sure is not said. This file does not know how sentences are worded.
+The cut-out is that of the network for outlines and of what catches the eye, made sharp by GrabCut. Names are the
+plain words of a sentence, not shades. What is not sure is not said. This file does not know how sentences are worded.
 """
 
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ _COVERS: dict[str, str] = {
     "pink": "pink, hot pink, rose, dusty rose, magenta, salmon",
     "purple": "purple, violet, lavender, indigo, mauve, plum, dark purple",
     "blue": "blue, deep blue, navy, midnight, sky blue, steel blue, dusk blue, turquoise, cyan, teal, blue grey",
-    "green": "green, dark green, bright green, light green, pale green, sage, moss, mint, emerald, olive, dark olive, "
-    "dark teal, khaki",
+    "green": "green, dark green, bright green, light green, pale green, sage, moss, mint, emerald, olive, khaki, "
+    "dark olive, dark teal",
     "brown": "brown, dark brown, light brown, chestnut, copper, rust, tan, sand, beige, taupe, espresso",
     "black": "black, near black, charcoal",
     "grey": "grey, dark grey, mid grey, slate, dark slate",
@@ -142,15 +142,15 @@ def see_flower(session: Session, picture: Picture8, *, kind: str = "") -> Seen:
 def see_bird(session: Session, picture: Picture8, *, kind: str = "") -> Seen:
     """Name the colours of a bird, above and below: of those its kind can have, where that is known.
 
-    Args and returns are those of `see_flower`; `centre` is the colour of the lower third, its belly, `rim` that of the
-    upper third, its crown or back, each where it is not the main one.
+    Args and returns are those of `see_flower`; `centre` is the colour of the lower third, its belly, `rim` that of
+    the upper third, its crown or back, each where it is not the main one.
     """
     cut = cut_out(session, picture)
     names = _names_of(picture)
     about = BIRD_KINDS.get(kind)
     ground = _ground(picture, names, cut)
     if about is not None:
-        names, cut = _possible(picture, names, cut, about.colors)
+        names, cut = _possible(picture, cut, about.colors)
     main, share, second, second_share = _shares(names, cut).best()
     rows = np.flatnonzero(cut.any(axis=1))
     third = max(1, (int(rows[-1]) - int(rows[0]) + 1) // 3) if len(rows) else 1
@@ -174,7 +174,7 @@ def see_bird(session: Session, picture: Picture8, *, kind: str = "") -> Seen:
 
 
 def _possible(
-    picture: Picture8, names: NDArray[np.uint8], cut: NDArray[np.bool_], colors: tuple[str, ...]
+    picture: Picture8, cut: NDArray[np.bool_], colors: tuple[str, ...]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Pixels named by the colours that are possible; leaves and sky that were cut out with the bird are dropped."""
     fine = _indices(picture, _fine_table())

@@ -9,7 +9,7 @@ from szem.errors import TrainError
 from szem.train.recipes import load_recipe
 from szem.train.release import Releasable
 
-__all__ = ["RUN_FILE", "Run", "is_run", "open_run"]
+__all__ = ["RUN_FILE", "Run", "is_run", "open_run", "to_assignments"]
 
 RUN_FILE = "run.json"
 """What `szem train` says of a run, in its folder."""
@@ -46,13 +46,13 @@ def open_run(folder: Path, *, data: Path | None = None) -> Run:
         raise TrainError(f"{folder}: not the folder of a run ({error}); give the --out of szem train") from error
     if not isinstance(about, dict) or not {"recipe", "settings", "command"} <= about.keys():
         raise TrainError(f"{folder}/{RUN_FILE}: does not say recipe, settings and command; train again")
-    assignments = _assignments(about["settings"])
+    assignments = to_assignments(about["settings"])
     if data is not None:
         assignments.append(f"data={json.dumps(str(data))}")
     return Run(folder, load_recipe(about["recipe"], assignments), about["recipe"], about["command"])
 
 
-def _assignments(settings: object, prefix: str = "") -> list[str]:
+def to_assignments(settings: object, prefix: str = "") -> list[str]:
     """Settings as FIELD=VALUE, so that the network is built as it was trained."""
     if not isinstance(settings, dict):
         raise TrainError(
@@ -62,7 +62,7 @@ def _assignments(settings: object, prefix: str = "") -> list[str]:
     for key, value in settings.items():
         inner: Any = value
         if isinstance(inner, dict):
-            out += _assignments(inner, f"{prefix}{key}.")
+            out += to_assignments(inner, f"{prefix}{key}.")
         else:
             out.append(f"{prefix}{key}={json.dumps(inner)}")
     return out

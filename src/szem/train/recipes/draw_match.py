@@ -135,7 +135,9 @@ class DrawMatchRecipe:
 
 def build_matcher(words: int, *, features: str, width: int, dropout: float) -> Matcher:
     """Both sides for one kind of features."""
-    return Matcher(words, channels=_FEATURES[features], width=width, dropout=dropout, looks=4, near=5, longest=LONGEST)
+    return Matcher(
+        words, channels=_FEATURES[features], width=width, dropout=dropout, looks=4, near=5, longest=LONGEST
+    )
 
 
 def encode_sentences(words: Vocabulary, sentences: Sequence[str]) -> NDArray[np.int64]:
