@@ -50,8 +50,8 @@ def read_drawables(folder: Path, *, split: str = "") -> list[Drawable]:
 def _read(home: Path) -> list[Drawable]:
     sentences: dict[Path, list[str]] = {}
     if (home / "captions.csv").is_file():
-        for row in read_captions(home / "captions.csv").rows:
-            sentences.setdefault(row.path, []).append(row.caption)
+        for told in read_captions(home / "captions.csv").rows:
+            sentences.setdefault(told.path, []).append(told.caption)
     out: list[Drawable] = []
     seen: dict[str, int] = {}
     with (home / "index.csv").open(newline="", encoding="utf-8-sig") as file:

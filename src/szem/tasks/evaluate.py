@@ -17,6 +17,7 @@ from szem.tasks.evaluate_boxes import evaluate_detect
 from szem.tasks.evaluate_caption import evaluate_caption
 from szem.tasks.evaluate_faces import evaluate_faces
 from szem.tasks.evaluate_lipread import evaluate_lipread
+from szem.tasks.evaluate_generate import evaluate_generate
 from szem.tasks.evaluate_pixels import evaluate_outline, evaluate_segment
 from szem.tasks.evaluate_sounds import evaluate_listen
 from szem.tasks.measured import Measured
@@ -138,4 +139,5 @@ EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measured]]] = {
     "faces": evaluate_faces,
     "lipread": evaluate_lipread,
     "listen": evaluate_listen,
+    "generate": evaluate_generate,
 }

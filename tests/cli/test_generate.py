@@ -1,0 +1,53 @@
+"""`szem generate` as typed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from szem.cli.run import run
+from szem.media.pictures import read_picture
+
+
+def test_a_grid_is_written_for_each_of_the_lectures_sentences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["generate", "--n", "2", "--out", str(tmp_path / "grid.png")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "white petals" in lines[0]
+    assert "black with green" in lines[1]
+    assert {p.name for p in tmp_path.iterdir()} == {"grid-1.png", "grid-2.png"}
+
+
+def test_json_stages_influence_and_single_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "one.png"
+    words = [
+        "generate",
+        "a red rose of florble",
+        "--n",
+        "1",
+        "--seed",
+        "7",
+        "--out",
+        str(out),
+        "--json",
+        "--influence",
+    ]
+    assert run([*words, "--stages", "--each", str(tmp_path / "each")]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["seed"], row["unknown"], row["file"]) == (7, ["florble"], str(out))
+    assert [w["word"] for w in row["influence"]] == ["a", "red", "rose", "of", "florble"]
+    assert read_picture(tmp_path / "each" / "1-1.png").shape == (128, 128, 3)
+    assert read_picture(out).shape[1] == 2 * (256 + 6) + 6
+
+
+@pytest.mark.parametrize(
+    ("words", "match"), [(["--n", "0"], "1..100"), (["--seed", "-3"], "seed"), ([""], "no word")]
+)
+def test_mistakes_are_told_without_a_traceback(
+    words: list[str], match: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["generate", *words, "--out", str(tmp_path / "x.png")]) != 0
+    told = capsys.readouterr().err
+    assert match in told
+    assert "Traceback" not in told

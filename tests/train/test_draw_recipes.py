@@ -1,0 +1,206 @@
+"""Drawing on made-up pictures: each stage trains a few steps, goes on, becomes a model that draws the same."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from szem.errors import ModelError, TrainError, UnknownNameError
+from szem.media.pictures import read_picture
+from szem.models.drawing_judge import DrawingJudge, hinge_drawn, hinge_judge
+from szem.models.lite_features import CHANNELS
+from szem.runtime.cards import Made, read_card
+from szem.runtime.sessions import Session
+from szem.runtime.store import Model
+from szem.tasks.evaluate_generate import evaluate_generate
+from szem.tasks.generate import Painter
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
+from szem.train.loop import train
+from szem.train.recipe import settings_to_dict
+from szem.train.recipes import load_recipe
+from szem.train.recipes.draw import DrawRecipe, judge_loss, variety_loss
+from szem.train.recipes.draw_match import DrawMatchRecipe
+from szem.train.recipes.draw_refine import RefineRecipe, Refining
+
+COLORS = {"white": (240, 240, 240), "red": (200, 20, 25)}
+LOOP = ["loop.batch=4", "loop.scores=1", "loop.precision=float32", "loop.seed=3"]
+SMALL = ["channels=[16,16,8,8,8]", "condition=8", "judge=8"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve flowers with an index, twelve birds with sentences of people for half of them."""
+    folder = tmp_path_factory.mktemp("drawn")
+    rng = np.random.default_rng(0)
+    for thing, ground in (("flowers", (30, 90, 30)), ("birds", (150, 190, 230))):
+        images = folder / "data" / thing / "images"
+        images.mkdir(parents=True)
+        rows, captions = [], []
+        for number in range(12):
+            color = list(COLORS)[number % 2]
+            picture = np.full((128, 128, 3), ground, np.uint8)
+            picture[30:98, 36:92] = COLORS[color]
+            noise = rng.integers(-8, 9, picture.shape)
+            Image.fromarray(np.clip(picture + noise, 0, 255).astype(np.uint8)).save(images / f"{number}.png")
+            rows.append((f"{number}.png", "val" if number >= 8 else "train", f"{color} toy"))
+            if number < 6:
+                captions.append((f"{number}.png", f"a {color} bird with a short beak"))
+        with (folder / "data" / thing / "index.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("image", "split", "name"), *rows])
+        if thing == "birds":
+            with (folder / "data" / thing / "captions.csv").open("w", newline="") as file:
+                csv.writer(file).writerows([("image", "caption"), *captions])
+    return folder
+
+
+def recipe_of(name: str, home: Path, *changes: str) -> object:
+    return load_recipe(name, [*LOOP, f"data={json.dumps(str(home / 'data'))}", *changes])
+
+
+def write_about(run: Path, name: str, recipe: object) -> None:
+    about = {"recipe": name, "settings": settings_to_dict(recipe.settings), "command": "test"}
+    (run / "run.json").write_text(json.dumps(about))
+
+
+@pytest.fixture(scope="module")
+def match(home: Path) -> Path:
+    """A matcher, and one that only measures, trained for three steps."""
+    for features, run in (("lite0", "match"), ("classifier", "judge")):
+        changes = [f"seen={home / 'seen.json'}", f"maps={home / 'maps'}", f"features={features}", "loop.steps=3"]
+        recipe = recipe_of("draw-match", home, *changes)
+        assert isinstance(recipe, DrawMatchRecipe)
+        outcome = train(recipe, home / run, quiet=True)
+        assert outcome.is_done
+        assert set(outcome.scores) == {"R-precision@4, flowers", "R-precision@4, birds"}
+        write_about(home / run, "draw-match", recipe)
+    return home / "match"
+
+
+@pytest.fixture(scope="module")
+def draw(home: Path, match: Path) -> Path:
+    recipe = _draw(home)
+    train(recipe, home / "draw", quiet=True)
+    write_about(home / "draw", "draw", recipe)
+    return home / "draw"
+
+
+def _draw(home: Path, *changes: str) -> DrawRecipe:
+    places = [f"seen={home / 'seen.json'}", f"match={home / 'match'}", f"samples={home / 'samples'}"]
+    recipe = recipe_of("draw", home, *places, *SMALL, "loop.steps=3", *changes)
+    assert isinstance(recipe, DrawRecipe)
+    return recipe
+
+
+@pytest.mark.train
+def test_stage_one_moves_both_sides_writes_samples_and_resumes_exactly(home: Path, draw: Path) -> None:
+    stored = load_checkpoint(draw / CHECKPOINT)
+    begun = _draw(home).build_network().state_dict()
+    torch.manual_seed(3)
+    for side in ("sketcher.out.weight", "judge.heads.0.said.parametrizations.weight.original"):
+        assert not torch.equal(stored["network"][side], begun[side])
+    grids = sorted((home / "samples").glob("*.png"))
+    assert len(grids) == 1
+    assert read_picture(grids[0]).shape == (8 * 64, 8 * 64, 3)
+    train(_draw(home), home / "parted", quiet=True, stop_after=1)
+    train(_draw(home), home / "parted", quiet=True, resume=True)
+    again = load_checkpoint(home / "parted" / CHECKPOINT)["network"]
+    for name, value in stored["network"].items():
+        torch.testing.assert_close(again[name], value, msg=name)
+
+
+@pytest.mark.train
+def test_a_later_stage_begins_with_an_earlier_ones_weights(home: Path, draw: Path) -> None:
+    network = _draw(home, f"begin_with={draw}").build_network()
+    for name, value in load_checkpoint(draw / CHECKPOINT)["average"].items():
+        assert torch.equal(network.state_dict()[name], value)
+
+
+@pytest.mark.train
+def test_stage_two_leaves_the_sketcher_alone_and_becomes_a_model_that_draws_the_same(home: Path, draw: Path) -> None:
+    changes = [f"begin={draw}", f"judge_of={home / 'judge'}", f"samples={home / 'refined'}", "loop.steps=2"]
+    recipe = recipe_of("draw-refine", home, *changes, "channels=[8,8,8]", "depth=1", "judge=8")
+    assert isinstance(recipe, RefineRecipe)
+    run = home / "refine"
+    train(recipe, run, quiet=True)
+    state = load_checkpoint(run / CHECKPOINT)["average"]
+    for name, value in load_checkpoint(draw / CHECKPOINT)["average"].items():
+        if name.startswith("sketcher."):
+            assert torch.equal(state[name], value), name
+    assert state["refiner.out.weight"].abs().sum() > 0  # it begins at zero
+    write_about(run, "draw-refine", recipe)
+
+    folder = home / "toy"
+    card = recipe.write_model(run, folder, made=Made(recipe="t", command="t"), precision="float32")
+    assert card == read_card(folder)
+    assert set(card.parts) == {"sketch", "refine", "judge-words", "judge-picture"}
+    assert any("made" in data.name for data in card.training_data)  # that sentences were made is said
+    model = Model(card, folder)
+    painter = Painter(Session(model, threads=1))
+    network = recipe.build_network()
+    assert isinstance(network, Refining)
+    network.load_state_dict(state)
+    network.eval()
+    chance = np.random.Generator(np.random.Philox(key=[5, 0])).standard_normal((1, painter.noise)).astype(np.float32)
+    with torch.no_grad():
+        space = torch.from_numpy(painter.place("a red bird"))[None]
+        sketch = network.sketcher(space, torch.from_numpy(chance))[0]
+        refined = network.refiner(sketch, space)
+    drawn = painter("a red bird", seed=5)
+    for pixels, truth in ((drawn.sketches[0], sketch), (drawn.pictures[0], refined)):
+        expected = ((truth[0].permute(1, 2, 0) + 1) * 127.5).numpy()
+        assert np.abs(pixels - expected).max() <= 0.6
+
+    scores = {m.metric: m.value for m in evaluate_generate(model, home / "data", "val")}
+    assert scores["R-precision among 4, flowers"] <= 1
+    assert (
+        scores["Fréchet distance, birds"]
+        > scores["Fréchet distance, birds, one half of the photographs from the other"]
+    )
+    with pytest.raises(UnknownNameError, match="val"):
+        evaluate_generate(model, home / "data", "odd")
+
+
+@pytest.mark.train
+def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told(home: Path, draw: Path) -> None:
+    from szem.train.shipped_weights import load_shipped
+
+    network = _draw(home).build_network()
+    with pytest.raises(TrainError, match="shape"):
+        load_shipped(network.sketcher, "sketch")  # of other channels than the shipped one
+    with pytest.raises((ModelError, TrainError, ValueError), match="part"):
+        load_shipped(network.sketcher, "nonsense")
+
+
+def test_what_one_side_wants_does_not_reach_the_other() -> None:
+    judge = DrawingJudge(space=6, width=8)
+    maps = [torch.randn(3, c, 32 >> n, 32 >> n, requires_grad=True) for n, c in enumerate(CHANNELS)]
+    space = torch.randn(3, 6)
+    mixed = judge.project(maps)
+    judge_loss(judge, mixed, mixed, space, space).backward()
+    assert all(p.grad is not None for p in judge.heads.parameters())
+    assert all(p.grad is None for p in (*judge.mix.parameters(), *judge.cross.parameters()))
+
+
+def test_hinge_losses_are_those_of_the_formula() -> None:
+    real = (torch.tensor([[[2.0]], [[0.5]]]), torch.tensor([[0.0], [3.0]]))
+    drawn = (torch.tensor([[[-2.0]], [[0.0]]]), torch.tensor([[-3.0], [1.0]]))
+    wrong = torch.tensor([[-1.0], [-0.5]])
+    # alone: (0 + 0.5) / 2 + (0 + 1) / 2; fitting: (1 + 0) / 2 + ((0 + 0.5) / 2 + (0 + 2) / 2) / 2
+    assert float(hinge_judge(real, wrong, drawn)) == pytest.approx(0.75 + 0.5 + 0.625)
+    assert float(hinge_drawn(drawn)) == pytest.approx(1 + 1)
+
+
+def test_variety_is_asked_for_up_to_a_limit() -> None:
+    photographs = [torch.randn(6, 3, 8, 8)]
+    same, other = torch.zeros(6, 3, 8, 8), torch.randn(6, 3, 8, 8) * 3
+    assert float(variety_loss([same], photographs, apart=0.6)) == pytest.approx(1)
+    assert float(variety_loss([other], photographs, apart=0.6)) == 0
+
+
+def test_unknown_features_are_refused(home: Path) -> None:
+    with pytest.raises(UnknownNameError, match="lite0"):
+        recipe_of("draw-match", home, "features=nonsense")
