@@ -82,8 +82,9 @@ class _Head(nn.Module):
 
 
 def _spread(x: Tensor) -> Tensor:
-    """How much a batch (B, C, 4, 4) differs in itself, by channel and by place: (C + 16,). Drawings that are all alike
-    are told by it, though each by itself looks well.
+    """How much a batch (B, C, 4, 4) differs in itself, by channel and by place: (C + 16,).
+
+    Drawings that are all alike are told by it, though each by itself looks well.
 
     Source: T. Karras et al., Progressive Growing of GANs, 2018, arXiv:1710.10196, section 3.
     """
