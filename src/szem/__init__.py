@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from szem.tasks.classify import classify as classify
     from szem.tasks.detect import detect as detect
     from szem.tasks.explain import explain as explain
+    from szem.tasks.generate import generate as generate
     from szem.tasks.lipread import lipread as lipread
     from szem.tasks.listen import listen as listen
-    from szem.tasks.generate import generate as generate
     from szem.tasks.look import look as look
     from szem.tasks.outline import outline as outline
     from szem.tasks.search import search as search

@@ -139,6 +139,9 @@ HEADS: Mapping[str, Mapping[str, Head]] = {
     "lipread": {
         "moments": Head(
             about="(B, T, D) `seen` of each frame; parts `listen`, `join` and `spell` take it on to words",
+            fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
+        ),
+    },
     "generate": {
         "stages": Head(
             about="(N, D) `space`, a sentence's place, for a part `sketch` that draws there; optional part `refine`",
