@@ -24,6 +24,8 @@ F = NDArray[np.float32]
 B = NDArray[np.bool_]
 _OFFSET = 12.0  # grey levels added before the logarithm: noise in the dark counts less
 _LOG = np.log(np.arange(256, dtype=np.float32) + np.float32(_OFFSET))
+_LIT_SHARE = 1 - np.float32(_OFFSET) * np.exp(-_LOG)  # I / (I + offset): what of a change of light is seen
+_BRIGHTEST = _LOG[248]  # a camera shows nothing brighter
 _LEARN_S = 2.5  # the scene is the median of the pictures of so long
 _LEARN_PICTURES = 11
 _SLOW_S, _CANDIDATE_S = 25.0, 1.0  # how quickly the layers follow where they are seen
@@ -32,7 +34,9 @@ _SIGMAS = 4.0
 _WIDEST = 0.5  # differences count for the tolerance up to this
 _LEAST = 0.11  # difference of logarithms over all channels, root of the sum of squares, that always is none
 _BLOCK = 20  # pixels: side of a block that is lit alike
-_LIT = 0.015  # smaller changes of light are left to the layers' own following
+_STEP = 4  # of a block's pixels each so many-th across and down is looked at
+_LIT = 0.01  # smaller changes of light are none
+_LIGHT_S = 40.0  # how slowly a new light becomes the old one
 _SUDDEN = 0.12  # a change of light after which nothing is believed for a moment
 _HOLD_S = 3.0  # a thing that is hidden for so long, at most, is still the same
 _FRESH_S = 0.4  # younger candidates are replaced at once
@@ -46,8 +50,8 @@ class Scene:
     moving: B  # neither the scene nor what has lain on it
     age_s: F  # for how long what covers the scene has been the same; 0 where the scene is seen
     shown: B  # what covers the scene is seen now, not itself hidden
-    log: F  # (h, w, 3) logarithms of the picture
-    slow: F  # (h, w, 3) of the scene, in today's light
+    log: F  # (h, w, 3) logarithms of the picture, in the light of the slow layer
+    slow: F  # (h, w, 3) of the scene
     fast: F  # (h, w, 3) of what covers it
     spread: F  # (h, w) by how much the place differs from itself
     light: float  # how much the light has changed with this picture, in logarithms
@@ -76,6 +80,7 @@ class Background:
         self._slow: F | None = None
         self._start_s = self._time_s = 0.0
         self._sudden_s = -1e9
+        self._light: F | None = None  # (rows, columns, 3) of the last picture
         self._first: list[NDArray[np.float16]] = []  # while it learns
 
     def __call__(self, picture: Picture8, *, time_s: float) -> Scene:
@@ -92,11 +97,10 @@ class Background:
         dt_s = float(np.clip(time_s - self._time_s, 1e-3, 2.0))
         self._time_s = time_s
         age_s = time_s - self._start_s
-        light = self._relight(log) if age_s >= _LEARN_S else 0.0
+        light, log = (0.0, log) if age_s < _LEARN_S else self._in_old_light(log, picture, dt_s)
         if light > _SUDDEN:
             self._sudden_s = time_s
-        difference = log - self._slow
-        square = _square(difference)
+        square = _square(log - self._slow)
         limit = np.maximum(_SIGMAS**2 * self._spread, _LEAST**2)
         is_scene = square < limit
         is_same = _square(log - self._fast) < np.maximum(0.5 * limit, _LEAST**2)
@@ -153,6 +157,7 @@ class Background:
         self._age = np.zeros(log.shape[:2], np.float32)
         self._hidden = np.zeros(log.shape[:2], np.float32)
         self._first = []
+        self._light = None
         self._start_s = self._time_s = time_s
         self._sudden_s = -1e9
 
@@ -166,15 +171,27 @@ class Background:
             self._spread = np.clip(2 * squares, (_LEAST / _SIGMAS) ** 2, _WIDEST**2).astype(np.float32)
             self._fast = self._slow.copy()
 
-    def _relight(self, log: F) -> float:
-        """Bring both layers to the picture's light; by how much it changed."""
+    def _in_old_light(self, log: F, picture: Picture8, dt_s: float) -> tuple[float, F]:
+        """By how much the light has just changed, and the picture as it would be in the light of the slow layer.
+
+        The light is reckoned anew from each picture, never added up: an error does not outlive its picture.
+        """
         assert self._slow is not None
-        gain, change = light_between(log, self._slow, self._age > _FRESH_S)
-        if change <= 0:
-            return 0.0
-        self._slow += gain
-        self._fast += gain
-        return change
+        lit = np.asarray(cv2.LUT(picture, _LIT_SHARE), np.float32)
+        light = light_between(log, self._slow, lit, self._age > _FRESH_S)
+        change = 0.0 if self._light is None else float(np.abs(light - self._light).mean())
+        self._light = light
+        high, wide = log.shape[:2]
+        smooth = np.asarray(cv2.resize(light, (wide, high), interpolation=cv2.INTER_LINEAR), np.float32)
+        old = log - smooth * lit
+        # What is too bright for the camera, now or then, is as bright as the other says.
+        burnt = ((log >= _BRIGHTEST) & (old < self._slow)) | ((self._slow >= _BRIGHTEST) & (old > self._slow))
+        old = np.where(burnt, self._slow, old).astype(np.float32)
+        # Slowly, the new light becomes the old one.
+        part = smooth * (lit * np.float32(1 - np.exp(-dt_s / _LIGHT_S)))
+        self._slow += part
+        self._fast += part
+        return change, old + part
 
     def _follow(
         self, log: F, square: F, is_scene: B, is_same: B, dt_s: float, *, learning: bool, age_s: float
@@ -201,42 +218,46 @@ class Background:
         self._fast += _thrice(share, 1.0) * (log - self._fast)
 
 
-def light_between(now: F, then: F, covered: B) -> tuple[F, float]:
-    """What has to be added to the logarithms of one picture for it to have the light of another.
+def light_between(now: F, then: F, lit: F, covered: B) -> F:
+    """What has to be added to the logarithms of light of one picture for it to have the light of another.
 
     Args:
         now: (h, w, 3) logarithms.
         then: (h, w, 3) of the same scene before.
+        lit: (h, w, 3) by how much the logarithms with their offset grow with those of the light; 0..1.
         covered: (h, w) places that are known to differ; they do not count.
     Returns:
-        (h, w, 3) smooth; and the median of its size.
+        (rows, columns, 3) for blocks of pixels.
     """
     height, width = covered.shape
     rows, columns = max(height // _BLOCK, 1), max(width // _BLOCK, 1)
-    high, wide = height // rows, width // columns
-    step = 4
-    part = np.s_[: rows * high : step, : columns * wide : step]
-    difference = (now - then)[part]
-    high, wide = difference.shape[0] // rows, difference.shape[1] // columns
-    blocks = difference[: rows * high, : columns * wide].reshape(rows, high, columns, wide, 3)
-    blocks = blocks.swapaxes(1, 2).reshape(rows, columns, -1, 3)
-    free = ~covered[part][: rows * high, : columns * wide].reshape(rows, high, columns, wide)
-    free_share = free.swapaxes(1, 2).reshape(rows, columns, -1).mean(-1)
+
+    def blocks_of(values: NDArray[Any]) -> NDArray[Any]:
+        part = values[: height // rows * rows : _STEP, : width // columns * columns : _STEP]
+        high, wide = part.shape[0] // rows, part.shape[1] // columns
+        part = part[: rows * high, : columns * wide].reshape(rows, high, columns, wide, -1)
+        return part.swapaxes(1, 2).reshape(rows, columns, high * wide, -1)
+
+    share = blocks_of(lit)
+    blocks = blocks_of(now - then) / np.maximum(share, 0.35)
+    tells = ~blocks_of(covered)[..., 0] & (share.min(-1) > 0.35) & (blocks_of(now).max(-1) < _BRIGHTEST)
     middle = np.median(blocks, axis=2)  # (rows, columns, 3)
     whole = np.median(middle.reshape(-1, 3), axis=0)
     grey = blocks.mean(-1)
-    scatter = np.median(np.abs(grey - middle.mean(-1)[..., None]), axis=-1)
-    tint = np.abs(middle - middle.mean(-1, keepdims=True) - (whole - whole.mean())).max(-1)
-    trust = np.exp(-((scatter / 0.06) ** 2) - (tint / 0.05) ** 2) * free_share**2
+    own = middle.mean(-1)
+    scatter = np.median(np.abs(grey - own[..., None]), axis=-1)
+    tint = np.abs(middle - own[..., None] - (whole - whole.mean())).max(-1)
+    trust = np.exp(-((scatter / 0.08) ** 2) - (tint / 0.06) ** 2) * tells.mean(-1) ** 2
+    if float(trust.sum()) > 0.05 * rows * columns:
+        flat = np.sort(own.ravel())
+        order = np.argsort(own.ravel())
+        sums = np.cumsum(trust.ravel()[order])
+        whole = whole - whole.mean() + flat[int(np.searchsorted(sums, sums[-1] / 2))]
     # A block's light is what most of its neighbourhood agrees on: a thing that fills a few blocks is not light.
-    own = middle.mean(-1) - whole.mean()
-    local = _weighted_median(own, trust)
-    total = np.sign(local + whole.mean()) * np.maximum(np.abs(local + whole.mean()) - _LIT, 0)
-    tinted = whole - whole.mean()
-    tinted = np.where(np.abs(tinted).max() > _LIT, tinted, 0)
-    smooth = cv2.resize(total.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    gain = (smooth[..., None] + tinted.astype(np.float32)).astype(np.float32)
-    return gain, float(np.abs(total).mean() + np.abs(tinted).mean())
+    local = _weighted_median(own - whole.mean(), trust)
+    light: F = (local[..., None] + whole).astype(np.float32)
+    light[np.abs(light).max(-1) < _LIT] = 0
+    return light
 
 
 def _weighted_median(values: NDArray[Any], weights: NDArray[Any], reach: int = 2) -> NDArray[Any]:

@@ -24,6 +24,7 @@ _LOST, _BACK = 0.25, 0.5  # shares of the known blocks: fewer are seen, it is no
 _FLAT = 0.4  # of the texture there was: less is a cover, more another scene
 _DARK_MEAN, _DARK_BRIGHT = 14.0, 45.0  # grey levels: all of the picture, and its brightest hundredth
 _SOFT = 0.3  # of the sharpness there was
+_TURN_S = 2.0  # a camera is turned within so long; people who gather before it take longer
 _SHIFT = 0.02  # of the picture's width
 _STILL = 0.02  # grey levels two pictures differ by on average, at most, to be the same
 _ALIVE = 0.04  # grey levels that a live picture differs by
@@ -61,7 +62,7 @@ class CameraHealth:
         self._reference: F | None = None
         self._sharpness = 0.0
         self._before: F | None = None
-        self._differences: deque[tuple[float, float]] = deque(maxlen=400)  # time, grey levels
+        self._seen: deque[tuple[float, float]] = deque(maxlen=200)  # of the last moments
         self._alive = False
         self._same_since: float | None = None
         self._started_s = self._time_s = 0.0
@@ -140,7 +141,10 @@ class CameraHealth:
         was_dark = float(self._reference.mean()) < 2 * _DARK_MEAN
         if small.mean() < _DARK_MEAN and bright < _DARK_BRIGHT and not was_dark:
             return "camera dark", min(0.99, 0.6 + 0.4 * (1 - bright / _DARK_BRIGHT))
-        if seen < lost:
+        self._seen.append((time_s, seen))
+        while time_s - self._seen[0][0] > _TURN_S:
+            self._seen.popleft()
+        if seen < lost and (texture < _FLAT or self._fault or max(s for _, s in self._seen) > _BACK):
             surely = 0.6 + 0.4 * (1 - seen / lost)
             return ("camera covered" if texture < _FLAT else "camera moved"), min(0.99, surely)
         if time_s - self._started_s > _LEARN_S and _sharpness(small) < _SOFT * self._sharpness:

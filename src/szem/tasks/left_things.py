@@ -197,7 +197,7 @@ class LeftThings:
                 if name in ALIVE and _share(box, where) > _BODY and score > 0.25:
                     still.body_s, still.wait_s = now, now + _AGAIN_S
                     return []
-                if name not in ALIVE and _overlap(box, where) > 0.4:
+                if name not in ALIVE and score > 0.5 and _overlap(box, where) > 0.4:
                     label = name
         if thing < settings.score:
             still.wait_s = now + _AGAIN_S

@@ -39,6 +39,8 @@ _MOVES = 0.0015  # share of the picture that moves when something does
 _BLOB_PX = 12  # pixels of the small picture together that may be a thing
 _CLOSER = 1.5  # of its size: what is shown of its surroundings when a thing is looked at closely
 _CLOSER_PX = 120  # at least, of the frame
+_OPEN = np.ones((3, 3), np.uint8)
+_PART_MARGIN, _PART_LEAST, _PART_MOST = 0.3, 0.4, 0.8  # of what moves; of the frame's sides
 _MARGIN_S = 0.01  # a picture that comes so much too early is taken all the same
 
 
@@ -231,11 +233,32 @@ class Watcher:
             return False
         self._looked_s = now
         self.looks += 1
-        found = self._without_ignored(self._find(frame, None))
+        found = self._without_ignored(self._find(frame, self._part(scene) if active else None))
         tracked = self._tracker(found, time_s=now, index=frame.index)
         self.watched = replace(self.watched, tracked=tracked)
         events += self._events(tracked)
         return True
+
+    def _part(self, scene: Scene) -> tuple[int, int, int, int] | None:
+        """The part of the frame in which something is; None: (nearly) all of it. A part is seen in more detail."""
+        assert self._events is not None
+        covered = cv2.morphologyEx((scene.moving | (scene.age_s > 0)).astype(np.uint8), cv2.MORPH_OPEN, _OPEN)
+        (wide, high), (width, height) = self._small, self._size
+        boxes = [box for _, _, box, seen_s in self._events.things if scene.time_s - seen_s < 3.0]
+        if covered.any():
+            x, y, w, h = cv2.boundingRect(covered)
+            scale = np.array([width / wide, height / high] * 2)
+            boxes.append(np.array([x, y, x + w, y + h]) * scale)
+        if not boxes:
+            return None
+        low, top = np.min([box[:2] for box in boxes], axis=0), np.max([box[2:] for box in boxes], axis=0)
+        sides = np.maximum((top - low) * (1 + 2 * _PART_MARGIN), _PART_LEAST * np.array([width, height]))
+        sides = np.maximum(sides, sides.max() * np.array([1.0, height / width]))  # no narrower than the frame
+        if sides[0] > _PART_MOST * width or sides[1] > _PART_MOST * height:
+            return None
+        corner = np.clip((low + top - sides) / 2, 0, np.array([width, height]) - sides)
+        x0, y0, x1, y1 = (int(v) for v in (*corner, *(corner + sides)))
+        return x0, y0, x1, y1
 
     def _find(self, frame: Frame, part: tuple[int, int, int, int] | None) -> Boxes:
         """Boxes in a frame, or in a part of it."""

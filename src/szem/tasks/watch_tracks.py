@@ -27,6 +27,9 @@ _FOUND_S = 8.0  # a thing that appears so soon after one was lost, and so near, 
 _FOUND_EDGE_S = 1.0  # at the picture's edge: it has gone, and the next is another one
 _FOUND_NEAR = 0.8  # of its height
 _COVERED = 0.25  # share of its box that must show something else than the scene
+_BARE = 0.1  # less, and it shows the scene
+_BESIDE = 0.6  # of its height
+_BESIDE_S = 1.2  # what appears beside something must be in sight for so long
 _MOVED = 0.2  # of its size: how far a thing must have moved to be one
 _CLEAR = 0.04  # of its size: how far its foot must be inside or outside a zone
 _BEGINNING_S = 1.0  # what is there by then has not entered
@@ -46,7 +49,8 @@ class _Thing:
     first_s: float
     seen_s: float
     box: F  # (4,)
-    first: F  # where it was seen first
+    first: F  # where it was when it began to cover the scene, at `first_s`
+    is_beside: bool = False  # it appeared close to another thing, and may be that one, seen twice
     votes: dict[str, float] = field(default_factory=dict)  # class -> sum of scores
     is_real: bool = False  # it covers the scene and has moved: no false alarm of the detector on the scene itself
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=12))
@@ -111,6 +115,8 @@ class TrackEvents:
         self._start_s = now if self._start_s is None else self._start_s
         wanted = np.array([label in self._settings.labels for label in frame.boxes.labels], np.bool_)
         here = self._take_in(frame, wanted)
+        self._merge(now)
+        here = {row: self._alias.get(number, number) for row, number in here.items()}
         events = self._crossings(frame, here)
         for thing in list(self._things.values()):
             if thing.is_real:
@@ -159,27 +165,56 @@ class TrackEvents:
                 if known is not None:
                     self._alias[number] = known
                     number = known
+            covers = self._cover(box)
             thing = self._things.get(number)
             if thing is None:
                 if self._is_double(box, label, now):
                     continue
-                thing = self._things[number] = _Thing(number, now, now, box, box)
+                thing = self._things[number] = _Thing(number, now, now, box, box, self._is_beside(box, now))
+            if not thing.is_real and covers < _COVERED:  # so far the detector may have seen it in the scene itself
+                thing.first_s, thing.first = now, box
+            if thing.is_real and covers < _BARE:
+                continue
             score = float(frame.boxes.scores[row])
             thing.seen_s, thing.box = now, box
             thing.votes[label] = thing.votes.get(label, 0.0) + score
             thing.scores.append(score)
-            if not thing.is_real:
-                size = max(float(np.sqrt((box[2:] - box[:2]).prod())), 1.0)
-                way = max(
-                    float(np.hypot(*(_foot(box) - _foot(thing.first)))),
-                    abs(float(box[3] - box[1] - thing.first[3] + thing.first[1])),
-                )
-                thing.is_real = way > _MOVED * size and self._cover(box) > _COVERED
             thing.path.append((now, box))
             while thing.path and now - thing.path[0][0] > _PATH_S:
                 thing.path.popleft()
+            if not thing.is_real and now > thing.first_s:
+                size = math.sqrt(max(float((box[2:] - box[:2]).prod()), 1.0))
+                grown = abs(float(np.diff(box[1::2])[0] - np.diff(thing.first[1::2])[0]))
+                way = max(float(np.hypot(*(_foot(box) - _foot(thing.first)))), grown)
+                thing.is_real = way > _MOVED * size
             here[int(row)] = number
         return here
+
+    def _is_beside(self, box: F, now: float) -> bool:
+        """Whether it appears close to something that is known."""
+        reach = _BESIDE * float(box[3] - box[1])
+        near = (t for t in self._things.values() if t.is_real and now - t.seen_s < 1.0)
+        return any(float(np.hypot(*(_foot(box) - _foot(thing.box)))) < reach for thing in near)
+
+    def _merge(self, now: float) -> None:
+        """A thing that was lost just when another appeared close to it is that one."""
+        for thing in list(self._things.values()):
+            lost_s = now - thing.seen_s
+            if not thing.is_real or not 0.3 < lost_s < _LOST_S:
+                continue
+            for other in list(self._things.values()):
+                if (
+                    other.is_beside
+                    and other.seen_s == now
+                    and abs(other.first_s - thing.seen_s) < 1.0
+                    and other is not thing
+                ):
+                    away = float(np.hypot(*(_foot(other.first) - _foot(thing.box))))
+                    if away < _BESIDE * (thing.box[3] - thing.box[1]) and not other.inside:
+                        thing.seen_s, thing.box, thing.path = now, other.box, other.path
+                        self._alias[other.id] = thing.id
+                        del self._things[other.id]
+                        break
 
     def _is_double(self, box: F, label: str, now: float) -> bool:
         """Whether it is a part of something known, or the same taken for something else."""
@@ -253,7 +288,7 @@ class TrackEvents:
                     since = thing.coming.setdefault(
                         name, now if thing.coming or thing.inside or not self._was_in(thing, zone) else thing.first_s
                     )
-                    if now - since >= settings.present_s:
+                    if now - since >= max(settings.present_s, _BESIDE_S if thing.is_beside else 0.0):
                         events += self._enter(thing, zone, since, now)
                 elif depth < 0:
                     thing.coming.pop(name, None)
