@@ -46,6 +46,7 @@ def watch(
         "", help="SQLAlchemy URL of the events' database.  [default: SQLite in the store]", rich_help_panel=_KEEP
     ),
     model: str = typer.Option("", "--model", "-m", help="A detection model; the shipped one if left out."),
+    listen_model: str = typer.Option("", help="A listening model; the shipped one if left out."),
     clips: bool = typer.Option(
         True, "--clips/--no-clips", help="Keep a clip with each event.", rich_help_panel=_KEEP
     ),
@@ -88,6 +89,7 @@ def watch(
     import time
 
     from szem.guard.daemon import Guard
+    from szem.guard.hearing import known_sounds, make_listening
     from szem.guard.metrics import GuardMetrics
     from szem.guard.retention import Retention
     from szem.guard.senses import build_senses
@@ -100,7 +102,8 @@ def watch(
 
     folder = store or default_store()
     own = folder / RULES_FILE
-    chosen = read_rules(rules) if rules is not None else read_rules(own) if own.is_file() else Rules()
+    file = rules if rules is not None else own if own.is_file() else None
+    chosen = Rules() if file is None else read_rules(file, sounds=known_sounds(listen_model) or None)
     if check:
         _tell_rules(chosen)
         return
@@ -112,6 +115,7 @@ def watch(
         port = metrics.serve(metrics_port, host=metrics_host)
         logging.getLogger("szem.guard").info("metrics at http://%s:%d/metrics", metrics_host, port)
     sight = open_sight(model or None, workers=1, threads=None)
+    listen = make_listening(chosen, model=listen_model)
     retention = Retention(
         days=chosen.keep.days if days is None else days,
         gigabytes=chosen.keep.gigabytes if gigabytes is None else gigabytes,
@@ -122,7 +126,9 @@ def watch(
             opened,
             chosen,
             named,
-            make_senses=lambda source: build_senses(source.name, chosen, sight=sight),
+            make_senses=lambda source: build_senses(
+                source.name, chosen, sight=sight, listen=listen if source.sound else None
+            ),
             hide=_hider() if blur_faces or chosen.clips.blur_faces else None,
             retention=retention,
             clips=clips,

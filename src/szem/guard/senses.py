@@ -96,7 +96,7 @@ class EyesAndEars:
 
     def see(self, frame: Frame) -> list[Event]:
         """See `Senses`."""
-        events = self._watcher.feed(frame)
+        events = [_renumbered(event, 0) for event in self._watcher.feed(frame)]
         with self._lock:
             self._now_s = frame.time_s
             self._note(events, frame.time_s)
@@ -122,7 +122,7 @@ class EyesAndEars:
     def finish(self) -> list[Event]:
         """See `Senses`."""
         heard = [] if self._listener is None else self._moved(self._listener.finish())
-        return [*heard, *self._watcher.finish()]
+        return [*heard, *(_renumbered(event, 0) for event in self._watcher.finish())]
 
     @property
     def _sounds_now(self) -> Sequence[Event]:
@@ -141,11 +141,10 @@ class EyesAndEars:
         begun_s = self._heard_from_s or 0.0
         return [
             replace(
-                event,
+                _renumbered(event, 1, more=self._numbers),
                 start_s=event.start_s + begun_s,
                 end_s=event.end_s + begun_s,
                 best_s=None if event.best_s is None else event.best_s + begun_s,
-                number=event.number + self._numbers if event.number else 0,
             )
             for event in events
         ]
@@ -154,6 +153,11 @@ class EyesAndEars:
         for event in events:
             for channel, score in event.channels.items():
                 self._last[channel] = (score, now_s)
+
+
+def _renumbered(event: Event, channel: int, *, more: int = 0) -> Event:
+    """Numbers that both channels together give only once."""
+    return replace(event, number=2 * (event.number + more) + channel) if event.number else event
 
 
 def build_senses(

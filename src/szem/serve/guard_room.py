@@ -16,6 +16,7 @@ from typing import Any
 from szem.errors import FileMissingError, NotFoundError, RulesError, StoreError
 from szem.guard.export import write_marked
 from szem.guard.film_run import Sensed, sense_film
+from szem.guard.hearing import known_sounds, make_listening
 from szem.guard.senses import build_senses
 from szem.guard.store import RULES_FILE, EventStore, default_store
 from szem.guard.stored import StoredEvent, Wanted, timestamp
@@ -44,6 +45,7 @@ class GuardRoom:
         self._store: EventStore | None = None
         self._lock = threading.Lock()
         self._sight: Any = None
+        self._sounds: tuple[str, ...] | None = None
         self.films = FilmRoom(self._watch, self._rules_or_default)
 
     def close(self) -> None:
@@ -184,7 +186,10 @@ class GuardRoom:
     def _parse(self, text: str) -> Rules:
         if len(text) > _MOST_RULES:
             raise RulesError(f"rules have at most {_MOST_RULES:,} characters, got {len(text):,}")
-        return parse_rules(text, name="rules")
+        with self._lock:
+            if self._sounds is None:
+                self._sounds = known_sounds()
+        return parse_rules(text, name="rules", sounds=self._sounds or None)
 
     def _rules_or_default(self) -> Rules:
         return self._parse(self.rules()["text"])
@@ -195,7 +200,7 @@ class GuardRoom:
         with self._lock:
             if self._sight is None:
                 self._sight = open_sight(None, workers=1, threads=None)
-        return sense_film(path, build_senses("", rules, sight=self._sight))
+        return sense_film(path, build_senses("", rules, sight=self._sight, listen=make_listening(rules)))
 
 
 def _source(row: dict[str, Any]) -> dict[str, Any]:

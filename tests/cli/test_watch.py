@@ -1,0 +1,182 @@
+"""`szem watch` and `szem events`, as typed, with the shipped networks on a small film."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from szem.cli.run import run
+from szem.media.video_writer import VideoWriter
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds: a scene with a little noise, from the fifth on a hand before the lens."""
+    rng = np.random.default_rng(3)
+    scene = np.kron(rng.integers(30, 220, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.int16)
+    path = tmp_path_factory.mktemp("films") / "hall.mp4"
+    with VideoWriter(path, rate_hz=10) as writer:
+        for k in range(100):
+            shown = scene if k < 50 else np.full_like(scene, 70)
+            writer.write((shown + rng.integers(-4, 5, scene.shape)).clip(0, 255).astype(np.uint8))
+    return path
+
+
+@pytest.fixture(scope="module")
+def store(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that has watched the film."""
+    folder = tmp_path_factory.mktemp("stores") / "hall"
+    assert run(["watch", str(film), "--store", str(folder), "--film-began", "2026-05-01T22:00:00+00:00"]) == 0
+    return folder
+
+
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Type a command: its status, its output and its complaints."""
+
+    def type_(*words: object) -> tuple[int, str, str]:
+        status = run([str(word) for word in words])
+        out = capsys.readouterr()
+        return status, out.out, out.err
+
+    return type_
+
+
+def test_a_film_is_watched_and_its_events_listed(store: Path, typed: Run) -> None:
+    status, out, err = typed("events", "list", "--store", store)
+    assert status == 0
+    (line,) = out.splitlines()
+    assert "hall" in line
+    assert "camera covered" in line
+    assert "1 of 1 events" in err
+    row = json.loads(typed("events", "list", "--store", store, "--json")[1])
+    assert row["started"].startswith("2026-05-01T22:00:05")
+    assert (store / "media" / row["clip"]).is_file()
+    assert (store / "media" / row["picture"]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        (("--kind", "camera covered"), 1),
+        (("--kind", "enters"), 0),
+        (("--source", "hall", "--min-score", "0.2", "--channel", "video"), 1),
+        (("--since", "2026-05-01T22:30:00+00:00"), 0),
+        (("--until", "2026-05-01T21:00:00+00:00"), 0),
+        (("--channel", "sound"), 0),
+    ],
+)
+def test_lists_keep_to_what_is_asked(store: Path, typed: Run, options: tuple[str, ...], count: int) -> None:
+    status, out, _ = typed("events", "list", "--store", store, *options)
+    assert (status, len(out.splitlines())) == (0, count)
+
+
+def test_an_event_is_shown_and_marked(store: Path, typed: Run) -> None:
+    id = json.loads(typed("events", "list", "--store", store, "--json")[1])["id"]
+    status, out, _ = typed("events", "show", id[:8], "--store", store)
+    assert status == 0
+    assert "camera covered" in out
+    assert str(store / "media") in out
+    assert typed("events", "mark", id[:8], "--wrong", "--note", "the cleaner", "--store", store)[0] == 0
+    assert json.loads(typed("events", "show", id, "--json", "--store", store)[1])["mark_note"] == "the cleaner"
+    status, _, err = typed("events", "mark", "00000000", "--right", "--store", store)
+    assert status == 1
+    assert "no event" in err
+    assert typed("events", "mark", id[:8], "--store", store)[0] == 1  # neither wrong nor right
+    assert typed("events", "mark", id[:8], "--clear", "--store", store)[0] == 0
+
+
+def test_events_are_exported(store: Path, typed: Run, tmp_path: Path) -> None:
+    _, out, _ = typed("events", "export", "--store", store)
+    (row,) = csv.DictReader(out.splitlines())
+    assert row["kind"] == "camera covered"
+    for name in ("a.csv", "a.json", "a.parquet"):
+        assert typed("events", "export", tmp_path / name, "--store", store)[0] == 0
+    assert json.loads((tmp_path / "a.json").read_text())[0]["kind"] == "camera covered"
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the parquet extra (pyarrow)")
+    (told,) = parquet.read_table(tmp_path / "a.parquet").to_pylist()
+    assert told["kind"] == "camera covered"
+    assert told["started"].isoformat().startswith("2026-05-01T22:00:05")
+    assert told["score"] == pytest.approx(float(row["score"]))
+    for words, match in ((("x.xls",), "csv, json, parquet"), (("--format", "parquet"), "needs a file")):
+        status, _, err = typed("events", "export", *words, "--store", store)
+        assert status == 1
+        assert match in err
+
+
+def test_parquet_without_its_library_says_what_to_install(
+    store: Path, typed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    status, _, err = typed("events", "export", tmp_path / "a.parquet", "--store", store)
+    assert status == 1
+    assert "pip install 'szem[parquet]'" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rules_are_checked_without_watching(typed: Run, tmp_path: Path) -> None:
+    rules = tmp_path / "guard.toml"
+    rules.write_text('[[rules]]\nname = "night"\nevents = ["enters"]\nhours = ["22:00-06:00"]\n')
+    status, out, _ = typed("watch", "--rules", rules, "--check")
+    assert status == 0
+    assert "night: enters; anywhere; 22:00-06:00; score 0.5; save" in out
+    rules.write_text(rules.read_text().replace("enters", "enterz"))
+    status, _, err = typed("watch", "--rules", rules, "--check")
+    assert status == 1
+    assert "line 3" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (("watch",), "nothing to watch"),
+        (("watch", "no such film.mp4"), "no such film"),
+        (("events", "list"), "no events are kept there"),
+    ],
+)
+def test_what_cannot_be_is_said(typed: Run, tmp_path: Path, words: tuple[str, ...], match: str) -> None:
+    status, _, err = typed(*words, "--store", tmp_path / "none")
+    assert status == 1
+    assert match in err
+    assert not (tmp_path / "none").exists()
+
+
+def test_ctrl_c_ends_a_guard_cleanly(film: Path, tmp_path: Path) -> None:
+    """A film that is watched in a process of its own; what it was at is finished, and the store is in order."""
+    long = tmp_path / "long.mp4"
+    with VideoWriter(long, rate_hz=30) as writer:
+        for k in range(3000):
+            writer.write(np.full((48, 64, 3), k % 200, np.uint8))
+    command = [
+        sys.executable,
+        "-m",
+        "szem",
+        "watch",
+        str(long),
+        "--store",
+        str(tmp_path / "store"),
+        "--metrics-port",
+        "0",
+    ]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    guard = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    deadline = time.monotonic() + 60
+    still = tmp_path / "store" / "media" / "stills" / "long.jpg"
+    while not still.exists() and guard.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    guard.send_signal(signal.SIGINT)
+    out, err = guard.communicate(timeout=60)
+    assert guard.returncode == 0, err
+    assert "long: stopped" in out or "long: ended" in out
+    assert "metrics at http://127.0.0.1:" in err
+    assert "Traceback" not in err
