@@ -40,6 +40,7 @@ class Event:
     is_open: bool = False  # it goes on; its end is not known yet
     number: int = 0  # its place in its teller's count, from 1; one that was open is told again with it when it ends
     note: str = ""  # a sentence for a person
+    also: str = ""  # the kind that the other channel tells, where two were joined
 
     def __post_init__(self) -> None:
         if not self.kind:
@@ -77,7 +78,7 @@ class Event:
         }
         if self.contributions:
             row["contributions"] = {name: round(value, 4) for name, value in self.contributions.items()}
-        for name in ("label", "track", "place", "direction", "note"):
+        for name in ("label", "track", "place", "direction", "note", "also"):
             value = getattr(self, name)
             if value not in ("", None):
                 row[name] = value

@@ -5,7 +5,7 @@ told too: a microphone that is dead or overdriven. This file does not know about
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,6 +36,7 @@ class ListenSettings:
 
     threshold: float | None = None  # one for all kinds, instead of the card's
     classes: Sequence[str] = ()  # only these kinds; none: all
+    factors: Mapping[str, float] = field(default_factory=dict)  # kind -> of its threshold; lower: for joint judgement
     hop_s: float = 0.24  # from one window to the next: more is quicker and coarser
     events: EventSettings = field(default_factory=EventSettings)
 
@@ -245,6 +246,7 @@ def _thresholds(names: Sequence[str], stated: object, settings: ListenSettings) 
     out = np.array([table.get(name, _USUAL) for name in names], np.float64)
     if settings.threshold is not None:
         out[:] = max(settings.threshold, 1e-3)
+    out *= [settings.factors.get(name, 1.0) for name in names]
     if wanted:
         out[[name.lower() not in wanted for name in names]] = 2.0  # no score reaches 2
     return out

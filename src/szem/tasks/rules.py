@@ -187,7 +187,7 @@ class Rule(_Strict):
         """
         places = {*self.zones, *self.lines}
         return (
-            ("*" in self.events or event.kind in self.events)
+            ("*" in self.events or event.kind in self.events or event.also in self.events)
             and event.score >= self.score
             and (not self.cameras or camera in self.cameras)
             and (not places or event.place in places)

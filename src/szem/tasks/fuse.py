@@ -1,0 +1,266 @@
+"""Judge what is heard and what is seen together: one event where both tell of the same happening.
+
+A barking dog is heard and seen; a table says which kinds of sound agree with which things. Each channel's chance
+counts as log-odds, the more the better it hears or sees at the moment. A channel that tells of nothing counts neither
+way: what is out of sight can still be heard, and a microphone or camera that is missing, silent, dark or broken
+leaves the other to carry on. This file does not know how either channel finds its events.
+
+Source: the sum of log-odds is the naive Bayes rule for channels that err independently; the weights are those of a
+logistic regression (G. Potamianos et al., Recent advances in the automatic recognition of audiovisual speech, 2003,
+section IV, weighs streams by their reliability in the same way).
+"""
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.results.events import CHANNELS, Event
+
+__all__ = [
+    "AGREE",
+    "WEIGHTS",
+    "Agreement",
+    "ChannelWeights",
+    "Fuser",
+    "Fusion",
+    "Sense",
+    "agreeing_kinds",
+    "family_of",
+    "join_events",
+    "measure_picture_quality",
+    "measure_sound_quality",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Sounds and things that tell of the same happening."""
+
+    sounds: frozenset[str]  # kinds of sound events
+    things: frozenset[str]  # labels of things that are seen
+
+
+_VEHICLES = frozenset({"car", "bus", "truck", "motorbike", "motorcycle", "train"})
+AGREE: Mapping[str, Agreement] = {
+    "dog": Agreement(sounds=frozenset({"dog bark"}), things=frozenset({"dog"})),
+    "vehicle": Agreement(sounds=frozenset({"car horn", "engine idling", "siren"}), things=_VEHICLES),
+    "people": Agreement(
+        sounds=frozenset({"children playing", "baby cry", "person sneeze", "street music"}),
+        things=frozenset({"person"}),
+    ),
+    "bird": Agreement(sounds=frozenset({"rooster"}), things=frozenset({"bird"})),
+    "aircraft": Agreement(sounds=frozenset({"helicopter"}), things=frozenset({"aeroplane"})),
+}
+_SEEN = frozenset({"enters", "fast approach"})  # kinds of video events that may be the same happening as a sound
+_MOST_ODDS = 6.0  # of one channel: nothing is surer than 400 to 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelWeights:
+    """What a channel adds to the log-odds; q is how well it hears or sees, 0..1."""
+
+    says: float  # for telling of it at all …
+    odds: float  # … and for each unit of its own log-odds …
+    odds_clear: float  # … and more by q
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fusion:
+    """Weights of both channels."""
+
+    bias: float
+    sound: ChannelWeights
+    video: ChannelWeights
+
+    def parts(self, senses: Mapping[str, "Sense"]) -> dict[str, float]:
+        """What each channel that tells of it adds to the log-odds."""
+        found = {}
+        for name, sense in senses.items():
+            weights: ChannelWeights = getattr(self, name)
+            if sense.chance is not None:
+                found[name] = float(np.dot(sense.features(), (weights.says, weights.odds, weights.odds_clear)))
+        return found
+
+    def chance(self, senses: Mapping[str, "Sense"]) -> float:
+        """Of the happening, 0..1."""
+        return 1 / (1 + math.exp(-(self.bias + sum(self.parts(senses).values()))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sense:
+    """What one channel says of one happening."""
+
+    chance: float | None  # calibrated, 0..1; None: it tells of nothing
+    quality: float = 1.0  # how well it hears or sees
+
+    def features(self) -> NDArray[np.float64]:
+        """(3,): told, log-odds, log-odds times quality; nothing where it tells of nothing."""
+        if self.chance is None:
+            return np.zeros(3)
+        clipped = min(max(self.chance, 1e-6), 1 - 1e-6)
+        odds = min(max(math.log(clipped / (1 - clipped)), -_MOST_ODDS), _MOST_ODDS)
+        return np.array([1.0, odds, odds * self.quality])
+
+
+# Fitted by docs/tools/fusion_bench.py on its clips for tuning.
+WEIGHTS = Fusion(
+    bias=0.0,
+    sound=ChannelWeights(says=0.0, odds=0.5, odds_clear=0.5),
+    video=ChannelWeights(says=0.0, odds=0.5, odds_clear=0.5),
+)
+
+
+class Fuser:
+    """Joins the events of two channels of one source as they are told.
+
+    Events that no other channel could tell of pass at once. The others wait for up to `wait_s` for their partner.
+
+    Args:
+        least: Joint chance from which on an event is told.
+        wait_s: How far apart both may begin, and how long one waits for the other.
+        fusion: The weights.
+    """
+
+    def __init__(self, *, least: float = 0.5, wait_s: float = 2.0, fusion: Fusion = WEIGHTS) -> None:
+        self.least, self.wait_s, self.fusion = least, wait_s, fusion
+        self._quality = dict.fromkeys(CHANNELS, 1.0)
+        self._waiting: list[tuple[float, str, Event]] = []  # since when, family, event
+
+    def sense(self, channel: str, quality: float) -> None:
+        """How well a channel hears or sees now, 0..1."""
+        self._quality[channel] = quality
+
+    def take(self, events: Iterable[Event], now_s: float) -> list[Event]:
+        """Take in what was told.
+
+        Args:
+            events: Of either channel.
+            now_s: In the source's time.
+        Returns:
+            What is sure now: passed through, or joined.
+        """
+        out: list[Event] = []
+        for event in events:
+            family = family_of(event)
+            if not family or event.is_open or len(event.channels) != 1:
+                out.append(event)
+                continue
+            partner = next((row for row in self._waiting if self._is_partner(row, family, event)), None)
+            if partner is not None:
+                self._waiting.remove(partner)
+                out += self._join(family, partner[2], event)
+            else:
+                self._waiting.append((now_s, family, event))
+        return out + self._release(now_s)
+
+    def finish(self, now_s: float) -> list[Event]:
+        """Nothing more will come."""
+        return self._release(now_s + self.wait_s + 1.0)
+
+    def _is_partner(self, row: tuple[float, str, Event], family: str, event: Event) -> bool:
+        other = row[2]
+        if row[1] != family or other.by == event.by:
+            return False
+        return event.start_s - other.end_s <= self.wait_s and other.start_s - event.end_s <= self.wait_s
+
+    def _release(self, now_s: float) -> list[Event]:
+        due = [row for row in self._waiting if now_s - row[0] > self.wait_s]
+        self._waiting = [row for row in self._waiting if now_s - row[0] <= self.wait_s]
+        return [event for _, family, one in due for event in self._join(family, one, None)]
+
+    def _join(self, family: str, one: Event, other: Event | None) -> list[Event]:
+        both = [one] if other is None else [one, other]
+        senses = {
+            name: Sense(chance=chance, quality=self._quality[name])
+            for event in both
+            for name, chance in event.channels.items()
+        }
+        chance = self.fusion.chance(senses)
+        if chance < self.least:
+            return []
+        parts = self.fusion.parts(senses)
+        return [join_events(both, chance=chance, parts=parts, family=family)]
+
+
+def join_events(both: Sequence[Event], *, chance: float, parts: Mapping[str, float], family: str) -> Event:
+    """One event of two: the kind of the surer one, the place of what was seen, the time of both.
+
+    Args:
+        both: One or two events, of different channels.
+        chance: That it happened.
+        parts: What each channel adds to the log-odds.
+        family: What the two have in common.
+    """
+    surest = max(both, key=lambda event: event.score)
+    seen = next((event for event in both if "video" in event.channels), None)
+    others = [event for event in both if event is not surest]
+    base = surest if seen is None else replace(seen, kind=surest.kind)
+    told = " and ".join(f"{_how(event)} {event.label or event.kind}" for event in both)
+    note = f"{told} (the same {family})" if others else base.note
+    return replace(
+        base,
+        start_s=min(event.start_s for event in both),
+        end_s=max(event.end_s for event in both),
+        score=chance,
+        channels={name: value for event in both for name, value in event.channels.items()},
+        contributions=dict(parts),
+        also=others[0].kind if others else "",
+        number=both[0].number,
+        note=note,
+    )
+
+
+def family_of(event: Event) -> str:
+    """What else could tell of an event: a key of `AGREE`; nothing where only one channel can.
+
+    >>> family_of(Event(kind="dog bark", start_s=0, end_s=1, score=1, channels={"sound": 1.0}))
+    'dog'
+    """
+    for name, agreement in AGREE.items():
+        if "sound" in event.channels and event.kind in agreement.sounds:
+            return name
+        if "video" in event.channels and event.kind in _SEEN and event.label in agreement.things:
+            return name
+    return ""
+
+
+def agreeing_kinds(names: Collection[str]) -> frozenset[str]:
+    """The kinds of sound among these that something seen can agree with."""
+    return frozenset(name for name in names if any(name in agreement.sounds for agreement in AGREE.values()))
+
+
+def measure_picture_quality(grey: NDArray[np.uint8]) -> float:
+    """How well something could be recognised in a picture: light, contrast and detail together, 0..1.
+
+    Args:
+        grey: (H, W) uint8.
+
+    >>> measure_picture_quality(np.zeros((90, 160), np.uint8))
+    0.0
+    """
+    small = np.asarray(cv2.resize(grey, (160, 90), interpolation=cv2.INTER_AREA), np.float32)
+    light = min(max((float(small.mean()) - 6) / 50, 0.0), 1.0)
+    contrast = min(float(small.std()) / 35, 1.0)
+    soft = np.asarray(cv2.GaussianBlur(small, (0, 0), 1.0), np.float32)
+    detail = min(float((small - soft).std()) / 5, 1.0)
+    return float((light * contrast * detail) ** (1 / 3))
+
+
+def measure_sound_quality(levels_db: Sequence[float]) -> float:
+    """How well something could be heard: how far the loudest moments stand out of the quietest ones, 0..1.
+
+    Args:
+        levels_db: Of the last windows, below full scale.
+    """
+    if len(levels_db) < 2:
+        return 0.5
+    low, high = np.percentile(np.asarray(levels_db, np.float64), (10, 95))
+    return float(min(max((high - low) / 20, 0.0), 1.0))
+
+
+def _how(event: Event) -> str:
+    return "heard" if "sound" in event.channels else "seen"
