@@ -124,7 +124,7 @@ export function filmTrial(app, { areas, framed }) {
       h(
         "button",
         { type: "button", class: "ev-row", data: { kind: event.kind, wanted: event.rules?.length ? "yes" : "no" }, on: { click: () => go(event) } },
-        h("span", { class: "ev-time" }, h("output", { text: clock(event.start_s) }), event.open ? h("small", { text: t("guard.open") }) : null),
+        h("span", { class: "ev-time" }, h("output", { text: clock(event.start_s) }), event.open ? h("small", { text: t(film.state === "done" ? "guard.open-end" : "guard.open") }) : null),
         h(
           "span",
           { class: "ev-what" },
@@ -147,7 +147,7 @@ export function filmTrial(app, { areas, framed }) {
     };
     meter.textContent = text();
     meter.dataset.state = film?.state ?? "none";
-    const now = JSON.stringify(events);
+    const now = JSON.stringify([events, film?.state === "done"]);
     if (now !== listed) fill(list, events.map(row)); // what is being read stays where it is
     listed = now;
     curves.show(film);
