@@ -1,7 +1,7 @@
 """Photograph the guard page for docs and the lecture: `python docs/tools/guard_pictures.py`.
 
-The film is composed (`szem.data.stories`, all of it drawn) and its siren is made of tones; what the page shows is what
-the shipped networks make of it. Needs playwright and a Chromium; takes some minutes.
+The film is composed (`szem.data.stories`, all of it drawn) and its siren is made of tones; what the page shows is
+what the shipped networks make of it. Needs playwright and a Chromium; takes some minutes.
 """
 
 import os
