@@ -17,6 +17,7 @@ from szem.serve.engine import Engine
 from szem.serve.events import build_guard_routes
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import Folders
+from szem.serve.generate import GenerateRequest
 from szem.serve.guard import Guard, is_own_path
 from szem.serve.guard_room import GuardRoom
 from szem.serve.lab import LookRequest, build_lab_routes
@@ -43,7 +44,7 @@ from szem.serve.vision.versions import Versions
 __all__ = ["build_app"]
 
 # Every message that the OpenAPI description names.
-_MORE = (FilterRequest, SearchRequest, LipreadRequest, ListenRequest)
+_MORE = (FilterRequest, GenerateRequest, SearchRequest, LipreadRequest, ListenRequest)
 MESSAGES = (*BODIES, *(task.request for task in TASKS.values()), *_MORE)
 
 

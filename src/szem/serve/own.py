@@ -10,6 +10,7 @@ from szem.errors import NotFoundError, UnknownNameError
 from szem.kernels.library import KERNELS, Recipe
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
+from szem.serve.generate import GenerateRequest, describe_painter, draw_sentence
 from szem.serve.lipread import LipreadRequest, read_film
 from szem.serve.listen import ListenRequest, listen_to_sound
 from szem.serve.observe import trace_of
@@ -58,6 +59,14 @@ def build_own_routes() -> APIRouter:
         response_class=Response,
         openapi_extra=upload_body(FilterRequest),
         responses={200: {"content": {"image/png": {}}}},
+    )
+    router.add_api_route("/generate", get_painter, methods=["GET"], response_class=JSONResponse)
+    router.add_api_route(
+        "/generate",
+        generate,
+        methods=["POST"],
+        response_class=JSONResponse,
+        openapi_extra={"requestBody": json_body(GenerateRequest, example={"text": "a yellow flower", "n": 2})},
     )
     router.add_api_route(
         "/listen",
@@ -110,6 +119,17 @@ async def listen(request: Request) -> JSONResponse:
         raise FieldsError('no sound came; send the file as the body, or JSON: {"sound": {"content": BASE64}}')
     trace_of(request.scope).pictures += 1
     return JSONResponse(await listen_to_sound(annotator.engine, data, message))
+
+
+async def get_painter(request: Request) -> JSONResponse:
+    """What can be drawn: kinds and colours, and sentences to begin with."""
+    return JSONResponse(await describe_painter(_annotator(request).engine))
+
+
+async def generate(request: Request) -> JSONResponse:
+    """Draw pictures for a sentence about a flower or a bird, or a film from one sentence to another."""
+    message = await _message(request, GenerateRequest)
+    return JSONResponse(await draw_sentence(_annotator(request).engine, message))
 
 
 async def search(request: Request) -> JSONResponse:

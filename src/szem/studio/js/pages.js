@@ -15,7 +15,7 @@ export const PAGES = [
   { name: "lips", load: () => import("./lips/page.js") },
   { name: "guard", load: () => import("./guard/page.js") },
   { name: "caption", load: () => import("./caption/page.js") },
-  { name: "draw" },
+  { name: "draw", load: () => import("./draw/page.js") },
 ];
 
 export function pageNamed(name) {

@@ -9,15 +9,17 @@ export function fileOf(content, type = "image/png") {
 }
 
 /**
- * {pictures: [{picture, sketch}], unknown, note, influence, film}, with empty lists for what is not there.
- * `picture` and `sketch` are base64 of PNG files.
+ * {pictures: [{picture, sketch}], unknown, warnings, influence, film}, with empty lists for what is not there.
+ * `picture` and `sketch` are base64 of PNG files; of unknown words the page has words of its own.
  */
 export function readDrawing(raw) {
   const sketches = raw.sketches ?? [];
+  const unknown = raw.unknown ?? [];
+  const warnings = (raw.warnings ?? []).filter((line) => unknown.length === 0 || !line.includes(unknown.join(", ")));
   return {
     pictures: (raw.pictures ?? []).map((picture, k) => ({ picture, sketch: sketches[k] ?? null })),
-    unknown: raw.unknown ?? [],
-    note: raw.note ?? "",
+    unknown,
+    warnings,
     influence: raw.influence ?? [],
     film: raw.film ?? [],
   };

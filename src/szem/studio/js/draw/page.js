@@ -19,7 +19,7 @@ const COUNT = 9;
 export const fields = {
   text: text("", 500), // none: the first built-in example
   seed: whole(7, 0, 999),
-  truncation: whole(80, 10, 100), // percent
+  truncation: whole(-1, -1, 150), // percent; -1: what the model's card says
   chosen: whole(0, 0, COUNT - 1),
   to: text("", 500), // none: the second example
   query: text("", 500),
@@ -30,12 +30,13 @@ let album = []; // what was drawn since the studio was opened: it outlives a cha
 export async function mount(root, app) {
   const { words, state } = app;
   const { t, number, percent } = words;
-  let drawing = null; // {text, pictures, unknown, note, influence}
+  let drawing = null; // {text, pictures, unknown, warnings, influence}
   let examples = ["", ""];
+  let usual = 1; // the truncation on the model's card
   let closed = false;
 
   const problem = messagePlace("draw-problem");
-  const warning = h("p", { class: "draw-warning", role: "status", data: { name: "warning" } });
+  const warning = h("div", { class: "draw-warning", role: "status", data: { name: "warning" } });
   const timing = h("p", { class: "meter", data: { name: "timing" }, "aria-live": "polite" });
   const chips = h("div", { class: "draw-chips", role: "group", "aria-label": t("draw.examples") });
   const can = h("div", { class: "draw-can", data: { name: "can" } });
@@ -90,9 +91,9 @@ export async function mount(root, app) {
   const truncation = slider({
     label: t("draw.truncation"),
     name: "truncation",
-    value: state.truncation,
-    least: 10,
-    greatest: 100,
+    value: Math.max(state.truncation, 0),
+    least: 0,
+    greatest: 150,
     step: 5,
     show: (n) => percent(n / 100),
     change: (n) => change({ truncation: n }),
@@ -101,7 +102,11 @@ export async function mount(root, app) {
   const search = searchAlbum(app, { query: state.query, changed: (query) => app.set({ query }) });
   const walkPlace = h("div", {});
   let walk = null;
-  const wish = () => ({ text: state.text || examples[0], seed: state.seed, truncation: state.truncation / 100 });
+  const wish = () => ({
+    text: state.text || examples[0],
+    seed: state.seed,
+    truncation: state.truncation < 0 ? usual : state.truncation / 100,
+  });
   const code = codeBlock({
     label: t("draw.code"),
     name: "code",
@@ -218,19 +223,21 @@ export async function mount(root, app) {
 
   function paint() {
     if (!drawing) return;
-    const { pictures, unknown, note, text: said } = drawing;
-    const chosen = Math.min(state.chosen, Math.max(pictures.length - 1, 0));
+    const { pictures, unknown, warnings, text: said } = drawing;
+    const chosen = Math.min(state.chosen, pictures.length - 1);
     easel.show(pictures, chosen, said);
     influence.show(drawing.influence, unknown);
-    back.show(pictures[chosen] ? { ...pictures[chosen], text: said } : null);
-    warning.textContent = [
-      pictures.length === 0 ? `${t("draw.cannot")} ${note}` : note,
-      unknown.length && pictures.length ? t("draw.unknown", { words: unknown.join(", ") }) : "",
-    ]
-      .filter(Boolean)
-      .join(" ");
-    can.classList.toggle("asked", pictures.length === 0);
-    timing.textContent = pictures.length ? t("draw.timing", { n: number(pictures.length), s: number(drawing.tookMs / 1000, drawing.tookMs < 1000 ? 2 : 1) }) : "";
+    back.show({ ...pictures[chosen], text: said });
+    fill(
+      warning,
+      warnings.map((line) => h("p", { lang: "en", text: line })),
+      unknown.length ? h("p", { text: t("draw.unknown", { words: unknown.join(", ") }) }) : null,
+    );
+    can.classList.toggle("asked", warnings.length > 0);
+    timing.textContent = t("draw.timing", {
+      n: number(pictures.length),
+      s: number(drawing.tookMs / 1000, drawing.tookMs < 1000 ? 2 : 1),
+    });
     root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
   }
 
@@ -255,6 +262,8 @@ export async function mount(root, app) {
     (found) => {
       if (closed) return;
       examples = found.examples;
+      usual = found.truncation;
+      truncation.set(Math.round(wish().truncation * 100));
       paintChips();
       paintCan(found);
       walk = createWalk(app, { wish, second: state.to || examples[1], changed: (to) => app.set({ to: to === examples[1] ? "" : to }) });
@@ -264,8 +273,8 @@ export async function mount(root, app) {
     (error) => problem.show(wordsFor(error, words)),
   );
 
-  /** Kinds, colours and parts that can be asked for; a press begins a sentence with one. */
-  function paintCan({ flowers = [], birds = [], colors = [], parts = [] }) {
+  /** Kinds and colours that can be asked for; a press begins a sentence with one. */
+  function paintCan({ flowers, birds, colors }) {
     const row = (name, list, sentence) =>
       h(
         "div",
@@ -275,9 +284,7 @@ export async function mount(root, app) {
           "p",
           { class: "can-words", lang: "en" },
           list.map((word) =>
-            sentence
-              ? h("button", { type: "button", class: "can-word", text: word, on: { click: () => say(sentence(word)) } })
-              : h("span", { class: "can-word", text: word }),
+            h("button", { type: "button", class: "can-word", text: word, on: { click: () => say(sentence(word)) } }),
           ),
         ),
       );
@@ -290,7 +297,6 @@ export async function mount(root, app) {
         row("flowers", flowers, (kind) => `This is a ${kind}`),
         row("birds", birds, (kind) => `This is a ${kind}`),
         row("colors", colors, (color) => `This flower has ${color} petals`),
-        row("parts", parts, null),
       ),
     );
   }

@@ -4,7 +4,7 @@ export function pythonText({ text, seed, truncation }) {
   return `import szem
 
 drawn = szem.generate(${JSON.stringify(text)}, n=9, seed=${seed}, truncation=${truncation})
-szem.write_picture("grid.png", drawn.draw())
+szem.write_picture("grid.png", drawn.sheet(stages=True))
 print(szem.caption(drawn.pictures[0]).text)`;
 }
 

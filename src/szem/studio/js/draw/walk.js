@@ -88,14 +88,10 @@ export function createWalk(app, { wish, second, changed }) {
     changed(text);
     element.toggleAttribute("data-busy", true);
     try {
-      const { film, note } = readDrawing(await drawSentence({ ...from, to: text, frames: FRAMES }));
+      const { film } = readDrawing(await drawSentence({ ...from, to: text, frames: FRAMES }));
       const loaded = await Promise.all(film.map((frame) => createImageBitmap(fileOf(frame, "image/jpeg"))));
       if (mine !== turn) return;
       problem.clear();
-      if (loaded.length === 0) {
-        problem.show({ title: t("draw.cannot"), remedy: note, closeLabel: t("close") });
-        return;
-      }
       frames = loaded;
       [ends[0].textContent, ends[1].textContent] = [from.text, text];
       [canvas.width, canvas.height] = [frames[0].width, frames[0].height];
