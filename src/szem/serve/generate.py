@@ -28,10 +28,11 @@ _SAMPLES = 2  # over which the influence of words is averaged
 class GenerateRequest:
     """A sentence, and how it is to be drawn.
 
-    `n`: pictures, each from chance of its own (1). `seed`: the same gives the same pictures (0). `truncation`: how far
-    chance may go, 0 to 1.5; −1 for what the model's card says. `sketches`: also the small pictures of the first stage.
-    `influence`: also what each word's share in the picture is. `to`: a second sentence; the answer then has a film of
-    `frames` pictures (24) on the way to it, from the first picture's chance. `model`: one of those for generate.
+    `n`: pictures, each from chance of its own (1). `seed`: the same gives the same pictures (0). `truncation`: how
+    far chance may go, 0 to 1.5; −1 for what the model's card says. `sketches`: also the small pictures of the first
+    stage. `influence`: also what each word's share in the picture is. `to`: a second sentence; the answer then has a
+    film of `frames` pictures (24) on the way to it, from the first picture's chance. `model`: one of those for
+    generate.
     """
 
     text: str = ""

@@ -10,6 +10,7 @@ export function influenceView(app) {
   return {
     element: line,
     show(influence, unknown) {
+      line.dataset.words = String(influence.length);
       const strange = new Set(unknown);
       fill(
         line,

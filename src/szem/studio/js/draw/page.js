@@ -30,7 +30,7 @@ let album = []; // what was drawn since the studio was opened: it outlives a cha
 export async function mount(root, app) {
   const { words, state } = app;
   const { t, number, percent } = words;
-  let drawing = null; // {text, pictures, unknown, warnings, influence}
+  let drawing = null; // {text, pictures, unknown, warnings}
   let examples = ["", ""];
   let usual = 1; // the truncation on the model's card
   let closed = false;
@@ -177,6 +177,7 @@ export async function mount(root, app) {
   }
 
   const asker = createAsker(draw);
+  const wordAsker = createAsker(weigh); // by itself, for it takes longer than the pictures
 
   /** Another sentence. */
   function say(sentence) {
@@ -202,16 +203,30 @@ export async function mount(root, app) {
     root.toggleAttribute("data-busy", true);
     try {
       const started = performance.now();
-      const raw = await drawSentence({ ...asked, n: COUNT, sketches: true, influence: true });
+      const raw = await drawSentence({ ...asked, n: COUNT, sketches: true });
       if (closed) return;
       drawing = { ...asked, ...readDrawing(raw), tookMs: performance.now() - started };
       problem.clear();
       keep(drawing);
       paint();
+      influence.show([], []);
+      wordAsker.ask(asked);
     } catch (error) {
       if (!closed) problem.show(wordsFor(error, words));
     } finally {
       root.toggleAttribute("data-busy", false);
+    }
+  }
+
+  /** What each word does: shown if the drawing is still about them. */
+  async function weigh(asked) {
+    const same = () => !closed && drawing.text === asked.text && drawing.seed === asked.seed && drawing.truncation === asked.truncation;
+    if (!same()) return;
+    try {
+      const found = readDrawing(await drawSentence({ ...asked, n: 1, influence: true }));
+      if (same()) influence.show(found.influence, found.unknown);
+    } catch (error) {
+      if (same()) problem.show(wordsFor(error, words));
     }
   }
 
@@ -226,7 +241,6 @@ export async function mount(root, app) {
     const { pictures, unknown, warnings, text: said } = drawing;
     const chosen = Math.min(state.chosen, pictures.length - 1);
     easel.show(pictures, chosen, said);
-    influence.show(drawing.influence, unknown);
     back.show({ ...pictures[chosen], text: said });
     fill(
       warning,
@@ -308,6 +322,7 @@ export async function mount(root, app) {
     close() {
       closed = true;
       asker.close();
+      wordAsker.close();
       walk?.close();
       back.close();
     },
