@@ -1,4 +1,4 @@
-"""Drawing over HTTP: the pictures are the package's, to the pixel; what cannot be drawn and wrong options are told."""
+"""Drawing over HTTP: the pictures are the package's, to the pixel; what cannot be drawn is told."""
 
 import base64
 from typing import Any
@@ -56,7 +56,9 @@ def test_it_says_what_it_can_draw_and_which_words_it_never_learned(server: httpx
     assert told["flowers"] == sorted(FLOWER_KINDS)
     assert len(told["birds"]) == 50
     assert "yellow" in told["colors"]
-    assert draw(server, text="a red rose of florble")["unknown"] == ["florble"]
+    rose = draw(server, text="a red rose of florble")
+    assert (rose["unknown"], rose["names_subject"]) == (["florble"], True)
+    assert draw(server, text="two dogs are white")["names_subject"] is False
 
 
 @pytest.mark.parametrize(

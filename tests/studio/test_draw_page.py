@@ -102,7 +102,7 @@ def test_unknown_words_are_told_and_what_it_cannot_draw(visit: Visit) -> None:
     page.fill("[name=text]", "two dogs are white")  # drawn as far as it goes, and told
     page.click("[data-name=go]")
     drawn(page, 3)
-    assert "flower" in page.locator("[data-name=warning]").inner_text()
+    assert "neither a flower nor a bird" in page.locator("[data-name=warning]").inner_text()
     page.fill("[name=text]", "zzyzx qwerty")  # nothing of it can be drawn
     page.click("[data-name=go]")
     page.wait_for_selector(PROBLEM)
@@ -147,12 +147,12 @@ def test_nothing_is_wider_than_the_screen(visit: Visit, width: int, lang: str) -
 def test_answers_of_any_shape_are_read(lab: Callable[..., Any]) -> None:
     body = """const many = Array.from({ length: 70 }, (_, n) => ({ name: String(n) }));
       return [m.readDrawing({}), m.readDrawing({ pictures: ['a', 'b'], sketches: ['c'] }).pictures,
-        m.readDrawing({ unknown: ['x'], warnings: ['Never learned: x.', 'No bird.'] }).warnings, m.barsOf([{ word: 'a', share: 0 }, { word: 'red', share: 0.5 }]), m.barsOf([]),
+        m.readDrawing({ names_subject: false }).isSubject, m.barsOf([{ word: 'a', share: 0 }, { word: 'red', share: 0.5 }]), m.barsOf([]),
         m.withNew([{ name: 'x' }, { name: 'y' }], [{ name: 'y', new: 1 }]), m.withNew([], many).length]"""
-    empty, pictures, warnings, bars, none, album, count = lab("draw/answer.js", body)
-    assert empty == {"pictures": [], "unknown": [], "warnings": [], "influence": [], "film": []}
+    empty, pictures, subject, bars, none, album, count = lab("draw/answer.js", body)
+    assert empty == {"pictures": [], "unknown": [], "isSubject": True, "influence": [], "film": []}
     assert pictures == [{"picture": "a", "sketch": "c"}, {"picture": "b", "sketch": None}]
-    assert warnings == ["No bird."]
+    assert subject is False
     assert [bar["of"] for bar in bars] == [0, 1]
     assert none == []
     assert album == [{"name": "y", "new": 1}, {"name": "x"}]

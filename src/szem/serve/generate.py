@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from szem.arrays import Picture8
-from szem.data.bird_kinds import BIRD_KINDS
-from szem.data.flower_kinds import FLOWER_KINDS
-from szem.data.seen_words import COLOR_WORDS
 from szem.data.words import split_words
 from szem.errors import RangeError
 from szem.media.pictures import encode_picture
 from szem.serve.engine import Engine
-from szem.tasks.generate import EXAMPLES, Painter, open_painter
+from szem.tasks.generate import EXAMPLES, Painter, names_subject, open_painter, what_it_draws
 
 __all__ = ["GenerateRequest", "describe_painter", "draw_sentence"]
 
@@ -57,9 +54,7 @@ async def describe_painter(engine: Engine) -> dict[str, Any]:
         "model": painter.card.name,
         "truncation": painter.truncation,
         "examples": list(EXAMPLES),
-        "flowers": sorted(FLOWER_KINDS),
-        "birds": sorted(BIRD_KINDS),
-        "colors": sorted(COLOR_WORDS),
+        **what_it_draws(),
     }
 
 
@@ -95,7 +90,10 @@ def _draw(painter: Painter, request: GenerateRequest) -> dict[str, Any]:
         "truncation": None if request.truncation == -1 else request.truncation,
     }
     drawn = painter(request.text, n=request.n, **how)
-    answer = drawn.to_dict() | {"pictures": [_png(picture) for picture in drawn.pictures]}
+    answer = drawn.to_dict() | {
+        "names_subject": names_subject(request.text),
+        "pictures": [_png(picture) for picture in drawn.pictures],
+    }
     if request.sketches:
         answer["sketches"] = [_png(sketch) for sketch in drawn.sketches]
     if request.influence and len(split_words(request.text)) > 1:

@@ -25,7 +25,16 @@ from szem.results.drawn import Drawn, WordInfluence
 from szem.runtime.cards import TextInput
 from szem.runtime.sessions import OnnxFile, Session, cores, open_model
 
-__all__ = ["EXAMPLES", "MOST_PICTURES", "MOST_SEED", "Painter", "generate", "open_painter", "what_it_draws"]
+__all__ = [
+    "EXAMPLES",
+    "MOST_PICTURES",
+    "MOST_SEED",
+    "Painter",
+    "generate",
+    "names_subject",
+    "open_painter",
+    "what_it_draws",
+]
 
 EXAMPLES = (
     "This flower has white petals with a yellow tip and a yellow pistil",
@@ -320,6 +329,15 @@ def _subjects() -> frozenset[str]:
     return frozenset(kinds | set(_FLOWER_WORDS.split()) | set(_BIRD_WORDS.split())) - _NO_KIND
 
 
+def names_subject(text: str) -> bool:
+    """Whether a text names a flower or a bird, a part or a kind of one.
+
+    >>> names_subject("a red rose"), names_subject("a red car")
+    (True, False)
+    """
+    return _is_about(split_words(text))
+
+
 def _is_about(words: Sequence[str]) -> bool:
     """Whether a flower or a bird, a part or a kind of one is named."""
     known = _subjects()
@@ -330,7 +348,7 @@ def _on_the_way(a: NDArray[np.float32], b: NDArray[np.float32], share: float) ->
     """Between two places on the sphere, along it.
 
     >>> a, b = np.array([[1.0, 0]], np.float32), np.array([[0, 1.0]], np.float32)
-    >>> _on_the_way(a, b, 0.5).round(3).tolist()
+    >>> _on_the_way(a, b, 0.5).astype(float).round(3).tolist()
     [[0.707, 0.707]]
     """
     angle = float(np.arccos(np.clip((a * b).sum(), -1, 1)))

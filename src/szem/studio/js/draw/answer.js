@@ -9,17 +9,15 @@ export function fileOf(content, type = "image/png") {
 }
 
 /**
- * {pictures: [{picture, sketch}], unknown, warnings, influence, film}, with empty lists for what is not there.
- * `picture` and `sketch` are base64 of PNG files; of unknown words the page has words of its own.
+ * {pictures: [{picture, sketch}], unknown, isSubject, influence, film}, with empty lists for what is not there.
+ * `picture` and `sketch` are base64 of PNG files.
  */
 export function readDrawing(raw) {
   const sketches = raw.sketches ?? [];
-  const unknown = raw.unknown ?? [];
-  const warnings = (raw.warnings ?? []).filter((line) => unknown.length === 0 || !line.includes(unknown.join(", ")));
   return {
     pictures: (raw.pictures ?? []).map((picture, k) => ({ picture, sketch: sketches[k] ?? null })),
-    unknown,
-    warnings,
+    unknown: raw.unknown ?? [],
+    isSubject: raw.names_subject ?? true,
     influence: raw.influence ?? [],
     film: raw.film ?? [],
   };

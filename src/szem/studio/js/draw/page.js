@@ -30,7 +30,7 @@ let album = []; // what was drawn since the studio was opened: it outlives a cha
 export async function mount(root, app) {
   const { words, state } = app;
   const { t, number, percent } = words;
-  let drawing = null; // {text, pictures, unknown, warnings}
+  let drawing = null; // {text, pictures, unknown, isSubject}
   let examples = ["", ""];
   let usual = 1; // the truncation on the model's card
   let closed = false;
@@ -238,16 +238,16 @@ export async function mount(root, app) {
 
   function paint() {
     if (!drawing) return;
-    const { pictures, unknown, warnings, text: said } = drawing;
+    const { pictures, unknown, isSubject, text: said } = drawing;
     const chosen = Math.min(state.chosen, pictures.length - 1);
     easel.show(pictures, chosen, said);
     back.show({ ...pictures[chosen], text: said });
     fill(
       warning,
-      warnings.map((line) => h("p", { lang: "en", text: line })),
+      isSubject ? null : h("p", { text: t("draw.no-subject") }),
       unknown.length ? h("p", { text: t("draw.unknown", { words: unknown.join(", ") }) }) : null,
     );
-    can.classList.toggle("asked", warnings.length > 0);
+    can.classList.toggle("asked", !isSubject);
     timing.textContent = t("draw.timing", {
       n: number(pictures.length),
       s: number(drawing.tookMs / 1000, drawing.tookMs < 1000 ? 2 : 1),
