@@ -1,6 +1,7 @@
 """A whole guard on films and live lines: events, pictures, clips, sources that break, disks that are full."""
 
 import io
+import itertools
 import shutil
 import threading
 import time
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -24,7 +26,7 @@ from szem.guard.stored import Wanted
 from szem.media.pictures import read_picture
 from szem.tasks.rules import Clips, Rules
 
-from .acts import Scripted, happening
+from .acts import Scripted, happening, make_film
 
 
 def guard_films(
@@ -159,7 +161,11 @@ def test_a_store_is_for_one_guard(store: EventStore, film: Path) -> None:
 
 
 @contextmanager
-def camera(script: Callable[[int, Callable[[int], None]], None]) -> Iterator[str]:
+def camera(
+    script: Callable[[int, Callable[[int], None]], None],
+    *,
+    raw: Callable[[Callable[[bytes], object]], None] | None = None,
+) -> Iterator[str]:
     """A camera of motion JPEG on this machine; the script gets the connection's number and what shows a picture."""
     count = [0]
 
@@ -167,6 +173,12 @@ def camera(script: Callable[[int, Callable[[int], None]], None]) -> Iterator[str
         def do_GET(self) -> None:
             number, count[0] = count[0], count[0] + 1
             self.send_response(200)
+            if raw is not None:
+                self.send_header("content-type", "video/mp2t")
+                self.end_headers()
+                with suppress(OSError):
+                    raw(self.wfile.write)
+                return
             self.send_header("content-type", "multipart/x-mixed-replace; boundary=frame")
             self.end_headers()
             with suppress(OSError):
@@ -253,6 +265,68 @@ def test_a_camera_that_is_not_there_yet_is_waited_for(store: EventStore, monkeyp
     with camera(script) as url:
         guard = Guard(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
         run_until(guard, lambda: store.count(Wanted()) == 1)
+
+
+def test_a_real_rtsp_camera_that_is_cut_off_comes_back(
+    store: EventStore, rtsp_camera: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """H.264 over RTSP; the camera loses power after the first event and comes back for the second."""
+    monkeypatch.setattr("szem.guard.lane._FIRST_WAIT_S", 0.2)
+    pictures = {
+        level: [np.full((120, 160, 3), level, np.uint8) + (k % 7).astype(np.uint8) for k in np.arange(400)]
+        for level in (60, 180)
+    }
+    camera_ = rtsp_camera()
+    camera_.start(pictures[60])
+    senses = Scripted([(1.0, happening(0.5, 1.0, best_s=0.8)), (6.0, happening(5.5, 6.0, best_s=5.8))])
+    rules = Rules(clips=Clips(before_s=0.5, after_s=0.5))
+    guard = Guard(store, rules, name_sources([f"door={camera_.address}"], rules), make_senses=lambda _: senses)
+    cut_off = threading.Event()
+
+    def both() -> bool:
+        kept = store.count(Wanted())
+        if kept and not cut_off.is_set() and next(store.each(Wanted())).clip:
+            cut_off.set()
+            camera_.kill()
+            camera_.start(pictures[180])
+        return kept == 2 and all(event.clip for event in store.each(Wanted()))
+
+    run_until(guard, both, seconds=60)
+    for event, level in zip(store.each(Wanted()), (60, 180), strict=True):
+        assert abs(read_picture(store.media_path(event.picture)).mean() - level) < 15
+        with av.open(str(store.media_path(event.clip))) as clip:
+            seen = [float(frame.to_ndarray(format="gray").mean()) for frame in clip.decode(video=0)]
+        print([round(v) for v in seen], level, event.clip_start_s)
+        assert len(seen) > 10
+        assert max(abs(value - level) for value in seen) < 15
+
+
+def test_a_stream_with_sound_is_heard_and_its_clip_has_it(store: EventStore, tmp_path: Path) -> None:
+    """MPEG-TS over HTTP at the pace of a camera: H.264 with AAC, copied into the clip as they came."""
+    data = make_film(tmp_path / "live.ts", seconds=20.0).read_bytes()
+
+    def script(write: Callable[[bytes], object]) -> None:
+        step = len(data) // 200
+        for k in range(0, len(data), step):
+            write(data[k : k + step])
+            time.sleep(0.1)
+
+    senses = Scripted([(2.5, happening(2.0, 2.5))])
+    rules = Rules(clips=Clips(before_s=1.0, after_s=1.0))
+    with camera(lambda _number, _show: None, raw=script) as url:
+        guard = Guard(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
+        run_until(
+            guard, lambda: store.count(Wanted(sources=("door",))) == 1 and all(e.clip for e in store.each(Wanted()))
+        )
+    (event,) = store.each(Wanted())
+    with av.open(str(store.media_path(event.clip))) as clip:
+        assert [stream.codec_context.name for stream in clip.streams] == ["h264", "aac"]
+        wave = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in clip.decode(audio=0)])
+        rate = clip.streams.audio[0].rate
+    assert abs(int(np.abs(np.fft.rfft(wave[-rate:])).argmax()) - 440) < 5
+    assert 0.2 < senses.loudest < 0.4
+    starts = [time_s for time_s, _ in senses.heard]
+    assert all(abs(b - a - 0.5) < 0.02 for a, b in itertools.pairwise(starts))
 
 
 def test_metrics_are_answered_for_prometheus(store: EventStore, film: Path) -> None:
