@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,3 +218,15 @@ def test_silence_must_be_longer_than_nothing() -> None:
 )
 def test_what_is_typed_is_told_apart(text: str, camera: bool, url: bool) -> None:
     assert (is_camera(text), is_url(text)) == (camera, url)
+
+
+def test_pictures_of_several_slices_are_whole(rtsp_camera: Callable[..., Any]) -> None:
+    """As cameras send them that must not be late: each picture in slices, which share no thread's luck."""
+    camera = rtsp_camera()
+    camera.start([np.full((120, 160, 3), 180, np.uint8)] * 60)
+    reader = LiveReader(camera.address)
+    for frame in reader:
+        rows = frame.picture.mean(axis=(1, 2))
+        assert abs(rows - 180).max() < 8, rows
+        if frame.index > 20:
+            reader.stop()

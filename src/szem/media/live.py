@@ -194,6 +194,9 @@ class LiveReader:
     def _pictures(self, container: Any) -> Iterator[Any]:
         """What can be decoded; a live source's damaged picture is left out, for the next one comes at once."""
         video = container.streams.video[0]
+        # One thread: slices decoded side by side come out black here and there (FFmpeg 8, x264's zerolatency);
+        # whole frames side by side come late.
+        video.thread_type = "NONE"
         heard = time.monotonic()
         for packet in container.demux(*self._wanted(container)):
             self._listen_in(packet)
