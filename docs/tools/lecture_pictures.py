@@ -20,6 +20,7 @@ from szem.tasks.classify import classify
 from szem.tasks.detect import detect
 from szem.tasks.explain import Explorer
 from szem.tasks.explain_neuron import explain_neuron
+from szem.tasks.generate import EXAMPLES, generate
 from szem.tasks.outline import outline
 
 PICTURES = Path(__file__).resolve().parent.parent / "pictures"
@@ -182,6 +183,19 @@ def masks(coffee: np.ndarray) -> np.ndarray:
     return row(draw_boxes(coffee, box, colors=[YELLOW]), outline(coffee, box).draw(coffee))
 
 
+def drawn() -> np.ndarray:
+    """Both sentences of the lecture, a row each: four sketches, each with its picture."""
+    rows = []
+    for text in EXAMPLES:
+        made = generate(text, n=4, seed=7)
+        pairs = [
+            row(enlarge(sketch, 128), cv2.resize(picture, (192, 192), interpolation=cv2.INTER_CUBIC), gap_px=2)
+            for sketch, picture in zip(made.sketches, made.pictures, strict=True)
+        ]
+        rows.append(row(*pairs))
+    return column(*rows)
+
+
 def main() -> None:
     """Write every picture of the lecture."""
     cameraman = read_sample("cameraman")[..., 0]
@@ -214,6 +228,7 @@ def main() -> None:
         "recognise": row(coffee, classify(coffee, top=1, maps=True).draw(coffee)),
         "boxes": row(cat, detect(cat).draw(cat)),
         "masks": masks(coffee),
+        "draw": drawn(),
         "caption": caption(read_sample("cameraman"), attention=True).draw_attention(read_sample("cameraman")),
     }
     for name, picture in made.items():

@@ -58,6 +58,7 @@ SHOTS: tuple[tuple[str, str, tuple[int, int], int, str, tuple[tuple[Any, ...], .
         ANSWERED,
         (("scroll", "#atrous-title"), ("wait", ".atrous-marks .tap")),
     ),
+    ("studio-draw-light-en", "draw?seed=7", DESKTOP, 1000, "[data-name=influence] .influence-word", ()),
     ("studio-phone-start", "start", PHONE, 0, "[data-name=lens][data-ready]", ()),
     ("studio-phone-kernels", "kernels?kernel=emboss", PHONE, 1500, DRAWN, ()),
     ("studio-phone-recognise", "recognise?picture=cat", PHONE, 1100, ".label-row", ()),
