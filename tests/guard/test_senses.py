@@ -26,6 +26,7 @@ class Loud:
     going_on: tuple[Event, ...] = ()
     told: int = 0
     begun: float | None = None
+    kind: str = "bang"
 
     @property
     def time_s(self) -> float:
@@ -41,6 +42,9 @@ class Loud:
             return [self._event(start_s)]
         return []
 
+    def is_sure(self, event: Event) -> bool:
+        return True
+
     def finish(self) -> list[Event]:
         return [] if self.begun is None else [self._event(self.time_s)]
 
@@ -48,7 +52,7 @@ class Loud:
         self.told += 1
         assert self.begun is not None
         begun, self.begun = self.begun, None
-        return Event(kind="bang", start_s=begun, end_s=end_s, score=0.8, channels={"sound": 0.8}, number=self.told)
+        return Event(kind=self.kind, start_s=begun, end_s=end_s, score=0.8, channels={"sound": 0.8}, number=self.told)
 
 
 def block(time_s: float, *, loud: bool = False, length_s: float = 0.5) -> SoundBlock:
@@ -107,6 +111,34 @@ def test_without_a_listener_sound_is_let_go() -> None:
     senses = EyesAndEars(Watcher(sight=None))
     assert senses.hear(block(0.0, loud=True)) == []
     assert senses.finish() == []
+
+
+def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher = Watcher(sight=None)
+    dog = Event(
+        kind="enters", label="dog", start_s=5.5, end_s=5.5, score=0.7, channels={"video": 0.7}, place="yard", number=1
+    )
+    monkeypatch.setattr(watcher, "feed", lambda frame: [dog] if frame.time_s == 5.5 else [])
+    senses = EyesAndEars(watcher, listen=lambda: Loud(kind="dog bark"), is_joint=True)
+    grey = np.full((90, 160, 3), 90, np.uint8)
+
+    class Frame:
+        def __init__(self, time_s: float) -> None:
+            self.time_s = time_s
+
+        def scaled(self, width: int, height: int) -> NDArray[np.uint8]:
+            return grey
+
+    told: list[Event] = []
+    for step in range(20):
+        time_s = step / 2
+        told += senses.hear(block(time_s, loud=5 <= time_s < 6))
+        told += senses.see(Frame(time_s))  # type: ignore[arg-type]
+    told += senses.finish()
+    (event,) = told
+    assert event.by == ("sound", "video")
+    assert (event.kind, event.also, event.place) == ("dog bark", "enters", "yard")
+    assert (event.start_s, event.end_s) == (5.0, 6.0)
 
 
 # Packets to blocks -------------------------------------------------------------------------------------------------

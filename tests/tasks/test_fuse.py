@@ -92,6 +92,35 @@ def test_one_channel_alone_waits_and_then_carries_on() -> None:
     assert event.kind == "dog bark"
 
 
+def test_what_goes_on_is_told_at_once_and_again_when_its_partner_comes() -> None:
+    fuser = Fuser()
+    siren = heard(kind="siren", is_open=True, number=7)
+    assert fuser.take([siren], 6.0) == [siren]
+    (joined,) = fuser.take([seen(label="car", start_s=6.5)], 6.5)
+    assert (joined.kind, joined.number, joined.start_s, joined.is_open) == ("siren", 7, 5.0, True)
+    assert joined.by == ("sound", "video")
+    (ended,) = fuser.take(
+        [Event(kind="siren", start_s=5, end_s=20, score=0.9, channels={"sound": 0.9}, number=7)], 20
+    )
+    assert (ended.number, ended.end_s, ended.is_open, ended.also) == (7, 20, False, "enters")
+    assert ended.by == ("sound", "video")
+    assert fuser.finish(21.0) == []
+
+
+def test_what_was_seen_first_joins_what_goes_on() -> None:
+    fuser = Fuser()
+    assert fuser.take([seen(label="car", start_s=4.5)], 5.0) == []
+    (joined,) = fuser.take([heard(kind="siren", is_open=True, number=3)], 6.0)
+    assert (joined.kind, joined.number, joined.by) == ("siren", 3, ("sound", "video"))
+
+
+def test_a_sure_event_is_told_though_nothing_bears_it_out() -> None:
+    faint = heard(score=0.05)
+    assert Fuser().take([faint], 6.0) + Fuser().finish(6.0) == []
+    fuser = Fuser(is_sure=lambda event: True)
+    assert [*fuser.take([faint], 6.0), *fuser.finish(6.0)] == [faint]
+
+
 def test_a_channel_that_hears_badly_counts_less() -> None:
     clear, noisy = (WEIGHTS.chance({"sound": Sense(chance=0.9, quality=q)}) for q in (1.0, 0.0))
     assert clear >= noisy

@@ -9,17 +9,20 @@ told_after_s = 1.5
 """
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from szem.errors import RulesError, SzemError, UnsupportedError
 from szem.runtime.sessions import open_model
 from szem.runtime.store import list_models
+from szem.tasks.fuse import agreeing_kinds
 from szem.tasks.listen import Listener, ListenSettings
 from szem.tasks.rules import Rules
 from szem.tasks.sound_events import EventSettings
 
 __all__ = ["known_sounds", "make_listening"]
+
+_CANDIDATE = 0.3  # of its threshold: a sound so faint counts if what makes it is seen too
 
 
 def known_sounds(model: str = "") -> tuple[str, ...]:
@@ -46,14 +49,16 @@ def make_listening(rules: Rules, *, model: str = "") -> Callable[[], Listener] |
     session = open_model(model or None, task="listen", threads=1)
     settings = _settings(rules.listen)
     try:
-        Listener(session, settings)
+        names = Listener(session, settings).names
     except SzemError as error:
         raise RulesError(f"[listen]: {error}") from error
+    if not settings.factors:
+        settings = replace(settings, factors=dict.fromkeys(agreeing_kinds(names), _CANDIDATE))
     return lambda: Listener(session, settings)
 
 
 def _settings(given: dict[str, Any]) -> ListenSettings:
-    own = {field.name for field in fields(ListenSettings)} - {"events"}
+    own = {field.name for field in fields(ListenSettings)} - {"events", "factors"}
     of_events = {field.name for field in fields(EventSettings)}
     unknown = sorted(set(given) - own - of_events)
     if unknown:

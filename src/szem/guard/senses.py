@@ -4,10 +4,12 @@ This file does not know where frames and sound come from, nor what becomes of ev
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ from szem.media.frames import Frame
 from szem.media.sound import SoundBlock
 from szem.results.events import Event
 from szem.tasks.detect_video import Sight
+from szem.tasks.fuse import Fuser, measure_picture_quality, measure_sound_quality
 from szem.tasks.rules import Rules
 from szem.tasks.watch import Watcher
 
@@ -23,6 +26,8 @@ __all__ = ["EyesAndEars", "Hearing", "Senses", "build_senses"]
 _RATE_HZ = 16000  # of sound that nobody listens to
 _JITTER_S, _LONGEST_HOLE_S = 0.05, 30.0
 _MOST_NUMBERS = 1_000_000_000  # events of one listener
+_MEASURE_S = 2.0  # how often it is measured how well the camera sees
+_LEVEL_SAMPLES, _LEVELS = 4000, 60  # pieces of sound whose levels are compared: how well the microphone hears
 _FADES_S = 1.0  # how long a channel's score is shown after an event that is over at once
 
 
@@ -58,6 +63,9 @@ class Hearing(Protocol):
     def going_on(self) -> Sequence[Event]:
         """What is heard now."""
 
+    def is_sure(self, event: Event) -> bool:
+        """Whether it would be told for its sound alone."""
+
     def feed(self, samples: NDArray[np.float32]) -> Sequence[Event]:
         """Take in samples that follow the ones before."""
 
@@ -71,10 +79,20 @@ class EyesAndEars:
     Args:
         watcher: What looks.
         listen: Makes what listens; None: the sound is let go.
+        is_joint: Judge both together; else each speaks for itself.
     """
 
-    def __init__(self, watcher: Watcher, *, listen: Callable[[], Hearing] | None = None) -> None:
+    def __init__(
+        self,
+        watcher: Watcher,
+        *,
+        listen: Callable[[], Hearing] | None = None,
+        is_joint: bool = False,
+    ) -> None:
         self._watcher, self._listen = watcher, listen
+        self._fuser = Fuser(is_sure=self._is_sure) if is_joint else None
+        self._measured_s = -_MEASURE_S
+        self._levels_db: deque[float] = deque(maxlen=_LEVELS)
         self._listener = None if listen is None else listen()
         self.rate_hz = _RATE_HZ if self._listener is None else self._listener.rate_hz
         self._lock = threading.Lock()
@@ -100,7 +118,13 @@ class EyesAndEars:
         with self._lock:
             self._now_s = frame.time_s
             self._note(events, frame.time_s)
-        return events
+            if self._fuser is None:
+                return events
+            if not 0 <= frame.time_s - self._measured_s < _MEASURE_S:
+                self._measured_s = frame.time_s
+                grey = cv2.cvtColor(frame.scaled(160, 90), cv2.COLOR_RGB2GRAY)
+                self._fuser.sense("video", measure_picture_quality(np.asarray(grey, np.uint8)))
+            return self._fuser.take(events, frame.time_s)
 
     def hear(self, block: SoundBlock) -> list[Event]:
         """See `Senses`. Holes are filled with silence; after a long one listening begins anew."""
@@ -117,12 +141,25 @@ class EyesAndEars:
         events += self._moved(self._listener.feed(block.samples))
         with self._lock:
             self._note(events, block.time_s)
-        return events
+            if self._fuser is None:
+                return events
+            for first in range(0, len(block.samples) - _LEVEL_SAMPLES + 1, _LEVEL_SAMPLES):
+                piece = block.samples[first : first + _LEVEL_SAMPLES]
+                self._levels_db.append(20 * float(np.log10(np.sqrt(np.mean(piece * piece)) + 1e-6)))
+            self._fuser.sense("sound", measure_sound_quality(self._levels_db))
+            return self._fuser.take(events, max(self._now_s, block.time_s))
 
     def finish(self) -> list[Event]:
         """See `Senses`."""
         heard = [] if self._listener is None else self._moved(self._listener.finish())
-        return [*heard, *(_renumbered(event, 0) for event in self._watcher.finish())]
+        events = [*heard, *(_renumbered(event, 0) for event in self._watcher.finish())]
+        if self._fuser is None:
+            return events
+        with self._lock:
+            return [*self._fuser.take(events, self._now_s), *self._fuser.finish(self._now_s)]
+
+    def _is_sure(self, event: Event) -> bool:
+        return "sound" not in event.channels or self._listener is None or self._listener.is_sure(event)
 
     @property
     def _sounds_now(self) -> Sequence[Event]:
@@ -172,4 +209,4 @@ def build_senses(
         listen: Makes a listener.
     """
     watcher = Watcher(rules.settings_for(camera), sight=sight, areas=rules.areas_for(camera))
-    return EyesAndEars(watcher, listen=listen)
+    return EyesAndEars(watcher, listen=listen, is_joint=listen is not None)

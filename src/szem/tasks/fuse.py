@@ -11,7 +11,7 @@ section IV, weighs streams by their reliability in the same way).
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -22,6 +22,7 @@ from szem.results.events import CHANNELS, Event
 
 __all__ = [
     "AGREE",
+    "LEAST",
     "WEIGHTS",
     "Agreement",
     "ChannelWeights",
@@ -107,6 +108,7 @@ class Sense:
 
 
 # Fitted by docs/tools/fusion_bench.py on its clips for tuning.
+LEAST = 0.5
 WEIGHTS = Fusion(
     bias=0.0,
     sound=ChannelWeights(says=0.0, odds=0.5, odds_clear=0.5),
@@ -117,18 +119,29 @@ WEIGHTS = Fusion(
 class Fuser:
     """Joins the events of two channels of one source as they are told.
 
-    Events that no other channel could tell of pass at once. The others wait for up to `wait_s` for their partner.
+    Events that no other channel could tell of pass at once. The others wait for up to `wait_s` for their partner. One
+    that goes on is told at once, and again, under its number, when its partner comes.
 
     Args:
         least: Joint chance from which on an event is told.
-        wait_s: How far apart both may begin, and how long one waits for the other.
+        wait_s: How far apart both may be, and how long one waits for the other.
         fusion: The weights.
+        is_sure: Whether an event is told even if no other channel bears it out; None: only by its chance.
     """
 
-    def __init__(self, *, least: float = 0.5, wait_s: float = 2.0, fusion: Fusion = WEIGHTS) -> None:
+    def __init__(
+        self,
+        *,
+        least: float = LEAST,
+        wait_s: float = 2.0,
+        fusion: Fusion = WEIGHTS,
+        is_sure: Callable[[Event], bool] | None = None,
+    ) -> None:
         self.least, self.wait_s, self.fusion = least, wait_s, fusion
+        self._is_sure = is_sure or (lambda event: event.is_open)
         self._quality = dict.fromkeys(CHANNELS, 1.0)
         self._waiting: list[tuple[float, str, Event]] = []  # since when, family, event
+        self._open: dict[int, tuple[str, Event]] = {}  # number -> family, as it was told
 
     def sense(self, channel: str, quality: float) -> None:
         """How well a channel hears or sees now, 0..1."""
@@ -143,73 +156,103 @@ class Fuser:
         Returns:
             What is sure now: passed through, or joined.
         """
-        out: list[Event] = []
-        for event in events:
-            family = family_of(event)
-            if not family or event.is_open or len(event.channels) != 1:
-                out.append(event)
-                continue
-            partner = next((row for row in self._waiting if self._is_partner(row, family, event)), None)
-            if partner is not None:
-                self._waiting.remove(partner)
-                out += self._join(family, partner[2], event)
-            else:
-                self._waiting.append((now_s, family, event))
-        return out + self._release(now_s)
+        told = [one for event in events for one in self._take(event, now_s)]
+        return told + self._release(now_s)
 
     def finish(self, now_s: float) -> list[Event]:
         """Nothing more will come."""
         return self._release(now_s + self.wait_s + 1.0)
 
-    def _is_partner(self, row: tuple[float, str, Event], family: str, event: Event) -> bool:
-        other = row[2]
-        if row[1] != family or other.by == event.by:
+    def _take(self, event: Event, now_s: float) -> list[Event]:
+        family = family_of(event)
+        if event.number and event.number in self._open:
+            return [self._go_on(event)]
+        if not family or len(event.channels) != 1:
+            return [event]
+        going_on = next((n for n, row in self._open.items() if self._belong(row, family, event)), None)
+        if going_on is not None:
+            joined = self._judge([self._open[going_on][1], event], family)
+            self._open[going_on] = (family, joined)
+            return [joined]
+        partner = next((row for row in self._waiting if self._belong(row[1:], family, event)), None)
+        if partner is not None:
+            self._waiting.remove(partner)
+            joined = self._judge([event, partner[2]] if event.is_open else [partner[2], event], family)
+            if event.is_open:
+                self._open[event.number] = (family, joined)
+            return [joined] if event.is_open or joined.score >= self.least else []
+        if not event.is_open:
+            self._waiting.append((now_s, family, event))
+        elif self._is_sure(event):
+            self._open[event.number] = (family, event)
+            return [event]
+        return []
+
+    def _go_on(self, event: Event) -> Event:
+        """What was told before of an event that goes on or has ended stays with it."""
+        family, before = self._open[event.number]
+        if len(before.channels) > 1:
+            event = replace(before, end_s=max(before.end_s, event.end_s), is_open=event.is_open)
+        self._open[event.number] = (family, event)
+        if not event.is_open:
+            del self._open[event.number]
+        return event
+
+    def _belong(self, row: tuple[str, Event], family: str, event: Event) -> bool:
+        other = row[1]
+        if row[0] != family or len(other.channels) != 1 or other.by == event.by:
             return False
         return event.start_s - other.end_s <= self.wait_s and other.start_s - event.end_s <= self.wait_s
 
     def _release(self, now_s: float) -> list[Event]:
         due = [row for row in self._waiting if now_s - row[0] > self.wait_s]
         self._waiting = [row for row in self._waiting if now_s - row[0] <= self.wait_s]
-        return [event for _, family, one in due for event in self._join(family, one, None)]
+        found = []
+        for _, family, event in due:
+            judged = self._judge([event], family)
+            if judged.score >= self.least:
+                found.append(judged)
+            elif self._is_sure(event):
+                found.append(event)
+        return found
 
-    def _join(self, family: str, one: Event, other: Event | None) -> list[Event]:
-        both = [one] if other is None else [one, other]
+    def _judge(self, both: Sequence[Event], family: str) -> Event:
         senses = {
             name: Sense(chance=chance, quality=self._quality[name])
             for event in both
             for name, chance in event.channels.items()
         }
-        chance = self.fusion.chance(senses)
-        if chance < self.least:
-            return []
-        parts = self.fusion.parts(senses)
-        return [join_events(both, chance=chance, parts=parts, family=family)]
+        return join_events(both, chance=self.fusion.chance(senses), parts=self.fusion.parts(senses), family=family)
 
 
 def join_events(both: Sequence[Event], *, chance: float, parts: Mapping[str, float], family: str) -> Event:
     """One event of two: the kind of the surer one, the place of what was seen, the time of both.
 
     Args:
-        both: One or two events, of different channels.
+        both: One or two events, of different channels; if one goes on it comes first, and stays what it was told as.
         chance: That it happened.
         parts: What each channel adds to the log-odds.
         family: What the two have in common.
     """
-    surest = max(both, key=lambda event: event.score)
+    first = both[0]
+    surest = first if first.is_open else max(both, key=lambda event: event.score)
     seen = next((event for event in both if "video" in event.channels), None)
     others = [event for event in both if event is not surest]
-    base = surest if seen is None else replace(seen, kind=surest.kind)
+    if first.is_open:  # it was told already: what it is known by stays
+        base = first if seen is None else replace(first, label=seen.label, box_xyxy=seen.box_xyxy, best_s=seen.best_s)
+    else:
+        base = surest if seen is None else replace(seen, kind=surest.kind)
     told = " and ".join(f"{_how(event)} {event.label or event.kind}" for event in both)
     note = f"{told} (the same {family})" if others else base.note
     return replace(
         base,
-        start_s=min(event.start_s for event in both),
+        start_s=first.start_s if first.is_open else min(event.start_s for event in both),
         end_s=max(event.end_s for event in both),
         score=chance,
         channels={name: value for event in both for name, value in event.channels.items()},
         contributions=dict(parts),
         also=others[0].kind if others else "",
-        number=both[0].number,
+        number=first.number,
         note=note,
     )
 

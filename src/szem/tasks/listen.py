@@ -81,7 +81,7 @@ class Listener:
         told = Happenings()
         self._events = SoundEvents(
             self.names,
-            self.thresholds,
+            self.thresholds * [self.settings.factors.get(name, 1.0) for name in self.names],
             window_s=self._windows.window_s,
             hop_s=self._windows.hop_s,
             told=told,
@@ -118,6 +118,12 @@ class Listener:
     def going_on(self) -> tuple[Event, ...]:
         """What is heard now."""
         return self._events.going_on
+
+    def is_sure(self, event: Event) -> bool:
+        """Whether an event reaches its kind's own threshold, whatever the factor was."""
+        if event.kind not in self.names:
+            return True
+        return event.score >= self.thresholds[self.names.index(event.kind)]
 
     def scores(self, sound: Samples, *, rate_hz: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Every kind's score, window by window, of a whole sound; the listener itself is not changed.
@@ -246,7 +252,6 @@ def _thresholds(names: Sequence[str], stated: object, settings: ListenSettings) 
     out = np.array([table.get(name, _USUAL) for name in names], np.float64)
     if settings.threshold is not None:
         out[:] = max(settings.threshold, 1e-3)
-    out *= [settings.factors.get(name, 1.0) for name in names]
     if wanted:
         out[[name.lower() not in wanted for name in names]] = 2.0  # no score reaches 2
     return out
