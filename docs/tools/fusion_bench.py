@@ -137,14 +137,13 @@ def _put(out: NDArray[np.float32], sound: NDArray[np.float32], at_s: float, leve
 def _scene(
     sprites: SpriteBox, family: str, start: float, end: float, seed: int, rng: np.random.Generator
 ) -> tuple[Scene, float]:
-    """Something passes while it is heard; before and after, and elsewhere, other things pass or nothing does."""
+    """Something comes into sight when it is heard; where nothing happens another thing does."""
     labels = [x for x in FAMILIES.get(family, ()) if x == "person" or sprites.movers.get(x)]
     others = [x for x in OTHERS if sprites.movers.get(x)]
     label = str(rng.choice(labels)) if labels else str(rng.choice(others))
     scene = compose_scene("passes", seed, sprites, size=SIZE, duration_s=60.0, label=label, extras=False)
     inside = [t for t in np.arange(0, 60, 0.25) if any(box[1] == label for box in scene.boxes(float(t)))]
-    middle = float(np.median(inside)) if inside else 10.0
-    return scene, middle - (start + end) / 2 if family else middle - CLIP_S / 2
+    return scene, (float(inside[0]) if inside else 10.0) - start  # it comes into sight when it is heard first
 
 
 def _listen(
