@@ -95,7 +95,7 @@ def make_clips(data: Path, part: str, count: int) -> Iterator[Clip]:
         start = float(rng.uniform(1.5, 3.5))
         end = start + float(rng.uniform(2.0, 3.5))
         sound = _sound(heard, family, start, end, SNR_DB[levels[0]], rng)
-        scene, path_s = _scene(sprites, family, start, end, seed, rng)
+        scene, path_s = _scene(sprites, family, start, seed, rng)
         told_sound, sound_quality = _listen(listener, sound)
         told_video, video_quality = _watch(detector, scene, path_s, WORSE[levels[1]], seed)
         yield Clip(levels[0], levels[1], family, start, end, told_sound, told_video, sound_quality, video_quality)
@@ -134,9 +134,7 @@ def _put(out: NDArray[np.float32], sound: NDArray[np.float32], at_s: float, leve
     out[first : first + len(part)] += part * np.float32(level / own)
 
 
-def _scene(
-    sprites: SpriteBox, family: str, start: float, end: float, seed: int, rng: np.random.Generator
-) -> tuple[Scene, float]:
+def _scene(sprites: SpriteBox, family: str, start: float, seed: int, rng: np.random.Generator) -> tuple[Scene, float]:
     """Something comes into sight when it is heard; where nothing happens another thing does."""
     labels = [x for x in FAMILIES.get(family, ()) if x == "person" or sprites.movers.get(x)]
     others = [x for x in OTHERS if sprites.movers.get(x)]
