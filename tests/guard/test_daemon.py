@@ -73,6 +73,31 @@ def test_an_event_that_goes_on_is_kept_at_once_and_again_at_its_end(store: Event
         assert 6.5 < float(clip.duration or 0) / av.time_base < 8.5  # from 0 s to 7 s, and to the next whole second
 
 
+def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: EventStore, film: Path) -> None:
+    """A bark is heard and goes on; a second later the dog is seen: one row tells of both."""
+    sound, both = {"sound": 0.8}, {"sound": 0.8, "video": 0.7}
+    heard = happening(1.0, 2.0, kind="dog bark", is_open=True, number=3, channels=sound, contributions={})
+    joined = happening(
+        1.0, 3.0, kind="dog bark", is_open=True, number=3, channels=both, contributions={"sound": 1.5, "video": 0.9},
+        also="enters", label="dog", score=0.96, note="heard dog bark and seen dog (the same dog)",
+    )  # fmt: skip
+    rows: list[dict[str, float]] = []
+    senses = Scripted([(2.0, heard), (3.0, joined)])
+    guard = guard_films(store, [str(film)], {"yard": senses})
+    change = store.change
+
+    def watched_change(id: str, **values: Any) -> None:
+        change(id, **values)
+        rows.append(dict(store.get(id).channels))
+
+    store.change = watched_change  # type: ignore[method-assign]
+    guard.run()
+    assert rows[0] == both  # before it ended
+    (event,), _ = store.page(Wanted(channel="both"), size=10)
+    assert (event.also, event.label, event.score) == ("enters", "dog", 0.96)
+    assert event.contributions == {"sound": 1.5, "video": 0.9}
+
+
 def test_an_event_that_never_ends_ends_with_its_source(store: EventStore, film: Path) -> None:
     senses = Scripted([(2.0, happening(1.0, 2.0, is_open=True, number=1))])
     guard_films(store, [str(film)], {"yard": senses}, Rules(clips=Clips(before_s=1, after_s=1, longest_s=3))).run()

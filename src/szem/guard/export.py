@@ -42,6 +42,7 @@ COLUMNS: dict[str, Callable[[StoredEvent], Any]] = {
     "y0": lambda e: e.box_xyxy[1] if e.box_xyxy else None,
     "x1": lambda e: e.box_xyxy[2] if e.box_xyxy else None,
     "y1": lambda e: e.box_xyxy[3] if e.box_xyxy else None,
+    "also": lambda e: e.also,
     "rule": lambda e: e.rule,
     "note": lambda e: e.note,
     "open": lambda e: e.is_open,

@@ -139,6 +139,9 @@ class Keeper:
             score=event.score,
             channels=dict(event.channels),
             contributions=dict(event.contributions),
+            label=event.label,
+            box_xyxy=event.box_xyxy,
+            also=event.also,
             note=event.note,
             is_open=event.is_open,
         )
@@ -146,7 +149,7 @@ class Keeper:
         if not event.is_open:
             self._open.pop(_key(event))
             self._close(entry, changed)
-        elif now_s - entry.written_s >= _REFRESH_S:
+        elif now_s - entry.written_s >= _REFRESH_S or changed.channels != stored.channels:
             entry.written_s = now_s
             self._write_change(entry, changed)
         if entry.is_planned:
@@ -195,6 +198,9 @@ class Keeper:
                     score=stored.score,
                     channels=stored.channels,
                     contributions=stored.contributions,
+                    label=stored.label,
+                    box_xyxy=stored.box_xyxy,
+                    also=stored.also,
                     note=stored.note,
                     is_open=stored.is_open,
                 )

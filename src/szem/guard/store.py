@@ -380,6 +380,7 @@ def stored_from(event: Event, *, source: str, now: float, now_s: float) -> Store
         place=event.place,
         direction=event.direction,
         box_xyxy=event.box_xyxy,
+        also=event.also,
         note=event.note,
         is_open=event.is_open,
     )

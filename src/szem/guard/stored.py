@@ -39,6 +39,7 @@ class StoredEvent:
     box_xyxy: tuple[float, float, float, float] | None = None
     width_px: int | None = None  # of the frame that the box lies in
     height_px: int | None = None
+    also: str = ""  # the kind that the other channel tells
     note: str = ""
     is_open: bool = False
     rule: str = ""  # the rule that wanted it
@@ -77,7 +78,7 @@ class StoredEvent:
             value = getattr(self, name)
             if value is not None:
                 row[name] = round(value, 3)
-        for name in ("label", "track", "place", "direction", "note", "rule", "picture", "clip", "mark_note"):
+        for name in ("label", "track", "place", "direction", "also", "note", "rule", "picture", "clip", "mark_note"):
             value = getattr(self, name)
             if value not in ("", None):
                 row[name] = value

@@ -46,6 +46,7 @@ EVENTS = Table(
     Column("box_xyxy", Text),
     Column("width_px", Integer),
     Column("height_px", Integer),
+    Column("also", String(80), nullable=False),
     Column("note", Text, nullable=False),
     Column("is_open", Boolean, nullable=False),
     Column("rule", String(80), nullable=False),
