@@ -90,7 +90,7 @@ def cut(page: Page, part: str, name: str) -> None:
     page.evaluate("document.querySelector('.site-head').style.position = 'static'")
     box = page.locator(part).evaluate(
         "(e) => { const b = e.getBoundingClientRect();"
-        " return { x: b.x - 18, y: b.y + scrollY - 18, width: b.width + 36, height: b.height + 36 }; }"
+        " return { x: b.x - 18, y: b.y + scrollY - 10, width: b.width + 36, height: b.height + 28 }; }"
     )
     page.screenshot(path=PICTURES / name, type="jpeg", quality=85, clip=box, full_page=True)
 

@@ -1,5 +1,6 @@
 """The lips page in a real browser: words over a film that plays, noise, three readings, and saying why there is none."""
 
+import csv
 import json
 import re
 from collections.abc import Callable
@@ -9,6 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+
+import szem
+from szem.runtime.store import list_models
 
 from .lip_films import LEVELS, SAID, TIMES, corners, make_answer, make_film, no_reading
 from .seeing import canvas_of, set_slider, until
@@ -179,6 +183,22 @@ def test_a_few_seconds_are_recorded_and_sent(visit: Visit, answer: dict[str, Any
     assert page.locator(".film-recording").count() == 0  # the camera is let go
     assert page.input_value("[name=truth]") == prompt
     assert 0.5 < page.evaluate(f"{VIDEO}.duration") < 8
+
+
+@pytest.mark.slow
+def test_a_sentence_is_read_as_by_the_library(visit: Visit, data_dir: Path) -> None:
+    if not list_models(task="lipread"):
+        pytest.skip("needs a model for lipread: szem train lipread, or a release that ships one")
+    rows = csv.DictReader((data_dir / "grid" / "index.csv").read_text(encoding="utf-8").splitlines())
+    video = data_dir / "grid" / next(row["video"] for row in rows if row["split"] == "val")
+    page = visit("lips", fresh=True)
+    page.locator("[data-name=film-file]").set_input_files(video)
+    until(page, f"document.querySelector('{WORDS}, .no-reading')", patience_s=120)
+    for use in ("both", "lips"):
+        page.locator(f"[data-name=lip-use] input[value={use}]").check()
+        wanted = szem.lipread(video, use=use)
+        assert page.locator(WORDS).evaluate_all("all => all.map((e) => e.dataset.word)") == [w.text for w in wanted]
+    assert page.locator("[data-name=lip-heat]").evaluate("c => c.width") > 60  # a column a moment
 
 
 # Pure functions -------------------------------------------------------------------------------------------------
