@@ -21,7 +21,7 @@ from PIL import Image
 from szem.media.samples import sample_path
 
 Start = Callable[..., httpx.Client]
-LABEL, FACE = vision.Feature.Type.LABEL_DETECTION, vision.Feature.Type.FACE_DETECTION
+LABEL, LOGO = vision.Feature.Type.LABEL_DETECTION, vision.Feature.Type.LOGO_DETECTION
 COLORS, CROPS = vision.Feature.Type.IMAGE_PROPERTIES, vision.Feature.Type.CROP_HINTS
 
 
@@ -155,7 +155,7 @@ def test_all_twelve_features_are_answered_or_named(client: vision.ImageAnnotator
     assert answer.crop_hints_annotation.crop_hints
     assert answer.label_annotations
     assert answer.error.code == 12
-    for name in ("FACE_DETECTION", "LOGO_DETECTION", "WEB_DETECTION", "PRODUCT_SEARCH"):
+    for name in ("TEXT_DETECTION", "LOGO_DETECTION", "WEB_DETECTION", "PRODUCT_SEARCH"):
         assert name in answer.error.message
     assert "LABEL_DETECTION" not in answer.error.message
 
@@ -170,7 +170,7 @@ def test_a_batch_keeps_order_and_one_bad_picture_harms_no_other(
         return {"image": {"content": content}, "features": [{"type_": kind} for kind in kinds]}
 
     answer = client.batch_annotate_images(
-        requests=[one(cat, COLORS), one(b"no picture", COLORS), one(small, CROPS, FACE), one(b"", COLORS)]
+        requests=[one(cat, COLORS), one(b"no picture", COLORS), one(small, CROPS, LOGO), one(b"", COLORS)]
     )
     good, bad, half, none = answer.responses
     assert good.image_properties_annotation.dominant_colors.colors
@@ -317,7 +317,7 @@ def test_clients_of_the_beta_versions_are_answered(server: httpx.Client, beta: A
     client = client_of(server, beta)
     answer = client.image_properties(image=beta.Image(content=small))
     assert answer.image_properties_annotation.dominant_colors.colors
-    assert client.face_detection(image=beta.Image(content=small)).error.code == 12
+    assert client.logo_detection(image=beta.Image(content=small)).error.code == 12
 
 
 @pytest.mark.parametrize("beta", [vision_v1p2beta1, vision_v1p3beta1])

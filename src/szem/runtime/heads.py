@@ -148,6 +148,12 @@ HEADS: Mapping[str, Mapping[str, Head]] = {
             fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
         ),
     },
+    "lipwords": {
+        "logits": Head(
+            about="from `crops` and `seconds`: (N, words) scores before softmax, the words first, then the phrases",
+            fit=lambda outputs, labels: None,  # noqa: ARG005  it takes clips: it is not added by hand
+        ),
+    },
     "outline": {
         "scores": Head(
             about="(N, 2, h, w) scores of other and object, evenly spread over the box and its margin",

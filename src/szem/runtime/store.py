@@ -37,6 +37,7 @@ DEFAULTS: dict[str, str] = {
     "lipread": "lipread",
     "listen": "sounds",
     "generate": "draw",
+    "lipwords": "lipwords",
 }
 
 

@@ -16,6 +16,7 @@ from szem.results.labels import Labels
 from szem.serve.boxes import DetectRequest, detect_picture
 from szem.serve.caption import CaptionRequest, caption_picture
 from szem.serve.engine import Engine
+from szem.serve.faces import FacesRequest, face_picture
 from szem.serve.masks import SegmentRequest, find_masks, map_to_dict, segment_picture
 from szem.serve.vision.schema import Image
 from szem.tasks.colors import dominant_colors
@@ -166,6 +167,12 @@ TASKS: Mapping[str, Task] = {
         request=CaptionRequest,
         run=caption_picture,
         options="n=3&attention=true&others=5",
+    ),
+    "faces": Task(
+        about="Where faces are in a picture: boxes, 68 points of each, and how the heads are turned; never whose.",
+        request=FacesRequest,
+        run=face_picture,
+        options="threshold=0.6&mesh=true",
     ),
     "colors": Task(about="The dominant colours of a picture.", request=ColorsRequest, run=_colors, options="count=5"),
     "crops": Task(about="Where a picture may be cut.", request=CropsRequest, run=_crops),

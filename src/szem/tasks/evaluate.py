@@ -18,6 +18,7 @@ from szem.tasks.evaluate_caption import evaluate_caption
 from szem.tasks.evaluate_faces import evaluate_faces
 from szem.tasks.evaluate_generate import evaluate_generate
 from szem.tasks.evaluate_lipread import evaluate_lipread
+from szem.tasks.evaluate_lip_words import evaluate_lip_words
 from szem.tasks.evaluate_pixels import evaluate_outline, evaluate_segment
 from szem.tasks.evaluate_sounds import evaluate_listen
 from szem.tasks.measured import Measured
@@ -140,4 +141,5 @@ EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measured]]] = {
     "lipread": evaluate_lipread,
     "listen": evaluate_listen,
     "generate": evaluate_generate,
+    "lipwords": evaluate_lip_words,
 }

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8
+from szem.data.faces import MIRRORED
 from szem.runtime.sessions import Session
 from szem.tasks.face_boxes import Candidates
 
@@ -75,27 +76,38 @@ class FaceMesh:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def __call__(self, picture: Picture8, squares: Sequence[Square]) -> Meshes:
+    def __call__(self, picture: Picture8, squares: Sequence[Square], *, both_ways: bool = False) -> Meshes:
         """Find the points in each square.
 
         Args:
             picture: (H, W, 3) uint8 RGB.
             squares: Where faces are.
+            both_ways: Look in a mirror too; the 68 points are the mean of both, and surer.
         """
-        parts = [self._run(picture, squares[i : i + _TOGETHER]) for i in range(0, len(squares), _TOGETHER)]
+        together = _TOGETHER // 2 if both_ways else _TOGETHER
+        parts = [
+            self._run(picture, squares[i : i + together], both_ways=both_ways)
+            for i in range(0, len(squares), together)
+        ]
         return Meshes(
             np.concatenate([p.mesh_xyz for p in parts] or [np.zeros((0, MESH_POINTS, 3), np.float32)]),
             np.concatenate([p.points_xy for p in parts] or [np.zeros((0, 68, 2), np.float32)]),
             np.concatenate([p.presence for p in parts] or [np.zeros(0, np.float32)]),
         )
 
-    def _run(self, picture: Picture8, squares: Sequence[Square]) -> Meshes:
+    def _run(self, picture: Picture8, squares: Sequence[Square], *, both_ways: bool) -> Meshes:
         pieces = np.stack([cut_square(picture, square) for square in squares])
+        n = len(pieces)
+        if both_ways:
+            pieces = np.concatenate([pieces, pieces[:, :, ::-1]])
         batch = np.ascontiguousarray(pieces.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
         found = self.session.run(batch, roles=("mesh", "points68", "presence"))
-        mesh = found["mesh"].reshape(-1, MESH_POINTS, 3).astype(np.float32)
+        mesh = found["mesh"][:n].reshape(-1, MESH_POINTS, 3).astype(np.float32)
         points = found["points68"].reshape(-1, 68, 2).astype(np.float32)
-        presence = 1 / (1 + np.exp(-np.clip(found["presence"].reshape(-1), -80, 80)))
+        if both_ways:
+            mirrored = points[n:, MIRRORED] * (-1, 1) + (SIDE_PX, 0)
+            points = ((points[:n] + mirrored) / 2).astype(np.float32)
+        presence = 1 / (1 + np.exp(-np.clip(found["presence"][:n].reshape(-1), -80, 80)))
         for row, square in enumerate(squares):
             way = square.to_picture().astype(np.float32)
             mesh[row, :, :2] = mesh[row, :, :2] @ way[:, :2].T + way[:, 2]
@@ -121,7 +133,8 @@ def cut_square(picture: Picture8, square: Square) -> Picture8:
             way = np.column_stack([way[:, :2] * grow[:, None], (way[:, 2] - (x0, y0)) * grow])
     # from points between pixels to OpenCV's, which lie in the middle of pixels
     way = np.column_stack([way[:, :2], way[:, 2] + way[:, :2] @ (0.5, 0.5) - 0.5])
-    piece = cv2.warpAffine(picture, way, (SIDE_PX, SIDE_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    flags = (cv2.INTER_CUBIC if square.side_px < SIDE_PX else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
+    piece = cv2.warpAffine(picture, way, (SIDE_PX, SIDE_PX), flags=flags)
     return np.asarray(piece, np.uint8)
 
 

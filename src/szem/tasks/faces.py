@@ -1,6 +1,6 @@
 """Find faces in a picture: two detectors propose, the mesh decides and gives the points.
 
-Where nothing is found the picture is turned by quarters and looked at again, as phones turn pictures. This file does
+Where nothing is sure the picture is turned by quarters and looked at again, as phones turn pictures. This file does
 not know about films or requests.
 """
 
@@ -23,9 +23,13 @@ from szem.tasks.face_pose import head_angles
 __all__ = ["FaceFinder", "find_faces", "open_faces"]
 
 _PROPOSED = 0.35  # candidates below are not looked at
-_PRESENT = 0.5  # the mesh must be so sure
+_PRESENT = 0.75  # the mesh must be so sure
 _MAYBE = 0.1  # likewise at the first look, whose square is rough
 _SAME = 0.4  # meshes that overlap more are of one face
+_LOOKS = 3  # at most, after the first
+_LEVEL = 0.12  # radians by which a face may lie turned in its square
+_UPRIGHT = 0.8  # a face that is less sure may be one of a picture on its side, or upside down
+_MARGIN = 0.05  # so much surer must it be when turned
 _MOST = 64  # candidates of one picture that are looked at
 
 
@@ -42,7 +46,7 @@ def find_faces(
         picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
         model: A model for this task; the shipped one if left out.
         threshold: Lowest score.
-        turned: Where nothing is found, look again with the picture turned by quarters.
+        turned: Where nothing is sure, look again with the picture turned by quarters.
     Returns:
         Faces, the surest first.
     Raises:
@@ -104,11 +108,11 @@ class FaceFinder:
         if not 0 <= threshold <= 1:
             raise RangeError(f"threshold must lie in 0..1, got {threshold}")
         found = self._upright(picture, threshold)
-        if turned and not len(found):
+        if turned and _surest(found) < _UPRIGHT:  # also faces upside down, which the detectors mistake
             for quarters in (1, 3, 2):
                 other = self._upright(np.ascontiguousarray(np.rot90(picture, quarters)), threshold)
-                if len(other):
-                    return _turn_back(other, quarters)
+                if _surest(other) > _surest(found) + _MARGIN:
+                    found = _turn_back(other, quarters)
         return found
 
     def follow(self, picture: Picture8, faces: Faces) -> Faces:
@@ -131,9 +135,19 @@ class FaceFinder:
         found = found.take(np.arange(min(len(found), _MOST)))
         rough = self.mesh(picture, squares_of_candidates(found))
         seen = np.flatnonzero(rough.presence >= _MAYBE)
-        meshes = self.mesh(picture, squares_of_meshes(rough.mesh_xyz[seen]))  # a second look, at a better square
+        meshes = self._look_again(picture, rough.take(seen))
         kept = _distinct(meshes, found.scores[seen])
         return self._faces(meshes.take(kept), found.scores[seen][kept], width, height)
+
+    def _look_again(self, picture: Picture8, meshes: Meshes) -> Meshes:
+        """Look at better squares, until the faces lie level in them."""
+        for _ in range(_LOOKS):
+            before = squares_of_meshes(meshes.mesh_xyz)
+            meshes = self.mesh(picture, before, both_ways=True)
+            turned = [a.angle - b.angle for a, b in zip(squares_of_meshes(meshes.mesh_xyz), before, strict=True)]
+            if not turned or np.abs((np.array(turned) + np.pi) % (2 * np.pi) - np.pi).max() < _LEVEL:
+                break
+        return meshes
 
     def _faces(self, meshes: Meshes, scores: NDArray[np.float32], width: int, height: int) -> Faces:
         return Faces(
@@ -147,6 +161,11 @@ class FaceFinder:
             height=height,
             model=self.card.name,
         )
+
+
+def _surest(faces: Faces) -> float:
+    """Of the faces, the best product of score and presence; 0 for none."""
+    return float((faces.scores * faces.presence).max(initial=0.0))
 
 
 def _distinct(meshes: Meshes, scores: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -237,7 +237,7 @@ def _cut_all(seen: Sequence[_Seen], size: tuple[int, int], crop_size: tuple[int,
     times = np.array([s.time_s for s in seen])
     valid = np.array([s.valid for s in seen])
     base = _smooth(np.array([s.base_xy for s in seen]), times, valid, _STEADY_S["place"])
-    hang = _smooth(np.array([s.middle_xy - s.base_xy for s in seen]), times, valid, _STEADY_S["hang"])
+    hang = _smooth(np.array([_hang(s) for s in seen]), times, valid, _STEADY_S["hang"])
     eyes = _smooth(np.array([s.eyes_px for s in seen]), times, valid, _STEADY_S["size"])
     turns = np.array([(np.cos(s.angle), np.sin(s.angle)) for s in seen])
     turns = _smooth(turns, times, valid, _STEADY_S["turn"])
@@ -249,7 +249,8 @@ def _cut_all(seen: Sequence[_Seen], size: tuple[int, int], crop_size: tuple[int,
         step = _CROP_EYES * eyes[place] / columns
         turn = step * np.array([[np.cos(angles[place]), -np.sin(angles[place])]] * 2)
         turn[1] = step * np.array([np.sin(angles[place]), np.cos(angles[place])])
-        origin = base[place] + hang[place] - turn @ (columns / 2, rows / 2)
+        middle = base[place] + turn @ hang[place] * (columns / _CROP_EYES)
+        origin = middle - turn @ (columns / 2, rows / 2)
         corners[place] = np.array([(0, 0), (columns, 0), (columns, rows), (0, rows)]) @ turn.T + origin
         if eyes[place] > 0:
             crops[place] = _cut(one.piece, one.to_piece, turn, origin, crop_size)
@@ -266,6 +267,13 @@ def _cut_all(seen: Sequence[_Seen], size: tuple[int, int], crop_size: tuple[int,
         width=size[0],
         height=size[1],
     )
+
+
+def _hang(seen: _Seen) -> NDArray[np.float64]:
+    """Where the mouth hangs below the nose, in the face's own frame and in the eyes' distance."""
+    down = seen.middle_xy - seen.base_xy
+    cos, sin = np.cos(seen.angle), np.sin(seen.angle)
+    return np.array([cos * down[0] + sin * down[1], cos * down[1] - sin * down[0]]) / max(seen.eyes_px, 1e-6)
 
 
 def _cut(
@@ -295,20 +303,27 @@ def _cut(
 def _smooth(
     values: NDArray[np.float64], times: NDArray[np.float64], valid: NDArray[np.bool_], sigma_s: float
 ) -> NDArray[np.float64]:
-    """Each value as the mean of the valid ones around it, weighted by a bell curve over time; cut in pieces where the
-    face was lost, since it may come back elsewhere."""
+    """Each value from a line through the valid ones around it, weighted by a bell curve over time; in pieces where
+    the face was lost, since it may come back elsewhere. A mean in place of a line would lag in the first frames."""
     flat = values.reshape(len(values), -1)
     out = flat.copy()
     edges = np.flatnonzero(np.diff(np.concatenate([[False], valid, [False]]).astype(np.int8)))
     for first, end in zip(edges[::2], edges[1::2], strict=True):
         part, when = flat[first:end], times[first:end]
         reach = max(1, int(np.ceil(3 * sigma_s * (end - first) / max(float(np.ptp(when)), 1e-6))))
-        total, weights = np.zeros_like(part), np.zeros((len(part), 1))
-        for step in range(-min(reach, len(part) - 1), min(reach, len(part) - 1) + 1):
+        reach = min(reach, len(part) - 1)
+        sums, tilted = np.zeros_like(part), np.zeros_like(part)
+        moments = np.zeros((3, len(part), 1))
+        for step in range(-reach, reach + 1):
             here = slice(max(0, -step), min(len(part), len(part) - step))
             there = slice(max(0, step), min(len(part), len(part) + step))
-            weight = np.exp(-0.5 * ((when[there] - when[here]) / sigma_s) ** 2)[:, None]
-            total[here] += weight * part[there]
-            weights[here] += weight
-        out[first:end] = total / weights
+            apart = ((when[there] - when[here]) / sigma_s)[:, None]
+            weight = np.exp(-0.5 * apart**2)
+            sums[here] += weight * part[there]
+            tilted[here] += weight * apart * part[there]
+            for power in range(3):
+                moments[power, here] += weight * apart**power
+        spread = moments[0] * moments[2] - moments[1] ** 2
+        line = (moments[2] * sums - moments[1] * tilted) / np.maximum(spread, 1e-12)
+        out[first:end] = np.where(spread > 1e-6, line, sums / moments[0])
     return out.reshape(values.shape)

@@ -30,7 +30,7 @@ from szem.train.read_tflite import tflite_to_onnx
 
 __all__ = ["fit_map", "main"]
 
-_STRENGTHS = (1e1, 1e2, 1e3, 1e4, 1e5, 1e6)  # of the ridge that are tried
+_STRENGTHS = (1e-1, 1e0, 1e1, 1e2, 1e3)  # of the ridge that are tried
 _FAR_PX, _NEAR_PX = 384, 128
 
 

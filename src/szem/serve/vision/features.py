@@ -3,7 +3,6 @@
 A task that lands replaces its line. A builder gets the decoded picture and returns the fields it fills in.
 """
 
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
@@ -13,8 +12,11 @@ from szem.arrays import Picture8
 from szem.errors import UnsupportedError
 from szem.serve.boxes import find_boxes
 from szem.serve.engine import Engine
+from szem.serve.faces import find_faces_of
 from szem.serve.masks import MOST_BOXES, find_masks, map_to_dict, outline_boxes
 from szem.serve.status import FieldsError
+from szem.serve.vision.faces import annotate_faces
+from szem.serve.vision.geometry import box_to_poly
 from szem.serve.vision.protojson import Json
 from szem.serve.vision.schema import (
     AnnotateImageResponse,
@@ -30,13 +32,11 @@ from szem.serve.vision.schema import (
     ImageContext,
     ImageProperties,
     LocalizedObjectAnnotation,
-    NormalizedVertex,
-    Vertex,
 )
 from szem.tasks.colors import dominant_colors
 from szem.tasks.crops import crop_hints
 
-__all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "box_to_poly", "build_feature", "merge"]
+__all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "merge"]
 
 MODELS = frozenset({"", "builtin/stable", "builtin/latest", "builtin/weekly"})  # Google's: the same here
 OUTLINES_MODEL = "szem/outlines"  # of OBJECT_LOCALIZATION: the same boxes, each with its mask
@@ -138,6 +138,14 @@ async def objects(job: Job) -> AnnotateImageResponse:
     return AnnotateImageResponse(localized_object_annotations=tuple(rows))
 
 
+async def faces(job: Job) -> AnnotateImageResponse:
+    """Faces, the surest first, each with its landmarks and angles."""
+    found = await find_faces_of(job.engine, job.picture)
+    most = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)
+    rows = await job.engine.run(lambda: annotate_faces(job.picture, found, most=most))
+    return AnnotateImageResponse(face_annotations=rows)
+
+
 async def segmentation(job: Job) -> AnnotateImageResponse:
     """What every pixel is, as `/v1/szem/segment` tells it; `model` of the feature names the model."""
     name = "" if job.feature.model in MODELS else job.feature.model
@@ -145,28 +153,12 @@ async def segmentation(job: Job) -> AnnotateImageResponse:
     return AnnotateImageResponse(szem_segmentation=Json(await job.engine.run(map_to_dict, found)))
 
 
-def box_to_poly(box_xyxy: tuple[float, float, float, float], *, width: int, height: int) -> BoundingPoly:
-    """A box as four corners: in whole pixels that lie inside the picture, and as shares of its sides.
-
-    >>> box_to_poly((0, 0, 8, 4), width=8, height=8).vertices[2]
-    Vertex(x=7, y=3)
-    """
-    x0, y0, x1, y1 = box_xyxy
-    left, top = min(max(int(x0), 0), width - 1), min(max(int(y0), 0), height - 1)
-    right, bottom = min(max(math.ceil(x1) - 1, left), width - 1), min(max(math.ceil(y1) - 1, top), height - 1)
-    u0, v0, u1, v1 = (min(max(a, 0.0), 1.0) for a in (x0 / width, y0 / height, x1 / width, y1 / height))
-    return BoundingPoly(
-        vertices=tuple(Vertex(x=x, y=y) for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))),
-        normalized_vertices=tuple(NormalizedVertex(x=u, y=v) for u, v in ((u0, v0), (u1, v0), (u1, v1), (u0, v1))),
-    )
-
-
 def _color(rgb: tuple[int, int, int]) -> Color:
     return Color(red=float(rgb[0]), green=float(rgb[1]), blue=float(rgb[2]))
 
 
 FEATURES: Mapping[FeatureType, Build] = {
-    FeatureType.FACE_DETECTION: missing("there is no face detector in it"),
+    FeatureType.FACE_DETECTION: faces,
     FeatureType.LANDMARK_DETECTION: missing("it has no catalogue of landmarks"),
     FeatureType.LOGO_DETECTION: missing("it has no catalogue of logos"),
     FeatureType.LABEL_DETECTION: labels,

@@ -29,6 +29,9 @@ __all__ = [
     "CropHintsAnnotation",
     "DominantColorsAnnotation",
     "EntityAnnotation",
+    "FaceAnnotation",
+    "FaceLandmark",
+    "FaceLandmarkType",
     "Feature",
     "FeatureType",
     "GcsDestination",
@@ -43,6 +46,7 @@ __all__ = [
     "LocalizedObjectAnnotation",
     "NormalizedVertex",
     "OutputConfig",
+    "Position",
     "Status",
     "Vertex",
 ]
@@ -78,6 +82,48 @@ class Likelihood(IntEnum):
     VERY_LIKELY = 5
 
 
+class FaceLandmarkType(IntEnum):
+    """Points of a face; left and right are the viewer's."""
+
+    UNKNOWN_LANDMARK = 0
+    LEFT_EYE = 1
+    RIGHT_EYE = 2
+    LEFT_OF_LEFT_EYEBROW = 3
+    RIGHT_OF_LEFT_EYEBROW = 4
+    LEFT_OF_RIGHT_EYEBROW = 5
+    RIGHT_OF_RIGHT_EYEBROW = 6
+    MIDPOINT_BETWEEN_EYES = 7
+    NOSE_TIP = 8
+    UPPER_LIP = 9
+    LOWER_LIP = 10
+    MOUTH_LEFT = 11
+    MOUTH_RIGHT = 12
+    MOUTH_CENTER = 13
+    NOSE_BOTTOM_RIGHT = 14
+    NOSE_BOTTOM_LEFT = 15
+    NOSE_BOTTOM_CENTER = 16
+    LEFT_EYE_TOP_BOUNDARY = 17
+    LEFT_EYE_RIGHT_CORNER = 18
+    LEFT_EYE_BOTTOM_BOUNDARY = 19
+    LEFT_EYE_LEFT_CORNER = 20
+    RIGHT_EYE_TOP_BOUNDARY = 21
+    RIGHT_EYE_RIGHT_CORNER = 22
+    RIGHT_EYE_BOTTOM_BOUNDARY = 23
+    RIGHT_EYE_LEFT_CORNER = 24
+    LEFT_EYEBROW_UPPER_MIDPOINT = 25
+    RIGHT_EYEBROW_UPPER_MIDPOINT = 26
+    LEFT_EAR_TRAGION = 27
+    RIGHT_EAR_TRAGION = 28
+    LEFT_EYE_PUPIL = 29
+    RIGHT_EYE_PUPIL = 30
+    FOREHEAD_GLABELLA = 31
+    CHIN_GNATHION = 32
+    CHIN_LEFT_GONION = 33
+    CHIN_RIGHT_GONION = 34
+    LEFT_CHEEK_CENTER = 35
+    RIGHT_CHEEK_CENTER = 36
+
+
 # Geometry -----------------------------------------------------------------------------------------------------------
 
 
@@ -105,6 +151,16 @@ class BoundingPoly:
 
     vertices: tuple[Vertex, ...] = ()
     normalized_vertices: tuple[NormalizedVertex, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """A point in pixels, and its depth in the same measure."""
+
+    _dense: ClassVar[bool] = True
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,6 +374,35 @@ class EntityAnnotation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FaceLandmark:
+    """A named point of a face; smaller z is nearer, 0 is the eyes' depth."""
+
+    type: FaceLandmarkType = FaceLandmarkType.UNKNOWN_LANDMARK
+    position: Position | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceAnnotation:
+    """A face. What is not measured stays UNKNOWN."""
+
+    bounding_poly: BoundingPoly | None = None  # the head
+    fd_bounding_poly: BoundingPoly | None = None  # the skin
+    landmarks: tuple[FaceLandmark, ...] = ()
+    roll_angle: float = 0.0  # degrees, clockwise
+    pan_angle: float = 0.0  # towards the right of the picture
+    tilt_angle: float = 0.0  # upwards
+    detection_confidence: float = 0.0
+    landmarking_confidence: float = 0.0
+    joy_likelihood: Likelihood = Likelihood.UNKNOWN
+    sorrow_likelihood: Likelihood = Likelihood.UNKNOWN
+    anger_likelihood: Likelihood = Likelihood.UNKNOWN
+    surprise_likelihood: Likelihood = Likelihood.UNKNOWN
+    under_exposed_likelihood: Likelihood = Likelihood.UNKNOWN
+    blurred_likelihood: Likelihood = Likelihood.UNKNOWN
+    headwear_likelihood: Likelihood = Likelihood.UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True)
 class LocalizedObjectAnnotation:
     """A thing and its box."""
 
@@ -390,6 +475,7 @@ class ImageAnnotationContext:
 class AnnotateImageResponse:
     """The answer for one picture. Whatever is filled in is right, also beside an error."""
 
+    face_annotations: tuple[FaceAnnotation, ...] = ()
     label_annotations: tuple[EntityAnnotation, ...] = ()
     localized_object_annotations: tuple[LocalizedObjectAnnotation, ...] = ()
     image_properties_annotation: ImageProperties | None = None

@@ -16,6 +16,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "outline": ("szem.train.recipes.outline", "OutlineSettings"),
     "caption": ("szem.train.recipes.caption", "CaptionSettings"),
     "caption-reward": ("szem.train.recipes.caption_reward", "RewardSettings"),
+    "lipwords": ("szem.train.recipes.lipwords", "LipWordsSettings"),
     "search": ("szem.train.recipes.search", "SearchSettings"),
     "sounds": ("szem.train.recipes.sounds", "SoundsSettings"),
     "draw-match": ("szem.train.recipes.draw_match", "DrawMatchSettings"),

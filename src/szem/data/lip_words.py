@@ -1,0 +1,83 @@
+"""Takes of single words and phrases as mouth crops: `clips/` and `index.csv` (video, speaker, kind, text, take).
+
+The parts are made by speaker, so that nobody who is measured on was learned from. This file does not know how the
+crops were made.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.errors import FileMissingError, FormatError, UnknownNameError
+from szem.media.video import read_video
+
+__all__ = ["TEST_SPEAKERS", "LipTake", "read_lip_takes"]
+
+TEST_SPEAKERS = ("F04", "F09", "M07")  # fixed before anything was trained; never learned from, never tuned on
+
+
+@dataclass(frozen=True, eq=False)
+class LipTake:
+    """One take."""
+
+    frames: NDArray[np.uint8]  # (T, h, w) grey
+    speaker: str
+    kind: str  # word or phrase
+    text: str
+
+
+def read_lip_takes(folder: Path, *, split: str = "all", size: tuple[int, int] | None = None) -> list[LipTake]:
+    """The takes of a part, in the order of the index.
+
+    Args:
+        folder: The data.
+        split: train (all but `TEST_SPEAKERS`), test (these), all, or speakers' names joined by commas.
+        size: Rows and columns to bring the crops to; as they are if left out.
+    Raises:
+        UnknownNameError: no such part or speaker.
+        FileMissingError: there is no index, or a film is missing.
+        FormatError: the index lacks a column.
+    """
+    index = folder / "index.csv"
+    try:
+        with index.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise FileMissingError(f"{index}: cannot be read ({error.strerror}); give a folder of takes") from error
+    if not rows or not {"video", "speaker", "kind", "text"} <= rows[0].keys():
+        raise FormatError(f"{index}: needs rows with columns video, speaker, kind, text")
+    wanted = _speakers(split, sorted({row["speaker"] for row in rows}))
+    return [
+        LipTake(_read(folder / row["video"], size), row["speaker"], row["kind"], row["text"])
+        for row in rows
+        if row["speaker"] in wanted
+    ]
+
+
+def _speakers(split: str, known: Sequence[str]) -> set[str]:
+    if split == "all":
+        return set(known)
+    held = set(TEST_SPEAKERS) & set(known)
+    if split in ("train", "test"):
+        return held if split == "test" else set(known) - held
+    named = set(split.split(","))
+    if not named <= set(known):
+        raise UnknownNameError(
+            f"no split called {split!r}; there are train, test, all and speakers {', '.join(known)}"
+        )
+    return named
+
+
+def _read(film: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    frames = []
+    for frame in read_video(film):
+        grey = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)
+        if size is not None and grey.shape != size:
+            grey = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_AREA)
+        frames.append(grey)
+    return np.stack(frames).astype(np.uint8)
