@@ -17,8 +17,8 @@ from szem.tasks.evaluate_boxes import evaluate_detect
 from szem.tasks.evaluate_caption import evaluate_caption
 from szem.tasks.evaluate_faces import evaluate_faces
 from szem.tasks.evaluate_generate import evaluate_generate
-from szem.tasks.evaluate_lipread import evaluate_lipread
 from szem.tasks.evaluate_lip_words import evaluate_lip_words
+from szem.tasks.evaluate_lipread import evaluate_lipread
 from szem.tasks.evaluate_pixels import evaluate_outline, evaluate_segment
 from szem.tasks.evaluate_sounds import evaluate_listen
 from szem.tasks.measured import Measured
