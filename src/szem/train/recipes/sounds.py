@@ -116,7 +116,7 @@ class SoundsRecipe:
             for part in (net.stem, *list(net.layers)[: s.frozen_layers]):
                 part.requires_grad_(False)
             freeze_norms(net)
-        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The head is new and learns fastest."""
