@@ -89,7 +89,7 @@ def draw(home: Path, match: Path) -> Path:
 
 
 def _draw(home: Path, *changes: str) -> DrawRecipe:
-    places = [f"seen={home / 'seen.json'}", f"match={home / 'match'}", f"samples={home / 'samples'}"]
+    places = [f"{name}={home / name}" for name in ("match", "maps", "samples")] + [f"seen={home / 'seen.json'}"]
     recipe = recipe_of("draw", home, *places, *SMALL, "loop.steps=3", *changes)
     assert isinstance(recipe, DrawRecipe)
     return recipe

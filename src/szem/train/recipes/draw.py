@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -30,9 +31,10 @@ from szem.models.sketcher import Sketcher
 from szem.runtime.cards import Card, Made
 from szem.tasks.drawing_scores import frechet_distance, r_precision
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
+from szem.train.codes import find_codes
 from szem.train.drawn_data import DrawnData
 from szem.train.recipe import Batch, Loop
-from szem.train.recipes.draw_match import build_matcher, encode_sentences, to_signed
+from szem.train.recipes.draw_match import build_matcher, encode_sentences, keep_grids, to_signed
 from szem.train.runs_settings import read_settings
 from szem.train.sampling import pick
 from szem.train.shipped_weights import load_shipped
@@ -49,7 +51,7 @@ EXAMPLES = (
     "this bird is yellow with black wings",
     "a small blue bird with a short pointed beak",
 )
-_SKETCH_PX = 64
+_JITTER = 0.15  # chance added to a code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,7 @@ class DrawSettings:
     data: Path = Path("data")  # holds flowers/ and birds/
     seen: Path = Path("runs/seen.json")  # where what was seen on the pictures is kept
     match: Path = Path("runs/draw-match")  # the run of recipe draw-match whose sentences are drawn
+    maps: Path = Path("runs/draw-maps")  # where the features of the pictures are kept
     samples: Path = Path("runs/draw-samples")  # where the grids of samples are written
     begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
     channels: tuple[int, ...] = (256, 192, 128, 96, 48)  # of the sketcher at 4, 8, 16, 32, 64 pixels
@@ -71,7 +74,8 @@ class DrawSettings:
     judge: int = 48  # channels of the judge's mixed maps
     judge_lr: float = 1.0  # factor of the judge's learning rate
     fit: float = 0.4  # how much it counts that the drawing is matched to its sentence
-    vary: float = 2.0  # how much it counts that two drawings of one sentence differ
+    copy: float = 4.0  # how much it counts that with a photograph's own code the drawing is like it
+    vary: float = 0.5  # how much it counts that two drawings of one sentence differ
     apart: float = 0.6  # how far they should be, as a share of how far two photographs are
     cloud: float = 0.3  # how much it counts that the cloud round a sentence is a normal one
     most: int = 0  # pictures of each thing, 0 for all: for tests
@@ -97,6 +101,7 @@ class DrawRecipe:
         self.held = DrawnData(s.data, s.seen, split="val", most=s.most)
         self.words, self.matcher = frozen_matcher(s.match, self.data)
         self.lite = frozen_lite()
+        self.codes = self._find_codes()
         self.broken = (*self.data.broken, *self.held.broken)
 
     def build_network(self) -> nn.Module:
@@ -119,14 +124,19 @@ class DrawRecipe:
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
         """Photographs (B, 128, 128, 3) uint8, mirrored by chance, and a sentence each (B, T)."""
-        pictures, sentences = [], []
+        pictures, sentences, codes = [], [], []
         for number in samples:
             index, rng = pick(number, of=len(self.data), seed=self.settings.loop.seed)
-            picture = self.data.pictures[index]
-            pictures.append(picture[:, ::-1] if rng.random() < 0.5 else picture)
+            picture, mirrored = self.data.pictures[index], int(rng.integers(2))
+            pictures.append(picture[:, ::-1] if mirrored else picture)
+            codes.append(self.codes[index, mirrored])
             sentences.append(self.data.sentence(index, rng))
         tokens = encode_sentences(self.words, sentences)
-        return {"pictures": torch.from_numpy(np.stack(pictures)), "tokens": torch.from_numpy(tokens)}
+        return {
+            "pictures": torch.from_numpy(np.stack(pictures)),
+            "tokens": torch.from_numpy(tokens),
+            "codes": torch.from_numpy(np.stack(codes)),
+        }
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Of both; what one wants does not reach the other's weights."""
@@ -138,17 +148,21 @@ class DrawRecipe:
             photographs = F.avg_pool2d(to_signed(batch["pictures"]), 2)
             seen = self.lite(photographs)
             real = judge.project(seen)
-        # each sentence of the first half is drawn twice, so that both can be told to differ
-        asked = torch.cat([space[: (len(space) + 1) // 2]] * 2)[: len(space)]
+        # each sentence of the first half is drawn twice: with its photograph's code, and with chance in its place
+        half = (len(space) + 1) // 2
+        asked = torch.cat([space[:half]] * 2)[: len(space)]
         noise = torch.randn(len(space), network.sketcher.noise, device=space.device)
+        noise[:half, -s.condition :] = batch["codes"][:half] + _JITTER * noise[:half, -s.condition :]
         drawn, mean, log_scale = network.sketcher(asked, noise)
         maps = self.lite(drawn)
         mixed = judge.project(maps)
         judging = judge_loss(judge, real, mixed, space, asked)
         fit = fit_loss(self.matcher, maps, asked)
         vary = variety_loss([drawn, *maps[2:]], [photographs, *seen[2:]], apart=s.apart)
+        copy = copy_loss([drawn, *maps[1:]], [photographs, *seen[1:]], half)
         cloud = (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).mean() / 2
-        return judging + drawing_loss(judge, mixed, asked) + s.fit * fit + s.vary * vary + s.cloud * cloud
+        drawing = drawing_loss(judge, mixed, asked) + s.fit * fit + s.copy * copy
+        return judging + drawing + s.vary * vary + s.cloud * cloud
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
@@ -167,6 +181,23 @@ class DrawRecipe:
         self.matcher.to("cpu")
         out: Tensor = self.matcher.sentence(torch.from_numpy(encode_sentences(self.words, sentences)))
         return out.float()
+
+    def _find_codes(self) -> NDArray[np.float32]:
+        """(N, 2, condition): codes of the photographs, whole and mirrored."""
+        grids = keep_grids(self.data, "lite0", self.settings.maps, "train")  # (N, 2, 64, C)
+        count, views, places, channels = grids.shape
+        coarse = np.asarray(grids).reshape(count, views, 4, 2, 4, 2, channels).mean(axis=(3, 5), dtype=np.float32)
+        assert places == 64
+        rng = np.random.default_rng(11)
+        told = np.concatenate(
+            [
+                self.space_of([self.data.sentence(i, rng) for i in range(start, min(start + 512, count))]).numpy()
+                for start in range(0, count, 512)
+            ]
+        )
+        flat = coarse.reshape(count, views, 16 * channels)
+        width = self.settings.condition
+        return find_codes(flat, told, width=width, seed=self.settings.loop.seed)
 
     def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
         """The model without stage II; recipe draw-refine writes the whole."""
@@ -225,6 +256,15 @@ def fit_loss(matcher: Matcher, maps: list[Tensor], space: Tensor) -> Tensor:
     own = ((space[:, None] - space).square().sum(-1) < 1e-3).float()
     own = own / own.sum(1, keepdim=True)
     return (F.cross_entropy(fit, own) + F.cross_entropy(fit.T, own)) / 2
+
+
+def copy_loss(drawn: list[Tensor], photographs: list[Tensor], count: int) -> Tensor:
+    """How far the first so many drawings are from photographs, as pictures made small and as maps, each in shares."""
+    apart = []
+    for one, real in zip(drawn, photographs, strict=True):
+        small, truth = (F.adaptive_avg_pool2d(x[:count].float(), min(32, x.shape[-1])) for x in (one, real))
+        apart.append((small - truth).abs().mean() / truth.abs().mean().clamp_min(1e-6))
+    return torch.stack(apart).mean()
 
 
 def variety_loss(drawn: list[Tensor], photographs: list[Tensor], *, apart: float) -> Tensor:

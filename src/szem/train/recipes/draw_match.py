@@ -67,7 +67,8 @@ class DrawMatchRecipe:
         self.data = DrawnData(s.data, s.seen, split="train", most=s.most)
         self.held = DrawnData(s.data, s.seen, split="val", most=s.most)
         self.words: Vocabulary = self.data.vocabulary()
-        self.maps, self.held_maps = self._keep(self.data, "train"), self._keep(self.held, "val")
+        self.maps = keep_grids(self.data, s.features, s.maps, "train")
+        self.held_maps = keep_grids(self.held, s.features, s.maps, "val")
         self.broken = (*self.data.broken, *self.held.broken)
 
     def build_network(self) -> nn.Module:
@@ -112,25 +113,26 @@ class DrawMatchRecipe:
                 out[f"R-precision@{among}, {thing}s"] = r_precision(pictures[own], sentences[own], among=among)
         return out
 
-    def _keep(self, data: DrawnData, split: str) -> NDArray[np.float16]:
-        """Features of the pictures, whole and mirrored: (N, 2, S, C); computed once."""
-        file = self.settings.maps / f"{self.settings.features}-{split}-{len(data)}.npy"
-        if file.is_file():
-            kept: NDArray[np.float16] = np.load(file, mmap_mode="r")
-            return kept
-        look = _LOOKS[self.settings.features]()
-        parts = []
-        for start in range(0, len(data), _TOGETHER):
-            part = data.pictures[start : start + _TOGETHER]
-            both = [look(list(views)) for views in (part, part[:, :, ::-1])]
-            parts.append(np.stack(both, axis=1).astype(np.float16))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        whole = np.concatenate(parts)
-        part_file = file.with_name(file.name + ".part")
-        with part_file.open("wb") as opened:
-            np.save(opened, whole)
-        part_file.replace(file)
-        return whole
+
+def keep_grids(data: DrawnData, features: str, folder: Path, split: str) -> NDArray[np.float16]:
+    """Features of the pictures, whole and mirrored: (N, 2, S, C); computed once and kept in a folder."""
+    file = folder / f"{features}-{split}-{len(data)}.npy"
+    if file.is_file():
+        kept: NDArray[np.float16] = np.load(file, mmap_mode="r")
+        return kept
+    look = _LOOKS[features]()
+    parts = []
+    for start in range(0, len(data), _TOGETHER):
+        part = data.pictures[start : start + _TOGETHER]
+        both = [look(list(views)) for views in (part, part[:, :, ::-1])]
+        parts.append(np.stack(both, axis=1).astype(np.float16))
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = np.concatenate(parts)
+    part_file = file.with_name(file.name + ".part")
+    with part_file.open("wb") as opened:
+        np.save(opened, whole)
+    part_file.replace(file)
+    return whole
 
 
 def build_matcher(words: int, *, features: str, width: int, dropout: float) -> Matcher:
