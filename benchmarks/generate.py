@@ -2,8 +2,8 @@
 
 Run:  python benchmarks/generate.py [--rounds 7]
 
-There is no peer to run beside it: the published StackGAN needs Python 2 and TensorFlow 0.12, and diffusion models of the
-size of Stable Diffusion take minutes a picture on two cores.
+There is no peer to run beside it: the published StackGAN needs Python 2 and TensorFlow 0.12; diffusion models of the
+size of Stable Diffusion take minutes for a picture on two cores.
 """
 
 import argparse
