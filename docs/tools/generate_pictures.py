@@ -1,7 +1,7 @@
 """Make the pictures of docs/generate.md: python docs/tools/generate_pictures.py [FOLDER].
 
 With --nearest DATA: no pictures for the page, but a sheet of drawings, each with the training photographs nearest to
-it, into FOLDER (the photographs were given for research, so it is not for publication), and how near they are, printed.
+it, into FOLDER (they were given for research, so it is not for publication), and how near they are, printed.
 """
 
 import argparse

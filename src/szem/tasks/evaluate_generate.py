@@ -7,6 +7,7 @@ matcher of its own, on other features and with other chance than the one that th
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from szem.data.seen_words import COLOR_WORDS, word_seen
 from szem.data.words import split_words
 from szem.errors import UnknownNameError
 from szem.media.pictures import read_picture
-from szem.runtime.sessions import OnnxFile, Session, open_model
+from szem.runtime.sessions import OnnxFile, Session, cores, open_model
 from szem.runtime.store import Model
 from szem.tasks.classifier_features import ClassifierFeatures
 from szem.tasks.drawing_scores import diversity, frechet_distance, inception_score, r_precision
@@ -107,7 +108,8 @@ def _measure(
 ) -> list[Measured]:
     see = see_flower if thing == "flower" else see_bird
     photographs = [read_picture(one.path) for one in items]
-    seen = [see(cut, picture, kind=one.kind) for one, picture in zip(items, photographs, strict=True)]
+    with ThreadPoolExecutor(cores()) as pool:
+        seen = list(pool.map(lambda i: see(cut, photographs[i], kind=items[i].kind), range(len(items))))
     texts = held_sentences(items, seen)
     drawn = [painter(text, seed=SEED + number).pictures[0] for number, text in enumerate(texts)]
     means, chances, grids = look(drawn)
@@ -144,10 +146,16 @@ def _agreement(
     cut: Session, drawn: Sequence[Picture8], seen: Sequence[Seen], texts: Sequence[str], thing: str
 ) -> list[bool]:
     """Whether the main colour is the one asked for: the photograph's, where it is sure and the sentence says it."""
-    right = []
-    for picture, known, text in zip(drawn, seen, texts, strict=True):
-        if known.sure < 0.6 or not set(COLOR_WORDS[known.main]) & set(split_words(text)):
-            continue
+    asked = [
+        (picture, known)
+        for picture, known, text in zip(drawn, seen, texts, strict=True)
+        if known.sure >= 0.6 and set(COLOR_WORDS[known.main]) & set(split_words(text))
+    ]
+
+    def is_right(pair: tuple[Picture8, Seen]) -> bool:
+        picture, known = pair
         found = see_flower(cut, picture) if thing == "flower" else see_bird(cut, picture, kind=known.kind)
-        right.append(found.main == known.main)
-    return right
+        return found.main == known.main
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(is_right, asked))

@@ -11,6 +11,8 @@ from szem.runtime.store import default_model
 
 __all__ = ["load_shipped"]
 
+_EPS = 1e-5  # of torch's normalisation
+
 
 def load_shipped(net: nn.Module, role: str, *, task: str = "generate") -> None:
     """Fill a network with the weights of a part of the shipped model.
@@ -25,13 +27,26 @@ def load_shipped(net: nn.Module, role: str, *, task: str = "generate") -> None:
     """
     model = default_model(task)
     file = model.file() if role == "main" else model.part(role)
-    stored = {one.name.removesuffix("_float16"): one for one in onnx.load(file).graph.initializer}
+    weights = onnx.load(file).graph.initializer
+    stored = {one.name.removesuffix("_float16").removeprefix("net."): one for one in weights}
+
+    def read(name: str, shape: torch.Size) -> torch.Tensor:
+        one = stored.get(name)
+        if one is None or tuple(one.dims) != tuple(shape):
+            raise TrainError(f"{file}: has no weight {name} of shape {tuple(shape)}; begin without it")
+        return torch.from_numpy(numpy_helper.to_array(one).astype(np.float32).copy())
+
     state = net.state_dict()
     for name, value in state.items():
+        before, is_mean, _ = name.rpartition(".norm.norm.running_mean")
         if name.endswith("num_batches_tracked"):
             continue
-        one = stored.get(name) or stored.get(f"net.{name}")
-        if one is None or tuple(one.dims) != tuple(value.shape):
-            raise TrainError(f"{file}: has no weight {name} of shape {tuple(value.shape)}; begin without it")
-        state[name] = torch.from_numpy(numpy_helper.to_array(one).astype(np.float32).copy())
+        if name.endswith(".norm.norm.running_var"):
+            # the exporter made the normalisation part of the convolution before it: what is left has size 1
+            state[name] = torch.ones_like(value) - _EPS
+        elif is_mean:
+            folded = [key for key in stored if key.startswith(f"{before}.") and key.endswith("weight_bias")]
+            state[name] = -read(folded[0] if folded else name, value.shape)
+        else:
+            state[name] = read(name, value.shape)
     net.load_state_dict(state)

@@ -56,6 +56,7 @@ class RefineSettings:
     data: Path = Path("data")  # holds flowers/ and birds/
     begin: Path = Path("runs/draw")  # the run of recipe draw whose sketches are refined
     judge_of: str = ""  # folder of the run of recipe draw-match that only measures, to be part of the model
+    gain: float = 2.0  # of the sketcher's chance, here and in the model
     samples: Path = Path("runs/refine-samples")  # where the grids of samples are written
     begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
     channels: tuple[int, ...] = (48, 80, 144)  # of the refiner at 64, 32 and 16 pixels
@@ -101,6 +102,7 @@ class RefineRecipe:
         drawer = self.drawn.build_network()
         assert isinstance(drawer, Drawer)
         drawer.load_state_dict(load_checkpoint(s.begin / CHECKPOINT)["average"])
+        drawer.sketcher.gain = s.gain
         space = self.matcher.sentence.out.out_features
         refiner = Refiner(space=space, channels=s.channels, depth=s.depth)
         network = Refining(drawer.sketcher, refiner, DrawingJudge(space=space, width=s.judge))
