@@ -1,17 +1,22 @@
 """`szem watch` and `szem events`, as typed, with the shipped networks on a small film."""
 
 import csv
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from szem.cli.run import run
 from szem.media.video_writer import VideoWriter
@@ -180,3 +185,63 @@ def test_ctrl_c_ends_a_guard_cleanly(film: Path, tmp_path: Path) -> None:
     assert "long: stopped" in out or "long: ended" in out
     assert "metrics at http://127.0.0.1:" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_new_rules_are_taken_while_cameras_are_watched(tmp_path: Path, camera_of_pictures: str) -> None:
+    """A guard in a process of its own; its rules file is replaced, wrongly and then rightly."""
+    rules = tmp_path / "guard.toml"
+    rules.write_text('[[rules]]\nname = "old"\nevents = ["enters"]\n')
+    command = [sys.executable, "-m", "szem", "watch", f"door={camera_of_pictures}", "-r", str(rules)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    guard = subprocess.Popen(
+        [*command, "--store", str(tmp_path / "store")], stderr=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        still = tmp_path / "store" / "media" / "stills" / "door.jpg"
+        deadline = time.monotonic() + 90
+        while not still.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert still.exists()
+        rules.write_text('[[rules]]\nname = "new"\nevents = ["enterz"]\n')
+        time.sleep(2.5)
+        still.unlink()
+        rules.write_text('[[rules]]\nname = "new"\nevents = ["leaves"]\n')
+        while not still.exists() and time.monotonic() < deadline:  # the camera is opened again
+            time.sleep(0.1)
+        assert still.exists()
+    finally:
+        guard.send_signal(signal.SIGTERM)
+        _, err = guard.communicate(timeout=60)
+    assert guard.returncode == 0, err
+    assert "the new rules are not taken" in err
+    assert "new rules: the cameras are opened again" in err
+
+
+@pytest.fixture
+def camera_of_pictures() -> Iterator[str]:
+    """A camera of motion JPEG at 10 pictures a second."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48), (90, 90, 90)).save(file, "JPEG")
+    picture = file.getvalue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            head = f"--frame\r\ncontent-type: image/jpeg\r\ncontent-length: {len(picture)}\r\n\r\n".encode()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(head + picture + b"\r\n")
+                    time.sleep(0.1)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/live"
+    server.shutdown()
+    server.server_close()

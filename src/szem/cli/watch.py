@@ -92,7 +92,7 @@ def watch(
     from szem.guard.hearing import known_sounds, make_listening
     from szem.guard.metrics import GuardMetrics
     from szem.guard.retention import Retention
-    from szem.guard.senses import build_senses
+    from szem.guard.rules_change import RulesChange
     from szem.guard.sources import name_sources
     from szem.guard.store import RULES_FILE, EventStore, default_store
     from szem.guard.stored import parse_moment
@@ -100,10 +100,12 @@ def watch(
     from szem.tasks.rules import Rules
     from szem.tasks.rules_file import read_rules
 
+    def read(path: Path) -> Rules:
+        return read_rules(path, sounds=known_sounds(listen_model) or None)
+
     folder = store or default_store()
-    own = folder / RULES_FILE
-    file = rules if rules is not None else own if own.is_file() else None
-    chosen = Rules() if file is None else read_rules(file, sounds=known_sounds(listen_model) or None)
+    file = folder / RULES_FILE if rules is None else rules
+    chosen = Rules() if rules is None and not file.is_file() else read(file)
     if check:
         _tell_rules(chosen)
         return
@@ -115,28 +117,42 @@ def watch(
         port = metrics.serve(metrics_port, host=metrics_host)
         logging.getLogger("szem.guard").info("metrics at http://%s:%d/metrics", metrics_host, port)
     sight = open_sight(model or None, workers=1, threads=None)
-    listen = make_listening(chosen, model=listen_model)
-    retention = Retention(
-        days=chosen.keep.days if days is None else days,
-        gigabytes=chosen.keep.gigabytes if gigabytes is None else gigabytes,
-        keep_marked=keep_marked,
-    )
+    change = RulesChange(file, read)
+    changed: Rules | None = chosen
     with closing(EventStore(folder, url=database)) as opened:
-        guard = Guard(
-            opened,
-            chosen,
-            named,
-            make_senses=lambda source: build_senses(
-                source.name, chosen, sight=sight, listen=listen if source.sound else None
-            ),
-            hide=_hider() if blur_faces or chosen.clips.blur_faces else None,
-            retention=retention,
-            clips=clips,
-            metrics=metrics,
-            began=began,
-        )
-        with _stopping(guard), _shown(guard, quiet=quiet) as tick:
-            ended = guard.run(each_tick=tick)
+        while changed is not None:
+            chosen, changed = changed, None
+            named = name_sources(sources or [], chosen)
+            listen = make_listening(chosen, model=listen_model)
+            guard = Guard(
+                opened,
+                chosen,
+                named,
+                make_senses=_senses(chosen, sight, listen),
+                hide=_hider() if blur_faces or chosen.clips.blur_faces else None,
+                retention=Retention(
+                    days=chosen.keep.days if days is None else days,
+                    gigabytes=chosen.keep.gigabytes if gigabytes is None else gigabytes,
+                    keep_marked=keep_marked,
+                ),
+                clips=clips,
+                metrics=metrics,
+                began=began,
+            )
+            with _stopping(guard) as is_asked, _shown(guard, quiet=quiet) as tick:
+
+                def each_tick(guard: Guard = guard, tick: Callable[[], None] = tick) -> None:
+                    nonlocal changed
+                    tick()
+                    found = change.look() if all(lane.is_live for lane in guard.lanes) else None
+                    if found is not None:
+                        logging.getLogger("szem.guard").info("new rules: the cameras are opened again")
+                        changed = found
+                        guard.stop()
+
+                ended = guard.run(each_tick=each_tick)
+            if is_asked():
+                break
     for one in ended:
         if not quiet:
             what = f"{one.events} event{'' if one.events == 1 else 's'}"
@@ -145,6 +161,12 @@ def watch(
         print(f"kept in {folder}; szem events list --store {folder}", file=sys.stderr)
     if any(one.state == "failed" for one in ended):
         raise typer.Exit(1)
+
+
+def _senses(rules: "Rules", sight: Any, listen: Any) -> Callable[[Any], Any]:
+    from szem.guard.senses import build_senses
+
+    return lambda source: build_senses(source.name, rules, sight=sight, listen=listen if source.sound else None)
 
 
 def _hider() -> Any:
@@ -156,12 +178,12 @@ def _hider() -> Any:
 
 
 @contextmanager
-def _stopping(guard: "Guard") -> Iterator[None]:
-    """Ctrl-C and an end asked for by the system finish what is under way; a second one breaks off."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _stopping(guard: "Guard") -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and an end asked for by the system finish what is under way; a second one breaks off. Gives whether."""
     asked = False
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: asked
+        return
 
     def stop(*_: object) -> None:
         nonlocal asked
@@ -172,7 +194,7 @@ def _stopping(guard: "Guard") -> Iterator[None]:
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield lambda: asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

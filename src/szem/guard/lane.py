@@ -36,6 +36,7 @@ _FILM_WAITS = 16
 _STILL_S, _TELL_S = 60.0, 10.0
 _SAY_AGAIN_S = 60.0
 _GRACE_S = 20.0
+_JITTER = 0.4  # of the time between two frames that are wanted: a line gives them unevenly
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Lane:
         store: Where the source's state is told.
         desk: Whose thread writes that.
         metrics: Where frames are counted.
-        frames_hz: Frames above this rate are left out of a live line.
+        frames_hz: What looks wants about so many a second; far more are not given to it.
         sound: Whether the source's sound is listened to.
     """
 
@@ -237,7 +238,7 @@ class Lane:
                 self._reel.add_picture(frame)
         if frame.time_s < self._due_s - 1e-3:
             return frame.time_s
-        self._due_s = max(self._due_s + 1 / self._frames_hz, frame.time_s + 0.5 / self._frames_hz)
+        self._due_s = frame.time_s + _JITTER / self._frames_hz
         self._pictures.put(frame)
         self._show(frame)
         return frame.time_s

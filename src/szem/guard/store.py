@@ -91,6 +91,8 @@ class EventStore:
         Raises:
             BusyError: another one does.
         """
+        if self._held is not None:
+            return
         try:
             import fcntl
         except ImportError:  # Windows: nothing tells

@@ -1,0 +1,41 @@
+"""Rules that change while the guard runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from szem.guard.rules_change import RulesChange
+from szem.guard.store import EventStore
+from szem.tasks.rules_file import read_rules
+
+RULES = '[[rules]]\nname = "NAME"\nevents = ["enters"]\n'
+
+
+def test_new_rules_are_told_once_and_wrong_ones_never(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "guard.toml"
+    change = RulesChange(file, read_rules)
+    assert change.look() is None  # there is none yet
+    file.write_text(RULES)
+    found = change.look()
+    assert found is not None
+    assert found.rules[0].name == "NAME"
+    assert change.look() is None
+    file.write_text(RULES.replace("enters", "enterz"))
+    assert change.look() is None
+    assert "the old ones go on" in caplog.text
+    assert change.look() is None
+    part = tmp_path / "new"
+    part.write_text(RULES.replace("NAME", "AME2"))  # of the same length, put in its place
+    os.utime(part, ns=(1, 1))
+    part.replace(file)
+    found = change.look()
+    assert found is not None
+    assert found.rules[0].name == "AME2"
+    file.unlink()
+    assert change.look() is None
+
+
+def test_a_guard_that_begins_anew_keeps_its_store(store: EventStore) -> None:
+    store.hold()
+    store.hold()
