@@ -33,7 +33,7 @@ class Watcher(nn.Module):
     """
 
     def __init__(
-        self, width: int = 224, *, channels: tuple[int, int, int, int] = (24, 48, 96, 160), dropout: float = 0.3
+        self, width: int = 224, *, channels: tuple[int, int, int, int] = (16, 32, 64, 128), dropout: float = 0.3
     ) -> None:
         super().__init__()
         first, *rest = channels

@@ -1,20 +1,26 @@
 """Fit how far a lip reader's answers may be trusted: curves for words, sentences, and for what it does not know.
 
-Fitted on the sentences held back from training, clean and in noise, and on films made of them that are not speech any
-more: played backwards, shuffled in pieces, standing still, lips and sound of different kinds. What a card says of the
-check is measured on films of other kinds than these.
+Fitted on the sentences held back from training, clean and in noise, and on films that hold none: the same backwards,
+in pieces shuffled, standing still; words from other lips, and sounds of a city. How the check fares with films of yet
+other kinds, docs/lipread.md tells.
 """
 
+import csv
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from szem.errors import FileMissingError
 from szem.media.noise import add_noise, babble, white_noise
+from szem.media.sound import read_sound
+from szem.media.video import read_video
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.lip_networks import FRAME_SAMPLES, LipNetworks, Read
+from szem.tasks.lip_networks import CROP_SIZE, FRAME_SAMPLES, RATE_HZ, LipNetworks, Read
 from szem.tasks.lip_trust import measure_film, measure_words
 from szem.train.caption_confidence import fit_logistic
 from szem.train.lip_clips import LipClip
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["calibrate", "fit_curve"]
 
 _KEPT = 0.97  # share of the sentences held back that the check lets pass
+_EVERY_TAKE, _EVERY_SOUND = 16, 40  # of other lips and sounds so many are passed over for one that is used
+_TAKES_HZ = 15  # frames a second of the other lips
 _LEVELS_DB = (None, 10.0, 0.0, -6.0)
 _WAYS = ("lips", "sound", "both")
 
@@ -50,12 +58,18 @@ def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
                 films[way].append((measure_film(read)[0], read.labels == truth))
                 if level is None or level >= 5.0:
                     known[way].append((measure_film(read)[0], True))
-        for crops, sound in _other_films(clip, rng):
+        for crops, sound in _other_films(clip, rng) if number % 2 else ():
             seen_other = networks.watch(crops)
             heard_other = networks.listen(sound, len(crops))
             for way in _WAYS:
                 read = networks.read(None if way == "sound" else seen_other, None if way == "lips" else heard_other)
                 known[way].append((measure_film(read)[0], False))
+    folder = recipe.settings.others
+    for crops in _other_lips(Path(folder)) if folder else ():
+        known["lips"].append((measure_film(networks.read(networks.watch(crops), None))[0], False))
+    for sound in _other_sounds(Path(folder)) if folder else ():
+        heard = networks.listen(sound, max(8, len(sound) // FRAME_SAMPLES))
+        known["sound"].append((measure_film(networks.read(None, heard))[0], False))
     constants: dict[str, float] = {}
     for kind, table in (("word", words), ("sentence", films), ("known", known)):
         for way, rows in table.items():
@@ -118,3 +132,27 @@ def _other_films(clip: LipClip, rng: np.random.Generator) -> Iterator[tuple[NDAr
     still += rng.normal(0, 2, still.shape).astype(np.int16)
     hum = white_noise(len(sound), rng) * np.float32(0.02)
     yield np.clip(still, 0, 255).astype(np.uint8), hum
+
+
+def _other_lips(folder: Path) -> Iterator[NDArray[np.uint8]]:
+    """Takes of words and phrases by the first four speakers, at the reader's rate and size."""
+    rows = _rows(folder / "lipwords" / "index.csv")
+    speakers = sorted({row["speaker"] for row in rows})[:4]
+    for row in [row for row in rows if row["speaker"] in speakers][::_EVERY_TAKE]:
+        frames = [frame.picture.mean(-1) for frame in read_video(folder / "lipwords" / row["video"])]
+        crops = np.stack([cv2.resize(f, CROP_SIZE[::-1], interpolation=cv2.INTER_AREA) for f in frames])
+        times = np.arange(0, len(crops), _TAKES_HZ / RATE_HZ).astype(int)
+        yield np.rint(crops[times]).astype(np.uint8)
+
+
+def _other_sounds(folder: Path) -> Iterator[NDArray[np.float32]]:
+    """Sounds of a city."""
+    for row in _rows(folder / "sounds" / "index.csv")[::_EVERY_SOUND]:
+        yield read_sound(folder / "sounds" / row["audio"])
+
+
+def _rows(index: Path) -> list[dict[str, str]]:
+    if not index.is_file():
+        raise FileMissingError(f"{index}: no such file; give the folder that holds lipwords/ and sounds/")
+    with index.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

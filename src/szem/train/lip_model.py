@@ -8,6 +8,7 @@ often its sound is changed. Each file is refused where torch and ONNX Runtime di
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -82,8 +83,8 @@ def write_lip_model(
     folder.mkdir(parents=True, exist_ok=True)
     views = [plain_view(clip) for clip in recipe.teaching[:2]]
     frames = min(len(view.crops) for view in views)
-    crops = torch.stack([torch.from_numpy(view.crops[:frames]) for view in views])
-    mel = torch.stack([torch.from_numpy(view.mel[: 4 * frames]) for view in views])
+    crops = torch.from_numpy(np.stack([view.crops[:frames] for view in views]))
+    mel = torch.from_numpy(np.stack([view.mel[: 4 * frames] for view in views]))
     watch, join, step = _Watch(network), _Join(network), _Step(network.speller)
     with torch.no_grad():
         seen, heard = watch(crops), network.listener(mel)

@@ -33,7 +33,7 @@ class ViewRules:
     shift_px: float = 5.0
     grow: float = 0.12
     turn_deg: float = 7.0
-    hide_frames: int = 12  # frames that stand still, at most, once or twice
+    hide_frames: int = 8  # frames that stand still, at most, once or twice
     cutout: float = 0.3  # share of clips with a grey rectangle
 
 

@@ -44,19 +44,20 @@ class LipreadSettings:
 
     loop: Loop = field(
         default_factory=lambda: Loop(
-            steps=2600, batch=16, lr=1.5e-3, warmup=0.04, weight_decay=0.05, clip_norm=3.0, ema=0.995, scores=12
+            steps=2600, batch=16, lr=1.5e-3, warmup=0.04, weight_decay=0.05, clip_norm=3.0, ema=0.995, scores=3
         )
     )
     data: Path = Path("data")  # holds index.csv with words and their times
     clips: Path = Path("runs/lip_clips")  # where mouth crops and sound are kept
+    others: str = ""  # folder with lipwords/ and sounds/: other lips and sounds, that the reader shall not read
     begin_with: str = ""  # folder of an earlier run of the same network, whose averaged weights are taken on
     hold_back: int = 60  # so many sentences are not trained on but scored, to watch and to choose
     width: int = 224
     hidden: int = 192
-    dropout: float = 0.4
-    smoothing: float = 0.1
-    splice: float = 0.4  # share of clips made of two
-    short: float = 0.25  # share of batches of parts of sentences
+    dropout: float = 0.3
+    smoothing: float = 0.05
+    splice: float = 0.35  # share of clips made of two
+    short: float = 0.15  # share of batches of parts of sentences
     sound_only: float = 0.3  # share of the second reading that hears only; the first one always sees only
     ctc: float = 0.03  # weight of the sum over all alignments; more, and silence wins for long
     spell: float = 0.3  # weight of the speller

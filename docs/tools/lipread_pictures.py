@@ -1,0 +1,112 @@
+"""Make the pictures of docs/lipread.md: `python docs/tools/lipread_pictures.py --data shared/data/grid`.
+
+Word error rate against noise, read from lips, sound and both, on sentences that neither trained nor tuned the reader;
+and what the networks see and say of one of them.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from szem.data.spoken import read_spoken
+from szem.tasks.evaluate_lipread import NOISE_KINDS, TakenIn, count_errors, noisy, take_in_films, voices_of
+from szem.tasks.lipread import LipReader, open_lip_reader
+
+OUT = Path(__file__).resolve().parent.parent / "pictures"
+COLOURS = {"lips": "#0072b2", "sound": "#d55e00", "both": "#009e73"}
+LEVELS_DB = (-15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 20.0)
+
+
+def main() -> None:
+    """Draw both pictures; print the numbers of the first."""
+    parser = argparse.ArgumentParser(description="Pictures of docs/lipread.md.")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--films", type=int, default=0, help="So many only; 0: all.")
+    given = parser.parse_args()
+    reader = open_lip_reader()
+    films = read_spoken(given.data, split=given.split).films[: given.films or None]
+    taken = take_in_films(reader, films)
+    rates = measure(reader, taken, voices_of(given.data, given.split))
+    print(json.dumps(rates))
+    draw_rates(rates, f"{reader.name}, {len(taken)} unseen sentences of one speaker (GRID s1)")
+    draw_study(reader, taken[0])
+
+
+def measure(reader: LipReader, taken: list[TakenIn], voices: list[np.ndarray]) -> dict[str, dict[str, list[float]]]:
+    """Kind of noise -> channel -> word error rate at each level."""
+    truth = [item.film.words for item in taken]
+
+    def rate(said: list[list[str]]) -> float:
+        wrong, words = count_errors(truth, said)
+        return wrong / words
+
+    lips = rate([reader.read(t.seen, use="lips", check=False).transcript.text.split() for t in taken])
+    found: dict[str, dict[str, list[float]]] = {}
+    for kind in NOISE_KINDS:
+        found[kind] = {"lips": [lips] * len(LEVELS_DB), "sound": [], "both": []}
+        for level in LEVELS_DB:
+            heard = [noisy(item, kind, level, voices) for item in taken]
+            for use in ("sound", "both"):
+                said = [reader.read(seen, use=use, check=False).transcript.text.split() for seen in heard]
+                found[kind][use].append(rate(said))
+    return found
+
+
+def draw_rates(rates: dict[str, dict[str, list[float]]], title: str) -> None:
+    """The picture of the page: three curves for each kind of noise."""
+    figure, axes = plt.subplots(1, len(rates), figsize=(9.6, 4.2), sharey=True)
+    for axis, (kind, rows) in zip(axes, rates.items(), strict=True):
+        for use, values in rows.items():
+            shown = np.maximum(values, 5e-4)
+            axis.plot(LEVELS_DB, shown, color=COLOURS[use], marker="o", markersize=4, linewidth=2, label=use)
+        axis.set(title=f"{kind} noise", xlabel="sound over noise, dB", yscale="log", ylim=(8e-4, 1.2))
+        axis.set_xticks(LEVELS_DB, [f"{level:g}" for level in LEVELS_DB])
+        axis.set_yticks(
+            [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1], ["0.1 %", "0.3 %", "1 %", "3 %", "10 %", "30 %", "100 %"]
+        )
+        axis.minorticks_off()
+        axis.grid(color="#ddd")
+        axis.invert_xaxis()
+    axes[0].set_ylabel("words wrong")
+    axes[0].legend(frameon=False)
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout()
+    figure.savefig(OUT / "lipread-noise.png", dpi=110, metadata={"Software": None})
+
+
+def draw_study(reader: LipReader, item: TakenIn) -> None:
+    """Every fourth crop, the chance of each word over time, and where the speller looked for each letter."""
+    found = reader.read(item.seen, use="lips", check=False)
+    assert found.read is not None
+    assert item.seen.track is not None
+    figure, axes = plt.subplots(3, 1, figsize=(9.6, 6.4), height_ratios=(1, 3, 4), sharex=True, layout="constrained")
+    crops = item.seen.track.crops
+    seconds = len(crops) / 25
+    strip = np.concatenate(list(crops[2::5]), axis=1)
+    axes[0].imshow(strip, cmap="gray", aspect="auto", extent=(0, seconds, 0, 1), vmin=0, vmax=255)
+    axes[0].set_yticks([])
+    rows = list(found.read.labels)
+    chances = np.exp(found.read.chances[:, rows]).T
+    axes[1].imshow(chances, aspect="auto", cmap="magma", extent=(0, seconds, len(rows), 0), vmin=0, vmax=1)
+    axes[1].set_yticks(np.arange(len(rows)) + 0.5, [reader.networks.words[label - 1] for label in rows])
+    axes[1].set_title("chance of each word", fontsize=9)
+    spelled = found.read.spelled
+    axes[2].imshow(spelled.looked, aspect="auto", cmap="magma", extent=(0, seconds, len(spelled.text), 0))
+    letters = [letter if letter != " " else "·" for letter in spelled.text]
+    axes[2].set_yticks(np.arange(len(letters)) + 0.5, letters, fontsize=7)
+    axes[2].set(xlabel="seconds")
+    axes[2].set_title("where the speller looks for each letter", fontsize=9)
+    said = f'read from the lips: "{spelled.text}"; said: "{" ".join(item.film.words)}"'
+    figure.suptitle(said, fontsize=10)
+    figure.savefig(OUT / "lipread-study.png", dpi=100, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()
