@@ -35,6 +35,7 @@ from szem.train.sampling import pick, spread_over
 __all__ = ["LipreadRecipe", "LipreadSettings", "build_recipe"]
 
 _IGNORED = -100
+_WAYS = ((1.0, 0.0, 1.0), (0.0, 1.0, 1.0))  # whether lips count, whether sound counts, of the three readings
 _LEAST_SHARE = 0.9  # of the frames that the face is seen in
 
 
@@ -58,7 +59,6 @@ class LipreadSettings:
     smoothing: float = 0.05
     splice: float = 0.35  # share of clips made of two
     short: float = 0.15  # share of batches of parts of sentences
-    sound_only: float = 0.3  # share of the second reading that hears only; the first one always sees only
     ctc: float = 0.03  # weight of the sum over all alignments; more, and silence wins for long
     spell: float = 0.3  # weight of the speller
     sounds: float = 0.15  # weight of the speech sounds
@@ -109,34 +109,32 @@ class LipreadRecipe:
         return [(1.0, list(network.parameters()))]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
-        """Views of clips, see `_stacked`; and which of them are read by sound only the second time."""
+        """Views of clips, see `_stacked`."""
         s = self.settings
         chance = np.random.default_rng((s.loop.seed, 5, samples[0]))
         frames = int(chance.integers(32, 72)) if chance.random() < s.short else 75
-        views, alone = [], []
+        views = []
         for number in samples:
             index, rng = pick(number, of=len(self.teaching), seed=s.loop.seed)
             clip = self.teaching[index]
             if rng.random() < self.rules.splice:
                 clip = splice(clip, self.teaching[int(rng.integers(len(self.teaching)))], rng)
             views.append(make_view(clip, self.teaching, frames=frames, rules=self.rules, rng=rng))
-            alone.append(rng.random() < s.sound_only)
-        return {**_stacked(views, self.vocabulary), "alone": torch.tensor(alone)}
+        return _stacked(views, self.vocabulary)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Frames, alignments and letters, of both readings."""
+        """Frames, alignments and letters, read from the lips, from the sound and from both."""
         s = self.settings
-        count = len(batch["crops"])
-        ones = torch.ones(count)
-        is_seen = torch.stack((ones, 1 - batch["alone"].float()))
-        is_heard = torch.stack((torch.zeros(count), ones))
+        is_seen, is_heard = (
+            torch.tensor(row, device=batch["mel"].device)[:, None].expand(-1, len(batch["mel"])) for row in _WAYS
+        )
         words, letters, sounds = network(
             batch["crops"].float(), batch["mel"], is_seen, is_heard, batch["letters"], batch["at"]
         )
         words, letters, sounds = words.float(), letters.float(), sounds.float()
         frames = F.cross_entropy(
             words.flatten(0, 1),
-            batch["labels"].repeat(2, 1).flatten(),
+            batch["labels"].repeat(len(is_seen), 1).flatten(),
             ignore_index=_IGNORED,
             label_smoothing=s.smoothing,
         )
@@ -144,7 +142,7 @@ class LipreadRecipe:
         sounded = _alignments(sounds, batch["sounds"], batch["sound_counts"])
         spelled = F.cross_entropy(
             letters.flatten(0, 1),
-            batch["wanted"].repeat(2, 1).flatten(),
+            batch["wanted"].repeat(len(is_seen), 1).flatten(),
             ignore_index=_IGNORED,
             label_smoothing=s.smoothing,
         )
@@ -220,12 +218,13 @@ def _runs(labels: NDArray[np.int64]) -> list[int]:
 
 
 def _alignments(scores: Tensor, wanted: Tensor, counts: Tensor) -> Tensor:
-    """CTC of both readings: scores (2 B, T, classes), wanted (B, W) and how many of them (B,)."""
+    """CTC of K readings: scores (K B, T, classes), wanted (B, W) and how many of them (B,)."""
+    ways = len(scores) // len(wanted)
     return F.ctc_loss(
         scores.log_softmax(-1).transpose(0, 1),
-        wanted.repeat(2, 1),
+        wanted.repeat(ways, 1),
         torch.full((len(scores),), scores.shape[1]),
-        counts.repeat(2),
+        counts.repeat(ways),
         zero_infinity=True,
     )
 
