@@ -18,7 +18,7 @@ from szem.runtime.sessions import OnnxFile, Session
 from szem.tasks.beams import search_beams
 from szem.tasks.ctc import Reading, Span, align, best_path, log_chance, search_ctc
 
-__all__ = ["CROP_SIZE", "FRAME_SAMPLES", "RATE_HZ", "SOUND_HZ", "LipNetworks", "Read", "Spelled", "bands_of"]
+__all__ = ["CROP_SIZE", "FRAME_SAMPLES", "RATE_HZ", "SOUND_HZ", "LipNetworks", "Read", "Spelled", "bands_of", "rank"]
 
 RATE_HZ = 25
 SOUND_HZ = 16000
@@ -26,7 +26,7 @@ FRAME_SAMPLES = SOUND_HZ // RATE_HZ
 CROP_SIZE = (48, 80)
 """Height and width of a mouth crop."""
 _LONGEST = 60  # letters of a sentence
-_SPELLER_SHARE = 0.3  # how much the speller's word counts among the sentences found
+_SHARE = 0.3  # how much the speller's word counts among the sentences found, where the card does not tell
 _KEPT = 8  # sentences that the speller is asked about
 
 
@@ -66,6 +66,7 @@ class LipNetworks:
         if model.card.head != "moments" or not session.has("seen"):
             raise CardError(f"{model.folder}: not a lip reader (head {model.card.head!r}); use one with head moments")
         self.session, self.words = session, model.labels
+        self.share = model.card.constants.get("speller", _SHARE)
         self.listener, self.joiner, self.speller = (
             OnnxFile(model.part(role), threads=session.threads) for role in ("listen", "join", "spell")
         )
@@ -114,33 +115,38 @@ class LipNetworks:
         """
         chances, memory = self.join(seen, heard)
         own = self.spell(memory, beams=min(beams, 4))
-        if beams == 1:
-            labels = best_path(chances)
-            found = [Reading(labels, log_chance(chances, labels))]
-        else:
-            found = search_ctc(chances, beams=beams)
-            seen_before = {reading.classes for reading in found}
-            spelled = self._labels(own.text)
-            if spelled is not None and spelled not in seen_before and 2 * len(spelled) < len(chances):
-                found.append(Reading(spelled, log_chance(chances, spelled)))
-        found = sorted(found, key=lambda reading: -reading.log_chance)[:_KEPT]
-        written = self.write(memory, [self._text(reading.classes) for reading in found])
-        ranks = [
-            (1 - _SPELLER_SHARE) * reading.log_chance + _SPELLER_SHARE * text.log_chance
-            for reading, text in zip(found, written, strict=True)
-        ]
-        order = np.argsort(-np.array(ranks), kind="stable")
+        found, written = self.propose(chances, memory, own, beams=beams)
+        order = rank(found, written, self.share)
         best = found[order[0]]
-        second = found[order[1]].log_chance if len(found) > 1 else -float(len(chances))
         return Read(
             chances=chances,
             labels=best.classes,
             spans=tuple(align(chances, best.classes)),
             log_chance=best.log_chance,
-            second=second,
+            second=found[order[1]].log_chance if len(found) > 1 else -float(len(chances)),
             spelled=written[order[0]],
             own=own,
         )
+
+    def propose(
+        self, chances: NDArray[np.float32], memory: Array, own: Spelled, *, beams: int
+    ) -> tuple[list[Reading], list[Spelled]]:
+        """Sentences that may have been said: those of the moments, likeliest first, the speller's among them where
+        its words are known; and each as the speller would write it."""
+        if beams == 1:
+            labels = best_path(chances)
+            found = [Reading(labels, log_chance(chances, labels))]
+        else:
+            found = search_ctc(chances, beams=beams)
+            spelled = self._labels(own.text)
+            if (
+                spelled is not None
+                and all(spelled != reading.classes for reading in found)
+                and 2 * len(spelled) < len(chances)
+            ):
+                found.append(Reading(spelled, log_chance(chances, spelled)))
+        found = sorted(found, key=lambda reading: -reading.log_chance)[:_KEPT]
+        return found, self.write(memory, [self._text(reading.classes) for reading in found])
 
     def spell(self, memory: Array, *, beams: int = 4) -> Spelled:
         """What the speller writes by itself."""
@@ -185,6 +191,21 @@ class LipNetworks:
         if not words or any(word not in self.words for word in words):
             return None
         return tuple(self.words.index(word) + 1 for word in words)
+
+
+def rank(found: Sequence[Reading], written: Sequence[Spelled], share: float) -> list[int]:
+    """The places of sentences, best first.
+
+    Args:
+        found: With their chances from the moments.
+        written: The same, with their chances from the speller.
+        share: How much the speller's word counts, 0..1.
+    """
+    scores = [
+        (1 - share) * reading.log_chance + share * text.log_chance
+        for reading, text in zip(found, written, strict=True)
+    ]
+    return [int(place) for place in np.argsort(-np.array(scores), kind="stable")]
 
 
 def bands_of(sound: NDArray[np.float32], frames: int) -> NDArray[np.float32]:

@@ -20,7 +20,8 @@ from szem.media.sound import read_sound
 from szem.media.video import read_video
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.lip_networks import CROP_SIZE, FRAME_SAMPLES, RATE_HZ, LipNetworks, Read
+from szem.tasks.evaluate_lipread import count_errors
+from szem.tasks.lip_networks import CROP_SIZE, FRAME_SAMPLES, RATE_HZ, LipNetworks, Read, rank
 from szem.tasks.lip_trust import measure_film, measure_words
 from szem.train.caption_confidence import fit_logistic
 from szem.train.lip_clips import LipClip
@@ -33,6 +34,7 @@ __all__ = ["calibrate", "fit_curve"]
 _KEPT = 0.97  # share of the sentences held back that the check lets pass
 _EVERY_TAKE, _EVERY_SOUND = 16, 40  # of other lips and sounds so many are passed over for one that is used
 _TAKES_HZ = 15  # frames a second of the other lips
+_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 _LEVELS_DB = (None, 10.0, 0.0, -6.0)
 _WAYS = ("lips", "sound", "both")
 
@@ -40,6 +42,8 @@ _WAYS = ("lips", "sound", "both")
 def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
     """Constants for the card: see `szem.tasks.lip_trust.Trust`."""
     networks = LipNetworks(Session(model))
+    share = _best_share(recipe, networks)
+    networks.share = share
     words: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
     films: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
     known: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
@@ -70,7 +74,7 @@ def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
     for sound in _other_sounds(Path(folder)) if folder else ():
         heard = networks.listen(sound, max(8, len(sound) // FRAME_SAMPLES))
         known["sound"].append((measure_film(networks.read(None, heard))[0], False))
-    constants: dict[str, float] = {}
+    constants = {"speller": share}
     for kind, table in (("word", words), ("sentence", films), ("known", known)):
         for way, rows in table.items():
             measures = np.array([row for row, _ in rows])
@@ -82,6 +86,23 @@ def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
                 least = float(passing[int((1 - _KEPT) * len(passing))])
                 constants[f"least.{way}"] = round(min(0.5, least), 5)
     return constants
+
+
+def _best_share(recipe: "LipreadRecipe", networks: LipNetworks) -> float:
+    """How much the speller's word should count: with fewest wrong words of lips, sound and both, in noise."""
+    wrong = dict.fromkeys(_SHARES, 0)
+    for number, clip in enumerate(recipe.held):
+        rng = np.random.default_rng((23, number))
+        truth = [[str(label) for label, _, _ in clip.words]]
+        seen = networks.watch(clip.crops)
+        heard = networks.listen(_sound(clip, 0.0, recipe.teaching, rng), len(clip.crops))
+        for lips, ears in ((seen, None), (None, heard), (seen, heard)):
+            chances, memory = networks.join(lips, ears)
+            found, written = networks.propose(chances, memory, networks.spell(memory), beams=8)
+            for share in _SHARES:
+                best = found[rank(found, written, share)[0]].classes
+                wrong[share] += count_errors(truth, [[str(label) for label in best]])[0]
+    return min(_SHARES, key=lambda share: wrong[share])
 
 
 def fit_curve(measures: NDArray[np.float64], is_so: NDArray[np.bool_], *, pull: float = 0.02) -> NDArray[np.float64]:
