@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--takes", type=int, default=60)
     given = parser.parse_args()
     print(describe_machine())
-    reader = open_lip_reader()
+    reader = open_lip_reader(threads=1)
     films = read_spoken(given.data / "grid", split="val").films
     taken = [reader.take_in(film.path) for film in films]
     for use in ("lips", "sound", "both"):

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--films", type=int, default=0, help="So many only; 0: all.")
     given = parser.parse_args()
-    reader = open_lip_reader()
+    reader = open_lip_reader(threads=1)
     films = read_spoken(given.data, split=given.split).films[: given.films or None]
     taken = take_in_films(reader, films)
     rates = measure(reader, taken, voices_of(given.data, given.split))

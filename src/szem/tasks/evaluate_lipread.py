@@ -47,7 +47,7 @@ def evaluate_lipread(model: Model, folder: Path, split: str) -> list[Measured]:
     Raises:
         MissingExtraError: jiwer is not installed.
     """
-    reader = LipReader(Session(model))
+    reader = LipReader(Session(model, threads=1))
     films = take_in_films(reader, read_spoken(folder, split=split).films)
     voices = voices_of(folder, split)
     out = []

@@ -21,6 +21,7 @@ from szem.media.video import VideoSource, inspect_video
 from szem.results.mouth import MouthTrack
 from szem.results.transcript import CHANNELS, SaidWord, Transcript
 from szem.runtime.sessions import Session, open_model
+from szem.tasks.faces import FaceFinder, open_faces
 from szem.tasks.lip_networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ, LipNetworks, Read
 from szem.tasks.lip_trust import Trust, measure_film, measure_words
 from szem.tasks.mouth import track_mouth
@@ -142,7 +143,7 @@ class LipReader:
         track, lips, why_not_lips = None, None, ""
         begin_s, frames = 0.0, 0
         if use != "sound":
-            track, why_not_lips = _mouth_of(video, face)
+            track, why_not_lips = _mouth_of(video, face, open_faces(threads=self.networks.session.threads))
             if track is not None:
                 begin_s, frames = float(track.times_s[0]), len(track)
             if track is not None and not why_not_lips:
@@ -237,7 +238,7 @@ def _opened(video: Film) -> VideoSource:
     return io.BytesIO(video) if isinstance(video, bytes) else video
 
 
-def _mouth_of(video: Film, face: str | int) -> tuple[MouthTrack | None, str]:
+def _mouth_of(video: Film, face: str | int, finder: FaceFinder) -> tuple[MouthTrack | None, str]:
     """The mouth from the first to the last frame it is seen in, `RATE_HZ` a second; and why it cannot be read."""
     about = inspect_video(_opened(video))
     if about.duration_s is not None and about.duration_s > LONGEST_S:
@@ -245,7 +246,7 @@ def _mouth_of(video: Film, face: str | int) -> tuple[MouthTrack | None, str]:
             None,
             f"the film is {about.duration_s:.0f} s long, at most {LONGEST_S:.0f} s are read; cut it to a sentence",
         )
-    track = track_mouth(_opened(video), face=face if isinstance(face, str) else face - 1)
+    track = track_mouth(_opened(video), face=face if isinstance(face, str) else face - 1, finder=finder)
     seen = np.flatnonzero(track.valid)
     if not len(seen):
         return None, "no face is seen"

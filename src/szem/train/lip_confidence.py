@@ -41,7 +41,7 @@ _WAYS = ("lips", "sound", "both")
 
 def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
     """Constants for the card: see `szem.tasks.lip_trust.Trust`."""
-    networks = LipNetworks(Session(model))
+    networks = LipNetworks(Session(model, threads=1))
     share = _best_share(recipe, networks)
     networks.share = share
     words: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
