@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from szem.data.sounds import read_heard
 from szem.errors import FileMissingError
 from szem.media.noise import add_noise, babble, white_noise
 from szem.media.sound import read_sound
@@ -168,8 +169,8 @@ def _other_lips(folder: Path) -> Iterator[NDArray[np.uint8]]:
 
 def _other_sounds(folder: Path) -> Iterator[NDArray[np.float32]]:
     """Sounds of a city."""
-    for row in _rows(folder / "sounds" / "index.csv")[::_EVERY_SOUND]:
-        yield read_sound(folder / "sounds" / row["audio"])
+    for heard in read_heard(folder / "sounds")[::_EVERY_SOUND]:
+        yield read_sound(heard.path)
 
 
 def _rows(index: Path) -> list[dict[str, str]]:
