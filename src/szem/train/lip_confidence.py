@@ -115,7 +115,9 @@ def fit_curve(measures: NDArray[np.float64], is_so: NDArray[np.bool_], *, pull: 
         pull: How strongly factors are drawn towards nothing, of measures brought to one spread.
     """
     middle, spread = measures.mean(0), measures.std(0) + 1e-6
-    base, *weights = fit_logistic((measures - middle) / spread, is_so.astype(np.float64), ridge=2 * pull * len(is_so))
+    rows = np.vstack(((measures - middle) / spread, np.zeros((2, measures.shape[1]))))
+    wanted = np.append(is_so.astype(np.float64), (0.0, 1.0))  # one more of each, so that no answer is ever certain
+    base, *weights = fit_logistic(rows, wanted, ridge=2 * pull * len(is_so))
     factors = np.array(weights) / spread
     return np.append(factors, base - float(factors @ middle))
 
