@@ -54,7 +54,8 @@ def same_times(one: Transcript, other: Transcript, *, shift_s: float = 0.0, with
 def test_a_sentence_has_its_words_times_and_confidence(talk: Talk) -> None:
     for use, said in talk.said.items():
         assert said.used == use
-        assert said.confidence > 0.5
+        assert 0 < said.confidence <= 1
+        assert np.mean([word.confidence for word in said.words]) > 0.7
         assert not said.notes
         off = [abs(w.start_s * 25 - t.first) for w, t in zip(said.words, talk.film.times, strict=True)]
         assert np.mean(off) < 4

@@ -58,6 +58,7 @@ class LipreadSettings:
     dropout: float = 0.3
     smoothing: float = 0.05
     splice: float = 0.35  # share of clips made of two
+    clean: float = 0.2  # share of clips whose sound has no noise
     short: float = 0.15  # share of batches of parts of sentences
     ctc: float = 0.03  # weight of the sum over all alignments; more, and silence wins for long
     spell: float = 0.3  # weight of the speller
@@ -82,7 +83,7 @@ class LipreadRecipe:
         self.teaching = tuple(kept.clips[i] for i in numbers if i not in held)
         self.held = tuple(kept.clips[i] for i in numbers if i in held)
         self.held_films = tuple(kept.films[i] for i in numbers if i in held)
-        self.rules = ViewRules(splice=settings.splice)
+        self.rules = ViewRules(splice=settings.splice, clean=settings.clean)
 
     @property
     def held_split(self) -> str:
