@@ -25,6 +25,7 @@ B = NDArray[np.bool_]
 _OFFSET = 12.0  # grey levels added before the logarithm: noise in the dark counts less
 _LOG = np.log(np.arange(256, dtype=np.float32) + np.float32(_OFFSET))
 _LIT_SHARE = 1 - np.float32(_OFFSET) * np.exp(-_LOG)  # I / (I + offset): what of a change of light is seen
+_DARK = np.exp(-2 * _LOG)  # how the square of the noise grows where it is dark
 _BRIGHTEST = _LOG[248]  # a camera shows nothing brighter
 _LEARN_S = 2.5  # the scene is the median of the pictures of so long
 _LEARN_PICTURES = 11
@@ -36,6 +37,7 @@ _LEAST = 0.11  # difference of logarithms over all channels, root of the sum of 
 _BLOCK = 20  # pixels: side of a block that is lit alike
 _STEP = 4  # of a block's pixels each so many-th across and down is looked at
 _LIT = 0.01  # smaller changes of light are none
+_TOO_DARK = 0.4  # share of a change that is seen, below which a pixel tells little of it
 _LIGHT_S = 40.0  # how slowly a new light becomes the old one
 _SUDDEN = 0.12  # a change of light after which nothing is believed for a moment
 _HOLD_S = 3.0  # a thing that is hidden for so long, at most, is still the same
@@ -80,6 +82,7 @@ class Background:
         self._slow: F | None = None
         self._start_s = self._time_s = 0.0
         self._sudden_s = -1e9
+        self._noise = 0.0  # of the camera: mean square over the channels, in grey levels
         self._light: F | None = None  # (rows, columns, 3) of the last picture
         self._first: list[NDArray[np.float16]] = []  # while it learns
 
@@ -90,18 +93,20 @@ class Background:
             picture: (h, w, 3) uint8 RGB, about 320 pixels wide; always of one size.
             time_s: When; times that do not rise count as a moment later.
         """
-        log = _logarithm(picture)
+        smoothed = np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8)
+        log = np.asarray(cv2.LUT(smoothed, _LOG), np.float32)
         if self._slow is None or self._slow.shape != log.shape:
             self._begin(log, time_s)
         assert self._slow is not None
         dt_s = float(np.clip(time_s - self._time_s, 1e-3, 2.0))
         self._time_s = time_s
         age_s = time_s - self._start_s
-        light, log = (0.0, log) if age_s < _LEARN_S else self._in_old_light(log, picture, dt_s)
+        light, log = (0.0, log) if age_s < _LEARN_S else self._in_old_light(log, smoothed, dt_s)
         if light > _SUDDEN:
             self._sudden_s = time_s
         square = _square(log - self._slow)
-        limit = np.maximum(_SIGMAS**2 * self._spread, _LEAST**2)
+        dark = np.asarray(cv2.LUT(cv2.cvtColor(smoothed, cv2.COLOR_RGB2GRAY), _DARK), np.float32)
+        limit = np.maximum(_SIGMAS**2 * np.maximum(self._spread, self._noise * dark), _LEAST**2)
         is_scene = square < limit
         is_same = _square(log - self._fast) < np.maximum(0.5 * limit, _LEAST**2)
         learning = age_s < _LEARN_S
@@ -168,22 +173,24 @@ class Background:
             stack = np.stack(self._first).astype(np.float32)
             self._slow = np.median(stack, axis=0)
             squares = np.median([_square(one - self._slow) for one in stack], axis=0)
+            self._noise = float(np.median(2 * squares * np.exp(2 * self._slow.mean(-1))))
             self._spread = np.clip(2 * squares, (_LEAST / _SIGMAS) ** 2, _WIDEST**2).astype(np.float32)
             self._fast = self._slow.copy()
 
-    def _in_old_light(self, log: F, picture: Picture8, dt_s: float) -> tuple[float, F]:
+    def _in_old_light(self, log: F, smoothed: Picture8, dt_s: float) -> tuple[float, F]:
         """By how much the light has just changed, and the picture as it would be in the light of the slow layer.
 
         The light is reckoned anew from each picture, never added up: an error does not outlive its picture.
         """
         assert self._slow is not None
-        lit = np.asarray(cv2.LUT(picture, _LIT_SHARE), np.float32)
+        lit = np.asarray(cv2.LUT(smoothed, _LIT_SHARE), np.float32)
         light = light_between(log, self._slow, lit, self._age > _FRESH_S)
         change = 0.0 if self._light is None else float(np.abs(light - self._light).mean())
         self._light = light
         high, wide = log.shape[:2]
         smooth = np.asarray(cv2.resize(light, (wide, high), interpolation=cv2.INTER_LINEAR), np.float32)
-        old = log - smooth * lit
+        factor = cv2.resize(np.exp(-light), (wide, high), interpolation=cv2.INTER_LINEAR)
+        old = np.log(smoothed.astype(np.float32) * factor + np.float32(_OFFSET))
         # What is too bright for the camera, now or then, is as bright as the other says.
         burnt = ((log >= _BRIGHTEST) & (old < self._slow)) | ((self._slow >= _BRIGHTEST) & (old > self._slow))
         old = np.where(burnt, self._slow, old).astype(np.float32)
@@ -238,9 +245,9 @@ def light_between(now: F, then: F, lit: F, covered: B) -> F:
         part = part[: rows * high, : columns * wide].reshape(rows, high, columns, wide, -1)
         return part.swapaxes(1, 2).reshape(rows, columns, high * wide, -1)
 
-    share = blocks_of(lit)
-    blocks = blocks_of(now - then) / np.maximum(share, 0.35)
-    tells = ~blocks_of(covered)[..., 0] & (share.min(-1) > 0.35) & (blocks_of(now).max(-1) < _BRIGHTEST)
+    ours, theirs = blocks_of(now), blocks_of(then)
+    blocks = np.log(np.maximum(np.exp(ours) - _OFFSET, 1) / np.maximum(np.exp(theirs) - _OFFSET, 1))
+    tells = ~blocks_of(covered)[..., 0] & (blocks_of(lit).min(-1) > _TOO_DARK) & (ours.max(-1) < _BRIGHTEST)
     middle = np.median(blocks, axis=2)  # (rows, columns, 3)
     whole = np.median(middle.reshape(-1, 3), axis=0)
     grey = blocks.mean(-1)
@@ -263,8 +270,9 @@ def light_between(now: F, then: F, lit: F, covered: B) -> F:
 def _weighted_median(values: NDArray[Any], weights: NDArray[Any], reach: int = 2) -> NDArray[Any]:
     """(rows, columns) of each place's neighbourhood; 0 where nothing around has weight."""
     side = 2 * reach + 1
-    near = np.lib.stride_tricks.sliding_window_view(np.pad(values, reach, mode="edge"), (side, side))
-    heavy = np.lib.stride_tricks.sliding_window_view(np.pad(weights, reach), (side, side))
+    padded = np.pad(values, reach, mode="reflect", reflect_type="odd")  # a slope goes on beyond the edge
+    near = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    heavy = np.lib.stride_tricks.sliding_window_view(np.pad(weights, reach, mode="reflect"), (side, side))
     rows, columns = values.shape
     near, heavy = near.reshape(rows, columns, -1), heavy.reshape(rows, columns, -1)
     order = np.argsort(near, axis=-1)
@@ -272,11 +280,6 @@ def _weighted_median(values: NDArray[Any], weights: NDArray[Any], reach: int = 2
     place = (sums < sums[..., -1:] / 2).sum(-1).clip(0, side * side - 1)
     middle = np.take_along_axis(np.take_along_axis(near, order, -1), place[..., None], -1)[..., 0]
     return np.where(sums[..., -1] > 0.05 * side * side, middle, 0)
-
-
-def _logarithm(picture: Picture8) -> F:
-    out: F = cv2.LUT(cv2.GaussianBlur(picture, (3, 3), 0), _LOG).astype(np.float32, copy=False)
-    return out
 
 
 def _thrice(values: NDArray[Any], factor: float) -> F:

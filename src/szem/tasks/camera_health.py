@@ -4,7 +4,6 @@ The picture is compared, block by block, with what the camera used to see; corre
 This file does not know what happens in the scene.
 """
 
-from collections import deque
 from dataclasses import dataclass
 
 import cv2
@@ -24,7 +23,7 @@ _LOST, _BACK = 0.25, 0.5  # shares of the known blocks: fewer are seen, it is no
 _FLAT = 0.4  # of the texture there was: less is a cover, more another scene
 _DARK_MEAN, _DARK_BRIGHT = 14.0, 45.0  # grey levels: all of the picture, and its brightest hundredth
 _SOFT = 0.3  # of the sharpness there was
-_TURN_S = 2.0  # a camera is turned within so long; people who gather before it take longer
+_ALIKE = 12.0  # grey levels by which flat blocks may differ
 _SHIFT = 0.02  # of the picture's width
 _STILL = 0.02  # grey levels two pictures differ by on average, at most, to be the same
 _ALIVE = 0.04  # grey levels that a live picture differs by
@@ -62,7 +61,6 @@ class CameraHealth:
         self._reference: F | None = None
         self._sharpness = 0.0
         self._before: F | None = None
-        self._seen: deque[tuple[float, float]] = deque(maxlen=200)  # of the last moments
         self._alive = False
         self._same_since: float | None = None
         self._started_s = self._time_s = 0.0
@@ -83,8 +81,8 @@ class CameraHealth:
             self._begin(small, time_s)
         assert self._reference is not None
         dt_s, self._time_s = max(time_s - self._time_s, 0.0), time_s
-        seen, texture = self._compare(small)
-        found, score = self._judge(small, seen, texture, time_s)
+        seen, texture, same = self._compare(small)
+        found, score = self._judge(small, seen, texture, same, time_s)
         self._settle(found, score, time_s)
         is_new = False
         if not self._fault and found == "":
@@ -112,18 +110,22 @@ class CameraHealth:
         self._started_s = self._time_s = time_s
         self._fault, self._view = "", None
 
-    def _compare(self, small: F) -> tuple[float, float]:
-        """Share of the known blocks that look as they used to; texture in proportion to what there was."""
+    def _compare(self, small: F) -> tuple[float, float, float]:
+        """Share of the known blocks that look as they used to; texture in proportion to what there was; share of all
+        blocks, also of those with nothing in them, that look as they used to."""
         assert self._reference is not None
         now, then = _blocks(small), _blocks(self._reference)
         now_spread, then_spread = now.std(-1), then.std(-1)
         known = then_spread > _TEXTURE
         if not known.any():
-            return 1.0, 1.0
+            return 1.0, 1.0, 1.0
         product = ((now - now.mean(-1, keepdims=True)) * (then - then.mean(-1, keepdims=True))).mean(-1)
         alike = product / np.maximum(now_spread * then_spread, 0.25 * _TEXTURE**2)
         texture = float(np.minimum(now_spread[known] / then_spread[known], 1).mean())
-        return float((alike[known] > _SAME).mean()), texture
+        brighter = now.mean(-1) - then.mean(-1)
+        flat = (now_spread < 1.5 * _TEXTURE) & (np.abs(brighter - np.median(brighter)) < _ALIKE)
+        same = np.where(known, alike > _SAME, flat)
+        return float((alike[known] > _SAME).mean()), texture, float(same.mean())
 
     def _fits(self, small: F, dx: float, dy: float) -> float:
         """Share of the known blocks that look as they used to if the picture is pushed back."""
@@ -131,7 +133,7 @@ class CameraHealth:
         pushed = cv2.warpAffine(small, back, (_WIDTH, _HEIGHT), borderMode=cv2.BORDER_REPLICATE)
         return self._compare(np.asarray(pushed, np.float32))[0]
 
-    def _judge(self, small: F, seen: float, texture: float, time_s: float) -> tuple[str, float]:
+    def _judge(self, small: F, seen: float, texture: float, same: float, time_s: float) -> tuple[str, float]:
         """What is wrong with this picture, and how sure that is."""
         assert self._reference is not None
         if self._is_frozen(small, time_s):
@@ -141,10 +143,7 @@ class CameraHealth:
         was_dark = float(self._reference.mean()) < 2 * _DARK_MEAN
         if small.mean() < _DARK_MEAN and bright < _DARK_BRIGHT and not was_dark:
             return "camera dark", min(0.99, 0.6 + 0.4 * (1 - bright / _DARK_BRIGHT))
-        self._seen.append((time_s, seen))
-        while time_s - self._seen[0][0] > _TURN_S:
-            self._seen.popleft()
-        if seen < lost and (texture < _FLAT or self._fault or max(s for _, s in self._seen) > _BACK):
+        if seen < lost and (texture < _FLAT or self._fault or same < _LOST):  # a crowd leaves something free
             surely = 0.6 + 0.4 * (1 - seen / lost)
             return ("camera covered" if texture < _FLAT else "camera moved"), min(0.99, surely)
         if time_s - self._started_s > _LEARN_S and _sharpness(small) < _SOFT * self._sharpness:

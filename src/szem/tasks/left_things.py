@@ -42,9 +42,9 @@ _LIGHT = 0.5  # chance from which a region is light, and belongs to the scene
 # Weights of the values of `Evidence`, and a constant, for thing, gap and light; fitted by docs/tools/watch_fit.py.
 _WEIGHTS = np.array(
     [
-        [1.6, 1.0, -1.0, 0.0, 2.0, 0.6, -2.0, 1.0, 0.0, 0.5],
-        [-1.6, -1.0, -1.5, 0.0, 1.0, 0.3, -1.5, 0.5, 0.0, 0.0],
-        [0.0, 0.0, 2.0, 1.0, -4.0, -1.0, 3.0, -0.5, 0.0, -0.5],
+        [2.01, 0.16, -1.42, -0.51, 1.88, 0.61, -2.25, 0.56, -0.14, -0.14],
+        [-2.39, -0.50, -1.71, -0.01, 1.27, 0.43, -1.66, 0.80, -0.10, 0.43],
+        [0.38, 0.34, 2.63, 1.53, -4.14, -1.14, 3.41, -0.36, 0.24, -0.30],
     ]
 )
 

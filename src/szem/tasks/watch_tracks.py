@@ -156,12 +156,13 @@ class TrackEvents:
     def _take_in(self, frame: TrackedBoxes, wanted: NDArray[np.bool_]) -> dict[int, int]:
         """Row of the frame -> number of the thing, for the rows that are looked at."""
         now, here = frame.time_s, {}
-        for row in np.flatnonzero(wanted & frame.seen):
+        rows = np.flatnonzero(wanted & frame.seen)
+        for row in rows[np.argsort(-frame.boxes.scores[rows], kind="stable")]:  # the surest first
             number, label = int(frame.ids[row]), frame.boxes.labels[row]
             box = frame.boxes.boxes_xyxy[row].astype(np.float64)
             number = self._alias.get(number, number)
             if number not in self._things:
-                known = self._again(box, now, frame.boxes.width)
+                known = self._again(box, now, frame.boxes.width, frame.boxes.height)
                 if known is not None:
                     self._alias[number] = known
                     number = known
@@ -186,7 +187,7 @@ class TrackEvents:
                 size = math.sqrt(max(float((box[2:] - box[:2]).prod()), 1.0))
                 grown = abs(float(np.diff(box[1::2])[0] - np.diff(thing.first[1::2])[0]))
                 way = max(float(np.hypot(*(_foot(box) - _foot(thing.first)))), grown)
-                thing.is_real = way > _MOVED * size
+                thing.is_real = way > _MOVED * size and not self._is_double(box, label, now, thing.id)
             here[int(row)] = number
         return here
 
@@ -216,25 +217,25 @@ class TrackEvents:
                         del self._things[other.id]
                         break
 
-    def _is_double(self, box: F, label: str, now: float) -> bool:
+    def _is_double(self, box: F, label: str, now: float, own: int = 0) -> bool:
         """Whether it is a part of something known, or the same taken for something else."""
         for thing in self._things.values():
-            if thing.seen_s != now or not thing.is_real:
+            if thing.seen_s != now or not thing.is_real or thing.id == own:
                 continue
             common = float(
                 np.clip(np.minimum(box[2:], thing.box[2:]) - np.maximum(box[:2], thing.box[:2]), 0, None).prod()
             )
-            own, other = (float((b[2:] - b[:2]).prod()) for b in (box, thing.box))
-            if common > (0.7 if label == thing.label else 0.4) * max(min(own, other), 1.0):
+            mine, other = (float((b[2:] - b[:2]).prod()) for b in (box, thing.box))
+            if common > (0.7 if label == thing.label else 0.4) * max(min(mine, other), 1.0):
                 return True
         return False
 
-    def _again(self, box: F, now: float, width: int) -> int | None:
+    def _again(self, box: F, now: float, width: int, height: int) -> int | None:
         """The thing that was lost where this one has appeared."""
         best: tuple[float, int] | None = None
         for thing in self._things.values():
             lost_s = now - thing.seen_s
-            at_edge = thing.box[0] <= 2 or thing.box[2] >= width - 2
+            at_edge = thing.box[0] <= 2 or thing.box[2] >= width - 2 or thing.box[3] >= height - 2
             if not 0 < lost_s <= (_FOUND_EDGE_S if at_edge else _FOUND_S):
                 continue
             size = max(thing.box[3] - thing.box[1], box[3] - box[1])
