@@ -89,7 +89,7 @@ def test_who_is_lost_and_found_has_neither_left_nor_come() -> None:
 
 
 def test_without_zones_sight_is_one() -> None:
-    assert sorted(e.kind for e in _play(_walk(5))) == ["enters", "leaves"]
+    assert sorted(e.kind for e in _play(_walk(5, 150))) == ["enters", "leaves"]
 
 
 def test_what_the_detector_sees_in_the_scene_itself_is_nothing() -> None:

@@ -4,6 +4,7 @@ The picture is compared, block by block, with what the camera used to see; corre
 This file does not know what happens in the scene.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import cv2
@@ -23,6 +24,8 @@ _LOST, _BACK = 0.25, 0.5  # shares of the known blocks: fewer are seen, it is no
 _FLAT = 0.4  # of the texture there was: less is a cover, more another scene
 _DARK_MEAN, _DARK_BRIGHT = 14.0, 45.0  # grey levels: all of the picture, and its brightest hundredth
 _SOFT = 0.3  # of the sharpness there was
+_COARSE = 0.4  # of the fine detail there was: what is close before the lens is out of focus
+_TURN_S = 1.1  # a camera is turned within so long; people who gather before it take longer
 _ALIKE = 12.0  # grey levels by which flat blocks may differ
 _SHIFT = 0.02  # of the picture's width
 _STILL = 0.02  # grey levels two pictures differ by on average, at most, to be the same
@@ -61,6 +64,7 @@ class CameraHealth:
         self._reference: F | None = None
         self._sharpness = 0.0
         self._before: F | None = None
+        self._same: deque[tuple[float, float]] = deque(maxlen=100)  # of the last moments
         self._alive = False
         self._same_since: float | None = None
         self._started_s = self._time_s = 0.0
@@ -143,13 +147,20 @@ class CameraHealth:
         was_dark = float(self._reference.mean()) < 2 * _DARK_MEAN
         if small.mean() < _DARK_MEAN and bright < _DARK_BRIGHT and not was_dark:
             return "camera dark", min(0.99, 0.6 + 0.4 * (1 - bright / _DARK_BRIGHT))
-        if seen < lost and (texture < _FLAT or self._fault or same < _LOST):  # a crowd leaves something free
-            surely = 0.6 + 0.4 * (1 - seen / lost)
-            return ("camera covered" if texture < _FLAT else "camera moved"), min(0.99, surely)
+        self._same.append((time_s, same))
+        while time_s - self._same[0][0] > _TURN_S:
+            self._same.popleft()
+        if seen < lost:
+            surely = min(0.99, 0.6 + 0.4 * (1 - seen / lost))
+            if texture < _FLAT or _fine(small) < _COARSE * _fine(self._reference):
+                return "camera covered", surely
+            if self._fault or max(s for _, s in self._same) > _BACK + same:
+                return "camera moved", surely
         if time_s - self._started_s > _LEARN_S and _sharpness(small) < _SOFT * self._sharpness:
             return "camera blurred", 0.8
         if time_s - self._started_s > _LEARN_S and seen < 0.8:
-            (dx, dy), likeness = cv2.phaseCorrelate(self._reference, small, self._window)
+            then, now = self._reference.copy(), small.copy()  # OpenCV lays the window over them in place
+            (dx, dy), likeness = cv2.phaseCorrelate(then, now, self._window)
             if (
                 likeness > 0.1
                 and np.hypot(dx, dy) > _SHIFT * _WIDTH
@@ -218,6 +229,11 @@ def _blocks(picture: F) -> F:
     return picture.reshape(rows, high, columns, wide).swapaxes(1, 2).reshape(rows, columns, -1)
 
 
+def _fine(picture: F) -> float:
+    """How much fine detail there is, in grey levels."""
+    return float(cv2.Laplacian(picture, cv2.CV_32F).std())
+
+
 def _sharpness(picture: F) -> float:
     """How much of the picture's contrast lies in its finest details."""
-    return float(cv2.Laplacian(picture, cv2.CV_32F).std() / max(float(picture.std()), 4.0))
+    return float(_fine(picture) / max(float(picture.std()), 4.0))

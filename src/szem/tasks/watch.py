@@ -40,6 +40,7 @@ _BLOB_PX = 12  # pixels of the small picture together that may be a thing
 _CLOSER = 1.5  # of its size: what is shown of its surroundings when a thing is looked at closely
 _CLOSER_PX = 120  # at least, of the frame
 _OPEN = np.ones((3, 3), np.uint8)
+_PART_S = 3.0  # what was seen within so long is kept in the part
 _PART_MARGIN, _PART_LEAST, _PART_MOST = 0.3, 0.4, 0.8  # of what moves; of the frame's sides
 _MARGIN_S = 0.01  # a picture that comes so much too early is taken all the same
 
@@ -244,7 +245,7 @@ class Watcher:
         assert self._events is not None
         covered = cv2.morphologyEx((scene.moving | (scene.age_s > 0)).astype(np.uint8), cv2.MORPH_OPEN, _OPEN)
         (wide, high), (width, height) = self._small, self._size
-        boxes = [box for _, _, box, seen_s in self._events.things if scene.time_s - seen_s < 3.0]
+        boxes = list(self._events.boxes_since(scene.time_s - _PART_S))
         if covered.any():
             x, y, w, h = cv2.boundingRect(covered)
             scale = np.array([width / wide, height / high] * 2)

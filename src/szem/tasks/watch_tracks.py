@@ -141,10 +141,9 @@ class TrackEvents:
         for thing in self._things.values():
             thing.seen_s += passed_s
 
-    @property
-    def people(self) -> dict[int, F]:
-        """Where each person in sight is: number -> box (4,)."""
-        return {t.id: t.box for t in self._things.values() if t.label == _PEOPLE and t.is_real}
+    def boxes_since(self, time_s: float) -> list[F]:
+        """Where real things are that were seen since a time."""
+        return [t.box for t in self._things.values() if t.is_real and t.seen_s >= time_s]
 
     @property
     def things(self) -> list[tuple[int, str, F, float]]:
@@ -188,6 +187,12 @@ class TrackEvents:
                 grown = abs(float(np.diff(box[1::2])[0] - np.diff(thing.first[1::2])[0]))
                 way = max(float(np.hypot(*(_foot(box) - _foot(thing.first)))), grown)
                 thing.is_real = way > _MOVED * size and not self._is_double(box, label, now, thing.id)
+                known = self._again(box, now, frame.boxes.width, frame.boxes.height) if thing.is_real else None
+                if known is not None:  # the follower gave it the number of what it stood before
+                    self._alias[number], lost = known, self._things[known]
+                    lost.seen_s, lost.box, number = now, box, known
+                    lost.path.append((now, box))
+                    del self._things[thing.id]
             here[int(row)] = number
         return here
 
@@ -236,7 +241,7 @@ class TrackEvents:
         for thing in self._things.values():
             lost_s = now - thing.seen_s
             at_edge = thing.box[0] <= 2 or thing.box[2] >= width - 2 or thing.box[3] >= height - 2
-            if not 0 < lost_s <= (_FOUND_EDGE_S if at_edge else _FOUND_S):
+            if not thing.is_real or not 0 < lost_s <= (_FOUND_EDGE_S if at_edge else _FOUND_S):
                 continue
             size = max(thing.box[3] - thing.box[1], box[3] - box[1])
             reach = _FOUND_NEAR * size * (1 + min(lost_s, 2.0))
