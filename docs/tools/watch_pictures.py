@@ -1,0 +1,56 @@
+"""Make docs/pictures/watch-*.webp: python docs/tools/watch_pictures.py --data ../shared/data"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from szem.arrays import Picture8
+from szem.data.sprites import read_sprites
+from szem.data.stories import compose_scene
+from szem.media.drawing import draw_boxes
+from szem.media.pictures import write_picture
+from szem.media.video import read_video
+from szem.tasks.watch import watch
+
+PICTURES = Path(__file__).resolve().parent.parent / "pictures"
+STORIES = ("left", "removed", "zone", "crowd", "approach", "shadow")
+
+
+def found_bag(film: Path) -> Picture8:
+    """The frame in which the bag is told of, and the part around it."""
+    event = next(event for event in watch(film) if event.kind == "left behind")
+    assert event.best_s is not None
+    assert event.box_xyxy is not None
+    frame = next(frame for frame in read_video(film) if frame.time_s >= event.best_s)
+    text = f"left behind {event.score:.0%}, still since {event.start_s:.1f} s"
+    drawn = draw_boxes(frame.picture, np.array([event.box_xyxy]), labels=[text], colors=[(220, 40, 50)])
+    x0, y0, x1, y1 = (int(v) for v in event.box_xyxy)
+    near = drawn[max(y0 - 140, 0) : y1 + 140, max(x0 - 160, 0) : x1 + 160]
+    height = 560
+    sides = [np.asarray(cv2.resize(part, (round(part.shape[1] * height / part.shape[0]), height),
+                                   interpolation=cv2.INTER_AREA), np.uint8) for part in (drawn, near)]  # fmt: skip
+    return np.hstack(sides)
+
+
+def sheet(data: Path) -> Picture8:
+    """Four moments of some composed scenes."""
+    sprites = read_sprites(data, split="tune")
+    rows = []
+    for story in STORIES:
+        scene = compose_scene(story, 1, sprites, size=(320, 180), rate_hz=5, duration_s=20)
+        rows.append(np.hstack([picture for k, (_, picture) in enumerate(scene.frames()) if k in (20, 40, 60, 80)]))
+    return np.vstack(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    args = parser.parse_args()
+    write_picture(PICTURES / "watch-bag.webp", found_bag(args.data / "videos" / "left_luggage_pets2006.mp4"))
+    write_picture(PICTURES / "watch-scenes.webp", sheet(args.data))
+
+
+if __name__ == "__main__":
+    main()
