@@ -1,7 +1,7 @@
 """Sound, video and both against degradation: fit the fusion's weights, draw the picture of docs/events.md.
 
-    python docs/tools/fusion_bench.py sense --data DATA --part tune --count 90 --out tune.json
-    python docs/tools/fusion_bench.py sense --data DATA --part test --count 150 --out test.json
+    python docs/tools/fusion_bench.py sense --data DATA --part tune --count 100 --out tune.json
+    python docs/tools/fusion_bench.py sense --data DATA --part test --count 160 --out test.json
     python docs/tools/fusion_bench.py fit tune.json
     python docs/tools/fusion_bench.py draw test.json [FOLDER] --leasts JSON
 
@@ -162,19 +162,31 @@ def _watch(
 ) -> tuple[tuple[tuple[str, float, float, float], ...], float]:
     frames = list(_frames(scene, from_s))
     qualities, rows = [], []
+    still: list[tuple[float, float, float, float]] = []  # boxes of what is there from the beginning
     for index, picture in enumerate(frames):
         worse = degrade(picture, Degradation(**(asdict(how) | {"seed": seed})), index=index)
         qualities.append(measure_picture_quality(np.asarray(cv2.cvtColor(worse, cv2.COLOR_RGB2GRAY), np.uint8)))
         row = np.zeros(len(detector.classes), np.float32)
-        for box in detector([worse])[0]:
-            place = detector.classes.index(box.label)
-            row[place] = max(row[place], box.score)
+        found = list(detector([worse])[0])
+        if index == 0:
+            still = [box.box_xyxy for box in found]
+        for box in found:
+            if not any(_overlap(box.box_xyxy, known) > 0.4 for known in still):
+                place = detector.classes.index(box.label)
+                row[place] = max(row[place], box.score)
         rows.append(row)
     times = np.arange(len(rows), dtype=np.float32) / LOOKS_HZ
     told = _events(
         detector.classes, times, np.array(rows), window_s=1 / LOOKS_HZ, hop_s=1 / LOOKS_HZ, channel="video"
     )
     return told, float(np.median(qualities))
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Intersection over union."""
+    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    common = max(wide, 0.0) * max(high, 0.0)
+    return common / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common + 1e-9)
 
 
 def _frames(scene: Scene, from_s: float) -> Iterator[NDArray[np.uint8]]:

@@ -46,7 +46,7 @@ WRONG = [
     ({"threshold": "2"}, None, 400, "threshold must lie"),
     ({"classes": "thunder"}, None, 400, "it knows"),
     ({"surprise": "1"}, None, 400, "surprise"),
-    ({"model": "detect"}, None, 400, "not for listen"),
+    ({"model": "detect"}, None, 400, "for listen; there are"),
 ]
 
 

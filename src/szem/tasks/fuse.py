@@ -108,11 +108,11 @@ class Sense:
 
 
 # Fitted by docs/tools/fusion_bench.py on its clips for tuning.
-LEAST = 0.5
+LEAST = 0.3
 WEIGHTS = Fusion(
-    bias=0.0,
-    sound=ChannelWeights(says=0.0, odds=0.5, odds_clear=0.5),
-    video=ChannelWeights(says=0.0, odds=0.5, odds_clear=0.5),
+    bias=-0.169,
+    sound=ChannelWeights(says=1.438, odds=0.698, odds_clear=0.575),
+    video=ChannelWeights(says=0.397, odds=0.525, odds_clear=0.88),
 )
 
 

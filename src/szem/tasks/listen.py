@@ -207,7 +207,7 @@ def listen(
         UnknownNameError: no such model or class.
         RangeError, ShapeError, DTypeError: these are not samples of sound.
     """
-    listener = Listener(open_model(model, task="listen", threads=None), settings)
+    listener = Listener(open_model(model, task="listen", threads=1), settings)
     found: dict[int, Event] = {}
     notes: list[str] = []
     if isinstance(sound, np.ndarray):
