@@ -156,6 +156,7 @@ def test_what_cannot_be_is_said(typed: Run, tmp_path: Path, words: tuple[str, ..
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_guard_cleanly(film: Path, tmp_path: Path) -> None:
     """A film that is watched in a process of its own; what it was at is finished, and the store is in order."""
     long = tmp_path / "long.mp4"
