@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     args = parser.parse_args()
     write_picture(PICTURES / "watch-bag.webp", found_bag(args.data / "videos" / "left_luggage_pets2006.mp4"))
-    write_picture(PICTURES / "watch-scenes.webp", sheet(args.data))
+    write_picture(PICTURES / "watch-scenes.webp", sheet(args.data), quality=70)
 
 
 if __name__ == "__main__":

@@ -241,10 +241,12 @@ class TrackEvents:
         for thing in self._things.values():
             lost_s = now - thing.seen_s
             at_edge = thing.box[0] <= 2 or thing.box[2] >= width - 2 or thing.box[3] >= height - 2
+            if not thing.inside and lost_s > _LOST_S:
+                continue  # it has left
             if not thing.is_real or not 0 < lost_s <= (_FOUND_EDGE_S if at_edge else _FOUND_S):
                 continue
             size = max(thing.box[3] - thing.box[1], box[3] - box[1])
-            reach = _FOUND_NEAR * size * (1 + min(lost_s, 2.0))
+            reach = _FOUND_NEAR * size * (1 + min(lost_s, 1.0))
             alike = 0.5 < (box[3] - box[1]) / max(thing.box[3] - thing.box[1], 1.0) < 2.0
             away = float(np.hypot(*(_foot(box) - _foot(thing.box))))
             if alike and away < reach and (best is None or away < best[0]):
