@@ -226,6 +226,7 @@ class LipWordsRecipe:
             made=made,
             training_data=(TrainingData(name=f"MIRACL-VC1, speakers {speakers}", terms="research"),),
             licence="Apache-2.0",
+            attributions=("Data: MIRACL-VC1 by A. Rekik, A. Ben-Hamadou and W. Mahdi, 2014; given for research.",),
             limits=(
                 "Only these words and phrases, one at a time, cut out beforehand.",
                 f"Never learned from: speakers {', '.join(TEST_SPEAKERS)}, on whom it is measured.",
