@@ -9,22 +9,25 @@ import pytest
 import torch
 from PIL import Image
 
-from szem.errors import ModelError, TrainError, UnknownNameError
+from szem.errors import CardError, TrainError, UnknownNameError
 from szem.media.pictures import read_picture
 from szem.models.drawing_judge import DrawingJudge, hinge_drawn, hinge_judge
 from szem.models.lite_features import CHANNELS
+from szem.models.refiner import Refiner
+from szem.models.sketcher import Sketcher
 from szem.runtime.cards import Made, read_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.evaluate_generate import evaluate_generate
-from szem.tasks.generate import Painter
+from szem.tasks.generate import Painter, open_painter
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.loop import train
 from szem.train.recipe import settings_to_dict
 from szem.train.recipes import load_recipe
 from szem.train.recipes.draw import DrawRecipe, judge_loss, variety_loss
 from szem.train.recipes.draw_match import DrawMatchRecipe
-from szem.train.recipes.draw_refine import RefineRecipe, Refining
+from szem.train.recipes.draw_refine import RefineRecipe, RefineSettings, Refining
+from szem.train.shipped_weights import load_shipped
 
 COLORS = {"white": (240, 240, 240), "red": (200, 20, 25)}
 LOOP = ["loop.batch=4", "loop.scores=1", "loop.precision=float32", "loop.seed=3"]
@@ -165,14 +168,26 @@ def test_stage_two_leaves_the_sketcher_alone_and_becomes_a_model_that_draws_the_
 
 
 @pytest.mark.train
-def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told(home: Path, draw: Path) -> None:
-    from szem.train.shipped_weights import load_shipped
-
-    network = _draw(home).build_network()
+def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told() -> None:
+    painter = open_painter()
+    space = torch.from_numpy(painter.place("a red rose"))[None]
+    noise = torch.randn(1, painter.noise, generator=torch.Generator().manual_seed(0))
+    sketcher, refiner = Sketcher(gain=RefineSettings().gain), Refiner()
+    load_shipped(sketcher, "sketch")
+    load_shipped(refiner, "refine")
+    with torch.no_grad():
+        sketch = sketcher.eval()(space, noise)[0]
+        refined = refiner.eval()(sketch, space)
+    feeds = {"space": space.numpy(), "noise": noise.numpy()}
+    shipped = painter._sketch.run(feeds, ["picture"])[0]
+    np.testing.assert_allclose(sketch.numpy(), shipped, atol=1e-3)
+    assert painter._refine is not None
+    shipped = painter._refine.run({"sketch": sketch.numpy(), "space": space.numpy()}, ["picture"])[0]
+    np.testing.assert_allclose(refined.numpy(), shipped, atol=1e-3)
     with pytest.raises(TrainError, match="shape"):
-        load_shipped(network.sketcher, "sketch")  # of other channels than the shipped one
-    with pytest.raises((ModelError, TrainError, ValueError), match="part"):
-        load_shipped(network.sketcher, "nonsense")
+        load_shipped(Sketcher(channels=(16, 16, 8, 8, 8)), "sketch")
+    with pytest.raises(CardError, match="part"):
+        load_shipped(sketcher, "nonsense")
 
 
 def test_what_one_side_wants_does_not_reach_the_other() -> None:

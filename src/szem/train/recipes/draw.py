@@ -92,6 +92,7 @@ class Drawer(nn.Module):
 class DrawRecipe:
     """Both play against each other; each step moves both."""
 
+    held_split = "val"
     betas = (0.0, 0.99)  # a judge that moves all the time is not to be averaged over
 
     def __init__(self, settings: DrawSettings) -> None:

@@ -87,6 +87,7 @@ class Refining(nn.Module):
 class RefineRecipe:
     """On the data, the words and the sketcher of a run of recipe draw."""
 
+    held_split = "val"
     betas = (0.0, 0.99)
 
     def __init__(self, settings: RefineSettings) -> None:
