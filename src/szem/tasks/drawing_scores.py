@@ -41,7 +41,7 @@ def frechet_distance(a: Array, b: Array) -> float:
 def _root(centred: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same root with no more rows than columns."""
     rows, columns = centred.shape
-    return np.linalg.qr(centred, mode="r") if rows > columns else centred
+    return np.asarray(np.linalg.qr(centred, mode="r")) if rows > columns else centred
 
 
 def inception_score(chances: Array, *, parts: int = 10) -> tuple[float, float]:

@@ -123,8 +123,10 @@ def _measure(
             frechet_distance(real_means[order[:half]], real_means[order[half:]]),
             half,
         ),
-        Measured(f"inception score, {thing}s", inception_score(chances[order])[0], n),
-        Measured(f"inception score, {thing}s, photographs", inception_score(real_chances[order])[0], n),
+        Measured(f"inception score, {thing}s", inception_score(chances[order], parts=min(10, n))[0], n),
+        Measured(
+            f"inception score, {thing}s, photographs", inception_score(real_chances[order], parts=min(10, n))[0], n
+        ),
     ]
     if judge is not None:
         places = judge.sentences([painter.numbers(text) for text in texts])
