@@ -58,7 +58,26 @@ def test_a_film_without_a_face_says_so_and_a_broken_one_does_not_stop_it(
     assert (tmp_path / "out" / "grey.srt").read_text() == ""
 
 
-@pytest.mark.parametrize("options", [["--use", "eyes"], ["--noise", "loud"], ["--face", "0"]])
+@pytest.mark.data
+def test_a_word_said_alone_is_told_with_its_rivals(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film = str(data_dir / "grid" / read_spoken(data_dir / "grid", split="val").films[0].path)
+    assert run(["lipread", film, "--single", "word", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["model"] == "lipwords"
+    assert len(row["labels"]) == 5
+    assert run(["lipread", film, "--single", "phrase"]) == 0
+    assert "%" in capsys.readouterr().out
+
+
+def test_a_word_alone_needs_a_face_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with VideoWriter(tmp_path / "grey.mp4", rate_hz=25) as writer:
+        for _ in range(25):
+            writer.write(np.full((64, 64, 3), 100, np.uint8))
+    assert run(["lipread", str(tmp_path / "grey.mp4"), "--single", "any"]) == 0
+    assert "no reading: no face is seen" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [["--use", "eyes"], ["--single", "poem"], ["--noise", "loud"], ["--face", "0"]])
 def test_wrong_options_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
     (tmp_path / "a.mp4").write_bytes(b"nothing" * 50)
     assert run(["lipread", str(tmp_path / "a.mp4"), *options]) != 0

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from szem.errors import UnknownNameError
+
 if TYPE_CHECKING:
     from szem.results.transcript import Transcript
     from szem.tasks.lipread import Seen
@@ -29,6 +31,9 @@ def lipread(
     face: str = typer.Option("largest", help="largest, or which one from the left: 1, 2 …"),
     words: bool = typer.Option(False, "--words", help="Also each word's time and confidence; subtitles by word."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line for each film."),
+    single: str = typer.Option(
+        "", metavar="KIND", help="Read one word said alone, from any speaker's lips: word, phrase or any (see below)."
+    ),
     beam: int = typer.Option(8, min=1, max=64, help="Sentences followed at a time; 1: the likeliest of each moment."),
     check: bool = typer.Option(True, help="Say 'no reading' where the film is not what the reader knows."),
     model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  [default: the shipped one]"),
@@ -37,7 +42,8 @@ def lipread(
     """Read what is said in films.
 
     The reader knows the sentences of the GRID corpus, as in "place blue at f nine now". Other speech gets no reading
-    but a reason.
+    but a reason. With --single, another network tells which of MIRACL-VC1's ten words and ten phrases was said
+    ("begin", "stop navigation", "thank you" …): one a film.
     """
     from szem.cli.walk import Failure, find_files, printable, report_failures
     from szem.errors import RangeError, SzemError
@@ -53,6 +59,11 @@ def lipread(
     several = len(items) > 1
     for item in items:
         try:
+            if single:
+                _print_single(
+                    reader.take_in(item.name, use="lips", face=which), printable(item.name), single, as_json
+                )
+                continue
             seen = reader.take_in(item.name, use=use, face=which)
             said = reader.read(seen, use=use, beams=beam, noise_db=level, noise=kind, check=check).transcript
             if srt is not None:
@@ -80,6 +91,23 @@ def _print(name: str, said: "Transcript", *, words: bool) -> None:
         print(f"  {note}")
     for word in said if words else ():
         print(f"  {word.start_s:6.2f} – {word.end_s:5.2f} s  {word.confidence:4.0%}  {word.text}")
+
+
+def _print_single(seen: "Seen", name: str, kind: str, as_json: bool) -> None:
+    """The likeliest words of a film in which one is said, or why there are none."""
+    from szem.tasks.lip_words import KINDS, read_lip_word
+
+    if kind not in KINDS:
+        raise UnknownNameError(f"--single is one of {', '.join(KINDS)}, got {kind!r}")
+    reason = seen.why_not_lips
+    found = None if reason or seen.track is None else read_lip_word(seen.track, kind=kind)
+    if as_json:
+        row = {"reason": reason} if found is None else found.to_dict()
+        print(json.dumps({"file": name, **row}), flush=True)
+    elif found is None:
+        print(f"{name}: no reading: {reason}", flush=True)
+    else:
+        print(f"{name}: {', '.join(f'{label.name} {label.score:.0%}' for label in found)}", flush=True)
 
 
 def _draw_film(name: str, out: Path, seen: "Seen", said: "Transcript") -> None:

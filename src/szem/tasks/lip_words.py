@@ -7,6 +7,7 @@ takes a `MouthTrack` of one.
 import os
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -54,12 +55,12 @@ def open_lip_words(model: str | os.PathLike[str] | None = None) -> "LipWordReade
         As `LipWordReader`.
     """
     found = default_model("lipwords") if model is None else find_model(model, task="lipwords")
-    return _reader_of(found.folder, found.card.sha256, found)
+    return _reader_of(found.folder, found.card.sha256)
 
 
 @cache
-def _reader_of(folder: object, sha256: str, model: Model) -> "LipWordReader":  # noqa: ARG001
-    return LipWordReader(model)
+def _reader_of(folder: Path, sha256: str) -> "LipWordReader":  # noqa: ARG001
+    return LipWordReader(find_model(folder, task="lipwords"))
 
 
 class LipWordReader:
