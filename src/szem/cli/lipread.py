@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from szem.errors import UnknownNameError
-
 if TYPE_CHECKING:
     from szem.results.transcript import Transcript
     from szem.tasks.lipread import Seen
@@ -46,13 +44,16 @@ def lipread(
     ("begin", "stop navigation", "thank you" …): one a film.
     """
     from szem.cli.walk import Failure, find_files, printable, report_failures
-    from szem.errors import RangeError, SzemError
+    from szem.errors import RangeError, SzemError, UnknownNameError
     from szem.media.video import VIDEO_SUFFIXES
+    from szem.tasks.lip_words import KINDS
     from szem.tasks.lipread import open_lip_reader
 
     kind, level = noise_of(noise)
     if face != "largest" and not (face.isdecimal() and int(face)):
         raise RangeError(f"--face is largest, or 1, 2 … counted from the left; got {face!r}")
+    if single and single not in KINDS:
+        raise UnknownNameError(f"--single is one of {', '.join(KINDS)}, got {single!r}")
     which: str | int = face if face == "largest" else int(face)
     reader = open_lip_reader(model or None)
     items, failures = find_files(paths, suffixes=VIDEO_SUFFIXES)
@@ -95,10 +96,8 @@ def _print(name: str, said: "Transcript", *, words: bool) -> None:
 
 def _print_single(seen: "Seen", name: str, kind: str, as_json: bool) -> None:
     """The likeliest words of a film in which one is said, or why there are none."""
-    from szem.tasks.lip_words import KINDS, read_lip_word
+    from szem.tasks.lip_words import read_lip_word
 
-    if kind not in KINDS:
-        raise UnknownNameError(f"--single is one of {', '.join(KINDS)}, got {kind!r}")
     reason = seen.why_not_lips
     found = None if reason or seen.track is None else read_lip_word(seen.track, kind=kind)
     if as_json:
