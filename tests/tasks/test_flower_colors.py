@@ -13,7 +13,7 @@ from szem.tasks.flower_colors import cut_out, see_bird, see_flower
 
 COLORS = {"white": (245, 245, 245), "yellow": (250, 225, 40), "red": (205, 25, 30), "purple": (125, 60, 190)}
 
-# Chosen by chance, looked at by a person before the program was asked: file -> what the petals may be called.
+# Chosen by chance, named by a person, who had seen the program's answers: file -> what the petals may be called.
 FLOWERS = {
     "image_04043": "yellow", "image_07384": "purple", "image_04887": "pink white", "image_02342": "pink",
     "image_01127": "orange yellow", "image_01419": "white", "image_04105": "purple", "image_05847": "white pink",
