@@ -5,7 +5,7 @@ Checked once when made, trusted afterwards. This file does not know about models
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -44,8 +44,8 @@ class Drawn:
     """
 
     text: str
-    pictures: tuple[Picture8, ...]
-    sketches: tuple[Picture8, ...]
+    pictures: tuple[Picture8, ...] = field(repr=False)
+    sketches: tuple[Picture8, ...] = field(repr=False)
     seed: int
     truncation: float
     model: str
