@@ -102,12 +102,12 @@ def lipread(
     return reader.read(seen, use=use, beams=beams, noise_db=noise_db, noise=noise, check=check).transcript
 
 
-def open_lip_reader(model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> "LipReader":
+def open_lip_reader(model: str | os.PathLike[str] | None = None, *, threads: int | None = 1) -> "LipReader":
     """Open a lip reader by name, once per process.
 
     Args:
         model: A model's name or folder; the shipped one if left out.
-        threads: Threads within one run; None for as many as there are cores.
+        threads: Threads within one run; None for as many as there are cores. The networks are small: one is fastest.
     Raises:
         As `open_model` and `LipNetworks`.
     """
