@@ -8,6 +8,7 @@ processor time in cores, memory every ten seconds, and how much it grew from the
 """
 
 import argparse
+import io
 import logging
 import multiprocessing
 import tempfile
@@ -37,8 +38,8 @@ RATE_HZ, SIZE, SOUND_HZ = 10, (640, 360), 16000
 EVERY_S = 10.0
 
 
-def code_stream(film: Path, sound: Path | None, out: Path, *, seconds: float) -> None:
-    """Write what a camera sends in so many seconds: the film, again and again."""
+def code_stream(film: Path, sound: Path | None, *, seconds: float) -> list[bytes]:
+    """What a camera sends in so many seconds, a piece for each frame: the film, again and again."""
     pictures, due_s = [], 0.0
     for frame in VideoReader(film):
         if frame.time_s >= due_s:
@@ -46,10 +47,11 @@ def code_stream(film: Path, sound: Path | None, out: Path, *, seconds: float) ->
             due_s += 1 / RATE_HZ
     heard = read_sound(sound or film, rate_hz=SOUND_HZ)
     step = SOUND_HZ // RATE_HZ
-    with av.open(str(out), "w", format="mpegts") as stream:
+    pieces, wire = [], io.BytesIO()
+    with av.open(wire, "w", format="mpegts", options={"flush_packets": "1"}, buffer_size=188) as stream:
         video = stream.add_stream("libx264", rate=RATE_HZ)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        video.options = {"preset": "veryfast", "g": str(2 * RATE_HZ), "crf": "25"}
+        video.options = {"preset": "veryfast", "tune": "zerolatency", "g": str(2 * RATE_HZ), "crf": "25"}
         tone = stream.add_stream("aac", rate=SOUND_HZ)
         for k in range(round(seconds * RATE_HZ)):
             stream.mux(video.encode(av.VideoFrame.from_ndarray(pictures[k % len(pictures)], format="rgb24")))
@@ -57,15 +59,14 @@ def code_stream(film: Path, sound: Path | None, out: Path, *, seconds: float) ->
             samples = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout="mono")
             samples.sample_rate, samples.pts, samples.time_base = SOUND_HZ, k * step, Fraction(1, SOUND_HZ)
             stream.mux(tone.encode(samples))
-        stream.mux(video.encode(None))
-        stream.mux(tone.encode(None))
+            pieces.append(wire.getvalue())
+            wire.seek(0)
+            wire.truncate()
+    return pieces
 
 
-def serve_cameras(path: str, seconds: float, ports: Any) -> None:
+def serve_cameras(pieces: list[bytes], ports: Any) -> None:
     """Send the stream to whoever asks, at its own pace."""
-    data = Path(path).read_bytes()
-    pieces = round(seconds * RATE_HZ)
-    step = -(-len(data) // pieces)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -74,9 +75,9 @@ def serve_cameras(path: str, seconds: float, ports: Any) -> None:
             self.end_headers()
             began = time.monotonic()
             with suppress(OSError):
-                for k in range(pieces):
+                for k, piece in enumerate(pieces):
                     time.sleep(max(0.0, began + k / RATE_HZ - time.monotonic()))
-                    self.wfile.write(data[k * step : (k + 1) * step])
+                    self.wfile.write(piece)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -101,12 +102,9 @@ def main() -> None:
     logging.getLogger("szem.guard").setLevel(logging.CRITICAL)
     print(describe_machine("szem", "onnxruntime", "av"))
     with tempfile.TemporaryDirectory() as folder:
-        stream = Path(folder) / "camera.ts"
-        code_stream(args.film, args.sound, stream, seconds=args.seconds + 60)
+        pieces = code_stream(args.film, args.sound, seconds=args.seconds + 60)
         ports: Any = multiprocessing.Queue()
-        server = multiprocessing.Process(
-            target=serve_cameras, args=(str(stream), args.seconds + 60, ports), daemon=True
-        )
+        server = multiprocessing.Process(target=serve_cameras, args=(pieces, ports), daemon=True)
         server.start()
         try:
             guard_cameras(Path(folder) / "store", ports.get(timeout=30), args.cameras, args.seconds)
