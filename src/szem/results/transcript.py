@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from szem.errors import RangeError
+from szem.media.subtitles import Cue, to_srt, to_vtt
 
 __all__ = ["CHANNELS", "SaidWord", "Transcript"]
 
@@ -110,37 +111,18 @@ class Transcript:
 
     def to_srt(self, *, by_word: bool = False) -> str:
         """Subtitles as SubRip text: the sentence in one piece, or a piece a word; empty where nothing was read."""
-        pieces = [
-            f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{text}\n"
-            for number, (start, end, text) in enumerate(self._pieces(by_word), start=1)
-        ]
-        return "\n".join(pieces)
+        return to_srt(self._cues(by_word))
 
     def to_vtt(self, *, by_word: bool = False) -> str:
         """Subtitles as WebVTT; where nothing was read, the reason as a note."""
-        head = "WEBVTT\n" if self.is_read else f"WEBVTT\n\nNOTE {self}\n"
-        pieces = [
-            f"\n{_clock(start, '.')} --> {_clock(end, '.')}\n{text}\n" for start, end, text in self._pieces(by_word)
-        ]
-        return head + "".join(pieces)
+        return to_vtt(self._cues(by_word)) if self.is_read else f"WEBVTT\n\nNOTE {self}\n"
 
-    def _pieces(self, by_word: bool) -> list[tuple[float, float, str]]:
+    def _cues(self, by_word: bool) -> list[Cue]:
         if not self.words:
             return []
         if by_word:
-            return [(word.start_s, word.end_s, word.text) for word in self.words]
-        return [(self.words[0].start_s, self.words[-1].end_s, self.text)]
-
-
-def _clock(time_s: float, point: str) -> str:
-    """A time as subtitles write it.
-
-    >>> _clock(3661.0405, ",")
-    '01:01:01,040'
-    """
-    whole = max(0, round(time_s * 1000))
-    seconds, thousandths = divmod(whole, 1000)
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{point}{thousandths:03d}"
+            return [Cue(word.start_s, word.end_s, word.text) for word in self.words]
+        return [Cue(self.words[0].start_s, self.words[-1].end_s, self.text)]
 
 
 def _check_share(name: str, value: float) -> None:
