@@ -1,4 +1,8 @@
-"""Make docs/pictures/watch-*.webp: python docs/tools/watch_pictures.py --data ../shared/data"""
+"""Make docs/pictures/watch-scenes.webp, all of it drawn: python docs/tools/watch_pictures.py
+
+With `--bag OUT --data ../shared/data` it draws the bag that was found in PETS 2006's film instead; that film
+was given for research, so its picture is not kept here.
+"""
 
 import argparse
 from pathlib import Path
@@ -7,7 +11,7 @@ import cv2
 import numpy as np
 
 from szem.arrays import Picture8
-from szem.data.sprites import read_sprites
+from szem.data.sprites import draw_sprites
 from szem.data.stories import compose_scene
 from szem.media.drawing import draw_boxes
 from szem.media.pictures import write_picture
@@ -34,9 +38,9 @@ def found_bag(film: Path) -> Picture8:
     return np.hstack(sides)
 
 
-def sheet(data: Path) -> Picture8:
+def sheet() -> Picture8:
     """Four moments of some composed scenes."""
-    sprites = read_sprites(data, split="tune")
+    sprites = draw_sprites()
     rows = []
     for story in STORIES:
         scene = compose_scene(story, 1, sprites, size=(320, 180), rate_hz=5, duration_s=20)
@@ -46,10 +50,13 @@ def sheet(data: Path) -> Picture8:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--bag", type=Path)
     args = parser.parse_args()
-    write_picture(PICTURES / "watch-bag.webp", found_bag(args.data / "videos" / "left_luggage_pets2006.mp4"))
-    write_picture(PICTURES / "watch-scenes.webp", sheet(args.data), quality=70)
+    if args.bag is not None:
+        write_picture(args.bag, found_bag(args.data / "videos" / "left_luggage_pets2006.mp4"))
+    else:
+        write_picture(PICTURES / "watch-scenes.webp", sheet(), quality=70)
 
 
 if __name__ == "__main__":
