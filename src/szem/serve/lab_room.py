@@ -18,8 +18,9 @@ from szem.arrays import Picture8
 from szem.errors import FormatError, NotFoundError, UnknownNameError
 from szem.media.pictures import PICTURE_SUFFIXES
 from szem.media.samples import SAMPLES, sample_path
+from szem.runtime.cards import PictureInput
 from szem.runtime.graph import GraphLimits
-from szem.runtime.store import default_model, list_models
+from szem.runtime.store import Model, default_model, list_models
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain import Explorer
 from szem.tasks.explain_prepare import Prepared
@@ -96,7 +97,7 @@ class LabRoom:
 
     def networks(self) -> list[dict[str, Any]]:
         """The networks that can be looked into: classifiers, the task's own first; others; those that were sent."""
-        models = list_models()
+        models = _picture_models()
         named = [m for m in models if m.card.task == "classify"]
         first = default_model("classify").name if named else ""
         models.sort(key=lambda m: (m.name != first, m.card.task != "classify"))
@@ -148,9 +149,9 @@ class LabRoom:
                 raise NotFoundError("this network has been forgotten since; send its file again")
             return Explorer(kept[1], limits=LAB_LIMITS)
         try:
-            model = next(m for m in list_models() if m.name == name)
+            model = next(m for m in _picture_models() if m.name == name)
         except StopIteration:
-            names = ", ".join(m.name for m in list_models()) or "none"
+            names = ", ".join(m.name for m in _picture_models()) or "none"
             raise NotFoundError(f"no network called {name[:80]!r}; there are {names}") from None
         return Explorer(model, limits=LAB_LIMITS)
 
@@ -249,3 +250,8 @@ def check_layer(explorer: Explorer, index: int) -> None:
     """
     if not 0 <= index < len(explorer.layers):
         raise UnknownNameError(f"there is no layer {index}; they are numbered 0 to {len(explorer.layers) - 1}")
+
+
+def _picture_models() -> list[Model]:
+    """The models that take pictures: only those can be looked into."""
+    return [model for model in list_models() if isinstance(model.card.input, PictureInput)]

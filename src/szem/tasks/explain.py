@@ -75,6 +75,8 @@ class Explorer:
         self.graph = source.graph
         self.name = source.card.name if source.card else source.graph.name.removesuffix(".onnx")
         self.card = source.card
+        if source.card is not None:
+            _ = source.card.card.picture  # only networks of pictures can be looked into
         self.layout = find_picture_input(self.graph)
         self.others = dict(inputs or {})
         needed = {v.name for v in self.graph.inputs} - {self.layout.name} - set(self.others)
