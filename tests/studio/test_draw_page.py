@@ -118,7 +118,7 @@ def test_unknown_words_are_told_and_what_it_cannot_draw(visit: Visit) -> None:
 
 
 def test_the_circle_closes(visit: Visit) -> None:
-    page = visit("draw", seed=1)
+    page = visit("draw", fresh=True, seed=1)  # the drawing travels on: to no other test
     drawn(page)
     said = szem.caption(szem.generate(EXAMPLES[0], n=1, seed=1).pictures[0])
     until(page, "document.querySelector('[data-name=said-back]').textContent !== ''")

@@ -110,7 +110,10 @@ CASES = {  # recipe -> what makes its data, settings that make it small
 }
 
 
-ELSEWHERE = {"caption", "caption-reward", "search", "lipread", "sounds"}  # in files of their own
+ELSEWHERE = {  # in files of their own
+    *("caption", "caption-reward", "search", "lipread", "lipwords", "sounds"),
+    *("draw", "draw-match", "draw-refine"),
+}
 
 
 def test_every_recipe_is_tried() -> None:
