@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from szem.media.pictures import write_picture
+from szem.runtime.cards import PictureInput
 from szem.runtime.store import default_model, list_models
 from szem.serve import lab_room
 from szem.serve.lab_room import LabRoom
@@ -68,6 +69,7 @@ def test_two_who_ask_at_once_get_one_search(room: LabRoom, tmp_path: Path, monke
 def test_the_list_begins_with_the_classifier_whatever_else_is_installed(room: LabRoom) -> None:
     rows = room.networks()
     assert rows[0]["name"] == default_model("classify").name
-    assert sorted(row["name"] for row in rows) == sorted(model.name for model in list_models())
+    of_pictures = sorted(model.name for model in list_models() if isinstance(model.card.input, PictureInput))
+    assert sorted(row["name"] for row in rows) == of_pictures
     tasks = [row["task"] for row in rows]
     assert tasks == sorted(tasks, key=lambda task: task != "classify")
