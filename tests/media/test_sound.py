@@ -163,3 +163,13 @@ def test_limits_and_wrong_numbers(tmp_path: Path) -> None:
         read_sound(tmp_path / "a.wav", rate_hz=0)
     with pytest.raises(FormatError, match="written as WAV"):
         write_sound(tmp_path / "a.mp3", tone())
+
+
+def test_a_playlist_that_was_sent_leads_to_no_file(tmp_path: Path) -> None:
+    write_sound(tmp_path / "secret.wav", tone())
+    for text in (
+        f"ffconcat version 1.0\nfile {tmp_path}/secret.wav\n",
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{tmp_path}/secret.wav\n#EXT-X-ENDLIST\n",
+    ):
+        with pytest.raises((FormatError, EmptyFileError)):
+            read_sound(text.encode())

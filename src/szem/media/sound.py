@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import check_sound
-from szem.errors import EmptyFileError, FileMissingError, FormatError, MediaError, RangeError, TooLargeError
+from szem.errors import EmptyFileError, FormatError, RangeError, TooLargeError
+from szem.media.sources import check_media_file
 
 __all__ = ["SOUND_SUFFIXES", "SoundBlock", "SoundReader", "SoundSource", "read_sound", "write_sound"]
 
@@ -202,25 +203,13 @@ def _opened(source: SoundSource) -> tuple[str, Any]:
         name = getattr(source, "name", "sound")
         return (name if isinstance(name, str) else "sound"), _container(source, str(name))
     name = os.fspath(source)
-    try:
-        file = Path(name)
-        if not file.exists():
-            raise FileMissingError(f"{name}: no such file; check the path")
-        if not file.is_file():
-            raise FormatError(f"{name}: not a regular file; give a sound file or a film")
-        if file.stat().st_size == 0:
-            raise EmptyFileError(f"{name}: no bytes; the file is empty")
-    except (OSError, ValueError) as error:
-        if isinstance(error, MediaError | FileMissingError):
-            raise
-        raise FileMissingError(f"{name!r}: not a path ({error})") from error
+    check_media_file(name, wanted="a sound file or a film")
     return name, _container(name, name)
 
 
 def _container(source: Any, name: str) -> Any:
     try:
-        # "file" alone: a playlist inside must not lead to other files or hosts
-        options = {"protocol_whitelist": "file"} if isinstance(source, str) else {}
-        return av.open(source, options=options)
+        # a playlist inside must not lead to hosts; one that was sent, not to files either
+        return av.open(source, options={"protocol_whitelist": "file" if isinstance(source, str) else "none"})
     except (av.FFmpegError, OSError, ValueError) as error:
         raise FormatError(f"{name}: not a sound szem reads ({error}); convert it to WAV first") from error

@@ -7,11 +7,12 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from szem.errors import DTypeError, EmptyFileError, FileMissingError, FormatError, MediaError, TooLargeError
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "PictureSource", "read_source"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "PictureSource", "check_media_file", "read_source"]
 
 PictureSource = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
@@ -101,4 +102,29 @@ def _read_file(name: str, limits: Limits) -> bytes:
     except OSError as error:
         raise MediaError(f"{name}: cannot be read ({error.strerror or error}); check the path and rights") from error
     except ValueError as error:  # a NUL in the name, for one
+        raise FileMissingError(f"{name!r}: not a path ({error})") from error
+
+
+def check_media_file(name: str, *, wanted: str) -> None:
+    """Make sure that a path names a file with something in it.
+
+    Args:
+        name: The path.
+        wanted: What to give instead: "a video file".
+    Raises:
+        FileMissingError: it names nothing.
+        FormatError: it is no regular file.
+        EmptyFileError: no bytes.
+    """
+    try:
+        file = Path(name)
+        if not file.exists():
+            raise FileMissingError(f"{name}: no such file; check the path")
+        if not file.is_file():
+            raise FormatError(f"{name}: not a regular file; give {wanted}")
+        if file.stat().st_size == 0:
+            raise EmptyFileError(f"{name}: no bytes; the file is empty")
+    except (OSError, ValueError) as error:
+        if isinstance(error, MediaError | FileMissingError):
+            raise
         raise FileMissingError(f"{name!r}: not a path ({error})") from error

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import IO, Any
 
 import av
 
-from szem.errors import EmptyFileError, FileMissingError, FormatError, MediaError, RangeError, TooLargeError
+from szem.errors import EmptyFileError, FormatError, RangeError, TooLargeError
 from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
+from szem.media.sources import check_media_file
 
 __all__ = ["VIDEO_SUFFIXES", "Frame", "VideoInfo", "VideoReader", "VideoSource", "inspect_video", "read_video"]
 
@@ -186,22 +186,11 @@ def _name_of(source: VideoSource) -> str:
 def _opened(source: VideoSource, name: str) -> Any:
     if not isinstance(source, str | os.PathLike):
         try:
-            return av.open(source)
+            return av.open(source, options={"protocol_whitelist": "none"})  # a playlist leads nowhere
         except (av.FFmpegError, OSError, ValueError) as error:
             advice = "; an MP4 in a pipe must have its index in front (ffmpeg -movflags faststart), or be a file"
             raise FormatError(f"{name}: not a video szem reads ({error}){advice}") from error
-    file = Path(name)
-    try:
-        if not file.exists():
-            raise FileMissingError(f"{name}: no such file; check the path")
-        if not file.is_file():
-            raise FormatError(f"{name}: not a regular file; give a video file")
-        if file.stat().st_size == 0:
-            raise EmptyFileError(f"{name}: no bytes; the file is empty")
-    except (OSError, ValueError) as error:
-        if isinstance(error, MediaError | FileMissingError):
-            raise
-        raise FileMissingError(f"{name!r}: not a path ({error})") from error
+    check_media_file(name, wanted="a video file")
     try:
         # "file" alone: a playlist inside must not lead to other files or hosts
         return av.open(name, options={"protocol_whitelist": "file"})
