@@ -14,6 +14,7 @@ This file does not know the words.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -25,9 +26,10 @@ from szem.nn.decoder import DecoderBlock
 __all__ = ["CAPTIONERS", "Attender", "Captioner", "Describer", "Teller", "sentence_mask"]
 
 
-class Captioner(nn.Module):
+class Captioner(nn.Module, ABC):
     """What both have: see `Attender` for the shapes."""
 
+    @abstractmethod
     def forward(self, maps: Tensor, tokens: Tensor, at: Tensor) -> Tensor:
         """Scores of the next word after each word.
 
@@ -38,16 +40,16 @@ class Captioner(nn.Module):
         Returns:
             (B, T, words), before softmax.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def memory(self, maps: Tensor) -> Tensor:
         """What every step needs of the picture: (B, S, C) to (B, ...)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(self, memory: Tensor, beams: int) -> Tensor:
         """The state before the first word of so many sentences to a picture: (B, beams, ...)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, tokens: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One more word.
 
@@ -58,7 +60,6 @@ class Captioner(nn.Module):
         Returns:
             Scores of the next word (B, R, words), where the network looked (B, R, S), the new state.
         """
-        raise NotImplementedError
 
 
 class Attender(Captioner):
