@@ -141,11 +141,14 @@ class Sketcher(nn.Module):
         """
         around, chance = noise.chunk(2, dim=-1)
         condition, mean, log_scale = self.conditioner(space, around)
-        both = torch.cat((condition, self.gain * chance), dim=-1)
+        return self.paint(torch.cat((condition, self.gain * chance), dim=-1)), mean, log_scale
+
+    def paint(self, both: Tensor) -> Tensor:
+        """(B, 2 * condition), condition and chance or a picture's code in their place, to (B, 3, 64, 64)."""
         x = self.first(both).unflatten(1, (-1, 4, 4))
         x4 = self.start(x, both)
         x8 = self.grow[0](x4, both)
         x16 = self.grow[1](x8, both)
         x32 = self.excite[0](x4, self.grow[2](x16, both))
         x64 = self.excite[1](x8, self.grow[3](x32, both))
-        return torch.tanh(self.out(x64)), mean, log_scale
+        return torch.tanh(self.out(x64))

@@ -21,6 +21,8 @@ RECIPES: dict[str, tuple[str, str]] = {
     "sounds": ("szem.train.recipes.sounds", "SoundsSettings"),
     "draw-match": ("szem.train.recipes.draw_match", "DrawMatchSettings"),
     "draw": ("szem.train.recipes.draw", "DrawSettings"),
+    "draw-codes": ("szem.train.recipes.draw_codes", "DrawCodesSettings"),
+    "draw-flow": ("szem.train.recipes.draw_flow", "DrawFlowSettings"),
     "draw-refine": ("szem.train.recipes.draw_refine", "RefineSettings"),
     "classify": ("szem.train.recipes.classify", "ClassifySettings"),
     "lipread": ("szem.train.recipes.lipread", "LipreadSettings"),

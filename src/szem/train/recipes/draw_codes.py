@@ -1,0 +1,212 @@
+"""Codes of pictures and the sketcher that draws from them: the first half of stage I by way of codes.
+
+Command:  szem train draw-codes --data shared/data --out runs/codes --set match=runs/draw-match --budget 60m --threads 1
+          szem train draw-codes … --set begin_with=runs/codes                   (goes on where a stage ended)
+          szem train draw-codes … --set begin_with=shipped                      (only the sketcher is taken on)
+          szem train draw-codes … --set loop.steps=250000 --set loop.batch=64 --set channels="[512,384,256,128,64]" (a GPU)
+Duration: two cores: stages of at most 100 minutes; see docs/generate.md for what was reached
+Seed:     0
+Expected: the scores in docs/generate.md, taken from the exported model
+
+Pictures are encoded and drawn again, and codes between two pictures are drawn; the judge of recipe `draw` tells both
+from photographs. After `settled` of the training the encoder stays as it is: from then on recipe `draw-flow`
+can learn where codes lie, while the sketcher goes on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from szem.models.code_sketcher import PictureEncoder
+from szem.models.drawing_judge import DrawingJudge
+from szem.models.lite_features import GRID_CHANNELS
+from szem.models.sketcher import Sketcher
+from szem.tasks.drawing_scores import frechet_distance
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
+from szem.train.drawn_data import DrawnData
+from szem.train.recipe import Batch, Loop
+from szem.train.recipes.draw import (
+    copy_loss,
+    drawing_loss,
+    fit_loss,
+    frozen_lite,
+    frozen_matcher,
+    judge_loss,
+    to_place,
+    write_grid,
+)
+from szem.train.recipes.draw_match import encode_sentences, keep_grids, to_signed
+from szem.train.sampling import pick, spread_over
+from szem.train.shipped_weights import load_shipped
+
+__all__ = ["Coding", "DrawCodesRecipe", "DrawCodesSettings", "build_recipe"]
+
+_SHOWN = 8  # photographs in a grid of samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawCodesSettings:
+    """What can be changed from the command line."""
+
+    loop: Loop = field(
+        default_factory=lambda: Loop(
+            steps=60_000, batch=32, lr=5e-4, warmup=0.01, weight_decay=0.0, clip_norm=0.0, ema=0.997, scores=16
+        )
+    )
+    data: Path = Path("data")  # holds flowers/ and birds/
+    seen: Path = Path("runs/seen.json")  # where what was seen on the pictures is kept
+    match: Path = Path("runs/draw-match")  # the run of recipe draw-match whose sentences are drawn
+    maps: Path = Path("runs/draw-maps")  # where the features of the pictures are kept
+    samples: Path = Path("runs/codes-samples")  # where the grids of samples are written
+    begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
+    channels: tuple[int, ...] = (256, 192, 128, 96, 48)  # of the sketcher at 4, 8, 16, 32, 64 pixels
+    condition: int = 128  # half the length of a code
+    judge: int = 48  # channels of the judge's mixed maps
+    judge_lr: float = 0.7  # factor of the judge's learning rate
+    mixed: float = 0.25  # share of the drawings whose code lies between those of two pictures
+    fit: float = 0.1  # how much it counts that the drawing is matched to its sentence
+    copy: float = 8.0  # how much it counts that a picture drawn from its code is like it
+    trick: float = 1.0  # how much it counts that the judge takes drawings for photographs
+    normal: float = 0.02  # how much it counts that codes are spread as normal chance is
+    settled: float = 0.5  # after this share of the training the encoder learns no more
+    most: int = 0  # pictures of each thing, 0 for all: for tests
+
+
+class Coding(nn.Module):
+    """What encodes, what draws and what judges, trained at the same time."""
+
+    def __init__(self, encoder: PictureEncoder, sketcher: Sketcher, judge: DrawingJudge) -> None:
+        super().__init__()
+        self.encoder, self.sketcher, self.judge = encoder, sketcher, judge
+
+
+class DrawCodesRecipe:
+    """Half of each batch are flowers, half are birds."""
+
+    held_split = "val"
+    betas = (0.0, 0.99)
+
+    def __init__(self, settings: DrawCodesSettings) -> None:
+        self.settings = settings
+        s = settings
+        self.data = DrawnData(s.data, s.seen, split="train", most=s.most)
+        self.held = DrawnData(s.data, s.seen, split="val", most=s.most)
+        self.words, self.matcher = frozen_matcher(s.match, self.data)
+        self.lite = frozen_lite()
+        self.grids = keep_grids(self.data, "lite0", s.maps, "train")
+        self.held_grids = keep_grids(self.held, "lite0", s.maps, "val")
+        things = [one.thing for one in self.data.items]
+        self.own = [np.flatnonzero(np.array(things) == thing) for thing in sorted(set(things))]
+        self.broken = (*self.data.broken, *self.held.broken)
+
+    def build_network(self) -> nn.Module:
+        """All three, new or from an earlier run."""
+        s = self.settings
+        space = self.matcher.sentence.out.out_features
+        network = Coding(
+            PictureEncoder(channels=GRID_CHANNELS, code=2 * s.condition),
+            Sketcher(space=space, condition=s.condition, channels=s.channels),
+            DrawingJudge(space=space, width=s.judge),
+        )
+        for parameter in network.sketcher.conditioner.parameters():
+            parameter.requires_grad_(False)  # codes take its place
+        if s.begin_with == "shipped":
+            load_shipped(network.sketcher, "sketch")
+        elif s.begin_with:
+            stored = load_checkpoint(Path(s.begin_with) / CHECKPOINT)["average"]
+            network.load_state_dict(stored, strict="encoder.out.bias" in stored)
+        return network
+
+    def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
+        """The judge may learn at another rate."""
+        assert isinstance(network, Coding)
+        drawing = [*network.encoder.parameters(), *network.sketcher.parameters()]
+        judging = [p for p in network.judge.parameters() if p.requires_grad]
+        return [(1.0, [p for p in drawing if p.requires_grad]), (self.settings.judge_lr, judging)]
+
+    def batch(self, samples: Sequence[int], progress: float) -> Batch:
+        """Photographs (B, 128, 128, 3) uint8, mirrored by chance, their features and a sentence each (B, T)."""
+        pictures, grids, sentences = [], [], []
+        for number in samples:
+            own = self.own[number % len(self.own)]
+            place, rng = pick(number // len(self.own), of=len(own), seed=self.settings.loop.seed)
+            index, mirrored = int(own[place]), int(rng.integers(2))
+            picture = self.data.pictures[index]
+            pictures.append(picture[:, ::-1] if mirrored else picture)
+            grids.append(self.grids[index, mirrored])
+            sentences.append(self.data.sentence(index, rng))
+        return {
+            "pictures": torch.from_numpy(np.stack(pictures)),
+            "grids": torch.from_numpy(np.stack(grids).astype(np.float32)),
+            "tokens": torch.from_numpy(encode_sentences(self.words, sentences)),
+            "is_settled": torch.tensor([progress >= self.settings.settled]),
+        }
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Of all three; what one wants does not reach the judge's weights, nor the other way."""
+        assert isinstance(network, Coding)
+        s, judge = self.settings, network.judge
+        to_place(self.matcher, self.lite, batch["pictures"].device)
+        with torch.no_grad():
+            space = self.matcher.sentence(batch["tokens"]).float()
+            photographs = F.avg_pool2d(to_signed(batch["pictures"]), 2)
+            seen = self.lite(photographs)
+            real = judge.project(seen)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not bool(batch["is_settled"])):
+            mean, log_scale = network.encoder(batch["grids"], photographs)
+            mean, log_scale = mean.float(), log_scale.float()
+            codes = mean + log_scale.exp() * torch.randn_like(mean)
+        between = round(s.mixed * len(codes))
+        copies = len(codes) - between
+        # the neighbour of the same thing, that many places further
+        step = len(self.own)
+        share = torch.rand(between, 1, device=codes.device)
+        size = (share.square() + (1 - share).square()).sqrt()
+        mixed = [share * x[copies:] + (1 - share) * x.roll(-step, dims=0)[copies:] for x in (codes, space)]
+        asked = torch.cat((space[:copies], F.normalize(mixed[1], dim=-1)))
+        drawn = network.sketcher.paint(torch.cat((codes[:copies], mixed[0] / size)))
+        maps = self.lite(drawn)
+        projected = judge.project(maps)
+        judging = judge_loss(judge, real, projected, space, asked)
+        copy = copy_loss([drawn, *maps], [photographs, *seen], copies)
+        normal = (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).mean() / 2
+        drawing = s.trick * drawing_loss(judge, projected, asked) + s.fit * fit_loss(self.matcher, maps, asked)
+        return judging + drawing + s.copy * copy + s.normal * normal
+
+    @torch.no_grad()
+    def score(self, network: nn.Module) -> dict[str, float]:
+        """How far held-back photographs drawn from their codes are from them; writes a grid of some."""
+        assert isinstance(network, Coding)
+        chosen = torch.tensor([i for thing in ("flower", "bird") for i in self._some(thing, 64)])
+        photographs = F.avg_pool2d(to_signed(torch.from_numpy(self.held.pictures[chosen.numpy()])), 2)
+        grids = torch.from_numpy(self.held_grids[chosen.numpy(), 0].astype(np.float32))
+        drawn, scales, sizes = [], [], []
+        for part, seen in zip(torch.split(photographs, 32), torch.split(grids, 32), strict=True):
+            mean, log_scale = network.encoder(seen, part)
+            scales.append(log_scale.exp().mean())
+            sizes.append(mean.square().mean())
+            drawn.append(network.sketcher.paint(mean))
+        out = torch.cat(drawn)
+        lite = self.lite.to("cpu")
+        shown = list(range(0, len(out), max(1, len(out) // (2 * _SHOWN))))
+        write_grid([x[shown[n::2]] for n in range(2) for x in (photographs, out)], self.settings.samples)
+        features = [torch.cat([lite(p)[-1].mean((2, 3)) for p in torch.split(x, 32)]) for x in (out, photographs)]
+        return {
+            "Fréchet distance": frechet_distance(features[0].numpy(), features[1].numpy()),
+            "difference": float((out - photographs).abs().mean()),
+            "scale": float(torch.stack(scales).mean()),
+            "size": float(torch.stack(sizes).mean()),
+        }
+
+    def _some(self, thing: str, count: int) -> list[int]:
+        return spread_over([i for i, one in enumerate(self.held.items) if one.thing == thing], most=count)
+
+
+def build_recipe(settings: DrawCodesSettings) -> DrawCodesRecipe:
+    """The recipe of these settings."""
+    return DrawCodesRecipe(settings)
