@@ -21,10 +21,13 @@ from szem.runtime.store import Model
 from szem.tasks.evaluate_generate import evaluate_generate
 from szem.tasks.generate import Painter, open_painter
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
+from szem.train.drawing_losses import judge_loss, variety_loss
 from szem.train.loop import train
 from szem.train.recipe import settings_to_dict
 from szem.train.recipes import load_recipe
-from szem.train.recipes.draw import DrawRecipe, judge_loss, variety_loss
+from szem.train.recipes.draw import DrawRecipe
+from szem.train.recipes.draw_codes import DrawCodesRecipe
+from szem.train.recipes.draw_flow import DrawFlowRecipe
 from szem.train.recipes.draw_match import DrawMatchRecipe
 from szem.train.recipes.draw_refine import RefineRecipe, RefineSettings, Refining
 from szem.train.shipped_weights import load_shipped
@@ -165,6 +168,102 @@ def test_stage_two_leaves_the_sketcher_alone_and_becomes_a_model_that_draws_the_
     )
     with pytest.raises(UnknownNameError, match="val"):
         evaluate_generate(model, home / "data", "odd")
+
+
+@pytest.fixture(scope="module")
+def codes(home: Path, match: Path) -> Path:
+    recipe = _codes(home)
+    train(recipe, home / "codes", quiet=True)
+    write_about(home / "codes", "draw-codes", recipe)
+    return home / "codes"
+
+
+@pytest.fixture(scope="module")
+def flow(home: Path, codes: Path) -> Path:
+    recipe = _flow(home)
+    train(recipe, home / "flow", quiet=True)
+    write_about(home / "flow", "draw-flow", recipe)
+    return home / "flow"
+
+
+def _codes(home: Path, *changes: str) -> DrawCodesRecipe:
+    places = [f"{name}={home / name}" for name in ("match", "maps")] + [f"seen={home / 'seen.json'}"]
+    places.append(f"samples={home / 'coded'}")
+    recipe = recipe_of("draw-codes", home, *places, *SMALL, "loop.steps=4", *changes)
+    assert isinstance(recipe, DrawCodesRecipe)
+    return recipe
+
+
+def _flow(home: Path) -> DrawFlowRecipe:
+    changes = [f"codes={home / 'codes'}", f"samples={home / 'flowed'}", "width=16", "depth=1", "sentences=2"]
+    recipe = recipe_of("draw-flow", home, *changes, "loop.steps=3", "steps=3")
+    assert isinstance(recipe, DrawFlowRecipe)
+    return recipe
+
+
+@pytest.mark.train
+def test_the_encoder_learns_until_it_is_settled_and_the_sketcher_goes_on(home: Path, codes: Path) -> None:
+    train(
+        _codes(home), home / "codes-half", quiet=True, stop_after=3
+    )  # settled after half of four steps, told one ahead
+    begun = _codes(home).build_network().state_dict()
+    half, whole = (load_checkpoint(home / name / CHECKPOINT)["network"] for name in ("codes-half", "codes"))
+    for part in ("encoder.out.weight", "sketcher.out.weight", "judge.heads.0.said.parametrizations.weight.original"):
+        assert not torch.equal(half[part], begun[part]), part
+    for name, value in half.items():
+        if name.startswith(("encoder.", "sketcher.conditioner.")):
+            torch.testing.assert_close(whole[name], value, msg=name)
+    assert not torch.equal(whole["sketcher.out.weight"], half["sketcher.out.weight"])
+    train(_codes(home), home / "codes-half", quiet=True, resume=True)
+    again = load_checkpoint(home / "codes-half" / CHECKPOINT)["network"]
+    for name, value in whole.items():
+        torch.testing.assert_close(again[name], value, msg=name)
+    assert read_picture(next((home / "coded").glob("*.png"))).shape[1] % 64 == 0
+
+
+@pytest.mark.train
+def test_codes_begin_with_a_sketcher_of_either_recipe(home: Path, draw: Path, codes: Path) -> None:
+    for run in (draw, codes):
+        network = _codes(home, f"begin_with={run}").build_network()
+        for name, value in load_checkpoint(run / CHECKPOINT)["average"].items():
+            assert torch.equal(network.state_dict()[name], value), name
+
+
+@pytest.mark.train
+def test_the_flow_learns_from_codes_of_mean_nought_and_size_one(home: Path, flow: Path) -> None:
+    recipe = _flow(home)
+    net = recipe.open_sketcher(flow).flow
+    batch = recipe.batch(range(512), 0.0)
+    codes = (batch["codes"] - net.mean) / net.scale
+    assert codes.mean().abs() < 0.1
+    assert codes.std() == pytest.approx(1, abs=0.1)
+    torch.testing.assert_close(batch["space"].norm(dim=1), torch.ones(512), atol=1e-2, rtol=0)
+    things = {recipe.coded.data.items[int(own[0])].thing for own in recipe.coded.own}
+    assert things == {"flower", "bird"}
+
+
+@pytest.mark.train
+def test_codes_and_flow_become_a_model_that_draws_the_same(home: Path, flow: Path) -> None:
+    changes = [f"begin={flow}", f"samples={home / 'refined2'}", "loop.steps=2", "channels=[8,8,8]", "depth=1"]
+    recipe = recipe_of("draw-refine", home, *changes, "judge=8")
+    assert isinstance(recipe, RefineRecipe)
+    run, folder = home / "refine2", home / "toy2"
+    train(recipe, run, quiet=True)
+    recipe.write_model(run, folder, made=Made(recipe="t", command="t"), precision="float32")
+    painter = Painter(Session(Model(read_card(folder), folder), threads=1))
+    sketcher = _flow(home).open_sketcher(flow).eval()
+    assert painter.noise == sketcher.noise
+    chance = np.random.Generator(np.random.Philox(key=[5, 0])).standard_normal((1, painter.noise)).astype(np.float32)
+    with torch.no_grad():
+        sketch, _ = sketcher(torch.from_numpy(painter.place("a red bird"))[None], torch.from_numpy(chance))
+    expected = ((sketch[0].permute(1, 2, 0) + 1) * 127.5).numpy()
+    assert np.abs(painter("a red bird", seed=5).sketches[0] - expected).max() <= 0.6
+
+
+@pytest.mark.train
+def test_only_sketches_are_refined(home: Path, match: Path) -> None:
+    with pytest.raises(TrainError, match="draw-flow"):
+        recipe_of("draw-refine", home, f"begin={match}")
 
 
 @pytest.mark.train

@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from szem.models.code_sketcher import CodeSketcher
 from szem.models.refiner import Refiner
 from szem.models.sketcher import Sketcher
 from szem.runtime.cards import Card, Made, Part, TextInput, TrainingData, hash_file, write_card
+from szem.train.drawn_recipe import DrawnRecipe, frozen_matcher
 from szem.train.export import export_onnx
 from szem.train.float16 import store_as_float16
-from szem.train.recipes.draw import DrawRecipe, frozen_matcher
 from szem.train.recipes.draw_match import LONGEST
 
 __all__ = ["write_draw_model"]
@@ -26,7 +27,7 @@ _TEXT = [{0: "N", 1: "T"}]
 class _Sketch(nn.Module):
     """Place and chance to a picture, without what only training wants."""
 
-    def __init__(self, sketcher: Sketcher) -> None:
+    def __init__(self, sketcher: Sketcher | CodeSketcher) -> None:
         super().__init__()
         self.net = sketcher
 
@@ -36,8 +37,8 @@ class _Sketch(nn.Module):
 
 
 def write_draw_model(
-    recipe: DrawRecipe,
-    sketcher: Sketcher,
+    recipe: DrawnRecipe,
+    sketcher: Sketcher | CodeSketcher,
     refiner: Refiner | None,
     folder: Path,
     *,
@@ -140,7 +141,7 @@ def write_draw_model(
     return card
 
 
-def _write_judge(recipe: DrawRecipe, run: Path, folder: Path, tokens: Tensor) -> dict[str, Path]:
+def _write_judge(recipe: DrawnRecipe, run: Path, folder: Path, tokens: Tensor) -> dict[str, Path]:
     """Both sides of the matcher that only measures."""
     words, judge = frozen_matcher(run, recipe.data)
     assert words.words == recipe.words.words

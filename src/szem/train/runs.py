@@ -3,16 +3,13 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from szem.errors import TrainError
 from szem.train.recipes import load_recipe
 from szem.train.release import Releasable
+from szem.train.runs_settings import RUN_FILE, to_assignments
 
-__all__ = ["RUN_FILE", "Run", "is_run", "open_run", "to_assignments"]
-
-RUN_FILE = "run.json"
-"""What `szem train` says of a run, in its folder."""
+__all__ = ["RUN_FILE", "Run", "is_run", "open_run"]
 
 
 @dataclass(frozen=True)
@@ -50,19 +47,3 @@ def open_run(folder: Path, *, data: Path | None = None) -> Run:
     if data is not None:
         assignments.append(f"data={json.dumps(str(data))}")
     return Run(folder, load_recipe(about["recipe"], assignments), about["recipe"], about["command"])
-
-
-def to_assignments(settings: object, prefix: str = "") -> list[str]:
-    """Settings as FIELD=VALUE, so that the network is built as it was trained."""
-    if not isinstance(settings, dict):
-        raise TrainError(
-            f"{RUN_FILE}: settings must be fields and values, got {type(settings).__name__}; train again"
-        )
-    out: list[str] = []
-    for key, value in settings.items():
-        inner: Any = value
-        if isinstance(inner, dict):
-            out += to_assignments(inner, f"{prefix}{key}.")
-        else:
-            out.append(f"{prefix}{key}={json.dumps(inner)}")
-    return out

@@ -1,16 +1,16 @@
 """Codes of pictures and the sketcher that draws from them: the first half of stage I by way of codes.
 
-Command:  szem train draw-codes --data shared/data --out runs/codes --set match=runs/draw-match --budget 60m --threads 1
+Command:  szem train draw-codes --data shared/data --out runs/codes --set match=runs/draw-match --budget 75m
           szem train draw-codes … --set begin_with=runs/codes                   (goes on where a stage ended)
           szem train draw-codes … --set begin_with=shipped                      (only the sketcher is taken on)
-          szem train draw-codes … --set loop.steps=250000 --set loop.batch=64 --set channels="[512,384,256,128,64]" (a GPU)
+          szem train draw-codes … --set loop.steps=250000 --set loop.batch=64        (a GPU; also wider channels)
 Duration: two cores: stages of at most 100 minutes; see docs/generate.md for what was reached
 Seed:     0
 Expected: the scores in docs/generate.md, taken from the exported model
 
-Pictures are encoded and drawn again, and codes between two pictures are drawn; the judge of recipe `draw` tells both
-from photographs. After `settled` of the training the encoder stays as it is: from then on recipe `draw-flow`
-can learn where codes lie, while the sketcher goes on.
+First pictures are encoded and drawn again, which gives soft drawings. After `judged` of the training the encoder stays as
+it is, and the judge of recipe `draw` comes: it tells drawings of codes, and of what lies between two codes, from
+photographs. From then on recipe `draw-flow` can learn where codes lie, while the sketcher goes on.
 """
 
 from collections.abc import Sequence
@@ -28,18 +28,9 @@ from szem.models.lite_features import GRID_CHANNELS
 from szem.models.sketcher import Sketcher
 from szem.tasks.drawing_scores import frechet_distance
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.drawn_data import DrawnData
+from szem.train.drawing_losses import copy_loss, drawing_loss, fit_loss, judge_loss
+from szem.train.drawn_recipe import DrawnRecipe, to_place, write_grid
 from szem.train.recipe import Batch, Loop
-from szem.train.recipes.draw import (
-    copy_loss,
-    drawing_loss,
-    fit_loss,
-    frozen_lite,
-    frozen_matcher,
-    judge_loss,
-    to_place,
-    write_grid,
-)
 from szem.train.recipes.draw_match import encode_sentences, keep_grids, to_signed
 from szem.train.sampling import pick, spread_over
 from szem.train.shipped_weights import load_shipped
@@ -55,7 +46,7 @@ class DrawCodesSettings:
 
     loop: Loop = field(
         default_factory=lambda: Loop(
-            steps=60_000, batch=32, lr=5e-4, warmup=0.01, weight_decay=0.0, clip_norm=0.0, ema=0.997, scores=16
+            steps=60_000, batch=24, lr=1e-3, warmup=0.01, weight_decay=0.0, clip_norm=0.0, ema=0.997, scores=16
         )
     )
     data: Path = Path("data")  # holds flowers/ and birds/
@@ -67,13 +58,13 @@ class DrawCodesSettings:
     channels: tuple[int, ...] = (256, 192, 128, 96, 48)  # of the sketcher at 4, 8, 16, 32, 64 pixels
     condition: int = 128  # half the length of a code
     judge: int = 48  # channels of the judge's mixed maps
-    judge_lr: float = 0.7  # factor of the judge's learning rate
+    judge_lr: float = 0.5  # factor of the judge's learning rate
     mixed: float = 0.25  # share of the drawings whose code lies between those of two pictures
     fit: float = 0.1  # how much it counts that the drawing is matched to its sentence
-    copy: float = 8.0  # how much it counts that a picture drawn from its code is like it
-    trick: float = 1.0  # how much it counts that the judge takes drawings for photographs
-    normal: float = 0.02  # how much it counts that codes are spread as normal chance is
-    settled: float = 0.5  # after this share of the training the encoder learns no more
+    copy: float = 4.0  # how much it counts that a picture drawn from its code is like it
+    judged: float = 0.3  # before this share of the training there is no judge; after it, the encoder learns no more
+    trick: float = 0.4  # how much it counts that the judge takes drawings for photographs
+    normal: float = 0.01  # how much it counts that codes are spread as normal chance is
     most: int = 0  # pictures of each thing, 0 for all: for tests
 
 
@@ -85,24 +76,19 @@ class Coding(nn.Module):
         self.encoder, self.sketcher, self.judge = encoder, sketcher, judge
 
 
-class DrawCodesRecipe:
+class DrawCodesRecipe(DrawnRecipe):
     """Half of each batch are flowers, half are birds."""
 
-    held_split = "val"
     betas = (0.0, 0.99)
 
     def __init__(self, settings: DrawCodesSettings) -> None:
         self.settings = settings
         s = settings
-        self.data = DrawnData(s.data, s.seen, split="train", most=s.most)
-        self.held = DrawnData(s.data, s.seen, split="val", most=s.most)
-        self.words, self.matcher = frozen_matcher(s.match, self.data)
-        self.lite = frozen_lite()
+        super().__init__(s.data, s.seen, s.match, most=s.most)
         self.grids = keep_grids(self.data, "lite0", s.maps, "train")
         self.held_grids = keep_grids(self.held, "lite0", s.maps, "val")
         things = [one.thing for one in self.data.items]
         self.own = [np.flatnonzero(np.array(things) == thing) for thing in sorted(set(things))]
-        self.broken = (*self.data.broken, *self.held.broken)
 
     def build_network(self) -> nn.Module:
         """All three, new or from an earlier run."""
@@ -144,7 +130,7 @@ class DrawCodesRecipe:
             "pictures": torch.from_numpy(np.stack(pictures)),
             "grids": torch.from_numpy(np.stack(grids).astype(np.float32)),
             "tokens": torch.from_numpy(encode_sentences(self.words, sentences)),
-            "is_settled": torch.tensor([progress >= self.settings.settled]),
+            "is_judged": torch.tensor([progress >= self.settings.judged]),
         }
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
@@ -156,13 +142,16 @@ class DrawCodesRecipe:
             space = self.matcher.sentence(batch["tokens"]).float()
             photographs = F.avg_pool2d(to_signed(batch["pictures"]), 2)
             seen = self.lite(photographs)
-            real = judge.project(seen)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not bool(batch["is_settled"])):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not bool(batch["is_judged"])):
             mean, log_scale = network.encoder(batch["grids"], photographs)
             mean, log_scale = mean.float(), log_scale.float()
             codes = mean + log_scale.exp() * torch.randn_like(mean)
         between = round(s.mixed * len(codes))
         copies = len(codes) - between
+        normal = (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).mean() / 2
+        if not bool(batch["is_judged"]):
+            drawn = network.sketcher.paint(codes)
+            return s.copy * self._copy(drawn, self.lite(drawn), photographs, seen) + s.normal * normal
         # the neighbour of the same thing, that many places further
         step = len(self.own)
         share = torch.rand(between, 1, device=codes.device)
@@ -171,12 +160,16 @@ class DrawCodesRecipe:
         asked = torch.cat((space[:copies], F.normalize(mixed[1], dim=-1)))
         drawn = network.sketcher.paint(torch.cat((codes[:copies], mixed[0] / size)))
         maps = self.lite(drawn)
-        projected = judge.project(maps)
+        real, projected = judge.project(seen), judge.project(maps)
         judging = judge_loss(judge, real, projected, space, asked)
-        copy = copy_loss([drawn, *maps], [photographs, *seen], copies)
-        normal = (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).mean() / 2
+        copy = self._copy(drawn[:copies], [m[:copies] for m in maps], photographs, seen)
         drawing = s.trick * drawing_loss(judge, projected, asked) + s.fit * fit_loss(self.matcher, maps, asked)
         return judging + drawing + s.copy * copy + s.normal * normal
+
+    def _copy(self, drawn: Tensor, maps: list[Tensor], photographs: Tensor, seen: list[Tensor]) -> Tensor:
+        """How far drawings are from photographs, in pixels, in large, and as the frozen network sees them."""
+        pixels = copy_loss([drawn, F.avg_pool2d(drawn, 8)], [photographs, F.avg_pool2d(photographs, 8)], len(drawn))
+        return 2 * pixels + copy_loss(maps, seen, len(drawn))
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """From sketch to picture: stage II of StackGAN, 128×128, on a sketcher that stays as it is.
 
-Command:  szem train draw-refine --data shared/data --out runs/refine --set begin=runs/draw --budget 20m --threads 1
+Command:  szem train draw-refine --data shared/data --out runs/refine --set begin=runs/flow --budget 20m --threads 1
+          szem train draw-refine … --set begin=runs/draw                        (StackGAN's own stage I)
           szem train draw-refine … --set begin_with=runs/refine                 (goes on where a stage ended)
           szem train draw-refine … --set begin_with=shipped                     (goes on from the shipped refiner)
           szem train draw-refine … --set loop.steps=120000 --set loop.batch=64 --set channels="[96,160,288]" (a GPU)
@@ -12,6 +13,7 @@ Half of each batch are photographs made small and refined again, whose truth is 
 the judge can tell how to refine. The model that is exported holds both stages and the words.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,25 +22,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from szem.errors import TrainError
+from szem.models.code_sketcher import CodeSketcher
 from szem.models.drawing_judge import DrawingJudge
 from szem.models.refiner import Refiner
 from szem.models.sketcher import Sketcher
 from szem.runtime.cards import Card, Made
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.recipe import Batch, Loop
-from szem.train.recipes.draw import (
-    EXAMPLES,
-    Drawer,
-    DrawRecipe,
-    drawing_loss,
-    fit_loss,
-    held_scores,
-    judge_loss,
-    to_place,
-    write_grid,
-)
+from szem.train.drawing_losses import drawing_loss, fit_loss, judge_loss
+from szem.train.drawn_recipe import EXAMPLES, held_scores, to_place, write_grid
+from szem.train.recipe import Batch, Loop, override
+from szem.train.recipes.draw import DrawRecipe, DrawSettings
+from szem.train.recipes.draw_codes import DrawCodesRecipe
+from szem.train.recipes.draw_flow import DrawFlowRecipe, DrawFlowSettings
 from szem.train.recipes.draw_match import to_signed
-from szem.train.runs_settings import read_settings
+from szem.train.runs_settings import read_recipe_name, read_settings, to_assignments
 from szem.train.shipped_weights import load_shipped
 
 __all__ = ["RefineRecipe", "RefineSettings", "Refining", "build_recipe"]
@@ -54,9 +52,9 @@ class RefineSettings:
         )
     )
     data: Path = Path("data")  # holds flowers/ and birds/
-    begin: Path = Path("runs/draw")  # the run of recipe draw whose sketches are refined
+    begin: Path = Path("runs/flow")  # the run of recipe draw-flow or draw whose sketches are refined
     judge_of: str = ""  # folder of the run of recipe draw-match that only measures, to be part of the model
-    gain: float = 2.0  # of the sketcher's chance, here and in the model
+    gain: float = 2.0  # of the chance, here and in the model, where recipe draw made the sketcher
     samples: Path = Path("runs/refine-samples")  # where the grids of samples are written
     begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
     channels: tuple[int, ...] = (48, 80, 144)  # of the refiner at 64, 32 and 16 pixels
@@ -71,7 +69,7 @@ class RefineSettings:
 class Refining(nn.Module):
     """What refines and what judges, trained at the same time; the sketcher is there and stays."""
 
-    def __init__(self, sketcher: Sketcher, refiner: Refiner, judge: DrawingJudge) -> None:
+    def __init__(self, sketcher: Sketcher | CodeSketcher, refiner: Refiner, judge: DrawingJudge) -> None:
         super().__init__()
         self.sketcher, self.refiner, self.judge = sketcher, refiner, judge
         for parameter in sketcher.parameters():
@@ -85,14 +83,14 @@ class Refining(nn.Module):
 
 
 class RefineRecipe:
-    """On the data, the words and the sketcher of a run of recipe draw."""
+    """On the data, the words and the sketcher of a run of recipe draw or draw-flow."""
 
     held_split = "val"
     betas = (0.0, 0.99)
 
     def __init__(self, settings: RefineSettings) -> None:
         self.settings = settings
-        self.drawn = _read_begun(settings)
+        self.drawn, self.sketcher = _open_begun(settings)
         self.data, self.held = self.drawn.data, self.drawn.held
         self.lite, self.matcher, self.words = self.drawn.lite, self.drawn.matcher, self.drawn.words
         self.broken = self.drawn.broken
@@ -100,13 +98,10 @@ class RefineRecipe:
     def build_network(self) -> nn.Module:
         """The sketcher of the run, a new refiner and a new judge, or those of an earlier run."""
         s = self.settings
-        drawer = self.drawn.build_network()
-        assert isinstance(drawer, Drawer)
-        drawer.load_state_dict(load_checkpoint(s.begin / CHECKPOINT)["average"])
-        drawer.sketcher.gain = s.gain
+        sketcher = copy.deepcopy(self.sketcher)
         space = self.matcher.sentence.out.out_features
         refiner = Refiner(space=space, channels=s.channels, depth=s.depth)
-        network = Refining(drawer.sketcher, refiner, DrawingJudge(space=space, width=s.judge))
+        network = Refining(sketcher, refiner, DrawingJudge(space=space, width=s.judge))
         if s.begin_with == "shipped":
             load_shipped(refiner, "refine")
         elif s.begin_with:
@@ -190,12 +185,17 @@ def build_recipe(settings: RefineSettings) -> RefineRecipe:
     return RefineRecipe(settings)
 
 
-def _read_begun(settings: RefineSettings) -> DrawRecipe:
-    """The recipe of the run this one begins from, with its words and its data."""
-    from szem.train.recipe import override
-    from szem.train.recipes.draw import DrawSettings
-    from szem.train.runs import to_assignments
-
-    told = {k: v for k, v in read_settings(settings.begin).items() if k not in ("loop", "data", "begin_with")}
-    begun = override(DrawSettings(loop=settings.loop, data=settings.data), to_assignments(told))
-    return DrawRecipe(begun)
+def _open_begun(settings: RefineSettings) -> tuple[DrawRecipe | DrawCodesRecipe, Sketcher | CodeSketcher]:
+    """Data and words of the run this one begins from, and what draws its sketches."""
+    run = settings.begin
+    name = read_recipe_name(run)
+    told = {k: v for k, v in read_settings(run).items() if k not in ("loop", "data", "begin_with")}
+    if name == "draw-flow":
+        flow = DrawFlowRecipe(override(DrawFlowSettings(data=settings.data), to_assignments(told)))
+        return flow.coded, flow.open_sketcher(run)
+    if name != "draw":
+        raise TrainError(f"{run}: was made by recipe {name}; sketches come from draw-flow or draw")
+    drawn = DrawRecipe(override(DrawSettings(loop=settings.loop, data=settings.data), to_assignments(told)))
+    sketcher = drawn.open_sketcher(run)
+    sketcher.gain = settings.gain
+    return drawn, sketcher

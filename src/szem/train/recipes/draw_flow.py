@@ -1,0 +1,183 @@
+"""Where codes of pictures lie, given a sentence: the second half of stage I by way of codes.
+
+Command:  szem train draw-flow --data shared/data --out runs/flow --set codes=runs/codes --budget 20m --threads 1
+          szem train draw-flow … --set loop.steps=200000 --set loop.batch=4096 --set width=1024  (a GPU)
+Duration: a minute to place the sentences, then as long as the budget says; no picture is looked at
+Seed:     0
+Expected: the scores in docs/generate.md, taken from the exported model
+
+The run of recipe draw-codes may still be going: its encoder is settled after a part of it. What is exported takes the
+sketcher that the run has then.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from szem.models.code_sketcher import CodeFlow, CodeSketcher
+from szem.runtime.cards import Card, Made
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
+from szem.train.drawn_recipe import EXAMPLES, held_scores, write_grid
+from szem.train.recipe import Batch, Loop, override
+from szem.train.recipes.draw_codes import Coding, DrawCodesRecipe, DrawCodesSettings
+from szem.train.recipes.draw_match import to_signed
+from szem.train.runs_settings import read_settings, to_assignments
+from szem.train.sampling import pick
+
+__all__ = ["DrawFlowRecipe", "DrawFlowSettings", "build_recipe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawFlowSettings:
+    """What can be changed from the command line."""
+
+    loop: Loop = field(
+        default_factory=lambda: Loop(
+            steps=60_000, batch=512, lr=1e-3, warmup=0.03, weight_decay=0.02, clip_norm=1.0, ema=0.999, scores=5
+        )
+    )
+    data: Path = Path("data")  # holds flowers/ and birds/
+    codes: Path = Path("runs/codes")  # the run of recipe draw-codes, begun or done
+    samples: Path = Path("runs/flow-samples")  # where the grids of samples are written
+    width: int = 384  # of the layers
+    depth: int = 5  # how many blocks
+    untold: float = 0.15  # share of the samples whose sentence is not told
+    sentences: int = 16  # of each picture
+    steps: int = 12  # of the way from chance to a code, in the model
+    guidance: float = 2.0  # how much further than told a sentence pulls, in the model
+
+
+class DrawFlowRecipe:
+    """Half of each batch are flowers, half are birds; what is learned from are codes and places, nothing else."""
+
+    held_split = "val"
+
+    def __init__(self, settings: DrawFlowSettings) -> None:
+        self.settings = settings
+        told = {k: v for k, v in read_settings(settings.codes).items() if k not in ("loop", "data", "begin_with")}
+        begun = override(DrawCodesSettings(loop=settings.loop, data=settings.data), to_assignments(told))
+        self.coded = DrawCodesRecipe(begun)
+        self.broken = self.coded.broken
+
+    def open_coding(self) -> Coding:
+        """Encoder and sketcher of the run of recipe draw-codes as it is now."""
+        stored = load_checkpoint(self.settings.codes / CHECKPOINT)
+        network = self.coded.build_network()
+        assert isinstance(network, Coding)
+        # the encoder does not move any more, its average still does
+        settled = {k: v for k, v in stored["network"].items() if k.startswith("encoder.")}
+        network.load_state_dict(stored["average"] | settled)
+        return network.eval()
+
+    def build_network(self) -> nn.Module:
+        """A new flow; mean and scale of the codes are part of it."""
+        flow = self._new_flow()
+        means, scales = self.codes
+        flow.mean.copy_(means.mean((0, 1)))
+        flow.scale.copy_((means.var((0, 1)) + scales.square().mean((0, 1))).sqrt())
+        return flow
+
+    def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
+        """All learns."""
+        return [(1.0, list(network.parameters()))]
+
+    def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
+        """Codes (B, code) with their chance in them, and places of a sentence each (B, space)."""
+        (means, scales), places = self.codes, self.places
+        codes, spaces = [], []
+        own = self.coded.own
+        for number in samples:
+            mine = own[number % len(own)]
+            place, rng = pick(number // len(own), of=len(mine), seed=self.settings.loop.seed)
+            index, view = int(mine[place]), int(rng.integers(2))
+            chance = torch.from_numpy(rng.standard_normal(means.shape[-1], np.float32))
+            codes.append(means[index, view] + scales[index, view] * chance)
+            spaces.append(places[index, int(rng.integers(places.shape[1]))])
+        return {"codes": torch.stack(codes), "space": torch.stack(spaces).float()}
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """How far the velocities are from those that lead straight from chance to the codes."""
+        assert isinstance(network, CodeFlow)
+        codes = (batch["codes"] - network.mean) / network.scale
+        chance = torch.randn_like(codes)
+        moment = torch.sigmoid(torch.randn(len(codes), device=codes.device))
+        told = torch.rand(len(codes), device=codes.device) >= self.settings.untold
+        x = chance + moment[:, None] * (codes - chance)
+        return F.mse_loss(network(x, moment, batch["space"], told).float(), codes - chance)
+
+    @torch.no_grad()
+    def score(self, network: nn.Module) -> dict[str, float]:
+        """Of what the sketcher draws of the codes: as of recipe draw; writes a grid."""
+        assert isinstance(network, CodeFlow)
+        s = self.settings
+        net = CodeSketcher(network.to("cpu"), self.open_coding().sketcher, steps=s.steps, guidance=s.guidance).eval()
+        space = self.coded.space_of(EXAMPLES)
+        rows = [net(space, torch.randn(len(space), net.noise, generator=_chance(n)))[0] for n in range(8)]
+        write_grid(rows, s.samples)
+        return held_scores(self.coded, lambda space, noise: net(space, noise)[0], net.noise)
+
+    def open_sketcher(self, run: Path) -> CodeSketcher:
+        """The averaged flow of a run of this recipe with the sketcher of its codes."""
+        flow = self._new_flow()
+        flow.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
+        s = self.settings
+        return CodeSketcher(flow, self.open_coding().sketcher, steps=s.steps, guidance=s.guidance)
+
+    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+        """The model without stage II; recipe draw-refine writes the whole."""
+        from szem.train.draw_model import write_draw_model
+
+        return write_draw_model(self.coded, self.open_sketcher(run), None, folder, made=made, precision=precision)
+
+    @cached_property
+    def codes(self) -> tuple[Tensor, Tensor]:
+        """Means and scales (N, 2, code) of the pictures' codes, whole and mirrored."""
+        encoder, data = self.open_coding().encoder, self.coded.data
+        means, scales = [], []
+        with torch.no_grad():
+            for start, stop in _parts(len(data), 256):
+                small = F.avg_pool2d(to_signed(torch.from_numpy(data.pictures[start:stop])), 2)
+                grids = torch.from_numpy(np.asarray(self.coded.grids[start:stop], np.float32))
+                both = [encoder(grids[:, view], x) for view, x in enumerate((small, small.flip(-1)))]
+                means.append(torch.stack([mean for mean, _ in both], dim=1))
+                scales.append(torch.stack([log_scale.exp() for _, log_scale in both], dim=1))
+        return torch.cat(means), torch.cat(scales)
+
+    @cached_property
+    def places(self) -> Tensor:
+        """(N, sentences, space) float16, of some sentences of each picture."""
+        rng = np.random.default_rng(self.settings.loop.seed)
+        data, count = self.coded.data, self.settings.sentences
+        with torch.no_grad():
+            return torch.cat(
+                [
+                    self.coded.space_of([data.sentence(i, rng) for i in range(start, stop) for _ in range(count)])
+                    .reshape(stop - start, count, -1)
+                    .half()
+                    for start, stop in _parts(len(data), 64)
+                ]
+            )
+
+    def _new_flow(self) -> CodeFlow:
+        s = self.settings
+        space = self.coded.matcher.sentence.out.out_features
+        return CodeFlow(space=space, code=2 * self.coded.settings.condition, width=s.width, depth=s.depth)
+
+
+def build_recipe(settings: DrawFlowSettings) -> DrawFlowRecipe:
+    """The recipe of these settings."""
+    return DrawFlowRecipe(settings)
+
+
+def _chance(number: int) -> torch.Generator:
+    return torch.Generator().manual_seed(100 + number)
+
+
+def _parts(count: int, most: int) -> list[tuple[int, int]]:
+    return [(start, min(start + most, count)) for start in range(0, count, most)]
