@@ -223,6 +223,21 @@ def test_state_reads_back_from_the_address_it_writes(lab: Lab) -> None:
     ]
 
 
+def test_a_change_still_to_be_written_does_not_take_back_where_the_visitor_goes(visit: Visit) -> None:
+    # the page learns late that its address has changed; what was changed before is to be written meanwhile
+    late = """const add = window.addEventListener.bind(window);
+      window.addEventListener = (name, act, ...more) =>
+        add(name, name === 'hashchange' ? (event) => setTimeout(() => act(event), 400) : act, ...more);"""
+    page = visit("draw", before=lambda p: p.add_init_script(late), lang="en")
+    page.evaluate(
+        "() => { const field = document.querySelector('input[type=range]'); field.value = field.max; "
+        "field.dispatchEvent(new Event('input', { bubbles: true })); "
+        "field.dispatchEvent(new Event('change', { bubbles: true })); location.hash = '#/stride?lang=hu'; }"
+    )
+    page.wait_for_selector("html[lang=hu][data-ready=stride]", state="attached")
+    assert "#/stride?" in page.url
+
+
 def test_page_works_where_storage_is_forbidden(visit: Visit) -> None:
     forbid = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('no') } })"
     page = visit("start", before=lambda p: p.add_init_script(forbid))

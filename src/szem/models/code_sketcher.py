@@ -28,7 +28,8 @@ class PictureEncoder(nn.Module):
         channels: Of the grid of features.
         code: Length of a code.
 
-    >>> mean, log_scale = PictureEncoder(channels=6, code=4, width=8)(torch.zeros(2, 64, 6), torch.zeros(2, 3, 64, 64))
+    >>> net = PictureEncoder(channels=6, code=4, width=12)
+    >>> mean, log_scale = net(torch.zeros(2, 64, 6), torch.zeros(2, 3, 64, 64))
     >>> tuple(mean.shape), tuple(log_scale.shape)
     ((2, 4), (2, 4))
     """

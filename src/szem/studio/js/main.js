@@ -17,12 +17,18 @@ let open = null; // the page on show: {name, mounted, state, fields}
 let language = "";
 let theme = "auto";
 let turn = 0;
+let address = ""; // as last read or written; another one is where the visitor is going
+let saving = 0; // the timer of a change that the address has yet to follow
+let isComing = false; // the page of that address is not on show yet
 
 /** Read the address and show what it says. */
 async function show() {
   const mine = ++turn;
   delete document.documentElement.dataset.ready;
-  const { page: asked, params } = readAddress(location.hash);
+  clearTimeout(saving);
+  address = location.hash;
+  isComing = true;
+  const { page: asked, params } = readAddress(address);
   language = firstLanguage(params.get("lang") ?? language, recall(LANGUAGE_KEY), navigator.languages ?? []);
   theme = THEMES.includes(params.get("theme")) ? params.get("theme") : rememberedTheme();
   applyTheme(theme);
@@ -34,6 +40,7 @@ async function show() {
   document.title = page.name === "start" ? words.t("site.title") : `${words.t(`page.${page.name}.title`)} · szem`;
   const state = readState(params, module.fields);
   open = { name: page.name, fields: module.fields, state, mounted: null };
+  isComing = false;
   const root = h("main", { id: "main", class: "page", tabindex: "-1", data: { page: page.name } });
   fill(document.getElementById("app"), skipLink(words, root), header(words), root, footer(words));
   const here = document.querySelector(".site-head nav [aria-current]");
@@ -81,7 +88,6 @@ function addressOf(name, params) {
   return writeAddress(name, params);
 }
 
-let saving = 0;
 function saveSoon() {
   clearTimeout(saving);
   saving = setTimeout(save, 120); // browsers refuse a flood of changes of the address
@@ -89,7 +95,9 @@ function saveSoon() {
 
 function save() {
   clearTimeout(saving);
+  if (isComing || location.hash !== address) return; // it would take back where the visitor is going
   history.replaceState(null, "", addressOf(open.name, writeState(open.state, open.fields)));
+  address = location.hash;
 }
 
 function header(words) {

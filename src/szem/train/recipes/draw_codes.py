@@ -8,8 +8,8 @@ Duration: two cores: stages of at most 100 minutes; see docs/generate.md for wha
 Seed:     0
 Expected: the scores in docs/generate.md, taken from the exported model
 
-First pictures are encoded and drawn again, which gives soft drawings. After `judged` of the training the encoder stays as
-it is, and the judge of recipe `draw` comes: it tells drawings of codes, and of what lies between two codes, from
+First pictures are encoded and drawn again, which gives soft drawings. After `judged` of the training the encoder stays
+as it is, and the judge of recipe `draw` comes: it tells drawings of codes, and of what lies between two codes, from
 photographs. From then on recipe `draw-flow` can learn where codes lie, while the sketcher goes on.
 """
 
