@@ -18,6 +18,7 @@ from szem.models.sketcher import Sketcher
 
 __all__ = ["CodeFlow", "CodeSketcher", "PictureEncoder"]
 
+_FAR = 4.0  # no code's mean is further from nought
 _TIMES = 32  # sines and cosines of a moment
 
 
@@ -41,7 +42,13 @@ class PictureEncoder(nn.Module):
             nn.Conv2d(3, width // 4, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(width // 4, width // 3, 4, 2, 1)
         )
         self.body = nn.Sequential(
-            nn.LeakyReLU(0.2), nn.Conv2d(width, width, 3, 1, 1), nn.LeakyReLU(0.2), nn.Conv2d(width, width, 4, 2, 1)
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, width, 3, 1, 1),
+            nn.GroupNorm(1, width),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, width, 4, 2, 1),
+            nn.GroupNorm(1, width),
+            nn.LeakyReLU(0.2),
         )
         self.out = nn.Linear(width * 16, 2 * code)
 
@@ -56,8 +63,9 @@ class PictureEncoder(nn.Module):
         """
         seen = self.seen(grids).transpose(1, 2).unflatten(2, (8, 8))
         x = torch.cat((seen, self.pixels(F.avg_pool2d(pictures, 2))), dim=1)
-        mean, log_scale = self.out(F.leaky_relu(self.body(x), 0.2).flatten(1)).chunk(2, dim=-1)
-        return mean, (log_scale - 1).clamp(-5, 1)
+        mean, log_scale = self.out(self.body(x).flatten(1)).chunk(2, dim=-1)
+        # bounded, since a code far out teaches nothing and tears the sketcher with it
+        return _FAR * torch.tanh(mean / _FAR), (log_scale - 1).clamp(-5, 1)
 
 
 class _Block(nn.Module):

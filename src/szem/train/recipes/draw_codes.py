@@ -46,7 +46,7 @@ class DrawCodesSettings:
 
     loop: Loop = field(
         default_factory=lambda: Loop(
-            steps=60_000, batch=24, lr=1e-3, warmup=0.01, weight_decay=0.0, clip_norm=0.0, ema=0.997, scores=16
+            steps=60_000, batch=24, lr=8e-4, warmup=0.01, weight_decay=0.0, clip_norm=5.0, ema=0.997, scores=16
         )
     )
     data: Path = Path("data")  # holds flowers/ and birds/
