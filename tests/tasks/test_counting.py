@@ -105,6 +105,18 @@ def test_a_zone_tells_who_is_in_it_and_for_how_long() -> None:
     assert counter.stayed_s[1] == pytest.approx(1.0)
 
 
+def test_what_has_gone_is_counted_and_forgotten() -> None:
+    line, door = LineCounter(parse_line("100,0 100,100", width=WIDTH, height=HEIGHT), "center"), zone()
+    for number in range(1, 2001):
+        for step, x in enumerate((40, 80, 120, 160)):
+            for counter in (line, door):
+                counter(frame((x, 50), time_s=number * 4 + step, ids=[number]))
+    assert sum(line.to_left.values()) + sum(line.to_right.values()) == 2000
+    assert (door.entered, door.left, door.things, door.longest_s) == (2000, 2000, 2000, 1.0)
+    for kept in (line._known, line._there._last_s, door._inside, door.stayed_s, door._there._last_s):
+        assert len(kept) < 60
+
+
 def test_trembling_at_the_edge_of_a_zone_is_no_coming_and_going() -> None:
     counter = zone()
     for x in (40, 49.8, 50.2, 49.7, 50.3, 60, 50.2, 49.8, 50.1):

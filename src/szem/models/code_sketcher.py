@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.models.sketcher import Sketcher
+from szem.models.sketcher import CodeDecoder
 
 __all__ = ["CodeFlow", "CodeSketcher", "PictureEncoder"]
 
@@ -126,9 +126,32 @@ class CodeFlow(nn.Module):
             space: (B, space), of length 1.
             told: (B,) bool, False where the sentence is not told; all are if left out.
         """
-        place = self.place(space * space.shape[-1] ** 0.5)
+        place = self._place(space)
         if told is not None:
             place = torch.where(told[:, None], place, self.nothing)
+        return self._velocity(x, moment, place)
+
+    def sample(self, space: Tensor, noise: Tensor, *, steps: int, guidance: float) -> Tensor:
+        """Codes (B, code) as the encoder gives them, from places (B, space) and normal chance (B, code).
+
+        Args:
+            steps: How many steps the way has.
+            guidance: How much further than told the sentence pulls; 1 is as told.
+        """
+        x, place = noise, self._place(space)
+        for step in range(steps):
+            # more steps near the chance, where the way bends most
+            here, there = ((share / steps) ** 1.3 for share in (step, step + 1))
+            moment = torch.full_like(x[:, 0], here)
+            led, free = self._velocity(x, moment, place), self._velocity(x, moment, self.nothing)
+            x = x + (there - here) * (free + guidance * (led - free))
+        return x * self.scale + self.mean
+
+    def _place(self, space: Tensor) -> Tensor:
+        out: Tensor = self.place(space * space.shape[-1] ** 0.5)
+        return out
+
+    def _velocity(self, x: Tensor, moment: Tensor, place: Tensor) -> Tensor:
         speeds = torch.exp(torch.arange(_TIMES, device=x.device) * (math.log(200) / (_TIMES - 1)))
         angles = moment[:, None] * speeds
         known = F.silu(place + self.moment(torch.cat((angles.sin(), angles.cos()), dim=-1)))
@@ -138,41 +161,23 @@ class CodeFlow(nn.Module):
         out: Tensor = self.out(self.norm(x))
         return out
 
-    def sample(self, space: Tensor, noise: Tensor, *, steps: int, guidance: float) -> Tensor:
-        """Codes (B, code) as the encoder gives them, from places (B, space) and normal chance (B, code).
-
-        Args:
-            steps: How many steps the way has.
-            guidance: How much further than told the sentence pulls; 1 is as told.
-        """
-        x = noise
-        count = len(noise)
-        twice, told = torch.cat((space, space)), torch.cat((torch.ones(count), torch.zeros(count))).to(x.device) > 0
-        for step in range(steps):
-            # more steps near the chance, where the way bends most
-            here, there = (share**1.3 for share in (step / steps, (step + 1) / steps))
-            moment = torch.full((2 * count,), here, device=x.device)
-            led, free = self(torch.cat((x, x)), moment, twice, told).chunk(2)
-            x = x + (there - here) * (free + guidance * (led - free))
-        return x * self.scale + self.mean
-
 
 class CodeSketcher(nn.Module):
     """Place and chance to a code, and the code to a picture.
 
     >>> flow = CodeFlow(space=6, code=8, width=8, depth=1)
-    >>> net = CodeSketcher(flow, Sketcher(space=6, condition=4, channels=(8, 8, 8, 8, 8))).eval()
+    >>> net = CodeSketcher(flow, CodeDecoder(code=8, channels=(8, 8, 8, 8, 8))).eval()
     >>> tuple(net(torch.zeros(2, 6), torch.zeros(2, 8))[0].shape)
     (2, 3, 64, 64)
     """
 
-    def __init__(self, flow: CodeFlow, sketcher: Sketcher, *, steps: int = 12, guidance: float = 2.0) -> None:
+    def __init__(self, flow: CodeFlow, decoder: CodeDecoder, *, steps: int = 12, guidance: float = 2.0) -> None:
         super().__init__()
-        self.flow, self.sketcher = flow, sketcher
+        self.flow, self.decoder = flow, decoder
         self.steps, self.guidance = steps, guidance
         self.noise = flow.code
 
     def forward(self, space: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, 64, 64) in -1..1, and the codes (B, code)."""
         codes = self.flow.sample(space, noise, steps=self.steps, guidance=self.guidance)
-        return self.sketcher.paint(codes), codes
+        return self.decoder(codes), codes

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ConditionedNorm", "Conditioner", "Sketcher"]
+__all__ = ["CodeDecoder", "ConditionedNorm", "Conditioner", "Sketcher"]
 
 
 class Conditioner(nn.Module):
@@ -96,13 +96,44 @@ class _Excite(nn.Module):
         return fine * (gate[:, :, None, None] * 2)
 
 
+class CodeDecoder(nn.Module):
+    """A vector to a picture of 64×64; the vector also scales and shifts what every layer has normalised.
+
+    Args:
+        code: Length of the vector.
+        channels: At 4, 8, 16, 32 and 64 pixels.
+
+    >>> tuple(CodeDecoder(code=6, channels=(8, 8, 8, 8, 8)).eval()(torch.zeros(2, 6)).shape)
+    (2, 3, 64, 64)
+    """
+
+    def __init__(self, *, code: int = 256, channels: Sequence[int] = (256, 192, 128, 96, 48)) -> None:
+        super().__init__()
+        self.first = nn.Linear(code, channels[0] * 16)
+        self.start = _Layer(channels[0], channels[0], code)
+        pairs = list(pairwise(channels))
+        self.grow = nn.ModuleList(_Grow(a, b, code, twice=n < 2) for n, (a, b) in enumerate(pairs))
+        self.excite = nn.ModuleList([_Excite(channels[0], channels[3]), _Excite(channels[1], channels[4])])
+        self.out = nn.Conv2d(channels[-1], 3, 3, padding=1)
+
+    def forward(self, code: Tensor) -> Tensor:
+        """(B, code) to (B, 3, 64, 64) in -1..1."""
+        x = self.first(code).unflatten(1, (-1, 4, 4))
+        x4 = self.start(x, code)
+        x8 = self.grow[0](x4, code)
+        x16 = self.grow[1](x8, code)
+        x32 = self.excite[0](x4, self.grow[2](x16, code))
+        x64 = self.excite[1](x8, self.grow[3](x32, code))
+        return torch.tanh(self.out(x64))
+
+
 class Sketcher(nn.Module):
-    """The network of stage I.
+    """The network of stage I: the sentence's cloud and chance beside it, drawn.
 
     Args:
         space: Length of a sentence's place.
         condition: Length of the condition, and of the chance beside it.
-        channels: At 4, 8, 16, 32 and 64 pixels.
+        channels: As of the decoder.
         gain: Multiplies the chance: more than in training, drawings of one sentence differ more.
 
     >>> net = Sketcher(space=6, condition=4, channels=(8, 8, 8, 8, 8)).eval()
@@ -122,13 +153,7 @@ class Sketcher(nn.Module):
         self.gain = gain
         self.noise = 2 * condition  # numbers of chance that a picture takes
         self.conditioner = Conditioner(space=space, width=condition)
-        both = 2 * condition
-        self.first = nn.Linear(both, channels[0] * 16)
-        self.start = _Layer(channels[0], channels[0], both)
-        pairs = list(pairwise(channels))
-        self.grow = nn.ModuleList(_Grow(a, b, both, twice=n < 2) for n, (a, b) in enumerate(pairs))
-        self.excite = nn.ModuleList([_Excite(channels[0], channels[3]), _Excite(channels[1], channels[4])])
-        self.out = nn.Conv2d(channels[-1], 3, 3, padding=1)
+        self.decoder = CodeDecoder(code=2 * condition, channels=channels)
 
     def forward(self, space: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Draw.
@@ -141,14 +166,4 @@ class Sketcher(nn.Module):
         """
         around, chance = noise.chunk(2, dim=-1)
         condition, mean, log_scale = self.conditioner(space, around)
-        return self.paint(torch.cat((condition, self.gain * chance), dim=-1)), mean, log_scale
-
-    def paint(self, both: Tensor) -> Tensor:
-        """(B, 2 * condition), condition and chance or a picture's code in their place, to (B, 3, 64, 64)."""
-        x = self.first(both).unflatten(1, (-1, 4, 4))
-        x4 = self.start(x, both)
-        x8 = self.grow[0](x4, both)
-        x16 = self.grow[1](x8, both)
-        x32 = self.excite[0](x4, self.grow[2](x16, both))
-        x64 = self.excite[1](x8, self.grow[3](x32, both))
-        return torch.tanh(self.out(x64))
+        return self.decoder(torch.cat((condition, self.gain * chance), dim=-1)), mean, log_scale

@@ -25,6 +25,7 @@ ANCHORS: dict[str, Callable[[F], F]] = {  # (N, 4) boxes -> (N, 2) points
     "center": lambda boxes: (boxes[:, :2] + boxes[:, 2:]) / 2,
     "top": lambda boxes: np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 1]]),
 }
+_KEPT_S = 60.0  # a thing not seen for so long is forgotten; its number does not come again
 _CLEAR = 0.02  # of its size: how far a thing's anchor must be from an edge to be on one side of it
 
 
@@ -95,6 +96,26 @@ def _parse(text: str, width: int, height: int) -> tuple[str, list[tuple[float, f
     return name.strip(), list(zip(values[::2], values[1::2], strict=True))
 
 
+class _Present:
+    """When each thing was last there, so that a source that never ends fills no memory."""
+
+    def __init__(self) -> None:
+        self._last_s: dict[int, float] = {}
+        self._looked_s: float | None = None
+
+    def gone(self, frame: TrackedBoxes) -> list[int]:
+        """Things not there for a minute; each is told once."""
+        now = frame.time_s
+        self._last_s.update((int(thing), now) for thing in frame.ids)
+        if self._looked_s is not None and 0 <= now - self._looked_s < _KEPT_S:
+            return []
+        self._looked_s = now
+        gone = [thing for thing, last in self._last_s.items() if now - last > _KEPT_S]
+        for thing in gone:
+            del self._last_s[thing]
+        return gone
+
+
 @dataclass
 class LineCounter:
     """Counts crossings of one line; a thing that comes back is counted both ways.
@@ -111,6 +132,7 @@ class LineCounter:
     to_right: dict[str, int] = field(default_factory=dict)  # class -> times; right as seen from start to end
     to_left: dict[str, int] = field(default_factory=dict)
     _known: dict[int, tuple[float, F]] = field(default_factory=dict)  # thing -> side and place when last clear of it
+    _there: _Present = field(default_factory=_Present)
 
     def __post_init__(self) -> None:
         if self.anchor not in ANCHORS:
@@ -140,6 +162,8 @@ class LineCounter:
             counts = self.to_right if side > 0 else self.to_left
             counts[label] = counts.get(label, 0) + 1
             events.append({"line": self.line.name, "id": thing, "label": label, "to": to})
+        for thing in self._there.gone(frame):
+            self._known.pop(thing, None)
         return events
 
     def forget(self, present: Container[int]) -> None:
@@ -174,8 +198,11 @@ class ZoneCounter:
     now: dict[str, int] = field(default_factory=dict)  # class -> how many are in it
     entered: int = 0  # times a thing came in from outside
     left: int = 0  # times a thing was seen to go
-    stayed_s: dict[int, float] = field(default_factory=dict)  # thing -> seconds in the zone, all together
+    things: int = 0  # how many have been in it
+    longest_s: float = 0.0  # in the zone, all together, of the thing that stayed longest
+    stayed_s: dict[int, float] = field(default_factory=dict)  # the same of each thing that was seen of late
     _inside: dict[int, bool] = field(default_factory=dict)
+    _there: _Present = field(default_factory=_Present)
     _time_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -200,17 +227,20 @@ class ZoneCounter:
             inside = bool(depth[k] >= 0) if was is None else was
             if frame.seen[k] and was is not None and abs(depth[k]) > clear[k]:
                 inside = bool(depth[k] > 0)
-            if was and inside:
-                self.stayed_s[thing] = self.stayed_s.get(thing, 0.0) + passed_s
             self._inside[thing] = inside
             if inside:
                 self.now[label] = self.now.get(label, 0) + 1
-                self.stayed_s.setdefault(thing, 0.0)
+                self.things += thing not in self.stayed_s
+                self.stayed_s[thing] = self.stayed_s.get(thing, 0.0) + (passed_s if was else 0.0)
+                self.longest_s = max(self.longest_s, self.stayed_s[thing])
             if was is not None and was != inside:
                 self.entered += inside
                 self.left += not inside
                 what = "enter" if inside else "leave"
                 events.append({"zone": self.zone.name, "id": thing, "label": label, "what": what})
+        for thing in self._there.gone(frame):
+            self._inside.pop(thing, None)
+            self.stayed_s.pop(thing, None)
         return events
 
     def _depth(self, boxes: F) -> tuple[F, F]:
@@ -225,15 +255,14 @@ class ZoneCounter:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
-        longest = max(self.stayed_s.values(), default=0.0)
         return {
             "zone": self.zone.name,
             "now": dict(self.now),
             "now_total": sum(self.now.values()),
             "entered": self.entered,
             "left": self.left,
-            "things": len(self.stayed_s),
-            "longest_s": round(longest, 3),
+            "things": self.things,
+            "longest_s": round(self.longest_s, 3),
         }
 
 

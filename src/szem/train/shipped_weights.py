@@ -14,12 +14,13 @@ __all__ = ["load_shipped"]
 _EPS = 1e-5  # of torch's normalisation
 
 
-def load_shipped(net: nn.Module, role: str, *, task: str = "generate") -> None:
+def load_shipped(net: nn.Module, role: str, *, within: str = "", task: str = "generate") -> None:
     """Fill a network with the weights of a part of the shipped model.
 
     Args:
         net: Of the same shape.
         role: The part's, on the card; the main file is called "main".
+        within: The name of the network's place in the part, when it is not the whole.
         task: Whose default model.
     Raises:
         TrainError: the file lacks some of the weights, or they have another shape.
@@ -28,7 +29,11 @@ def load_shipped(net: nn.Module, role: str, *, task: str = "generate") -> None:
     model = default_model(task)
     file = model.file() if role == "main" else model.part(role)
     weights = onnx.load(file).graph.initializer
-    stored = {one.name.removesuffix("_float16").removeprefix("net."): one for one in weights}
+    names = [one.name.removesuffix("_float16").removeprefix("net.") for one in weights]
+    before = f"{within}." if within else ""
+    stored = {
+        name.removeprefix(before): one for name, one in zip(names, weights, strict=True) if name.startswith(before)
+    }
 
     def read(name: str, shape: torch.Size) -> torch.Tensor:
         one = stored.get(name)
@@ -38,14 +43,14 @@ def load_shipped(net: nn.Module, role: str, *, task: str = "generate") -> None:
 
     state = net.state_dict()
     for name, value in state.items():
-        before, is_mean, _ = name.rpartition(".norm.norm.running_mean")
+        layer, is_mean, _ = name.rpartition(".norm.norm.running_mean")
         if name.endswith("num_batches_tracked"):
             continue
         if name.endswith(".norm.norm.running_var"):
             # the exporter made the normalisation part of the convolution before it: what is left has size 1
             state[name] = torch.ones_like(value) - _EPS
         elif is_mean:
-            folded = [key for key in stored if key.startswith(f"{before}.") and key.endswith("weight_bias")]
+            folded = [key for key in stored if key.startswith(f"{layer}.") and key.endswith("weight_bias")]
             state[name] = -read(folded[0] if folded else name, value.shape)
         else:
             state[name] = read(name, value.shape)

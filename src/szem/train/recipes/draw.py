@@ -2,7 +2,7 @@
 
 Command:  szem train draw --data shared/data --out runs/draw --set match=runs/draw-match --budget 50m --threads 1
           szem train draw … --set begin_with=runs/draw                          (goes on where a stage ended)
-          szem train draw … --set begin_with=shipped                            (goes on from the shipped sketcher)
+          szem train draw … --set begin_with=shipped                            (the decoder is the shipped one)
           szem train draw … --set loop.steps=250000 --set loop.batch=64 --set channels="[512,384,256,128,64]" (a GPU)
 Duration: two cores: stages of at most 100 minutes; see docs/generate.md for what was reached
 Seed:     0
@@ -91,7 +91,7 @@ class DrawRecipe(DrawnRecipe):
         sketcher = Sketcher(space=space, condition=s.condition, channels=s.channels)
         drawer = Drawer(sketcher, DrawingJudge(space=space, width=s.judge))
         if s.begin_with == "shipped":
-            load_shipped(drawer.sketcher, "sketch")
+            load_shipped(drawer.sketcher.decoder, "sketch", within="decoder")
         elif s.begin_with:
             drawer.load_state_dict(load_checkpoint(Path(s.begin_with) / CHECKPOINT)["average"])
         return drawer

@@ -1,16 +1,16 @@
-"""Codes of pictures and the sketcher that draws from them: the first half of stage I by way of codes.
+"""Codes of pictures and the decoder that draws from them: the first half of stage I by way of codes.
 
 Command:  szem train draw-codes --data shared/data --out runs/codes --set match=runs/draw-match --budget 75m
-          szem train draw-codes … --set begin_with=runs/codes                   (goes on where a stage ended)
-          szem train draw-codes … --set begin_with=shipped                      (only the sketcher is taken on)
+          szem train draw-codes … --set begin_with=runs/codes      (or runs/draw; goes on where a stage ended)
+          szem train draw-codes … --set begin_with=shipped                      (only the decoder is taken on)
           szem train draw-codes … --set loop.steps=250000 --set loop.batch=64        (a GPU; also wider channels)
 Duration: two cores: stages of at most 100 minutes; see docs/generate.md for what was reached
 Seed:     0
 Expected: the scores in docs/generate.md, taken from the exported model
 
-First pictures are encoded and drawn again, which gives soft drawings. After `judged` of the training the encoder stays
-as it is, and the judge of recipe `draw` comes: it tells drawings of codes, and of what lies between two codes, from
-photographs. From then on recipe `draw-flow` can learn where codes lie, while the sketcher goes on.
+First pictures are encoded and drawn again, which gives soft drawings. After `judged` of the training the encoder
+stays as it is and the judge of recipe `draw` comes: it tells drawings of codes, and of what lies between two codes,
+from photographs. From then on recipe `draw-flow` can learn where codes lie, while the decoder goes on.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,14 @@ from torch.nn import functional as F
 from szem.models.code_sketcher import PictureEncoder
 from szem.models.drawing_judge import DrawingJudge
 from szem.models.lite_features import GRID_CHANNELS
-from szem.models.sketcher import Sketcher
+from szem.models.sketcher import CodeDecoder
 from szem.tasks.drawing_scores import frechet_distance
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.drawing_losses import copy_loss, drawing_loss, fit_loss, judge_loss
 from szem.train.drawn_recipe import DrawnRecipe, to_place, write_grid
 from szem.train.recipe import Batch, Loop
 from szem.train.recipes.draw_match import encode_sentences, keep_grids, to_signed
+from szem.train.runs_settings import read_recipe_name
 from szem.train.sampling import pick, spread_over
 from szem.train.shipped_weights import load_shipped
 
@@ -55,8 +56,8 @@ class DrawCodesSettings:
     maps: Path = Path("runs/draw-maps")  # where the features of the pictures are kept
     samples: Path = Path("runs/codes-samples")  # where the grids of samples are written
     begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
-    channels: tuple[int, ...] = (256, 192, 128, 96, 48)  # of the sketcher at 4, 8, 16, 32, 64 pixels
-    condition: int = 128  # half the length of a code
+    channels: tuple[int, ...] = (256, 192, 128, 96, 48)  # of the decoder at 4, 8, 16, 32, 64 pixels
+    code: int = 256  # length of a code
     judge: int = 48  # channels of the judge's mixed maps
     judge_lr: float = 0.5  # factor of the judge's learning rate
     mixed: float = 0.25  # share of the drawings whose code lies between those of two pictures
@@ -71,9 +72,9 @@ class DrawCodesSettings:
 class Coding(nn.Module):
     """What encodes, what draws and what judges, trained at the same time."""
 
-    def __init__(self, encoder: PictureEncoder, sketcher: Sketcher, judge: DrawingJudge) -> None:
+    def __init__(self, encoder: PictureEncoder, decoder: CodeDecoder, judge: DrawingJudge) -> None:
         super().__init__()
-        self.encoder, self.sketcher, self.judge = encoder, sketcher, judge
+        self.encoder, self.decoder, self.judge = encoder, decoder, judge
 
 
 class DrawCodesRecipe(DrawnRecipe):
@@ -95,25 +96,22 @@ class DrawCodesRecipe(DrawnRecipe):
         s = self.settings
         space = self.matcher.sentence.out.out_features
         network = Coding(
-            PictureEncoder(channels=GRID_CHANNELS, code=2 * s.condition),
-            Sketcher(space=space, condition=s.condition, channels=s.channels),
+            PictureEncoder(channels=GRID_CHANNELS, code=s.code),
+            CodeDecoder(code=s.code, channels=s.channels),
             DrawingJudge(space=space, width=s.judge),
         )
-        for parameter in network.sketcher.conditioner.parameters():
-            parameter.requires_grad_(False)  # codes take its place
         if s.begin_with == "shipped":
-            load_shipped(network.sketcher, "sketch")
+            load_shipped(network.decoder, "sketch", within="decoder")
         elif s.begin_with:
-            stored = load_checkpoint(Path(s.begin_with) / CHECKPOINT)["average"]
-            network.load_state_dict(stored, strict="encoder.out.bias" in stored)
+            load_begun(network, Path(s.begin_with))
         return network
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The judge may learn at another rate."""
         assert isinstance(network, Coding)
-        drawing = [*network.encoder.parameters(), *network.sketcher.parameters()]
+        drawing = [*network.encoder.parameters(), *network.decoder.parameters()]
         judging = [p for p in network.judge.parameters() if p.requires_grad]
-        return [(1.0, [p for p in drawing if p.requires_grad]), (self.settings.judge_lr, judging)]
+        return [(1.0, drawing), (self.settings.judge_lr, judging)]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:
         """Photographs (B, 128, 128, 3) uint8, mirrored by chance, their features and a sentence each (B, T)."""
@@ -150,7 +148,7 @@ class DrawCodesRecipe(DrawnRecipe):
         copies = len(codes) - between
         normal = (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).mean() / 2
         if not bool(batch["is_judged"]):
-            drawn = network.sketcher.paint(codes)
+            drawn = network.decoder(codes)
             return s.copy * self._copy(drawn, self.lite(drawn), photographs, seen) + s.normal * normal
         # the neighbour of the same thing, that many places further
         step = len(self.own)
@@ -158,7 +156,7 @@ class DrawCodesRecipe(DrawnRecipe):
         size = (share.square() + (1 - share).square()).sqrt()
         mixed = [share * x[copies:] + (1 - share) * x.roll(-step, dims=0)[copies:] for x in (codes, space)]
         asked = torch.cat((space[:copies], F.normalize(mixed[1], dim=-1)))
-        drawn = network.sketcher.paint(torch.cat((codes[:copies], mixed[0] / size)))
+        drawn = network.decoder(torch.cat((codes[:copies], mixed[0] / size)))
         maps = self.lite(drawn)
         real, projected = judge.project(seen), judge.project(maps)
         judging = judge_loss(judge, real, projected, space, asked)
@@ -183,7 +181,7 @@ class DrawCodesRecipe(DrawnRecipe):
             mean, log_scale = network.encoder(seen, part)
             scales.append(log_scale.exp().mean())
             sizes.append(mean.square().mean())
-            drawn.append(network.sketcher.paint(mean))
+            drawn.append(network.decoder(mean))
         out = torch.cat(drawn)
         lite = self.lite.to("cpu")
         shown = list(range(0, len(out), max(1, len(out) // (2 * _SHOWN))))
@@ -198,6 +196,16 @@ class DrawCodesRecipe(DrawnRecipe):
 
     def _some(self, thing: str, count: int) -> list[int]:
         return spread_over([i for i, one in enumerate(self.held.items) if one.thing == thing], most=count)
+
+
+def load_begun(network: Coding, run: Path) -> None:
+    """Take on the averaged weights of a run of this recipe, or decoder and judge of one of recipe draw."""
+    stored = load_checkpoint(run / CHECKPOINT)["average"]
+    if read_recipe_name(run) == "draw":
+        stored = {name.removeprefix("sketcher."): value for name, value in stored.items()}
+        network.load_state_dict({k: v for k, v in stored.items() if not k.startswith("conditioner.")}, strict=False)
+    else:
+        network.load_state_dict(stored)
 
 
 def build_recipe(settings: DrawCodesSettings) -> DrawCodesRecipe:

@@ -7,7 +7,7 @@ Seed:     0
 Expected: the scores in docs/generate.md, taken from the exported model
 
 The run of recipe draw-codes may still be going: its encoder is settled after a part of it. What is exported takes the
-sketcher that the run has then.
+decoder that the run has then.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class DrawFlowRecipe:
         self.broken = self.coded.broken
 
     def open_coding(self) -> Coding:
-        """Encoder and sketcher of the run of recipe draw-codes as it is now."""
+        """Encoder and decoder of the run of recipe draw-codes as it is now."""
         stored = load_checkpoint(self.settings.codes / CHECKPOINT)
         network = self.coded.build_network()
         assert isinstance(network, Coding)
@@ -113,21 +113,21 @@ class DrawFlowRecipe:
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Of what the sketcher draws of the codes: as of recipe draw; writes a grid."""
+        """Of what the decoder draws of the codes: as of recipe draw; writes a grid."""
         assert isinstance(network, CodeFlow)
         s = self.settings
-        net = CodeSketcher(network.to("cpu"), self.open_coding().sketcher, steps=s.steps, guidance=s.guidance).eval()
+        net = CodeSketcher(network.to("cpu"), self.open_coding().decoder, steps=s.steps, guidance=s.guidance).eval()
         space = self.coded.space_of(EXAMPLES)
         rows = [net(space, torch.randn(len(space), net.noise, generator=_chance(n)))[0] for n in range(8)]
         write_grid(rows, s.samples)
         return held_scores(self.coded, lambda space, noise: net(space, noise)[0], net.noise)
 
     def open_sketcher(self, run: Path) -> CodeSketcher:
-        """The averaged flow of a run of this recipe with the sketcher of its codes."""
+        """The averaged flow of a run of this recipe with the decoder of its codes."""
         flow = self._new_flow()
         flow.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
         s = self.settings
-        return CodeSketcher(flow, self.open_coding().sketcher, steps=s.steps, guidance=s.guidance)
+        return CodeSketcher(flow, self.open_coding().decoder, steps=s.steps, guidance=s.guidance)
 
     def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
         """The model without stage II; recipe draw-refine writes the whole."""
@@ -167,7 +167,7 @@ class DrawFlowRecipe:
     def _new_flow(self) -> CodeFlow:
         s = self.settings
         space = self.coded.matcher.sentence.out.out_features
-        return CodeFlow(space=space, code=2 * self.coded.settings.condition, width=s.width, depth=s.depth)
+        return CodeFlow(space=space, code=self.coded.settings.code, width=s.width, depth=s.depth)
 
 
 def build_recipe(settings: DrawFlowSettings) -> DrawFlowRecipe:
