@@ -6,113 +6,22 @@ judged.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8
-from szem.data.scenes import Actor, Camera, Light, Points, Scene, Thing, Truth
+from szem.data.scenes import Camera, Light, Points, Scene, Truth
 from szem.data.sprites import SpriteBox, draw_place
+from szem.data.stage import Stage
+from szem.data.story_truth import SETTINGS, gone_truth, left_truth, ways_truth
 from szem.errors import UnknownNameError
 
 __all__ = ["STORIES", "compose_scene"]
 
 Rng = np.random.Generator
 F = NDArray[np.float32]
-_STEP_S = 0.1  # by which ways are followed for the truth
-_SETTINGS = {"left_after_s": 4.0, "loiter_after_s": 8.0, "crowd_people": 4.0}
-_NEARLY_S = 1.5  # what is only so much longer or shorter than it should be may be told or not
-_HERE_S = 1.0  # what is there by then has not entered
-
-
-@dataclass
-class Stage:
-    """A scene while it is being written."""
-
-    rng: Rng
-    box: SpriteBox
-    size: tuple[int, int]
-    duration_s: float
-    horizon: float
-    tall: float
-    actors: list[Actor] = field(default_factory=list)
-    things: list[Thing] = field(default_factory=list)
-    lights: list[Light] = field(default_factory=list)
-    cameras: list[Camera] = field(default_factory=list)
-    truth: list[Truth] = field(default_factory=list)
-    zones: dict[str, Points] = field(default_factory=dict)
-    lines: dict[str, Points] = field(default_factory=dict)
-    swaying: F | None = None
-    noise: float = 2.0
-    label: str = "person"
-
-    def height_at(self, y: float) -> float:
-        """Of a person with his foot there, as a share of the picture's height."""
-        return self.tall * max(y - self.horizon, 0.02) / (1 - self.horizon)
-
-    def pick(self, low: float, high: float) -> float:
-        """A number between two."""
-        return float(self.rng.uniform(low, high))
-
-    def act(self, way: list[tuple[float, float, float]], *, label: str = "person", size: float = 1.0) -> Actor:
-        """Somebody who goes a way."""
-        sprite = self.box.mover(label, self.rng)
-        if label not in ("person",):
-            size *= 0.55 if label in ("dog", "cat", "bird", "sheep") else 0.95
-        actor = Actor(
-            number=len(self.actors) + 1, sprite=sprite, way=tuple(way), size=size, phase=self.pick(0, 6)
-        )  # fmt: skip
-        self.actors.append(actor)
-        return actor
-
-    def walk(
-        self, start_s: float, y: float, *, to_right: bool | None = None, speed: float = 1.0, label: str = "person"
-    ) -> Actor:
-        """Somebody who walks through the picture from one side to the other."""
-        right = bool(self.rng.integers(2)) if to_right is None else to_right
-        height = self.height_at(y) * self.size[1] / self.size[0]  # in shares of the width
-        edge = 0.6 * height + 0.02
-        pace = speed * self.pick(0.65, 0.95) * max(height, 0.12)
-        over_s = (1 + 2 * edge) / pace
-        xs = (-edge, 1 + edge) if right else (1 + edge, -edge)
-        drift = self.pick(-0.03, 0.03)
-        return self.act([(start_s, xs[0], y), (start_s + over_s, xs[1], min(y + drift, 0.98))], label=label)
-
-    def go(
-        self,
-        start_s: float,
-        points: list[tuple[float, float]],
-        *,
-        speed: float = 0.85,
-        waits: dict[int, float] | None = None,
-    ) -> list[tuple[float, float, float]]:
-        """A way through points, with waits (seconds) at some of them: times and points."""
-        way = [(start_s, *points[0])]
-        now = start_s
-        for k, (x, y) in enumerate(points[1:], 1):
-            x0, y0 = points[k - 1]
-            height = self.height_at((y + y0) / 2) * self.size[1] / self.size[0]
-            now += math.hypot(x - x0, (y - y0) * 1.6 * self.size[1] / self.size[0]) / (speed * max(height, 0.1))
-            way.append((now, x, y))
-            if waits and k in waits:
-                now += waits[k]
-                way.append((now, x, y))
-        return way
-
-    def outside(self, y: float, *, left: bool) -> tuple[float, float]:
-        """A point beside the picture."""
-        edge = 0.6 * self.height_at(y) * self.size[1] / self.size[0] + 0.02
-        return (-edge, y) if left else (1 + edge, y)
-
-    def lay(self, x: float, y: float, start_s: float, end_s: float = math.inf, *, size: float | None = None) -> Thing:
-        """A bag or another thing."""
-        sprite = self.box.things[int(self.rng.integers(len(self.box.things)))]
-        share = self.pick(0.24, 0.4) if size is None else size
-        thing = Thing(sprite=sprite, foot=(x, y), height=share * self.height_at(y), start_s=start_s, end_s=end_s)
-        self.things.append(thing)
-        return thing
 
 
 def compose_scene(
@@ -162,7 +71,7 @@ def compose_scene(
     STORIES[story](stage)
     if extras:
         _add_extras(stage, story)
-    truth = [*stage.truth, *_ways_truth(stage)]
+    truth = [*stage.truth, *ways_truth(stage)]
     return Scene(
         name=story,
         seed=seed,
@@ -181,7 +90,7 @@ def compose_scene(
         noise=stage.noise,
         zones=stage.zones,
         lines=stage.lines,
-        settings=dict(_SETTINGS),
+        settings=dict(SETTINGS),
         truth=tuple(sorted(truth, key=lambda t: (t.start_s, t.kind))),
     )
 
@@ -200,12 +109,12 @@ def _left(stage: Stage) -> None:
                    waits={1: stage.pick(0.8, 2.5)})  # fmt: skip
     stage.act(way)
     beside = 0.3 * stage.height_at(y) * stage.size[1] / stage.size[0] * (1 if left else -1)
-    _left_truth(stage, stage.lay(min(max(x + beside, 0.08), 0.92), min(y + 0.01, 0.98), way[1][0] + 0.5))
+    left_truth(stage, stage.lay(min(max(x + beside, 0.08), 0.92), min(y + 0.01, 0.98), way[1][0] + 0.5))
 
 
 def _dropped(stage: Stage) -> None:
     """A thing appears and nobody was seen to bring it."""
-    _left_truth(stage, stage.lay(stage.pick(0.1, 0.9), stage.pick(0.5, 0.95), stage.pick(5, 9)))
+    left_truth(stage, stage.lay(stage.pick(0.1, 0.9), stage.pick(0.5, 0.95), stage.pick(5, 9)))
 
 
 def _left_and_taken(stage: Stage) -> None:
@@ -218,7 +127,7 @@ def _left_and_taken(stage: Stage) -> None:
     stage.act(later)
     beside = 0.25 * stage.height_at(y) * stage.size[1] / stage.size[0]
     thing = stage.lay(min(x + beside, 0.95), min(y + 0.01, 0.98), way[1][0] + 0.4, later[1][0] + 0.4)
-    _left_truth(stage, thing)
+    left_truth(stage, thing)
 
 
 def _removed(stage: Stage) -> None:
@@ -228,12 +137,12 @@ def _removed(stage: Stage) -> None:
                    waits={1: stage.pick(0.6, 1.5)})  # fmt: skip
     stage.act(way)
     thing = stage.lay(x, max(y - 0.02, 0.3), -1.0, way[1][0] + 0.5, size=stage.pick(0.3, 0.45))
-    _gone_truth(stage, thing)
+    gone_truth(stage, thing)
 
 
 def _vanished(stage: Stage) -> None:
     """A thing that stood there is gone, nobody was seen."""
-    _gone_truth(
+    gone_truth(
         stage,
         stage.lay(stage.pick(0.1, 0.9), stage.pick(0.5, 0.95), -1.0, stage.pick(6, 10), size=stage.pick(0.3, 0.45)),
     )
@@ -300,7 +209,7 @@ def _loiters(stage: Stage) -> None:
 
 def _crowd(stage: Stage) -> None:
     """Several people come together; or, as often, one too few."""
-    many = int(_SETTINGS["crowd_people"]) + int(stage.rng.integers(-1, 3))
+    many = int(SETTINGS["crowd_people"]) + int(stage.rng.integers(-1, 3))
     for k in range(many):
         x, y = 0.14 + 0.72 * (k + 0.5) / many, stage.pick(0.75, 0.97)
         left = x < 0.5
@@ -413,135 +322,6 @@ def _add_extras(stage: Stage, story: str) -> None:
         stage.lights.append(Light(factor=stage.pick(0.75, 1.2), start_s=stage.pick(2, 10), over_s=stage.pick(6, 15)))
     if rng.uniform() < 0.5 and story in ("quiet", "dropped", "vanished", "lamp", "cloud", "shadow"):
         stage.walk(stage.pick(4, 18), stage.pick(0.65, 0.95))
-
-
-# Truth ------------------------------------------------------------------------------------------------------------
-
-
-def _left_truth(stage: Stage, thing: Thing) -> None:
-    stage.truth.append(
-        Truth(
-            kind="left behind",
-            start_s=thing.start_s,
-            end_s=min(thing.end_s, stage.duration_s),
-            box_xyxy=_box(stage, thing),
-        )
-    )
-
-
-def _gone_truth(stage: Stage, thing: Thing) -> None:
-    stage.truth.append(
-        Truth(
-            kind="removed",
-            start_s=thing.end_s,
-            end_s=thing.end_s,
-            box_xyxy=_box(stage, thing),
-            label=thing.sprite.label,
-        )
-    )
-
-
-def _box(stage: Stage, thing: Thing) -> tuple[float, float, float, float]:
-    width, height = stage.size
-    h = thing.height * height
-    w = h * thing.sprite.color.shape[1] / thing.sprite.color.shape[0]
-    x, y = thing.foot[0] * width, thing.foot[1] * height
-    return x - w / 2, y - h, x + w / 2, y
-
-
-def _ways_truth(stage: Stage) -> list[Truth]:
-    """Who enters, leaves, crosses, loiters and crowds, from the ways alone; nothing while the camera is blind."""
-    truth: list[Truth] = []
-    blind = [(c.start_s, c.end_s) for c in stage.cameras if c.kind in ("covered", "dark", "frozen", "moved")]
-    times = np.arange(0, stage.duration_s, _STEP_S)
-    inside: dict[str, list[NDArray[np.bool_]]] = {}
-    for actor in stage.actors:
-        places = [actor.at(float(t)) for t in times]
-        seen = np.array([place is not None and _in_sight(stage, actor, place[:2]) for place in places])
-        zones = stage.zones or {"": ()}
-        for name, corners in zones.items():
-            here = np.array([
-                bool(s) and p is not None and (not corners or _is_in(corners, p[:2]))
-                for s, p in zip(seen, places, strict=True)
-            ])  # fmt: skip
-            if actor.sprite.label == "person":
-                inside.setdefault(name, []).append(here)
-            truth += _comings(stage, actor, name, here, times)
-        for name, (start, end) in stage.lines.items():
-            truth += _crossings(actor, name, (start, end), places, seen, times)
-    for name, rows in inside.items():
-        many = np.sum(rows, axis=0) >= _SETTINGS["crowd_people"]
-        truth += [
-            Truth(kind="crowd", start_s=a, end_s=b, place=name, label="person", is_doubtful=b - a < 2 * _NEARLY_S)
-            for a, b in _spans(many, times)
-        ]
-    return [t for t in truth if t.start_s < stage.duration_s - 1.0 and not any(a <= t.start_s < b for a, b in blind)]
-
-
-def _comings(
-    stage: Stage, actor: Actor, name: str, here: NDArray[np.bool_], times: NDArray[np.float64]
-) -> list[Truth]:
-    truth = []
-    label = actor.sprite.label
-    for start, end in _spans(here, times):
-        if start > _HERE_S:
-            truth.append(Truth(kind="enters", start_s=start, end_s=start, label=label, place=name))
-        if end < stage.duration_s - 2 * _STEP_S:
-            truth.append(Truth(kind="leaves", start_s=end, end_s=end, label=label, place=name))
-        stays = end - start - _SETTINGS["loiter_after_s"]
-        if label == "person" and stays >= -_NEARLY_S:
-            near = abs(stays) < _NEARLY_S
-            truth.append(Truth(kind="loiters", start_s=start, end_s=end, label=label, place=name, is_doubtful=near))
-    return truth
-
-
-def _crossings(
-    actor: Actor,
-    name: str,
-    line: tuple[tuple[float, float], tuple[float, float]],
-    places: list[tuple[float, float, bool] | None],
-    seen: NDArray[np.bool_],
-    times: NDArray[np.float64],
-) -> list[Truth]:
-    (x0, y0), (x1, y1) = line
-    truth, before = [], 0.0
-    for place, is_seen, time_s in zip(places, seen, times, strict=True):
-        if place is None or not is_seen:
-            continue
-        side = (x1 - x0) * (place[1] - y0) - (y1 - y0) * (place[0] - x0)
-        along = ((place[0] - x0) * (x1 - x0) + (place[1] - y0) * (y1 - y0)) / ((x1 - x0) ** 2 + (y1 - y0) ** 2)
-        if before and side * before < 0 and 0 <= along <= 1:
-            way = "right" if side > 0 else "left"
-            truth.append(
-                Truth(
-                    kind="crosses",
-                    start_s=float(time_s),
-                    end_s=float(time_s),
-                    label=actor.sprite.label,
-                    place=name,
-                    direction=way,
-                )
-            )
-        before = side or before
-    return truth
-
-
-def _in_sight(stage: Stage, actor: Actor, foot: tuple[float, float]) -> bool:
-    height = stage.height_at(foot[1]) * actor.size
-    width = height * actor.sprite.color.shape[1] / actor.sprite.color.shape[0] * stage.size[1] / stage.size[0]
-    across = min(foot[0] + width / 2, 1) - max(foot[0] - width / 2, 0)
-    down = min(foot[1], 1) - max(foot[1] - height, 0)
-    return max(across, 0) * max(down, 0) >= 0.5 * width * height
-
-
-def _is_in(corners: Points, point: tuple[float, float]) -> bool:
-    return cv2.pointPolygonTest(np.array(corners, np.float32), (float(point[0]), float(point[1])), False) >= 0
-
-
-def _spans(here: NDArray[np.bool_], times: NDArray[np.float64]) -> list[tuple[float, float]]:
-    edges = np.diff(np.concatenate([[0], here.astype(np.int8), [0]]))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    return [(float(times[a]), float(times[b - 1])) for a, b in zip(starts, ends, strict=True)]
 
 
 # Pieces -----------------------------------------------------------------------------------------------------------
