@@ -1,5 +1,6 @@
 """Drawing on made-up pictures: each stage trains a few steps, goes on, becomes a model that draws the same."""
 
+import copy
 import csv
 import json
 from pathlib import Path
@@ -30,7 +31,7 @@ from szem.train.recipes.draw_codes import DrawCodesRecipe
 from szem.train.recipes.draw_flow import DrawFlowRecipe
 from szem.train.recipes.draw_match import DrawMatchRecipe
 from szem.train.recipes.draw_refine import RefineRecipe, RefineSettings, Refining
-from szem.train.shipped_weights import load_shipped
+from szem.train.shipped_weights import load_shipped, load_weights
 
 COLORS = {"white": (240, 240, 240), "red": (200, 20, 25)}
 LOOP = ["loop.batch=4", "loop.scores=1", "loop.precision=float32", "loop.seed=3"]
@@ -272,6 +273,21 @@ def test_codes_and_flow_become_a_model_that_draws_the_same(home: Path, flow: Pat
         sketch, _ = sketcher(torch.from_numpy(painter.place("a red bird"))[None], torch.from_numpy(chance))
     expected = ((sketch[0].permute(1, 2, 0) + 1) * 127.5).numpy()
     assert np.abs(painter("a red bird", seed=5).sketches[0] - expected).max() <= 0.6
+    for part, file, within in (
+        (sketcher.flow, "sketch.onnx", "flow"),
+        (sketcher.decoder, "sketch.onnx", "decoder"),
+        (_flow(home).open_coding().encoder, "encode.onnx", ""),
+    ):
+        again = copy.deepcopy(part)
+        for parameter in again.parameters():
+            torch.nn.init.normal_(parameter)
+        load_weights(again.eval(), folder / file, within=within)
+        given = torch.randn(2, 16)
+        if within == "decoder":
+            torch.testing.assert_close(again(given), part(given), atol=1e-4, rtol=1e-4)
+        else:
+            for name, value in part.state_dict().items():
+                torch.testing.assert_close(again.state_dict()[name], value, msg=f"{file} {name}")
 
 
 @pytest.mark.train

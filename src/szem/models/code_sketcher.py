@@ -22,6 +22,18 @@ _FAR = 4.0  # no code's mean is further from nought
 _TIMES = 32  # sines and cosines of a moment
 
 
+class _WholeNorm(nn.Module):
+    """Normalise each picture as a whole, then scale and shift its channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.shift = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.group_norm(x, 1) * self.scale + self.shift
+
+
 class PictureEncoder(nn.Module):
     """A picture's code from what a frozen network sees of it, and from the picture made small.
 
@@ -37,17 +49,17 @@ class PictureEncoder(nn.Module):
 
     def __init__(self, *, channels: int, code: int, width: int = 192) -> None:
         super().__init__()
-        self.seen = nn.Linear(channels, width - width // 3)
+        self.seen = nn.Conv1d(channels, width - width // 3, 1)
         self.pixels = nn.Sequential(
             nn.Conv2d(3, width // 4, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(width // 4, width // 3, 4, 2, 1)
         )
         self.body = nn.Sequential(
             nn.LeakyReLU(0.2),
             nn.Conv2d(width, width, 3, 1, 1),
-            nn.GroupNorm(1, width),
+            _WholeNorm(width),
             nn.LeakyReLU(0.2),
             nn.Conv2d(width, width, 4, 2, 1),
-            nn.GroupNorm(1, width),
+            _WholeNorm(width),
             nn.LeakyReLU(0.2),
         )
         self.out = nn.Linear(width * 16, 2 * code)
@@ -61,7 +73,7 @@ class PictureEncoder(nn.Module):
         Returns:
             Two of (B, code).
         """
-        seen = self.seen(grids).transpose(1, 2).unflatten(2, (8, 8))
+        seen = self.seen(grids.transpose(1, 2)).unflatten(2, (8, 8))
         x = torch.cat((seen, self.pixels(F.avg_pool2d(pictures, 2))), dim=1)
         mean, log_scale = self.out(self.body(x).flatten(1)).chunk(2, dim=-1)
         # bounded, since a code far out teaches nothing and tears the sketcher with it

@@ -1,8 +1,8 @@
 """From trained runs to a drawing model: words, sketch and refinement as ONNX files with one card.
 
 `sentence.onnx`: a sentence's words to its place. `sketch.onnx`: place and chance to 64×64. `refine.onnx`: sketch and
-place to 128×128. `judge-words.onnx` and `judge-picture.onnx` only measure: they were trained apart. Each is refused
-where torch and ONNX Runtime differ.
+place to 128×128. `encode.onnx` gave pictures their codes and is there for training to go on from. `judge-words.onnx`
+and `judge-picture.onnx` only measure: they were trained apart. Each is refused where torch and ONNX Runtime differ.
 """
 
 from pathlib import Path
@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from szem.models.code_sketcher import CodeSketcher
+from szem.models.code_sketcher import CodeSketcher, PictureEncoder
+from szem.models.lite_features import GRID_CHANNELS
 from szem.models.refiner import Refiner
 from szem.models.sketcher import Sketcher
 from szem.runtime.cards import Card, Made, Part, TextInput, TrainingData, hash_file, write_card
@@ -44,6 +45,7 @@ def write_draw_model(
     *,
     made: Made,
     precision: str = "float16",
+    encoder: PictureEncoder | None = None,
     judge_of: Path | None = None,
 ) -> Card:
     """Write the model's folder.
@@ -55,6 +57,7 @@ def write_draw_model(
         folder: Where to; its name becomes the model's.
         made: For the card.
         precision: float16 (stored so, computed in float32) or float32.
+        encoder: What gave the codes that the sketcher draws, so that training can go on from the model.
         judge_of: The run of recipe draw-match that measures; without it the model's R-precision cannot be measured.
     Raises:
         ModelError: ONNX Runtime and torch disagree.
@@ -85,6 +88,15 @@ def write_draw_model(
             refiner.eval(), files["refine"], examples=[drawn, space], inputs=["sketch", "space"], outputs=["picture"]
         )
         nets.append(refiner)
+    if encoder is not None:
+        files["encode"] = folder / "encode.onnx"
+        pictures = torch.rand(3, 3, 64, 64) * 2 - 1
+        grids = torch.randn(3, 64, GRID_CHANNELS)
+        export_onnx(
+            encoder, files["encode"], examples=[grids, pictures], inputs=["grids", "pictures"],
+            outputs=["mean", "log_scale"],
+        )  # fmt: skip
+        nets.append(encoder)
     if judge_of is not None:
         files |= _write_judge(recipe, judge_of, folder, tokens)
     if precision != "float32":

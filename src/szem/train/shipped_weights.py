@@ -1,5 +1,7 @@
 """Go on from a shipped model: weights read back from its ONNX file by their names."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 from szem.errors import TrainError
 from szem.runtime.store import default_model
 
-__all__ = ["load_shipped"]
+__all__ = ["load_shipped", "load_weights"]
 
 _EPS = 1e-5  # of torch's normalisation
 
@@ -20,20 +22,33 @@ def load_shipped(net: nn.Module, role: str, *, within: str = "", task: str = "ge
     Args:
         net: Of the same shape.
         role: The part's, on the card; the main file is called "main".
-        within: The name of the network's place in the part, when it is not the whole.
+        within: As of `load_weights`.
         task: Whose default model.
     Raises:
         TrainError: the file lacks some of the weights, or they have another shape.
         UnknownNameError, CardError: no such model or part.
     """
     model = default_model(task)
-    file = model.file() if role == "main" else model.part(role)
-    weights = onnx.load(file).graph.initializer
-    names = [one.name.removesuffix("_float16").removeprefix("net.") for one in weights]
+    load_weights(net, model.file() if role == "main" else model.part(role), within=within)
+
+
+def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
+    """Fill a network with the weights of an ONNX file that `export_onnx` wrote.
+
+    Args:
+        net: Of the same shape.
+        file: The ONNX file.
+        within: The network's name in the one that was exported, where it is only a part of it.
+    Raises:
+        TrainError: the file lacks some of the weights, or they have another shape.
+    """
+    graph = onnx.load(file).graph
     before = f"{within}." if within else ""
-    stored = {
-        name.removeprefix(before): one for name, one in zip(names, weights, strict=True) if name.startswith(before)
-    }
+    stored = {}
+    for one in graph.initializer:
+        name = one.name.removesuffix("_float16").removeprefix("net.")
+        if name.startswith(before):
+            stored[name.removeprefix(before)] = one
 
     def read(name: str, shape: torch.Size) -> torch.Tensor:
         one = stored.get(name)

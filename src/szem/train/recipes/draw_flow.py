@@ -1,6 +1,7 @@
 """Where codes of pictures lie, given a sentence: the second half of stage I by way of codes.
 
 Command:  szem train draw-flow --data shared/data --out runs/flow --set codes=runs/codes --budget 20m --threads 1
+          szem train draw-flow … --set begin_with=runs/flow      (or shipped; goes on where a stage ended)
           szem train draw-flow … --set loop.steps=200000 --set loop.batch=4096 --set width=1024  (a GPU)
 Duration: a minute to place the sentences, then as long as the budget says; no picture is looked at
 Seed:     0
@@ -29,6 +30,7 @@ from szem.train.recipes.draw_codes import Coding, DrawCodesRecipe, DrawCodesSett
 from szem.train.recipes.draw_match import to_signed
 from szem.train.runs_settings import read_settings, to_assignments
 from szem.train.sampling import pick
+from szem.train.shipped_weights import load_shipped
 
 __all__ = ["DrawFlowRecipe", "DrawFlowSettings", "build_recipe"]
 
@@ -45,6 +47,7 @@ class DrawFlowSettings:
     data: Path = Path("data")  # holds flowers/ and birds/
     codes: Path = Path("runs/codes")  # the run of recipe draw-codes, begun or done
     samples: Path = Path("runs/flow-samples")  # where the grids of samples are written
+    begin_with: str = ""  # folder of an earlier run on the same codes whose weights are taken on, or "shipped"
     width: int = 384  # of the layers
     depth: int = 5  # how many blocks
     untold: float = 0.15  # share of the samples whose sentence is not told
@@ -76,8 +79,12 @@ class DrawFlowRecipe:
         return network.eval()
 
     def build_network(self) -> nn.Module:
-        """A new flow; mean and scale of the codes are part of it."""
-        flow = self._new_flow()
+        """A flow, new or from an earlier run; mean and scale of the codes are part of it."""
+        flow, begin = self._new_flow(), self.settings.begin_with
+        if begin == "shipped":
+            load_shipped(flow, "sketch", within="flow")
+        elif begin:
+            flow.load_state_dict(load_checkpoint(Path(begin) / CHECKPOINT)["average"])
         means, scales = self.codes
         flow.mean.copy_(means.mean((0, 1)))
         flow.scale.copy_((means.var((0, 1)) + scales.square().mean((0, 1))).sqrt())
@@ -133,7 +140,10 @@ class DrawFlowRecipe:
         """The model without stage II; recipe draw-refine writes the whole."""
         from szem.train.draw_model import write_draw_model
 
-        return write_draw_model(self.coded, self.open_sketcher(run), None, folder, made=made, precision=precision)
+        encoder = self.open_coding().encoder
+        return write_draw_model(
+            self.coded, self.open_sketcher(run), None, folder, made=made, precision=precision, encoder=encoder
+        )
 
     @cached_property
     def codes(self) -> tuple[Tensor, Tensor]:

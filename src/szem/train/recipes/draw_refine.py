@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.errors import TrainError
-from szem.models.code_sketcher import CodeSketcher
+from szem.models.code_sketcher import CodeSketcher, PictureEncoder
 from szem.models.drawing_judge import DrawingJudge
 from szem.models.refiner import Refiner
 from szem.models.sketcher import Sketcher
@@ -90,7 +90,7 @@ class RefineRecipe:
 
     def __init__(self, settings: RefineSettings) -> None:
         self.settings = settings
-        self.drawn, self.sketcher = _open_begun(settings)
+        self.drawn, self.sketcher, self.encoder = _open_begun(settings)
         self.data, self.held = self.drawn.data, self.drawn.held
         self.lite, self.matcher, self.words = self.drawn.lite, self.drawn.matcher, self.drawn.words
         self.broken = self.drawn.broken
@@ -176,6 +176,7 @@ class RefineRecipe:
             folder,
             made=made,
             precision=precision,
+            encoder=self.encoder,
             judge_of=Path(self.settings.judge_of) if self.settings.judge_of else None,
         )
 
@@ -185,17 +186,19 @@ def build_recipe(settings: RefineSettings) -> RefineRecipe:
     return RefineRecipe(settings)
 
 
-def _open_begun(settings: RefineSettings) -> tuple[DrawRecipe | DrawCodesRecipe, Sketcher | CodeSketcher]:
-    """Data and words of the run this one begins from, and what draws its sketches."""
+def _open_begun(
+    settings: RefineSettings,
+) -> tuple[DrawRecipe | DrawCodesRecipe, Sketcher | CodeSketcher, PictureEncoder | None]:
+    """Data and words of the run this one begins from, what draws its sketches, and what gave them codes."""
     run = settings.begin
     name = read_recipe_name(run)
     told = {k: v for k, v in read_settings(run).items() if k not in ("loop", "data", "begin_with")}
     if name == "draw-flow":
         flow = DrawFlowRecipe(override(DrawFlowSettings(data=settings.data), to_assignments(told)))
-        return flow.coded, flow.open_sketcher(run)
+        return flow.coded, flow.open_sketcher(run), flow.open_coding().encoder
     if name != "draw":
         raise TrainError(f"{run}: was made by recipe {name}; sketches come from draw-flow or draw")
     drawn = DrawRecipe(override(DrawSettings(loop=settings.loop, data=settings.data), to_assignments(told)))
     sketcher = drawn.open_sketcher(run)
     sketcher.gain = settings.gain
-    return drawn, sketcher
+    return drawn, sketcher, None
