@@ -1,4 +1,4 @@
-// The controls every page uses: made once here, styled once in szem.css.
+// The controls every page uses: made once here, styled once in controls.css.
 
 import { fill, freshId, h, icon } from "./dom.js";
 
