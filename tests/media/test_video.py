@@ -1,5 +1,6 @@
 """Films: written and read back, upright, with limits, never half."""
 
+import io
 import os
 import struct
 import threading
@@ -225,3 +226,13 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     with os.fdopen(end, "rb") as pipe:
         assert len(list(read_video(pipe))) == 3
     writer.join()
+
+
+def test_a_playlist_that_was_sent_leads_to_no_film(tmp_path: Path) -> None:
+    secret = film(tmp_path / "secret.mp4")
+    for text in (
+        f"ffconcat version 1.0\nfile {secret}\n",
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n#EXT-X-ENDLIST\n",
+    ):
+        with pytest.raises((FormatError, EmptyFileError)):
+            list(read_video(io.BytesIO(text.encode())))
