@@ -228,11 +228,13 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_a_playlist_that_was_sent_leads_to_no_film(tmp_path: Path) -> None:
-    secret = film(tmp_path / "secret.mp4")
+def test_a_playlist_that_was_sent_leads_to_no_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    film(tmp_path / "secret.mp4")
     for text in (
-        f"ffconcat version 1.0\nfile {secret}\n",
-        f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile secret.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{tmp_path}/secret.mp4\n#EXT-X-ENDLIST\n",
     ):
         with pytest.raises((FormatError, EmptyFileError)):
             list(read_video(io.BytesIO(text.encode())))
