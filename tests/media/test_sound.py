@@ -165,9 +165,11 @@ def test_limits_and_wrong_numbers(tmp_path: Path) -> None:
         write_sound(tmp_path / "a.mp3", tone())
 
 
-def test_a_playlist_that_was_sent_leads_to_no_file(tmp_path: Path) -> None:
+def test_a_playlist_that_was_sent_leads_to_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     write_sound(tmp_path / "secret.wav", tone())
     for text in (
+        "ffconcat version 1.0\nfile secret.wav\n",
         f"ffconcat version 1.0\nfile {tmp_path}/secret.wav\n",
         f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{tmp_path}/secret.wav\n#EXT-X-ENDLIST\n",
     ):
