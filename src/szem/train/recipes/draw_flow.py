@@ -53,7 +53,7 @@ class DrawFlowSettings:
     untold: float = 0.15  # share of the samples whose sentence is not told
     sentences: int = 16  # of each picture
     steps: int = 12  # of the way from chance to a code, in the model
-    guidance: float = 2.0  # how much further than told a sentence pulls, in the model
+    guidance: float = 3.0  # how much further than told a sentence pulls, in the model
 
 
 class DrawFlowRecipe:
