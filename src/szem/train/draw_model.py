@@ -112,7 +112,7 @@ def write_draw_model(
         name=folder.name,
         task="generate",
         version="1",
-        summary="Draws a flower or a bird for a sentence: a sketch of 64×64, refined to 128×128, in two stages as StackGAN.",
+        summary="Draws a flower or a bird for a sentence: a sketch of 64×64 first, then the picture of 128×128.",
         file=main.name,
         sha256=hash_file(main),
         size_bytes=main.stat().st_size,
