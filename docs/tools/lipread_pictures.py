@@ -68,9 +68,11 @@ def draw_rates(rates: dict[str, dict[str, list[float]]], title: str) -> None:
         for use, values in rows.items():
             shown = np.maximum(values, 5e-4)
             axis.plot(LEVELS_DB, shown, color=COLOURS[use], marker="o", markersize=4, linewidth=2, label=use)
-        axis.set(title=f"{kind} noise", xlabel="sound over noise, dB", yscale="log", ylim=(0.02, 2))
+        axis.set(title=f"{kind} noise", xlabel="sound over noise, dB", yscale="log", ylim=(0.01, 2))
         axis.set_xticks(LEVELS_DB, [f"{level:g}" for level in LEVELS_DB])
-        axis.set_yticks([0.02, 0.05, 0.1, 0.2, 0.5, 1, 2], ["2 %", "5 %", "10 %", "20 %", "50 %", "100 %", "200 %"])
+        axis.set_yticks(
+            [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2], ["1 %", "2 %", "5 %", "10 %", "20 %", "50 %", "100 %", "200 %"]
+        )
         axis.minorticks_off()
         axis.grid(color="#ddd")
         axis.invert_xaxis()
