@@ -37,12 +37,12 @@ def fit_loss(matcher: Matcher, maps: list[Tensor], space: Tensor) -> Tensor:
     return (F.cross_entropy(fit, own) + F.cross_entropy(fit.T, own)) / 2
 
 
-def copy_loss(drawn: list[Tensor], photographs: list[Tensor], count: int) -> Tensor:
-    """How far the first so many drawings are from photographs, as pictures made small and as maps, each in shares."""
+def copy_loss(drawn: list[Tensor], photographs: list[Tensor]) -> Tensor:
+    """How far drawings are from photographs, as pictures and as maps, each as a share of the photographs' size."""
     apart = []
     for one, real in zip(drawn, photographs, strict=True):
-        small, truth = (F.adaptive_avg_pool2d(x[:count].float(), min(64, x.shape[-1])) for x in (one, real))
-        apart.append((small - truth).abs().mean() / truth.abs().mean().clamp_min(1e-6))
+        some, truth = one.float(), real[: len(one)].float()
+        apart.append((some - truth).abs().mean() / truth.abs().mean().clamp_min(1e-6))
     return torch.stack(apart).mean()
 
 

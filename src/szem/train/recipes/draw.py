@@ -139,7 +139,7 @@ class DrawRecipe(DrawnRecipe):
         judging = judge_loss(judge, real, mixed, space, asked)
         fit = fit_loss(self.matcher, maps, asked)
         vary = variety_loss([drawn, *maps[2:]], [photographs, *seen[2:]], apart=s.apart)
-        copy = copy_loss([drawn, *maps[1:]], [photographs, *seen[1:]], half)
+        copy = copy_loss([x[:half] for x in (drawn, *maps[1:])], [photographs, *seen[1:]])
         cloud = (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).mean() / 2
         drawing = drawing_loss(judge, mixed, asked) + s.fit * fit + s.copy * copy
         return judging + drawing + s.vary * vary + s.cloud * cloud

@@ -166,9 +166,9 @@ class DrawCodesRecipe(DrawnRecipe):
         return judging + drawing + s.copy * copy + s.normal * normal
 
     def _copy(self, drawn: Tensor, maps: list[Tensor], photographs: Tensor, seen: list[Tensor]) -> Tensor:
-        """How far drawings are from photographs, in pixels, in large, and as the frozen network sees them."""
-        pixels = copy_loss([drawn, F.avg_pool2d(drawn, 8)], [photographs, F.avg_pool2d(photographs, 8)], len(drawn))
-        return 2 * pixels + copy_loss(maps, seen, len(drawn))
+        """How far drawings are from the first photographs: in pixels, in large, and as the frozen network sees."""
+        pixels = copy_loss([drawn, F.avg_pool2d(drawn, 8)], [photographs, F.avg_pool2d(photographs, 8)])
+        return 2 * pixels + copy_loss(maps, seen)
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
