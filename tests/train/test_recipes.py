@@ -112,7 +112,7 @@ CASES = {  # recipe -> what makes its data, settings that make it small
 
 ELSEWHERE = {  # in files of their own
     *("caption", "caption-reward", "search", "lipread", "lipwords", "sounds"),
-    *("draw", "draw-match", "draw-refine"),
+    *("draw", "draw-codes", "draw-flow", "draw-match", "draw-refine"),
 }
 
 
