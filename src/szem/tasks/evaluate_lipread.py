@@ -19,7 +19,7 @@ from szem.results.transcript import SaidWord, Transcript
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.lip_networks import RATE_HZ
-from szem.tasks.lipread import LipReader, Seen
+from szem.tasks.lipread import LipReader, Seen, Study
 from szem.tasks.measured import Measured
 
 __all__ = ["NOISE_KINDS", "TakenIn", "count_errors", "evaluate_lipread", "noisy", "take_in_films", "voices_of"]
@@ -56,7 +56,7 @@ def evaluate_lipread(model: Model, folder: Path, split: str) -> list[Measured]:
         said = [study.transcript for study in studies]
         out.append(_rate(f"WER {use}", films, said))
         out.append(_times(f"frames off, {use}", films, said))
-        passed = sum(s.transcript.is_read and reader.trust.is_known(s.transcript.used, s.known) for s in studies)
+        passed = sum(s.transcript.is_read and _is_readable(reader, s) for s in studies)
         out.append(Measured(f"read, {use}", passed / len(films), len(films)))
     greedy = [reader.read(item.seen, use="lips", beams=1, check=False).transcript for item in films]
     out.append(_rate("WER lips, greedy", films, greedy))
@@ -134,3 +134,8 @@ def _times(name: str, films: Sequence[TakenIn], said: Sequence[Transcript]) -> M
 
 def _off(true: TimedWord, word: SaidWord) -> tuple[float, float]:
     return abs(word.start_s * RATE_HZ - true.first), abs(word.end_s * RATE_HZ - true.last)
+
+
+def _is_readable(reader: LipReader, study: Study) -> bool:
+    said = study.transcript
+    return reader.trust.is_readable(said.used, study.known, said.confidence)

@@ -22,6 +22,7 @@ __all__ = ["KINDS", "Trust", "measure_film", "measure_words"]
 KINDS = ("word", "sentence", "known")
 """What is answered: that a word is right, that all are, that this is speech the reader knows."""
 _FLOOR = 1e-4
+_UNCLEAR = 0.05  # a sentence that is right with a smaller chance is not worth saying
 
 
 class Trust:
@@ -47,9 +48,15 @@ class Trust:
         found: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(measures @ curve[:-1] + curve[-1], -50, 50)))
         return found
 
-    def is_known(self, used: str, chance: float) -> bool:
-        """Whether a film of this chance is to be read."""
-        return chance >= self.least.get(used, 0.0)
+    def is_readable(self, used: str, known: float, whole: float) -> bool:
+        """Whether a film is to be read: it is likely enough speech the reader knows, and the sentence not all wrong.
+
+        Args:
+            used: The channel.
+            known: The chance of the first.
+            whole: The chance that all words are right.
+        """
+        return known >= self.least.get(used, 0.0) and whole >= _UNCLEAR
 
 
 def measure_words(read: Read) -> NDArray[np.float64]:

@@ -190,11 +190,12 @@ class LipReader:
             )
             return Study(self._nothing(used, reason, notes), None, seen, 0.0)
         read = self.networks.read(lips, heard, beams=beams)
-        known = float(self.trust.chances("known", used, measure_film(read))[0])
+        film = measure_film(read)
+        known, whole = (float(self.trust.chances(kind, used, film)[0]) for kind in ("known", "sentence"))
         if not read.labels:
             return Study(self._nothing(used, "no word is said", notes), read, seen, known)
         guess = " ".join(self.networks.words[label - 1] for label in read.labels)
-        if check and not self.trust.is_known(used, known):
+        if check and not self.trust.is_readable(used, known, whole):
             nothing = self._nothing(used, "not a sentence of the kind it knows, or too unclear", notes)
             return Study(replace(nothing, guess=guess), read, seen, known)
         sure = self.trust.chances("word", used, measure_words(read))
@@ -207,7 +208,6 @@ class LipReader:
             )
             for span, chance in zip(read.spans, sure, strict=True)
         )
-        whole = float(self.trust.chances("sentence", used, measure_film(read))[0])
         transcript = Transcript(words, confidence=whole, used=used, model=self.name, notes=tuple(notes))
         return Study(transcript, read, seen, known)
 

@@ -63,7 +63,7 @@ def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
                 films[way].append((measure_film(read)[0], read.labels == truth))
                 if level is None or level >= 5.0:
                     known[way].append((measure_film(read)[0], True))
-        for crops, sound in _other_films(clip, rng) if number % 2 else ():
+        for crops, sound in _other_films(clip, rng):
             seen_other = networks.watch(crops)
             heard_other = networks.listen(sound, len(crops))
             for way in _WAYS:
@@ -85,7 +85,7 @@ def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
                 chances = 1 / (1 + np.exp(-(measures @ curve[:-1] + curve[-1])))
                 passing = np.sort(chances[[ok for _, ok in rows]])
                 least = float(passing[int((1 - _KEPT) * len(passing))])
-                constants[f"least.{way}"] = round(min(0.5, least), 5)
+                constants[f"least.{way}"] = round(least, 5)
     return constants
 
 
