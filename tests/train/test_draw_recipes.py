@@ -206,9 +206,9 @@ def _codes(home: Path, *changes: str) -> DrawCodesRecipe:
     return recipe
 
 
-def _flow(home: Path) -> DrawFlowRecipe:
+def _flow(home: Path, *more: str) -> DrawFlowRecipe:
     changes = [f"codes={home / 'codes'}", f"samples={home / 'flowed'}", "width=16", "depth=1", "sentences=2"]
-    recipe = recipe_of("draw-flow", home, *changes, "loop.steps=3", "steps=3")
+    recipe = recipe_of("draw-flow", home, *changes, "loop.steps=3", "steps=3", *more)
     assert isinstance(recipe, DrawFlowRecipe)
     return recipe
 
@@ -289,6 +289,17 @@ def test_codes_and_flow_become_a_model_that_draws_the_same(home: Path, flow: Pat
         else:
             for name, value in part.state_dict().items():
                 torch.testing.assert_close(again.state_dict()[name], value, msg=f"{file} {name}")
+
+
+@pytest.mark.train
+def test_codes_that_still_change_are_not_learned_from(home: Path, match: Path) -> None:
+    recipe, run = _codes(home), home / "young"
+    train(recipe, run, quiet=True, stop_after=1)
+    write_about(run, "draw-codes", recipe)
+    with pytest.raises(TrainError, match="still learns"):
+        _flow(home, f"codes={run}").build_network()
+    train(recipe, run, quiet=True, resume=True, stop_after=4)
+    assert _flow(home, f"codes={run}").open_coding().encoder is not None
 
 
 @pytest.mark.train

@@ -4,6 +4,7 @@ The scores here are taken on what is held back, as training sees it: to watch, n
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from szem.train.drawn_data import DrawnData
 from szem.train.recipes.draw_match import build_matcher, encode_sentences, to_signed
 from szem.train.runs_settings import read_settings
 
-__all__ = ["EXAMPLES", "DrawnRecipe", "frozen_matcher", "held_scores", "to_place", "write_grid"]
+__all__ = ["EXAMPLES", "DrawnRecipe", "DrawnSettings", "frozen_matcher", "held_scores", "to_place", "write_grid"]
 
 EXAMPLES = (
     "this flower has white petals with a yellow tip and a yellow pistil",
@@ -36,22 +37,30 @@ EXAMPLES = (
 )
 
 
-class DrawnRecipe:
-    """Pictures of both splits, the words of a run of recipe draw-match, and the frozen network that looks.
+@dataclass(frozen=True, kw_only=True)
+class DrawnSettings:
+    """What can be changed from the command line in every one of them."""
 
-    Args:
-        data: Holds flowers/ and birds/.
-        seen: Where what was seen on the pictures is kept.
-        match: The run of recipe draw-match whose sentences are drawn.
-        most: Pictures of each thing, 0 for all.
-    """
+    data: Path = Path("data")  # holds flowers/ and birds/
+    seen: Path = Path("runs/seen.json")  # where what was seen on the pictures is kept
+    match: Path = Path("runs/draw-match")  # the run of recipe draw-match whose sentences are drawn
+    maps: Path = Path("runs/draw-maps")  # where the features of the pictures are kept
+    begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
+    channels: tuple[int, ...] = (256, 192, 128, 96, 48)  # of the decoder at 4, 8, 16, 32, 64 pixels
+    judge: int = 48  # channels of the judge's mixed maps
+    most: int = 0  # pictures of each thing, 0 for all: for tests
+
+
+class DrawnRecipe:
+    """Pictures of both splits, the words of a run of recipe draw-match, and the frozen network that looks."""
 
     held_split = "val"
 
-    def __init__(self, data: Path, seen: Path, match: Path, *, most: int = 0) -> None:
-        self.data = DrawnData(data, seen, split="train", most=most)
-        self.held = DrawnData(data, seen, split="val", most=most)
-        self.words, self.matcher = frozen_matcher(match, self.data)
+    def __init__(self, settings: DrawnSettings) -> None:
+        s = settings
+        self.data = DrawnData(s.data, s.seen, split="train", most=s.most)
+        self.held = DrawnData(s.data, s.seen, split="val", most=s.most)
+        self.words, self.matcher = frozen_matcher(s.match, self.data)
         self.lite = frozen_lite()
         self.broken = (*self.data.broken, *self.held.broken)
 

@@ -27,7 +27,7 @@ from szem.runtime.cards import Card, Made
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.codes import find_codes
 from szem.train.drawing_losses import copy_loss, drawing_loss, fit_loss, judge_loss, variety_loss
-from szem.train.drawn_recipe import EXAMPLES, DrawnRecipe, held_scores, to_place, write_grid
+from szem.train.drawn_recipe import EXAMPLES, DrawnRecipe, DrawnSettings, held_scores, to_place, write_grid
 from szem.train.recipe import Batch, Loop
 from szem.train.recipes.draw_match import encode_sentences, keep_grids, to_signed
 from szem.train.sampling import pick
@@ -39,7 +39,7 @@ _JITTER = 0.15  # chance added to a code
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawSettings:
+class DrawSettings(DrawnSettings):
     """What can be changed from the command line."""
 
     loop: Loop = field(
@@ -47,22 +47,14 @@ class DrawSettings:
             steps=60_000, batch=32, lr=4e-4, warmup=0.01, weight_decay=0.0, clip_norm=0.0, ema=0.999, scores=16
         )
     )
-    data: Path = Path("data")  # holds flowers/ and birds/
-    seen: Path = Path("runs/seen.json")  # where what was seen on the pictures is kept
-    match: Path = Path("runs/draw-match")  # the run of recipe draw-match whose sentences are drawn
-    maps: Path = Path("runs/draw-maps")  # where the features of the pictures are kept
     samples: Path = Path("runs/draw-samples")  # where the grids of samples are written
-    begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
-    channels: tuple[int, ...] = (256, 192, 128, 96, 48)  # of the sketcher at 4, 8, 16, 32, 64 pixels
     condition: int = 128  # numbers of the condition, and of the chance beside it
-    judge: int = 48  # channels of the judge's mixed maps
     judge_lr: float = 1.0  # factor of the judge's learning rate
     fit: float = 0.4  # how much it counts that the drawing is matched to its sentence
     copy: float = 4.0  # how much it counts that with a photograph's own code the drawing is like it
     vary: float = 0.5  # how much it counts that two drawings of one sentence differ
     apart: float = 0.6  # how far they should be, as a share of how far two photographs are
     cloud: float = 0.3  # how much it counts that the cloud round a sentence is a normal one
-    most: int = 0  # pictures of each thing, 0 for all: for tests
 
 
 class Drawer(nn.Module):
@@ -80,8 +72,7 @@ class DrawRecipe(DrawnRecipe):
 
     def __init__(self, settings: DrawSettings) -> None:
         self.settings = settings
-        s = settings
-        super().__init__(s.data, s.seen, s.match, most=s.most)
+        super().__init__(settings)
         self.codes = self._find_codes()
 
     def build_network(self) -> nn.Module:

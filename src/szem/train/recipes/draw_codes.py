@@ -29,7 +29,7 @@ from szem.models.sketcher import CodeDecoder
 from szem.tasks.drawing_scores import frechet_distance
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.drawing_losses import copy_loss, drawing_loss, fit_loss, judge_loss
-from szem.train.drawn_recipe import DrawnRecipe, to_place, write_grid
+from szem.train.drawn_recipe import DrawnRecipe, DrawnSettings, to_place, write_grid
 from szem.train.recipe import Batch, Loop
 from szem.train.recipes.draw_match import encode_sentences, keep_grids, to_signed
 from szem.train.runs_settings import read_recipe_name
@@ -42,7 +42,7 @@ _SHOWN = 8  # photographs in a grid of samples
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawCodesSettings:
+class DrawCodesSettings(DrawnSettings):
     """What can be changed from the command line."""
 
     loop: Loop = field(
@@ -50,15 +50,8 @@ class DrawCodesSettings:
             steps=60_000, batch=24, lr=8e-4, warmup=0.01, weight_decay=0.0, clip_norm=5.0, ema=0.997, scores=16
         )
     )
-    data: Path = Path("data")  # holds flowers/ and birds/
-    seen: Path = Path("runs/seen.json")  # where what was seen on the pictures is kept
-    match: Path = Path("runs/draw-match")  # the run of recipe draw-match whose sentences are drawn
-    maps: Path = Path("runs/draw-maps")  # where the features of the pictures are kept
     samples: Path = Path("runs/codes-samples")  # where the grids of samples are written
-    begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
-    channels: tuple[int, ...] = (256, 192, 128, 96, 48)  # of the decoder at 4, 8, 16, 32, 64 pixels
     code: int = 256  # length of a code
-    judge: int = 48  # channels of the judge's mixed maps
     judge_lr: float = 0.5  # factor of the judge's learning rate
     mixed: float = 0.25  # share of the drawings whose code lies between those of two pictures
     fit: float = 0.1  # how much it counts that the drawing is matched to its sentence
@@ -66,7 +59,6 @@ class DrawCodesSettings:
     judged: float = 0.3  # before this share of the training there is no judge; after it, the encoder learns no more
     trick: float = 0.4  # how much it counts that the judge takes drawings for photographs
     normal: float = 0.01  # how much it counts that codes are spread as normal chance is
-    most: int = 0  # pictures of each thing, 0 for all: for tests
 
 
 class Coding(nn.Module):
@@ -85,7 +77,7 @@ class DrawCodesRecipe(DrawnRecipe):
     def __init__(self, settings: DrawCodesSettings) -> None:
         self.settings = settings
         s = settings
-        super().__init__(s.data, s.seen, s.match, most=s.most)
+        super().__init__(settings)
         self.grids = keep_grids(self.data, "lite0", s.maps, "train")
         self.held_grids = keep_grids(self.held, "lite0", s.maps, "val")
         things = [one.thing for one in self.data.items]

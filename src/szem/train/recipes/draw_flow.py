@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from szem.errors import TrainError
 from szem.models.code_sketcher import CodeFlow, CodeSketcher
 from szem.runtime.cards import Card, Made
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
@@ -69,8 +71,17 @@ class DrawFlowRecipe:
         self.broken = self.coded.broken
 
     def open_coding(self) -> Coding:
-        """Encoder and decoder of the run of recipe draw-codes as it is now."""
-        stored = load_checkpoint(self.settings.codes / CHECKPOINT)
+        """Encoder and decoder of the run of recipe draw-codes as it is now.
+
+        Raises:
+            TrainError: its encoder still learns.
+        """
+        run = self.settings.codes
+        stored = load_checkpoint(run / CHECKPOINT)
+        if not (stored["is_done"] or _is_judged(stored)):
+            raise TrainError(
+                f"{run}: its encoder still learns; wait until its judge has come (judged), or it is done"
+            )
         network = self.coded.build_network()
         assert isinstance(network, Coding)
         # the encoder does not move any more, its average still does
@@ -183,6 +194,12 @@ class DrawFlowRecipe:
 def build_recipe(settings: DrawFlowSettings) -> DrawFlowRecipe:
     """The recipe of these settings."""
     return DrawFlowRecipe(settings)
+
+
+def _is_judged(stored: dict[str, Any]) -> bool:
+    """Whether the judge of a checkpoint has learned: then it is not its own average."""
+    name = "judge.heads.0.said.parametrizations.weight.original"
+    return not torch.allclose(stored["network"][name], stored["average"][name], rtol=1e-5, atol=1e-6)
 
 
 def _chance(number: int) -> torch.Generator:
