@@ -36,7 +36,7 @@ export async function mount(root, app) {
   let closed = false;
   let encoding = false;
   let wanted = false; // a still that is to be looked at once there is a line
-  let painted = 0;
+  let painted = -Infinity; // when numbers and chart were painted last; the first answer is painted at once
   let latest = null;
   const taken = new Map(); // frame -> seconds at which it was taken
   const rate = createFrameMeter({ spanMs: 2000 });
@@ -251,7 +251,8 @@ export async function mount(root, app) {
     opened(source) {
       view.clear();
       view.shape(source);
-      latest = null;
+      [latest, painted] = [null, -Infinity];
+      root.dataset.frames = "0";
       rate.clear();
       taken.clear();
       startAnew();
