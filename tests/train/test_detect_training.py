@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,13 +10,18 @@ from PIL import Image
 
 from szem.data.boxes import BoxedPicture
 from szem.errors import TrainError
+from szem.media.samples import read_sample
+from szem.models.point_detector import build_point_detector
 from szem.results.boxes import Boxes
+from szem.runtime.sessions import OnnxFile
+from szem.runtime.store import default_model
 from szem.tasks.detect_decoders import grid_points
 from szem.train.borrow_boxes import Found, agree_with_masks
 from szem.train.calibrate_boxes import best_thresholds, fit_calibration
 from szem.train.detect_loss import assign, detect_loss, generalised_iou, pair_ious
 from szem.train.detect_views import CELL_PX, Views, list_views
 from szem.train.map_cache import JoinedMaps, open_maps, write_maps
+from szem.train.shipped_weights import load_shipped, renew_norms
 
 POINTS = torch.from_numpy(grid_points(64, 96)[0])  # 96 + 24 + 6 places
 
@@ -200,6 +206,23 @@ def test_thresholds_part_right_from_wrong(tmp_path: Path) -> None:
 
 
 CLASSES = ("background", "cat", "dog")
+
+
+def test_the_shipped_detector_can_be_gone_on_from() -> None:
+    net = build_point_detector(classes=20)
+    load_shipped(net, "main", task="detect")
+    picture = cv2.resize(read_sample("cat"), (320, 224)).astype(np.float32).transpose(2, 0, 1)[None]
+    picture = np.concatenate([picture, picture[..., ::-1]])
+    inputs = torch.from_numpy((picture - 127) / 128)
+    renew_norms(net, lambda: net(inputs))
+    with torch.no_grad():
+        ours = net(inputs)
+        taught = net.train()(inputs)  # by the batch's own statistics, which are those of `renew_norms` here
+    shipped = OnnxFile(default_model("detect").file()).run({"picture": inputs.numpy()}, ["scores", "distances"])
+    for one, in_training, wanted in zip(ours, taught, shipped, strict=True):
+        assert np.abs(one.numpy() - wanted).max() < 2e-3 * wanted.max()
+        assert torch.allclose(in_training, one, atol=2e-3 * float(one.max()))
+    assert shipped[0].max() > 0.5  # it sees the cat
 
 
 def test_a_lone_region_gets_its_own_box() -> None:

@@ -1,5 +1,10 @@
-"""Go on from a shipped model: weights read back from its ONNX file by their names."""
+"""Go on from a shipped model: weights read back from its ONNX file by their names.
 
+The exporter makes normalisations part of the convolutions before them. In evaluation that is the same network; to be
+taught on, `renew_norms` parts them again.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +16,7 @@ from torch import nn
 from szem.errors import TrainError
 from szem.runtime.store import default_model
 
-__all__ = ["load_shipped", "load_weights"]
+__all__ = ["load_shipped", "load_weights", "renew_norms"]
 
 _EPS = 1e-5  # of torch's normalisation
 
@@ -57,7 +62,15 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
         return torch.from_numpy(numpy_helper.to_array(one).astype(np.float32).copy())
 
     state = net.state_dict()
+    folded_norms = {name: one.eps for name, one in _norms(net) if one.affine and f"{name}.weight" not in stored}
+    for norm, eps in folded_norms.items():
+        shift = read(f"{norm.removesuffix('norm')}conv.weight_bias", state[f"{norm}.bias"].shape)
+        values = (torch.ones_like(shift), shift, torch.zeros_like(shift), torch.ones_like(shift) - eps)
+        for name, value in zip(("weight", "bias", "running_mean", "running_var"), values, strict=True):
+            state[f"{norm}.{name}"] = value
     for name, value in state.items():
+        if name.rpartition(".")[0] in folded_norms:
+            continue
         layer, is_mean, _ = name.rpartition(".norm.norm.running_mean")
         if name.endswith("num_batches_tracked"):
             continue
@@ -70,3 +83,44 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
         else:
             state[name] = read(name, value.shape)
     net.load_state_dict(state)
+
+
+@torch.no_grad()
+def renew_norms(net: nn.Module, run: Callable[[], object]) -> None:
+    """Part normalisations from their convolutions again: what comes out in evaluation stays the same.
+
+    Each gets the mean and variance of what it sees as its statistics, and the scale and shift that undo them, so that
+    training by the batch's own statistics goes on where it ended.
+
+    Args:
+        net: As `load_weights` filled it; put into evaluation and left there.
+        run: Runs the network on typical inputs, several times perhaps.
+    """
+    sums: dict[nn.BatchNorm2d, list[torch.Tensor]] = {}
+
+    def see(norm: nn.BatchNorm2d, given: tuple[torch.Tensor, ...]) -> None:
+        x = given[0].double()
+        now = [torch.tensor(x.numel() / x.shape[1]), x.sum((0, 2, 3)), (x * x).sum((0, 2, 3))]
+        sums[norm] = [a + b for a, b in zip(sums[norm], now, strict=True)] if norm in sums else now
+
+    hooks = [norm.register_forward_pre_hook(see) for _, norm in _norms(net)]
+    try:
+        net.eval()
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for norm, (count, total, squares) in sums.items():
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        before = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        mean = total / count
+        variance = (squares / count - mean * mean).clamp(min=0)
+        norm.bias.copy_(norm.bias + before * (mean - norm.running_mean))
+        norm.weight.copy_(before * torch.sqrt(variance + norm.eps))
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+
+
+def _norms(net: nn.Module) -> list[tuple[str, nn.BatchNorm2d]]:
+    return [(name, one) for name, one in net.named_modules() if isinstance(one, nn.BatchNorm2d)]

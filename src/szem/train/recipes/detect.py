@@ -49,6 +49,7 @@ from szem.train.pixel_recipe import repeat_rare
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
 from szem.train.sampling import pick
+from szem.train.shipped_weights import load_shipped, renew_norms
 
 __all__ = ["DetectRecipe", "DetectSettings", "build_recipe"]
 
@@ -91,7 +92,7 @@ class DetectSettings:
     repeat_most: int = 3  # how often a picture with a rare class is seen in an epoch, at most
     backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
     pretrained: bool = True  # begin with ImageNet's weights
-    begin_with: str = ""  # folder of an earlier run whose averaged weights are taken on
+    begin_with: str = ""  # folder of an earlier run whose averaged weights are taken on, or "shipped"
     width: int = 96  # channels of pyramid and heads
     depth: int = 2  # convolutions of each branch of a head
     frozen_stages: int = 3  # of the backbone's seven, that do not learn; 3 at least
@@ -125,7 +126,11 @@ class DetectRecipe:
     def build_network(self) -> nn.Module:
         """The detector with its first stages frozen."""
         net = self._plain_network(pretrained=self.settings.pretrained)
-        if self.settings.begin_with:
+        if self.settings.begin_with == "shipped":
+            load_shipped(net, "main", task="detect")
+            batches = [self.batch(range(n, n + 10), 0.0)["maps"].float() for n in range(0, _SAMPLES, 10)]
+            renew_norms(net, lambda: [net.from_maps(maps) for maps in batches])
+        elif self.settings.begin_with:
             net.load_state_dict(load_checkpoint(Path(self.settings.begin_with) / CHECKPOINT)["average"])
         freeze_stages(net, stages=self.settings.frozen_stages)
         return net
