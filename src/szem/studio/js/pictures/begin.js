@@ -18,5 +18,5 @@ export function beginWithPicture({ store, state, set }, initial, open) {
     return;
   }
   const first = isBundled(state.picture) ? state.picture : initial;
-  store.openSample(first).then((done) => !done && first !== initial && store.openSample(initial));
+  store.openSample(first).then((done) => done === false && first !== initial && store.openSample(initial));
 }

@@ -124,6 +124,7 @@ export function sourceBar(app, { chosen, other = () => false }) {
   );
 
   const stopDrops = takeDrops(t("picture.drop"), open);
+  element.toggleAttribute("data-busy", store.busy); // with what was asked for on the page before
   paint();
 
   return {

@@ -10,11 +10,13 @@ export function createStore() {
   const listeners = new Set();
   let source = null;
   let samples = null;
-  let turn = 0; // the newest wish wins, however long an older one takes
+  let turn = 0; // the number of the newest wish
+  let shown = 0; // of the wish whose picture is on show
+  const under = new Map(); // the wishes under way: number -> a promise that ends with it
 
-  function put(next) {
+  function put(next, mine) {
     if (source?.kind === "live" && source !== next) source.stop();
-    source = next;
+    [source, shown] = [next, mine];
     for (const listener of listeners) listener({ source });
   }
 
@@ -22,29 +24,52 @@ export function createStore() {
     for (const listener of listeners) listener({ error });
   }
 
-  /** Do one of the things below; a newer one makes an older one void. Errors go to the listeners. */
+  /** Whether a newer wish than this came true; those that are still under way are waited for. */
+  async function isLate(mine) {
+    while (mine > shown) {
+      const newer = [...under].filter(([number]) => number > mine).map(([, end]) => end);
+      if (newer.length === 0) return false;
+      await Promise.all(newer);
+    }
+    return true;
+  }
+
+  /**
+   * Do one of the things below. The newest wish that comes true wins, however long an older one takes; one that fails
+   * takes nothing away. Errors go to the listeners.
+   * @returns true where its picture is on show now, false where it failed, null where a newer one is there instead
+   */
   async function attempt(run) {
     const mine = ++turn;
+    let end;
+    under.set(mine, new Promise((resolve) => (end = resolve)));
     for (const listener of listeners) listener({ busy: true });
     try {
       const next = await run();
-      if (mine !== turn) {
+      if (await isLate(mine)) {
         if (next.kind === "live") next.stop();
-        return false;
+        return null;
       }
-      put(next);
+      put(next, mine);
       return true;
     } catch (error) {
       if (mine === turn) tell(error);
-      return false;
+      return (await isLate(mine)) ? null : false;
     } finally {
-      if (mine === turn) for (const listener of listeners) listener({ busy: false });
+      under.delete(mine);
+      end();
+      if (under.size === 0) for (const listener of listeners) listener({ busy: false });
     }
   }
 
   return {
     get source() {
       return source;
+    },
+
+    /** Whether a picture is on its way. */
+    get busy() {
+      return under.size > 0;
     },
 
     async samples() {
@@ -75,8 +100,7 @@ export function createStore() {
 
     /** Use a still that is there already, a frame of the camera for one. */
     use(still) {
-      turn++;
-      put(still);
+      put(still, ++turn);
     },
 
     startCamera() {
