@@ -95,7 +95,10 @@ export async function mount(root, app) {
       askAgain();
     },
     boxes: take,
-    fault: (error) => problem.show(wordsFor(new Problem("refused", { status: error.code }, error.message), words)),
+    fault(error) {
+      problem.show(wordsFor(new Problem("refused", { status: error.code }, error.message), words));
+      if (wanted) sendFrame();
+    },
     lost({ busy, again: comesBack }) {
       taken.clear();
       if (comesBack) problem.show(wordsFor(new Problem(busy ? "live-busy" : "server-gone"), words));
@@ -163,7 +166,10 @@ export async function mount(root, app) {
   function take(answer) {
     const at = taken.get(answer.frame);
     for (const frame of taken.keys()) if (frame <= answer.frame) taken.delete(frame);
-    if (at === undefined || closed) return;
+    if (at === undefined || closed) {
+      if (wanted) sendFrame(); // of an earlier picture: now there is room for this one
+      return;
+    }
     rate.add(performance.now(), (seconds() - at) * 1000);
     latest = answer;
     view.show(answer, at);
@@ -256,6 +262,7 @@ export async function mount(root, app) {
       rate.clear();
       taken.clear();
       startAnew();
+      fill(rows);
       paintMeter();
       line.settle(settings());
     },
