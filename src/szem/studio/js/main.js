@@ -70,6 +70,11 @@ function appFor(words, state) {
       Object.assign(state, changes);
       saveSoon();
     },
+    /** The address of all that is on show, the newest change with it. */
+    link() {
+      save();
+      return location.href;
+    },
     /** The address of a page, in the language and theme of now. */
     address(name, params = {}) {
       return addressOf(name, new URLSearchParams(params));

@@ -205,7 +205,7 @@ function kernelsPage(root, app, table) {
         doneText: t("copied"),
         failText: t("copy-failed"),
         name: "link",
-        content: () => location.href,
+        content: app.link,
       }),
     );
   }
