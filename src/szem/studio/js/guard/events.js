@@ -46,6 +46,7 @@ export function eventsView(app, { seen }) {
   let timer = 0;
   let closed = false;
   let made = "";
+  let taken = "";
 
   const wish = () => ({ source: state.source, kind: state.kind, mark: state.mark, channel: state.channel, score: state.score, since: state.since });
   const isChosen = () => Object.entries(wish()).some(([, value]) => value !== "" && value !== 0);
@@ -122,10 +123,13 @@ export function eventsView(app, { seen }) {
     );
   }
 
-  /** The ways to take events away. */
+  /** The ways to take events away; made anew only when they are others. */
   function paintTake() {
     const link = (href, text) => h("a", { class: "button quiet", href, download: "" }, icon("download"), h("span", { text }));
     const marked = (known?.marks?.right ?? 0) + (known?.marks?.wrong ?? 0);
+    const signature = JSON.stringify([events.length > 0, wish(), marked]);
+    if (signature === taken) return; // a link that is being pressed stays where it is
+    taken = signature;
     fill(
       take,
       events.length > 0 ? [link(exportAddress(wish(), "csv"), "CSV"), link(exportAddress(wish(), "json"), "JSON")] : null,
