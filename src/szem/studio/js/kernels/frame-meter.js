@@ -1,6 +1,6 @@
 // The page's own measurement of itself: frames a second and milliseconds a frame. Pure; times come from outside.
 
-/** Keeps what happened within the last `spanMs`. */
+/** Keeps what happened within the last `spanMs`, and two frames at least: a rate below one in that span is one too. */
 export function createFrameMeter({ spanMs = 1000 } = {}) {
   let frames = [];
   return {
@@ -8,7 +8,7 @@ export function createFrameMeter({ spanMs = 1000 } = {}) {
     add(nowMs, tookMs) {
       frames.push({ nowMs, tookMs });
       const from = nowMs - spanMs;
-      while (frames.length > 0 && frames[0].nowMs < from) frames.shift();
+      while (frames.length > 2 && frames[0].nowMs < from) frames.shift();
     },
     /** {rate: frames a second, tookMs: the median work, count} over the span; rate 0 before two frames are there. */
     read() {
