@@ -51,7 +51,7 @@ export async function mount(root, app) {
       sentence.element.querySelector(`[data-place="${place}"]`)?.focus();
     },
   });
-  const others = othersView(app, (place, other) => goOn(startWith(said().words, place, other)));
+  const others = othersView(app, (place, other) => answer && goOn(startWith(said().words, place, other)));
   const sure = h("p", { class: "sure", data: { name: "sure" }, "aria-live": "polite" });
   const timing = h("p", { class: "meter", data: { name: "timing" }, "aria-live": "polite" });
   const list = h("ol", { class: "sentences", "aria-label": t("caption.sentences") });

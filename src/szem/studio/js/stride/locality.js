@@ -163,6 +163,7 @@ export function localityPart(app) {
   /** One after the other, so that they do not disturb each other's times. */
   async function measureAll() {
     const mine = ++wish;
+    delete element.dataset.measured;
     try {
       for (const { layers } of [{ layers: layersOf(state) }, ...BESIDE]) {
         if (measured.has(textOf(layers))) continue;

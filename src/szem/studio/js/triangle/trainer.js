@@ -13,8 +13,9 @@ export function createTrainer(heard, failed) {
   return {
     start(settings) {
       stop();
-      worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-      worker.onmessage = ({ data }) => heard(data);
+      const mine = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+      worker = mine;
+      worker.onmessage = ({ data }) => mine === worker && heard(data); // one on its way may come after the end
       worker.onerror = (event) => failed(new Error(event.message || "worker"));
       worker.postMessage({ command: "train", ...settings });
     },
