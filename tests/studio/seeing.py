@@ -1,6 +1,7 @@
 """Reading what a page shows: canvases as arrays, numbers as numbers. Used by the tests of the pages."""
 
 import base64
+import json
 import time
 from typing import Any
 
@@ -8,7 +9,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["canvas_of", "exact", "grey_of", "set_slider", "settle", "until", "wait_drawn"]
+__all__ = [
+    "PATIENCE_S",
+    "canvas_of",
+    "exact",
+    "grey_of",
+    "in_address",
+    "set_slider",
+    "settle",
+    "still",
+    "until",
+    "wait_drawn",
+]
+
+PATIENCE_S = 60.0  # for a machine that has much else to do; nothing waits longer than it must
 
 _PIXELS = """(canvas) => { const { width, height } = canvas;
   const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
@@ -34,12 +48,33 @@ def settle(page: Any) -> None:
     )
 
 
-def until(page: Any, expression: str, *, patience_s: float = 20) -> None:
-    """Wait until an expression is true in the page. (Playwright's own way needs `eval`, which the page forbids.)"""
+def until(page: Any, expression: str, *, patience_s: float = PATIENCE_S) -> None:
+    """Wait until an expression, which may `await`, is true in the page.
+
+    (Playwright's own way needs `eval`, which the page forbids.)
+    """
     end = time.monotonic() + patience_s
-    while not page.evaluate(f"() => Boolean({expression})"):
+    while not page.evaluate(f"async () => Boolean({expression})"):
         assert time.monotonic() < end, f"never true: {expression}"
         page.wait_for_timeout(30)
+
+
+def in_address(page: Any, *parts: str) -> None:
+    """Wait until the address says all of this: it follows a change a moment later."""
+    until(page, f"{json.dumps(parts)}.every((part) => location.hash.includes(part))")
+
+
+def still(page: Any, expression: str, *, rest_s: float = 0.5) -> Any:
+    """Wait until an expression has kept its value for a while, and give it: what had been asked for has come."""
+    end = time.monotonic() + PATIENCE_S
+    value, since = page.evaluate(f"() => {expression}"), time.monotonic()
+    while time.monotonic() - since < rest_s:
+        assert time.monotonic() < end, f"never at rest: {expression}"
+        page.wait_for_timeout(30)
+        now = page.evaluate(f"() => {expression}")
+        if now != value:
+            value, since = now, time.monotonic()
+    return value
 
 
 def wait_drawn(page: Any) -> None:
