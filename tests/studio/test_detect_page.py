@@ -13,7 +13,7 @@ from szem.media.drawing import color_of
 from szem.media.pictures import encode_picture
 from szem.media.video_writer import VideoWriter
 
-from .seeing import canvas_of, set_slider, until
+from .seeing import canvas_of, in_address, set_slider, until
 
 pytestmark = pytest.mark.browser
 
@@ -100,9 +100,7 @@ def test_classes_and_threshold_choose_and_go_into_the_address(visit: Visit) -> N
     page.click(".class-chip[data-name=green]")
     until(page, f"document.querySelector('{THINGS}').innerText === 'Nothing it knows.'")
     set_slider(page, "threshold", 60)
-    page.wait_for_timeout(250)
-    assert "classes=green" in page.url
-    assert "threshold=60" in page.url
+    in_address(page, "classes=green", "threshold=60")
 
 
 def test_outlines_take_the_place_of_boxes(visit: Visit) -> None:
@@ -186,6 +184,25 @@ def test_a_line_that_breaks_is_opened_again(visit: Visit) -> None:
     page.evaluate("document.querySelector('main').dataset.frames = 0; sockets.at(-1).close()")
     wait_frames(page, 1)
     assert page.evaluate("sockets.length") == 2
+
+
+def test_a_picture_that_came_while_the_line_was_full_is_looked_at(visit: Visit) -> None:
+    hold = """window.held = []; const Plain = WebSocket;
+      window.WebSocket = class extends Plain {
+        addEventListener(name, act) {
+          super.addEventListener(name, (event) => {
+            if (name === 'message' && held && JSON.parse(event.data).type === 'boxes') held.push(() => act(event));
+            else act(event); }); } };"""
+    page = visit("detect", before=lambda p: p.add_init_script(hold), model="squares")
+    until(page, "held.length === 1")  # the cat
+    give(page, "a.png", encode_picture(scene()))
+    until(page, "held.length === 2")
+    give(page, "b.png", encode_picture(scene(blue=False)[:, :200]))
+    until(page, "document.querySelector('[data-name=picture]').width === 200")
+    assert texts(page) == []  # nothing of what the pictures before hold
+    page.evaluate("() => { const late = held; window.held = null; for (const act of late) act(); }")
+    until(page, f"document.querySelectorAll('{THINGS} output').length === 1")
+    assert texts(page)[0].startswith("red")
 
 
 # Pure functions -------------------------------------------------------------------------------------------------
