@@ -8,7 +8,7 @@ import pytest
 import szem
 from szem.media.samples import read_sample
 
-from .seeing import canvas_of, settle, until
+from .seeing import canvas_of, in_address, settle, until
 
 pytestmark = pytest.mark.browser
 
@@ -52,8 +52,7 @@ def test_words_heat_others_and_sentences_are_the_servers(visit: Visit) -> None:
     assert page.locator(f"{WORDS}[aria-pressed=true]").inner_text() == best.words[2].text
     offered = page.locator(".others .label-row").evaluate_all("all => all.map((e) => e.dataset.word)")
     assert set(offered) == {best.words[2].text, *(text for text, _ in best.words[2].others)}
-    page.wait_for_timeout(200)
-    assert "word=2" in page.url
+    in_address(page, "word=2")
 
 
 def test_another_word_is_chosen_and_the_sentence_goes_on_from_it(visit: Visit) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from szem.studio import studio_folder
 
+from .seeing import settle
+
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Any]
@@ -177,6 +179,7 @@ def test_page_fits_every_width_and_names_its_controls(visit: Visit, name: str) -
     page.wait_for_selector({"start": "[data-name=lens-kernel]", "triangle": "[data-name=board]"}.get(name, ".thumb"))
     for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
         page.set_viewport_size({"width": width, "height": height})
+        settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(NAMELESS) == []
     assert page.locator("h1").count() == 1

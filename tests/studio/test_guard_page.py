@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,13 +15,14 @@ from szem.guard.store import EventStore
 from szem.tasks.rules_file import parse_rules, read_rules
 
 from .guard_scenes import BOX, fill_store, make_covered_film
-from .seeing import set_slider, until
+from .seeing import PATIENCE_S, in_address, set_slider, until
 
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Any]
 CARDS = "[data-name=events] .ev-card"
 TEXT = "[data-name=rules-text]"
+READ = "Number(document.querySelector('.rules').dataset.read ?? 0)"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 
 
@@ -47,10 +49,11 @@ def wait_cards(page: Any, count: int) -> None:
 
 
 def write(page: Any, text: str) -> None:
-    """Put rules into the sheet and wait until the server has read them."""
-    before = page.evaluate("Number(document.querySelector('.rules').dataset.read ?? 0)")
+    """Put rules into the sheet and wait until the server has read them; those that were there have been read before."""
+    until(page, f"{READ} > 0")
+    before = page.evaluate(READ)
     page.fill(TEXT, text)
-    until(page, f"Number(document.querySelector('.rules').dataset.read ?? 0) > {before}")
+    until(page, f"{READ} > {before}")
 
 
 def test_what_was_kept_is_shown_filtered_and_played(visit: Visit, ids: list[str]) -> None:
@@ -74,9 +77,7 @@ def test_what_was_kept_is_shown_filtered_and_played(visit: Visit, ids: list[str]
     wait_cards(page, 2)
     page.locator("[data-name=filter-source] select").select_option("gate")
     wait_cards(page, 1)
-    page.wait_for_timeout(200)
-    assert "kind=enters" in page.url
-    assert "source=gate" in page.url
+    in_address(page, "kind=enters", "source=gate")
     page.locator("[data-name=filter-since] select").select_option("1h")  # it was two hours ago
     until(page, "!document.querySelector('[data-name=no-events]').hidden")
     page.click("[data-name=all]")
@@ -96,9 +97,8 @@ def test_marks_are_kept_and_can_be_taken_away(visit: Visit, ids: list[str], stud
     card.locator("input").press("Enter")
     with closing(EventStore(studio_guard)) as store:
         until(page, "document.querySelector('.guard-take').innerText.includes('(1)')")
-        for _ in range(50):
-            if store.get(ids[0]).mark_note:
-                break
+        end = time.monotonic() + PATIENCE_S
+        while not store.get(ids[0]).mark_note and time.monotonic() < end:
             page.wait_for_timeout(50)
         assert (store.get(ids[0]).mark, store.get(ids[0]).mark_note) == ("wrong", "a door that slammed")
     with page.expect_download() as got:
@@ -114,6 +114,7 @@ def test_marks_are_kept_and_can_be_taken_away(visit: Visit, ids: list[str], stud
 
 def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: list[str], no_rules: Path) -> None:
     page = visit("guard", fresh=True)
+    wait_cards(page, 5)  # they stand above, and move what is below when they come
     until(page, "document.querySelector('.area-frame[data-picture=yes]')")  # the yard's own picture
     write(page, "# mine\n")
     page.click("[data-name=new-zone]")
@@ -151,7 +152,6 @@ def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: l
 
 def test_a_fault_in_the_rules_is_told_with_its_line(visit: Visit, ids: list[str], no_rules: Path) -> None:
     page = visit("guard", fresh=True)
-    until(page, "Number(document.querySelector('.rules').dataset.read ?? 0) > 0")
     write(page, '[[rules]]\nname = "a"\nevents = ["enterz"]\n')
     assert "did you mean 'enters'" in page.locator("[data-name=rules-fault]").inner_text()
     assert page.locator(".bad-line").inner_text() == "3"

@@ -14,7 +14,7 @@ import pytest
 import szem
 from szem.media.samples import read_sample, sample_path
 
-from .seeing import canvas_of, set_slider, until
+from .seeing import canvas_of, in_address, set_slider, until
 
 pytestmark = pytest.mark.browser
 
@@ -77,9 +77,7 @@ def test_labels_bars_map_colours_crops_and_json_are_the_servers(visit: Visit) ->
     assert page.locator(".crop-choice[aria-pressed=true]").get_attribute("data-ratio") == "9 : 16"
     assert page.locator(".crop-marks .crop").is_visible()
     assert not page.locator("canvas.heat").is_visible()
-    page.wait_for_timeout(200)
-    for said in ("picture=cat", "over=crop", "ratio=3", "label=2", "opacity=20"):
-        assert said in page.url
+    in_address(page, "picture=cat", "over=crop", "ratio=3", "label=2", "opacity=20")
 
 
 def test_lines_to_copy_run_and_name_the_same_things(visit: Visit, tmp_path: Path) -> None:
@@ -110,14 +108,14 @@ def test_lines_to_copy_run_and_name_the_same_things(visit: Visit, tmp_path: Path
 def test_camera_is_recognised_again_and_again(visit: Visit) -> None:
     page = visit("recognise", fresh=True)
     page.wait_for_selector(".label-row")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "annotate" in request.url else None)
     page.click("[data-name=camera]")
     until(page, "document.querySelector('[data-name=camera].active')")
-    while len(asked) < 3:
-        page.wait_for_timeout(50)
+    for _ in range(3):
+        with page.expect_request("**/v1/images:annotate"):
+            pass
     page.click("[data-name=camera]")
-    page.wait_for_selector(".label-row")
+    until(page, "!document.querySelector('[data-name=camera].active')")
+    assert page.locator(".label-row").count() > 0
 
 
 @pytest.mark.parametrize(

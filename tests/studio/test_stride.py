@@ -12,6 +12,8 @@ from szem.tasks.explain import Explorer
 from szem.tasks.explain_locality import StackLayer, pixels_seen
 from szem.tasks.explain_shift import measure_shift
 
+from .seeing import settle
+
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Any]
@@ -149,4 +151,5 @@ def test_the_stride_page_fits_every_width(visit: Visit, lang: str) -> None:
     page.wait_for_selector("[data-name=said] output")
     for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
         page.set_viewport_size({"width": width, "height": height})
+        settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
+from .seeing import settle
+
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Any]
@@ -248,11 +250,11 @@ def test_a_network_trains_on_the_page_and_is_tried_on_the_board(visit: Visit) ->
     )
     assert page.locator("[data-name=kernels] canvas").count() == 4
     page.click("[data-name=use]")
+    page.click("[data-name=train]")  # stop, long before it is done
     page.wait_for_url(re.compile("net=learned"))
     assert page.locator("[data-name=answer] .class-row").count() == 3
     shares = [_number(t.rstrip("%")) for t in page.locator("[data-name=answer] output").all_inner_texts()]
     assert sum(shares) == pytest.approx(100, abs=2)
-    page.click("[data-name=train]")  # stop
     before = page.locator("[data-name=progress]").get_attribute("data-step")
     page.wait_for_timeout(800)
     assert page.locator("[data-name=progress]").get_attribute("data-step") == before
@@ -263,4 +265,5 @@ def test_the_triangle_page_fits_every_width(visit: Visit, lang: str) -> None:
     page = visit("triangle", fresh=True, lang=lang)
     for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
         page.set_viewport_size({"width": width, "height": height})
+        settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
