@@ -74,7 +74,7 @@ def chromium() -> Iterator["Browser"]:
     if path is None:
         pytest.skip("needs a Chromium on the path, or SZEM_CHROMIUM set to one")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
