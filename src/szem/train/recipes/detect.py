@@ -20,6 +20,7 @@ Expected: see docs/detect.md; scores are of the exported model on `val`, never t
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,10 @@ _KNOWN = {
     "voc_masks_boxes.json": (
         "PASCAL VOC 2012 and SBD masks, boxes of SSD MobileNetV3-large (COCO, Apache-2.0) that agree with them",
         "Flickr terms",
+    ),
+    "flickr8k_boxes.json": (
+        "Flickr8k photographs, boxes of SSD MobileNetV3-large (COCO, Apache-2.0) that it is sure of",
+        "research",
     ),
 }
 _SAMPLES = 120
@@ -127,13 +132,19 @@ class DetectRecipe:
         """The detector with its first stages frozen."""
         net = self._plain_network(pretrained=self.settings.pretrained)
         if self.settings.begin_with == "shipped":
-            load_shipped(net, "main", task="detect")
-            batches = [self.batch(range(n, n + 10), 0.0)["maps"].float() for n in range(0, _SAMPLES, 10)]
-            renew_norms(net, lambda: [net.from_maps(maps) for maps in batches])
+            net.load_state_dict(self._shipped)
         elif self.settings.begin_with:
             net.load_state_dict(load_checkpoint(Path(self.settings.begin_with) / CHECKPOINT)["average"])
         freeze_stages(net, stages=self.settings.frozen_stages)
         return net
+
+    @cached_property
+    def _shipped(self) -> dict[str, Tensor]:
+        net = self._plain_network(pretrained=False)
+        load_shipped(net, "main", task="detect")
+        batches = [self.batch(range(n, n + 10), 0.0)["maps"].float() for n in range(0, _SAMPLES, 10)]
+        renew_norms(net, lambda: [net.from_maps(maps) for maps in batches])
+        return net.state_dict()
 
     def _plain_network(self, *, pretrained: bool) -> PointDetector:
         s = self.settings
