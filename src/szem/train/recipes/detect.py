@@ -12,6 +12,7 @@ Command:  szem train detect --data voc --out detect-1 --budget 12m --threads 1 -
           --set more=["voc_masks_boxes.json","coco"]
           szem train detect --data voc --out detect --budget 32m --threads 1 --set begin_with=detect-2
           --set more=["voc_masks_boxes.json","coco"]
+          szem train detect … --set begin_with=shipped     (goes on from the shipped detector)
 Duration: 104 minutes on a third to a half of one core (AMD EPYC, AVX-512, bf16), 615, 4,720 and 3,512 steps
 Seed:     0
 Expected: see docs/detect.md; scores are of the exported model on `val`, never trained or tuned on
