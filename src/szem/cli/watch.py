@@ -105,6 +105,7 @@ def watch(
 
     folder = store or default_store()
     file = folder / RULES_FILE if rules is None else rules
+    change = RulesChange(file, read)  # before it is read: what changes from here on is noticed
     chosen = Rules() if rules is None and not file.is_file() else read(file)
     if check:
         _tell_rules(chosen)
@@ -117,7 +118,6 @@ def watch(
         port = metrics.serve(metrics_port, host=metrics_host)
         logging.getLogger("szem.guard").info("metrics at http://%s:%d/metrics", metrics_host, port)
     sight = open_sight(model or None, workers=1, threads=None)
-    change = RulesChange(file, read)
     changed: Rules | None = chosen
     with closing(EventStore(folder, url=database)) as opened:
         while changed is not None:

@@ -200,6 +200,8 @@ class Lane:
         self._reader = reader
         self._duration_s = reader.info.duration_s
         is_far_film = isinstance(reader, LiveReader) and not reader.is_live
+        if self._stopped.is_set() and isinstance(reader, LiveReader):  # while it was opened: `stop` knew none to tell
+            reader.stop()
         try:
             for frame in reader:
                 at_s = self._take(frame)
