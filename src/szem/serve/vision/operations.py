@@ -281,7 +281,12 @@ class Operations:
     async def _write(self, uri: str, message: BatchAnnotateImagesResponse | AnnotateFileResponse) -> None:
         values = write_message(message, keep_zeros=self.settings.keep_zeros)
         data = json.dumps(values, ensure_ascii=False, indent=1).encode("utf-8")
-        await self.annotator.engine.run(self.folders.write, uri, data)
+        writing = asyncio.ensure_future(self.annotator.engine.run(self.folders.write, uri, data))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait({writing})  # a thread cannot be stopped: once it is said to be over, no file comes
+            raise
 
     async def _advance(self, record: Record, *, part: int, item: int) -> None:
         if not await self.ask(lambda records: records.advance(record.id, self.worker, part=part, item=item)):
