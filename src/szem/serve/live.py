@@ -106,7 +106,7 @@ class _Line:
             await _close(self._socket, end.code, end.reason)
         finally:
             looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect):
+            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, _EndedError):
                 await looking
 
     async def _read(self, looking: "asyncio.Task[None]") -> None:
