@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -181,8 +181,8 @@ def test_a_database_that_is_away_gets_its_events_when_it_is_back(
 
 def test_a_store_is_for_one_guard(store: EventStore, film: Path) -> None:
     store.hold()
-    with pytest.raises(BusyError, match="another szem watch"):
-        guard_films(EventStore(store.folder), [str(film)], {"yard": Scripted()})
+    with closing(EventStore(store.folder)) as other, pytest.raises(BusyError, match="another szem watch"):
+        guard_films(other, [str(film)], {"yard": Scripted()})
 
 
 # Live lines --------------------------------------------------------------------------------------------------------
@@ -251,36 +251,42 @@ class Brightness(Scripted):
         return [happening(frame.time_s - 0.2, frame.time_s, best_s=frame.time_s - 0.1)]
 
 
-def run_until(guard: Guard, done: Callable[[], bool], *, seconds: float = 40.0) -> None:
+def run_until(guard: Guard, done: Callable[[], bool], *, seconds: float = 120.0) -> None:
     """Run a guard in a thread until something is so."""
-    thread = threading.Thread(target=guard.run)
+    thread = threading.Thread(target=guard.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
+    while not (is_so := done()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    is_so = done()
     guard.stop()
-    thread.join(40)
+    thread.join(120)
     assert not thread.is_alive()
     assert is_so, "it did not happen in time"
 
 
 def test_a_camera_that_breaks_off_comes_back_by_itself(store: EventStore) -> None:
+    seen_once = threading.Event()
+
     def script(number: int, show: Callable[[int], None]) -> None:
-        for k in range(1000):
-            if number == 0 and k == 40:
+        for _ in range(3000):
+            if number == 0 and seen_once.is_set():
                 return  # breaks off
             show(40 if number == 0 else 200)
             time.sleep(0.04)
 
-    senses = Brightness(120)
+    def both() -> bool:
+        clips = [event.clip for event in store.each(Wanted())]
+        if clips and clips[0]:
+            seen_once.set()
+        return len(clips) == 2 and all(clips)
+
+    senses, began = Brightness(120), time.time()
     with camera(script) as url:
-        rules = Rules(clips=Clips(before_s=0.3, after_s=0.3))
+        rules = Rules(clips=Clips(before_s=0.5, after_s=1.0))
         guard = Guard(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
-        run_until(guard, lambda: all(e.clip for e in store.each(Wanted())) and store.count(Wanted()) == 2)
+        run_until(guard, both)
     first, second = store.each(Wanted())
-    assert abs(first.started - time.time()) < 60
-    assert second.started > first.started
+    assert began - 1 < first.started < second.started < time.time() + 1
     for event, level in ((first, 40), (second, 200)):
         assert abs(read_picture(store.media_path(event.picture)).mean() - level) < 8
         with av.open(str(store.media_path(event.clip))) as clip:
@@ -303,7 +309,7 @@ def test_a_camera_that_is_not_there_yet_is_waited_for(store: EventStore, monkeyp
         if not there.is_set():
             there.set()
             return  # nothing comes of the first call
-        for _ in range(1000):
+        for _ in range(3000):
             show(90)
             time.sleep(0.04)
 
@@ -326,7 +332,7 @@ def test_a_real_rtsp_camera_that_is_cut_off_comes_back(
     camera_ = rtsp_camera()
     camera_.start(pictures[60])
     senses = Brightness(120)
-    rules = Rules(clips=Clips(before_s=0.5, after_s=0.5))
+    rules = Rules(clips=Clips(before_s=0.5, after_s=1.0))
     guard = Guard(store, rules, name_sources([f"door={camera_.address}"], rules), make_senses=lambda _: senses)
     cut_off = threading.Event()
 
@@ -338,7 +344,7 @@ def test_a_real_rtsp_camera_that_is_cut_off_comes_back(
             camera_.start(pictures[180])
         return kept == 2 and all(event.clip for event in store.each(Wanted()))
 
-    run_until(guard, both, seconds=60)
+    run_until(guard, both)
     for event, level in zip(store.each(Wanted()), (60, 180), strict=True):
         assert abs(read_picture(store.media_path(event.picture)).mean() - level) < 15
         with VideoReader(store.media_path(event.clip)) as clip:
@@ -348,15 +354,18 @@ def test_a_real_rtsp_camera_that_is_cut_off_comes_back(
 
 
 @pytest.mark.slow
-def test_a_stream_with_sound_is_heard_and_its_clip_has_it(store: EventStore, tmp_path: Path) -> None:
+def test_a_stream_with_sound_is_heard_and_its_clip_has_it(
+    store: EventStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """MPEG-TS over HTTP at the pace of a camera: H.264 with AAC, copied into the clip as they came."""
+    monkeypatch.setattr("szem.guard.ear._HOLE_S", 10.0)  # a busy machine sends late, and nothing is lost
     data = make_film(tmp_path / "live.ts", seconds=20.0).read_bytes()
 
     def script(write: Callable[[bytes], object]) -> None:
-        step = len(data) // 200
-        for k in range(0, len(data), step):
-            write(data[k : k + step])
-            time.sleep(0.1)
+        step, began = len(data) // 200, time.monotonic()
+        for k in range(201):
+            write(data[k * step : (k + 1) * step])
+            time.sleep(max(0.0, began + 0.1 * (k + 1) - time.monotonic()))
 
     senses = Scripted([(2.5, happening(2.0, 2.5))])
     rules = Rules(clips=Clips(before_s=1.0, after_s=1.0))
@@ -380,7 +389,7 @@ def test_metrics_are_answered_for_prometheus(store: EventStore, film: Path) -> N
     guard = guard_films(store, [str(film)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])})
     port = guard.metrics.serve(0)
     guard.run()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     assert 'szem_guard_events_total{kind="enters",source="yard"} 1.0' in text
     assert 'szem_guard_frames_total{source="yard"} 80.0' in text

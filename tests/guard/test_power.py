@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import av
@@ -89,6 +89,18 @@ def check(folder: Path) -> tuple[set[str], int]:
     return ids, len(posted)
 
 
+def wait_for_an_event(folder: Path, victim: "subprocess.Popen[bytes]") -> None:
+    """Until the first guard has kept something: before, there is nothing to check."""
+    deadline, address = time.monotonic() + 120, f"{(folder / 'events.sqlite3').as_uri()}?mode=ro"
+    while time.monotonic() < deadline:
+        assert victim.poll() is None, "the guard ended by itself"
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(address, uri=True)) as database:
+            if database.execute("select count(*) from szem_events").fetchone()[0]:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the guard keeps no event")
+
+
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_power_may_fail_at_any_moment(
     tmp_path: Path, long_film: Path, rounds: int, record_property: Callable[[str, object], None]
@@ -98,17 +110,21 @@ def test_power_may_fail_at_any_moment(
     script.write_text(VICTIM)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     before: set[str] = set()
-    for _ in range(rounds):
+    for number in range(rounds):
         victim = subprocess.Popen(
             [sys.executable, str(script), str(folder), str(long_film)],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
         )  # fmt: skip
         assert victim.stdout is not None
-        assert victim.stdout.readline() == b"ready\n"
-        time.sleep(rng.uniform(0.4, 2.5))
-        victim.send_signal(signal.SIGKILL)
-        victim.wait(10)
-        victim.stdout.close()
+        try:
+            assert victim.stdout.readline() == b"ready\n"
+            if number == 0:
+                wait_for_an_event(folder, victim)
+            time.sleep(rng.uniform(0.4, 2.5))
+        finally:
+            victim.send_signal(signal.SIGKILL)
+            victim.wait(60)
+            victim.stdout.close()
         now, _ = check(folder)
         assert before <= now  # what was kept once is kept
         before = now
