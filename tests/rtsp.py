@@ -66,7 +66,7 @@ class RtspCamera:
         command = [server_python()[0], str(SERVER), str(self._file), str(self.port), str(RATE_HZ), *self._options]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        assert select.select([self._process.stdout], [], [], 20)[0], "the RTSP server did not start"
+        assert select.select([self._process.stdout], [], [], 60)[0], "the RTSP server did not start"
         self.port = int(self._process.stdout.readline())
 
     def hold(self) -> None:

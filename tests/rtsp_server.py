@@ -37,14 +37,20 @@ def main() -> None:
     pictures, port, rate_hz, transport = pictures_in(Path(sys.argv[1])), sys.argv[2], float(sys.argv[3]), sys.argv[4]
 
     def begin(_: object, media: GstRtspServer.RTSPMedia) -> None:
-        source, count = media.get_element().get_by_name("pictures"), 0
+        source, count, is_over = media.get_element().get_by_name("pictures"), 0, False
 
         def push() -> bool:
             nonlocal count
-            count += 1
-            buffer = Gst.Buffer.new_wrapped(pictures[(count - 1) % len(pictures)])
-            return source.emit("push-buffer", buffer) == Gst.FlowReturn.OK
+            buffer = Gst.Buffer.new_wrapped(pictures[count % len(pictures)])
+            # On a busy machine the first ones come before the pipeline takes any: the film begins when it does.
+            count += source.emit("push-buffer", buffer) == Gst.FlowReturn.OK
+            return not is_over
 
+        def end(_: object) -> None:
+            nonlocal is_over
+            is_over = True
+
+        media.connect("unprepared", end)
         GLib.timeout_add(round(1000 / rate_hz), push)
 
     camera = GstRtspServer.RTSPMediaFactory()

@@ -11,6 +11,8 @@ import pytest
 from szem.errors import FormatError, RangeError
 from szem.media.flow import Channel, Flow, Step
 
+PATIENCE_S = 60.0  # only a test that fails waits so long
+
 
 def szem_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("szem-flow")]
@@ -28,10 +30,13 @@ def test_order_is_kept_however_many_work(workers: int) -> None:
 
 
 def test_steps_overlap() -> None:
-    wait = 0.02
-    started = time.perf_counter()
-    list(Flow(range(10), [Step(lambda n: time.sleep(wait)) for _ in range(3)]))
-    assert time.perf_counter() - started < 3 * 10 * wait * 0.75  # one after the other it takes 30 waits, here 12
+    meet = threading.Barrier(3, timeout=PATIENCE_S)
+
+    def meeting(at: int) -> Step:
+        return Step(lambda n: (n != at or meet.wait() >= 0) and n)
+
+    # the third item in the first step, the second in the second and the first in the third wait for each other
+    assert list(Flow(range(10), [meeting(2), meeting(1), meeting(0)])) == list(range(10))
 
 
 def test_a_full_queue_makes_the_source_wait() -> None:
@@ -45,27 +50,36 @@ def test_a_full_queue_makes_the_source_wait() -> None:
 
 
 def test_a_live_source_is_never_kept_waiting_and_what_is_worked_on_is_fresh() -> None:
-    def source() -> Iterator[float]:
-        for _ in range(40):
-            time.sleep(0.005)
-            yield time.perf_counter()
+    busy, all_given = threading.Event(), threading.Event()
 
-    flow = Flow(source(), [Step(lambda t: time.sleep(0.02) or time.perf_counter() - t)], live=True)
-    ages = list(flow)
-    assert len(ages) + flow.dropped == 40
-    assert flow.dropped > 15
-    assert sorted(ages)[len(ages) // 2] < 0.06  # a queue of 40 would make the last one wait 0.6 s
+    def source() -> Iterator[int]:
+        yield 0
+        assert busy.wait(PATIENCE_S)
+        yield from range(1, 40)  # all of them while the first is worked on
+        all_given.set()
+
+    def work(n: int) -> int:
+        busy.set()
+        assert all_given.wait(PATIENCE_S), "the source waits"
+        return n
+
+    flow = Flow(source(), [Step(work)], live=True)
+    assert list(flow) == [0, 39]
+    assert flow.dropped == 38
 
 
 def test_a_result_does_not_wait_for_the_next_item() -> None:
-    def source() -> Iterator[float]:
-        yield time.perf_counter()
-        time.sleep(0.5)
-        yield 0.0
+    is_here = threading.Event()
 
-    flow = iter(Flow(source(), [Step(lambda t: t, workers=2)]))
-    assert time.perf_counter() - next(flow) < 0.3
-    list(flow)
+    def source() -> Iterator[int]:
+        yield 1
+        assert is_here.wait(PATIENCE_S), "the first result waits for the second item"
+        yield 2
+
+    flow = iter(Flow(source(), [Step(lambda n: n, workers=2)]))
+    assert next(flow) == 1
+    is_here.set()
+    assert list(flow) == [2]
 
 
 def fail_at(n: int, at: int) -> int:

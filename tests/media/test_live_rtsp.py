@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +17,7 @@ FALL = [np.full((96, 128, 3), 250 - STEP * (k % 10), np.uint8) for k in range(30
 
 
 def levels(reader: LiveReader, until: Callable[[list[float]], bool]) -> list[float]:
-    """The brightness of frame after frame, until enough are there; ten seconds at most after the last one."""
+    """The brightness of frame after frame, until enough are there or the reader gives up."""
     seen: list[float] = []
     for frame in reader:
         seen.append(float(frame.picture.mean()))
@@ -29,7 +30,7 @@ def levels(reader: LiveReader, until: Callable[[list[float]], bool]) -> list[flo
 def test_pictures_come_in_order_over_either_transport(rtsp_camera: Callable, transport: str) -> None:
     camera = rtsp_camera(transport=transport)
     camera.start(RISE)
-    reader = LiveReader(camera.address, give_up_s=10)
+    reader = LiveReader(camera.address, give_up_s=60)
     assert reader.is_live
     assert reader.size == (128, 96)
     seen = levels(reader, lambda all_: len(all_) == 24)
@@ -50,7 +51,7 @@ def test_a_camera_that_is_killed_and_comes_back_is_seen_again(rtsp_camera: Calla
             threads.append(threading.Thread(target=camera.start, args=(FALL,)))
             threads[-1].start()
 
-    reader = LiveReader(camera.address, told=tell, give_up_s=20)
+    reader = LiveReader(camera.address, told=tell, give_up_s=90)
 
     def is_enough(seen: list[float]) -> bool:
         if len(seen) == 10:
@@ -67,11 +68,14 @@ def test_a_camera_that_is_killed_and_comes_back_is_seen_again(rtsp_camera: Calla
     assert "back after" in told[-1]
 
 
-def test_a_camera_that_falls_silent_with_open_lines_is_opened_again(rtsp_camera: Callable) -> None:
+def test_a_camera_that_falls_silent_with_open_lines_is_opened_again(
+    rtsp_camera: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     camera = rtsp_camera()
     camera.start(RISE)
     told: list[str] = []
-    reader = LiveReader(camera.address, told=told.append, stall_s=0.6, give_up_s=1.5)
+    reader = LiveReader(camera.address, told=told.append, stall_s=1, give_up_s=2)
+    monkeypatch.setattr("szem.media.live._OPEN_S", 1)  # from now on nobody opens
     with pytest.raises(MediaError, match="nothing came for"):
         levels(reader, lambda seen: len(seen) == 8 and camera.hold())
     assert "no answer in time" in told[0]
@@ -80,7 +84,7 @@ def test_a_camera_that_falls_silent_with_open_lines_is_opened_again(rtsp_camera:
 def test_a_damaged_picture_is_left_out_and_the_line_kept(rtsp_camera: Callable) -> None:
     camera = rtsp_camera()
     camera.start(RISE, damaged=[15])
-    reader = LiveReader(camera.address, give_up_s=10)
+    reader = LiveReader(camera.address, give_up_s=60)
     seen = levels(reader, lambda all_: len(all_) == 60)  # the film twice over
     assert reader.reopened == 0
     assert max(seen) > 150
@@ -89,7 +93,7 @@ def test_a_damaged_picture_is_left_out_and_the_line_kept(rtsp_camera: Callable) 
 def test_a_camera_with_a_password_wants_the_right_one(rtsp_camera: Callable) -> None:
     camera = rtsp_camera(guest=("admin", "secret"))
     camera.start(RISE)
-    reader = LiveReader(camera.address.replace("//", "//admin:secret@"), give_up_s=10)
+    reader = LiveReader(camera.address.replace("//", "//admin:secret@"), give_up_s=60)
     assert len(levels(reader, lambda seen: len(seen) == 3)) == 3
     assert reader.name == camera.address
     with pytest.raises(MediaError, match="cannot be opened") as caught:
@@ -107,23 +111,27 @@ def test_a_path_that_the_server_does_not_know_is_said_without_the_password(rtsp_
 
 def test_a_camera_device_gives_frames_as_they_come() -> None:
     asked: list[int] = []
+    began = time.monotonic()
 
     def camera(number: int) -> Device:
         asked.append(number)
         return Device("testsrc=size=64x48:rate=50,realtime", "lavfi")
 
-    reader = LiveReader("3", camera=camera, give_up_s=1)
+    reader = LiveReader("3", camera=camera, give_up_s=60)
     assert asked == [3]
     assert reader.name == "camera 3"
     assert reader.is_live
     assert reader.size == (64, 48)
-    frames = []
+    frames, taken = [], []
     for frame in reader:
         frames.append(frame)
+        taken.append(time.monotonic())
+        if len(frames) == 1:
+            time.sleep(1)  # more than all the others take by the film's own time
         if len(frames) == 20:
             reader.stop()
     assert [frame.index for frame in frames] == list(range(20))
-    assert 0.2 < frames[-1].time_s < 2  # 50 a second, by the clock
+    assert taken[-2] - taken[0] <= frames[-1].time_s - frames[0].time_s <= taken[-1] - began  # by the clock
     assert frames[0].picture.shape == (48, 64, 3)
 
 

@@ -23,6 +23,7 @@ from szem.media.video import VideoInfo
 __all__ = ["Device", "LiveReader", "address_without_password", "camera_device", "is_camera", "is_url"]
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0  # between two attempts: doubled each time, up to the longest
+_OPEN_S = 10.0  # for an attempt to open, which takes longer than a silence may last
 _SCHEMES = ("rtsp", "rtsps", "rtmp", "rtp", "udp", "srt", "tcp", "http", "https")
 _REACHED = "http,https,tcp,tls,crypto,httpproxy,rtsp,rtsps,rtmp,rtp,srtp,udp,srt,hls,data"  # never a file
 _DEFAULT_RATE_HZ = 25.0
@@ -236,7 +237,7 @@ class LiveReader:
             raise FormatError(f"{self.name}: ends at {time_s:.1f} s of {due_s:.1f} s; fetch it to a file first")
 
     def _open(self) -> Any:
-        patience = (self._stall_s, self._stall_s)
+        patience = (max(self._stall_s, _OPEN_S), self._stall_s)
         if is_camera(self._source):
             device = self._camera(int(self._source))
             return av.open(device.file, format=device.format, options=dict(device.options), timeout=patience)
