@@ -2,14 +2,17 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -18,6 +21,10 @@ from szem.runtime.cards import Card, Made, PictureInput, hash_file, write_card
 from . import rtsp
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# No limit of time for an example: a busy machine is no fault.
+hypothesis.settings.register_profile("szem", deadline=None)
+hypothesis.settings.load_profile("szem")
 
 
 @pytest.fixture(scope="session")
@@ -164,15 +171,15 @@ def running_cluster(programs: Path) -> Iterator[Cluster]:
             server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **as_user)
         try:
             ready = [programs / "pg_isready", "-h", folder, "-U", user, "-q"]
-            for _ in range(200):
-                if subprocess.run(ready, check=False).returncode == 0:
-                    break
+            until = time.monotonic() + 120
+            while subprocess.run(ready, check=False).returncode != 0:
                 assert server.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < until, "PostgreSQL does not answer"
                 server_wait(server)
             yield Cluster(programs, folder, user)
         finally:
-            server.terminate()
-            server.wait(30)
+            server.send_signal(signal.SIGQUIT)  # at once, whoever is still connected: nothing of it is kept
+            server.wait(60)
 
 
 def server_wait(server: "subprocess.Popen[bytes]") -> None:
