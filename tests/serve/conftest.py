@@ -27,12 +27,12 @@ def running(settings: ServeSettings) -> Iterator[httpx.Client]:
     thread.start()
     url = address_of(sock)
     try:
-        assert ready.wait(60), "the server did not start"
-        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        assert ready.wait(120), "the server did not start"
+        with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
             yield client
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(60)
         sock.close()
         assert not thread.is_alive(), "the server did not stop"
 

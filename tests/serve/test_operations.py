@@ -7,9 +7,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -33,7 +35,7 @@ def begin(
     return answer.json()
 
 
-def wait(server: httpx.Client, name: object, *, timeout_s: float = 60.0) -> dict[str, object]:
+def wait(server: httpx.Client, name: object, *, timeout_s: float = 120.0) -> dict[str, object]:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         got = server.get(f"/v1/{name}").json()
@@ -41,6 +43,14 @@ def wait(server: httpx.Client, name: object, *, timeout_s: float = 60.0) -> dict
             return got
         time.sleep(0.05)
     raise AssertionError(f"{name} is not done: {got}")
+
+
+def wait_for_a_file(folder: Path, *, more_than: int = 0) -> None:
+    """Until so many answers are written."""
+    deadline = time.monotonic() + 120
+    while len(list(folder.glob("*.json"))) <= more_than:
+        assert time.monotonic() < deadline, "nothing more is written"
+        time.sleep(0.005)
 
 
 def greys(folder: Path, count: int, *, side: int = 24) -> list[str]:
@@ -110,10 +120,9 @@ def test_a_running_operation_can_be_cancelled(start: Start, tmp_path: Path, monk
     monkeypatch.setattr(features, "dominant_colors", slow)
     server = start(read_folders=(tmp_path / "in",), write_folders=(tmp_path / "out",), operation_lease_s=1.0)
     name = begin(server, greys(tmp_path / "in", 200), f"{(tmp_path / 'out').as_uri()}/", size=1)["name"]
-    while not list((tmp_path / "out").glob("*.json")):
-        time.sleep(0.02)
+    wait_for_a_file(tmp_path / "out")
     assert server.post(f"/v1/{name}:cancel").json() == {}
-    ended = wait(server, name, timeout_s=20)
+    ended = wait(server, name)
     assert ended["error"] == {"code": 1, "message": "the operation was cancelled"}
     assert ended["metadata"]["state"] == "CANCELLED"  # type: ignore[index]
     written = len(list((tmp_path / "out").glob("*.json")))
@@ -166,12 +175,49 @@ def test_an_operation_that_cannot_write_fails_and_says_so(start: Start, tmp_path
 # Killed ------------------------------------------------------------------------------------------------------------
 
 
+class Site:
+    """A web site of the pictures of a folder, which takes its time: what asks for them is not done too soon."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pause_s = 0.3
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                time.sleep(site.pause_s)
+                data = (folder / Path(self.path).name).read_bytes()
+                self.send_response(200)
+                self.send_header("content-length", str(len(data)))
+                self.end_headers()
+                with suppress(OSError):  # killed while it was sent
+                    self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path / "in")
+    yield made
+    made.close()
+
+
 @contextmanager
 def process(home: Path, database: str = "") -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     """`szem serve` in a process of its own."""
     command = [sys.executable, "-m", "szem", "serve", "--port", "0", "--no-studio", "--quiet", "--threads", "1"]
     command += ["--operation-lease", "1", "--database", database]
-    command += ["--allow-read", str(home / "in"), "--allow-write", str(home / "out")]
+    command += ["--allow-host", "127.0.0.1:*", "--allow-private-hosts", "--allow-write", str(home / "out")]
     env = os.environ | {"SZEM_HOME": str(home / "home")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as server:
         try:
@@ -183,15 +229,15 @@ def process(home: Path, database: str = "") -> Iterator[tuple[subprocess.Popen[s
                 yield server, client
         finally:
             server.kill()
-            server.wait(30)
+            server.wait(60)
 
 
 @pytest.mark.slow
 def test_a_server_killed_in_the_middle_goes_on_and_answers_each_picture_once(
-    tmp_path: Path, database_url: str
+    tmp_path: Path, database_url: str, site: Site
 ) -> None:
     count, out = 150, tmp_path / "out"
-    uris = greys(tmp_path / "in", count, side=200)
+    uris = [f"{site.url}/{Path(uri).name}" for uri in greys(tmp_path / "in", count)]
     out.mkdir()
     name = ""
     before = 0
@@ -199,15 +245,13 @@ def test_a_server_killed_in_the_middle_goes_on_and_answers_each_picture_once(
         with process(tmp_path, database_url) as (server, client):
             if kill == 0:
                 name = str(begin(client, uris, f"{out.as_uri()}/", size=3)["name"])
-            deadline = time.monotonic() + 60
-            while len(list(out.glob("*.json"))) < before + 4:  # it writes, and more than when it was killed
-                assert time.monotonic() < deadline, "no progress after the restart"
-                time.sleep(0.005)
+            wait_for_a_file(out, more_than=before + 3)  # it writes, and more than when it was killed
             server.send_signal(signal.SIGKILL)
             server.wait(30)
         before = len(list(out.glob("*.json")))
         assert before < 50, "it was done before it could be killed"
     kept = {path.name: path.read_bytes() for path in out.glob("*.json")}
+    site.pause_s = 0.0
     with process(tmp_path, database_url) as (_, client):
         done = wait(client, name)
     assert "response" in done
@@ -217,17 +261,17 @@ def test_a_server_killed_in_the_middle_goes_on_and_answers_each_picture_once(
 
 
 @pytest.mark.slow
-def test_a_server_that_is_stopped_gives_its_operation_back(tmp_path: Path) -> None:
+def test_a_server_that_is_stopped_gives_its_operation_back(tmp_path: Path, site: Site) -> None:
     count, out = 60, tmp_path / "out"
-    uris = greys(tmp_path / "in", count, side=200)
+    uris = [f"{site.url}/{Path(uri).name}" for uri in greys(tmp_path / "in", count)]
     out.mkdir()
     with process(tmp_path) as (server, client):
         name = begin(client, uris, f"{out.as_uri()}/", size=2)["name"]
-        while not list(out.glob("*.json")):
-            time.sleep(0.01)
+        wait_for_a_file(out)
         server.send_signal(signal.SIGTERM)
-        assert server.wait(30) in (0, -signal.SIGTERM)
+        assert server.wait(60) in (0, -signal.SIGTERM)
     assert len(list(out.glob("*.json"))) < 30
+    site.pause_s = 0.0
     with process(tmp_path) as (_, client):
         wait(client, name)
     assert read_back(out) == [float(n) for n in range(count)]

@@ -18,7 +18,7 @@ Start = Callable[..., httpx.Client]
 EMPTY = {"requests": [{}]}
 
 
-def raw(server: httpx.Client, *chunks: bytes, pause_s: float = 0.0, wait_s: float = 20.0) -> bytes:
+def raw(server: httpx.Client, *chunks: bytes, pause_s: float = 0.0, wait_s: float = 60.0) -> bytes:
     """Send bytes as they are; whatever comes back until the server closes."""
     with socket.create_connection((server.base_url.host, server.base_url.port), timeout=wait_s) as connection:
         for chunk in chunks:
@@ -32,11 +32,10 @@ def raw(server: httpx.Client, *chunks: bytes, pause_s: float = 0.0, wait_s: floa
 
 def until(happens: Callable[[], bool]) -> None:
     """Wait for something that is about to happen."""
-    for _ in range(500):
-        if happens():
-            return
+    deadline = time.monotonic() + 60
+    while not happens():
+        assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
-    raise AssertionError("it did not happen")
 
 
 def post_head(length: int, *more: str) -> bytes:
@@ -226,9 +225,21 @@ def test_half_a_head_is_ended(start: Start) -> None:
     server = start(header_timeout_s=0.4)
     assert b"408 Request Timeout" in raw(server, b"GET /healthz HT")
     assert b"408 Request Timeout" in raw(server)  # not a byte
-    second = raw(server, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /heal", pause_s=0.3)
-    assert b"200 OK" in second
-    assert b"408 Request Timeout" in second
+
+
+def test_half_a_head_after_a_whole_request_is_ended(start: Start) -> None:
+    server = start(header_timeout_s=2.0)  # the first head, too, has only so long
+    with socket.create_connection((server.base_url.host, server.base_url.port), timeout=60) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        got = b""
+        while not got.endswith(b"}"):  # the whole answer
+            got += connection.recv(65536)
+        assert b"200 OK" in got
+        connection.sendall(b"GET /heal")
+        rest = b""
+        while block := connection.recv(65536):
+            rest += block
+    assert b"408 Request Timeout" in rest
 
 
 def test_a_head_that_drips_is_ended_all_the_same(start: Start) -> None:
@@ -240,7 +251,7 @@ def test_a_head_that_drips_is_ended_all_the_same(start: Start) -> None:
     except OSError:  # closed while it was dripping
         got = b"408"
     assert b"408" in got
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 40  # one who is not ended would wait for a minute
 
 
 def test_an_endless_head_is_refused(start: Start) -> None:
@@ -277,7 +288,6 @@ def test_too_many_connections_are_sent_away(start: Start) -> None:
     address = (server.base_url.host, server.base_url.port)
     held = [socket.create_connection(address) for _ in range(3)]
     try:
-        time.sleep(0.2)
         got = raw(server)
         assert b"429 Too Many Requests" in got
         assert b"retry-after" in got
@@ -294,7 +304,7 @@ def test_a_full_house_answers_429_with_a_time(start: Start, monkeypatch: pytest.
 
     def slow(*args: object, **options: object) -> object:
         begun.set()
-        assert go.wait(30)
+        assert go.wait(60)
         return real(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(features, "dominant_colors", slow)
@@ -309,7 +319,7 @@ def test_a_full_house_answers_429_with_a_time(start: Start, monkeypatch: pytest.
     answers: list[httpx.Response] = []
     worker = threading.Thread(target=lambda: answers.append(server.post("/v1/images:annotate", json=body)))
     worker.start()
-    assert begun.wait(30)
+    assert begun.wait(60)
     refused = server.post("/v1/images:annotate", json=EMPTY)
     assert refused.status_code == 429
     assert refused.json()["error"]["status"] == "RESOURCE_EXHAUSTED"
@@ -317,7 +327,7 @@ def test_a_full_house_answers_429_with_a_time(start: Start, monkeypatch: pytest.
     assert server.get("/healthz").status_code == 200  # what is light is never refused
     assert server.get("/v1/operations").status_code == 200
     go.set()
-    worker.join(30)
+    worker.join(60)
     assert answers[0].status_code == 200
     assert server.post("/v1/images:annotate", json=EMPTY).status_code == 200
 
@@ -329,11 +339,15 @@ def test_work_that_takes_too_long_is_answered_504(
 
     import szem.serve.vision.features as features
 
-    monkeypatch.setattr(features, "dominant_colors", lambda *_, **__: time.sleep(2))
+    go = threading.Event()
+    monkeypatch.setattr(features, "dominant_colors", lambda *_, **__: go.wait(60))
     server = start(answer_timeout_s=0.3)
     content = base64.b64encode(small).decode()
     body = {"requests": [{"image": {"content": content}, "features": [{"type": 7}]}]}
-    answer = server.post("/v1/images:annotate", json=body)
+    try:
+        answer = server.post("/v1/images:annotate", json=body)
+    finally:
+        go.set()
     assert answer.status_code == 504
     assert answer.json()["error"]["status"] == "DEADLINE_EXCEEDED"
 

@@ -11,6 +11,8 @@ import pytest
 from szem.errors import RangeError, UnsupportedError
 from szem.serve.workers import ARRIVED, Workers
 
+PATIENCE_S = 60.0  # only a test that fails waits so long
+
 
 def arrived(workers: Workers, when: float, function: object) -> object:
     """Hand in work of a request that came at a time."""
@@ -26,13 +28,13 @@ def test_the_oldest_request_is_served_first_whatever_the_order_of_handing_in() -
     done: list[float] = []
     begun, go = threading.Event(), threading.Event()
     with closing(Workers(1)) as workers:
-        workers.submit(lambda: (begun.set(), go.wait(10)))
-        assert begun.wait(10)
+        workers.submit(lambda: (begun.set(), go.wait(PATIENCE_S)))
+        assert begun.wait(PATIENCE_S)
         futures = [arrived(workers, when, lambda when=when: done.append(when)) for when in (3.0, 1.0, 2.0, 1.0)]
         late = workers.submit(lambda: done.append(99.0))  # of no request: it comes now, after all of them
         go.set()
         for future in (*futures, late):
-            future.result(10)  # type: ignore[attr-defined]
+            future.result(PATIENCE_S)  # type: ignore[attr-defined]
     assert done == [1.0, 1.0, 2.0, 3.0, 99.0]
 
 
@@ -40,56 +42,56 @@ def test_work_of_one_request_keeps_its_order() -> None:
     done: list[int] = []
     begun, go = threading.Event(), threading.Event()
     with closing(Workers(1)) as workers:
-        workers.submit(lambda: (begun.set(), go.wait(10)))
-        assert begun.wait(10)
+        workers.submit(lambda: (begun.set(), go.wait(PATIENCE_S)))
+        assert begun.wait(PATIENCE_S)
         futures = [arrived(workers, 1.0, lambda n=n: done.append(n)) for n in range(20)]
         go.set()
         for future in futures:
-            future.result(10)  # type: ignore[attr-defined]
+            future.result(PATIENCE_S)  # type: ignore[attr-defined]
     assert done == list(range(20))
 
 
 def test_results_arguments_and_errors_come_back() -> None:
     with closing(Workers(2)) as workers:
-        assert workers.submit(divmod, 7, 2).result(10) == (3, 1)
+        assert workers.submit(divmod, 7, 2).result(PATIENCE_S) == (3, 1)
         with pytest.raises(ZeroDivisionError):
-            workers.submit(divmod, 7, 0).result(10)
-        assert workers.submit(lambda: 1).result(10) == 1  # an error ends no thread
+            workers.submit(divmod, 7, 0).result(PATIENCE_S)
+        assert workers.submit(lambda: 1).result(PATIENCE_S) == 1  # an error ends no thread
 
 
 def test_work_runs_side_by_side_on_as_many_threads_as_there_are() -> None:
-    meet = threading.Barrier(3, timeout=10)
+    meet = threading.Barrier(3, timeout=PATIENCE_S)
     with closing(Workers(3)) as workers:
         for future in [workers.submit(meet.wait) for _ in range(3)]:
-            future.result(10)
+            future.result(PATIENCE_S)
 
 
 def test_what_is_cancelled_is_left_out() -> None:
     done: list[str] = []
     begun, go = threading.Event(), threading.Event()
     with closing(Workers(1)) as workers:
-        first = workers.submit(lambda: (begun.set(), go.wait(10)))
-        assert begun.wait(10)
+        first = workers.submit(lambda: (begun.set(), go.wait(PATIENCE_S)))
+        assert begun.wait(PATIENCE_S)
         unwanted, wanted = workers.submit(done.append, "unwanted"), workers.submit(done.append, "wanted")
         assert unwanted.cancel()
         assert not first.cancel()
         go.set()
-        wanted.result(10)
+        wanted.result(PATIENCE_S)
     assert done == ["wanted"]
 
 
 def test_at_the_end_what_runs_is_finished_and_what_waits_is_cancelled() -> None:
     workers = Workers(1)
     begun, go = threading.Event(), threading.Event()
-    running = workers.submit(lambda: (begun.set(), go.wait(10), "done")[-1])
-    assert begun.wait(10)
+    running = workers.submit(lambda: (begun.set(), go.wait(PATIENCE_S), "done")[-1])
+    assert begun.wait(PATIENCE_S)
     waiting = workers.submit(lambda: "never")
     ender = threading.Thread(target=workers.close)
     ender.start()
     with pytest.raises(CancelledError):
-        waiting.result(10)
+        waiting.result(PATIENCE_S)
     go.set()
-    ender.join(10)
+    ender.join(PATIENCE_S)
     assert not ender.is_alive()
     assert running.result(0) == "done"
     with pytest.raises(UnsupportedError, match="ending"):
@@ -112,27 +114,27 @@ def test_work_of_one_kind_that_waits_is_done_in_one_go() -> None:
         return [item * item for item in items]
 
     with closing(Workers(1, max_batch=4, on_batch=sizes.append)) as workers:
-        workers.submit(lambda: (begun.set(), go.wait(10)))
-        assert begun.wait(10)
+        workers.submit(lambda: (begun.set(), go.wait(PATIENCE_S)))
+        assert begun.wait(PATIENCE_S)
         futures = [workers.submit_alike("squares", squares, n) for n in range(6)]
         other = workers.submit_alike("others", lambda items: [-item for item in items], 7)
         go.set()
-        assert [future.result(10) for future in futures] == [0, 1, 4, 9, 16, 25]
-        assert other.result(10) == -7
+        assert [future.result(PATIENCE_S) for future in futures] == [0, 1, 4, 9, 16, 25]
+        assert other.result(PATIENCE_S) == -7
     assert batches == [[0, 1, 2, 3], [4, 5]]  # at most four, oldest first
     assert sizes == [4, 2, 1]
 
 
 def test_a_batch_leaves_the_other_threads_their_share() -> None:
     sizes: list[int] = []
-    begun, go = threading.Barrier(3, timeout=10), threading.Event()
+    begun, go = threading.Barrier(3, timeout=PATIENCE_S), threading.Event()
     with closing(Workers(2, max_batch=8, on_batch=sizes.append)) as workers:
         for _ in range(2):
-            workers.submit(lambda: (begun.wait(), go.wait(10)))
+            workers.submit(lambda: (begun.wait(), go.wait(PATIENCE_S)))
         begun.wait()
         futures = [workers.submit_alike("same", list, n) for n in range(6)]
         go.set()
-        assert [future.result(10) for future in futures] == list(range(6))
+        assert [future.result(PATIENCE_S) for future in futures] == list(range(6))
     assert sum(sizes) == 6
     assert max(sizes) == 3
 
@@ -144,12 +146,12 @@ def test_one_bad_item_of_a_batch_spoils_no_other() -> None:
         return [6 / item for item in items]
 
     with closing(Workers(1, max_batch=8)) as workers:
-        workers.submit(lambda: (begun.set(), go.wait(10)))
-        assert begun.wait(10)
+        workers.submit(lambda: (begun.set(), go.wait(PATIENCE_S)))
+        assert begun.wait(PATIENCE_S)
         futures = [workers.submit_alike("halves", halves, n) for n in (1, 0, 2)]
         futures[2].cancel()
         go.set()
-        assert futures[0].result(10) == 6
+        assert futures[0].result(PATIENCE_S) == 6
         with pytest.raises(ZeroDivisionError):
-            futures[1].result(10)
+            futures[1].result(PATIENCE_S)
         assert futures[2].cancelled()
