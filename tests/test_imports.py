@@ -108,7 +108,7 @@ def test_import_szem_is_light_and_does_nothing(tmp_path: Path) -> None:
         "assert threading.active_count() == 1\n"
         "import logging; assert not logging.getLogger().handlers\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr == ""

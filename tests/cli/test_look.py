@@ -164,7 +164,7 @@ def test_a_terminal_gets_cards(tmp_path: Path) -> None:
             if not piece:
                 break
             shown += piece
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
     os.close(near)
     text = shown.decode()
     assert "╭─" in text
@@ -175,7 +175,7 @@ def test_a_terminal_gets_cards(tmp_path: Path) -> None:
 def test_a_reader_that_goes_away_is_no_crash(tmp_path: Path) -> None:
     paths = f"{sample_path('coins')} {sample_path('cat')}"
     command = f"{sys.executable} -m szem look --tasks sharpness --json {paths} | head -c 1"
-    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert "Traceback" not in done.stderr
 
 

@@ -1,12 +1,14 @@
 """The loop: learns, repeats itself, goes on exactly after an interruption, stops at nonsense, keeps to its budget."""
 
 import csv
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -89,10 +91,12 @@ def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path) -> None:
         train(recipe("loop.steps=1", "dropout=0.5"), tmp_path, resume=True, quiet=True)
 
 
-def test_a_budget_ends_the_training_with_its_rate_at_nothing(tmp_path: Path) -> None:
+def test_a_budget_ends_the_training_with_its_rate_at_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()
+    monkeypatch.setattr("szem.train.loop.time", SimpleNamespace(monotonic=lambda: next(ticks) / 100))
     outcome = train(recipe("loop.steps=1000000"), tmp_path, budget_s=1.0, quiet=True)
     assert outcome.is_done
-    assert outcome.steps < 1_000_000
+    assert 20 < outcome.steps < 100  # the clock is asked a few times a step, and goes on by a hundredth
     with (tmp_path / "log.csv").open() as file:
         rates = [float(row["lr"]) for row in csv.DictReader(file)]
     assert len(rates) == outcome.steps
@@ -116,10 +120,11 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 def test_a_training_killed_at_any_moment_goes_on_exactly(tmp_path: Path) -> None:
     steps, often = "60", "loop.checkpoint_s=0.0"
     train(recipe(f"loop.steps={steps}", often), tmp_path / "whole", quiet=True)
+    slowly = os.environ | {"TOY_PAUSE_S": "0.1"}  # six seconds at least: it is not done before it can be killed
     run = tmp_path / "killed"
     kills = 0
     for wait in (0.02, 0.11, 0.05):  # after the checkpoint first moves on
-        process = subprocess.Popen([sys.executable, str(TOY), str(run), steps, often])
+        process = subprocess.Popen([sys.executable, str(TOY), str(run), steps, often], env=slowly)
         before = load_checkpoint(run / "checkpoint.pt")["step"] if (run / "checkpoint.pt").exists() else 0
         while process.poll() is None and _step(run) <= before:
             time.sleep(0.005)

@@ -1,6 +1,8 @@
 """A recipe of seconds, for the tests of the loop: a line of dots is told by a small network with dropout."""
 
+import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +51,7 @@ class ToyRecipe:
         return [(1.0, list(network.parameters()))]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:
+        time.sleep(float(os.environ.get("TOY_PAUSE_S", "0")))
         pictures, labels = [], []
         for number in samples:
             index, rng = pick(number, of=50, seed=self.settings.loop.seed)
