@@ -19,6 +19,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "NotFoundError",
+    "OverwriteError",
     "RangeError",
     "RulesError",
     "ShapeError",
@@ -105,6 +106,10 @@ class NotFoundError(SzemError, LookupError):
 
 class StoreError(SzemError, OSError):
     """What is kept on disk or in a database cannot be read or written now (no space, no connection)."""
+
+
+class OverwriteError(SzemError, FileExistsError):
+    """A result would replace a file of the user's own; the message says where else it may go."""
 
 
 class DeniedError(SzemError, PermissionError):

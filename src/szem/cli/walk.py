@@ -1,13 +1,14 @@
-"""From what a person types (files, folders, globs, `-`) to picture files, and the loop over them.
+"""From what a person types (files, folders, globs, `-`) to files, the loop over them, and where what is made may go.
 
 One bad file never stops the rest: it is counted, reported at the end with its reason, and decides the exit status.
+No result replaces a file that a person may have made.
 """
 
 import glob
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from szem.arrays import Picture8
-from szem.errors import FileMissingError, SzemError
+from szem.errors import FileMissingError, OverwriteError, SzemError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 
-__all__ = ["STDIN", "Failure", "Item", "each_picture", "find_files", "printable", "report_failures"]
+__all__ = [
+    "STDIN",
+    "Failure",
+    "Item",
+    "Targets",
+    "each_picture",
+    "find_files",
+    "printable",
+    "refuse_own_source",
+    "report_failures",
+]
 
 STDIN = "-"
 _AHEAD = 2  # pictures read while another is worked on
@@ -62,6 +73,92 @@ class _Stems:
             unique = f"{stem}-{n}"
         self.taken.add(unique.lower())
         return unique
+
+
+class Targets:
+    """Where the results of one run go, so that none replaces what a person may have made.
+
+    A result never replaces an input, nor another result of the run. Where the inputs are, and in the folders above
+    them, it replaces no file at all: that may be anybody's. A folder of its own, such as `detected/`, is written anew
+    by each run.
+
+    Args:
+        sources: All inputs of the run; what names no file (`-`, an address) is passed over.
+    """
+
+    def __init__(self, sources: Iterable[str | os.PathLike[str]]) -> None:
+        self._inputs: set[tuple[int, int]] = set()
+        self._beside: set[tuple[int, int]] = set()
+        self._taken: set[str] = set()
+        folders: set[Path] = set()
+        for source in sources:
+            key = _identity(source)
+            if key is not None:
+                self._inputs.add(key)
+                folder = Path(source).parent.resolve()
+                folders.update((folder, *folder.parents))
+        self._beside.update(key for folder in folders if (key := _identity(folder)) is not None)
+
+    def check(self, target: Path, *, typed: bool = False) -> Path:
+        """Give the target back, if it may be written.
+
+        Args:
+            target: A file.
+            typed: The user typed this very name: then a file that is no input may be replaced.
+        Raises:
+            OverwriteError: it would replace an input, a result of this run, or a file where the inputs are.
+        """
+        if _place(target) in self._taken:
+            raise OverwriteError(
+                f"{target} is what another input of this run is written to; do the two in runs of their own"
+            )
+        key = _identity(target)
+        if key is None:
+            return target
+        if key in self._inputs:
+            raise OverwriteError(
+                f"{target} is one of the inputs and would be replaced; choose another place to write to"
+            )
+        if not typed and _identity(target.parent) in self._beside:
+            raise OverwriteError(
+                f"{target} is there already, where the inputs are, and is left alone; choose another folder to "
+                "write to, or move it away"
+            )
+        return target
+
+    def take(self, target: Path, *, typed: bool = False) -> Path:
+        """`check` the target and keep it for one input; raises as `check` does."""
+        self.check(target, typed=typed)
+        self._taken.add(_place(target))
+        return target
+
+
+def refuse_own_source(target: Path, sources: Iterable[str | os.PathLike[str]], *, typed: bool = False) -> Path:
+    """One question to `Targets`, for a run that writes a single file.
+
+    Args:
+        target: The file to write.
+        sources: All inputs of the run.
+        typed: The user typed this very name: then a file that is no input may be replaced.
+    Returns:
+        The target.
+    Raises:
+        OverwriteError: it would replace an input, or a file where the inputs are.
+    """
+    return Targets(sources).check(target, typed=typed)
+
+
+def _place(target: Path) -> str:
+    return os.path.normcase(target.parent.resolve() / target.name)
+
+
+def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """What two names of one file have in common; None where there is none."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def printable(text: str) -> str:
