@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 
+from szem.cli.detect import _split, _stream_stem
 from szem.cli.run import run
 from szem.media.pictures import write_picture
 from szem.media.video import inspect_video, read_video
@@ -214,6 +215,7 @@ def test_seconds_end_it_as_planned(color_detector: Path, tmp_path: Path) -> None
         (["--zone", "0,0 1,1"], "a zone is three points or more"),
         (["--line", "0,0 1,1", "--no-track"], "leave tracking on"),
         (["--line", "0,0 1,1", "--anchor", "nose"], "no anchor called 'nose'"),
+        (["--anchor", "nose"], "no anchor called 'nose'"),
         (["--preset", "quick"], "no preset called 'quick'"),
         (["--show"], "--show needs"),
     ],
@@ -276,3 +278,83 @@ def test_sources_that_are_not_there_are_told(
 ) -> None:
     assert run(["detect", source, "-m", str(color_detector), "-o", str(tmp_path / "out")]) == 1
     assert source in capsys.readouterr().err
+
+
+def test_no_result_replaces_what_it_was_made_of(
+    color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = film(tmp_path / "a.mp4", seconds=0.3).read_bytes()
+    film(tmp_path / "b.mkv", seconds=0.3)
+    write_picture(tmp_path / "p.png", scene(0))
+    (tmp_path / "p.jpg").write_bytes(b"another photograph")
+    write_picture(tmp_path / "q.png", scene(0))
+    named = [str(tmp_path / name) for name in ("a.mp4", "b.mkv", "p.png", "q.png")]
+    assert run(["detect", *named, "-m", str(color_detector), "-o", str(tmp_path), "-q"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "2 of 4 could not be done" in said
+    assert "a.mp4 is one of the inputs" in said
+    assert "p.jpg is there already, where the inputs are" in said
+    assert (tmp_path / "a.mp4").read_bytes() == source
+    assert (tmp_path / "p.jpg").read_bytes() == b"another photograph"
+    assert (tmp_path / "b.mp4").exists()  # the others go on
+    assert (tmp_path / "q.jpg").exists()
+
+
+def test_a_table_of_the_users_own_beside_the_inputs_is_left_alone(
+    color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(tmp_path / "p.png", scene(0))
+    (tmp_path / "boxes.csv").write_text("mine")
+    command = ["detect", str(tmp_path / "p.png"), "-m", str(color_detector), "-o", str(tmp_path)]
+    assert run([*command, "--write", "csv,video"]) == 1
+    assert "boxes.csv is there already" in capsys.readouterr().err
+    assert (tmp_path / "boxes.csv").read_text() == "mine"
+    assert not (tmp_path / "p.jpg").exists()
+
+
+def test_a_folder_of_its_own_is_written_anew(color_detector: Path, tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "p.png", scene(0))
+    command = ["detect", str(tmp_path / "in"), "-m", str(color_detector), "-o", str(tmp_path / "out"), "-q"]
+    for _ in range(2):
+        assert run([*command, "--write", "video,csv"]) == 0
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"p.jpg", "boxes.csv"}
+
+
+@pytest.mark.parametrize(
+    "sources", [("0", "1"), ("http://h/video", "rtsp://h/1"), ("http://h/a.mp4", "0", "rtsp://h/1")]
+)
+def test_two_sources_without_an_end_are_refused(
+    sources: tuple[str, ...], color_detector: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["detect", *sources, "-m", str(color_detector)]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "has no end" in said
+    assert "szem watch" in said
+    assert "a.mp4" not in said
+
+
+def test_streams_have_names_of_their_own(color_detector: Path, tmp_path: Path) -> None:
+    from szem.cli.walk import Stems
+
+    stems = Stems()
+    sources, _ = _split(["rtsp://h/a?x=1", "http://h/film.mp4", "rtsp://h/a/x/1", "rtsp://h/a?x=1"])
+    assert sources == ["http://h/film.mp4", "rtsp://h/a?x=1", "rtsp://h/a/x/1"]  # what ends comes first
+    assert [stems.of(Path(_stream_stem(text))) for text in sources] == ["h-film-mp4", "h-a-x-1", "h-a-x-1-2"]
+
+
+def test_lines_for_pictures_only_are_told(
+    color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(tmp_path / "p.png", scene(0))
+    command = ["detect", str(tmp_path / "p.png"), "-m", str(color_detector), "-o", str(tmp_path / "out")]
+    assert run([*command, "--line", "0,0 1,1"]) == 1
+    assert "there are only pictures" in capsys.readouterr().err
+
+
+def test_a_wrong_wish_is_told_once_for_all_films(
+    color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        film(tmp_path / name, seconds=0.2)
+    assert run(["detect", str(tmp_path), "-m", str(color_detector), "--classes", "dog"]) == 1
+    assert capsys.readouterr().err.count("no class called 'dog'") == 1

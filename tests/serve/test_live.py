@@ -204,6 +204,7 @@ def test_a_frame_that_is_none_gets_an_error_and_the_line_goes_on(name: str, url:
         ('{"lines": ["0,0"]}', "a line is two points"),
         ('{"lines": ["0,0 1,1"], "track": false}', "leave track on"),
         ('{"lines": ["0,0 1,1"], "anchor": "nose"}', "no anchor called 'nose'"),
+        ('{"anchor": "nose"}', "no anchor called 'nose'"),
         (json.dumps({"zones": ["0,0 1,0 1,1"] * 30}), "at most 16"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from szem import detect
-from szem.errors import CardError, ModelError, RangeError, UnknownNameError
+from szem.errors import CardError, DTypeError, ModelError, RangeError, ShapeError, UnknownNameError
 from szem.runtime.adding import add_model
 from szem.runtime.cards import Calibration, Card, Made, PictureInput, hash_file, read_card, write_card
 from szem.runtime.heads import Output, fit_head
@@ -223,6 +223,20 @@ def test_colours_are_found_where_they_are_and_one_by_one(color_detector: Path) -
     np.testing.assert_array_equal(steps.boxes_xyxy, found.boxes_xyxy)
     both = np.concatenate([detector.prepare(np.zeros_like(picture)), detector.prepare(picture)])
     assert detector.finish(detector.run(both), (192, 256), row=1).labels == found.labels
+
+
+def test_one_class_may_be_named_and_what_is_no_name_is_told(color_detector: Path) -> None:
+    picture = np.full((64, 64, 3), 40, np.uint8)
+    assert len(detect(picture, model=color_detector, classes="red")) == 0
+    with pytest.raises(UnknownNameError, match="no class called 'person'; there are red"):
+        detect(picture, model=color_detector, classes="person")
+    with pytest.raises(DTypeError, match="classes are names"):
+        detect(picture, model=color_detector, classes=[1])  # type: ignore[list-item]
+
+
+def test_a_picture_without_pixels_is_refused_at_the_door(color_detector: Path) -> None:
+    with pytest.raises(ShapeError, match="H, W > 0"):
+        detect(np.zeros((0, 10, 3), np.uint8), model=color_detector)
 
 
 def test_a_model_of_another_task_or_without_labels_is_refused(tmp_path: Path) -> None:

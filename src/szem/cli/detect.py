@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from szem.arrays import Picture8
-    from szem.cli.walk import Item
+    from szem.cli.walk import Item, Targets
     from szem.media.film import Drawn, FilmMaker
     from szem.tasks.detect_video import Seen, Sight, VideoWatcher
 
@@ -21,6 +21,7 @@ __all__ = ["app"]
 app = typer.Typer(add_completion=False)
 
 _WAYS = ("video", "json", "csv", "coco")
+_ANY_PX = 10_000  # sides of a picture on which lines and zones are tried before there is one
 _PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 
 _Sources = Annotated[
@@ -56,7 +57,9 @@ def detect(
     show: bool = typer.Option(False, "--show", help="Show it in a window meanwhile, where there is a display."),
     sound: bool = typer.Option(True, "--sound/--silent", help="Carry the film's sound over."),
     preset: str = typer.Option("ultrafast", help="x264's effort: ultrafast (largest files) to slow (smallest)."),
-    seconds: float = typer.Option(None, min=0, help="Stop after so many seconds of the source.", show_default=False),
+    seconds: float | None = typer.Option(
+        None, min=0, help="Stop after so many seconds of the source.", show_default=False
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object a picture or frame."),
     workers: int = typer.Option(0, min=0, help="Frames looked at side by side; 0: as many as there are cores."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Print nothing but errors."),
@@ -68,7 +71,7 @@ def detect(
     """
     from rich.console import Console
 
-    from szem.cli.walk import Failure, each_picture, find_files, report_failures
+    from szem.cli.walk import Failure, Stems, Targets, each_picture, find_files, report_failures
     from szem.errors import SzemError, UnknownNameError
     from szem.media.live import address_without_password
     from szem.media.pictures import PICTURE_SUFFIXES
@@ -84,8 +87,12 @@ def detect(
     if preset not in PRESETS:
         raise UnknownNameError(f"no preset called {preset!r}; there are {', '.join(PRESETS)}")
     live, paths = _split(sources)
-    items, failures = find_files(paths, suffixes=PICTURE_SUFFIXES | VIDEO_SUFFIXES, leave_out=out)
+    if seconds is None:
+        _refuse_two_endless(live)
+    stems = Stems()
+    items, failures = find_files(paths, suffixes=PICTURE_SUFFIXES | VIDEO_SUFFIXES, leave_out=out, stems=stems)
     films = [item for item in items if _is_film(item)]
+    streams = [(text, stems.of(Path(_stream_stem(text)))) for text in live]
     wanted = [name.strip() for name in classes.split(",") if name.strip()] or None
     sight = open_sight(model or None, threshold=threshold, workers=workers or None)
     wishes = _Wishes(
@@ -100,10 +107,12 @@ def detect(
         preset=preset,
         seconds=seconds,
     )
+    _check(wishes, wanted, sight, only_pictures=bool(items) and not films and not live)
+    targets = Targets(item.name for item in items)
     stopped = False
-    with _Keeper(sight, out, ways, wanted, as_json=as_json, quiet=quiet) as keeper:
+    with _Keeper(sight, out, targets, ways, wanted, as_json=as_json, quiet=quiet) as keeper:
         each_picture([i for i in items if i not in films], failures, work=keeper.picture, quiet=quiet)
-        for name, stem in [(item.name, item.stem) for item in films] + live:
+        for name, stem in [(item.name, item.stem) for item in films] + streams:
             try:
                 stopped = keeper.film(name, stem, wishes)
             except SzemError as error:
@@ -117,20 +126,45 @@ def detect(
         raise typer.Exit(130 if stopped else status)
 
 
-def _split(sources: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Cameras and streams with a name for what is made of them, and the rest."""
-    from szem.media.live import address_without_password, is_camera, is_url
+def _split(sources: list[str]) -> tuple[list[str], list[str]]:
+    """Cameras and streams, those that may have an end first, and the rest."""
+    from szem.media.live import is_camera, is_url
 
-    live: list[tuple[str, str]] = []
+    live: list[str] = []
     paths: list[str] = []
-    for text in sources:
-        if (is_camera(text) or is_url(text)) and not Path(text).exists():
-            where = address_without_password(text).partition("://")[2]
-            stem = f"camera-{text}" if is_camera(text) else re.sub(r"[^A-Za-z0-9]+", "-", where)[:60]
-            live.append((text, stem.strip("-") or "stream"))
-        else:
-            paths.append(text)
-    return live, paths
+    for text in dict.fromkeys(sources):
+        (live if (is_camera(text) or is_url(text)) and not Path(text).exists() else paths).append(text)
+    return sorted(live, key=_is_endless), paths
+
+
+def _is_endless(source: str) -> bool:
+    """Whether a camera or stream has no end, as far as its address tells: a film on a web server has one."""
+    from szem.media.video import VIDEO_SUFFIXES
+
+    path = source.partition("?")[0].partition("#")[0]
+    return not (source.lower().startswith("http") and Path(path).suffix.lower() in VIDEO_SUFFIXES)
+
+
+def _refuse_two_endless(live: list[str]) -> None:
+    from szem.errors import RangeError
+    from szem.media.live import address_without_password
+
+    endless = [address_without_password(text) for text in live if _is_endless(text)]
+    if len(endless) > 1:
+        raise RangeError(
+            f"{', '.join(endless)}: the first has no end, so the next would never be looked at; give each a szem "
+            "detect of its own, all of them --seconds, or to szem watch, which guards several at once"
+        )
+
+
+def _stream_stem(text: str) -> str:
+    """What to call what is made of a camera or stream."""
+    from szem.media.live import address_without_password, is_camera
+
+    if is_camera(text):
+        return f"camera-{text}"
+    where = address_without_password(text).partition("://")[2]
+    return re.sub(r"[^A-Za-z0-9]+", "-", where)[:60].strip("-") or "stream"
 
 
 def _is_film(item: "Item") -> bool:
@@ -174,6 +208,28 @@ class _Wishes:
     seconds: float | None
 
 
+def _check(wishes: _Wishes, classes: list[str] | None, sight: "Sight", *, only_pictures: bool) -> None:
+    """Say at once what no film could fulfil."""
+    from szem.errors import RangeError
+    from szem.results.boxes import known_classes
+    from szem.tasks.counting import check_anchor, parse_line, parse_zone
+
+    known_classes(classes or (), sight.finder.classes)
+    check_anchor(wishes.anchor)
+    for line in wishes.lines:
+        parse_line(line, width=_ANY_PX, height=_ANY_PX)
+    for zone in wishes.zones:
+        parse_zone(zone, width=_ANY_PX, height=_ANY_PX)
+    if not (wishes.lines or wishes.zones):
+        return
+    if not wishes.follow:
+        raise RangeError("lines and zones count things that are followed; leave tracking on")
+    if only_pictures:
+        raise RangeError(
+            "lines and zones count what moves, and there are only pictures; give a film, or leave them out"
+        )
+
+
 class _Keeper(AbstractContextManager["_Keeper"]):
     """Runs the detector and keeps what was asked for."""
 
@@ -181,6 +237,7 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         self,
         sight: "Sight",
         out: Path,
+        targets: "Targets",
         ways: frozenset[str],
         classes: list[str] | None,
         *,
@@ -192,6 +249,9 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         self.sight, self.out, self.ways, self.classes = sight, out, ways, classes
         self.as_json, self.quiet = as_json, quiet
         self.count = 0
+        self._targets = targets
+        for way in sorted(ways & set(FORMATS)):
+            targets.take(out / FORMATS[way])
         self._out = BoxesOut(out, frozenset(ways & set(FORMATS)))
 
     def __exit__(self, *problem: Any) -> None:
@@ -201,6 +261,7 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         """One picture: find, print, keep."""
         from szem.media.pictures import write_picture
 
+        to = self._targets.take(self.out / f"{item.stem}.jpg") if "video" in self.ways else None
         finder = self.sight.finder
         found = finder.finish(finder.run(finder.prepare(picture)), (picture.shape[0], picture.shape[1]))
         found = found.take(found.scores >= self.sight.thresholds[found.indices]).keep(classes=self.classes)
@@ -208,8 +269,8 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         row = found.to_dict()
         self._out.add(item.name, found, row)
         self._print(item.name, row, found.labels)
-        if "video" in self.ways:
-            write_picture(self.out / f"{item.stem}.jpg", found.draw(picture))
+        if to is not None:
+            write_picture(to, found.draw(picture))
 
     def film(self, name: str, stem: str, wishes: _Wishes) -> bool:
         """One film, camera or stream; whether it was stopped by Ctrl-C."""
@@ -224,13 +285,15 @@ class _Keeper(AbstractContextManager["_Keeper"]):
             if not self.quiet:
                 print(f"szem: {printable(line)}", file=sys.stderr)
 
+        to = self._targets.take(self.out / f"{stem}.mp4") if "video" in self.ways else None
+        if self.ways and (wishes.lines or wishes.zones):
+            self._targets.take(self._counts_file(stem))
         with ExitStack() as stack:
             source: Any = sys.stdin.buffer if name == STDIN else name
             name = address_without_password(name)
             window = stack.enter_context(Window(f"szem: {name}")) if wishes.show else None
             reader = open_film(source, sound=wishes.sound, told=tell)
             watcher = self._watcher(wishes, *reader.size, draws="video" in self.ways or wishes.show)
-            to = self.out / f"{stem}.mp4" if "video" in self.ways else None
             maker = stack.enter_context(FilmMaker(reader, watcher.steps, to, preset=wishes.preset))
             log = _Things()
 
@@ -292,10 +355,13 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         told["counts"] = counters
         if self.ways:
             self.out.mkdir(parents=True, exist_ok=True)
-            (self.out / f"{stem}.counts.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
+            self._counts_file(stem).write_text(json.dumps(told, indent=2), encoding="utf-8")
         if not self.quiet and not self.as_json:
             for row in counters:
                 print("  " + ", ".join(f"{key} {value}" for key, value in row.items() if not isinstance(value, dict)))
+
+    def _counts_file(self, stem: str) -> Path:
+        return self.out / f"{stem}.counts.json"
 
     def _print(self, name: str, row: dict[str, Any], labels: tuple[str, ...]) -> None:
         from szem.cli.walk import printable

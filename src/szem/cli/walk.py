@@ -24,6 +24,7 @@ __all__ = [
     "STDIN",
     "Failure",
     "Item",
+    "Stems",
     "Targets",
     "each_picture",
     "find_files",
@@ -60,12 +61,13 @@ class Failure:
 
 
 @dataclass
-class _Stems:
+class Stems:
     """Gives each input an output name of its own, also when two folders hold the same file name."""
 
     taken: set[str] = field(default_factory=set)
 
     def of(self, path: Path) -> str:
+        """A name for what is made of one input."""
         stem, n = printable(path.stem).replace("\\", "_") or "picture", 1
         unique = stem
         while unique.lower() in self.taken:
@@ -171,7 +173,11 @@ def printable(text: str) -> str:
 
 
 def find_files(
-    paths: Sequence[str], *, suffixes: frozenset[str] = PICTURE_SUFFIXES, leave_out: Path | None = None
+    paths: Sequence[str],
+    *,
+    suffixes: frozenset[str] = PICTURE_SUFFIXES,
+    leave_out: Path | None = None,
+    stems: Stems | None = None,
 ) -> tuple[list[Item], list[Failure]]:
     """Expand files, folders (all levels), globs and `-`.
 
@@ -182,13 +188,14 @@ def find_files(
         paths: As typed.
         suffixes: Lower case, with the dot.
         leave_out: A folder to pass over: the one that is written to, so that no run eats what another made.
+        stems: Where the run has inputs besides, which need names of their own.
     Returns:
         The inputs in order without repeats, and what names nothing or cannot be entered.
     """
     items: list[Item] = []
     failures: list[Failure] = []
     seen: set[str] = set()
-    stems = _Stems()
+    stems = Stems() if stems is None else stems
     for text in paths:
         found = [Path(STDIN)] if text == STDIN else list(_expand(text, suffixes, leave_out, failures))
         for path in found:

@@ -15,7 +15,7 @@ from szem.arrays import Array, Picture8, check_boxes_xyxy
 from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
 from szem.media.drawing import RGB, color_of, draw_boxes
 
-__all__ = ["Box", "Boxes", "class_color"]
+__all__ = ["Box", "Boxes", "class_color", "known_classes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,21 +100,19 @@ class Boxes:
             self, boxes_xyxy=self.boxes_xyxy[places], scores=self.scores[places], indices=self.indices[places]
         )
 
-    def keep(self, *, classes: Collection[str] | None = None, score: float = 0.0) -> "Boxes":
+    def keep(self, *, classes: str | Collection[str] | None = None, score: float = 0.0) -> "Boxes":
         """The boxes of some classes and from some score on.
 
         Args:
-            classes: Names; None for all.
+            classes: Names, or a single one; None for all.
             score: The lowest that is kept.
         Raises:
             UnknownNameError: there is no such class.
         """
         wanted = self.scores >= score
         if classes is not None:
-            unknown = sorted(set(classes) - set(self.classes))
-            if unknown:
-                raise UnknownNameError(f"no class called {unknown[0]!r}; there are {', '.join(self.classes)}")
-            wanted &= np.isin(self.indices, [self.classes.index(name) for name in classes])
+            names = known_classes(classes, self.classes)
+            wanted &= np.isin(self.indices, [self.classes.index(name) for name in names])
         return self.take(wanted)
 
     def resized(self, width: int, height: int) -> "Boxes":
@@ -159,6 +157,30 @@ class Boxes:
                 for box in self
             ],
         }
+
+
+def known_classes(wanted: str | Collection[str], classes: Sequence[str]) -> tuple[str, ...]:
+    """The names asked for, all of which there are.
+
+    Args:
+        wanted: Names, or a single one.
+        classes: What there is.
+    Raises:
+        DTypeError: not names.
+        UnknownNameError: there is no such class.
+
+    >>> known_classes("cat", ["cat", "dog"])
+    ('cat',)
+    """
+    if not isinstance(wanted, str) and not (
+        isinstance(wanted, Collection) and all(isinstance(n, str) for n in wanted)
+    ):
+        raise DTypeError(f'classes are names, as in ["person", "dog"], got {wanted!r}')
+    names = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+    unknown = sorted(set(names) - set(classes))
+    if unknown:
+        raise UnknownNameError(f"no class called {unknown[0]!r}; there are {', '.join(classes)}")
+    return names
 
 
 def class_color(classes: Sequence[str], index: int) -> RGB:

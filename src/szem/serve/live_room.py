@@ -18,7 +18,7 @@ from szem.media.pages import picture_size
 from szem.media.pictures import Limits, read_picture
 from szem.runtime.sessions import open_model
 from szem.serve.settings import ServeSettings
-from szem.tasks.counting import LineCounter, ZoneCounter, parse_line, parse_zone
+from szem.tasks.counting import LineCounter, ZoneCounter, check_anchor, parse_line, parse_zone
 from szem.tasks.detect_video import Sight, open_sight
 from szem.tasks.outline import iter_chances
 from szem.tasks.track import Tracker, TrackSettings
@@ -65,7 +65,7 @@ class LiveView:
         """Take other settings from the next frame on; counts begin anew if what is counted changed.
 
         Raises:
-            UnknownNameError: there is no such class.
+            UnknownNameError: there is no such class or anchor.
             RangeError: the threshold is not in 0..1, or there are too many lines and zones.
         """
         if settings.threshold is not None and not 0 <= settings.threshold <= 1:
@@ -74,6 +74,7 @@ class LiveView:
             raise RangeError(f"at most {_MOST_COUNTERS} lines and zones together")
         if (settings.lines or settings.zones) and not settings.track:
             raise RangeError("lines and zones count things that are followed; leave track on")
+        check_anchor(settings.anchor)
         unknown = sorted(set(settings.classes) - set(self.sight.finder.classes))
         if unknown:
             names = ", ".join(self.sight.finder.classes)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from szem.errors import RangeError, UnknownNameError
 from szem.results.tracks import TrackedBoxes
 
-__all__ = ["ANCHORS", "Line", "LineCounter", "Zone", "ZoneCounter", "parse_line", "parse_zone"]
+__all__ = ["ANCHORS", "Line", "LineCounter", "Zone", "ZoneCounter", "check_anchor", "parse_line", "parse_zone"]
 
 F = NDArray[np.float64]
 ANCHORS: dict[str, Callable[[F], F]] = {  # (N, 4) boxes -> (N, 2) points
@@ -44,6 +44,20 @@ class Zone:
 
     name: str
     corners_xy: tuple[tuple[float, float], ...]
+
+
+def check_anchor(anchor: str, *, of: str = "zone") -> None:
+    """Judge the name of an anchor.
+
+    Args:
+        anchor: As typed.
+        of: `line`, or `zone`, which also knows `overlap`.
+    Raises:
+        UnknownNameError: no such anchor.
+    """
+    names = (*ANCHORS, "overlap") if of == "zone" else tuple(ANCHORS)
+    if anchor not in names:
+        raise UnknownNameError(f"no anchor called {anchor!r} for a {of}; there are {', '.join(names)}")
 
 
 def parse_line(text: str, *, width: int, height: int, number: int = 1) -> Line:
@@ -135,8 +149,7 @@ class LineCounter:
     _there: _Present = field(default_factory=_Present)
 
     def __post_init__(self) -> None:
-        if self.anchor not in ANCHORS:
-            raise UnknownNameError(f"no anchor called {self.anchor!r} for a line; there are {', '.join(ANCHORS)}")
+        check_anchor(self.anchor, of="line")
 
     def __call__(self, frame: TrackedBoxes) -> list[dict[str, Any]]:
         """Take in a frame; boxes that were carried on, not seen, are passed over.
@@ -206,9 +219,7 @@ class ZoneCounter:
     _time_s: float | None = None
 
     def __post_init__(self) -> None:
-        if self.anchor not in (*ANCHORS, "overlap"):
-            names = ", ".join((*ANCHORS, "overlap"))
-            raise UnknownNameError(f"no anchor called {self.anchor!r} for a zone; there are {names}")
+        check_anchor(self.anchor)
 
     def __call__(self, frame: TrackedBoxes) -> list[dict[str, Any]]:
         """Take in a frame.

@@ -5,7 +5,7 @@ about video, tracks, files or training.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8
+from szem.arrays import Array, Picture8, check_picture
 from szem.errors import CardError, RangeError, UnknownNameError
 from szem.media.pictures import PictureSource, read_picture
-from szem.results.boxes import Boxes
+from szem.results.boxes import Boxes, known_classes
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import find_window, prepare_picture
 from szem.runtime.sessions import Session, open_model
@@ -36,7 +36,7 @@ def detect(
     *,
     model: str | os.PathLike[str] | None = None,
     threshold: float | Mapping[str, float] | None = None,
-    classes: Sequence[str] | None = None,
+    classes: str | Collection[str] | None = None,
 ) -> Boxes:
     """Find things in a picture.
 
@@ -44,17 +44,19 @@ def detect(
         picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
         model: A model for this task; the shipped one if left out.
         threshold: Lowest score, for all classes or by name; by default what the model's card says.
-        classes: Only these; None for all.
+        classes: Only these names, or a single one; None for all.
     Returns:
         Boxes, best first.
     Raises:
         MediaError, FileMissingError: the picture cannot be read.
+        ShapeError, DTypeError: not a picture, or classes that are no names.
         UnknownNameError: no such model or class.
         RangeError: a threshold is not in 0..1.
     """
     array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
-    found = Detector(open_model(model, task="detect"), thresholds=threshold)([array])[0]
-    return found if classes is None else found.keep(classes=classes)
+    detector = Detector(open_model(model, task="detect"), thresholds=threshold)
+    names = None if classes is None else known_classes(classes, detector.classes)
+    return detector([array])[0].keep(classes=names)
 
 
 class Detector:
@@ -121,7 +123,8 @@ class Detector:
         Raises:
             ShapeError, DTypeError: not a picture.
         """
-        return prepare_picture(picture, self._rules(*picture.shape[:2]))
+        height, width = check_picture(picture).shape[:2]
+        return prepare_picture(picture, self._rules(height, width))
 
     def inner_size(self, height: int, width: int) -> tuple[int, int] | None:
         """Height and width at which a whole picture lies in the network's input; None where its edges are cut off.

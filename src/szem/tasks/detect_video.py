@@ -13,12 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from szem.arrays import Array
-from szem.errors import RangeError, UnknownNameError
+from szem.errors import RangeError
 from szem.media.draw_planes import LabelledBox, draw_boxes_on, draw_chip_on, draw_path_on
 from szem.media.film import Drawn
 from szem.media.flow import Step
 from szem.media.frames import Frame, Planes
-from szem.results.boxes import Boxes, class_color
+from szem.results.boxes import Boxes, class_color, known_classes
 from szem.results.tracks import TrackedBoxes
 from szem.runtime.sessions import cores, open_model
 from szem.tasks.counting import ANCHORS, LineCounter, ZoneCounter
@@ -147,7 +147,7 @@ class VideoWatcher:
         sight: Sight,
         *,
         follow: TrackSettings | None = TrackSettings(),  # noqa: B008  frozen
-        classes: Collection[str] | None = None,
+        classes: str | Collection[str] | None = None,
         every: int = 1,
         lines: Collection[LineCounter] = (),
         zones: Collection[ZoneCounter] = (),
@@ -158,10 +158,8 @@ class VideoWatcher:
             raise RangeError(f"every must be 1 or more, got {every}")
         if follow is None and (lines or zones):
             raise RangeError("lines and zones count things that are followed; leave tracking on")
-        unknown = sorted(set(classes or ()) - set(sight.finder.classes))
-        if unknown:
-            raise UnknownNameError(f"no class called {unknown[0]!r}; there are {', '.join(sight.finder.classes)}")
-        self.sight, self.classes, self.every = sight, classes, every
+        self.sight, self.every = sight, every
+        self.classes = None if classes is None else known_classes(classes, sight.finder.classes)
         self.lines, self.zones, self._draws, self._trails = tuple(lines), tuple(zones), draw, trails
         self._tracker = None if follow is None else Tracker(follow, thresholds=sight.thresholds)
         self._last: Boxes | None = None
