@@ -45,7 +45,7 @@ def caption(
 
     With --alt the answer is a diff: szem caption --alt site > alt.diff; patch -p1 -d site < alt.diff
     """
-    from szem.cli.walk import each_picture, find_files, printable, report_failures
+    from szem.cli.walk import Targets, each_picture, find_files, printable, report_failures
     from szem.errors import RangeError
     from szem.media.pictures import write_picture
     from szem.tasks.caption import open_captioner
@@ -57,12 +57,16 @@ def caption(
         raise typer.Exit(_alt_texts(alt, captioner, write=write, least=least, beam=beam))
     items, failures = find_files(paths or [], leave_out=attention)
     single = len(items) == 1 and attention is not None and attention.suffix != ""
+    targets = Targets(item.name for item in items)
 
     def work(item: "Item", picture: "Picture8") -> None:
-        said = captioner([picture], beams=beam, n=n, start=start, attention=attention is not None)[0]
+        to = None
         if attention is not None:
             file = attention if single else attention / f"{item.stem}-attention.jpg"
-            write_picture(file, said.draw_attention(picture))
+            to = targets.take(file, typed=single)
+        said = captioner([picture], beams=beam, n=n, start=start, attention=attention is not None)[0]
+        if to is not None:
+            write_picture(to, said.draw_attention(picture))
         if as_json:
             print(json.dumps({"file": item.name, **said.to_dict()}), flush=True)
         else:

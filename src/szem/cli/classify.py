@@ -35,26 +35,29 @@ def classify(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Name what is in pictures: 1000 ImageNet classes, or those of your own model."""
-    from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.cli.walk import Targets, each_picture, find_files, report_failures
     from szem.errors import RangeError
     from szem.runtime.sessions import open_model
     from szem.tasks.classify import Classifier
 
     if as_json and as_csv:
         raise RangeError("--json and --csv exclude each other; choose one")
-    items, failures = find_files(paths)
+    items, failures = find_files(paths, leave_out=out if maps else None)
     classifier = Classifier(open_model(model or None, task="classify"))
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if as_csv:
         writer.writerow(["file", "place", "name", "score", "index", "id"])
 
+    targets = Targets(item.name for item in items)
+
     def work(item: "Item", picture: "Picture8") -> None:
+        to = targets.take(out / f"{item.stem}-map.jpg") if maps else None
         labels = classifier([picture], top=top, maps=maps)[0]
         drawn = None
-        if maps:
+        if to is not None:
             from szem.media.pictures import write_picture
 
-            drawn = write_picture(out / f"{item.stem}-map.jpg", labels.draw(picture))
+            drawn = write_picture(to, labels.draw(picture))
         if as_json:
             extra = {"drawn": str(drawn)} if drawn else {}
             print(json.dumps({"file": item.name, **labels.to_dict(), **extra}, ensure_ascii=False), flush=True)

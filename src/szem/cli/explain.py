@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
+_HEATS = ("occlusion.png", "class-map.png")
 
 _Picture = Annotated[str, typer.Argument(help="A picture; without one, the bundled cat.")]
 _Layers = Annotated[
@@ -45,14 +46,21 @@ def explain(
     """
     from rich.console import Console
 
+    from szem.cli.walk import Targets
     from szem.media.pictures import read_picture
     from szem.media.samples import read_sample
     from szem.tasks.explain import Explorer
 
     console = Console(highlight=False, soft_wrap=True)
+    targets = Targets([picture] if picture else [])
+    for name in _HEATS if heat else ():
+        targets.check(out / name)
     pixels = read_picture(picture) if picture else read_sample("cat")
     explorer = Explorer(model or None, size=_size(size), mean=_three("mean", mean), scale=_three("scale", scale))
     names = [row.name for row in explorer.rows] if "all" in layer else layer
+    for name in names:
+        for suffix in (".png", ".npz"):
+            targets.check(out / f"{_map_stem(explorer.layer(name).row)}{suffix}")
     found = explorer.explain(pixels, layers=names, timed=timed)
     if as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
@@ -196,8 +204,7 @@ def _write_maps(found: "Explanation", out: Path, console: "Console", *, quiet: b
     from szem.media.pictures import write_picture
 
     for name, maps in found.activations.items():
-        row = found.find(name)
-        stem = f"{row.index:03d}-" + "".join(c if c.isalnum() or c in "._-" else "_" for c in name)[:80]
+        stem = _map_stem(found.find(name))
         write_picture(out / f"{stem}.png", found.draw(name))
         try:
             np.savez_compressed(out / f"{stem}.npz", maps=maps)
@@ -205,6 +212,11 @@ def _write_maps(found: "Explanation", out: Path, console: "Console", *, quiet: b
             raise MediaError(f"{out}: cannot be written ({error.strerror}); choose another place") from error
     if not quiet:
         console.print(f"{len(found.activations)} layers written to {out}", markup=False)
+
+
+def _map_stem(row: "LayerRow") -> str:
+    """What to call the files of a layer's maps."""
+    return f"{row.index:03d}-" + "".join(c if c.isalnum() or c in "._-" else "_" for c in row.name)[:80]
 
 
 def _neuron(explorer: "Explorer", prepared: "Prepared", names: list[str], place: str) -> "NeuronSum":
@@ -237,15 +249,15 @@ def _write_heat(explorer: "Explorer", prepared: "Prepared", out: Path, console: 
     from szem.tasks.explain_heat import find_class_map, find_occlusion
 
     occlusion = find_occlusion(explorer, prepared)
-    write_picture(out / "occlusion.png", draw_heat(prepared.picture, occlusion.drop))
-    written = "occlusion.png"
+    write_picture(out / _HEATS[0], draw_heat(prepared.picture, occlusion.drop))
+    written = _HEATS[0]
     try:
         evidence = find_class_map(explorer, prepared).evidence
     except UnsupportedError as error:
         console_note = str(error)
     else:
-        write_picture(out / "class-map.png", draw_heat(prepared.picture, evidence))
-        written, console_note = "occlusion.png and class-map.png", ""
+        write_picture(out / _HEATS[1], draw_heat(prepared.picture, evidence))
+        written, console_note = " and ".join(_HEATS), ""
     if not quiet:
         name = explorer.label(occlusion.class_index)
         console.print(f"{written} for {name} written to {out}", markup=False)

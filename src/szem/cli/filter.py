@@ -50,7 +50,7 @@ def filter_pictures(
     """
     import numpy as np
 
-    from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.cli.walk import Targets, each_picture, find_files, report_failures
     from szem.errors import UnknownNameError
     from szem.kernels import KERNELS, parse_kernel, plan_convolution
     from szem.kernels import edges as find_edges
@@ -85,7 +85,10 @@ def filter_pictures(
             print(plan.explain())
         return plan.run(image)
 
+    targets = Targets(item.name for item in items)
+
     def work(item: "Item", picture: "Picture8") -> None:
+        to = targets.take(out / f"{item.stem}-{suffix}.png")
         image: Array = picture
         if grey or (
             np.array_equal(picture[..., 0], picture[..., 1]) and np.array_equal(picture[..., 1], picture[..., 2])
@@ -94,7 +97,7 @@ def filter_pictures(
 
             image = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         result = answer(image)
-        target = write_picture(out / f"{item.stem}-{suffix}.png", show(result, how=how))
+        target = write_picture(to, show(result, how=how))
         if not quiet:
             before, after = picture.shape[:2], result.shape[:2]
             print(

@@ -50,7 +50,7 @@ def look(
 
     One bad file never stops the rest: it is listed at the end with its reason, and the exit status is then 1.
     """
-    from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.cli.walk import Targets, each_picture, find_files, report_failures
     from szem.errors import RangeError
     from szem.media.pictures import encode_picture, write_picture
     from szem.media.samples import read_sample, sample_path
@@ -63,11 +63,13 @@ def look(
     show = _json_line if as_json else _CsvTable() if as_csv else _for_people(looker.skipped)
     given = paths or [str(sample_path(name)) for name in ("cat", "coffee", "astronaut")]
     items, failures = find_files(given, leave_out=out)
+    targets = Targets(item.name for item in items)
 
     def work(item: "Item", picture: "Picture8") -> None:
+        to = None if out is None else targets.take(out / f"{item.stem}{suffix}")
         seen = looker(picture)
-        if out is not None:
-            write_picture(out / f"{item.stem}{suffix}", seen.draw(picture))
+        if to is not None:
+            write_picture(to, seen.draw(picture))
         show(item.name, seen)
 
     each_picture(items, failures, work=work, quiet=quiet, failed=_json_failure if as_json else None)

@@ -35,7 +35,7 @@ def search(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from szem.cli.walk import printable
+    from szem.cli.walk import find_files, printable, refuse_own_source
     from szem.errors import RangeError
     from szem.results.hits import Hits
     from szem.tasks.caption import open_captioner
@@ -43,6 +43,8 @@ def search(
 
     if top < 1:
         raise RangeError(f"--top must be at least 1, got {top}")
+    if index is not None:
+        refuse_own_source(index, [item.name for item in find_files([str(folder)])[0]], typed=True)
     captioner = open_captioner(model or None, threads=1)
     place = captioner.place([text])[0]
     console = Console(stderr=True, highlight=False, soft_wrap=True)

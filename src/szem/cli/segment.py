@@ -1,6 +1,7 @@
 """`szem segment`: every pixel of pictures and films named."""
 
 import csv
+import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from szem.cli.walk import Targets
     from szem.results.masks import Masks
     from szem.runtime.sessions import Session
 
@@ -16,6 +18,7 @@ __all__ = ["app"]
 app = typer.Typer(add_completion=False)
 
 _WAYS = ("overlay", "labels", "coco", "areas")
+_TABLES = {"coco": "coco.json", "areas": "areas.csv"}  # of all inputs together
 
 
 _Paths = Annotated[
@@ -46,7 +49,7 @@ def segment(
     """
     from rich.console import Console
 
-    from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.cli.walk import Targets, each_picture, find_files, report_failures
     from szem.errors import UnknownNameError
     from szem.media.pictures import PICTURE_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
@@ -58,9 +61,9 @@ def segment(
             f"--write takes {', '.join(_WAYS)} or none, got {', '.join(sorted(ways - set(_WAYS)))}"
         )
     session = open_model(model or None, task="segment", threads=threads or None)
-    items, failures = find_files(paths, suffixes=PICTURE_SUFFIXES | VIDEO_SUFFIXES)
+    items, failures = find_files(paths, suffixes=PICTURE_SUFFIXES | VIDEO_SUFFIXES, leave_out=out)
     films = [item for item in items if Path(item.name).suffix.lower() in VIDEO_SUFFIXES]
-    keeper = _Keeper(session, out, ways, opacity, legend, as_json, quiet)
+    keeper = _Keeper(session, out, Targets(item.name for item in items), ways, opacity, legend, as_json, quiet)
     with keeper:
         each_picture([i for i in items if i not in films], failures, work=keeper.picture, quiet=quiet)
         stopped = _each_film(films, failures, keeper, every)
@@ -88,13 +91,23 @@ class _Keeper:
     """Runs the model and keeps what was asked for."""
 
     def __init__(
-        self, session: "Session", out: Path, ways: set[str], opacity: float, legend: bool, as_json: bool, quiet: bool
+        self,
+        session: "Session",
+        out: Path,
+        targets: "Targets",
+        ways: set[str],
+        opacity: float,
+        legend: bool,
+        as_json: bool,
+        quiet: bool,
     ) -> None:
-        self.session, self.out, self.ways = session, out, ways
+        self.session, self.out, self.targets, self.ways = session, out, targets, ways
         self.opacity, self.legend, self.as_json, self.quiet = opacity, legend, as_json, quiet
         self.count = 0
         self.coco: dict[str, list[Any]] = {"images": [], "annotations": [], "categories": []}
         self.rows: list[list[Any]] = []
+        for way in sorted(ways & set(_TABLES)):
+            targets.take(out / _TABLES[way])
 
     def __enter__(self) -> "_Keeper":
         return self
@@ -103,9 +116,9 @@ class _Keeper:
         if not self.count:
             return
         if "coco" in self.ways:
-            self._file("coco.json").write_text(json.dumps(self.coco), encoding="utf-8")
+            self._file(_TABLES["coco"]).write_text(json.dumps(self.coco), encoding="utf-8")
         if "areas" in self.ways:
-            with self._file("areas.csv").open("w", newline="", encoding="utf-8") as file:
+            with self._file(_TABLES["areas"]).open("w", newline="", encoding="utf-8") as file:
                 header = ["file", "frame", "time_s", "label", "pixels", "share", "confidence"]
                 csv.writer(file).writerows([header, *self.rows])
 
@@ -114,14 +127,18 @@ class _Keeper:
         from szem.media.pictures import write_picture
         from szem.tasks.segment import segment_with
 
+        overlay, labels = self.out / f"{item.stem}.jpg", self.out / f"{item.stem}.png"
+        for way, file in (("overlay", overlay), ("labels", labels)):
+            if way in self.ways:
+                self.targets.take(file)
         masks = segment_with(self.session, picture)
         self._keep(masks, item.name)
         self._print(masks, item.name)
         if "overlay" in self.ways:
             drawn = masks.draw(picture, opacity=self.opacity, legend=self.legend)
-            write_picture(self.out / f"{item.stem}.jpg", drawn)
+            write_picture(overlay, drawn)
         if "labels" in self.ways:
-            masks.to_image().save(self._file(f"{item.stem}.png"))
+            masks.to_image().save(self._file(labels.name))
 
     def film(self, item: Any, every: int) -> bool:
         """One film: an overlay film with its sound, label PNGs and areas by frame; whether Ctrl-C stopped it."""
@@ -144,7 +161,10 @@ class _Keeper:
             if drawn.result is not None:
                 self._film_frame(item, drawn.frame, drawn.result)
 
-        out = self.out / f"{item.stem}.mp4" if "overlay" in self.ways else None
+        out = self.targets.take(self.out / f"{item.stem}.mp4") if "overlay" in self.ways else None
+        if "labels" in self.ways:  # how many there will be is not known before
+            for file in self.out.glob(f"{glob.escape(item.stem)}-[0-9]*.png"):
+                self.targets.check(file)
         reader = open_film(item.name, sound=True)
         with FilmMaker(reader, [Step(name)], out, every=every) as maker:
             return run_film(maker, item.name, use=use, quiet=self.quiet).was_stopped
@@ -154,7 +174,8 @@ class _Keeper:
         if self.as_json:
             self._print(masks, f"{item.name}#{frame.index}")
         if "labels" in self.ways:
-            masks.to_image().save(self._file(f"{item.stem}-{frame.index:06d}.png"))
+            file = self.targets.take(self._file(f"{item.stem}-{frame.index:06d}.png"))
+            masks.to_image().save(file)
 
     def _keep(self, masks: "Masks", name: str, *, frame: int | None = None, time_s: float | None = None) -> None:
         self.count += 1
