@@ -68,10 +68,46 @@ def test_a_bad_file_does_not_stop_the_rest(
     assert "bad.wav" in out.err
 
 
+def test_subtitles_that_cannot_be_written_are_told_and_the_rest_is_done(
+    clip: str, loud: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sound(Path(clip).parent / "second.wav", sounds.noise(1))
+    (tmp_path / "file").write_text("not a folder")
+    assert (
+        run(["listen", str(Path(clip).parent), "--model", loud, "--srt", "--out", str(tmp_path / "file" / "x")]) == 1
+    )
+    said = capsys.readouterr()
+    assert "2 of 2 could not be done" in said.err
+    assert "bang.srt: cannot be written" in said.err
+    assert "second.wav" in said.out  # what is heard is said all the same
+
+
+def test_sounds_of_one_name_do_not_share_subtitles(
+    clip: str, loud: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Path(clip).with_suffix(".oga")
+    other.write_bytes(Path(clip).read_bytes())
+    assert run(["listen", clip, str(other), "--model", loud, "--srt", "-q"]) == 1
+    said = capsys.readouterr().err
+    assert "bang.oga: " in said
+    assert "another input" in said
+    assert run(["listen", clip, str(other), "--model", loud, "--srt", "--out", str(tmp_path / "out"), "-q"]) == 0
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"bang.srt", "bang-2.srt"}
+
+
+def test_subtitles_that_are_there_already_are_left_alone(
+    clip: str, loud: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(clip).with_suffix(".srt").write_text("what is said in the film")
+    assert run(["listen", clip, "--model", loud, "--srt"]) == 1
+    assert "bang.srt is there already" in capsys.readouterr().err
+    assert Path(clip).with_suffix(".srt").read_text() == "what is said in the film"
+
+
 WRONG = [
     # arguments, what is said
     (["--json", "--csv"], "exclude each other"),
-    (["--threshold", "-0.5"], "0..1"),
+    (["--threshold", "-0.5"], "than or equal to 0"),
     (["--classes", "thunder"], "it knows loud, very loud"),
 ]
 

@@ -112,7 +112,7 @@ class Targets:
         """
         if _place(target) in self._taken:
             raise OverwriteError(
-                f"{target} is what another input of this run is written to; do the two in runs of their own"
+                f"{target} is what another input of this run is written to; give --out a folder, where each has a name of its own"
             )
         key = _identity(target)
         if key is None:
