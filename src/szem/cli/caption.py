@@ -33,7 +33,7 @@ def caption(
     beam: int = typer.Option(10, help="Sentences followed at a time: more is slower and finds likelier ones."),
     n: int = typer.Option(1, "--n", "-n", help="Different sentences for each picture, at most."),
     start: str = typer.Option("", help='How each sentence begins, as in "a dog".'),
-    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  [default: the shipped one]"),
+    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  \\[default: the shipped one]"),
     attention: _Attention = None,
     alt: _Alt = None,
     write: bool = typer.Option(False, "--write", help="With --alt: change the pages, instead of showing a diff."),

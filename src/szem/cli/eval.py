@@ -24,8 +24,8 @@ def eval_(
     split: Annotated[
         str,
         typer.Option(
-            help="Which part: all, even, odd, held-back:5, or a split the data names.  [default: all; of a run, what "
-            "it did not learn from]"
+            help="Which part: all, even, odd, held-back:5, or a split the data names.  \\[default: all; of a run, "
+            "what it did not learn from]"
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

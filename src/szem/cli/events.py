@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="List, show, mark and export what szem watch has kept."
 )
 
-_Store = Annotated[Path | None, typer.Option("--store", "-s", help="Folder of events.  [default: the user's own]")]
+_Store = Annotated[Path | None, typer.Option("--store", "-s", help="Folder of events.  \\[default: the user's own]")]
 _Database = Annotated[str, typer.Option("--database", help="SQLAlchemy URL, where the database is not in the store.")]
 _Since = Annotated[str, typer.Option("--since", help="From then on: 2026-05-01, 2026-05-01T22:00, or 2h, 7d ago.")]
 _Until = Annotated[str, typer.Option("--until", help="Before then.")]
@@ -128,7 +128,7 @@ def export(
     out: Annotated[
         Path | None, typer.Argument(help="A .csv, .json or .parquet file, or a .zip with --marked; none: stdout.")
     ] = None,
-    format: str = typer.Option("", "--format", "-f", help="csv, json or parquet.  [default: by the file's name]"),
+    format: str = typer.Option("", "--format", "-f", help="csv, json or parquet.  \\[default: by the file's name]"),
     marked: bool = typer.Option(False, "--marked", help="Marked events with pictures and clips, to train with."),
     store: _Store = None,
     database: _Database = "",

@@ -13,14 +13,14 @@ app = typer.Typer(add_completion=False)
 
 
 _Run = Annotated[Path, typer.Argument(help="Folder of a run that `szem train` made.")]
-_Out = Annotated[Path | None, typer.Option(help="Folder to put it in.  [default: your own models]")]
+_Out = Annotated[Path | None, typer.Option(help="Folder to put it in.  \\[default: your own models]")]
 _Data = Annotated[Path | None, typer.Option(help="Folder of the data, where it has moved since.")]
 
 
 @app.command()
 def export(
     run: _Run,
-    name: str = typer.Option("", help="Name of the model.  [default: that of the run's folder]"),
+    name: str = typer.Option("", help="Name of the model.  \\[default: that of the run's folder]"),
     out: _Out = None,
     precision: str = typer.Option(
         "float16", help="float16 (weights stored in half the room), int8 (where the recipe can) or float32."

@@ -19,7 +19,7 @@ _Each = Annotated[Path | None, typer.Option(help="Also write every picture by it
 _Truncation = Annotated[
     float | None,
     typer.Option(
-        help="How far chance may go, 0..1.5: less is more usual, more is more varied.  [default: the card's]"
+        help="How far chance may go, 0..1.5: less is more usual, more is more varied.  \\[default: the card's]"
     ),
 ]
 
@@ -34,7 +34,7 @@ def generate(
     out: _Out = Path("drawn.png"),
     each: _Each = None,
     influence: bool = typer.Option(False, "--influence", help="Also tell how much each word changes the picture."),
-    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  [default: the shipped one]"),
+    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  \\[default: the shipped one]"),
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line for each sentence."),
 ) -> None:
     """Draw flowers and birds for a sentence.

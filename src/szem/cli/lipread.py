@@ -34,7 +34,7 @@ def lipread(
     ),
     beam: int = typer.Option(8, min=1, max=64, help="Sentences followed at a time; 1: the likeliest of each moment."),
     check: bool = typer.Option(True, help="Say 'no reading' where the film is not what the reader knows."),
-    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  [default: the shipped one]"),
+    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  \\[default: the shipped one]"),
     out: _Out = None,
 ) -> None:
     """Read what is said in films.

@@ -24,21 +24,23 @@ app = typer.Typer(add_completion=False)
 _Paths = Annotated[
     list[str], typer.Argument(help="Sounds, films, folders, patterns; - reads a sound from the input.")
 ]
-_Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for subtitles.  [default: beside the sound]")]
+_Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder for subtitles.  \\[default: beside the sound]")
+]
 _COLUMNS = ("file", "kind", "start_s", "end_s", "score", "best_s", "open")
 
 
 @app.command()
 def listen(
     paths: _Paths,
-    classes: str = typer.Option("", help="Only these kinds, as in siren,gun-shot.  [default: all]"),
+    classes: str = typer.Option("", help="Only these kinds, as in siren,gun-shot.  \\[default: all]"),
     threshold: float | None = typer.Option(
-        None, min=0, max=1, help="Lowest score.  [default: each kind's own, from the model's card]"
+        None, min=0, max=1, help="Lowest score.  \\[default: each kind's own, from the model's card]"
     ),
     srt: bool = typer.Option(False, "--srt", help="Write subtitles for players: NAME.srt."),
     vtt: bool = typer.Option(False, "--vtt", help="Write subtitles for web pages: NAME.vtt."),
     out: _Out = None,
-    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  [default: the shipped one]"),
+    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  \\[default: the shipped one]"),
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line for each file, in order."),
     as_csv: bool = typer.Option(False, "--csv", help=f"Lines of {', '.join(_COLUMNS)}."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),

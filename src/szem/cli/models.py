@@ -110,7 +110,7 @@ def add(
     ),
     resize: Annotated[
         str,
-        typer.Option(help="centre-crop, stretch or letterbox.  [default: letterbox for detect, else centre-crop]"),
+        typer.Option(help="centre-crop, stretch or letterbox.  \\[default: letterbox for detect, else centre-crop]"),
     ] = "",
     colours: Annotated[str, typer.Option(help="RGB or BGR, as the network was trained.")] = "RGB",
     crop: Annotated[float, typer.Option(min=0.05, max=1, help="Share that a centre crop keeps.")] = 0.875,

@@ -13,7 +13,7 @@ app = typer.Typer(add_completion=False)
 _Text = Annotated[str, typer.Argument(help='What to find, as in "two dogs in the snow".')]
 _Folder = Annotated[Path, typer.Argument(help="A folder of pictures, searched on all levels.")]
 _Index = Annotated[
-    Path | None, typer.Option(help="File of the index.  [default: among your data, not in the folder]")
+    Path | None, typer.Option(help="File of the index.  \\[default: among your data, not in the folder]")
 ]
 
 
@@ -22,7 +22,7 @@ def search(
     text: _Text,
     folder: _Folder,
     top: int = typer.Option(10, "--top", "-k", help="Pictures at most."),
-    model: str = typer.Option("", "--model", "-m", help="A captioning model.  [default: the shipped one]"),
+    model: str = typer.Option("", "--model", "-m", help="A captioning model.  \\[default: the shipped one]"),
     index: _Index = None,
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),

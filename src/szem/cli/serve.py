@@ -39,7 +39,7 @@ _Write = Annotated[
 ]
 _GuardStore = Annotated[
     Path | None,
-    typer.Option("--guard-store", help="What szem watch keeps.  [default: the user's own]", rich_help_panel=_REACH),
+    typer.Option("--guard-store", help="What szem watch keeps.  \\[default: the user's own]", rich_help_panel=_REACH),
 ]
 _Bucket = Annotated[
     list[str] | None,
@@ -70,7 +70,7 @@ def serve(
         False, "--allow-private-hosts", help="Also addresses of private networks: for tests.", rich_help_panel=_REACH
     ),
     database: str = typer.Option(
-        "", help="Where operations are kept: an SQLAlchemy URL.  [default: SQLite]", rich_help_panel=_MUCH
+        "", help="Where operations are kept: an SQLAlchemy URL.  \\[default: SQLite]", rich_help_panel=_MUCH
     ),
     operation_lease: float = typer.Option(
         10.0, min=0.5, help="Seconds after which a silent server's operations are taken over.", rich_help_panel=_MUCH

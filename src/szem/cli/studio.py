@@ -23,7 +23,7 @@ _Read = Annotated[
 
 _GuardStore = Annotated[
     Path | None,
-    typer.Option("--guard-store", help="What szem watch keeps, for the page Guard.  [default: the user's own]"),
+    typer.Option("--guard-store", help="What szem watch keeps, for the page Guard.  \\[default: the user's own]"),
 ]
 
 

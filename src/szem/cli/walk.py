@@ -112,7 +112,8 @@ class Targets:
         """
         if _place(target) in self._taken:
             raise OverwriteError(
-                f"{target} is what another input of this run is written to; give --out a folder, where each has a name of its own"
+                f"{target} is what another input of this run is written to; give --out a folder, where each has a "
+                "name of its own"
             )
         key = _identity(target)
         if key is None:

@@ -28,12 +28,12 @@ _Sources = Annotated[
 _Rules = Annotated[
     Path | None,
     typer.Option(
-        "--rules", "-r", help="What counts and what is done: a TOML file.  [default: STORE/guard.toml, if any]"
+        "--rules", "-r", help="What counts and what is done: a TOML file.  \\[default: STORE/guard.toml, if any]"
     ),
 ]
 _Store = Annotated[
     Path | None,
-    typer.Option("--store", "-s", help="Folder for events, pictures and clips.  [default: the user's own]"),
+    typer.Option("--store", "-s", help="Folder for events, pictures and clips.  \\[default: the user's own]"),
 ]
 
 
@@ -43,7 +43,7 @@ def watch(
     rules: _Rules = None,
     store: _Store = None,
     database: str = typer.Option(
-        "", help="SQLAlchemy URL of the events' database.  [default: SQLite in the store]", rich_help_panel=_KEEP
+        "", help="SQLAlchemy URL of the events' database.  \\[default: SQLite in the store]", rich_help_panel=_KEEP
     ),
     model: str = typer.Option("", "--model", "-m", help="A detection model; the shipped one if left out."),
     listen_model: str = typer.Option("", help="A listening model; the shipped one if left out."),
@@ -56,14 +56,14 @@ def watch(
     days: float = typer.Option(
         None,
         min=0.001,
-        help="Forget events after so many days.  [default: as the rules say, 30]",
+        help="Forget events after so many days.  \\[default: as the rules say, 30]",
         show_default=False,
         rich_help_panel=_KEEP,
     ),
     gigabytes: float = typer.Option(
         None,
         min=0.001,
-        help="Pictures and clips together.  [default: as the rules say, 10]",
+        help="Pictures and clips together.  \\[default: as the rules say, 10]",
         show_default=False,
         rich_help_panel=_KEEP,
     ),
@@ -71,7 +71,7 @@ def watch(
         True, "--keep-marked/--forget-marked", help="Marked events stay, however old.", rich_help_panel=_KEEP
     ),
     film_began: str = typer.Option(
-        "", help="When films began, as 2026-05-01T22:00.  [default: as they say]", rich_help_panel=_KEEP
+        "", help="When films began, as 2026-05-01T22:00.  \\[default: as they say]", rich_help_panel=_KEEP
     ),
     metrics_port: int = typer.Option(
         None, min=0, max=65535, help="Answer at /metrics on this port.", show_default=False, rich_help_panel=_OUT
