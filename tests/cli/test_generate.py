@@ -51,3 +51,23 @@ def test_mistakes_are_told_without_a_traceback(
     told = capsys.readouterr().err
     assert match in told
     assert "Traceback" not in told
+
+
+def test_a_sentence_that_cannot_be_drawn_does_not_end_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["generate", "zzz", "a red rose", "", "--n", "1", "--out", str(tmp_path / "multi.png")]) == 1
+    said = capsys.readouterr()
+    assert {p.name for p in tmp_path.iterdir()} == {"multi-2.png"}
+    assert "multi-2.png: a red rose" in said.out
+    assert "2 of 3 could not be done" in said.err
+    assert "zzz: the model knows no word" in said.err
+
+
+def test_a_picture_is_told_of_also_where_its_influence_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["generate", "rose", "--n", "1", "--influence", "--out", str(tmp_path / "one.png")]) == 1
+    said = capsys.readouterr()
+    assert "one.png: rose" in said.out
+    assert "one word alone" in said.err

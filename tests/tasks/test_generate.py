@@ -1,10 +1,12 @@
 """Drawing for a sentence with the shipped model: the same seed, the same picture; what is not known is said."""
 
+import json
+
 import numpy as np
 import pytest
 
 import szem
-from szem.errors import RangeError, UnknownNameError
+from szem.errors import DTypeError, RangeError, UnknownNameError
 from szem.media.oklab import rgb_to_oklab
 from szem.tasks.generate import EXAMPLES, Painter, open_painter
 
@@ -81,16 +83,25 @@ def test_words_never_learned_are_named_and_spellings_are_understood(painter: Pai
     drawn = painter("this flower has quuxy, florble petals and a grey colour")
     assert drawn.unknown == ("quuxy", "florble")
     assert "quuxy, florble" in drawn.warnings[0]
-    assert painter.unknown_words("gray grey colour color centre center petals") == ()
+    assert painter("gray grey colour color centre center petals").unknown == ()
 
 
-@pytest.mark.parametrize("text", ["a red car on the road", "two dogs are white"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a red car on the road",
+        "two dogs are white",
+        "a wing of the house",
+        "a dollar bill",
+        "crown of the king",
+    ],
+)
 def test_a_sentence_about_something_else_is_told_what_can_be_drawn(painter: Painter, text: str) -> None:
     drawn = painter(text)
     assert any("neither a flower nor a bird" in warning and "red rose" in warning for warning in drawn.warnings)
 
 
-@pytest.mark.parametrize("text", EXAMPLES)
+@pytest.mark.parametrize("text", [*EXAMPLES, "black wings and a white belly", "a small feather"])
 def test_a_sentence_about_a_flower_or_bird_is_not_warned_of(painter: Painter, text: str) -> None:
     assert painter(text).warnings == ()
 
@@ -113,12 +124,23 @@ def test_long_sentences_are_cut_and_say_so(painter: Painter) -> None:
         (ROSE, {"seed": 2**63}, RangeError, "seed must be"),
         (ROSE, {"truncation": 1.6}, RangeError, "truncation must lie"),
         (ROSE, {"truncation": float("nan")}, RangeError, "truncation must lie"),
+        (ROSE, {"truncation": "x"}, DTypeError, "truncation must be a number"),
+        (ROSE, {"seed": 7.0}, RangeError, "seed must be a whole number"),
+        (None, {}, DTypeError, "a sentence .* got NoneType"),
+        (5, {}, DTypeError, "got int"),
+        (b"red", {}, DTypeError, "got bytes"),
         (ROSE, {"model": "caption"}, UnknownNameError, "not for generate"),
     ],
 )
 def test_wrong_arguments_say_what_is_right(text: str, options: dict, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         szem.generate(text, **options)
+
+
+def test_numbers_may_be_numpys(painter: Painter) -> None:
+    one = szem.generate(ROSE, n=np.int32(1), seed=np.int64(7), truncation=np.float32(0.5))  # type: ignore[arg-type]
+    assert np.array_equal(one.pictures[0], painter(ROSE, seed=7, truncation=0.5).pictures[0])
+    assert json.loads(json.dumps(one.to_dict()))["seed"] == 7
 
 
 def test_influence_and_films_have_limits(painter: Painter) -> None:

@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from szem.results.drawn import WordInfluence
 
 __all__ = ["app"]
 
@@ -43,29 +46,41 @@ def generate(
     """
     from rich.console import Console
 
-    from szem.cli.walk import printable
+    from szem.cli.walk import Failure, printable, report_failures
+    from szem.errors import SzemError
     from szem.media.pictures import write_picture
     from szem.tasks.generate import EXAMPLES, open_painter
 
     painter = open_painter(model or None)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     sentences = list(texts or EXAMPLES)
-    for number, text in enumerate(sentences):
-        drawn = painter(text, n=n, seed=seed, truncation=truncation)
-        file = out if len(sentences) == 1 else out.with_name(f"{out.stem}-{number + 1}{out.suffix}")
-        write_picture(file, drawn.sheet(stages=stages, zoom=2))
-        if each is not None:
-            for place, picture in enumerate(drawn.pictures):
-                write_picture(each / f"{number + 1}-{place + 1}.png", picture)
-        words = painter.influence(text, seed=seed, truncation=truncation) if influence else []
-        told = [{"word": w.word, "share": round(w.share, 4), "change": round(w.change, 5)} for w in words]
+    failures: list[Failure] = []
+    for number, text in enumerate(sentences, start=1):
+        try:
+            drawn = painter(text, n=n, seed=seed, truncation=truncation)
+            file = out if len(sentences) == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
+            write_picture(file, drawn.sheet(stages=stages, zoom=2))
+            if each is not None:
+                for place, picture in enumerate(drawn.pictures, start=1):
+                    write_picture(each / f"{number}-{place}.png", picture)
+        except SzemError as error:  # one sentence must not take the others with it
+            failures.append(Failure(text, str(error)))
+            continue
+        words: list[WordInfluence] = []
+        if influence:
+            try:
+                words = painter.influence(text, seed=seed, truncation=truncation)
+            except SzemError as error:  # the picture is there all the same
+                failures.append(Failure(text, str(error)))
         if as_json:
-            print(
-                json.dumps({**drawn.to_dict(), "file": str(file)} | ({"influence": told} if told else {})), flush=True
-            )
+            told = [{"word": w.word, "share": round(w.share, 4), "change": round(w.change, 5)} for w in words]
+            row = {**drawn.to_dict(), "file": str(file)} | ({"influence": told} if told else {})
+            print(json.dumps(row), flush=True)
             continue
         print(printable(f"{file}: {text}"))
         for word in words:
             print(printable(f"  {word.share:5.1%}  {word.word}"))
         for warning in drawn.warnings:
             console.print(printable(f"szem: {warning}"), markup=False)
+    if status := report_failures(failures, total=len(sentences)):
+        raise typer.Exit(status)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from szem.data.bird_kinds import BIRD_KINDS
 from szem.data.flower_kinds import FLOWER_KINDS
 from szem.data.seen_words import COLOR_WORDS
 from szem.data.words import FIRST_WORD, UNKNOWN, Vocabulary, split_words
-from szem.errors import CardError, RangeError, UnknownNameError
+from szem.errors import CardError, DTypeError, RangeError, UnknownNameError
 from szem.media.oklab import rgb_to_oklab
 from szem.results.drawn import Drawn, WordInfluence
 from szem.runtime.cards import TextInput
@@ -54,9 +54,11 @@ _FLOWER_WORDS = """
     stigma daisy lily orchid iris poppy
 """
 _BIRD_WORDS = """
-    bird birds beak bill wing wings feather feathers belly breast crown tail wingbars nape throat albatross auklet
+    bird birds beak feather feathers wingbars nape albatross auklet
     blackbird bunting cormorant cowbird crow cuckoo finch flycatcher goldfinch grackle
 """
+# Words that houses, bills and kings have too: two of them name a bird, one alone does not.
+_PERHAPS_WORDS = "bill wing belly breast crown tail throat"
 # Parts of the kinds' names that are no kind by themselves.
 _NO_KIND_WORDS = """
     red blue black yellow white orange pink purple brown gray grey green giant common garden english mexican japanese
@@ -91,6 +93,7 @@ def generate(
     Returns:
         The pictures, each 128×128, with their sketches of 64×64, and words that the model never learned.
     Raises:
+        DTypeError: the text is no string, or the truncation no number.
         RangeError: no word in the text, or a number is out of its range.
         UnknownNameError: no such model, or the model knows no word of the text; the message says what it can draw.
     """
@@ -173,13 +176,13 @@ class Painter:
 
     def __call__(self, text: str, *, n: int = 1, seed: int = 0, truncation: float | None = None) -> Drawn:
         """Draw; the arguments are those of `generate`."""
-        _check("n", n, 1, MOST_PICTURES)
+        n, seed = _whole("n", n, 1, MOST_PICTURES), _whole("seed", seed, 0, MOST_SEED)
         read = self._read(text)
-        chances = self._chances(range(n), seed, truncation)
+        used = self._share_of_chance(truncation)
+        chances = self._chances(range(n), seed, used)
         space = self._place(read.numbers)
         drawn = self._each(lambda chance: self._draw(space, chance), chances)
         pictures, sketches = (tuple(part) for part in zip(*drawn, strict=True))
-        used = self.truncation if truncation is None else truncation
         return Drawn(text, pictures, sketches, seed, used, self.card.name, read.unknown, read.warnings)
 
     def between(
@@ -196,9 +199,9 @@ class Painter:
         Raises:
             As `generate`.
         """
-        _check("frames", frames, 2, _MOST_FRAMES)
+        frames, seed = _whole("frames", frames, 2, _MOST_FRAMES), _whole("seed", seed, 0, MOST_SEED)
         a, b = (self._place(self._read(text).numbers) for text in (first, second))
-        chance = self._chances([0], seed, truncation)[0]
+        chance = self._chances([0], seed, self._share_of_chance(truncation))[0]
         places = [_on_the_way(a, b, step / (frames - 1)) for step in range(frames)]
         return [picture for picture, _ in self._each(lambda place: self._draw(place, chance), places)]
 
@@ -217,11 +220,11 @@ class Painter:
         Raises:
             As `generate`; RangeError also for a single word.
         """
-        _check("samples", samples, 1, 32)
+        samples, seed = _whole("samples", samples, 1, 32), _whole("seed", seed, 0, MOST_SEED)
         read = self._read(text)
         if len(read.numbers) < 2:
             raise RangeError("one word alone has all the influence; write a sentence")
-        chances = self._chances(range(samples), seed, truncation)
+        chances = self._chances(range(samples), seed, self._share_of_chance(truncation))
         left_out = [read.numbers[:i] + read.numbers[i + 1 :] for i in range(len(read.numbers))]
         places = [self._place(numbers) for numbers in (read.numbers, *left_out)]
         jobs = [(place, chance) for place in places for chance in chances]
@@ -256,11 +259,9 @@ class Painter:
         """
         return self._read(text).numbers
 
-    def unknown_words(self, text: str) -> tuple[str, ...]:
-        """The words of a text that the network never learned."""
-        return tuple(dict.fromkeys(word for word in split_words(text) if self._number(word) == UNKNOWN))
-
     def _read(self, text: str) -> _Read:
+        if not isinstance(text, str):
+            raise DTypeError(f"what is to be drawn is a sentence (str), got {type(text).__name__}")
         words = split_words(text)
         if not words:
             raise RangeError(
@@ -290,11 +291,16 @@ class Painter:
         tokens = np.array([numbers], np.int64)
         return self.session.run(tokens, roles=["space"])["space"].astype(np.float32)
 
-    def _chances(self, places: Sequence[int], seed: int, truncation: float | None) -> list[NDArray[np.float32]]:
-        _check("seed", seed, 0, MOST_SEED)
-        scale = self.truncation if truncation is None else truncation
-        if not 0 <= scale <= _MOST_TRUNCATION:
-            raise RangeError(f"truncation must lie in 0..{_MOST_TRUNCATION}, got {scale}")
+    def _share_of_chance(self, truncation: Any) -> float:
+        if truncation is None:
+            return self.truncation
+        if not isinstance(truncation, int | float | np.integer | np.floating) or isinstance(truncation, bool):
+            raise DTypeError(f"truncation must be a number in 0..{_MOST_TRUNCATION}, got {truncation!r}")
+        if not 0 <= truncation <= _MOST_TRUNCATION:
+            raise RangeError(f"truncation must lie in 0..{_MOST_TRUNCATION}, got {truncation}")
+        return float(truncation)
+
+    def _chances(self, places: Sequence[int], seed: int, scale: float) -> list[NDArray[np.float32]]:
         return [
             (
                 scale * np.random.Generator(np.random.Philox(key=[seed, place])).standard_normal((1, self.noise))
@@ -341,7 +347,8 @@ def names_subject(text: str) -> bool:
 def _is_about(words: Sequence[str]) -> bool:
     """Whether a flower or a bird, a part or a kind of one is named."""
     known = _subjects()
-    return any(word in known or word.removesuffix("s") in known for word in words)
+    perhaps = {word.removesuffix("s") for word in words} & frozenset(_PERHAPS_WORDS.split())
+    return len(perhaps) > 1 or any(word in known or word.removesuffix("s") in known for word in words)
 
 
 def _on_the_way(a: NDArray[np.float32], b: NDArray[np.float32], share: float) -> NDArray[np.float32]:
@@ -364,6 +371,8 @@ def _to_picture(drawn: NDArray[np.float32]) -> Picture8:
     return np.ascontiguousarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def _check(name: str, value: int, least: int, most: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    """A whole number of any kind, numpy's too, as Python's own."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
         raise RangeError(f"{name} must be a whole number in {least}..{most}, got {value!r}")
+    return int(value)
