@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from szem.errors import EmptyFileError, FileMissingError, FormatError, RangeError, TooLargeError
+from szem.errors import DTypeError, EmptyFileError, FileMissingError, FormatError, RangeError, TooLargeError
 from szem.media.sound import SoundReader, read_sound, write_sound
 from szem.media.video_writer import VideoWriter
 
@@ -175,3 +175,9 @@ def test_a_playlist_that_was_sent_leads_to_no_file(tmp_path: Path, monkeypatch: 
     ):
         with pytest.raises((FormatError, EmptyFileError)):
             read_sound(text.encode())
+
+
+@pytest.mark.parametrize("given", [None, 5, ["a"]])
+def test_what_is_no_file_is_told_by_its_type(given: object) -> None:
+    with pytest.raises(DTypeError, match=f"a sound is read from a path.* got {type(given).__name__}"):
+        read_sound(given)  # type: ignore[arg-type]

@@ -11,7 +11,15 @@ import av
 import numpy as np
 import pytest
 
-from szem.errors import EmptyFileError, FileMissingError, FormatError, RangeError, ShapeError, TooLargeError
+from szem.errors import (
+    DTypeError,
+    EmptyFileError,
+    FileMissingError,
+    FormatError,
+    RangeError,
+    ShapeError,
+    TooLargeError,
+)
 from szem.media.pictures import Limits
 from szem.media.video import Frame, VideoReader, inspect_video, read_video
 from szem.media.video_writer import VideoWriter
@@ -238,3 +246,9 @@ def test_a_playlist_that_was_sent_leads_to_no_film(tmp_path: Path, monkeypatch: 
     ):
         with pytest.raises((FormatError, EmptyFileError)):
             list(read_video(io.BytesIO(text.encode())))
+
+
+@pytest.mark.parametrize("given", [None, 5, ["a"]])
+def test_what_is_no_file_is_told_by_its_type(given: object) -> None:
+    with pytest.raises(DTypeError, match=f"a film is read from a path.* got {type(given).__name__}"):
+        inspect_video(given)  # type: ignore[arg-type]

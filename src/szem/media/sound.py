@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import check_sound
 from szem.errors import EmptyFileError, FormatError, RangeError, TooLargeError
-from szem.media.sources import check_media_file
+from szem.media.sources import check_media_file, check_open_file
 
 __all__ = ["SOUND_SUFFIXES", "SoundBlock", "SoundReader", "SoundSource", "read_sound", "write_sound"]
 
@@ -200,6 +200,7 @@ def _opened(source: SoundSource) -> tuple[str, Any]:
             raise EmptyFileError("sound: no bytes")
         return "sound", _container(io.BytesIO(source), "sound")
     if not isinstance(source, str | os.PathLike):
+        check_open_file(source, what="a sound", ways="a path, bytes or a binary file")
         name = getattr(source, "name", "sound")
         return (name if isinstance(name, str) else "sound"), _container(source, str(name))
     name = os.fspath(source)

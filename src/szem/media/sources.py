@@ -8,11 +8,11 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from szem.errors import DTypeError, EmptyFileError, FileMissingError, FormatError, MediaError, TooLargeError
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "PictureSource", "check_media_file", "read_source"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "PictureSource", "check_media_file", "check_open_file", "read_source"]
 
 PictureSource = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
@@ -103,6 +103,20 @@ def _read_file(name: str, limits: Limits) -> bytes:
         raise MediaError(f"{name}: cannot be read ({error.strerror or error}); check the path and rights") from error
     except ValueError as error:  # a NUL in the name, for one
         raise FileMissingError(f"{name!r}: not a path ({error})") from error
+
+
+def check_open_file(source: Any, *, what: str, ways: str = "a path or a binary file") -> None:
+    """Make sure that what is no path can be read from.
+
+    Args:
+        source: What was given.
+        what: What should be in it: "a film".
+        ways: From what that is read.
+    Raises:
+        DTypeError: it has nothing to read.
+    """
+    if not hasattr(source, "read"):
+        raise DTypeError(f"{what} is read from {ways}, got {type(source).__name__}; give its path")
 
 
 def check_media_file(name: str, *, wanted: str) -> None:

@@ -15,7 +15,7 @@ import av
 from szem.errors import EmptyFileError, FormatError, RangeError, TooLargeError
 from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
-from szem.media.sources import check_media_file
+from szem.media.sources import check_media_file, check_open_file
 
 __all__ = ["VIDEO_SUFFIXES", "Frame", "VideoInfo", "VideoReader", "VideoSource", "inspect_video", "read_video"]
 
@@ -41,6 +41,7 @@ def inspect_video(path: VideoSource, *, limits: Limits = DEFAULT_LIMITS) -> Vide
     """Read a file's header.
 
     Raises:
+        DTypeError: neither a path nor a binary file.
         FileMissingError: no such file.
         EmptyFileError: no bytes, or no pictures in it.
         FormatError: not a film, or damaged.
@@ -185,6 +186,7 @@ def _name_of(source: VideoSource) -> str:
 
 def _opened(source: VideoSource, name: str) -> Any:
     if not isinstance(source, str | os.PathLike):
+        check_open_file(source, what="a film")
         try:
             return av.open(source, options={"protocol_whitelist": "none"})  # a playlist leads nowhere
         except (av.FFmpegError, OSError, ValueError) as error:

@@ -205,7 +205,7 @@ def listen(
     Raises:
         MediaError, FileMissingError: the sound cannot be read at all.
         UnknownNameError: no such model or class.
-        RangeError, ShapeError, DTypeError: these are not samples of sound.
+        RangeError, ShapeError, DTypeError: these are not samples of sound, or nothing a sound is read from.
     """
     listener = Listener(open_model(model, task="listen", threads=1), settings)
     found: dict[int, Event] = {}
