@@ -17,7 +17,9 @@ from szem.cli.walk import (
     report_failures,
 )
 from szem.errors import FileMissingError, FormatError, OverwriteError
-from szem.media.pictures import write_picture
+from szem.media.pictures import PICTURE_SUFFIXES, write_picture
+from szem.media.sound import SOUND_SUFFIXES
+from szem.media.video import VIDEO_SUFFIXES
 
 
 @pytest.fixture
@@ -90,6 +92,17 @@ def test_what_names_nothing_is_said(name: str) -> None:
     items, failures = find_files([name])
     assert items == []
     assert failures[0].missing
+
+
+def test_an_empty_folder_is_told_with_what_was_looked_for(tmp_path: Path) -> None:
+    told = {
+        PICTURE_SUFFIXES: "no pictures in this folder",
+        PICTURE_SUFFIXES | VIDEO_SUFFIXES: "no pictures or films in this folder",
+        SOUND_SUFFIXES | VIDEO_SUFFIXES: "no sounds or films in this folder",
+        VIDEO_SUFFIXES: "no films in this folder",
+    }
+    for suffixes, reason in told.items():
+        assert [f.reason for f in find_files([str(tmp_path)], suffixes=suffixes)[1]] == [reason]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may enter every folder")

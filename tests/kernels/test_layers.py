@@ -64,7 +64,6 @@ def test_the_worth_of_the_pixels_is_one_in_all_and_largest_in_the_middle() -> No
     field = receptive_field([Layer(3)] * 4)
     assert field.worth.sum() == pytest.approx(1)
     assert field.worth.argmax() == field.size // 2
-    assert field.worth_2d().sum() == pytest.approx(1)
 
 
 def test_costs_are_those_of_googlenets_first_layer() -> None:

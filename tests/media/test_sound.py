@@ -1,5 +1,6 @@
 """Sound: read at the rate asked for, on the film's own time, with clear errors."""
 
+import io
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -181,3 +182,8 @@ def test_a_playlist_that_was_sent_leads_to_no_file(tmp_path: Path, monkeypatch: 
 def test_what_is_no_file_is_told_by_its_type(given: object) -> None:
     with pytest.raises(DTypeError, match=f"a sound is read from a path.* got {type(given).__name__}"):
         read_sound(given)  # type: ignore[arg-type]
+
+
+def test_a_file_that_was_opened_as_text_is_told() -> None:
+    with pytest.raises(DTypeError, match="binary mode"):
+        read_sound(io.StringIO("a"))  # type: ignore[arg-type]

@@ -252,3 +252,8 @@ def test_a_playlist_that_was_sent_leads_to_no_film(tmp_path: Path, monkeypatch: 
 def test_what_is_no_file_is_told_by_its_type(given: object) -> None:
     with pytest.raises(DTypeError, match=f"a film is read from a path.* got {type(given).__name__}"):
         inspect_video(given)  # type: ignore[arg-type]
+
+
+def test_a_file_that_was_opened_as_text_is_told() -> None:
+    with pytest.raises(DTypeError, match="binary mode"):
+        inspect_video(io.StringIO("a"))  # type: ignore[arg-type]

@@ -50,12 +50,14 @@ def test_a_taken_name_is_refused(given_files: tuple[Path, Path]) -> None:
 
 def test_what_does_not_fit_is_told_and_leaves_nothing_behind(given_files: tuple[Path, Path], tmp_path: Path) -> None:
     file, labels = given_files
-    with pytest.raises(UnknownNameError, match="there are classify"):
-        add_model(file, task="divine", labels=labels)
+    for task in ("divine", "caption", "lipwords"):  # no such task; not one file; takes clips
+        with pytest.raises(UnknownNameError, match=r"there are classify, listen, segment, outline, detect$"):
+            add_model(file, task=task, labels=labels)
     with pytest.raises(FileMissingError, match="no such file"):
         add_model(tmp_path / "none.onnx", task="classify", labels=labels)
-    with pytest.raises(CardError, match="cannot be a model's name"):
-        add_model(file, task="classify", labels=labels, name="ünlü!")
+    for name in ("ünlü!", "../zz", "a/b", ".."):
+        with pytest.raises(CardError, match="cannot be a model's name"):
+            add_model(file, task="classify", labels=labels, name=name)
     labels.write_text("only one\n")
     with pytest.raises(CardError, match="1 labels"):
         add_model(file, task="classify", labels=labels)

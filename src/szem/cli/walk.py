@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 STDIN = "-"
+_KINDS = {".png": "pictures", ".wav": "sounds", ".mp4": "films"}  # a suffix of each kind of files
 _AHEAD = 2  # pictures read while another is worked on
 
 
@@ -205,7 +206,7 @@ def find_files(
                 seen.add(key)
                 items.append(Item(name=key, stem=stems.of(Path("stdin") if key == STDIN else path)))
         if not found:
-            failures.append(Failure(text, _why_nothing(text), missing=True))
+            failures.append(Failure(text, _why_nothing(text, suffixes), missing=True))
     return items, failures
 
 
@@ -259,12 +260,13 @@ def _as_people_count(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
-def _why_nothing(text: str) -> str:
+def _why_nothing(text: str, suffixes: frozenset[str]) -> str:
     if not text:
         return "an empty path; name a file or folder"
     try:
         if Path(text).is_dir():
-            return "no pictures in this folder"
+            kinds = [kind for suffix, kind in _KINDS.items() if suffix in suffixes]
+            return f"no {' or '.join(kinds)} in this folder"
     except (OSError, ValueError):
         return "not a path"
     return "nothing matches this pattern" if glob.has_magic(text) else "no such file or folder"

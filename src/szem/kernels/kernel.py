@@ -87,11 +87,6 @@ class Kernel:
         """Sum of the weights: what a flat picture of ones becomes. 1 keeps brightness, 0 answers only to change."""
         return float(self.weights.sum(dtype=np.float64))
 
-    @property
-    def is_normalized(self) -> bool:
-        """Whether the weights sum to 1 (within 1e-6)."""
-        return abs(self.sum - 1.0) <= 1e-6
-
     def normalize(self) -> "Kernel":
         """Scale the weights so that they sum to 1.
 

@@ -83,10 +83,6 @@ class ReceptiveField:
         """Pixels inside the field that nothing sees."""
         return int(np.count_nonzero(self.worth == 0))
 
-    def worth_2d(self) -> NDArray[np.float64]:
-        """(size, size): the same for both axes together; sums to 1."""
-        return np.outer(self.worth, self.worth)
-
 
 def receptive_field(layers: Sequence[Layer]) -> ReceptiveField:
     """Follow one output back through a stack of layers to the pixels it sees.

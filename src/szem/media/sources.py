@@ -4,6 +4,7 @@ This file knows paths, pipes and streams, not pictures.
 """
 
 import errno
+import io
 import os
 import stat
 from dataclasses import dataclass
@@ -113,8 +114,10 @@ def check_open_file(source: Any, *, what: str, ways: str = "a path or a binary f
         what: What should be in it: "a film".
         ways: From what that is read.
     Raises:
-        DTypeError: it has nothing to read.
+        DTypeError: it has nothing to read, or gives text.
     """
+    if isinstance(source, io.TextIOBase):
+        raise DTypeError(f"{what} is read from bytes; open the file in binary mode ('rb')")
     if not hasattr(source, "read"):
         raise DTypeError(f"{what} is read from {ways}, got {type(source).__name__}; give its path")
 

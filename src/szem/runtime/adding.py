@@ -4,14 +4,25 @@ This file does not train or convert anything; it refuses what does not fit a doc
 """
 
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from szem.errors import CardError, FileMissingError, UnknownNameError
-from szem.runtime.cards import Card, Made, PictureInput, SoundInput, TrainingData, hash_file, read_labels, write_card
-from szem.runtime.heads import HEADS, find_head, fit_head
+from szem.runtime.cards import (
+    MODEL_NAME,
+    Card,
+    Made,
+    PictureInput,
+    SoundInput,
+    TrainingData,
+    hash_file,
+    read_labels,
+    write_card,
+)
+from szem.runtime.heads import ADDABLE, HEADS, find_head, fit_head
 from szem.runtime.likely_heads import likely_head
 from szem.runtime.sessions import OnnxFile, Session
 from szem.runtime.sound_rules import sound_rules
@@ -48,23 +59,25 @@ def add_model(
 
     Args:
         file: The ONNX file; it is copied.
-        task: A key of `HEADS`.
+        task: One of `ADDABLE`.
         labels: A text file, a class name per line in the order of the output.
         name: What to call it; the file's name if left out.
         declared: What the file cannot say of itself.
     Raises:
         FileMissingError: there is no such file.
         UnknownNameError: no such task or head, or the name is taken.
-        CardError: inputs or outputs fit no documented layout, or the labels do not fit.
+        CardError: the name is none, inputs or outputs fit no documented layout, or the labels do not fit.
         ModelError: ONNX Runtime cannot run the file.
     """
     source, given = Path(file), declared or Declared()
     for path in (source, Path(labels)):
         if not path.is_file():
             raise FileMissingError(f"{path}: no such file; check the path")
-    if task not in HEADS:
-        raise UnknownNameError(f"no task called {task!r} takes models; there are {', '.join(HEADS)}")
+    if task not in ADDABLE:
+        raise UnknownNameError(f"no task called {task!r} takes models; there are {', '.join(ADDABLE)}")
     called = (name or source.stem).lower().replace(" ", "-")
+    if not re.fullmatch(MODEL_NAME, called):
+        raise CardError(f"{called!r} cannot be a model's name; use small letters, digits, dots and dashes")
     _check_free(called)
     store = user_folder()
     store.mkdir(parents=True, exist_ok=True)
@@ -153,7 +166,7 @@ def _card(
     try:
         draft = Card.model_validate(fields)
     except ValueError as error:
-        raise CardError(f"{name!r} cannot be a model's name; use small letters, digits, dots and dashes") from error
+        raise CardError(f"{source.name}: no card can be made of what was declared ({error})") from error
     count = len(read_labels(draft, folder)[0])
     head = given.head
     if head is None:

@@ -42,6 +42,7 @@ __all__ = [
 CARD_FILE = "card.json"
 
 _Text = Annotated[str, Field(min_length=1)]
+MODEL_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # beside the card, never elsewhere
 _Triple = tuple[float, float, float]
 
@@ -202,7 +203,7 @@ _Input = Annotated[
 class Card(_Strict):
     """What is known of a model. See the fields' comments; `szem models show NAME` prints it."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    name: Annotated[str, Field(pattern=MODEL_NAME)]
     task: Annotated[str, Field(pattern=r"^[a-z][a-z-]*$")]
     version: _Text
     summary: _Text  # one sentence for people

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from szem.errors import CardError, UnknownNameError
 
-__all__ = ["HEADS", "Head", "Output", "find_head", "fit_head"]
+__all__ = ["ADDABLE", "HEADS", "Head", "Output", "find_head", "fit_head"]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,10 @@ def _fit_fastestdet(outputs: Sequence[Output], labels: int) -> dict[str, str] | 
     return {"predictions": maps[0].name} if len(maps) == 1 else None
 
 
+def _fit_nothing(outputs: Sequence[Output], labels: int) -> None:
+    """Of layouts that are not added by hand."""
+
+
 HEADS: Mapping[str, Mapping[str, Head]] = {
     "classify": {
         "logits": Head(
@@ -127,31 +131,31 @@ HEADS: Mapping[str, Mapping[str, Head]] = {
     "caption": {
         "steps": Head(
             about="(N, …) `memory` for a part `step` that says one word at a time; optional (N, D) `space`",
-            fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
+            fit=_fit_nothing,  # one file is not enough
         ),
     },
     "faces": {
         "mesh": Head(
             about="(N, 1404) `mesh`, (N, 136) `points68`, (N, 1) `presence` before sigmoid; parts `near`, `far`",
-            fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
+            fit=_fit_nothing,  # one file is not enough
         ),
     },
     "lipread": {
         "moments": Head(
             about="(B, T, D) `seen` of each frame; parts `listen`, `join` and `spell` take it on to words",
-            fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
+            fit=_fit_nothing,  # one file is not enough
         ),
     },
     "generate": {
         "stages": Head(
             about="(N, D) `space`, a sentence's place, for a part `sketch` that draws there; optional part `refine`",
-            fit=lambda outputs, labels: None,  # noqa: ARG005  one file is not enough: it is not added by hand
+            fit=_fit_nothing,  # one file is not enough
         ),
     },
     "lipwords": {
         "logits": Head(
             about="from `crops` and `seconds`: (N, words) scores before softmax, the words first, then the phrases",
-            fit=lambda outputs, labels: None,  # noqa: ARG005  it takes clips: it is not added by hand
+            fit=_fit_nothing,  # it takes clips
         ),
     },
     "outline": {
@@ -196,6 +200,11 @@ HEADS: Mapping[str, Mapping[str, Head]] = {
         ),
     },
 }
+
+# Tasks that take a model of one's own.
+ADDABLE = tuple(
+    task for task, layouts in HEADS.items() if any(head.fit is not _fit_nothing for head in layouts.values())
+)
 
 
 def find_head(task: str, layout: str) -> Head:
