@@ -1,6 +1,6 @@
 """Make the pictures of docs/caption.md: python docs/tools/caption_pictures.py [FOLDER]."""
 
-import sys
+import argparse
 from pathlib import Path
 
 import cv2
@@ -40,4 +40,6 @@ def _fitted(picture: Picture8) -> Picture8:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures"))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/pictures"), help="where they are written")
+    main(parser.parse_args().folder)

@@ -3,7 +3,7 @@
 python docs/tools/caption_table.py shared/data/flickr8k
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -31,4 +31,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="of Flickr8k")
+    main(parser.parse_args().folder)

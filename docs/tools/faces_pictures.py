@@ -3,7 +3,7 @@
 All are made from the bundled portrait (NASA, public domain).
 """
 
-import sys
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,4 +69,6 @@ def _sheet(pictures: list[Picture8], *, columns: int) -> Picture8:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures"))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/pictures"), help="where they are written")
+    main(parser.parse_args().folder)

@@ -3,7 +3,7 @@
 What the shipped listener takes each kind for, on the clips of both sets that it was neither trained nor tuned on.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -43,4 +43,8 @@ def main(data: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else Path("docs/pictures"))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of the data, with sounds/ in it")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/pictures"), help="where it is written")
+    given = parser.parse_args()
+    main(given.data, given.folder)

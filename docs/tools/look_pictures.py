@@ -1,6 +1,6 @@
 """Make the pictures of docs/look.md: python docs/tools/look_pictures.py [FOLDER]."""
 
-import sys
+import argparse
 from pathlib import Path
 
 from szem.media.pictures import write_picture
@@ -17,4 +17,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures"))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/pictures"), help="where they are written")
+    main(parser.parse_args().folder)

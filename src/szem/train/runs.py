@@ -9,7 +9,7 @@ from szem.train.recipes import load_recipe
 from szem.train.release import Releasable
 from szem.train.runs_settings import RUN_FILE, to_assignments
 
-__all__ = ["RUN_FILE", "Run", "is_run", "open_run"]
+__all__ = ["RUN_FILE", "Run", "open_run"]
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,6 @@ class Run:
     recipe: Releasable  # with the settings it was trained with
     recipe_name: str
     command: str
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a folder is one that `szem train` made."""
-    return (folder / RUN_FILE).is_file()
 
 
 def open_run(folder: Path, *, data: Path | None = None) -> Run:
