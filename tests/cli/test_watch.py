@@ -129,6 +129,24 @@ def test_parquet_without_its_library_says_what_to_install(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_films_that_cannot_be_read_leave_the_others_watched(
+    film: Path, typed: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When films began is asked of the files themselves here, the broken ones too."""
+    text, empty = tmp_path / "text.mp4", tmp_path / "empty.mp4"
+    text.write_text("this is no film")
+    empty.touch()
+    status, out, err = typed("watch", film, text, empty, "--store", tmp_path / "store")
+    assert status == 1
+    assert "hall: ended, 9.9 s, 1 event" in out
+    assert "text: failed" in out
+    assert "empty: failed" in out
+    assert "text.mp4: not a video szem reads" in caplog.text
+    assert "the file is empty" in caplog.text
+    assert "Traceback" not in err + caplog.text
+    assert "camera covered" in typed("events", "list", "--store", tmp_path / "store")[1]
+
+
 def test_rules_are_checked_without_watching(typed: Run, tmp_path: Path) -> None:
     rules = tmp_path / "guard.toml"
     rules.write_text('[[rules]]\nname = "night"\nevents = ["enters"]\nhours = ["22:00-06:00"]\n')

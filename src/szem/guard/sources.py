@@ -4,7 +4,9 @@ This file opens nothing.
 """
 
 import re
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,15 +86,19 @@ def _own_name(address: str) -> str:
 def film_began(path: Path) -> float:
     """When a film was recorded, in seconds since 1970: as it says itself, else so that it ended when it was written.
 
-    A guess in the latter case: copying a file may change that.
+    A guess in the latter case: copying a file may change that. A file that cannot be read began when it was written;
+    whoever watches it tells what is wrong with it.
     """
-    with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-        told = container.metadata.get("creation_time", "")
-        duration_s = (container.duration or 0) / av.time_base
-    try:
+    told, duration_s = "", 0.0
+    with suppress(av.FFmpegError, OSError, ValueError):
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            told = container.metadata.get("creation_time", "")
+            duration_s = (container.duration or 0) / av.time_base
+    with suppress(ValueError):
         when = datetime.fromisoformat(told)
         if when.year > 1990:  # some write 1904 or 1970 for "unknown"
             return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    except ValueError:
-        pass
-    return path.stat().st_mtime - duration_s
+    try:
+        return path.stat().st_mtime - duration_s
+    except OSError:  # it is gone since
+        return time.time()
