@@ -20,6 +20,7 @@ from PIL import Image
 
 from szem.cli.run import run
 from szem.media.video_writer import VideoWriter
+from szem.runtime.store import default_model
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -84,6 +85,23 @@ def test_a_film_is_watched_and_its_events_listed(store: Path, typed: Run) -> Non
 def test_lists_keep_to_what_is_asked(store: Path, typed: Run, options: tuple[str, ...], count: int) -> None:
     status, out, _ = typed("events", "list", "--store", store, *options)
     assert (status, len(out.splitlines())) == (0, count)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (("--kind", "camera coverd"), "no kind called 'camera coverd'; did you mean 'camera covered'?"),
+        (("--kind", "foo"), "no kind called 'foo'; there are camera covered, enters, "),
+        (("--kind", "siren"), "no 'siren' was kept yet"),
+        (("--source", "hal"), "no source called 'hal'; did you mean 'hall'?"),
+        (("--place", "door"), "no place called 'door'; there is none"),
+    ],
+)
+def test_names_that_nothing_has_are_told(store: Path, typed: Run, options: tuple[str, ...], hint: str) -> None:
+    status, out, err = typed("events", "list", "--store", store, *options)
+    assert (status, out) == (0, "")
+    assert hint in err
+    assert hint in typed("events", "export", "--store", store, *options)[2]
 
 
 def test_an_event_is_shown_and_marked(store: Path, typed: Run) -> None:
@@ -153,10 +171,68 @@ def test_rules_are_checked_without_watching(typed: Run, tmp_path: Path) -> None:
     status, out, _ = typed("watch", "--rules", rules, "--check")
     assert status == 0
     assert "night: enters; anywhere; 22:00-06:00; score 0.5; save" in out
-    rules.write_text(rules.read_text().replace("enters", "enterz"))
+    rules.write_text(
+        "[lines]\ngate = [[0, 0.5], [1, 0.5]]\n[cameras.yard.zones]\n"
+        "trees = { points = [[0, 0], [1, 0], [1, 0.2]], ignore = true }\n"
+        '[[rules]]\nname = "over"\nevents = ["crosses"]\nlines = ["gate"]\ndirection = "left"\n'
+        'classes = ["person"]\nchannels = ["video"]\ncooldown_s = 60\n'
+    )
+    assert typed("watch", "--rules", rules, "--check")[1].splitlines() == [
+        "over: crosses; gate; always; of person; to the left; told by video; score 0.5; save; then quiet for 60 s",
+        "lines: gate",
+        "zones of yard: trees (ignored)",
+        "kept for 30 days, 10 GB of pictures and clips",
+    ]
+    rules.write_text(rules.read_text().replace("crosses", "crosess"))
     status, _, err = typed("watch", "--rules", rules, "--check")
     assert status == 1
-    assert "line 3" in err
+    assert "line 7" in err
+    rules.write_text('[[rules]]\nname = "a"\nevents = ["enters"]\nclasses = ["persn"]\n')
+    status, _, err = typed("watch", "--rules", rules, "--check")
+    assert status == 1
+    assert "line 4, rules[1].classes: no class called 'persn'; did you mean 'person'?" in err
+
+
+def test_classes_are_those_of_the_model_that_will_look(typed: Run, tmp_path: Path) -> None:
+    """A folder with a card of its own stands for a model of one's own."""
+    shipped = default_model("detect")
+    labels = ["helmet", *shipped.labels[1:]]
+    own = tmp_path / "own"
+    own.mkdir()
+    card = json.loads((shipped.folder / "card.json").read_text())
+    card |= {"name": "own", "labels": labels}
+    card.pop("labels_file", None)
+    (own / "card.json").write_text(json.dumps(card))
+    rules = tmp_path / "guard.toml"
+    rules.write_text(
+        '[watch]\nlabels = ["helmet"]\n[[rules]]\nname = "a"\nevents = ["enters"]\nclasses = ["helmet"]\n'
+    )
+    assert typed("watch", "--rules", rules, "--check", "--model", own)[0] == 0
+    status, _, err = typed("watch", "--rules", rules, "--check")
+    assert status == 1
+    assert "line 2, watch.labels: no class called 'helmet'" in err
+
+
+def test_zones_and_lines_as_json_are_guarded(film: Path, typed: Run, tmp_path: Path) -> None:
+    drawn, rules = tmp_path / "zones.json", tmp_path / "guard.toml"
+    door = {"name": "door", "points": [[0, 0], [0.5, 0], [0.5, 1]]}
+    drawn.write_text(json.dumps({"zones": [door], "lines": [{"name": "gate", "points": [[0, 0.5], [1, 0.5]]}]}))
+    rules.write_text('[[rules]]\nname = "in"\nevents = ["enters"]\nzones = ["door"]\n')
+    status, out, _ = typed("watch", "--areas", drawn, "--check", "--store", tmp_path / "none")
+    assert (status, out.splitlines()[1:3]) == (0, ["zones: door", "lines: gate"])
+    status, out, _ = typed("watch", "--areas", drawn, "--rules", rules, "--check")
+    assert status == 0
+    assert "in: enters; door" in out
+    assert typed("watch", "--rules", rules, "--check")[0] == 1  # without them there is no such zone
+    rules.write_text(rules.read_text() + "[zones]\ndoor = [[0, 0], [1, 0], [1, 1]]\n")
+    status, _, err = typed("watch", "--areas", drawn, "--rules", rules, "--check")
+    assert status == 1
+    assert "guard.toml, line 6, zones.door: the areas have a zone or line called 'door' too" in err
+    drawn.write_text(json.dumps({"zones": [door | {"points": [[0, 0], [320, 0], [320, 240]]}]}))
+    status, _, err = typed("watch", film, "--areas", drawn, "--store", tmp_path / "store")
+    assert status == 1
+    assert "zones.json: zones[1].points: a point's x and y are shares" in err
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,15 @@ import pytest
 
 from szem.guard.rules_change import RulesChange
 from szem.guard.store import EventStore
-from szem.tasks.rules_file import read_rules
+from szem.tasks.areas import read_areas
+from szem.tasks.rules_file import parse_rules, read_rules
 
 RULES = '[[rules]]\nname = "NAME"\nevents = ["enters"]\n'
 
 
 def test_new_rules_are_told_once_and_wrong_ones_never(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "guard.toml"
-    change = RulesChange(file, read_rules)
+    change = RulesChange([file], lambda: read_rules(file))
     assert change.look() is None  # there is none yet
     file.write_text(RULES)
     found = change.look()
@@ -34,6 +35,18 @@ def test_new_rules_are_told_once_and_wrong_ones_never(tmp_path: Path, caplog: py
     assert found is not None
     assert found.rules[0].name == "AME2"
     file.unlink()
+    assert change.look() is None
+
+
+def test_zones_that_change_beside_the_rules_are_noticed(tmp_path: Path) -> None:
+    file, drawn = tmp_path / "guard.toml", tmp_path / "zones.json"
+    drawn.write_text('{"zones": []}')
+    change = RulesChange([file, drawn], lambda: parse_rules("", areas=read_areas(drawn)))
+    drawn.write_text('{"zones": [{"name": "door", "points": [[0, 0], [1, 0], [1, 1]]}]}')
+    found = change.look()
+    assert found is not None
+    assert found.areas_for().names == ("door",)
+    drawn.unlink()
     assert change.look() is None
 
 

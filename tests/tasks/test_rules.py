@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from szem.errors import FileMissingError, RangeError, RulesError
+from szem.guard.hearing import known_sounds
+from szem.guard.seeing import known_labels
 from szem.results.events import Event
-from szem.tasks.areas import Area, AreaLine, Areas, areas_from_json, areas_to_json
+from szem.tasks.areas import Area, AreaLine, Areas, areas_from_json, areas_to_json, read_areas
 from szem.tasks.rules import Rule, RuleKeeper, Rules
 from szem.tasks.rules_file import parse_rules, read_rules
 
@@ -50,6 +52,7 @@ url = "http://office.lan/alarm"
 [mqtt.house]
 host = "broker.lan"
 """
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOON = datetime(2026, 11, 25, 12, 0)  # a Wednesday
 
 
@@ -72,8 +75,71 @@ def test_every_part_of_a_file_is_read() -> None:
 
 
 def test_the_example_of_the_documents_is_read() -> None:
-    example = Path(__file__).resolve().parents[2] / "docs" / "guard.toml"
-    assert len(read_rules(example).rules) >= 3
+    assert len(read_rules(DOCS / "guard.toml", sounds=known_sounds(), labels=known_labels()).rules) >= 3
+
+
+def _blocks() -> list[str]:
+    """The TOML of all documents: name and line of each block."""
+    found = []
+    for file in sorted(DOCS.glob("*.md")):
+        lines = file.read_text().splitlines()
+        found += [f"{file.name}:{k + 1}" for k, line in enumerate(lines) if line == "```toml"]
+    return found
+
+
+@pytest.mark.parametrize("place", _blocks())
+def test_rules_in_documents_are_read(place: str) -> None:
+    """As `szem watch` reads them: with the sounds that can be heard and the things that can be seen."""
+    name, _, line = place.partition(":")
+    text = "\n".join((DOCS / name).read_text().splitlines()[int(line) :]).partition("\n```")[0]
+    assert parse_rules(text, sounds=known_sounds(), labels=known_labels()).rules
+
+
+def test_documents_have_rules() -> None:
+    assert {place.partition(":")[0] for place in _blocks()} >= {"guard.md", "watch.md"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('["person"]', '["persn"]', r"line 32, rules\[2\].classes: no class called 'persn'; did you mean 'person'\?"),
+        ('["person"]', '["unicorn"]', "no class called 'unicorn'; there are cat, dog, kettle, person, thing"),
+        ('["person"]', '["kettle"]', "'kettle' is not followed; name it among the labels in"),
+        ('["person"]', '["thing"]', "'thing' is only told with left behind"),
+        ("left_after_s = 6", 'labels = ["persn"]', "line 10, watch.labels: no class called 'persn'"),
+        ("left_after_s = 9", 'labels = ["cta"]', "line 17, cameras.yard.watch.labels: .*did you mean 'cat'"),
+    ],
+)
+def test_classes_that_can_never_be_told_are_faults(old: str, new: str, words: str) -> None:
+    assert old in GOOD
+    with pytest.raises(RulesError, match=words):
+        parse_rules(GOOD.replace(old, new), labels=("person", "cat", "dog", "kettle"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('["person"]', '["kettle"]\n[cameras.hall.watch]\nlabels = ["kettle"]'),  # followed by one camera
+        ('events = "crosses"\nlines = ["gate"]\ndirection = "left"\nclasses = ["person"]',
+         'events = "left behind"\nclasses = ["kettle", "thing"]'),  # what lies need not be followed
+    ],
+)  # fmt: skip
+def test_classes_that_can_be_told_are_none(old: str, new: str) -> None:
+    assert old in GOOD
+    assert parse_rules(GOOD.replace(old, new), labels=("person", "cat", "kettle")).rules
+
+
+def test_areas_from_elsewhere_count_as_if_they_stood_in_the_file() -> None:
+    shore = Areas(zones=(Area(name="shore", points=((0, 0), (1, 0), (1, 1))),))
+    rules = parse_rules(GOOD.replace('zones = "door"', 'zones = "shore"'), areas=shore)
+    assert set(rules.areas_for("yard").names) == {"door", "trees", "gate", "shore"}
+
+
+@pytest.mark.parametrize(("name", "line"), [("door", "line 3, zones.door"), ("gate", "line 7, lines.gate")])
+def test_areas_from_elsewhere_have_names_of_their_own(name: str, line: str) -> None:
+    shore = Areas(zones=(Area(name=name, points=((0, 0), (1, 0), (1, 1))),))
+    with pytest.raises(RulesError, match=f"{line}: the areas have a zone or line called '{name}' too"):
+        parse_rules(GOOD, areas=shore)
 
 
 def test_no_rules_save_everything() -> None:
@@ -199,8 +265,8 @@ def test_areas_survive_json() -> None:
     [
         ("{", "not JSON"),
         ("[]", "valid"),
-        ('{"zones": [{"name": "a", "points": [[0, 0], [1, 1]]}]}', r"zones\.0: a zone is three points"),
-        ('{"zones": [{"name": "a", "points": "x"}]}', r"zones\.0\.points: points are"),
+        ('{"zones": [{"name": "a", "points": [[0, 0], [1, 1]]}]}', r"zones\[1\]: a zone is three points"),
+        ('{"zones": [{"name": "a", "points": "x"}]}', r"zones\[1\]\.points: points are"),
         ('{"zones": [{"name": "a", "points": [[0, 0], [1, 0], [NaN, 1]]}]}', "shares of the picture"),
         ('{"lines": [{"name": "", "points": [[0, 0], [1, 1]]}]}', "at least 1 character"),
         ("[" * 100_000, "not JSON"),
@@ -209,6 +275,21 @@ def test_areas_survive_json() -> None:
 def test_wrong_areas_are_refused(text: str, words: str) -> None:
     with pytest.raises(RangeError, match=words):
         areas_from_json(text)
+
+
+def test_areas_are_read_from_a_file_and_its_faults_told(tmp_path: Path) -> None:
+    file = tmp_path / "zones.json"
+    areas = Areas(zones=(Area(name="door", points=((0, 0), (1, 0), (1, 1)), ignore=True),))
+    file.write_text(areas_to_json(areas))
+    assert read_areas(file) == areas
+    file.write_text('{"zones": [{"name": "a", "points": [[0, 0], [1, 120], [1, 1]]}]}')
+    with pytest.raises(RangeError, match=r"zones\.json: zones\[1\]\.points: .*divide pixels"):
+        read_areas(file)
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RangeError, match=r"zones\.json: cannot be read"):
+        read_areas(file)
+    with pytest.raises(FileMissingError, match=r"none\.json: no such file"):
+        read_areas(tmp_path / "none.json")
 
 
 def test_names_are_given_once() -> None:

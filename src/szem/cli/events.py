@@ -52,7 +52,7 @@ def list_(
     wanted = _wanted(since, until, kind, source, place, min_score, channel, mark)
     left, before, total = count, None, 0
     with _opened(store, database) as events:
-        total = events.count(wanted)
+        total, hints = events.count(wanted), _hints(events, wanted)
         while left:
             found, before = events.page(wanted, size=min(left, 500), before=before)
             left -= len(found)
@@ -63,6 +63,8 @@ def list_(
     if not as_json:
         shown = count - left
         print(f"{shown} of {total} events" if total else "no such events", file=sys.stderr)
+    for hint in hints:
+        print(printable(hint), file=sys.stderr)
 
 
 @app.command()
@@ -142,6 +144,7 @@ def export(
     mark: _Mark = None,
 ) -> None:
     """Write events to a file, the oldest first."""
+    from szem.cli.walk import printable
     from szem.errors import FormatError, UnknownNameError
     from szem.guard.export import FORMATS, events_to_csv, events_to_json, write_marked, write_parquet
 
@@ -154,6 +157,8 @@ def export(
         raise FormatError(f"{chosen} needs a file to be written to; name one")
     wanted = _wanted(since, until, kind, source, place, min_score, channel, mark)
     with _opened(store, database) as events:
+        for hint in _hints(events, wanted):
+            print(printable(hint), file=sys.stderr)
         found = events.each(wanted)
         if out is None:
             sys.stdout.writelines(events_to_csv(found) if chosen == "csv" else events_to_json(found))
@@ -220,6 +225,28 @@ def _wanted(
         channel=channel,
         marks=tuple(mark or ()),
     )
+
+
+def _hints(events: "EventStore", wanted: "Wanted") -> list[str]:
+    """What is asked for by a name that nothing kept has, and which names there are."""
+    import difflib
+
+    from szem.guard.hearing import known_sounds
+    from szem.guard.stored import Wanted
+    from szem.tasks.watch_settings import KINDS
+
+    hints = []
+    for what, given in (("kind", wanted.kinds), ("source", wanted.sources), ("place", wanted.places)):
+        kept = [name for name in events.counts(what, Wanted()) if name] if given else []
+        for name in (name for name in given if name not in kept):
+            known = list(dict.fromkeys((*kept, *KINDS, *known_sounds()))) if what == "kind" else kept
+            if name in known:
+                hints.append(f"no {name!r} was kept yet")
+                continue
+            near = difflib.get_close_matches(name.lower(), known, 1)
+            there = f"there are {', '.join(known)}" if known else "there is none"
+            hints.append(f"no {what} called {name!r}; " + (f"did you mean {near[0]!r}?" if near else there))
+    return hints
 
 
 def _line(event: "StoredEvent") -> str:

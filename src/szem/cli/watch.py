@@ -31,6 +31,15 @@ _Rules = Annotated[
         "--rules", "-r", help="What counts and what is done: a TOML file.  \\[default: STORE/guard.toml, if any]"
     ),
 ]
+_Areas = Annotated[
+    Path | None,
+    typer.Option(
+        "--areas",
+        "-a",
+        help="Zones and lines of all cameras, as JSON; the rules may name them.",
+        show_default=False,
+    ),
+]
 _Store = Annotated[
     Path | None,
     typer.Option("--store", "-s", help="Folder for events, pictures and clips.  \\[default: the user's own]"),
@@ -41,6 +50,7 @@ _Store = Annotated[
 def watch(
     sources: _Sources = None,
     rules: _Rules = None,
+    areas: _Areas = None,
     store: _Store = None,
     database: str = typer.Option(
         "", help="SQLAlchemy URL of the events' database.  \\[default: SQLite in the store]", rich_help_panel=_KEEP
@@ -93,20 +103,27 @@ def watch(
     from szem.guard.metrics import GuardMetrics
     from szem.guard.retention import Retention
     from szem.guard.rules_change import RulesChange
+    from szem.guard.seeing import known_labels
     from szem.guard.sources import name_sources
     from szem.guard.store import RULES_FILE, EventStore, default_store
     from szem.guard.stored import parse_moment
+    from szem.tasks.areas import read_areas
     from szem.tasks.detect_video import open_sight
-    from szem.tasks.rules import Rules
-    from szem.tasks.rules_file import read_rules
-
-    def read(path: Path) -> Rules:
-        return read_rules(path, sounds=known_sounds(listen_model) or None)
+    from szem.tasks.rules_file import parse_rules, read_rules
 
     folder = store or default_store()
     file = folder / RULES_FILE if rules is None else rules
-    change = RulesChange(file, read)  # before it is read: what changes from here on is noticed
-    chosen = Rules() if rules is None and not file.is_file() else read(file)
+
+    def read() -> "Rules":
+        drawn = None if areas is None else read_areas(areas)
+        sounds, labels = known_sounds(listen_model) or None, known_labels(model) or None
+        if rules is None and not file.is_file():
+            return parse_rules("", areas=drawn)
+        return read_rules(file, sounds=sounds, labels=labels, areas=drawn)
+
+    files = [file] if areas is None else [file, areas]
+    change = RulesChange(files, read)  # before they are read: what changes from here on is noticed
+    chosen = read()
     if check:
         _tell_rules(chosen)
         return
@@ -238,6 +255,19 @@ def _log_lines(*, quiet: bool) -> None:
 def _tell_rules(rules: "Rules") -> None:
     for rule in rules.rules:
         where = ", ".join((*rule.cameras, *rule.zones, *rule.lines)) or "anywhere"
-        when = ", ".join((*rule.days, *rule.hours)) or "always"
-        print(f"{rule.name}: {', '.join(rule.events)}; {where}; {when}; score {rule.score:g}; {', '.join(rule.do)}")
+        parts = [", ".join(rule.events), where, ", ".join((*rule.days, *rule.hours)) or "always"]
+        parts += [f"of {', '.join(rule.classes)}"] if rule.classes else []
+        parts += [f"to the {rule.direction}"] if rule.direction else []
+        parts += [f"told by {' and '.join(rule.channels)}"] if rule.channels else []
+        parts += [f"score {rule.score:g}", ", ".join(rule.do)]
+        parts += [f"then quiet for {rule.cooldown_s:g} s"] if rule.cooldown_s else []
+        print(f"{rule.name}: {'; '.join(parts)}")
+    for camera in ("", *rules.cameras):
+        drawn = rules.areas_for(camera) if not camera else rules.cameras[camera].areas
+        ignored = {zone.name for zone in drawn.zones if zone.ignore}
+        of = f" of {camera}" if camera else ""
+        for what, found in (("zones", drawn.zones), ("lines", drawn.lines)):
+            names = [f"{one.name} (ignored)" if one.name in ignored else one.name for one in found]
+            if names:
+                print(f"{what}{of}: {', '.join(names)}")
     print(f"kept for {rules.keep.days:g} days, {rules.keep.gigabytes:g} GB of pictures and clips")

@@ -1,10 +1,10 @@
-"""A rules file that somebody changes while the guard runs: by hand, or in the studio.
+"""Files of rules that somebody changes while the guard runs: by hand, or in the studio.
 
 This file does not know what is done with new rules.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from szem.errors import SzemError
@@ -16,34 +16,35 @@ _log = logging.getLogger("szem.guard")
 
 
 class RulesChange:
-    """Looks at a file now and then.
+    """Looks at files now and then.
 
     Args:
-        path: The file; it need not be there yet.
-        read: Reads it.
+        paths: The files; they need not be there yet.
+        read: Reads them.
     """
 
-    def __init__(self, path: Path, read: Callable[[Path], Rules]) -> None:
-        self._path, self._read = path, read
-        self._seen = self._state()
+    def __init__(self, paths: Sequence[Path], read: Callable[[], Rules]) -> None:
+        self._paths, self._read = tuple(paths), read
+        self._seen = self._states()
 
     def look(self) -> Rules | None:
-        """The new rules, once, when the file has changed and they are right; the old ones go on otherwise."""
-        state = self._state()
-        if state == self._seen:
-            return None
-        self._seen = state
-        if state is None:
+        """The new rules, once, when a file has changed and they are right; the old ones go on otherwise."""
+        before, self._seen = self._seen, self._states()
+        if self._seen == before or any(now is None and then for now, then in zip(self._seen, before, strict=True)):
             return None
         try:
-            return self._read(self._path)
+            return self._read()
         except SzemError as error:
             _log.error("the new rules are not taken, the old ones go on: %s", error)
             return None
 
-    def _state(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+    def _states(self) -> tuple[tuple[int, int, int] | None, ...]:
+        return tuple(_state(path) for path in self._paths)
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -90,10 +90,12 @@ def film_began(path: Path) -> float:
     whoever watches it tells what is wrong with it.
     """
     told, duration_s = "", 0.0
-    with suppress(av.FFmpegError, OSError, ValueError):
+    try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
             told = container.metadata.get("creation_time", "")
             duration_s = (container.duration or 0) / av.time_base
+    except (av.FFmpegError, OSError, ValueError):
+        pass
     with suppress(ValueError):
         when = datetime.fromisoformat(told)
         if when.year > 1990:  # some write 1904 or 1970 for "unknown"

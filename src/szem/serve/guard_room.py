@@ -17,6 +17,7 @@ from szem.errors import FileMissingError, NotFoundError, RulesError, StoreError
 from szem.guard.export import write_marked
 from szem.guard.film_run import Sensed, sense_film
 from szem.guard.hearing import known_sounds, make_listening
+from szem.guard.seeing import known_labels
 from szem.guard.senses import build_senses
 from szem.guard.store import RULES_FILE, EventStore, default_store
 from szem.guard.stored import StoredEvent, Wanted, timestamp
@@ -46,6 +47,7 @@ class GuardRoom:
         self._lock = threading.Lock()
         self._sight: Any = None
         self._sounds: tuple[str, ...] | None = None
+        self._labels: tuple[str, ...] = ()
         self.films = FilmRoom(self._watch, self._rules_or_default)
 
     def close(self) -> None:
@@ -188,8 +190,8 @@ class GuardRoom:
             raise RulesError(f"rules have at most {_MOST_RULES:,} characters, got {len(text):,}")
         with self._lock:
             if self._sounds is None:
-                self._sounds = known_sounds()
-        return parse_rules(text, name="rules", sounds=self._sounds or None)
+                self._sounds, self._labels = known_sounds(), known_labels()
+        return parse_rules(text, name="rules", sounds=self._sounds or None, labels=self._labels or None)
 
     def _rules_or_default(self) -> Rules:
         return self._parse(self.rules()["text"])

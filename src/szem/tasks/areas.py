@@ -6,20 +6,23 @@ They come from rules, from the studio and from the command line, and outlive a c
 
 import json
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from szem.errors import RangeError
+from szem.errors import FileMissingError, RangeError
 from szem.tasks.counting import Line, Zone
 
-__all__ = ["Area", "AreaLine", "Areas", "areas_from_json", "areas_to_json"]
+__all__ = ["Area", "AreaLine", "Areas", "areas_from_json", "areas_to_json", "read_areas"]
 
 _LEAST_AREA = 1e-5  # of the picture
 _MOST_CORNERS = 200
+_MOST_BYTES = 1_000_000
 _Name = Annotated[str, Field(min_length=1, max_length=80)]
 _Points = tuple[tuple[float, float], ...]
 
@@ -137,10 +140,30 @@ def areas_from_json(text: str | bytes | dict[str, Any]) -> Areas:
         return Areas.model_validate(raw)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        place = ".".join(map(str, fault["loc"])) or "areas"
-        raise RangeError(f"{place}: {fault['msg'].removeprefix('Value error, ')}") from error
+        place = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in fault["loc"]).removeprefix(".")
+        raise RangeError(f"{place or 'areas'}: {fault['msg'].removeprefix('Value error, ')}") from error
     except (ValueError, RecursionError) as error:
         raise RangeError(f"zones and lines: not JSON ({error}); export them anew") from error
+
+
+def read_areas(path: str | os.PathLike[str]) -> Areas:
+    """Read a file of JSON, as `areas_from_json` takes it.
+
+    Raises:
+        FileMissingError: no such file.
+        RangeError: it cannot be read, or as `areas_from_json`; the message names the file and the place in it.
+    """
+    file = Path(path)
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise RangeError(f"larger than {_MOST_BYTES // 1_000_000} MB; these are no zones and lines")
+        return areas_from_json(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise FileMissingError(f"{file}: no such file; check the path") from error
+    except RangeError as error:
+        raise RangeError(f"{file}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RangeError(f"{file}: cannot be read ({error}); save it as UTF-8 text") from error
 
 
 def areas_to_json(areas: Areas) -> str:

@@ -18,7 +18,6 @@ url = "http://office.lan/alarm"
 This file does not know what is done with the rules.
 """
 
-import difflib
 import os
 import re
 import tomllib
@@ -29,19 +28,31 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from szem.errors import FileMissingError, RulesError
-from szem.tasks.areas import Area, AreaLine
+from szem.tasks.areas import Area, AreaLine, Areas
 from szem.tasks.rules import Camera, Clips, Keep, Mqtt, Rule, Rules, Webhook
+from szem.tasks.rules_names import loose_names, names_taken
 from szem.tasks.rules_text import explain_fault, find_line
-from szem.tasks.watch_settings import KINDS, WatchSettings
+from szem.tasks.watch_settings import WatchSettings
 
 __all__ = ["parse_rules", "read_rules"]
 
 _MOST_BYTES = 1_000_000
 
 
-def read_rules(path: str | os.PathLike[str], *, sounds: Collection[str] | None = None) -> Rules:
+def read_rules(
+    path: str | os.PathLike[str],
+    *,
+    sounds: Collection[str] | None = None,
+    labels: Collection[str] | None = None,
+    areas: Areas | None = None,
+) -> Rules:
     """Read a rules file.
 
+    Args:
+        path: The file.
+        sounds: As for `parse_rules`; so are `labels` and `areas`.
+        labels: What the detector finds.
+        areas: Zones and lines from elsewhere.
     Raises:
         FileMissingError: no such file.
         RulesError: it cannot be read, or as `parse_rules`.
@@ -55,19 +66,28 @@ def read_rules(path: str | os.PathLike[str], *, sounds: Collection[str] | None =
         raise FileMissingError(f"{file}: no such file; check the path") from error
     except (OSError, UnicodeDecodeError) as error:
         raise RulesError(f"{file}: cannot be read ({error}); save it as UTF-8 text") from error
-    return parse_rules(text, name=str(file), sounds=sounds)
+    return parse_rules(text, name=str(file), sounds=sounds, labels=labels, areas=areas)
 
 
-def parse_rules(text: str, *, name: str = "rules", sounds: Collection[str] | None = None) -> Rules:
+def parse_rules(
+    text: str,
+    *,
+    name: str = "rules",
+    sounds: Collection[str] | None = None,
+    labels: Collection[str] | None = None,
+    areas: Areas | None = None,
+) -> Rules:
     """Read rules.
 
     Args:
         text: TOML.
         name: Of the file, for messages.
         sounds: Kinds of sound events there are; None: any name that does not look like a slip is taken for one.
+        labels: What the detector finds; None: any name is taken for one.
+        areas: Zones and lines from elsewhere, for every camera, as if they stood in the file.
     Raises:
-        RulesError: not TOML, a key or value that does not fit, or a name that is used but nowhere defined; the
-            message says the line, the key, what was got and what would fit.
+        RulesError: not TOML, a key or value that does not fit, or a name that is used but nowhere defined, or is
+            defined in the file and elsewhere; the message says the line, the key, what was got and what would fit.
 
     >>> parse_rules('[[rules]]\\nname = "a"\\nevents = ["enterz"]')
     Traceback (most recent call last):
@@ -82,7 +102,11 @@ def parse_rules(text: str, *, name: str = "rules", sounds: Collection[str] | Non
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise RulesError(explain_fault(text, fault, name=name, keys=_keys_at(fault["loc"]))) from error
-    for place, what in _loose_ends(rules, sounds):
+    faults = [] if areas is None else names_taken(rules, areas)
+    if areas is not None and not faults:
+        more = {"zones": (*rules.zones, *areas.zones), "lines": (*rules.lines, *areas.lines)}
+        rules = rules.model_copy(update=more)
+    for place, what in (*faults, *loose_names(rules, sounds=sounds, labels=labels)):
         raise RulesError(f"{name}, line {find_line(text, place)}, {_path(place)}: {what}")
     return rules
 
@@ -140,49 +164,6 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_frozen(part) for part in value)
     return {key: _frozen(part) for key, part in value.items()} if isinstance(value, dict) else value
-
-
-def _loose_ends(rules: Rules, sounds: Collection[str] | None) -> list[tuple[tuple[str | int, ...], str]]:
-    """Names that are used and nowhere defined: where, and what is wrong."""
-    zones = {zone.name for zone in rules.zones} | {z.name for c in rules.cameras.values() for z in c.zones}
-    lines = {line.name for line in rules.lines} | {s.name for c in rules.cameras.values() for s in c.lines}
-    found: list[tuple[tuple[str | int, ...], str]] = []
-    for number, rule in enumerate(rules.rules):
-        tables: tuple[tuple[str, Collection[str], Collection[str]], ...] = (
-            ("zones", rule.zones, zones),
-            ("lines", rule.lines, lines),
-            ("cameras", rule.cameras, rules.cameras),
-        )
-        for key, used, known in tables:
-            found += [
-                (("rules", number, key), _unknown(key.removesuffix("s"), wrong, known))
-                for wrong in used
-                if wrong not in known
-            ]
-        for kind in rule.events:
-            kinds = (*KINDS, "*", *(sounds or ()))
-            slip = difflib.get_close_matches(kind, kinds, 1, 0.8)
-            if kind not in kinds and (sounds is not None or slip):
-                found.append((("rules", number, "events"), _unknown("event", kind, kinds)))
-        for action in rule.do:
-            what, _, whom = action.partition(":")
-            hooks: Collection[str] = {"webhook": tuple(rules.webhooks), "mqtt": tuple(rules.mqtt)}.get(what, ())
-            if whom and whom not in hooks:
-                found.append((("rules", number, "do"), _unknown(what, whom, hooks)))
-            elif what in ("webhook", "mqtt") and not whom:
-                found.append((("rules", number, "do"), f"say which {what}: {what}:{(*hooks, 'NAME')[0]}"))
-    names = [rule.name for rule in rules.rules]
-    for number, rule in enumerate(rules.rules):
-        if rule.name in names[:number]:
-            found.append((("rules", number, "name"), f"two rules are called {rule.name!r}; give each its own name"))
-    return found
-
-
-def _unknown(what: str, name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    if near:
-        return f"no {what} called {name!r}; did you mean {near[0]!r}?"
-    return f"no {what} called {name!r}; there " + (f"are {', '.join(sorted(known))}" if known else "is none")
 
 
 def _path(place: tuple[str | int, ...]) -> str:
