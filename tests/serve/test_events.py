@@ -16,6 +16,7 @@ import pytest
 from szem.guard.store import EventStore
 from szem.guard.stored import StoredEvent
 from szem.media.video_writer import VideoWriter
+from szem.tasks.areas import read_areas
 
 GUARD = "/v1/szem/guard"
 Run = Callable[..., AbstractContextManager[httpx.Client]]
@@ -199,6 +200,25 @@ def test_rules_are_checked_saved_whole_and_given_back(guarded: httpx.Client, fol
     assert (folder / "guard.toml").read_text() == good
     assert guarded.get(f"{GUARD}/rules").json()["text"] == good
     assert not list(folder.glob(".guard*"))
+
+
+def test_zones_and_lines_go_out_and_in_as_json(guarded: httpx.Client, folder: Path) -> None:
+    zone = "[[0.1, 0.2], [0.4, 0.2], [0.4, 0.9]]"
+    text = f"[zones]\ndoor = {zone}\n[cameras.yard.lines]\ngate = [[0, 0.5], [1, 0.5]]\n"
+    assert guarded.put(f"{GUARD}/rules", json={"text": text}).status_code == 200
+    given = guarded.get(f"{GUARD}/areas")
+    assert 'filename="zones.json"' in given.headers["content-disposition"]
+    door = {"name": "door", "points": [[0.1, 0.2], [0.4, 0.2], [0.4, 0.9]], "ignore": False}
+    assert given.json() == {"zones": [door], "lines": []}
+    yard = guarded.get(f"{GUARD}/areas", params={"camera": "yard"}).json()
+    assert [line["name"] for line in yard["lines"]] == ["gate"]
+    assert guarded.get(f"{GUARD}/areas", params={"camera": "hall"}).status_code == 404
+    assert guarded.put(f"{GUARD}/areas/check", json=yard).json() == {"fault": "", **yard}
+    answer = guarded.put(f"{GUARD}/areas/check", json={"zones": [door | {"points": [[0, 0], [320, 0], [1, 1]]}]})
+    assert "zones[1].points: a point's x and y are shares" in answer.json()["fault"]
+    drawn = folder.parent / "zones.json"
+    drawn.write_bytes(given.content)
+    assert read_areas(drawn).names == ("door",)
 
 
 def test_keys_are_asked_for_here_too(run_server: Run, folder: Path) -> None:

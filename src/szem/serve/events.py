@@ -145,6 +145,16 @@ class _Guard:
         body = _object(await request.body(), ("text",))
         return JSONResponse(await _run(self.room.save_rules, body.get("text", "")))
 
+    async def areas(self, camera: str = Query("", max_length=80)) -> Response:
+        """Zones and lines of the saved rules, for every camera or for one, as `szem watch --areas` takes them."""
+        named = {"content-disposition": 'attachment; filename="zones.json"', **_FRESH}
+        text = await _run(self.room.areas, camera)
+        return Response(text, media_type="application/json", headers=named)
+
+    async def check_areas(self, request: Request) -> JSONResponse:
+        """Whether zones and lines, as JSON, can be drawn: {"fault": "" or what is wrong, "zones", "lines"}."""
+        return JSONResponse(self.room.check_areas(await request.body()))
+
     async def send_film(self, request: Request, name: str = Query("film", max_length=200)) -> JSONResponse:
         """Send a film (the file as the body) to be guarded by the rules; ask on with the id that is given."""
         job = self.room.films.begin(name)
@@ -196,6 +206,8 @@ def build_guard_routes(room: GuardRoom) -> APIRouter:
         ("/rules", guard.rules, "GET", None),
         ("/rules", guard.save_rules, "PUT", {"application/json": {"schema": text}}),
         ("/rules/check", guard.check_rules, "PUT", {"application/json": {"schema": text}}),
+        ("/areas", guard.areas, "GET", None),
+        ("/areas/check", guard.check_areas, "PUT", {"application/json": {"schema": {"type": "object"}}}),
         ("/films", guard.send_film, "POST", {"application/octet-stream": {"schema": film}}),
         ("/films/{film}", guard.film, "GET", None),
         ("/films/{film}", guard.drop_film, "DELETE", None),

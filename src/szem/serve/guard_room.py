@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from szem.errors import FileMissingError, NotFoundError, RulesError, StoreError
+from szem.errors import FileMissingError, NotFoundError, RangeError, RulesError, StoreError
 from szem.guard.export import write_marked
 from szem.guard.film_run import Sensed, sense_film
 from szem.guard.hearing import known_sounds, make_listening
@@ -23,6 +23,7 @@ from szem.guard.store import RULES_FILE, EventStore, default_store
 from szem.guard.stored import StoredEvent, Wanted, timestamp
 from szem.serve.film_room import FilmRoom
 from szem.serve.settings import ServeSettings
+from szem.tasks.areas import areas_from_json, areas_to_json
 from szem.tasks.detect_video import open_sight
 from szem.tasks.rules import Rules
 from szem.tasks.rules_file import parse_rules
@@ -163,6 +164,27 @@ class GuardRoom:
             found = _LINE.search(str(error))
             return {"fault": str(error), "line": int(found[1]) if found else None, "rules": None}
         return {"fault": "", "line": None, "rules": _told(rules)}
+
+    def areas(self, camera: str) -> str:
+        """Zones and lines as JSON: those of the rules for every camera, or one camera's.
+
+        Raises:
+            NotFoundError: the rules name no such camera.
+            RulesError: the rules are wrong.
+        """
+        rules = self._rules_or_default()
+        if camera and camera not in rules.cameras:
+            raise NotFoundError(
+                f"the rules name no camera {camera!r}; there are: {', '.join(rules.cameras) or 'none'}"
+            )
+        return areas_to_json(rules.areas_for(camera))
+
+    def check_areas(self, text: bytes) -> dict[str, Any]:
+        """Zones and lines from JSON, whole, or what is wrong with them, and where."""
+        try:
+            return {"fault": "", **areas_from_json(text).model_dump(mode="json")}
+        except RangeError as error:
+            return {"fault": str(error), "zones": [], "lines": []}
 
     def save_rules(self, text: str) -> dict[str, Any]:
         """Replace the rules file, in one step.

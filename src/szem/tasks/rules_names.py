@@ -76,7 +76,8 @@ def loose_names(rules: Rules, *, sounds: Collection[str] | None, labels: Collect
 def _loose_classes(rules: Rules, labels: Collection[str]) -> list[Fault]:
     """Classes that the detector does not find, or that nobody follows: such a rule could never fit."""
     found: list[Fault] = []
-    holders = [(("watch", "labels"), rules.watch.labels if "labels" in rules.watch.model_fields_set else ())]
+    own = rules.watch.labels if "labels" in rules.watch.model_fields_set else ()
+    holders: list[tuple[tuple[str, ...], tuple[str, ...]]] = [(("watch", "labels"), own)]
     holders += [(("cameras", n, "watch", "labels"), one.watch.get("labels", ())) for n, one in rules.cameras.items()]
     for place, names in holders:
         found += [(place, _unknown("class", name, labels)) for name in names if name not in labels]

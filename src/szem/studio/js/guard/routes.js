@@ -49,6 +49,14 @@ export async function saveRules(text) {
   }
 }
 
+/** Zones and lines of a file of JSON, whole. @throws Problem with what is wrong with them */
+export async function checkAreas(text) {
+  const options = { method: "PUT", headers: { "Content-Type": "application/json" }, body: text };
+  const found = await json("/areas/check", options);
+  if (found.fault) throw new Problem("areas-refused", {}, found.fault);
+  return found;
+}
+
 /** Send a film to be guarded: {id, state, share, events, curves, …}. */
 export async function sendFilm(file, signal) {
   const query = new URLSearchParams({ name: (file.name || "film").slice(0, 200) });

@@ -5,7 +5,7 @@ import { fill, h, icon } from "../dom.js";
 import { wordsFor } from "../problems.js";
 import { areaEditor } from "./draw.js";
 import { ruleText, TEMPLATES } from "./reading.js";
-import { checkRules, fetchRules, saveRules, stillAddress } from "./routes.js";
+import { checkAreas, checkRules, fetchRules, saveRules, stillAddress } from "./routes.js";
 import { addRule, dropArea, freeName, putArea, renameArea } from "./toml.js";
 
 const CHECK_MS = 350;
@@ -44,6 +44,17 @@ export function rulesEditor(app, { changed }) {
   const where = h("div", { class: "area-where" });
   const editor = areaEditor(app, { drawn, moved, drawing: paintHint });
   const begin = (kind) => button({ text: t(`guard.new-${kind}`), name: `new-${kind}`, press: () => editor.begin(kind) });
+  const areasFile = h("input", {
+    type: "file",
+    accept: ".json,application/json",
+    class: "unseen",
+    tabindex: "-1",
+    "aria-hidden": "true",
+    data: { name: "areas-file" },
+    on: { change: () => readAreas() },
+  });
+  const take = button({ text: t("guard.take-areas"), image: "download", kind: "quiet", name: "take-areas", press: takeAreas });
+  const bring = button({ text: t("guard.bring-areas"), kind: "quiet", name: "bring-areas", press: () => areasFile.click() });
   const templates = h(
     "div",
     { class: "rules-templates", role: "group", "aria-label": t("guard.add-rule") },
@@ -58,7 +69,7 @@ export function rulesEditor(app, { changed }) {
       { class: "rules-picture" },
       where,
       editor.element,
-      h("div", { class: "area-buttons" }, begin("zone"), begin("line"), hint),
+      h("div", { class: "area-buttons" }, begin("zone"), begin("line"), bring, take, areasFile, hint),
       table,
     ),
     h(
@@ -101,6 +112,39 @@ export function rulesEditor(app, { changed }) {
   function moved(area, points) {
     edited(putArea(text.value, tableOf(area.kind), area.name, points, { ignore: area.ignore }), { now: true });
   }
+  /** What a file of JSON draws goes into the text; a name that is taken gets a number. */
+  async function readAreas() {
+    const [file] = areasFile.files;
+    areasFile.value = "";
+    if (!file) return;
+    try {
+      const found = await checkAreas(await file.text());
+      if (closed) return;
+      const taken = names();
+      let next = text.value;
+      for (const kind of ["zone", "line"]) {
+        for (const area of found[`${kind}s`]) {
+          taken.push(freeName(area.name, taken));
+          next = putArea(next, tableOf(kind), taken.at(-1), area.points, { ignore: area.ignore ?? false });
+        }
+      }
+      problem.clear();
+      edited(next, { now: true });
+    } catch (error) {
+      if (!closed) problem.show(wordsFor(error, words));
+    }
+  }
+
+  /** Zones and lines of this table, as `szem watch --areas` takes them. */
+  function takeAreas() {
+    const own = areas().filter((area) => area.own);
+    const zones = own.filter(({ kind }) => kind === "zone").map(({ name, points, ignore }) => ({ name, points, ignore }));
+    const lines = own.filter(({ kind }) => kind === "line").map(({ name, points }) => ({ name, points }));
+    const address = URL.createObjectURL(new Blob([`${JSON.stringify({ zones, lines }, null, 2)}\n`], { type: "application/json" }));
+    h("a", { href: address, download: "zones.json" }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  }
+
   function add(name) {
     const values = TEMPLATES[name]({ zones: (rules?.zones ?? []).map((one) => one.name), lines: (rules?.lines ?? []).map((one) => one.name) });
     values.name = freeName(values.name, (rules?.rules ?? []).map((one) => one.name));
