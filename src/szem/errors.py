@@ -64,6 +64,10 @@ class EmptyFileError(MediaError):
     """The file has no bytes, or no picture in it."""
 
 
+class NoPicturesError(EmptyFileError):
+    """A film or stream of sound alone."""
+
+
 class TooLargeError(MediaError):
     """The picture, file or request is larger than the stated limit."""
 

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from szem.cli.run import run
+from szem.media.sound import write_sound
 from szem.media.video_writer import VideoWriter
 from szem.runtime.store import default_model
 
@@ -163,6 +164,22 @@ def test_films_that_cannot_be_read_leave_the_others_watched(
     assert "the file is empty" in caplog.text
     assert "Traceback" not in err + caplog.text
     assert "camera covered" in typed("events", "list", "--store", tmp_path / "store")[1]
+
+
+def test_sound_without_pictures_is_listened_to(typed: Run, tmp_path: Path) -> None:
+    """With the shipped listener: two bangs that ring out, between two silences."""
+    rng = np.random.default_rng(0)
+    bangs = rng.normal(0, 0.5, 64000) * np.exp(-8 * (np.arange(64000) / 16000 % 2))
+    quiet = rng.normal(0, 1e-3, 32000)
+    write_sound(tmp_path / "bangs.wav", np.concatenate([quiet, bangs, quiet]).astype(np.float32), rate_hz=16000)
+    status, out, _ = typed("watch", tmp_path / "bangs.wav", "--store", tmp_path / "store")
+    assert status == 0
+    assert "there are no pictures in it: guarded by sound alone" in out
+    listed = typed("events", "list", "--store", tmp_path / "store", "--json")[1]
+    rows = [json.loads(line) for line in listed.splitlines()]
+    assert rows
+    assert all(set(row["channels"]) == {"sound"} and "picture" not in row for row in rows)
+    assert (tmp_path / "store" / "media" / rows[0]["clip"]).is_file()
 
 
 def test_rules_are_checked_without_watching(typed: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,10 +19,12 @@ class Scripted:
 
     script: Sequence[tuple[float, Event]] = ()
     rate_hz: int = 16000
+    hears: bool = True
     seen: list[float] = field(default_factory=list)
     heard: list[tuple[float, int]] = field(default_factory=list)
     loudest: float = 0.0
     fails_at: float | None = None
+    sounds: Sequence[tuple[float, Event]] = ()  # told with the first block that goes on to their moment
 
     def see(self, frame: Frame) -> list[Event]:
         self.seen.append(frame.time_s)
@@ -35,7 +38,10 @@ class Scripted:
     def hear(self, block: SoundBlock) -> list[Event]:
         self.heard.append((block.time_s, len(block.samples)))
         self.loudest = max(self.loudest, float(np.abs(block.samples).max()))
-        return []
+        end_s = block.time_s + len(block.samples) / self.rate_hz
+        due = [event for at_s, event in self.sounds if at_s <= end_s]
+        self.sounds = [pair for pair in self.sounds if pair[0] > end_s]
+        return due
 
     def finish(self) -> list[Event]:
         return []
@@ -45,6 +51,21 @@ def happening(start_s: float = 2.0, end_s: float = 3.0, **values: object) -> Eve
     """An event as a film has them."""
     known = {"kind": "enters", "score": 0.9, "channels": {"video": 0.9}, "contributions": {"video": 2.0}}
     return Event(start_s=start_s, end_s=end_s, **(known | values))  # type: ignore[arg-type]
+
+
+def make_sound(path: Path, *, seconds: float = 8.0, codec: str = "aac") -> Path:
+    """A tone of 440 Hz without pictures."""
+    with av.open(str(path), "w") as out:
+        tone: Any = out.add_stream(codec, rate=16000)
+        at = np.arange(round(seconds * 16000))
+        wave = (0.3 * np.sin(2 * np.pi * 440 * at / 16000)).astype(np.float32)[None]
+        raw = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+        raw.sample_rate, raw.pts = 16000, 0
+        for frame in av.AudioResampler(format=tone.format, rate=16000).resample(raw):
+            frame.pts = None
+            out.mux(tone.encode(frame))
+        out.mux(tone.encode(None))
+    return path
 
 
 def make_film(

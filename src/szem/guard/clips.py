@@ -54,6 +54,13 @@ def write_clip(stretch: Stretch, path: Path, *, hide: Hide | None = None) -> flo
         StoreError: the disk does not take it.
         FormatError: the packets cannot be made into a clip.
     """
+    if stretch.tracks.is_sound_alone:
+        try:
+            _code_sound(stretch, path)
+        except (av.FFmpegError, ValueError) as error:
+            _check_disk(error, path)
+            raise FormatError(f"a clip cannot be made of what the source sent ({error})") from error
+        return stretch.start_s
     if hide is None and _can_copy(stretch):
         try:
             _copy(stretch, path)
@@ -195,6 +202,20 @@ def _code_anew(stretch: Stretch, path: Path, hide: Hide | None) -> None:
                 if not bit.is_video:
                     out.mux(coder.take(bit))
             out.mux(coder.end())
+
+
+def _code_sound(stretch: Stretch, path: Path) -> None:
+    """Decode and encode sound alone."""
+    zero_s = next((float(bit.pts * bit.time_base) for bit in stretch.bits if bit.pts is not None), 0.0)
+    with _opened(path) as out:
+        sound: Any = out.add_stream("aac", rate=_sound_rate(stretch.tracks.sound_rate_hz))
+        coder = _SoundCoder(stretch, sound, zero_s)
+        for bit in stretch.bits:
+            out.mux(coder.take(bit))
+        coded = coder.end()
+        if not coded:
+            raise FormatError("no sound of the clip could be decoded")
+        out.mux(coded)
 
 
 def _picture(frame: Frame, size: tuple[int, int], hide: Callable[[Picture8], Picture8] | None) -> Any:

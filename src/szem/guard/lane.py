@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from szem.errors import SzemError
+from szem.errors import MediaError, NoPicturesError, SzemError
 from szem.guard.desk import Desk
 from szem.guard.ear import Ear
 from szem.guard.keeper import Keeper
@@ -22,6 +22,7 @@ from szem.media.flow import Channel
 from szem.media.frames import Frame
 from szem.media.live import LiveReader
 from szem.media.pictures import encode_picture
+from szem.media.sound_packets import SoundPackets
 from szem.media.video import VideoReader
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _FILM_WAITS = 16
 _STILL_S, _TELL_S = 60.0, 10.0
 _SAY_AGAIN_S = 60.0
 _GRACE_S = 20.0
+_LOOK_AGAIN_S = 60.0  # a line that had pictures is guarded by sound alone for so long before it is opened again
+_NO_PICTURES = "there are no pictures in it: guarded by sound alone"
 _JITTER = 0.4  # of the time between two frames that are wanted: a line gives them unevenly
 
 
@@ -92,7 +95,8 @@ class Lane:
         self._sounds: Channel[Frame | SoundBlock] = Channel(_SOUND_WAITS, forgets=True) if is_live else self._pictures
         self._lock = threading.Lock()  # of keeper: both channels tell events
         self._stopped = threading.Event()
-        self._reader: VideoReader | LiveReader | None = None
+        self._reader: VideoReader | LiveReader | SoundPackets | None = None
+        self._note = ""  # what is told of a source that is doing well
         self._zero: float | None = None  # monotonic: when a live line's time began
         self._shift_s: float | None = 0.0  # added to a reader's times, so that they go on when it is made anew
         self._now_s = 0.0
@@ -119,7 +123,7 @@ class Lane:
     def stop(self) -> None:
         """Take nothing more; what is under way is finished."""
         self._stopped.set()
-        if isinstance(self._reader, LiveReader):
+        if isinstance(self._reader, LiveReader | SoundPackets):
             self._reader.stop()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -165,7 +169,7 @@ class Lane:
             while not self._stopped.is_set():
                 try:
                     if self._read_once():
-                        self._set("ended")
+                        self._set("ended", self._note)
                         return
                     told = "the stream ended"
                 except SzemError as error:
@@ -192,6 +196,14 @@ class Lane:
     def _read_once(self) -> bool:
         """Read until the source ends or breaks; whether it has ended for good."""
         self._shift_s = None if self.is_live else 0.0
+        try:
+            return self._read_pictures()
+        except NoPicturesError:
+            if not (self._sound and self._senses.hears):
+                raise
+        return self._read_sound()
+
+    def _read_pictures(self) -> bool:
         tap = self._tap if self._sound or self._reel is not None else None
         if self.is_live:
             reader: VideoReader | LiveReader = LiveReader(self.source, told=self._hear_reader, tap=tap)
@@ -218,6 +230,38 @@ class Lane:
             else:
                 reader.stop()
 
+    def _read_sound(self) -> bool:
+        """Likewise of a source without pictures: its sound alone."""
+        reader = self._reader = SoundPackets(self.source, is_line=self.is_live)
+        self._duration_s = reader.duration_s
+        if self._note != _NO_PICTURES:
+            _log.warning("%s: %s", self.name, _NO_PICTURES)
+        self._note = _NO_PICTURES
+        if self._reel is not None:
+            self._reel.begin_sound_alone()
+        begun = time.monotonic()
+        try:
+            for packet, time_s in reader:
+                self._seen_at, self._now_s = time.monotonic(), self._time(time_s)
+                if self._state not in ("live", "film"):
+                    self._set("live" if self.is_live else "film", self._note)
+                self._tap(packet, time_s)
+                if (
+                    self._zero is not None and not reader.is_live
+                ):  # as fast as it was recorded: nothing may be left out
+                    self._stopped.wait(max(0.0, self._now_s - (time.monotonic() - self._zero)))
+                if self._stopped.is_set():
+                    return False
+                if self._seen_at - self._told_at >= _TELL_S:
+                    self._tell()
+                if self._frame is not None and self._seen_at - begun >= _LOOK_AGAIN_S:
+                    raise MediaError(f"{self.name}: no pictures come any more; looking for them again")
+            for block in self._ear.end():
+                self._sounds.put(block)
+            return not reader.is_live
+        finally:
+            reader.close()
+
     def _time(self, time_s: float) -> float:
         """A reader's time as the lane's, which goes on when the reader is made anew."""
         if self._shift_s is None:
@@ -231,6 +275,7 @@ class Lane:
         self._seen_at = time.monotonic()
         frame = replace(frame, time_s=self._time(frame.time_s))
         if self._state not in ("live", "film"):
+            self._note = ""
             self._set("live" if self.is_live else "film")
             self._keeper.size = frame.size
         self._now_s, self._frame = frame.time_s, frame
@@ -313,6 +358,8 @@ class Lane:
 
     @property
     def _has_sound(self) -> bool:
+        if isinstance(self._reader, SoundPackets):
+            return True
         return self._sound and self._reader is not None and self._reader.info.has_sound
 
     def _show(self, frame: Frame) -> None:

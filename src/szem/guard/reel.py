@@ -41,7 +41,8 @@ class Tracks:
     """What the packets of one connection are: they outlive the container that they were read from.
 
     Args:
-        packet_stream: A video stream of an open container; where it is uncoded, pictures are kept as JPEG.
+        packet_stream: A video stream of an open container; where it is uncoded, pictures are kept as JPEG. None:
+            there is sound alone.
     """
 
     def __init__(self, packet_stream: Any) -> None:
@@ -53,6 +54,7 @@ class Tracks:
         self.sound_codec, self.sound_extra, self.sound_rate_hz = "", b"", 0
         self.sound_layout = ""
         self.rate_hz = 10.0
+        self.is_sound_alone = packet_stream is None
         self.is_uncoded = packet_stream is not None and packet_stream.codec_context.name == "rawvideo"
         if packet_stream is not None and not self.is_uncoded:
             context = packet_stream.codec_context
@@ -67,6 +69,10 @@ class Tracks:
         self.sound = self._copy(stream)
         self.sound_codec, self.sound_extra = context.codec.name, bytes(context.extradata or b"")
         self.sound_rate_hz, self.sound_layout = context.sample_rate, context.layout.name
+
+    def begins_with(self, bit: "Bit") -> bool:
+        """Whether a clip can begin with a packet."""
+        return bit.is_key and (bit.is_video or self.is_sound_alone)
 
     def _copy(self, stream: Any) -> Any:
         try:
@@ -136,6 +142,10 @@ class Reel:
         )
         self._keep(bit)
 
+    def begin_sound_alone(self) -> None:
+        """A connection without pictures begins: what is kept of it is sound."""
+        self._tracks, self._streams = Tracks(None), (None, None)
+
     def add_picture(self, frame: Frame) -> None:
         """Take a picture that came uncoded."""
         data = encode_picture(frame.picture, suffix=".jpg", quality=85)
@@ -153,7 +163,7 @@ class Reel:
             return None
         tracks = held[-1][0]
         bits = [bit for of, bit in held if of is tracks]
-        keys = [i for i, bit in enumerate(bits) if bit.is_video and bit.is_key]
+        keys = [i for i, bit in enumerate(bits) if tracks.begins_with(bit)]
         if not keys:
             return None
         first = max((i for i in keys if bits[i].time_s <= start_s), default=keys[0])
@@ -174,11 +184,12 @@ class Reel:
         if self._tracks is None:  # sound before the first picture
             return
         with self._lock:
-            if not self._bits and not (bit.is_video and bit.is_key):
+            begins = self._tracks.begins_with(bit)
+            if not self._bits and not begins:
                 return
             self._bits.append((self._tracks, bit))
             self._bytes += len(bit.data)
-            if bit.is_video and bit.is_key:
+            if begins:
                 self._keys.append(bit.time_s)
             self._forget(bit.time_s)
 
@@ -197,5 +208,5 @@ class Reel:
         self._keys.popleft()
         while self._bits:
             self._bytes -= len(self._bits.popleft()[1].data)
-            if self._bits and self._bits[0][1].is_video and self._bits[0][1].is_key:
+            if self._bits and self._bits[0][0].begins_with(self._bits[0][1]):
                 return

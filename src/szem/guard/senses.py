@@ -35,6 +35,7 @@ class Senses(Protocol):
     """Called with all of one source, in order; `see` and `hear` may be called from two threads."""
 
     rate_hz: int  # samples a second of the sound it wants
+    hears: bool  # whether anything listens
 
     @property
     def levels(self) -> Mapping[str, float]:
@@ -94,6 +95,8 @@ class EyesAndEars:
         self._measured_s = -_MEASURE_S
         self._levels_db: deque[float] = deque(maxlen=_LEVELS)
         self._listener = None if listen is None else listen()
+        self.hears = self._listener is not None
+        self._has_seen = False
         self.rate_hz = _RATE_HZ if self._listener is None else self._listener.rate_hz
         self._lock = threading.Lock()
         self._last: dict[str, tuple[float, float]] = {}  # channel -> score and time of its last event
@@ -116,7 +119,7 @@ class EyesAndEars:
         """See `Senses`."""
         events = [_renumbered(event, 0) for event in self._watcher.feed(frame)]
         with self._lock:
-            self._now_s = frame.time_s
+            self._now_s, self._has_seen = frame.time_s, True
             self._note(events, frame.time_s)
             if self._fuser is None:
                 return events
@@ -140,6 +143,8 @@ class EyesAndEars:
             events += self._moved(self._listener.feed(np.zeros(round(hole_s * self.rate_hz), np.float32)))
         events += self._moved(self._listener.feed(block.samples))
         with self._lock:
+            if not self._has_seen:  # a source of sound alone: its time is the sound's
+                self._now_s = block.time_s
             self._note(events, block.time_s)
             if self._fuser is None:
                 return events

@@ -15,12 +15,20 @@ from typing import Any
 
 import av
 
-from szem.errors import EmptyFileError, FormatError, MediaError, NotFoundError, RangeError, TooLargeError
+from szem.errors import (
+    EmptyFileError,
+    FormatError,
+    MediaError,
+    NoPicturesError,
+    NotFoundError,
+    RangeError,
+    TooLargeError,
+)
 from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
-from szem.media.video import VideoInfo
+from szem.media.video import VideoInfo, picture_streams
 
-__all__ = ["Device", "LiveReader", "address_without_password", "camera_device", "is_camera", "is_url"]
+__all__ = ["Device", "LiveReader", "address_without_password", "camera_device", "is_camera", "is_url", "open_line"]
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0  # between two attempts: doubled each time, up to the longest
 _OPEN_S = 10.0  # for an attempt to open, which takes longer than a silence may last
@@ -194,7 +202,7 @@ class LiveReader:
 
     def _pictures(self, container: Any) -> Iterator[Any]:
         """What can be decoded; a live source's damaged picture is left out, for the next one comes at once."""
-        video = container.streams.video[0]
+        video = picture_streams(container)[0]
         # One thread: slices decoded side by side come out black here and there (FFmpeg 8, x264's zerolatency);
         # whole frames side by side come late.
         video.thread_type = "NONE"
@@ -216,7 +224,7 @@ class LiveReader:
                 heard = time.monotonic()
 
     def _wanted(self, container: Any) -> list[Any]:
-        return [container.streams.video[0], *(container.streams.audio[:1] if self._tap is not None else ())]
+        return [picture_streams(container)[0], *(container.streams.audio[:1] if self._tap is not None else ())]
 
     def _listen_in(self, packet: Any) -> None:
         """Give a packet to whoever taps the line."""
@@ -237,25 +245,16 @@ class LiveReader:
             raise FormatError(f"{self.name}: ends at {time_s:.1f} s of {due_s:.1f} s; fetch it to a file first")
 
     def _open(self) -> Any:
-        patience = (max(self._stall_s, _OPEN_S), self._stall_s)
         if is_camera(self._source):
-            device = self._camera(int(self._source))
+            device, patience = self._camera(int(self._source)), (max(self._stall_s, _OPEN_S), self._stall_s)
             return av.open(device.file, format=device.format, options=dict(device.options), timeout=patience)
-        options = {
-            "protocol_whitelist": _REACHED,
-            "analyzeduration": "1000000",
-        }  # a second, not five, before the first frame
-        if self._source.lower().startswith(
-            "rtsp"
-        ):  # over UDP a busy network tears pictures; some cameras have no other
-            options |= {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp"}
-        return av.open(self._source, options=options, timeout=patience)
+        return open_line(self._source, self._stall_s)
 
     def _inspect(self) -> VideoInfo:
-        if not self._container.streams.video:
+        if not picture_streams(self._container):
             self._close()
-            raise EmptyFileError(f"{self.name}: there are no pictures in it, only sound or text")
-        stream = self._container.streams.video[0]
+            raise NoPicturesError(f"{self.name}: there are no pictures in it, only sound or text")
+        stream = picture_streams(self._container)[0]
         duration = self._container.duration
         finite = duration is not None and duration > 0 and not is_camera(self._source)
         return VideoInfo(
@@ -271,6 +270,22 @@ class LiveReader:
         if self._container is not None:
             container, self._container = self._container, None
             container.close()
+
+
+def open_line(address: str, stall_s: float) -> Any:
+    """Open an address.
+
+    Args:
+        address: As `is_url` knows them.
+        stall_s: How long it may be silent.
+    Raises:
+        av.FFmpegError, OSError, ValueError: it cannot be opened.
+    """
+    # a second, not five, before the first frame
+    options = {"protocol_whitelist": _REACHED, "analyzeduration": "1000000"}
+    if address.lower().startswith("rtsp"):  # over UDP a busy network tears pictures; some cameras have no other
+        options |= {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp"}
+    return av.open(address, options=options, timeout=(max(stall_s, _OPEN_S), stall_s))
 
 
 def _what_there_is() -> str:

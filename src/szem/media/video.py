@@ -11,13 +11,23 @@ from itertools import chain
 from typing import IO, Any
 
 import av
+from av.stream import Disposition
 
-from szem.errors import EmptyFileError, FormatError, RangeError, TooLargeError
+from szem.errors import EmptyFileError, FormatError, NoPicturesError, RangeError, TooLargeError
 from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
 from szem.media.sources import check_media_file, check_open_file
 
-__all__ = ["VIDEO_SUFFIXES", "Frame", "VideoInfo", "VideoReader", "VideoSource", "inspect_video", "read_video"]
+__all__ = [
+    "VIDEO_SUFFIXES",
+    "Frame",
+    "VideoInfo",
+    "VideoReader",
+    "VideoSource",
+    "inspect_video",
+    "picture_streams",
+    "read_video",
+]
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv"))
 VideoSource = str | os.PathLike[str] | IO[bytes]
@@ -43,7 +53,7 @@ def inspect_video(path: VideoSource, *, limits: Limits = DEFAULT_LIMITS) -> Vide
     Raises:
         DTypeError: neither a path nor a binary file.
         FileMissingError: no such file.
-        EmptyFileError: no bytes, or no pictures in it.
+        EmptyFileError: no bytes, or no pictures in it (`NoPicturesError`).
         FormatError: not a film, or damaged.
         TooLargeError: a frame has more pixels than `limits` allow.
     """
@@ -104,7 +114,7 @@ class VideoReader(AbstractContextManager["VideoReader"]):
         except BaseException:
             self._container.close()
             raise
-        self._video = self._container.streams.video[0]
+        self._video = picture_streams(self._container)[0]
         self._video.thread_type = "AUTO"
         self.sound = self._container.streams.audio[0] if sound and self._container.streams.audio else None
         self.start_s = (self._container.start_time or 0) / av.time_base
@@ -201,9 +211,9 @@ def _opened(source: VideoSource, name: str) -> Any:
 
 
 def _info(container: Any, name: str, limits: Limits) -> VideoInfo:
-    if not container.streams.video:
-        raise EmptyFileError(f"{name}: there are no pictures in it, only sound or text")
-    stream = container.streams.video[0]
+    if not picture_streams(container):
+        raise NoPicturesError(f"{name}: there are no pictures in it, only sound or text")
+    stream = picture_streams(container)[0]
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > limits.max_pixels:
         raise TooLargeError(_too_large(name, width, height, limits))
@@ -220,6 +230,11 @@ def _info(container: Any, name: str, limits: Limits) -> VideoInfo:
         frames=frames,
         has_sound=bool(container.streams.audio),
     )
+
+
+def picture_streams(container: Any) -> list[Any]:
+    """The streams of moving pictures; a cover that lies beside a piece of music is none."""
+    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
 
 
 def _too_large(name: str, width: int, height: int, limits: Limits) -> str:

@@ -1,0 +1,91 @@
+"""Packets of sound from films and lines that have no pictures, coded as they came.
+
+This file does not know what is listened for; `szem.media.sound` decodes sound files whole.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import av
+
+from szem.errors import EmptyFileError, FormatError, MediaError
+from szem.media.live import address_without_password, open_line
+from szem.media.sources import check_media_file
+
+__all__ = ["SoundPackets"]
+
+
+class SoundPackets:
+    """The first sound track of a source, read once, from its beginning to its end or until it breaks off.
+
+    A line that breaks off is not opened again: whoever reads it does that.
+
+    Args:
+        source: A file, or with `is_line` a stream's address.
+        is_line: Whether it is an address.
+        stall_s: How long a line may be silent.
+    Raises:
+        FileMissingError: no such file.
+        EmptyFileError: no sound in it.
+        FormatError: not a file with sound.
+        MediaError: the line cannot be opened.
+    """
+
+    def __init__(self, source: str, *, is_line: bool = False, stall_s: float = 10.0) -> None:
+        self.name = address_without_password(source) if is_line else source
+        if not is_line:
+            check_media_file(source, wanted="a sound file")
+        try:
+            options = {"protocol_whitelist": "file"}  # a playlist inside must not lead to other files or hosts
+            self._container: Any = open_line(source, stall_s) if is_line else av.open(source, options=options)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            kind = MediaError if is_line else FormatError
+            raise kind(f"{self.name}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
+        if not self._container.streams.audio:
+            self.close()
+            raise EmptyFileError(f"{self.name}: there is no sound in it")
+        self._stream = self._container.streams.audio[0]
+        self._start_s = 0.0 if is_line else (self._container.start_time or 0) / av.time_base
+        duration = self._container.duration
+        self.duration_s: float | None = duration / av.time_base if duration and duration > 0 else None
+        self.is_live = is_line and self.duration_s is None
+        self._stopped = threading.Event()
+
+    def __iter__(self) -> Iterator[tuple[Any, float]]:
+        """Packets, each with its time: the film's own, or since the first one came.
+
+        Raises:
+            FormatError: a file is damaged.
+            MediaError: a line broke off.
+        """
+        begun, last_s = 0.0, 0.0
+        try:
+            for packet in self._container.demux(self._stream):
+                if self._stopped.is_set():
+                    return
+                if not packet.size:
+                    continue
+                if self.is_live:
+                    begun = begun or time.monotonic()
+                    last_s = time.monotonic() - begun
+                else:
+                    at = packet.dts if packet.pts is None else packet.pts
+                    last_s = last_s if at is None else float(at * packet.time_base) - self._start_s
+                yield packet, last_s
+        except (av.FFmpegError, OSError, ValueError) as error:
+            if isinstance(error, MediaError):
+                raise
+            kind = MediaError if self.is_live else FormatError
+            raise kind(f"{self.name}: broke off ({getattr(error, 'strerror', None) or error})") from error
+
+    def stop(self) -> None:
+        """End with the packet that is being read."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Let the source go."""
+        with suppress(av.FFmpegError, ValueError):
+            self._container.close()
