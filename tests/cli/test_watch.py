@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -265,6 +266,32 @@ def test_what_cannot_be_is_said(typed: Run, tmp_path: Path, words: tuple[str, ..
     assert status == 1
     assert match in err
     assert not (tmp_path / "none").exists()
+
+
+def test_a_store_that_cannot_be_is_told_in_plain_words(film: Path, store: Path, typed: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    none, torn = tmp_path / "none", tmp_path / "torn"
+    none.mkdir()
+    (none / "events.sqlite3").write_text("these are no tables")
+    shutil.copytree(store, torn)
+    database = torn / "events.sqlite3"
+    database.write_bytes(database.read_bytes()[:4096] + bytes(database.stat().st_size - 4096))
+    for words, match in (
+        (("--store", tmp_path / "file"), "file: cannot be written (Not a directory); choose another --store"),
+        (("--store", none), "none/events.sqlite3 is damaged: move it away, and a new one is begun"),
+        (("--store", torn), "torn/events.sqlite3: it is damaged: move it away, and a new one is begun"),
+        (("--store", tmp_path / "a", "--database", "nosuch://x"), "cannot be opened (Can't load plugin"),
+        (
+            ("--store", tmp_path / "a", "--database", f"sqlite:///{tmp_path}/file/b/c"),
+            "cannot be opened (Not a directory)",
+        ),
+    ):
+        status, _, err = typed("watch", film, *words)
+        assert status == 1
+        assert match in err
+        assert "\\x0a" not in err
+        assert "sqlalche.me" not in err
+        assert len(err.splitlines()) == 1
 
 
 @pytest.mark.slow

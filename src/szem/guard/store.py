@@ -25,7 +25,7 @@ from szem.guard.clock import SteadyClock
 from szem.guard.stored import MARKS, StoredEvent, Wanted
 from szem.guard.tables import EVENTS, META, OUTBOX, SCHEMA_VERSION, SOURCES, TABLES, event_to_row, row_to_event
 from szem.results.events import Event
-from szem.runtime.databases import open_database
+from szem.runtime.databases import is_damage, open_database, plain_fault
 from szem.runtime.store import user_folder
 
 __all__ = ["DATABASE_FILE", "RULES_FILE", "EventStore", "default_store", "slug"]
@@ -63,7 +63,7 @@ class EventStore:
         try:
             self.media.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be written ({error}); choose another --store") from error
+            raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --store") from error
         where = url or f"sqlite:///{folder / DATABASE_FILE}"
         self._engine = open_database(where, TABLES, name="events", option="--database and --store")
         self._held: IO[bytes] | None = None
@@ -330,7 +330,10 @@ class EventStore:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            told = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
+            told = plain_fault(error)[:200]
+            if is_damage(error):
+                advice = "it is damaged: move it away, and a new one is begun, or restore a copy"
+                raise StoreError(f"{self._engine.url.database}: {advice} ({told})") from error
             raise StoreError(f"the database of events does not take or give what it should ({told})") from error
 
     def _check_version(self) -> None:

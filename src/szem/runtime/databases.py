@@ -3,6 +3,7 @@
 This file does not know the tables.
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from szem.errors import RangeError
 
-__all__ = ["is_sqlite", "open_database"]
+__all__ = ["is_damage", "is_sqlite", "open_database", "plain_fault"]
 
 
 def open_database(url: str, tables: MetaData, *, name: str, option: str = "--database") -> Engine:
@@ -35,8 +36,28 @@ def open_database(url: str, tables: MetaData, *, name: str, option: str = "--dat
             event.listen(engine, "connect", _prepare_sqlite)
         tables.create_all(engine)
     except (ArgumentError, NoSuchModuleError, SQLAlchemyError, OSError, ImportError) as error:
-        raise RangeError(f"the database of {name} cannot be opened ({error}); check {option}") from error
+        advice = f"; check {option}"
+        if is_damage(error):
+            advice = f"; {parsed.database} is damaged: move it away, and a new one is begun, or restore a copy"
+        raise RangeError(f"the database of {name} cannot be opened ({plain_fault(error)}){advice}") from error
     return engine
+
+
+def plain_fault(error: BaseException) -> str:
+    """What a database says is wrong, on one line, without SQLAlchemy's words around it.
+
+    >>> plain_fault(FileNotFoundError(2, "No such file or directory", "/proc/x"))
+    'No such file or directory'
+    """
+    told = getattr(error, "orig", None) or error
+    text = told.strerror if isinstance(told, OSError) and told.strerror else str(told)
+    return next(iter(text.splitlines()), "") or type(told).__name__
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an SQLite file is no database, or one that is broken."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def is_sqlite(engine: Engine) -> bool:
