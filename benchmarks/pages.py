@@ -2,15 +2,9 @@
 
 import os
 import shutil
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-import uvicorn
-
-from szem.serve.app import build_app
-from szem.serve.server import bind
+from szem.serve.server import serve_beside
 from szem.serve.settings import ServeSettings
 
 
@@ -22,16 +16,6 @@ def chromium() -> str:
     return path
 
 
-@contextmanager
-def studio() -> Iterator[str]:
+def studio() -> AbstractContextManager[str]:
     """The studio's server on a free port; gives its address."""
-    settings = ServeSettings(port=0)
-    sock = bind(settings.host, 0)
-    server = uvicorn.Server(uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(15)
+    return serve_beside(ServeSettings(port=0))

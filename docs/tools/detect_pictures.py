@@ -62,24 +62,15 @@ def main() -> None:
 def photograph(film: str, model: str, at_s: float) -> None:
     """The page at a moment of the film: light and English, dark and Hungarian, on a phone."""
     import shutil
-    import threading
-    import time
 
-    import uvicorn
     from playwright.sync_api import sync_playwright
 
-    from szem.serve.app import build_app
-    from szem.serve.server import bind
+    from szem.serve.server import serve_beside
     from szem.serve.settings import ServeSettings
 
-    sock = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(build_app(ServeSettings(port=0)), log_config=None))
-    threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True).start()
-    while not server.started:
-        time.sleep(0.05)
     seek = """([at]) => new Promise((done) => { const line = document.querySelector('[data-name=film-place] input');
       line.value = at; line.dispatchEvent(new Event('input')); setTimeout(done, 1700); })"""
-    with sync_playwright() as playwright:
+    with serve_beside(ServeSettings(port=0)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for name, language, theme, size, scale in (
             ("studio-detect-light-en", "en", "light", (1280, 900), 1),
@@ -89,7 +80,7 @@ def photograph(film: str, model: str, at_s: float) -> None:
             sides = {"width": size[0], "height": size[1]}
             page = browser.new_context(viewport=sides, device_scale_factor=scale).new_page()
             query = f"lang={language}&theme={theme}" + (f"&model={model}" if model else "")
-            page.goto(f"http://127.0.0.1:{sock.getsockname()[1]}/#/detect?{query}")
+            page.goto(f"{url}/#/detect?{query}")
             page.wait_for_selector("html[data-ready=detect]", state="attached")
             page.locator("[data-name=file]").set_input_files(film)
             page.wait_for_selector("[data-name=film]", state="visible")
@@ -98,7 +89,6 @@ def photograph(film: str, model: str, at_s: float) -> None:
             page.screenshot(path=TARGET.parent / f"{name}.png", full_page=scale == 1)
             print(name)
         browser.close()
-    server.should_exit = True
 
 
 if __name__ == "__main__":

@@ -5,18 +5,12 @@ Needs playwright and a Chromium. The server is started here, on a free port.
 
 import os
 import shutil
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
-from szem.serve.app import build_app
-from szem.serve.server import bind
+from szem.serve.server import serve_beside
 from szem.serve.settings import ServeSettings
 
 PICTURES = Path(__file__).resolve().parent.parent / "pictures"
@@ -79,21 +73,6 @@ SHOTS: tuple[tuple[str, str, tuple[int, int], str, str, tuple[tuple[str, str], .
 )
 
 
-@contextmanager
-def studio() -> Iterator[str]:
-    """The studio's server on a free port."""
-    settings = ServeSettings(port=0)
-    sock = bind(settings.host, 0)
-    server = uvicorn.Server(uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(15)
-
-
 def take(browser: Browser, url: str, shot: Any) -> None:
     """One photograph."""
     name, address, (width, height), ready, part, steps = shot
@@ -123,7 +102,7 @@ def take(browser: Browser, url: str, shot: Any) -> None:
 def main() -> None:
     """Take all photographs."""
     path = os.environ.get("SZEM_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    with studio() as url, sync_playwright() as playwright:
+    with serve_beside(ServeSettings(port=0)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         for shot in SHOTS:
             take(browser, url, shot)

@@ -1,18 +1,20 @@
 """Runs the application on a socket: takes a port, says where it listens, stops cleanly."""
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import uvicorn
 
-from szem.errors import DeniedError, RangeError
+from szem.errors import DeniedError, RangeError, StoreError
 from szem.serve.app import build_app
 from szem.serve.memory import keep_freed_memory
 from szem.serve.protocol import build_protocol
 from szem.serve.settings import ServeSettings
 
-__all__ = ["address_of", "bind", "build_server", "serve"]
+__all__ = ["address_of", "bind", "build_server", "serve", "serve_beside"]
 
 
 def bind(host: str, port: int, *, or_free: bool = False) -> socket.socket:
@@ -91,6 +93,32 @@ def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[
     except KeyboardInterrupt:
         return
     finally:
+        sock.close()
+
+
+@contextmanager
+def serve_beside(settings: ServeSettings) -> Iterator[str]:
+    """Serve on a thread of this process, for measurements and photographs of pages; gives the URL.
+
+    Args:
+        settings: The operator's choices; port 0 takes any free one.
+    Raises:
+        As `bind`.
+        StoreError: the server ended before it answered.
+    """
+    ready = threading.Event()
+    sock = bind(settings.host, settings.port)
+    server = build_server(settings, on_ready=ready.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, name="szem-serve", daemon=True)
+    thread.start()
+    try:
+        while not ready.wait(0.05):
+            if not thread.is_alive():
+                raise StoreError("the server ended before it answered; its log says why")
+        yield address_of(sock)
+    finally:
+        server.should_exit = True
+        thread.join(15)
         sock.close()
 
 
