@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from szem.train.recipes import RECIPES
+
 __all__ = ["app", "seconds_of"]
 
 _PARENTS = r"(?:~|\b\w:)?[/\\](?:[^/\\\"'\s,\]]+[/\\])+"  # the folders of an absolute path
@@ -13,7 +15,12 @@ _PARENTS = r"(?:~|\b\w:)?[/\\](?:[^/\\\"'\s,\]]+[/\\])+"  # the folders of an ab
 app = typer.Typer(add_completion=False)
 
 
-_Recipe = Annotated[str, typer.Argument(help="classify (your own folders of pictures), road, things or outline.")]
+_Recipe = Annotated[
+    str,
+    typer.Argument(
+        help=f"classify (your own folders of pictures), or one of {', '.join(sorted(set(RECIPES) - {'classify'}))}."
+    ),
+]
 _Data = Annotated[Path, typer.Option(help="Folder of the data; for classify, a folder for each class in it.")]
 _Out = Annotated[Path, typer.Option(help="Folder of the run: checkpoint, logs, plot.")]
 _Settings = Annotated[

