@@ -161,7 +161,7 @@ def test_films_that_cannot_be_read_leave_the_others_watched(
     assert "hall: ended, 9.9 s, 1 event" in out
     assert "text: failed" in out
     assert "empty: failed" in out
-    assert "text.mp4: not a video szem reads" in caplog.text
+    assert "text.mp4: not a video szem reads (Invalid data found when processing input); convert it" in caplog.text
     assert "the file is empty" in caplog.text
     assert "Traceback" not in err + caplog.text
     assert "camera covered" in typed("events", "list", "--store", tmp_path / "store")[1]

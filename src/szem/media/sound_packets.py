@@ -73,7 +73,7 @@ class SoundPackets:
                     last_s = time.monotonic() - begun
                 else:
                     at = packet.dts if packet.pts is None else packet.pts
-                    last_s = last_s if at is None else float(at * packet.time_base) - self._start_s
+                    last_s = last_s if at is None else max(0.0, float(at * packet.time_base) - self._start_s)
                 yield packet, last_s
         except (av.FFmpegError, OSError, ValueError) as error:
             if isinstance(error, MediaError):

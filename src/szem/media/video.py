@@ -207,7 +207,8 @@ def _opened(source: VideoSource, name: str) -> Any:
         # "file" alone: a playlist inside must not lead to other files or hosts
         return av.open(name, options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError) as error:
-        raise FormatError(f"{name}: not a video szem reads ({error}); convert it to MP4 first") from error
+        told = getattr(error, "strerror", None) or error
+        raise FormatError(f"{name}: not a video szem reads ({told}); convert it to MP4 first") from error
 
 
 def _info(container: Any, name: str, limits: Limits) -> VideoInfo:
