@@ -224,6 +224,65 @@ def test_a_line_without_pictures_is_guarded_by_sound_and_opened_again(
     assert (row["state"], row["has_sound"]) == ("stopped", True)
 
 
+def test_a_line_that_loses_its_pictures_is_heard_until_they_are_back(
+    store: EventStore, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Pictures with sound at first, then sound alone, then pictures again."""
+    monkeypatch.setattr(lane, "_FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(lane, "_LOOK_AGAIN_S", 0.3)
+    whole, bare = tmp_path / "whole.ts", make_sound(tmp_path / "bare.aac", seconds=30.0)
+    with av.open(str(film)) as given, av.open(str(whole), "w", format="mpegts") as out:
+        made = {stream: out.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            if packet.dts is not None:
+                packet.stream = made[packet.stream]
+                out.mux(packet)
+    asked: list[str] = []
+    are_back = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            has_pictures = not asked or are_back.is_set()
+            asked.append("pictures" if has_pictures else "sound")
+            sent = (whole if has_pictures else bare).read_bytes()
+            with suppress(OSError):
+                for k in range(0, len(sent), 2000):
+                    self.wfile.write(sent[k : k + 2000])
+                    time.sleep(0.02)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    senses = Scripted()
+    guard = guard_films(store, [f"door=http://127.0.0.1:{server.server_port}/live"], {"door": senses})
+    seen_before: list[int] = []
+    try:
+        deadline = time.monotonic() + 90
+
+        def tick() -> None:
+            if not seen_before and "looking for them again" in caplog.text:
+                seen_before.append(len(senses.seen))
+                are_back.set()
+            if (seen_before and len(senses.seen) > seen_before[0]) or time.monotonic() > deadline:
+                guard.stop()
+
+        guard.run(each_tick=tick)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "door: there are no pictures in it: guarded by sound alone" in caplog.text
+    assert seen_before, asked
+    assert len(senses.seen) > seen_before[0] > 0
+    assert "Traceback" not in caplog.text
+    times = [time_s for time_s, _ in senses.heard]
+    assert times == sorted(times)
+
+
 def test_a_full_disk_stops_clips_and_nothing_else(
     store: EventStore, film: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

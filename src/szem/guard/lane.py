@@ -201,6 +201,7 @@ class Lane:
         except NoPicturesError:
             if not (self._sound and self._senses.hears):
                 raise
+        self._shift_s = None if self.is_live else 0.0
         return self._read_sound()
 
     def _read_pictures(self) -> bool:

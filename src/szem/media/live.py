@@ -151,6 +151,7 @@ class LiveReader:
 
         Raises:
             MediaError: it was silent for `give_up_s`, or a film broke off.
+            NoPicturesError: opened again, it has none any more.
             TooLargeError: a frame is larger than the limits allow.
         """
         index, time_s, wait_s, lost = -1, 0.0, _FIRST_WAIT_S, ""
@@ -202,7 +203,7 @@ class LiveReader:
 
     def _pictures(self, container: Any) -> Iterator[Any]:
         """What can be decoded; a live source's damaged picture is left out, for the next one comes at once."""
-        video = picture_streams(container)[0]
+        video = self._video(container)
         # One thread: slices decoded side by side come out black here and there (FFmpeg 8, x264's zerolatency);
         # whole frames side by side come late.
         video.thread_type = "NONE"
@@ -223,8 +224,14 @@ class LiveReader:
                 yield raw
                 heard = time.monotonic()
 
+    def _video(self, container: Any) -> Any:
+        found = picture_streams(container)
+        if not found:
+            raise NoPicturesError(f"{self.name}: there are no pictures in it, only sound or text")
+        return found[0]
+
     def _wanted(self, container: Any) -> list[Any]:
-        return [picture_streams(container)[0], *(container.streams.audio[:1] if self._tap is not None else ())]
+        return [self._video(container), *(container.streams.audio[:1] if self._tap is not None else ())]
 
     def _listen_in(self, packet: Any) -> None:
         """Give a packet to whoever taps the line."""
@@ -251,10 +258,11 @@ class LiveReader:
         return open_line(self._source, self._stall_s)
 
     def _inspect(self) -> VideoInfo:
-        if not picture_streams(self._container):
+        try:
+            stream = self._video(self._container)
+        except NoPicturesError:
             self._close()
-            raise NoPicturesError(f"{self.name}: there are no pictures in it, only sound or text")
-        stream = picture_streams(self._container)[0]
+            raise
         duration = self._container.duration
         finite = duration is not None and duration > 0 and not is_camera(self._source)
         return VideoInfo(
