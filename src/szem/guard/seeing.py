@@ -2,7 +2,7 @@
 
 from szem.runtime.store import default_model, find_model, list_models
 
-__all__ = ["known_labels"]
+__all__ = ["all_labels", "known_labels"]
 
 
 def known_labels(model: str = "") -> tuple[str, ...]:
@@ -16,3 +16,8 @@ def known_labels(model: str = "") -> tuple[str, ...]:
     if model:
         return find_model(model, task="detect").labels
     return default_model("detect").labels if list_models(task="detect") else ()
+
+
+def all_labels() -> tuple[str, ...]:
+    """The classes of all installed detectors: for rules of a guard that may look with any of them."""
+    return tuple(dict.fromkeys(label for model in list_models(task="detect") for label in model.labels))

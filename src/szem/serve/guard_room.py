@@ -17,7 +17,7 @@ from szem.errors import FileMissingError, NotFoundError, RangeError, RulesError,
 from szem.guard.export import write_marked
 from szem.guard.film_run import Sensed, sense_film
 from szem.guard.hearing import known_sounds, make_listening
-from szem.guard.seeing import known_labels
+from szem.guard.seeing import all_labels
 from szem.guard.senses import build_senses
 from szem.guard.store import RULES_FILE, EventStore, default_store
 from szem.guard.stored import StoredEvent, Wanted, timestamp
@@ -212,7 +212,7 @@ class GuardRoom:
             raise RulesError(f"rules have at most {_MOST_RULES:,} characters, got {len(text):,}")
         with self._lock:
             if self._sounds is None:
-                self._sounds, self._labels = known_sounds(), known_labels()
+                self._sounds, self._labels = known_sounds(), all_labels()
         return parse_rules(text, name="rules", sounds=self._sounds or None, labels=self._labels or None)
 
     def _rules_or_default(self) -> Rules:
