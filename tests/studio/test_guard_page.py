@@ -128,7 +128,7 @@ def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: l
     page.keyboard.press("Enter")  # without a pointer
     until(page, "document.querySelectorAll('.area-handle').length === 5")
     rules = parse_rules(page.input_value(TEXT))
-    assert [round(v, 2) for point in rules.zones[0].points for v in point] == pytest.approx(
+    assert [round(v, 2) for point in rules.zones[1].points for v in point] == pytest.approx(
         [0.2, 0.2, 0.6, 0.2, 0.6, 0.7], abs=0.011
     )
     assert page.input_value(TEXT).startswith("# mine\n")
@@ -148,6 +148,28 @@ def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: l
     kept = read_rules(no_rules)
     assert [line.name for line in kept.lines] == ["the gate"]
     assert kept.rules[0].lines == ("the gate",)
+
+
+def test_zones_and_lines_come_and_go_as_json(visit: Visit, ids: list[str], no_rules: Path) -> None:
+    page = visit("guard", fresh=True)
+    write(page, "[zones]\ndoor = [[0, 0], [1, 0], [1, 1]]\n")
+    yard, gate = [[0.1, 0.2], [0.9, 0.2], [0.5, 0.8]], [[0, 0.5], [1, 0.5]]
+    given = {"zones": [{"name": "door", "points": yard, "ignore": True}], "lines": [{"name": "gate", "points": gate}]}
+    file = {"name": "zones.json", "mimeType": "application/json"}
+    page.locator("[data-name=areas-file]").set_input_files(file | {"buffer": json.dumps(given).encode()})
+    until(page, f"document.querySelector('{TEXT}').value.includes('gate')")
+    rules = parse_rules(page.input_value(TEXT))
+    assert [(zone.name, zone.ignore) for zone in rules.zones] == [("door", False), ("door 2", True)]
+    until(page, "document.querySelector('[data-name=areas]').innerHTML.includes('gate')")
+    with page.expect_download() as saved:
+        page.click("[data-name=take-areas]")
+    taken = json.loads(Path(saved.value.path()).read_text(encoding="utf-8"))
+    assert {zone["name"]: zone["points"] for zone in taken["zones"]}["door 2"] == yard
+    assert taken["lines"] == given["lines"]
+    wrong = b'{"zones": [{"name": "x", "points": [[0, 0]]}]}'
+    page.locator("[data-name=areas-file]").set_input_files(file | {"buffer": wrong})
+    page.wait_for_selector(".message:visible")
+    assert "zones[1].points" in page.locator(".message:visible").first.inner_text()
 
 
 def test_a_fault_in_the_rules_is_told_with_its_line(visit: Visit, ids: list[str], no_rules: Path) -> None:
