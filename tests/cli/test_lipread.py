@@ -1,7 +1,9 @@
 """`szem lipread` as it is typed: words, subtitles, JSON, the drawn film; one bad film does not stop the others."""
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -47,9 +49,7 @@ def test_a_film_is_read_with_subtitles_and_a_drawn_film(
 def test_a_film_without_a_face_says_so_and_a_broken_one_does_not_stop_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with VideoWriter(tmp_path / "grey.mp4", rate_hz=25) as writer:
-        for _ in range(25):
-            writer.write(np.full((64, 64, 3), 100, np.uint8))
+    write_grey(tmp_path / "grey.mp4")
     (tmp_path / "broken.mp4").write_bytes(b"nothing" * 50)
     assert run(["lipread", str(tmp_path), "--srt", str(tmp_path / "out")]) == 1
     told = capsys.readouterr()
@@ -70,11 +70,101 @@ def test_a_word_said_alone_is_told_with_its_rivals(data_dir: Path, capsys: pytes
 
 
 def test_a_word_alone_needs_a_face_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with VideoWriter(tmp_path / "grey.mp4", rate_hz=25) as writer:
-        for _ in range(25):
-            writer.write(np.full((64, 64, 3), 100, np.uint8))
+    write_grey(tmp_path / "grey.mp4")
     assert run(["lipread", str(tmp_path / "grey.mp4"), "--single", "any"]) == 0
     assert "no reading: no face is seen" in capsys.readouterr().out
+
+
+CONTRADICTIONS = [
+    # options, what is said
+    (["--single", "word", "--use", "sound"], "without --use sound"),
+    (["--single", "any", "--srt", "a.srt", "--words"], "without --srt, --words"),
+    (["--single", "any", "--out", "a.mp4"], "without --out"),
+    (["--single", "any", "--noise", "0dB", "--beam", "2", "--no-check"], "without --noise, --beam, --no-check"),
+    (["--single", "any", "--model", "lipread"], "without --model"),
+    (["--use", "lips", "--noise", "0dB"], "does not listen"),
+    (["--use", "sound", "--face", "2"], "reads none"),
+    (["--srt", "a.txt"], "--srt writes .srt or .vtt"),
+    (["--srt", "h.mp4"], "--srt writes .srt or .vtt"),
+    (["--out", "read.avi"], "--out writes .mp4"),
+    (["--use", "ears"], "--use is one of lips, sound, both"),
+]
+
+
+@pytest.mark.parametrize(("options", "says"), CONTRADICTIONS)
+def test_contradictory_options_are_refused_at_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mp4", "h.mp4"):
+        (tmp_path / name).write_bytes(b"nothing" * 50)
+    assert run(["lipread", "a.mp4", "h.mp4", *options]) != 0
+    told = capsys.readouterr().err
+    assert told.count(says) == 1
+    assert "a.mp4:" not in told
+    assert (tmp_path / "h.mp4").read_bytes() == b"nothing" * 50
+
+
+def test_one_file_cannot_hold_the_subtitles_of_several_films(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"nothing" * 50)
+    assert run(["lipread", str(tmp_path), "--srt", str(tmp_path / "a.srt")]) != 0
+    assert "--srt of several films is a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["grey.mp4", ".", "link.mp4"])
+def test_a_drawn_film_never_replaces_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], out: str
+) -> None:
+    film = write_grey(tmp_path / "grey.mp4")
+    (tmp_path / "link.mp4").symlink_to(film)
+    before = film.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    assert run(["lipread", "grey.mp4", "--out", out]) != 0
+    assert "would be replaced" in capsys.readouterr().err
+    assert film.read_bytes() == before
+
+
+def test_subtitles_leave_what_lies_beside_the_films_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_grey(tmp_path / "grey.mp4")
+    (tmp_path / "grey.srt").write_text("by hand")
+    monkeypatch.chdir(tmp_path)
+    assert run(["lipread", "grey.mp4", "--srt", "."]) != 0
+    assert "left alone" in capsys.readouterr().err
+    assert (tmp_path / "grey.srt").read_text() == "by hand"
+
+
+def test_a_film_comes_through_the_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_grey(tmp_path / "grey.mp4").read_bytes()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+    assert run(["lipread", "-", "--out", str(tmp_path / "read.mp4")]) == 0
+    assert "no reading: no face is seen" in capsys.readouterr().out
+    assert inspect_video(tmp_path / "read.mp4").frames == 25
+
+
+@pytest.mark.data
+def test_a_face_that_is_not_there_is_not_another(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film = str(read_spoken(data_dir / "grid", split="val").films[0].path)
+    assert run(["lipread", film, "--face", "3"]) == 0
+    assert "no reading: only 1 face is seen, number 3 was asked for" in capsys.readouterr().out
+
+
+def write_grey(path: Path) -> Path:
+    """A second of grey without sound."""
+    with VideoWriter(path, rate_hz=25) as writer:
+        for _ in range(25):
+            writer.write(np.full((64, 64, 3), 100, np.uint8))
+    return path
 
 
 @pytest.mark.parametrize("options", [["--use", "eyes"], ["--single", "poem"], ["--noise", "loud"], ["--face", "0"]])

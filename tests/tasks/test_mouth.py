@@ -98,6 +98,9 @@ def test_the_chosen_face_is_followed(finder: FaceFinder, face: Picture8) -> None
     on_left = {choice: bool(track.boxes_xyxy[-1, 2] < SIDE) for choice, track in tracks.items()}
     assert on_left == {"largest": False, 0: True, 1: False, (100.0, 160.0): True}
     assert (tracks["largest"].faces == 2).all()
+    third = follow_mouth(frames(), finder=finder, face=2)
+    assert not third.valid.any()
+    assert (third.faces == 2).all()
 
 
 def test_a_film_on_its_side_is_followed(finder: FaceFinder, face: Picture8) -> None:

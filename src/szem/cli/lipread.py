@@ -1,21 +1,25 @@
 """`szem lipread`: what is said in films, read from lips, sound or both."""
 
+import io
 import json
 import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from szem.cli.walk import Targets
     from szem.results.transcript import Transcript
     from szem.tasks.lipread import Seen
 
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
+_BEAMS = 8
 
-_Paths = Annotated[list[str], typer.Argument(help="Films of one sentence each, or folders of them.")]
+_Paths = Annotated[list[str], typer.Argument(help="Films of one sentence each, or folders of them; - for the pipe.")]
 _Srt = Annotated[Path | None, typer.Option(help="Write subtitles: .srt or .vtt; of several films: a folder.")]
 _Out = Annotated[Path | None, typer.Option(help="Write the film with face, lips and words drawn: .mp4; or a folder.")]
 
@@ -32,7 +36,9 @@ def lipread(
     single: str = typer.Option(
         "", metavar="KIND", help="Read one word said alone, from any speaker's lips: word, phrase or any (see below)."
     ),
-    beam: int = typer.Option(8, min=1, max=64, help="Sentences followed at a time; 1: the likeliest of each moment."),
+    beam: int = typer.Option(
+        _BEAMS, min=1, max=64, help="Sentences followed at a time; 1: the likeliest of each moment."
+    ),
     check: bool = typer.Option(True, help="Say 'no reading' where the film is not what the reader knows."),
     model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  \\[default: the shipped one]"),
     out: _Out = None,
@@ -43,37 +49,61 @@ def lipread(
     but a reason. With --single, another network tells which of MIRACL-VC1's ten words and ten phrases was said
     ("begin", "stop navigation", "thank you" …): one a film.
     """
-    from szem.cli.walk import Failure, find_files, printable, report_failures
+    from szem.cli.walk import STDIN, Failure, Targets, find_files, printable, report_failures
     from szem.errors import RangeError, SzemError, UnknownNameError
     from szem.media.video import VIDEO_SUFFIXES
+    from szem.results.transcript import CHANNELS
     from szem.tasks.lip_words import KINDS
     from szem.tasks.lipread import open_lip_reader
 
     kind, level = noise_of(noise)
     if face != "largest" and not (face.isdecimal() and int(face)):
         raise RangeError(f"--face is largest, or 1, 2 … counted from the left; got {face!r}")
+    if use not in CHANNELS:
+        raise UnknownNameError(f"--use is one of {', '.join(CHANNELS)}, got {use!r}")
     if single and single not in KINDS:
         raise UnknownNameError(f"--single is one of {', '.join(KINDS)}, got {single!r}")
+    given = {
+        "--use sound": use == "sound",
+        "--srt": srt is not None,
+        "--out": out is not None,
+        "--noise": level is not None,
+        "--words": words,
+        "--beam": beam != _BEAMS,
+        "--no-check": not check,
+        "--model": bool(model),
+    }
+    if single and any(given.values()):
+        useless = ", ".join(name for name, is_given in given.items() if is_given)
+        raise RangeError(f"--single tells one word from the lips alone, without {useless}; leave one of them out")
+    if use == "lips" and level is not None:
+        raise RangeError("--noise is mixed into the sound, and --use lips does not listen; leave one of them out")
+    if use == "sound" and face != "largest":
+        raise RangeError("--face chooses whose lips are read, and --use sound reads none; leave one of them out")
     which: str | int = face if face == "largest" else int(face)
-    reader = open_lip_reader(model or None)
     items, failures = find_files(paths, suffixes=VIDEO_SUFFIXES)
     several = len(items) > 1
+    _check_place("--srt", srt, suffixes=(".srt", ".vtt"), several=several)
+    _check_place("--out", out, suffixes=(".mp4",), several=several)
+    targets = Targets(item.name for item in items)
+    reader = open_lip_reader(model or None)
     for item in items:
         try:
+            subtitles = None if srt is None else _place(srt, f"{item.stem}.srt", targets, several=several)
+            drawn = None if out is None else _place(out, f"{item.stem}.mp4", targets, several=several)
+            film = sys.stdin.buffer.read() if item.name == STDIN else item.name
             if single:
-                _print_single(
-                    reader.take_in(item.name, use="lips", face=which), printable(item.name), single, as_json
-                )
+                _print_single(reader.take_in(film, use="lips", face=which), printable(item.name), single, as_json)
                 continue
-            seen = reader.take_in(item.name, use=use, face=which)
+            seen = reader.take_in(film, use=use, face=which)
             said = reader.read(seen, use=use, beams=beam, noise_db=level, noise=kind, check=check).transcript
-            if srt is not None:
-                place = srt / f"{item.stem}.srt" if several or srt.suffix == "" else srt
-                place.parent.mkdir(parents=True, exist_ok=True)
-                text = said.to_vtt(by_word=words) if place.suffix == ".vtt" else said.to_srt(by_word=words)
-                place.write_text(text, encoding="utf-8")
-            if out is not None:
-                _draw_film(item.name, out / f"{item.stem}.mp4" if several or out.suffix == "" else out, seen, said)
+            if subtitles is not None:
+                subtitles.parent.mkdir(parents=True, exist_ok=True)
+                is_vtt = subtitles.suffix.lower() == ".vtt"
+                text = said.to_vtt(by_word=words) if is_vtt else said.to_srt(by_word=words)
+                subtitles.write_text(text, encoding="utf-8")
+            if drawn is not None:
+                _draw_film(io.BytesIO(film) if isinstance(film, bytes) else film, drawn, seen, said)
         except (SzemError, OSError) as error:
             failures.append(Failure(item.name, str(error)))
             continue
@@ -109,7 +139,33 @@ def _print_single(seen: "Seen", name: str, kind: str, as_json: bool) -> None:
         print(f"{name}: {', '.join(f'{label.name} {label.score:.0%}' for label in found)}", flush=True)
 
 
-def _draw_film(name: str, out: Path, seen: "Seen", said: "Transcript") -> None:
+def _check_place(option: str, place: Path | None, *, suffixes: tuple[str, ...], several: bool) -> None:
+    """Whether what is written can go there.
+
+    Raises:
+        RangeError: the name is of another kind of file, or one file is named for several films.
+    """
+    from szem.errors import RangeError
+
+    if place is None or _is_folder(place):
+        return
+    if place.suffix.lower() not in suffixes:
+        raise RangeError(f"{option} writes {' or '.join(suffixes)}, or into a folder; got {str(place)!r}")
+    if several:
+        raise RangeError(f"{option} of several films is a folder, got {str(place)!r}")
+
+
+def _place(given: Path, name: str, targets: "Targets", *, several: bool) -> Path:
+    """The file to write for one film; raises `OverwriteError` where it would replace a source."""
+    is_folder = several or _is_folder(given)
+    return targets.take(given / name if is_folder else given, typed=not is_folder)
+
+
+def _is_folder(given: Path) -> bool:
+    return given.suffix == "" or given.is_dir()
+
+
+def _draw_film(name: str | IO[bytes], out: Path, seen: "Seen", said: "Transcript") -> None:
     """The film with face, lips and the word that is being said, and its sound."""
     import numpy as np
 

@@ -39,7 +39,8 @@ _LIPS = np.array([61, 291, 61, 291, 0, 17, 13, 14])  # corners, and the middles 
 _EYES = (np.array([33, 133, 159, 145]), np.array([263, 362, 386, 374]))
 
 Chosen = str | int | tuple[float, float]
-"""Which face: "largest"; its number, counted from the left in the first frame with faces; a point that lies on it."""
+"""Which face: "largest"; its number, counted from the left in the first frame with that many; a point that lies on
+it."""
 
 
 def track_mouth(
@@ -57,7 +58,8 @@ def track_mouth(
         finder: An open face finder; the shipped one if left out.
         crop_size: Rows and columns of the cuts.
     Returns:
-        One entry for each frame; frames without the face are marked as not valid.
+        One entry for each frame; frames without the face are marked as not valid: all, where there are never so many
+        faces as to have one of this number.
     Raises:
         MediaError, FileMissingError: the film cannot be read.
         RangeError: no such way of choosing a face.
@@ -151,9 +153,10 @@ class _Follower:
         if followed is not None:
             near = overlaps(followed.boxes_xyxy[0], found.boxes_xyxy)
             return found.take(np.array([near.argmax()])) if near.max() >= _JUMP else followed
-        return found.take(np.array([self._choose(found)]))
+        chosen = self._choose(found)
+        return None if chosen is None else found.take(np.array([chosen]))
 
-    def _choose(self, found: Faces) -> int:
+    def _choose(self, found: Faces) -> int | None:
         middles = (found.boxes_xyxy[:, :2] + found.boxes_xyxy[:, 2:]) / 2
         sides = found.boxes_xyxy[:, 2:] - found.boxes_xyxy[:, :2]
         if self._last is not None and self._last.eyes_px > 0:  # it was lost: the one nearest to where it was
@@ -162,7 +165,7 @@ class _Follower:
             return int(np.linalg.norm(middles - np.array(self._face), axis=1).argmin())
         if isinstance(self._face, int):
             order = middles[:, 0].argsort(kind="stable")
-            return int(order[min(self._face, len(order) - 1)])
+            return int(order[self._face]) if self._face < len(order) else None
         return int(sides.prod(axis=1).argmax())
 
     def _note(self, time_s: float, picture: Picture8, followed: Faces | None) -> _Seen:
