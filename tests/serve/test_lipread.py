@@ -66,6 +66,15 @@ def test_a_film_is_read_as_the_package_reads_it(server: httpx.Client, data_dir: 
     assert "moments" not in form
 
 
+@pytest.mark.data
+def test_a_face_that_is_not_there_is_answered_with_the_reason(server: httpx.Client, data_dir: Path) -> None:
+    data = read_spoken(data_dir / "grid", split="val").films[0].path.read_bytes()
+    found = ask(server, data, face=7, study="false")
+    assert found["is_read"] is False
+    assert found["reason"] == "only 1 face is seen, number 7 was asked for"
+    assert found["guess"] == ""
+
+
 def test_what_cannot_be_read_is_answered_with_the_reason(server: httpx.Client, blank: bytes) -> None:
     found = ask(server, blank)
     assert found["is_read"] is False

@@ -92,6 +92,55 @@ def test_a_late_sound_track_keeps_its_place_in_time(talk: Talk, tmp_path: Path, 
     assert same_times(talk.said["sound"], said)
 
 
+@pytest.mark.parametrize("late_s", [0.2, 0.4, 0.8, -0.2, -0.4])
+def test_sound_beside_its_lips_is_moved_and_said_to_be(
+    talk: Talk, tmp_path: Path, reader: LipReader, late_s: float
+) -> None:
+    blank = np.zeros(round(abs(late_s) * SOUND_HZ), np.float32)
+    sound = np.append(blank, talk.sound) if late_s > 0 else np.append(talk.sound[len(blank) :], blank)
+    film = write_film(tmp_path / "late.mp4", talk.pictures, sound)
+    said = reader.read(reader.take_in(film)).transcript
+    assert said.text == talk.said["both"].text
+    assert same_times(talk.said["both"], said)  # those of the lips
+    when = "late" if late_s > 0 else "early"
+    assert said.notes == (f"the sound is about {abs(late_s):.1f} s {when}; it is read as if it were on time",)
+
+
+def test_a_sound_that_ends_long_after_the_pictures_is_found(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
+    film = write_film(tmp_path / "late.mp4", talk.pictures, np.append(np.zeros(24_000, np.float32), talk.sound))
+    said = reader.read(reader.take_in(film)).transcript
+    assert said.text == talk.said["both"].text
+    assert said.notes == ("the sound is about 1.5 s late; it is read as if it were on time",)
+
+
+def test_lips_and_sound_of_two_sentences_are_not_mixed(
+    talk: Talk, data_dir: Path, tmp_path: Path, reader: LipReader
+) -> None:
+    refused = 0
+    for other in read_spoken(data_dir / "grid", split="val").films[20:24]:
+        film = write_film(tmp_path / "mixed.mp4", talk.pictures, sound_of(other.path))
+        found = reader.read(reader.take_in(film))
+        by_sound = reader.read(found.seen, use="sound").transcript
+        assert not found.transcript.is_read
+        assert found.transcript.guess == ""
+        if by_sound.is_read:
+            refused += 1
+            assert found.transcript.reason.startswith("lips and sound say different things: lips '")
+            assert f"'{talk.said['lips'].text}'" in found.transcript.reason
+            assert f"sound '{by_sound.text}'" in found.transcript.reason
+    assert refused
+
+
+def test_a_channel_that_cannot_be_read_takes_nothing_from_the_other(
+    talk: Talk, tmp_path: Path, reader: LipReader
+) -> None:
+    rng = np.random.default_rng(0)
+    sound = rng.permutation(talk.sound[: len(talk.sound) // 800 * 800].reshape(-1, 800)).ravel()
+    said = reader.read(reader.take_in(write_film(tmp_path / "torn.mp4", talk.pictures, sound))).transcript
+    assert said.text == talk.said["lips"].text
+    assert said.used == "both" or said.notes == ("read from the lips alone: the sound could not be read with them",)
+
+
 @pytest.mark.parametrize(
     ("rate_hz", "most_wrong"),
     [
@@ -129,13 +178,19 @@ def test_of_several_faces_the_largest_or_the_chosen_one_is_read(
     still = np.repeat(talk.pictures[:1], len(talk.pictures), axis=0)
     smaller = np.stack([cv2.resize(p, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA) for p in still])
     film = write_film(tmp_path / "two.mp4", put_beside(smaller, talk.pictures))
-    for face, reads in (("largest", True), (2, True), (1, False)):
+    for face, reads in (("largest", True), (2, True), (1, False), (3, False)):
         said = reader.read(reader.take_in(film, use="lips", face=face), use="lips").transcript
         assert said.is_read is reads, (face, said)
         if reads:
             assert said.text == talk.said["lips"].text
         else:
-            assert said.reason == "the face does not move"
+            assert said.reason == {
+                1: "the face does not move",
+                3: "only 2 faces are seen, number 3 was asked for",
+            }.get(face)
+    with_sound = write_film(tmp_path / "one.mp4", talk.pictures, talk.sound)
+    said = reader.read(reader.take_in(with_sound, face=2)).transcript
+    assert str(said) == "no reading: only 1 face is seen, number 2 was asked for"
 
 
 def test_a_face_that_leaves_is_read_while_it_is_there(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
@@ -158,7 +213,7 @@ REASONS = [
     ("slow", "12 frames a second, lips need 20"),
     ("torn", "of the frames only"),
     ("short", "the face is seen for 0."),
-    ("long", "at most 30 s are read"),
+    ("long", "the film is 30.2 s long, at most 30 s are read"),
 ]
 
 
@@ -184,7 +239,7 @@ def test_what_cannot_be_read_gets_its_reason(
     elif change == "short":
         pictures = pictures[:8]
     else:
-        pictures, rate_hz = np.concatenate([grey(25)] * 31), 25.0
+        pictures, rate_hz = np.concatenate([grey(25)] * 31)[:755], 25.0
     film = write_film(tmp_path / "film.mp4", pictures, rate_hz=rate_hz)
     said = reader.read(reader.take_in(film, use="lips"), use="lips").transcript
     assert not said.is_read

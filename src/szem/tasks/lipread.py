@@ -6,6 +6,7 @@ folders or requests.
 """
 
 import io
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from szem.results.transcript import CHANNELS, SaidWord, Transcript
 from szem.runtime.sessions import Session, open_model
 from szem.tasks.faces import FaceFinder, open_faces
 from szem.tasks.lip_networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ, LipNetworks, Read
+from szem.tasks.lip_pair import find_delay, strain_of, strain_of_pair
 from szem.tasks.lip_trust import Trust, measure_film, measure_words
 from szem.tasks.mouth import track_mouth
 
@@ -35,6 +37,10 @@ _LEAST_SHARE = 0.9  # of the frames from the first to the last with the face, th
 _LEAST_EYES_PX = 20.0  # distance of the eyes; the mouth is about as wide
 _LEAST_MOTION = 1.8  # grey levels from frame to frame, of the tenth that moves most; below, the face stands still
 _LEAST_LOUDNESS = 1e-3  # of the loudest tenth of a second, where 1 is the loudest there can be
+_UNKNOWN = "not a sentence of the kind it knows, or too unclear"
+_DIFFERENT = "lips and sound say different things"
+_STRAIN = 28.0  # nats that lips and sound give way at most to say the same; see docs/lipread.md
+_LATE = 2.0  # moments that the sound's words may come after those of the lips, or before
 NOISES: dict[str, Callable[[int, np.random.Generator], NDArray[np.float32]]] = {
     "white": white_noise,
     "pink": pink_noise,
@@ -66,6 +72,18 @@ class Study:
 
 
 Film = str | os.PathLike[str] | bytes
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """A reading, and how far it may be trusted."""
+
+    read: Read
+    used: str
+    known: float  # chance that this is speech the reader knows
+    whole: float  # chance that all its words are right
+    is_readable: bool
 
 
 def lipread(
@@ -86,7 +104,7 @@ def lipread(
         use: lips, sound or both.
         model: A model for this task; the shipped one if left out.
         beams: Sentences followed at a time; 1 takes the likeliest word of each moment.
-        face: `largest`, or which one from the left, counted from 1.
+        face: `largest`, or which one from the left, counted from 1; without that one nothing is read.
         noise_db: Mix noise into the sound, so many decibels softer than it; None for none.
         noise: A key of `NOISES`.
         check: Give no reading where the film is not what the reader knows; False reads whatever comes.
@@ -148,6 +166,8 @@ class LipReader:
                 begin_s, frames = float(track.times_s[0]), len(track)
             if track is not None and not why_not_lips:
                 lips = self.networks.watch(track.crops)
+            if track is None and isinstance(face, int):  # the sound may be anybody's
+                return Seen(None, None, None, 0, why_not_lips=why_not_lips)
         sound, why_not_sound = (None, "") if use == "lips" else _sound_of(video, begin_s)
         if sound is not None and lips is None:
             begin_s, frames = 0.0, max(1, round(len(sound) / FRAME_SAMPLES))
@@ -181,24 +201,25 @@ class LipReader:
             notes.append(f"read from the sound alone: {seen.why_not_lips}")
         if use == "both" and heard is None and lips is not None:
             notes.append(f"read from the lips alone: {seen.why_not_sound}")
-        used = {(True, True): "both", (True, False): "lips", (False, True): "sound"}.get(
-            (lips is not None, heard is not None), use
-        )
         if lips is None and heard is None:
-            reason = {"lips": seen.why_not_lips, "sound": seen.why_not_sound}.get(
-                use, f"{seen.why_not_lips}, and {seen.why_not_sound}"
+            reasons = {"lips": (seen.why_not_lips,), "sound": (seen.why_not_sound,)}.get(
+                use, (seen.why_not_lips, seen.why_not_sound)
             )
-            return Study(self._nothing(used, reason, notes), None, seen, 0.0)
-        read = self.networks.read(lips, heard, beams=beams)
-        film = measure_film(read)
-        known, whole = (float(self.trust.chances(kind, used, film)[0]) for kind in ("known", "sentence"))
-        if not read.labels:
-            return Study(self._nothing(used, "no word is said", notes), read, seen, known)
-        guess = " ".join(self.networks.words[label - 1] for label in read.labels)
-        if check and not self.trust.is_readable(used, known, whole):
-            nothing = self._nothing(used, "not a sentence of the kind it knows, or too unclear", notes)
-            return Study(replace(nothing, guess=guess), read, seen, known)
-        sure = self.trust.chances("word", used, measure_words(read))
+            return Study(self._nothing(use, ", and ".join(filter(None, reasons)), notes), None, seen, 0.0)
+        if check and lips is not None and heard is not None and sound is not None:
+            judged, more, reason = self._together(lips, heard, sound, beams)
+            notes += more
+        else:
+            judged = self._judge(lips, heard, beams)
+            reason = "" if not check or judged.is_readable else _UNKNOWN
+        read = judged.read
+        if not read.labels and reason in ("", _UNKNOWN):
+            reason = "no word is said"
+        if reason:
+            nothing = self._nothing(judged.used, reason, notes)
+            guess = self._text(read) if reason == _UNKNOWN else ""  # of two sentences it would be a mixture
+            return Study(replace(nothing, guess=guess), read, seen, judged.known)
+        sure = self.trust.chances("word", judged.used, measure_words(read))
         words = tuple(
             SaidWord(
                 self.networks.words[span.label - 1],
@@ -208,8 +229,57 @@ class LipReader:
             )
             for span, chance in zip(read.spans, sure, strict=True)
         )
-        transcript = Transcript(words, confidence=whole, used=used, model=self.name, notes=tuple(notes))
-        return Study(transcript, read, seen, known)
+        transcript = Transcript(words, confidence=judged.whole, used=judged.used, model=self.name, notes=tuple(notes))
+        return Study(transcript, read, seen, judged.known)
+
+    def _judge(self, lips: Vectors | None, heard: Vectors | None, beams: int) -> "_Judged":
+        """Read, and tell how far the reading may be trusted."""
+        used = "both" if lips is not None and heard is not None else "sound" if lips is None else "lips"
+        read = self.networks.read(lips, heard, beams=beams)
+        film = measure_film(read)
+        known, whole = (float(self.trust.chances(kind, used, film)[0]) for kind in ("known", "sentence"))
+        return _Judged(read, used, known, whole, bool(read.labels) and self.trust.is_readable(used, known, whole))
+
+    def _together(
+        self, lips: Vectors, heard: Vectors, sound: NDArray[np.float32], beams: int
+    ) -> tuple["_Judged", list[str], str]:
+        """Read lips and sound together, after each alone: do they belong together, and is the sound on time?
+
+        Returns:
+            What is to be said, notes, and a reason where nothing is.
+        """
+        frames = heard.shape[1]
+        joint, by_lips = self._judge(lips, heard, beams), self._judge(lips, None, beams)
+        by_sound = self._judge(None, heard, beams)
+        strain = strain_of_pair(by_lips.read, by_sound.read, joint.read)
+        longer = -(-len(sound) // FRAME_SAMPLES)
+        if by_lips.is_readable and longer > frames and (not by_sound.is_readable or strain > _STRAIN):
+            # a sound that is late says its last words after the last picture
+            longest = self._judge(None, self.networks.listen(sound, longer), beams)
+            strain_then = strain_of_pair(by_lips.read, longest.read)
+            if longest.is_readable and strain_then <= _STRAIN:
+                by_sound, strain = longest, strain_then
+        readable = [one for one in (by_lips, by_sound) if one.is_readable]
+        if len(readable) == 2 and strain > _STRAIN:
+            told = ", ".join(f"{one.used} '{self._text(one.read)}' ({one.whole:.0%})" for one in readable)
+            return joint, [], f"{_DIFFERENT}: {told}"
+        notes = []
+        later = find_delay(by_lips.read.spans, by_sound.read.spans) if len(readable) == 2 else None
+        if later is not None and abs(later) >= _LATE:
+            when = "late" if later > 0 else "early"
+            notes.append(f"the sound is about {abs(later) / RATE_HZ:.1f} s {when}; it is read as if it were on time")
+            joint = self._judge(lips, self.networks.listen(_earlier(sound, round(later)), frames), beams)
+        if joint.is_readable and all(strain_of(one.read, joint.read.labels) <= _STRAIN for one in readable):
+            return joint, notes, ""
+        surest = max(readable, key=lambda one: one.whole, default=None)
+        if surest is None:
+            return joint, notes, "" if joint.is_readable else _UNKNOWN
+        other = {"lips": "the sound could not be read with them", "sound": "the lips could not be read with it"}
+        notes.append(f"read from the {surest.used} alone: {other[surest.used]}")
+        return surest, notes, ""
+
+    def _text(self, read: Read) -> str:
+        return " ".join(self.networks.words[label - 1] for label in read.labels)
 
     def _nothing(self, used: str, reason: str, notes: list[str]) -> Transcript:
         return Transcript((), confidence=0.0, used=used, model=self.name, reason=reason, notes=tuple(notes))
@@ -229,6 +299,13 @@ def in_noise(sound: NDArray[np.float32], noise_db: float, noise: str = "white") 
     return add_noise(sound, NOISES[noise](len(sound), np.random.default_rng(0)), snr_db=noise_db)
 
 
+def _earlier(sound: NDArray[np.float32], moments: int) -> NDArray[np.float32]:
+    """A sound so many moments earlier, or with so many of silence before it."""
+    if moments >= 0:
+        return sound[moments * FRAME_SAMPLES :]
+    return np.concatenate((np.zeros(-moments * FRAME_SAMPLES, np.float32), sound))
+
+
 def _check_channel(use: str) -> None:
     if use not in CHANNELS:
         raise UnknownNameError(f"no channel called {use!r}; there are {', '.join(CHANNELS)}")
@@ -242,14 +319,14 @@ def _mouth_of(video: Film, face: str | int, finder: FaceFinder) -> tuple[MouthTr
     """The mouth from the first to the last frame it is seen in, `RATE_HZ` a second; and why it cannot be read."""
     about = inspect_video(_opened(video))
     if about.duration_s is not None and about.duration_s > LONGEST_S:
-        return (
-            None,
-            f"the film is {about.duration_s:.0f} s long, at most {LONGEST_S:.0f} s are read; cut it to a sentence",
-        )
+        length = f"the film is {_seconds(about.duration_s)} s long"
+        return None, f"{length}, at most {LONGEST_S:.0f} s are read; cut it to a sentence"
     track = track_mouth(_opened(video), face=face if isinstance(face, str) else face - 1, finder=finder)
     seen = np.flatnonzero(track.valid)
     if not len(seen):
-        return None, "no face is seen"
+        most = int(track.faces.max(initial=0))
+        asked = f"only {most} face{' is' if most == 1 else 's are'} seen, number {face} was asked for"
+        return None, asked if most and isinstance(face, int) else "no face is seen"
     track = track.part(int(seen[0]), int(seen[-1]) + 1)
     rate = track.rate_hz
     length_s = float(track.times_s[-1] - track.times_s[0]) + 1 / (rate or RATE_HZ)
@@ -270,6 +347,11 @@ def _mouth_of(video: Film, face: str | int, finder: FaceFinder) -> tuple[MouthTr
     if not reason and motion_of(track.crops) < _LEAST_MOTION:
         reason = "the face does not move"
     return track, reason
+
+
+def _seconds(length_s: float) -> str:
+    """With one decimal, rounded up, so that a film just too long does not look as long as it may be."""
+    return f"{math.ceil(length_s * 10 - 1e-6) / 10:.1f}"
 
 
 def motion_of(crops: NDArray[np.uint8]) -> float:
