@@ -4,15 +4,19 @@
 
 Speech of a synthesiser in several voices (espeak-ng) and of people reading (Debian pocketsphinx-testdata), where they
 are installed; words from the lips of speakers that the check has not seen; photographs of faces that sway over
-speech. Beside them the sentences of GRID's split val, which it should read. Printed: how many of each are read.
+speech. Beside them the sentences of GRID's split val, which it should read, also with sound that is late, early or in
+noise, and lips of one of them with the sound of another. Printed: how many of each are read.
 """
 
 import argparse
 import csv
+import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -20,11 +24,12 @@ import cv2
 import numpy as np
 
 from machine import describe_machine
-from szem.data.spoken import read_spoken
+from szem.data.spoken import SpokenFilm, read_spoken
 from szem.media.pictures import read_picture
 from szem.media.sound import read_sound
 from szem.media.video import read_video
-from szem.tasks.lip_networks import FRAME_SAMPLES, RATE_HZ
+from szem.tasks.evaluate_lipread import TakenIn, count_errors, noisy, voices_of
+from szem.tasks.lip_networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ
 from szem.tasks.lipread import LipReader, Seen, open_lip_reader
 
 SENTENCES = (
@@ -51,6 +56,7 @@ def main() -> None:
     taken = [reader.take_in(film.path) for film in films]
     for use in ("lips", "sound", "both"):
         show(reader, f"GRID val, {use} (to be read)", [(seen, use) for seen in taken])
+    show_pairs(reader, films, taken, voices_of(given.data / "grid", "val"))
     with tempfile.TemporaryDirectory() as folder:
         spoken = list(synthesised(Path(folder)))
         show(reader, "synthesised speech, sound", [(only_sound(sound), "sound") for sound in spoken])
@@ -77,6 +83,50 @@ def show(reader: LipReader, name: str, rows: list[tuple[Seen, str]]) -> None:
         f"{name:42} {len(read):3} of {len(said):3} read, {sure} of them with confidence over one half   {told}",
         flush=True,
     )
+
+
+def show_pairs(
+    reader: LipReader, films: Sequence[SpokenFilm], taken: Sequence[Seen], voices: Sequence[np.ndarray]
+) -> None:
+    """A line for each way that lips and sound go together: how many are read, with how many words wrong."""
+    ways: dict[str, list[tuple[Seen, tuple[str, ...]]]] = {}
+    for late_s in (0.0, 0.08, 0.12, 0.2, 0.4, 1.5, -0.2, -0.4):
+        name = "on time" if not late_s else f"sound {abs(late_s):g} s {'late' if late_s > 0 else 'early'}"
+        ways[name] = [(moved(seen, late_s), film.words) for film, seen in zip(films, taken, strict=True)]
+    for kind in ("white", "babble"):
+        ways[f"{kind} noise, 0 dB"] = [
+            (noisy(TakenIn(film, seen, number), kind, 0.0, voices), film.words)
+            for number, (film, seen) in enumerate(zip(films, taken, strict=True))
+        ]
+    ways["lips and sound of two sentences"] = [
+        (replace(seen, sound=taken[(number + step) % len(taken)].sound), ())
+        for step in (1, 7, 31)
+        for number, (film, seen) in enumerate(zip(films, taken, strict=True))
+        if film.words != films[(number + step) % len(taken)].words
+    ]
+    for name, rows in ways.items():
+        said = [reader.read(seen).transcript for seen, _ in rows]
+        read = [(one, words) for one, (_, words) in zip(said, rows, strict=True) if one.is_read]
+        wrong, count = count_errors([words for _, words in read if words], [one.text.split() for one, w in read if w])
+        told = f"{wrong} of {count} words wrong, " if count else ""
+        different = sum(one.reason.startswith("lips and sound say") for one in said)
+        notes = Counter(re.sub(r" about [\d.]+ s|[;:].*", "", note) for one in said for note in one.notes)
+        told_beside = "; ".join(f"{count} {note}" for note, count in notes.items())
+        print(
+            f"{name:34} {len(read):3} of {len(rows):3} read, {told}{different} told to be different   {told_beside}",
+            flush=True,
+        )
+
+
+def moved(seen: Seen, late_s: float) -> Seen:
+    """The sound so much later, as long as before; a sound that is more than a second late ends after the pictures."""
+    if seen.sound is None or not late_s:
+        return seen
+    blank = np.zeros(round(abs(late_s) * SOUND_HZ), np.float32)
+    if late_s < 0:
+        return replace(seen, sound=np.append(seen.sound[len(blank) :], blank))
+    late = np.append(blank, seen.sound)
+    return replace(seen, sound=late if late_s > 1 else late[: len(seen.sound)])
 
 
 def only_sound(sound: np.ndarray) -> Seen:

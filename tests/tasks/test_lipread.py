@@ -135,10 +135,10 @@ def test_a_channel_that_cannot_be_read_takes_nothing_from_the_other(
     talk: Talk, tmp_path: Path, reader: LipReader
 ) -> None:
     rng = np.random.default_rng(0)
-    sound = rng.permutation(talk.sound[: len(talk.sound) // 800 * 800].reshape(-1, 800)).ravel()
+    sound = rng.permutation(talk.sound[: len(talk.sound) // 3200 * 3200].reshape(-1, 3200)).ravel()
     said = reader.read(reader.take_in(write_film(tmp_path / "torn.mp4", talk.pictures, sound))).transcript
     assert said.text == talk.said["lips"].text
-    assert said.used == "both" or said.notes == ("read from the lips alone: the sound could not be read with them",)
+    assert said.notes == ("read from the lips alone: the sound could not be read with them",)
 
 
 @pytest.mark.parametrize(

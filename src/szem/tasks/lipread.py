@@ -40,6 +40,7 @@ _LEAST_LOUDNESS = 1e-3  # of the loudest tenth of a second, where 1 is the loude
 _UNKNOWN = "not a sentence of the kind it knows, or too unclear"
 _DIFFERENT = "lips and sound say different things"
 _STRAIN = 28.0  # nats that lips and sound give way at most to say the same; see docs/lipread.md
+_LIKELY = 0.5  # least chance of a sentence that only one of them says, where together they say nothing
 _LATE = 2.0  # moments that the sound's words may come after those of the lips, or before
 NOISES: dict[str, Callable[[int, np.random.Generator], NDArray[np.float32]]] = {
     "white": white_noise,
@@ -274,6 +275,8 @@ class LipReader:
         surest = max(readable, key=lambda one: one.whole, default=None)
         if surest is None:
             return joint, notes, "" if joint.is_readable else _UNKNOWN
+        if len(readable) == 1 and surest.whole < _LIKELY:  # what the other holds speaks against it
+            return joint, notes, _UNKNOWN
         other = {"lips": "the sound could not be read with them", "sound": "the lips could not be read with it"}
         notes.append(f"read from the {surest.used} alone: {other[surest.used]}")
         return surest, notes, ""
