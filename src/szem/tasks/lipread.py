@@ -277,8 +277,13 @@ class LipReader:
             return joint, notes, "" if joint.is_readable else _UNKNOWN
         if len(readable) == 1 and surest.whole < _LIKELY:  # what the other holds speaks against it
             return joint, notes, _UNKNOWN
-        other = {"lips": "the sound could not be read with them", "sound": "the lips could not be read with it"}
-        notes.append(f"read from the {surest.used} alone: {other[surest.used]}")
+        why = {"lips": "the sound could not be read with them", "sound": "the lips could not be read with it"}[
+            surest.used
+        ]
+        if by_lips.is_readable and by_sound.is_readable and by_lips.read.labels != by_sound.read.labels:
+            other = by_sound if surest is by_lips else by_lips
+            why = f"from the {other.used} it would be '{self._text(other.read)}'"
+        notes.append(f"read from the {surest.used} alone: {why}")
         return surest, notes, ""
 
     def _text(self, read: Read) -> str:

@@ -8,7 +8,7 @@ const REASONS = [
   [/^(\d+) frames a second, lips need (\d+)/, "rate"],
   [/^the mouth is too small: the eyes are (\d+) pixels apart, (\d+) are needed/, "small"],
   [/^the face does not move$/, "still"],
-  [/^the film is (\d+) s long, at most (\d+) s/, "long"],
+  [/^the film is ([\d.]+) s long, at most (\d+) s/, "long"],
   [/^the film has no sound$/, "no-sound"],
   [/^the sound is silent$/, "silent"],
   [/^only ([\d.]+) s of sound$/, "short-sound"],
