@@ -257,9 +257,17 @@ def test_noise_is_as_loud_as_asked_and_nothing_overloads(lab: Callable[..., Any]
         ("the face is seen in 41% of the frames only", "share"),
         ("the film has no sound", "no-sound"),
         ("not a sentence of the kind it knows, or too unclear", "unknown"),
+        ("only 1 face is seen, number 3 was asked for", "face-number"),
+        ("lips and sound say different things: lips 'bin blue' (91%), sound 'lay red' (88%)", "different"),
         ("something new", None),
     ],
 )
 def test_reasons_are_known_by_what_the_reader_says(lab: Callable[..., Any], said: str, name: str | None) -> None:
     found = lab("lips/reasons.js", "return m.findReason(a)", said)
     assert (found and found["name"]) == name
+
+
+def test_notes_are_told_in_the_visitors_language_with_their_numbers(lab: Callable[..., Any]) -> None:
+    body = """const words = { number: (n) => n.toFixed(2), t: (name, { a }) => `${name} ${a}` };
+      return m.noteText(["the sound is about 0.4 s late; it is read as if it were on time", "something new"], words);"""
+    assert lab("lips/reasons.js", body) == "lips.note.late 0.40 something new."

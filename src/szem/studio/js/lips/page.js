@@ -12,6 +12,7 @@ import { LEVELS, LEVELS_ASKED, USES, cornersAt, placeAt, plainWords, readAnswer,
 import { compareView } from "./compare.js";
 import { GRAMMAR, makeSentence } from "./grammar.js";
 import { headroom, noiseLoudness, noiseMaker, peaksOf, soundOf } from "./noise.js";
+import { noteText } from "./reasons.js";
 import { sentenceView } from "./sentence.js";
 import { curlText, pythonText, shellText } from "./snippets.js";
 import { timelineView } from "./timeline.js";
@@ -239,7 +240,7 @@ export async function mount(root, app) {
     const isRead = Boolean(now?.words.length);
     sure.dataset.doubt = isRead && now.confidence < 0.5 ? "yes" : "no";
     sure.textContent = isRead ? t(now.confidence < 0.5 ? "lips.unsure" : "lips.is-sure", { share: percent(now.confidence) }) : "";
-    notes.textContent = now ? noteText(now) : "";
+    notes.textContent = now ? notesOf(now) : "";
     player.video.muted = state.use === "lips";
     paintSound();
     paintCompare();
@@ -247,9 +248,9 @@ export async function mount(root, app) {
     player.paint();
   }
 
-  function noteText({ used, use, notes: said }) {
+  function notesOf({ used, use, notes: said }) {
     if (use === "both" && used !== "both") return t(`lips.only.${used}`);
-    return (said ?? []).join(" ");
+    return noteText(said, words);
   }
 
   function paintSound() {

@@ -3,6 +3,7 @@
 
 const REASONS = [
   [/^no face is seen$/, "face"],
+  [/^only (\d+) faces? (?:is|are) seen, number (\d+) was asked for$/, "face-number"],
   [/^the face is seen for ([\d.]+) s only$/, "short"],
   [/^the face is seen in (\d+)\s?% of the frames only$/, "share"],
   [/^(\d+) frames a second, lips need (\d+)/, "rate"],
@@ -15,11 +16,16 @@ const REASONS = [
   [/^the sound is longer than (\d+) s/, "long-sound"],
   [/^no word is said$/, "no-word"],
   [/^not a sentence of the kind it knows/, "unknown"],
+  [/^lips and sound say different things: lips '([^']*)' [^,]*, sound '([^']*)'/, "different"],
+];
+const NOTES = [
+  [/^the sound is about ([\d.]+) s late/, "late"],
+  [/^the sound is about ([\d.]+) s early/, "early"],
 ];
 
 /** {name, values} of a reason; null where it is none of those known. */
-export function findReason(said) {
-  for (const [pattern, name] of REASONS) {
+export function findReason(said, known = REASONS) {
+  for (const [pattern, name] of known) {
     const [, a = "", b = ""] = pattern.exec(said) ?? [];
     if (pattern.test(said)) return { name, values: { a, b } };
   }
@@ -27,11 +33,17 @@ export function findReason(said) {
 }
 
 export function reasonText(said, words) {
-  const parts = (said ?? "").split(", and ").map((part) => {
-    const found = findReason(part);
-    if (!found) return part.replace(/\.?$/, ".");
-    const local = (text) => (text === "" ? "" : words.number(Number(text), 1));
-    return words.t(`lips.reason.${found.name}`, { a: local(found.values.a), b: local(found.values.b) });
-  });
-  return parts.join(" ");
+  return (said ?? "").split(", and ").map((part) => told(part, words, REASONS, (name) => `lips.reason.${name}`)).join(" ");
+}
+
+/** What the reader notes beside a reading. */
+export function noteText(said, words) {
+  return (said ?? []).map((note) => told(note, words, NOTES, (name) => `lips.note.${name}`)).join(" ");
+}
+
+function told(said, words, known, keyOf) {
+  const found = findReason(said, known);
+  if (!found) return said.replace(/\.?$/, ".");
+  const local = (text) => (/^[\d.]+$/.test(text) ? words.number(Number(text), 1) : text);
+  return words.t(keyOf(found.name), { a: local(found.values.a), b: local(found.values.b) });
 }
