@@ -247,9 +247,8 @@ class Lane:
                 if self._state not in ("live", "film"):
                     self._set("live" if self.is_live else "film", self._note)
                 self._tap(packet, time_s)
-                if (
-                    self._zero is not None and not reader.is_live
-                ):  # as fast as it was recorded: nothing may be left out
+                if self._zero is not None and not reader.is_live:
+                    # as fast as it was recorded: nothing may be left out
                     self._stopped.wait(max(0.0, self._now_s - (time.monotonic() - self._zero)))
                 if self._stopped.is_set():
                     return False

@@ -38,9 +38,8 @@ def find_delay(first: Sequence[Span], second: Sequence[Span]) -> float | None:
     >>> find_delay([Span(3, 0, 4), Span(5, 4, 9)], [Span(3, 10, 14), Span(8, 14, 15), Span(5, 15, 20)])
     10.5
     """
-    shared = np.zeros(
-        (len(first) + 1, len(second) + 1), np.int64
-    )  # of what follows, the longest row of words in both
+    # of what follows, the longest row of words in both
+    shared = np.zeros((len(first) + 1, len(second) + 1), np.int64)
     for row in reversed(range(len(first))):
         for column in reversed(range(len(second))):
             is_same = first[row].label == second[column].label
