@@ -1,5 +1,6 @@
 """What documents list is whole: routes, recipes, pages' addresses, pictures, terms of weights."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -69,3 +70,24 @@ def test_what_writes_the_drawing_models_card_says_what_the_shipped_one_says() ->
     assert {"Oxford-102", "CUB-200-2011"} <= {told.split(" ")[0].rstrip(":") for told in card["attributions"]}
     for told in (card["licence"], *card["attributions"], *card["limits"]):
         assert f'"{told}"' in recipe
+
+
+@pytest.mark.parametrize("folder", ["docs/tools", "benchmarks"])
+def test_scripts_find_in_their_neighbours_what_they_import(folder: str) -> None:
+    trees = {file.stem: ast.parse(file.read_text()) for file in (ROOT / folder).glob("*.py")}
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module in trees:
+                wanted = {one.name for one in node.names}
+                assert wanted <= _top_names(trees[node.module]), f"{folder}/{name}.py"
+
+
+def _top_names(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+    return names

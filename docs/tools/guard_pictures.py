@@ -13,10 +13,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
-from studio_lab_pictures import PICTURES, studio
+from studio_lab_pictures import PICTURES
 
 from szem.data.sprites import draw_sprites
 from szem.data.stories import compose_scene
+from szem.serve.server import serve_beside
+from szem.serve.settings import ServeSettings
 
 SOUND_HZ = 16_000
 RATE_HZ = 10
@@ -103,7 +105,7 @@ def main() -> None:
         make_film(film)
         os.environ["SZEM_HOME"] = home  # not among the user's own events
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        with studio() as url:
+        with serve_beside(ServeSettings(port=0)) as url:
             page = browser.new_page(viewport={"width": 1280, "height": 960}, reduced_motion="reduce")
             page.goto(f"{url}/#/guard?theme=light")
             page.wait_for_selector("html[data-ready=guard]", state="attached")

@@ -9,7 +9,10 @@ import sys
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
-from studio_lab_pictures import PICTURES, studio
+from studio_lab_pictures import PICTURES
+
+from szem.serve.server import serve_beside
+from szem.serve.settings import ServeSettings
 
 DESKTOP = (1280, 900)
 PHONE = (390, 844)
@@ -111,7 +114,7 @@ def take(browser: Browser, url: str, shot: Any) -> None:
 def main(names: list[str]) -> None:
     """Take all photographs, or those that are named."""
     path = os.environ.get("SZEM_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    with studio() as url, sync_playwright() as playwright:
+    with serve_beside(ServeSettings(port=0)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         for shot in SHOTS:
             if not names or shot[0] in names:

@@ -40,6 +40,7 @@ export async function mount(root, app) {
   let latest = null;
   const taken = new Map(); // frame -> seconds at which it was taken
   const rate = createFrameMeter({ spanMs: 2000 });
+  const served = createFrameMeter({ spanMs: 2000 }); // the server's part of it
   const tally = createTally();
 
   const problem = messagePlace("detect-problem");
@@ -171,6 +172,7 @@ export async function mount(root, app) {
       return;
     }
     rate.add(performance.now(), (seconds() - at) * 1000);
+    served.add(performance.now(), answer.server_ms);
     latest = answer;
     view.show(answer, at);
     tally.add(answer.boxes, at);
@@ -190,7 +192,7 @@ export async function mount(root, app) {
 
   function paintMeter() {
     const { rate: perSecond, tookMs } = rate.read();
-    const server = latest ? latest.server_ms : 0;
+    const server = served.read().tookMs;
     meter.textContent = latest
       ? t(isLive() ? "detect.meter" : "detect.meter.still", { rate: number(perSecond), ms: number(tookMs), server: number(server) })
       : t("detect.meter.wait");
@@ -260,6 +262,7 @@ export async function mount(root, app) {
       [latest, painted] = [null, -Infinity];
       root.dataset.frames = "0";
       rate.clear();
+      served.clear();
       taken.clear();
       startAnew();
       fill(rows);

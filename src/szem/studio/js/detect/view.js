@@ -21,7 +21,7 @@ export function createView(app, nameOf) {
     const width = context.measureText(text).width + 12;
     const tall = TEXT_PX + 8;
     const left = Math.min(Math.max(0, x), Math.max(0, over.clientWidth - width));
-    const top = y - tall < 0 ? y : y - tall;
+    const top = y - tall < 0 ? Math.max(0, y) : y - tall; // inside the picture, also where the box begins above it
     context.fillStyle = css(rgb);
     context.beginPath();
     context.roundRect(left, top, width, tall, CORNER_PX);
