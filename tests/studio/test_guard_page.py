@@ -128,7 +128,7 @@ def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: l
     page.keyboard.press("Enter")  # without a pointer
     until(page, "document.querySelectorAll('.area-handle').length === 5")
     rules = parse_rules(page.input_value(TEXT))
-    assert [round(v, 2) for point in rules.zones[1].points for v in point] == pytest.approx(
+    assert [round(v, 2) for point in rules.zones[0].points for v in point] == pytest.approx(
         [0.2, 0.2, 0.6, 0.2, 0.6, 0.7], abs=0.011
     )
     assert page.input_value(TEXT).startswith("# mine\n")
