@@ -118,6 +118,18 @@ def test_one_file_cannot_hold_the_subtitles_of_several_films(
     assert "--srt of several films is a folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("option", "name"), [("--srt", "a.srt"), ("--out", "a.mp4")])
+def test_what_cannot_be_written_is_told_by_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, name: str
+) -> None:
+    film = write_grey(tmp_path / "grey.mp4")
+    (tmp_path / "file").write_text("no folder")
+    assert run(["lipread", str(film), option, str(tmp_path / "file" / name)]) == 1
+    told = capsys.readouterr().err
+    assert "cannot be written" in told
+    assert "Errno" not in told
+
+
 @pytest.mark.parametrize("out", ["grey.mp4", ".", "link.mp4"])
 def test_a_drawn_film_never_replaces_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], out: str

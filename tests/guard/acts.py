@@ -1,16 +1,24 @@
 """What the guard's tests share: senses that tell what a script says, events, and films."""
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
+from szem.guard.daemon import Guard
+from szem.guard.sources import name_sources
+from szem.guard.store import EventStore
 from szem.media.frames import Frame
 from szem.media.sound import SoundBlock
 from szem.results.events import Event
+from szem.tasks.rules import Clips, Rules
 
 
 @dataclass
@@ -99,3 +107,40 @@ def make_film(
         if tone is not None:
             out.mux(tone.encode(None))
     return path
+
+
+def guard_films(
+    store: EventStore, films: list[str], senses: dict[str, Scripted], rules: Rules | None = None
+) -> Guard:
+    """A guard of films that began at a known time."""
+    rules = rules or Rules(clips=Clips(before_s=1.0, after_s=1.0))
+    return Guard(
+        store, rules, name_sources(films, rules), make_senses=lambda source: senses[source.name], began=1_000_000.0
+    )
+
+
+@contextmanager
+def live_line(answer: Callable[[], bytes]) -> Iterator[str]:
+    """A line over HTTP that sends what `answer` gives, a little at a time, and breaks off; gives its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            sent = answer()
+            with suppress(OSError):
+                for k in range(0, len(sent), 2000):
+                    self.wfile.write(sent[k : k + 2000])
+                    time.sleep(0.02)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/live"
+    finally:
+        server.shutdown()
+        server.server_close()

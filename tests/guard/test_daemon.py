@@ -8,7 +8,6 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +16,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from av.stream import Disposition
 from PIL import Image
 
 from szem.errors import BusyError, FileMissingError, RangeError, StoreError
-from szem.guard import lane
 from szem.guard.daemon import Guard
 from szem.guard.sources import name_sources
 from szem.guard.store import EventStore
@@ -32,16 +29,7 @@ from szem.media.video import VideoReader
 from szem.results.events import Event
 from szem.tasks.rules import Clips, Rules
 
-from .acts import Scripted, happening, make_film, make_sound
-
-
-def guard_films(
-    store: EventStore, films: list[str], senses: dict[str, Scripted], rules: Rules | None = None
-) -> Guard:
-    rules = rules or Rules(clips=Clips(before_s=1.0, after_s=1.0))
-    return Guard(
-        store, rules, name_sources(films, rules), make_senses=lambda source: senses[source.name], began=1_000_000.0
-    )
+from .acts import Scripted, guard_films, happening, make_film
 
 
 def test_an_event_of_a_film_gets_a_row_a_picture_and_a_clip(store: EventStore, film: Path) -> None:
@@ -127,160 +115,6 @@ def test_one_broken_source_stops_no_other(store: EventStore, film: Path, tmp_pat
     assert ended["yard"].events == 1
     assert {row["name"]: row["state"] for row in store.sources()} == {p.name: p.state for p in ended.values()}
     assert guard.metrics.registry.get_sample_value("szem_guard_faults_total", {"source": "yard"}) == 1
-
-
-@pytest.mark.parametrize(("name", "codec"), [("bark.mp4", "aac"), ("bark.ogg", "libopus"), ("bark.wav", "pcm_s16le")])
-def test_a_film_without_pictures_is_guarded_by_sound_alone(
-    store: EventStore, film: Path, tmp_path: Path, name: str, codec: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    heard = happening(3.0, 4.0, kind="dog bark", channels={"sound": 0.8}, contributions={"sound": 1.0})
-    sound = make_sound(tmp_path / name, codec=codec)
-    senses = Scripted(sounds=[(4.0, heard)])
-    guard = guard_films(store, [str(sound), str(film)], {"bark": senses, "yard": Scripted()})
-    bark, yard = guard.run()
-    assert (bark.state, bark.events, bark.frames, yard.state, yard.told) == ("ended", 1, 0, "ended", "")
-    assert "guarded by sound alone" in bark.told
-    assert "bark: there are no pictures in it" in caplog.text
-    assert 7.5 < sum(length for _, length in senses.heard) / 16000 < 8.5
-    (event,), _ = store.page(Wanted(), size=10)
-    assert (event.kind, event.started, event.picture) == ("dog bark", 1_000_003.0, "")
-    assert event.clip_start_s == pytest.approx(2.0, abs=0.1)
-    with av.open(str(store.media_path(event.clip))) as clip:
-        assert [s.codec_context.name for s in clip.streams] == ["aac"]
-        rate_hz = clip.streams.audio[0].rate
-        samples = np.concatenate([frame.to_ndarray()[0] for frame in clip.decode(audio=0)])
-    assert 2.8 < len(samples) / rate_hz < 3.3  # from 2 s to 5 s
-    assert 0.2 < float(np.abs(samples[4000:-4000]).max()) < 0.4
-    told = {row["name"]: (row["has_sound"], row["told"]) for row in store.sources()}
-    assert told["bark"] == (True, "there are no pictures in it: guarded by sound alone")
-
-
-def test_a_film_without_pictures_fails_where_nobody_listens(store: EventStore, tmp_path: Path) -> None:
-    sound = make_sound(tmp_path / "bark.mp4")
-    (bark,) = guard_films(store, [str(sound)], {"bark": Scripted(hears=False)}).run()
-    assert bark.state == "failed"
-    assert "there are no pictures in it" in bark.told
-
-
-def test_a_piece_of_music_with_a_cover_is_sound_alone(store: EventStore, tmp_path: Path) -> None:
-    cover = tmp_path / "song.m4a"
-    picture = io.BytesIO()
-    Image.new("RGB", (64, 48), (90, 90, 90)).save(picture, "JPEG")
-    with av.open(str(make_sound(tmp_path / "bare.m4a"))) as bare, av.open(str(cover), "w", format="mp4") as out:
-        tone = out.add_stream_from_template(bare.streams.audio[0])
-        image = out.add_stream("mjpeg")
-        image.width, image.height, image.pix_fmt = 64, 48, "yuvj420p"
-        image.disposition = Disposition.attached_pic
-        packet = av.Packet(picture.getvalue())
-        packet.stream, packet.pts, packet.dts, packet.time_base = image, 0, 0, Fraction(1, 25)
-        out.mux(packet)
-        for packet in bare.demux(audio=0):
-            if packet.dts is not None:
-                packet.stream = tone
-                out.mux(packet)
-    (song,) = guard_films(store, [str(cover)], {"song": Scripted()}).run()
-    assert song.state == "ended"
-    assert "guarded by sound alone" in song.told
-
-
-def test_a_line_without_pictures_is_guarded_by_sound_and_opened_again(
-    store: EventStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A microphone that sends AAC over HTTP and breaks off after each file."""
-    sent = make_sound(tmp_path / "bark.aac", seconds=3.0).read_bytes()
-    monkeypatch.setattr(lane, "_FIRST_WAIT_S", 0.05)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "audio/aac")
-            self.end_headers()
-            with suppress(OSError):
-                for k in range(0, len(sent), 1000):
-                    self.wfile.write(sent[k : k + 1000])
-                    time.sleep(0.02)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    senses = Scripted()
-    guard = guard_films(store, [f"microphone=http://127.0.0.1:{server.server_port}/live"], {"microphone": senses})
-    try:
-        deadline = time.monotonic() + 60
-
-        def tick() -> None:
-            if sum(length for _, length in senses.heard) / 16000 > 6.5 or time.monotonic() > deadline:
-                guard.stop()
-
-        guard.run(each_tick=tick)
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert sum(length for _, length in senses.heard) / 16000 > 6.5  # more than it sends at once, twice
-    (row,) = store.sources()
-    assert (row["state"], row["has_sound"]) == ("stopped", True)
-
-
-def test_a_line_that_loses_its_pictures_is_heard_until_they_are_back(
-    store: EventStore, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Pictures with sound at first, then sound alone, then pictures again."""
-    monkeypatch.setattr(lane, "_FIRST_WAIT_S", 0.05)
-    monkeypatch.setattr(lane, "_LOOK_AGAIN_S", 0.3)
-    whole, bare = tmp_path / "whole.ts", make_sound(tmp_path / "bare.aac", seconds=30.0)
-    with av.open(str(film)) as given, av.open(str(whole), "w", format="mpegts") as out:
-        made = {stream: out.add_stream_from_template(stream) for stream in given.streams}
-        for packet in given.demux():
-            if packet.dts is not None:
-                packet.stream = made[packet.stream]
-                out.mux(packet)
-    asked: list[str] = []
-    are_back = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            has_pictures = not asked or are_back.is_set()
-            asked.append("pictures" if has_pictures else "sound")
-            sent = (whole if has_pictures else bare).read_bytes()
-            with suppress(OSError):
-                for k in range(0, len(sent), 2000):
-                    self.wfile.write(sent[k : k + 2000])
-                    time.sleep(0.02)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    senses = Scripted()
-    guard = guard_films(store, [f"door=http://127.0.0.1:{server.server_port}/live"], {"door": senses})
-    seen_before: list[int] = []
-    try:
-        deadline = time.monotonic() + 90
-
-        def tick() -> None:
-            if not seen_before and "looking for them again" in caplog.text:
-                seen_before.append(len(senses.seen))
-                are_back.set()
-            if (seen_before and len(senses.seen) > seen_before[0]) or time.monotonic() > deadline:
-                guard.stop()
-
-        guard.run(each_tick=tick)
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert "door: there are no pictures in it: guarded by sound alone" in caplog.text
-    assert seen_before, asked
-    assert len(senses.seen) > seen_before[0] > 0
-    assert "Traceback" not in caplog.text
-    times = [time_s for time_s, _ in senses.heard]
-    assert times == sorted(times)
 
 
 def test_a_full_disk_stops_clips_and_nothing_else(

@@ -104,8 +104,12 @@ def lipread(
                 subtitles.write_text(text, encoding="utf-8")
             if drawn is not None:
                 _draw_film(io.BytesIO(film) if isinstance(film, bytes) else film, drawn, seen, said)
-        except (SzemError, OSError) as error:
+        except SzemError as error:
             failures.append(Failure(item.name, str(error)))
+            continue
+        except OSError as error:
+            what = f"{error.filename or out or srt or item.name}: cannot be written ({error.strerror or error})"
+            failures.append(Failure(item.name, f"{what}; choose another place"))
             continue
         if as_json:
             print(json.dumps({"file": item.name, **said.to_dict()}), flush=True)

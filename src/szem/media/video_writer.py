@@ -75,7 +75,8 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._container = av.open(str(self._part), "w", format=self._format)
         except (OSError, av.FFmpegError) as error:
-            raise MediaError(f"{self.path}: cannot be written ({error}); choose another place") from error
+            told = error.strerror or error
+            raise MediaError(f"{self.path}: cannot be written ({told}); choose another place") from error
         self._sound_out: Any = None
 
     def write(self, picture: Picture8, *, time_s: float | None = None) -> None:
