@@ -26,7 +26,7 @@ from machine import describe_machine
 from szem.media.film import FilmMaker, open_film
 from szem.media.video import inspect_video, read_video
 from szem.runtime.sessions import cores
-from szem.tasks.detect_video import Sight, VideoWatcher, open_sight
+from szem.tasks.video.detect_video import Sight, VideoWatcher, open_sight
 
 PEER = """
 import sys, time, shutil, pathlib, torch

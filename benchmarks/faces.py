@@ -17,8 +17,8 @@ from machine import describe_machine
 from szem.arrays import Picture8
 from szem.media.samples import read_sample
 from szem.runtime.sessions import cores
-from szem.tasks.faces import open_faces
-from szem.tasks.mouth import follow_mouth
+from szem.tasks.faces.detect import open_faces
+from szem.tasks.faces.mouth_crops import follow_mouth
 
 
 def rate(work: Callable[[], int], *, seconds: float, workers: int) -> float:

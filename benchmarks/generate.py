@@ -14,7 +14,7 @@ import numpy as np
 
 from machine import describe_machine
 from szem.runtime.sessions import cores, open_model
-from szem.tasks.generate import EXAMPLES, Painter
+from szem.tasks.generation.generate import EXAMPLES, Painter
 
 
 def median_ms(run: Callable[[], object], rounds: int) -> float:

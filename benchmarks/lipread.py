@@ -18,9 +18,9 @@ from pathlib import Path
 from machine import describe_machine
 from szem.data.spoken import SpokenFilm, read_spoken
 from szem.media.sound import read_sound, write_sound
-from szem.tasks.evaluate_lipread import count_errors
-from szem.tasks.lip_networks import RATE_HZ
-from szem.tasks.lipread import LipReader, open_lip_reader
+from szem.tasks.lipreading.evaluate import count_errors
+from szem.tasks.lipreading.lipread import LipReader, open_lip_reader
+from szem.tasks.lipreading.networks import RATE_HZ
 
 GOAL = 5.0  # times as fast as the film
 GRAMMAR = """#JSGF V1.0;

@@ -28,9 +28,9 @@ from szem.data.spoken import SpokenFilm, read_spoken
 from szem.media.pictures import read_picture
 from szem.media.sound import read_sound
 from szem.media.video import read_video
-from szem.tasks.evaluate_lipread import TakenIn, count_errors, noisy, voices_of
-from szem.tasks.lip_networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ
-from szem.tasks.lipread import LipReader, Seen, open_lip_reader
+from szem.tasks.lipreading.evaluate import TakenIn, count_errors, noisy, voices_of
+from szem.tasks.lipreading.lipread import LipReader, Seen, open_lip_reader
+from szem.tasks.lipreading.networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ
 
 SENTENCES = (
     "hello, how are you today",

@@ -41,8 +41,8 @@ def own(seconds: float) -> None:
     from machine import describe_machine
     from szem.media.spectrum import log_mel
     from szem.runtime.sessions import open_model
-    from szem.tasks.listen import Listener
-    from szem.tasks.sound_windows import bands_of
+    from szem.tasks.audio.listen import Listener
+    from szem.tasks.audio.windows import bands_of
 
     print(describe_machine("onnxruntime", "numpy"))
     sound = made_sound()

@@ -19,8 +19,8 @@ from machine import describe_machine
 from szem.data.outlines import Outlined, read_outlined
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, open_model
-from szem.tasks.evaluate_pixels import mask_iou, outline_one
-from szem.tasks.segment import segment_with
+from szem.tasks.segmentation.evaluate import mask_iou, outline_one
+from szem.tasks.segmentation.segment import segment_with
 
 PEER_SIDES = (368, 480)  # rows and columns; it takes multiples of 16
 

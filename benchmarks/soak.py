@@ -20,7 +20,7 @@ from machine import describe_machine
 from szem.media.film import FilmMaker
 from szem.media.frames import Frame
 from szem.media.video import VideoReader
-from szem.tasks.detect_video import VideoWatcher, open_sight
+from szem.tasks.video.detect_video import VideoWatcher, open_sight
 
 EVERY_S = 30.0
 

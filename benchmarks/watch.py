@@ -23,16 +23,16 @@ import av
 import numpy as np
 
 from machine import describe_machine
-from szem.guard.daemon import Guard
-from szem.guard.hearing import make_listening
-from szem.guard.senses import build_senses
+from szem.guard.analyzer import build_senses
+from szem.guard.event_record import Wanted
+from szem.guard.event_store import EventStore
+from szem.guard.listener_pool import make_listening
+from szem.guard.service import Guard
 from szem.guard.sources import name_sources
-from szem.guard.store import EventStore
-from szem.guard.stored import Wanted
 from szem.media.sound import read_sound
 from szem.media.video import VideoReader
-from szem.tasks.detect_video import open_sight
-from szem.tasks.rules import Rules
+from szem.tasks.surveillance.rules import Rules
+from szem.tasks.video.detect_video import open_sight
 
 RATE_HZ, SIZE, SOUND_HZ = 10, (640, 360), 16000
 EVERY_S = 10.0

@@ -31,7 +31,10 @@ def test_the_table_of_routes_has_every_route_of_szems_own() -> None:
 def test_recipes_are_in_the_table_and_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     table = _section("train.md", "Settings")
     assert [name for name in RECIPES if f"| `{name}` |" not in table] == []
-    files = {path.stem.replace("_", "-") for path in (ROOT / "src/szem/train/recipes").glob("[a-z]*.py")}
+    files = {
+        path.stem.removeprefix("recipe_").replace("_", "-")
+        for path in (ROOT / "src/szem/train").glob("*/recipe_*.py")
+    }
     assert files == set(RECIPES)
     assert run(["train", "--help"]) == 0
     told = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
@@ -66,7 +69,7 @@ def test_weights_of_data_for_non_commercial_use_say_so() -> None:
 
 def test_what_writes_the_drawing_models_card_says_what_the_shipped_one_says() -> None:
     card = json.loads((shipped_folder() / "draw" / "card.json").read_text())
-    recipe = (ROOT / "src/szem/train/draw_model.py").read_text()
+    recipe = (ROOT / "src/szem/train/generation/export.py").read_text()
     assert {"Oxford-102", "CUB-200-2011"} <= {told.split(" ")[0].rstrip(":") for told in card["attributions"]}
     for told in (card["licence"], *card["attributions"], *card["limits"]):
         assert f'"{told}"' in recipe

@@ -9,7 +9,7 @@ import numpy as np
 from szem.arrays import Picture8
 from szem.media.pictures import write_picture
 from szem.media.samples import SAMPLES, read_sample
-from szem.tasks.caption import open_captioner
+from szem.tasks.captioning.caption import open_captioner
 
 _WIDTH, _HEIGHT = 480, 360
 

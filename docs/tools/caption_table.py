@@ -10,9 +10,9 @@ import numpy as np
 
 from szem.data.words import split_words
 from szem.media.pictures import read_picture
-from szem.tasks.caption import open_captioner
-from szem.tasks.evaluate_caption import read_split
-from szem.tasks.sentence_scores import Cider
+from szem.tasks.captioning.bleu_cider import Cider
+from szem.tasks.captioning.caption import open_captioner
+from szem.tasks.captioning.evaluate import read_split
 
 
 def main(folder: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from szem.media.pictures import write_picture
 from szem.media.samples import read_sample
-from szem.tasks.classify import classify
+from szem.tasks.classification.classify import classify
 
 OUT = Path(__file__).resolve().parent.parent / "pictures"
 

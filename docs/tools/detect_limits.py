@@ -16,8 +16,8 @@ from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
 from szem.results.boxes import Boxes
 from szem.runtime.sessions import open_model
-from szem.tasks.box_scores import average_precision
-from szem.tasks.detect import Detector
+from szem.tasks.detection.average_precision import average_precision
+from szem.tasks.detection.detect import Detector
 
 _CROWD = 6  # boxes that make one
 

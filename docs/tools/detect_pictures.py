@@ -11,8 +11,8 @@ from PIL import Image
 
 from szem.media.film import FilmMaker, open_film
 from szem.media.video import inspect_video
-from szem.tasks.counting import LineCounter, parse_line
-from szem.tasks.detect_video import VideoWatcher, open_sight
+from szem.tasks.video.counting import LineCounter, parse_line
+from szem.tasks.video.detect_video import VideoWatcher, open_sight
 
 TARGET = Path(__file__).parents[1] / "pictures" / "detect-cars.webp"
 LARGEST_BYTES = 2_500_000

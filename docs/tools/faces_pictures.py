@@ -13,8 +13,8 @@ import numpy as np
 from szem.arrays import Picture8
 from szem.media.pictures import write_picture
 from szem.media.samples import read_sample
-from szem.tasks.faces import open_faces
-from szem.tasks.mouth import follow_mouth
+from szem.tasks.faces.detect import open_faces
+from szem.tasks.faces.mouth_crops import follow_mouth
 
 _SIDE = 300
 

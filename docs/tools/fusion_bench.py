@@ -15,6 +15,7 @@ its own scores by the same rule. Clips for tuning and for testing share no recor
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -24,17 +25,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.degrade import Degradation, degrade
-from szem.data.scenes import Scene
 from szem.data.sounds import Heard, in_split, read_heard
-from szem.data.sprites import SpriteBox, read_sprites
-from szem.data.stories import compose_scene
 from szem.media.sound import read_sound
 from szem.results.events import Event
 from szem.runtime.sessions import open_model
-from szem.tasks.detect import Detector
-from szem.tasks.event_scores import EventCounts
-from szem.tasks.fuse import (
+from szem.tasks.audio.listen import Listener
+from szem.tasks.audio.segmenter import EventSettings, SoundEvents
+from szem.tasks.audio.windows import Window
+from szem.tasks.detection.detect import Detector
+from szem.tasks.surveillance.fusion import (
     AGREE,
     WEIGHTS,
     ChannelWeights,
@@ -45,10 +44,14 @@ from szem.tasks.fuse import (
     measure_picture_quality,
     measure_sound_quality,
 )
-from szem.tasks.happenings import Happenings
-from szem.tasks.listen import Listener
-from szem.tasks.sound_events import EventSettings, SoundEvents
-from szem.tasks.sound_windows import Window
+from szem.tasks.surveillance.open_events import Happenings
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
+from benchmarks.scenes.degrade import Degradation, degrade
+from benchmarks.scenes.event_f1 import EventCounts
+from benchmarks.scenes.scenes import Scene
+from benchmarks.scenes.sprites import SpriteBox, read_sprites
+from benchmarks.scenes.stories import compose_scene
 
 CLIP_S, RATE_HZ, LOOKS_HZ = 8.0, 16000, 1.5
 SIZE = (320, 180)
@@ -63,6 +66,7 @@ WORSE = (
     Degradation(blur=0.014, light=0.18, noise=10, hidden=0.3),
     Degradation(blur=0.025, light=0.08, noise=12, hidden=0.5),
 )
+
 LOW = 0.04  # candidates: chances above this are looked at together
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from szem.arrays import Picture8
-from szem.data.drawables import read_drawables
+from szem.data.flowers_birds.drawables import read_drawables
 from szem.media.pictures import read_picture, write_picture
 from szem.results.drawn import tile_pictures
-from szem.tasks.caption import open_captioner
-from szem.tasks.classifier_features import ClassifierFeatures
-from szem.tasks.generate import EXAMPLES, open_painter
+from szem.tasks.captioning.caption import open_captioner
+from szem.tasks.classification.features import ClassifierFeatures
+from szem.tasks.generation.generate import EXAMPLES, open_painter
 
 SENTENCES = (
     *EXAMPLES,

@@ -1,11 +1,12 @@
 """Photograph the guard page for docs and the lecture: `python docs/tools/guard_pictures.py`.
 
-The film is composed (`szem.data.stories`, all of it drawn) and its siren is made of tones; what the page shows is
-what the shipped networks make of it. Needs playwright and a Chromium; takes some minutes.
+The film is composed (`benchmarks.scenes.stories`, all of it drawn) and its siren is made of tones; what the page
+shows is what the shipped networks make of it. Needs playwright and a Chromium; takes some minutes.
 """
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
 from studio_lab_pictures import PICTURES
 
-from szem.data.sprites import draw_sprites
-from szem.data.stories import compose_scene
 from szem.serve.server import serve_beside
 from szem.serve.settings import ServeSettings
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
+from benchmarks.scenes.sprites import draw_sprites
+from benchmarks.scenes.stories import compose_scene
 
 SOUND_HZ = 16_000
 RATE_HZ = 10

@@ -15,13 +15,13 @@ from szem.media.drawing import draw_boxes, font_of, ink_on
 from szem.media.pictures import write_picture
 from szem.media.samples import read_sample
 from szem.results.explanation import draw_maps
-from szem.tasks.caption import caption
-from szem.tasks.classify import classify
-from szem.tasks.detect import detect
-from szem.tasks.explain import Explorer
-from szem.tasks.explain_neuron import explain_neuron
-from szem.tasks.generate import EXAMPLES, generate
-from szem.tasks.outline import outline
+from szem.tasks.captioning.caption import caption
+from szem.tasks.classification.classify import classify
+from szem.tasks.detection.detect import detect
+from szem.tasks.explain.explain import Explorer
+from szem.tasks.explain.neuron import explain_neuron
+from szem.tasks.generation.generate import EXAMPLES, generate
+from szem.tasks.segmentation.instance_masks import outline
 
 PICTURES = Path(__file__).resolve().parent.parent / "pictures"
 GAP_PX = 10

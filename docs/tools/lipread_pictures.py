@@ -15,8 +15,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from szem.data.spoken import read_spoken
-from szem.tasks.evaluate_lipread import NOISE_KINDS, TakenIn, count_errors, noisy, take_in_films, voices_of
-from szem.tasks.lipread import LipReader, open_lip_reader
+from szem.tasks.lipreading.evaluate import NOISE_KINDS, TakenIn, count_errors, noisy, take_in_films, voices_of
+from szem.tasks.lipreading.lipread import LipReader, open_lip_reader
 
 OUT = Path(__file__).resolve().parent.parent / "pictures"
 COLOURS = {"lips": "#0072b2", "sound": "#d55e00", "both": "#009e73"}

@@ -11,8 +11,8 @@ import numpy as np
 from szem.data.sounds import in_split, read_heard
 from szem.media.sound import read_sound
 from szem.runtime.sessions import open_model
-from szem.tasks.evaluate_sounds import name_clip
-from szem.tasks.listen import Listener
+from szem.tasks.audio.evaluate import name_clip
+from szem.tasks.audio.listen import Listener
 
 
 def main(data: Path, folder: Path) -> None:

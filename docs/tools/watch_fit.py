@@ -2,10 +2,12 @@
 
     python docs/tools/watch_fit.py --data ../shared/data --seeds 0-6
 
-Composed scenes of the split `tune`, without the detector; what `szem.tasks.left_things.chances` uses is printed.
+Composed scenes of the split `tune`, without the detector; what
+ `szem.tasks.surveillance.abandoned_objects.chances` uses is printed.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +15,15 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from watch_scores import frames_of, watcher_of
 
-import szem.tasks.left_things as left_things
-from szem.data.degrade import Degradation
-from szem.data.scenes import Scene
-from szem.data.sprites import read_sprites
-from szem.data.stories import compose_scene
-from szem.tasks.background import Scene as Seen
-from szem.tasks.still import Evidence, Region, weigh
+import szem.tasks.surveillance.abandoned_objects as left_things
+from szem.tasks.surveillance.background_model import Scene as Seen
+from szem.tasks.surveillance.static_regions import Evidence, Region, weigh
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
+from benchmarks.scenes.degrade import Degradation
+from benchmarks.scenes.scenes import Scene
+from benchmarks.scenes.sprites import read_sprites
+from benchmarks.scenes.stories import compose_scene
 
 STORIES = ("left", "dropped", "left and taken", "removed", "vanished", "lamp", "cloud", "shadow", "exposure", "quiet")
 NAMES = ("thing", "gap", "light")

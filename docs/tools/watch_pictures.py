@@ -5,18 +5,21 @@ was given for research, so its picture is not kept here.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from szem.arrays import Picture8
-from szem.data.sprites import draw_sprites
-from szem.data.stories import compose_scene
 from szem.media.drawing import draw_boxes
 from szem.media.pictures import write_picture
 from szem.media.video import read_video
-from szem.tasks.watch import watch
+from szem.tasks.surveillance.watcher import watch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
+from benchmarks.scenes.sprites import draw_sprites
+from benchmarks.scenes.stories import compose_scene
 
 PICTURES = Path(__file__).resolve().parent.parent / "pictures"
 STORIES = ("left", "removed", "zone", "crowd", "approach", "shadow")

@@ -4,6 +4,7 @@ Without --data the scenes are drawn, and the detector hardly knows drawn people.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +12,19 @@ from pathlib import Path
 import av
 import numpy as np
 
-from szem.data.degrade import Degradation, degrade
-from szem.data.scenes import Scene
-from szem.data.sprites import SPLITS, SpriteBox, draw_sprites, read_sprites
-from szem.data.stories import STORIES, compose_scene
 from szem.media.frames import Frame
 from szem.results.events import Event
-from szem.tasks.areas import Area, AreaLine, Areas
-from szem.tasks.detect_video import Sight, open_sight
-from szem.tasks.event_scores import EventCounts, match_events
-from szem.tasks.watch import Watcher
-from szem.tasks.watch_settings import WatchSettings
+from szem.tasks.surveillance.settings import WatchSettings
+from szem.tasks.surveillance.watcher import Watcher
+from szem.tasks.video.detect_video import Sight, open_sight
+from szem.tasks.video.zones import Area, AreaLine, Areas
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
+from benchmarks.scenes.degrade import Degradation, degrade
+from benchmarks.scenes.event_f1 import EventCounts, match_events
+from benchmarks.scenes.scenes import Scene
+from benchmarks.scenes.sprites import SPLITS, SpriteBox, draw_sprites, read_sprites
+from benchmarks.scenes.stories import STORIES, compose_scene
 
 
 def frames_of(scene: Scene, how: Degradation) -> Iterator[Frame]:

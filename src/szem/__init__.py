@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from szem.kernels.pooling import max_pool as max_pool
     from szem.media.pictures import read_picture as read_picture
     from szem.media.pictures import write_picture as write_picture
-    from szem.tasks.caption import caption as caption
-    from szem.tasks.classify import classify as classify
-    from szem.tasks.detect import detect as detect
-    from szem.tasks.explain import explain as explain
-    from szem.tasks.generate import generate as generate
-    from szem.tasks.lipread import lipread as lipread
-    from szem.tasks.listen import listen as listen
+    from szem.tasks.audio.listen import listen as listen
+    from szem.tasks.captioning.caption import caption as caption
+    from szem.tasks.captioning.search import search as search
+    from szem.tasks.classification.classify import classify as classify
+    from szem.tasks.detection.detect import detect as detect
+    from szem.tasks.explain.explain import explain as explain
+    from szem.tasks.generation.generate import generate as generate
+    from szem.tasks.lipreading.lipread import lipread as lipread
     from szem.tasks.look import look as look
-    from szem.tasks.outline import outline as outline
-    from szem.tasks.search import search as search
-    from szem.tasks.segment import segment as segment
-    from szem.tasks.watch import watch as watch
+    from szem.tasks.segmentation.instance_masks import outline as outline
+    from szem.tasks.segmentation.segment import segment as segment
+    from szem.tasks.surveillance.watcher import watch as watch
 
 __version__ = "0.1.0"
 
@@ -42,18 +42,18 @@ _HOME = {
     "Kernel": "szem.kernels.kernel",
     "read_picture": "szem.media.pictures",
     "write_picture": "szem.media.pictures",
-    "caption": "szem.tasks.caption",
-    "classify": "szem.tasks.classify",
-    "detect": "szem.tasks.detect",
-    "explain": "szem.tasks.explain",
-    "lipread": "szem.tasks.lipread",
-    "listen": "szem.tasks.listen",
-    "generate": "szem.tasks.generate",
+    "caption": "szem.tasks.captioning.caption",
+    "classify": "szem.tasks.classification.classify",
+    "detect": "szem.tasks.detection.detect",
+    "explain": "szem.tasks.explain.explain",
+    "lipread": "szem.tasks.lipreading.lipread",
+    "listen": "szem.tasks.audio.listen",
+    "generate": "szem.tasks.generation.generate",
     "look": "szem.tasks.look",
-    "outline": "szem.tasks.outline",
-    "search": "szem.tasks.search",
-    "segment": "szem.tasks.segment",
-    "watch": "szem.tasks.watch",
+    "outline": "szem.tasks.segmentation.instance_masks",
+    "search": "szem.tasks.captioning.search",
+    "segment": "szem.tasks.segmentation.segment",
+    "watch": "szem.tasks.surveillance.watcher",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604

@@ -12,13 +12,13 @@ from typing import Any
 import av
 import numpy as np
 
-from szem.guard.daemon import Guard
+from szem.guard.event_store import EventStore
+from szem.guard.service import Guard
 from szem.guard.sources import name_sources
-from szem.guard.store import EventStore
 from szem.media.frames import Frame
 from szem.media.sound import SoundBlock
 from szem.results.events import Event
-from szem.tasks.rules import Clips, Rules
+from szem.tasks.surveillance.rules import Clips, Rules
 
 
 @dataclass

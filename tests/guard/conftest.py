@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from szem.guard.store import EventStore
+from szem.guard.event_store import EventStore
 
 from .acts import make_film
 

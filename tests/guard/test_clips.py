@@ -11,8 +11,8 @@ import pytest
 from szem.arrays import Picture8
 from szem.errors import FormatError, RangeError, StoreError
 from szem.guard.clips import find_picture, write_clip
-from szem.guard.privacy import FaceHider, hide_boxes
-from szem.guard.reel import Reel
+from szem.guard.face_blur import FaceHider, hide_boxes
+from szem.guard.packet_buffer import Reel
 from szem.media.video import VideoReader
 
 from .acts import make_film
@@ -196,7 +196,7 @@ def test_a_face_that_is_missed_for_a_moment_stays_hidden(film: Path, tmp_path: P
 
 def test_faces_are_hidden_in_clips(tmp_path: Path) -> None:
     """A photograph of a face as a film; afterwards the very finder finds none."""
-    faces = pytest.importorskip("szem.tasks.faces")
+    faces = pytest.importorskip("szem.tasks.faces.detect")
     from skimage.data import astronaut
 
     from szem.media.video_writer import VideoWriter

@@ -14,8 +14,8 @@ from pathlib import Path
 import av
 import pytest
 
-from szem.guard.store import EventStore
-from szem.guard.stored import Wanted
+from szem.guard.event_record import Wanted
+from szem.guard.event_store import EventStore
 from szem.media.pictures import read_picture
 
 from .acts import make_film
@@ -25,11 +25,11 @@ VICTIM = """
 import sys
 from contextlib import closing
 from pathlib import Path
-from szem.guard.daemon import Guard
+from szem.guard.service import Guard
 from szem.guard.sources import name_sources
-from szem.guard.store import EventStore
+from szem.guard.event_store import EventStore
 from szem.results.events import Event
-from szem.tasks.rules_file import parse_rules
+from szem.tasks.surveillance.rules_toml import parse_rules
 
 class Senses:
     rate_hz, levels, due = 16000, {}, 0.5

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from szem.errors import RangeError
+from szem.guard.event_record import Wanted
+from szem.guard.event_store import EventStore, stored_from
 from szem.guard.retention import Retention, Swept, sweep
-from szem.guard.store import EventStore, stored_from
-from szem.guard.stored import Wanted
 
 from .acts import happening
 

@@ -12,9 +12,9 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from szem.guard import lane
-from szem.guard.store import EventStore
-from szem.guard.stored import Wanted
+from szem.guard import source_worker as lane
+from szem.guard.event_record import Wanted
+from szem.guard.event_store import EventStore
 
 from .acts import Scripted, guard_films, happening, live_line, make_sound
 

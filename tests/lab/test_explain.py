@@ -13,8 +13,8 @@ from szem.errors import RangeError, ShapeError, UnknownNameError, UnsupportedErr
 from szem.media.samples import read_sample
 from szem.results.explanation import Explanation
 from szem.runtime.graph_fields import trace_back
-from szem.tasks.explain import Explorer, explain
-from szem.tasks.explain_neuron import explain_neuron
+from szem.tasks.explain.explain import Explorer, explain
+from szem.tasks.explain.neuron import explain_neuron
 
 NAMES = ("plain", "residual", "inception", "depthwise", "atrous", "transposed", "shuffle")
 File = Callable[[str], Path]

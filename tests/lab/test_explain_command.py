@@ -11,7 +11,7 @@ import pytest
 from szem.cli import main
 from szem.media.pictures import read_picture
 from szem.media.samples import read_sample
-from szem.tasks.explain import explain
+from szem.tasks.explain.explain import explain
 
 File = Callable[[str], Path]
 

@@ -9,8 +9,8 @@ import pytest
 from onnxruntime import quantization
 
 from szem.media.samples import read_sample
-from szem.tasks.explain import Explorer
-from szem.tasks.explain_neuron import explain_neuron
+from szem.tasks.explain.explain import Explorer
+from szem.tasks.explain.neuron import explain_neuron
 
 File = Callable[[str], Path]
 

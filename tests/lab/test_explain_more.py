@@ -15,12 +15,12 @@ from szem.media.pictures import write_picture
 from szem.media.samples import read_sample
 from szem.results.explanation import draw_maps
 from szem.runtime.graph import read_graph
-from szem.tasks.explain import Explorer
-from szem.tasks.explain_heat import find_class_map, find_occlusion
-from szem.tasks.explain_locality import StackLayer, build_stack, measure_stack, pixels_seen
-from szem.tasks.explain_prepare import prepare_cut
-from szem.tasks.explain_shift import measure_shift
-from szem.tasks.explain_strongest import cut_patch, find_strongest
+from szem.tasks.explain.attribution import find_class_map, find_occlusion
+from szem.tasks.explain.explain import Explorer
+from szem.tasks.explain.preprocess import prepare_cut
+from szem.tasks.explain.receptive_field import StackLayer, build_stack, measure_stack, pixels_seen
+from szem.tasks.explain.shift_invariance import measure_shift
+from szem.tasks.explain.top_activations import cut_patch, find_strongest
 
 File = Callable[[str], Path]
 

@@ -7,10 +7,10 @@ from szem.errors import CardError
 from szem.media.samples import read_sample
 from szem.runtime.cards import PictureInput
 from szem.runtime.store import Model, list_models
-from szem.tasks.classify import classify
-from szem.tasks.explain import Explorer
-from szem.tasks.explain_heat import find_class_map
-from szem.tasks.explain_neuron import explain_neuron
+from szem.tasks.classification.classify import classify
+from szem.tasks.explain.attribution import find_class_map
+from szem.tasks.explain.explain import Explorer
+from szem.tasks.explain.neuron import explain_neuron
 
 SHIPPED = [model for model in list_models() if model.is_shipped]
 MODELS = [model for model in SHIPPED if isinstance(model.card.input, PictureInput)]

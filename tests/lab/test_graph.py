@@ -23,7 +23,7 @@ from szem.errors import (
 )
 from szem.runtime.graph import GraphLimits, read_graph
 from szem.runtime.graph_run import Probe
-from szem.tasks.explain import Explorer
+from szem.tasks.explain.explain import Explorer
 
 File = Callable[[str], Path]
 

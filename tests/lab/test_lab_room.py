@@ -10,10 +10,10 @@ import pytest
 from szem.media.pictures import write_picture
 from szem.runtime.cards import PictureInput
 from szem.runtime.store import default_model, list_models
-from szem.serve import lab_room
-from szem.serve.lab_room import LabRoom
+from szem.serve.handlers import lab as lab_room
+from szem.serve.handlers.lab import LabRoom
 from szem.serve.settings import ServeSettings
-from szem.tasks.explain_strongest import find_strongest
+from szem.tasks.explain.top_activations import find_strongest
 
 
 @pytest.fixture

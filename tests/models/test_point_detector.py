@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from szem.models.point_detector import FirstStages, PointDetector, build_point_detector, freeze_stages
-from szem.tasks.detect_decoders import grid_points
+from szem.tasks.detection.decoders import grid_points
 from szem.train.export import export_onnx, largest_difference
 from szem.train.open_sides import open_sides
 

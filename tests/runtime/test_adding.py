@@ -27,7 +27,7 @@ def test_an_added_model_classifies(given_files: tuple[Path, Path]) -> None:
     model = add_model(file, task="classify", labels=labels, declared=declared)
     assert (model.name, model.card.head) == ("tone-teller", "logits")
     assert model.card.outputs == {"logits": "scores", "maps": "maps"}
-    from szem.tasks.classify import classify
+    from szem.tasks.classification.classify import classify
 
     picture = np.zeros((30, 20, 3), np.uint8)
     picture[..., 0] = 250

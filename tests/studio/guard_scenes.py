@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from szem.guard.store import EventStore
-from szem.guard.stored import StoredEvent
+from szem.guard.event_record import StoredEvent
+from szem.guard.event_store import EventStore
 from szem.media.pictures import encode_picture
 from szem.media.video_writer import VideoWriter
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import szem
-from szem.tasks.generate import EXAMPLES, open_painter
+from szem.tasks.generation.generate import EXAMPLES, open_painter
 
 from .seeing import canvas_of, in_address, set_slider, until
 

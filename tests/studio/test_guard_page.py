@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from szem.guard.store import EventStore
-from szem.tasks.rules_file import parse_rules, read_rules
+from szem.guard.event_store import EventStore
+from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
 
 from .guard_scenes import BOX, fill_store, make_covered_film
 from .seeing import PATIENCE_S, in_address, set_slider, until

@@ -11,10 +11,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from szem.media.samples import read_sample
-from szem.serve.lab_room import LAB_LIMITS, pack_maps
-from szem.tasks.explain import Explorer
-from szem.tasks.explain_heat import find_class_map, find_occlusion
-from szem.tasks.explain_neuron import explain_neuron
+from szem.serve.handlers.lab import LAB_LIMITS, pack_maps
+from szem.tasks.explain.attribution import find_class_map, find_occlusion
+from szem.tasks.explain.explain import Explorer
+from szem.tasks.explain.neuron import explain_neuron
 
 from .seeing import canvas_of, settle, until
 

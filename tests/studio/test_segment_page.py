@@ -15,7 +15,7 @@ import szem
 from szem.media.samples import read_sample
 from szem.media.video_writer import VideoWriter
 from szem.runtime.graph_fields import trace_back
-from szem.tasks.explain import Explorer
+from szem.tasks.explain.explain import Explorer
 
 from .seeing import in_address, set_slider, settle, still, until
 

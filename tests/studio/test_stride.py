@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from szem.media.samples import read_sample
-from szem.tasks.explain import Explorer
-from szem.tasks.explain_locality import StackLayer, pixels_seen
-from szem.tasks.explain_shift import measure_shift
+from szem.tasks.explain.explain import Explorer
+from szem.tasks.explain.receptive_field import StackLayer, pixels_seen
+from szem.tasks.explain.shift_invariance import measure_shift
 
 from .seeing import settle
 

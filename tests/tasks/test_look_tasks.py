@@ -11,12 +11,12 @@ from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.media.samples import SAMPLES, read_sample
 from szem.results.colors import Color, Colors
 from szem.results.crops import Crop, Crops
-from szem.tasks.color_names import COLOR_NAMES, name_color
-from szem.tasks.colors import dominant_colors
-from szem.tasks.crops import crop_hints
+from szem.tasks.appearance.color_names import COLOR_NAMES, name_color
+from szem.tasks.appearance.crop_hints import crop_hints
+from szem.tasks.appearance.dominant_colors import dominant_colors
+from szem.tasks.appearance.saliency import salience_map
+from szem.tasks.appearance.sharpness import measure_picture
 from szem.tasks.look import LOOK_TASKS, Looker, look
-from szem.tasks.salience import salience_map
-from szem.tasks.sharpness import measure_picture
 
 SMALL = hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3)))
 

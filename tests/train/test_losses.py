@@ -6,11 +6,11 @@ import torch
 from torch.nn import functional as F
 
 from szem.data.pixels import IGNORED
-from szem.tasks.pixel_scores import class_ious, confusion, mean_iou, pixel_accuracy
-from szem.train.changes import Change, cut_sample
-from szem.train.losses import class_weights, pixel_loss, soft_jaccard
-from szem.train.pixel_recipe import repeat_rare
+from szem.tasks.segmentation.mean_iou import class_ious, confusion, mean_iou, pixel_accuracy
 from szem.train.sampling import pick
+from szem.train.segmentation.augment import Change, cut_sample
+from szem.train.segmentation.base import repeat_rare
+from szem.train.segmentation.losses import class_weights, pixel_loss, soft_jaccard
 
 
 def test_weights_average_to_one_over_the_pixels() -> None:

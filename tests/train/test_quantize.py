@@ -12,12 +12,12 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from torch import nn  # noqa: E402
 
+from scripts.models.class_maps import MAPS_SWITCH, add_class_maps  # noqa: E402
 from szem.errors import ModelError, RangeError  # noqa: E402
 from szem.nn.conv import ConvNorm  # noqa: E402
 from szem.nn.pixels import FromPixels  # noqa: E402
 from szem.nn.separable import SeparableConv  # noqa: E402
 from szem.runtime.sessions import OnnxFile  # noqa: E402
-from szem.train.class_maps import MAPS_SWITCH, add_class_maps  # noqa: E402
 from szem.train.export import export_onnx  # noqa: E402
 from szem.train.quantize import quantize_onnx, safe_weight_scales  # noqa: E402
 

@@ -11,12 +11,12 @@ from PIL import Image
 from szem.errors import TrainError, UnknownNameError
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.detect import Detector
+from szem.tasks.detection.detect import Detector
 from szem.train.loop import train
 from szem.train.recipe import Loop, override, settings_to_dict
 from szem.train.recipes import RECIPES, load_recipe, load_settings
-from szem.train.recipes.road import RoadSettings
 from szem.train.release import export_run
+from szem.train.segmentation.recipe_road import RoadSettings
 
 SMALL = ["backbone=lite0", "pretrained=false", "frozen_stages=0", "backbone_lr=1.0", "loop.batch=4", "loop.lr=0.003"]
 SMALL += ["loop.scores=1", "loop.warmup=0.1", "loop.precision=float32"]

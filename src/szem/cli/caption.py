@@ -48,7 +48,7 @@ def caption(
     from szem.cli.walk import Targets, each_picture, find_files, printable, report_failures
     from szem.errors import RangeError
     from szem.media.pictures import write_picture
-    from szem.tasks.caption import open_captioner
+    from szem.tasks.captioning.caption import open_captioner
 
     if (alt is None) == (not paths):
         raise RangeError("give pictures, or --alt with a page or the folder of a site; one of the two")
@@ -92,8 +92,8 @@ def _alt_texts(place: Path, captioner: "object", *, write: bool, least: float, b
 
     from szem.cli.walk import printable
     from szem.errors import MediaError, SzemError
-    from szem.tasks.alt_text import Page, find_pages, page_diff, propose_alt
-    from szem.tasks.caption import Captioner
+    from szem.tasks.captioning.alt_text import Page, find_pages, page_diff, propose_alt
+    from szem.tasks.captioning.caption import Captioner
 
     assert isinstance(captioner, Captioner)
     describe = captioner

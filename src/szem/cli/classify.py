@@ -38,7 +38,7 @@ def classify(
     from szem.cli.walk import Targets, each_picture, find_files, report_failures
     from szem.errors import RangeError
     from szem.runtime.sessions import open_model
-    from szem.tasks.classify import Classifier
+    from szem.tasks.classification.classify import Classifier
 
     if as_json and as_csv:
         raise RangeError("--json and --csv exclude each other; choose one")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from szem.arrays import Picture8
     from szem.cli.walk import Item, Targets
     from szem.media.film import Drawn, FilmMaker
-    from szem.tasks.detect_video import Seen, Sight, VideoWatcher
+    from szem.tasks.video.detect_video import Seen, Sight, VideoWatcher
 
 __all__ = ["app"]
 
@@ -77,7 +77,7 @@ def detect(
     from szem.media.pictures import PICTURE_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
     from szem.media.video_writer import PRESETS
-    from szem.tasks.detect_video import open_sight
+    from szem.tasks.video.detect_video import open_sight
 
     ways = frozenset() if write == "none" else frozenset(way.strip() for way in write.split(",") if way.strip())
     if ways - set(_WAYS):
@@ -212,7 +212,7 @@ def _check(wishes: _Wishes, classes: list[str] | None, sight: "Sight", *, only_p
     """Say at once what no film could fulfil."""
     from szem.errors import RangeError
     from szem.results.boxes import known_classes
-    from szem.tasks.counting import check_anchor, parse_line, parse_zone
+    from szem.tasks.video.counting import check_anchor, parse_line, parse_zone
 
     known_classes(classes or (), sight.finder.classes)
     check_anchor(wishes.anchor)
@@ -317,9 +317,9 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         return report.was_stopped
 
     def _watcher(self, wishes: _Wishes, width: int, height: int, *, draws: bool) -> "VideoWatcher":
-        from szem.tasks.counting import LineCounter, ZoneCounter, parse_line, parse_zone
-        from szem.tasks.detect_video import VideoWatcher
-        from szem.tasks.track import TrackSettings
+        from szem.tasks.video.counting import LineCounter, ZoneCounter, parse_line, parse_zone
+        from szem.tasks.video.detect_video import VideoWatcher
+        from szem.tasks.video.tracker import TrackSettings
 
         lines = [parse_line(t, width=width, height=height, number=n) for n, t in enumerate(wishes.lines, 1)]
         zones = [parse_zone(t, width=width, height=height, number=n) for n, t in enumerate(wishes.zones, 1)]

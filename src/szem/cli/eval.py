@@ -9,8 +9,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from szem.results.score import Measured
     from szem.runtime.store import Model
-    from szem.tasks.measured import Measured
 
 __all__ = ["app"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from szem.guard.store import EventStore
-    from szem.guard.stored import StoredEvent, Wanted
+    from szem.guard.event_record import StoredEvent, Wanted
+    from szem.guard.event_store import EventStore
 
 __all__ = ["app"]
 
@@ -194,7 +194,7 @@ def _whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _opened(store: Path | None, database: str) -> Iterator["EventStore"]:
-    from szem.guard.store import EventStore, default_store
+    from szem.guard.event_store import EventStore, default_store
 
     with closing(EventStore(store or default_store(), url=database, must_exist=True)) as events:
         yield events
@@ -212,7 +212,7 @@ def _wanted(
 ) -> "Wanted":
     import time
 
-    from szem.guard.stored import Wanted, parse_moment
+    from szem.guard.event_record import Wanted, parse_moment
 
     now = time.time()
     return Wanted(
@@ -231,9 +231,9 @@ def _hints(events: "EventStore", wanted: "Wanted") -> list[str]:
     """What is asked for by a name that nothing kept has, and which names there are."""
     import difflib
 
-    from szem.guard.hearing import known_sounds
-    from szem.guard.stored import Wanted
-    from szem.tasks.watch_settings import KINDS
+    from szem.guard.event_record import Wanted
+    from szem.guard.listener_pool import known_sounds
+    from szem.tasks.surveillance.settings import KINDS
 
     hints = []
     for what, given in (("kind", wanted.kinds), ("source", wanted.sources), ("place", wanted.places)):

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from szem.results.explanation import Explanation, LayerRow, NeuronSum
-    from szem.tasks.explain import Explorer
-    from szem.tasks.explain_prepare import Prepared
+    from szem.tasks.explain.explain import Explorer
+    from szem.tasks.explain.preprocess import Prepared
 
 __all__ = ["app"]
 
@@ -49,7 +49,7 @@ def explain(
     from szem.cli.walk import Targets
     from szem.media.pictures import read_picture
     from szem.media.samples import read_sample
-    from szem.tasks.explain import Explorer
+    from szem.tasks.explain.explain import Explorer
 
     console = Console(highlight=False, soft_wrap=True)
     targets = Targets([picture] if picture else [])
@@ -221,7 +221,7 @@ def _map_stem(row: "LayerRow") -> str:
 
 def _neuron(explorer: "Explorer", prepared: "Prepared", names: list[str], place: str) -> "NeuronSum":
     from szem.errors import RangeError
-    from szem.tasks.explain_neuron import explain_neuron
+    from szem.tasks.explain.neuron import explain_neuron
 
     parts = place.split(",")
     if len(names) != 1 or len(parts) != 3 or not all(part.strip().isdecimal() for part in parts):
@@ -246,7 +246,7 @@ def _write_heat(explorer: "Explorer", prepared: "Prepared", out: Path, console: 
     from szem.errors import UnsupportedError
     from szem.media.pictures import write_picture
     from szem.results.explanation import draw_heat
-    from szem.tasks.explain_heat import find_class_map, find_occlusion
+    from szem.tasks.explain.attribution import find_class_map, find_occlusion
 
     occlusion = find_occlusion(explorer, prepared)
     write_picture(out / _HEATS[0], draw_heat(prepared.picture, occlusion.drop))

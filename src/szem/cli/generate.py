@@ -49,7 +49,7 @@ def generate(
     from szem.cli.walk import Failure, printable, report_failures
     from szem.errors import SzemError
     from szem.media.pictures import write_picture
-    from szem.tasks.generate import EXAMPLES, open_painter
+    from szem.tasks.generation.generate import EXAMPLES, open_painter
 
     painter = open_painter(model or None)
     console = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from szem.cli.walk import Targets
     from szem.results.transcript import Transcript
-    from szem.tasks.lipread import Seen
+    from szem.tasks.lipreading.lipread import Seen
 
 __all__ = ["app"]
 
@@ -53,8 +53,8 @@ def lipread(
     from szem.errors import RangeError, SzemError, UnknownNameError
     from szem.media.video import VIDEO_SUFFIXES
     from szem.results.transcript import CHANNELS
-    from szem.tasks.lip_words import KINDS
-    from szem.tasks.lipread import open_lip_reader
+    from szem.tasks.lipreading.lipread import open_lip_reader
+    from szem.tasks.lipreading.single_words import KINDS
 
     kind, level = noise_of(noise)
     if face != "largest" and not (face.isdecimal() and int(face)):
@@ -130,7 +130,7 @@ def _print(name: str, said: "Transcript", *, words: bool) -> None:
 
 def _print_single(seen: "Seen", name: str, kind: str, as_json: bool) -> None:
     """The likeliest words of a film in which one is said, or why there are none."""
-    from szem.tasks.lip_words import read_lip_word
+    from szem.tasks.lipreading.single_words import read_lip_word
 
     reason = seen.why_not_lips
     found = None if reason or seen.track is None else read_lip_word(seen.track, kind=kind)

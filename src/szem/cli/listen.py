@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from szem.cli.walk import Item
     from szem.results.events import Event, Events
-    from szem.tasks.listen import ListenSettings
+    from szem.tasks.audio.listen import ListenSettings
 
 __all__ = ["app"]
 
@@ -54,7 +54,7 @@ def listen(
     from szem.media.sound import SOUND_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
     from szem.runtime.sessions import open_model
-    from szem.tasks.listen import Listener, ListenSettings
+    from szem.tasks.audio.listen import Listener, ListenSettings
 
     if as_json and as_csv:
         raise RangeError("--json and --csv exclude each other; choose one")

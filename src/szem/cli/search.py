@@ -38,8 +38,8 @@ def search(
     from szem.cli.walk import find_files, printable, refuse_own_source
     from szem.errors import RangeError
     from szem.results.hits import Hits
-    from szem.tasks.caption import open_captioner
-    from szem.tasks.search import update_index
+    from szem.tasks.captioning.caption import open_captioner
+    from szem.tasks.captioning.search import update_index
 
     if top < 1:
         raise RangeError(f"--top must be at least 1, got {top}")

@@ -125,7 +125,7 @@ class _Keeper:
     def picture(self, item: Any, picture: Any) -> None:
         """One picture: run, print, keep."""
         from szem.media.pictures import write_picture
-        from szem.tasks.segment import segment_with
+        from szem.tasks.segmentation.segment import segment_with
 
         overlay, labels = self.out / f"{item.stem}.jpg", self.out / f"{item.stem}.png"
         for way, file in (("overlay", overlay), ("labels", labels)):
@@ -145,7 +145,7 @@ class _Keeper:
         from szem.cli.films import run_film
         from szem.media.film import Drawn, FilmMaker, open_film
         from szem.media.flow import Step
-        from szem.tasks.segment import segment_with
+        from szem.tasks.segmentation.segment import segment_with
 
         def name(frame: Any) -> Drawn:
             if frame.index % every:

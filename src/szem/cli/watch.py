@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from szem.guard.daemon import Guard
-    from szem.guard.lane import Progress
-    from szem.tasks.rules import Rules
+    from szem.guard.service import Guard
+    from szem.guard.source_worker import Progress
+    from szem.tasks.surveillance.rules import Rules
 
 __all__ = ["app"]
 
@@ -98,18 +98,17 @@ def watch(
     """
     import time
 
-    from szem.guard.daemon import Guard
-    from szem.guard.hearing import known_sounds, make_listening
+    from szem.guard.event_record import parse_moment
+    from szem.guard.event_store import RULES_FILE, EventStore, default_store
+    from szem.guard.listener_pool import known_sounds, make_listening
     from szem.guard.metrics import GuardMetrics
     from szem.guard.retention import Retention
-    from szem.guard.rules_change import RulesChange
-    from szem.guard.seeing import known_labels
-    from szem.guard.sources import name_sources
-    from szem.guard.store import RULES_FILE, EventStore, default_store
-    from szem.guard.stored import parse_moment
-    from szem.tasks.areas import read_areas
-    from szem.tasks.detect_video import open_sight
-    from szem.tasks.rules_file import parse_rules, read_rules
+    from szem.guard.rules_reload import RulesChange
+    from szem.guard.service import Guard
+    from szem.guard.sources import known_labels, name_sources
+    from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
+    from szem.tasks.video.detect_video import open_sight
+    from szem.tasks.video.zones import read_areas
 
     folder = store or default_store()
     file = folder / RULES_FILE if rules is None else rules
@@ -182,14 +181,14 @@ def watch(
 
 
 def _senses(rules: "Rules", sight: Any, listen: Any) -> Callable[[Any], Any]:
-    from szem.guard.senses import build_senses
+    from szem.guard.analyzer import build_senses
 
     return lambda source: build_senses(source.name, rules, sight=sight, listen=listen if source.sound else None)
 
 
 def _hider() -> Any:
-    from szem.guard.privacy import FaceHider
-    from szem.tasks.faces import open_faces
+    from szem.guard.face_blur import FaceHider
+    from szem.tasks.faces.detect import open_faces
 
     finder = open_faces(threads=1)
     return FaceHider(lambda picture: finder(picture, threshold=0.4, turned=False).boxes_xyxy)

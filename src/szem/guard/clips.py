@@ -16,7 +16,7 @@ import numpy as np
 
 from szem.arrays import Picture8
 from szem.errors import FormatError, StoreError
-from szem.guard.reel import Bit, Stretch
+from szem.guard.packet_buffer import Bit, Stretch
 from szem.media.frames import Frame, turn_of
 
 __all__ = ["Hide", "decode_pictures", "find_picture", "write_clip"]

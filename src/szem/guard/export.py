@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from szem.errors import MissingExtraError, NotFoundError
-from szem.guard.store import EventStore
-from szem.guard.stored import StoredEvent, timestamp
+from szem.guard.event_record import StoredEvent, timestamp
+from szem.guard.event_store import EventStore
 
 __all__ = ["COLUMNS", "FORMATS", "event_to_flat", "events_to_csv", "events_to_json", "write_marked", "write_parquet"]
 

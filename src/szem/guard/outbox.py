@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from sqlalchemy import delete, func, select, update
 
 from szem.errors import SzemError
-from szem.guard.store import EventStore
-from szem.guard.tables import OUTBOX
+from szem.guard.db_schema import OUTBOX
+from szem.guard.event_store import EventStore
 
 __all__ = ["Hook", "Message", "Outbox", "RefusedError"]
 

@@ -1,6 +1,6 @@
 """For how long events are kept: the oldest go first, by age and by the space that pictures and clips take.
 
-Age is counted by the guard's own clock (`szem.guard.clock`): a wall clock that is set wrong deletes nothing.
+Age is counted by the guard's own clock (`szem.guard.elapsed_clock`): a wall clock that is set wrong deletes nothing.
 """
 
 import shutil
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select, update
 
 from szem.errors import RangeError
-from szem.guard.store import EventStore
-from szem.guard.tables import EVENTS
+from szem.guard.db_schema import EVENTS
+from szem.guard.event_store import EventStore
 
 __all__ = ["Retention", "Swept", "sweep"]
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import av
 
 from szem.errors import FileMissingError, RangeError
-from szem.guard.store import slug
+from szem.guard.event_store import slug
 from szem.media.live import address_without_password, is_camera, is_url
-from szem.tasks.rules import Rules
+from szem.runtime.store import default_model, find_model, list_models
+from szem.tasks.surveillance.rules import Rules
 
-__all__ = ["Source", "film_began", "name_sources"]
+__all__ = ["Source", "all_labels", "film_began", "known_labels", "name_sources"]
 
 _NAMED = re.compile(r"([A-Za-z][\w .-]{0,79})=(.+)\Z")
 
@@ -104,3 +105,21 @@ def film_began(path: Path) -> float:
         return path.stat().st_mtime - duration_s
     except OSError:  # it is gone since
         return time.time()
+
+
+def known_labels(model: str = "") -> tuple[str, ...]:
+    """The classes of things that can be seen; none where no model is installed.
+
+    Args:
+        model: A model's name or folder; the shipped one if left out.
+    Raises:
+        As `szem.runtime.store.find_model`.
+    """
+    if model:
+        return find_model(model, task="detect").labels
+    return default_model("detect").labels if list_models(task="detect") else ()
+
+
+def all_labels() -> tuple[str, ...]:
+    """The classes of all installed detectors: for rules of a guard that may look with any of them."""
+    return tuple(dict.fromkeys(label for model in list_models(task="detect") for label in model.labels))

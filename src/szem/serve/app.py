@@ -14,27 +14,27 @@ from starlette.responses import JSONResponse, Response
 from szem.errors import SzemError
 from szem.runtime.store import user_folder
 from szem.serve.engine import Engine
-from szem.serve.events import build_guard_routes
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import Folders
-from szem.serve.generate import GenerateRequest
-from szem.serve.guard import Guard, is_own_path
-from szem.serve.guard_room import GuardRoom
-from szem.serve.lab import LookRequest, build_lab_routes
-from szem.serve.lipread import LipreadRequest
-from szem.serve.listen import ListenRequest
-from szem.serve.live import LIVE_PATH, watch_live
-from szem.serve.live_room import LiveRoom
+from szem.serve.handlers.generate import GenerateRequest
+from szem.serve.handlers.guard import GuardRoom
+from szem.serve.handlers.lipread import LipreadRequest
+from szem.serve.handlers.listen import ListenRequest
+from szem.serve.handlers.live import LiveRoom
+from szem.serve.handlers.search import SearchRequest
+from szem.serve.handlers.tasks import TASKS, FilterRequest
 from szem.serve.metrics import Metrics
-from szem.serve.observe import Observe
+from szem.serve.middleware.auth_and_limits import Guard, is_own_path
+from szem.serve.middleware.observe import Observe
 from szem.serve.openapi import install_openapi
-from szem.serve.own import build_own_routes
 from szem.serve.reference import reference_page
-from szem.serve.search import SearchRequest
+from szem.serve.routes.guard import build_guard_routes
+from szem.serve.routes.lab import LookRequest, build_lab_routes
+from szem.serve.routes.live import LIVE_PATH, watch_live
+from szem.serve.routes.szem import build_own_routes
 from szem.serve.settings import ServeSettings
 from szem.serve.static import StudioFiles, studio_folder
 from szem.serve.status import FieldsError, Violation, error_to_reply, http_to_reply
-from szem.serve.tasks import TASKS, FilterRequest
 from szem.serve.vision.annotate import Annotator
 from szem.serve.vision.operations import Operations
 from szem.serve.vision.records import DATABASE_FILE, Records, default_database

@@ -21,11 +21,11 @@ from szem.media.pictures import Limits, read_picture
 from szem.results.labels import Labels
 from szem.runtime.sessions import Session, cores, open_model
 from szem.runtime.store import list_models
-from szem.serve.limits import Budget
 from szem.serve.metrics import Metrics
+from szem.serve.middleware.limits import Budget
 from szem.serve.settings import ServeSettings
 from szem.serve.workers import Workers
-from szem.tasks.classify import Classifier
+from szem.tasks.classification.classify import Classifier
 
 __all__ = ["Engine"]
 

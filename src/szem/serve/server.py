@@ -11,7 +11,7 @@ import uvicorn
 from szem.errors import DeniedError, RangeError, StoreError
 from szem.serve.app import build_app
 from szem.serve.memory import keep_freed_memory
-from szem.serve.protocol import build_protocol
+from szem.serve.middleware.slow_clients import build_protocol
 from szem.serve.settings import ServeSettings
 
 __all__ = ["address_of", "bind", "build_server", "serve", "serve_beside"]

@@ -1,1 +1,1 @@
-"""tasks."""
+"""What szem does with pictures, video, sound and text: one folder per task."""

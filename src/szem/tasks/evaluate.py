@@ -10,18 +10,18 @@ from pathlib import Path
 
 from szem.errors import FileMissingError, FormatError, RangeError, SzemError, UnknownNameError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
+from szem.results.score import Measured
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.classify import Classifier
-from szem.tasks.evaluate_boxes import evaluate_detect
-from szem.tasks.evaluate_caption import evaluate_caption
-from szem.tasks.evaluate_faces import evaluate_faces
-from szem.tasks.evaluate_generate import evaluate_generate
-from szem.tasks.evaluate_lip_words import evaluate_lip_words
-from szem.tasks.evaluate_lipread import evaluate_lipread
-from szem.tasks.evaluate_pixels import evaluate_outline, evaluate_segment
-from szem.tasks.evaluate_sounds import evaluate_listen
-from szem.tasks.measured import Measured
+from szem.tasks.audio.evaluate import evaluate_listen
+from szem.tasks.captioning.evaluate import evaluate_caption
+from szem.tasks.classification.classify import Classifier
+from szem.tasks.detection.evaluate import evaluate_detect
+from szem.tasks.faces.evaluate import evaluate_faces
+from szem.tasks.generation.evaluate import evaluate_generate
+from szem.tasks.lipreading.evaluate import evaluate_lipread
+from szem.tasks.lipreading.evaluate_words import evaluate_lip_words
+from szem.tasks.segmentation.evaluate import evaluate_outline, evaluate_segment
 
 __all__ = ["EVALUATORS", "Measured", "evaluate", "evaluate_classify", "labelled_pictures"]
 

@@ -12,9 +12,10 @@ import numpy as np
 from szem.arrays import Array, Picture8, check_picture
 from szem.errors import MissingExtraError, NotFoundError, UnknownNameError
 from szem.media.legend import Row, Section
+from szem.results.boxes import class_color
 from szem.results.look import Look, Seen
-from szem.tasks.look_boxes import box_rows, open_boxes
-from szem.tasks.look_masks import mask_rows, open_masks
+from szem.results.masks import Masks
+from szem.results.seen_boxes import SeenBoxes
 
 if TYPE_CHECKING:
     from szem.media.pictures import PictureSource
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
     from szem.results.labels import Labels
     from szem.results.measures import Measures
 
-__all__ = ["LOOK_TASKS", "LookTask", "Looker", "Run", "look"]
+__all__ = ["LOOK_TASKS", "LookTask", "Looker", "Run", "look", "mask_rows"]
 
 Run = Callable[[Picture8, dict[str, Any]], Seen]
 """Does one task on one picture. The dict is shared by the tasks of a picture: what an earlier one leaves there, a
 later one may use, so that a network runs once for all that need it."""
+
+_LEAST = 0.005  # shares below this are not worth a row
+_SURE = 0.5  # nor is what the network itself doubts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +113,7 @@ class Looker:
 def _open_labels() -> Run:
     from szem.results.labels import Labels
     from szem.runtime.sessions import open_model
-    from szem.tasks.classify import Classifier
+    from szem.tasks.classification.classify import Classifier
 
     session = open_model(task="classify")
     classifier, maps = Classifier(session), session.has("maps")
@@ -146,8 +150,64 @@ def _label_rows(labels: "Labels") -> list[Row]:
     return [Row(name=label.name, value=min(label.score, 1.0)) for label in labels]
 
 
+def _open_masks() -> Run:
+    """Open the model for things.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    from szem.runtime.sessions import open_model
+    from szem.tasks.segmentation.segment import segment_with
+
+    session = open_model(task="segment")
+
+    def run(picture: Picture8, shared: dict[str, Any]) -> Seen:
+        shared["masks"] = found = segment_with(session, picture)
+        return found
+
+    return run
+
+
+def mask_rows(masks: Masks) -> list[Row]:
+    """A row a class, with its share of the picture and its colour; none where nothing else was surely seen."""
+    return [
+        Row(name=area.label, value=area.share, note=f"sure {area.confidence:.0%}", rgb=area.rgb)
+        for area in masks.areas
+        if area.share >= _LEAST and area.confidence >= _SURE
+    ]
+
+
+def _open_boxes() -> Run:
+    """Open the detector; masks that an earlier task has found give the boxes their outlines.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    from szem.runtime.sessions import open_model
+    from szem.tasks.detection.detect import Detector
+
+    detector = Detector(open_model(task="detect"))
+
+    def run(picture: Picture8, shared: dict[str, Any]) -> Seen:
+        masks = shared.get("masks")
+        return SeenBoxes(boxes=detector([picture])[0], masks=masks if isinstance(masks, Masks) else None)
+
+    return run
+
+
+def _box_rows(seen: SeenBoxes) -> list[Row]:
+    """A row a box, best first."""
+    rows = []
+    for box in seen.boxes:
+        x0, y0, x1, y1 = box.box_xyxy
+        note = f"{x1 - x0:.0f}×{y1 - y0:.0f} at {x0:.0f}, {y0:.0f}"
+        rgb = class_color(seen.boxes.classes, box.index)
+        rows.append(Row(name=box.label, value=box.score, note=note, rgb=rgb, box_xyxy=box.box_xyxy))
+    return rows
+
+
 def _open_caption() -> Run:
-    from szem.tasks.caption import open_captioner
+    from szem.tasks.captioning.caption import open_captioner
 
     captioner = open_captioner()
     return lambda picture, shared: captioner([picture])[0]  # noqa: ARG005
@@ -158,7 +218,7 @@ def _caption_rows(caption: "Caption") -> list[Row]:
 
 
 def _open_colors() -> Run:
-    from szem.tasks.colors import dominant_colors
+    from szem.tasks.appearance.dominant_colors import dominant_colors
 
     return lambda picture, shared: dominant_colors(picture)  # noqa: ARG005
 
@@ -168,7 +228,7 @@ def _color_rows(colors: "Colors") -> list[Row]:
 
 
 def _open_crops() -> Run:
-    from szem.tasks.crops import crop_hints
+    from szem.tasks.appearance.crop_hints import crop_hints
 
     return lambda picture, shared: crop_hints(picture, attention=shared.get("attention"))
 
@@ -183,7 +243,7 @@ def _crop_rows(crops: "Crops") -> list[Row]:
 
 
 def _open_sharpness() -> Run:
-    from szem.tasks.sharpness import measure_picture
+    from szem.tasks.appearance.sharpness import measure_picture
 
     return lambda picture, shared: measure_picture(picture)  # noqa: ARG005
 
@@ -200,8 +260,8 @@ def _measure_rows(measures: "Measures") -> list[Row]:
 # Task -> what it brings. The order is the order of running and of the answer.
 LOOK_TASKS: Mapping[str, LookTask] = {
     "labels": LookTask(title="Labels", open=_open_labels, rows=_label_rows),
-    "masks": LookTask(title="Masks, share of the picture", open=open_masks, rows=mask_rows, drawn=True),
-    "boxes": LookTask(title="Things and where they are", open=open_boxes, rows=box_rows, drawn=True),
+    "masks": LookTask(title="Masks, share of the picture", open=_open_masks, rows=mask_rows, drawn=True),
+    "boxes": LookTask(title="Things and where they are", open=_open_boxes, rows=_box_rows, drawn=True),
     "caption": LookTask(title="Caption, how sure", open=_open_caption, rows=_caption_rows),
     "colors": LookTask(title="Colours", open=_open_colors, rows=_color_rows),
     "crops": LookTask(title="Crop hints, what they keep", open=_open_crops, rows=_crop_rows, drawn=True),

@@ -13,8 +13,8 @@ from szem.arrays import Picture8
 from szem.results.faces import Face, Faces
 from szem.serve.vision.geometry import box_to_poly
 from szem.serve.vision.schema import FaceAnnotation, FaceLandmark, FaceLandmarkType, Likelihood, Position
-from szem.tasks.face_mesh import cut_square, squares_of_meshes
-from szem.tasks.sharpness import measure_picture
+from szem.tasks.appearance.sharpness import measure_picture
+from szem.tasks.faces.mesh import cut_square, squares_of_meshes
 
 __all__ = ["LANDMARKS", "annotate_faces"]
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from szem.arrays import Picture8
 from szem.errors import UnsupportedError
-from szem.serve.boxes import find_boxes
 from szem.serve.engine import Engine
-from szem.serve.faces import find_faces_of
-from szem.serve.masks import MOST_BOXES, find_masks, map_to_dict, outline_boxes
+from szem.serve.handlers.detect import find_boxes
+from szem.serve.handlers.faces import find_faces_of
+from szem.serve.handlers.segment import MOST_BOXES, find_masks, map_to_dict, outline_boxes
 from szem.serve.status import FieldsError
 from szem.serve.vision.faces import annotate_faces
 from szem.serve.vision.geometry import box_to_poly
@@ -33,8 +33,8 @@ from szem.serve.vision.schema import (
     ImageProperties,
     LocalizedObjectAnnotation,
 )
-from szem.tasks.colors import dominant_colors
-from szem.tasks.crops import crop_hints
+from szem.tasks.appearance.crop_hints import crop_hints
+from szem.tasks.appearance.dominant_colors import dominant_colors
 
 __all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "merge"]
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from szem.serve.observe import trace_of
+from szem.serve.middleware.observe import trace_of
 from szem.serve.openapi import json_answer, json_body
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError, Violation

@@ -55,7 +55,7 @@ export async function fetchMaps(name, layer) {
   return unpackMaps(await (await ask(`${LAB}/looks/${name}/layers/${layer}/maps`)).arrayBuffer());
 }
 
-/** The layout that szem.serve.lab_room.pack_maps writes. Pure. */
+/** The layout that szem.serve.handlers.lab.pack_maps writes. Pure. */
 export function unpackMaps(buffer) {
   const [maps, rows, columns] = new Uint32Array(buffer, 0, 3);
   const low = new Float32Array(buffer, 12, maps);

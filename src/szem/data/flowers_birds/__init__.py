@@ -1,0 +1,1 @@
+"""Facts, attributes and sentences about the flowers and birds that the generator draws."""

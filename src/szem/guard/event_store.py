@@ -1,0 +1,441 @@
+"""What a guard keeps: events in a database, pictures and clips in a folder beside it.
+
+Every change is one transaction; a file is there, whole, before a row names it, and a row has let go of it before it
+is deleted. So power may fail at any moment: at worst files are left that no row names, and `clean` removes those.
+Blocking: call it from a thread. This file does not know where events come from.
+"""
+
+import json
+import os
+import re
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
+from szem.guard.db_schema import EVENTS, META, OUTBOX, SCHEMA_VERSION, SOURCES, TABLES, event_to_row, row_to_event
+from szem.guard.elapsed_clock import SteadyClock
+from szem.guard.event_record import MARKS, StoredEvent, Wanted
+from szem.results.events import Event
+from szem.runtime.databases import is_damage, open_database, plain_fault
+from szem.runtime.store import user_folder
+
+__all__ = ["DATABASE_FILE", "RULES_FILE", "EventStore", "default_store", "slug"]
+
+DATABASE_FILE = "events.sqlite3"
+RULES_FILE = "guard.toml"  # the rules of a store, where the command line names none
+_MEDIA, _LOCK = "media", "guard.lock"
+_ID = re.compile(r"[0-9a-f]{32}\Z")
+_OURS = re.compile(r".+_[0-9a-f]{8}\.(jpg|mp4)(\.part)?\Z")  # files that may be deleted
+_PART = ".part"
+
+
+def default_store() -> Path:
+    """Where events are kept when no folder is named: `guard` beside the user's models."""
+    return user_folder().parent / "guard"
+
+
+class EventStore:
+    """The events of one folder.
+
+    Args:
+        folder: For pictures, clips and, without a URL, the database; made where it is missing.
+        url: SQLAlchemy URL of the database; empty: SQLite in the folder.
+        must_exist: Refuse a folder that holds no events yet, instead of making it.
+    Raises:
+        FileMissingError: nothing is kept there, where something must be.
+        RangeError: the database cannot be opened, or a newer szem made it.
+        StoreError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, url: str = "", must_exist: bool = False) -> None:
+        self.folder = folder
+        if must_exist and not url and not (folder / DATABASE_FILE).is_file():
+            raise FileMissingError(f"{folder}: no events are kept there; szem watch … --store {folder} begins to")
+        try:
+            self.media.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --store") from error
+        where = url or f"sqlite:///{folder / DATABASE_FILE}"
+        self._engine = open_database(where, TABLES, name="events", option="--database and --store")
+        self._held: IO[bytes] | None = None
+        self._check_version()
+        self.clock = SteadyClock(self._anchor())
+
+    @property
+    def media(self) -> Path:
+        """The folder of pictures and clips."""
+        return self.folder / _MEDIA
+
+    def close(self) -> None:
+        """Note the time and let the connections go."""
+        with suppress(StoreError):
+            if self._held is not None:
+                self.keep_time()
+        self._engine.dispose()
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def hold(self) -> None:
+        """Be the one guard that writes here, until `close`.
+
+        Raises:
+            BusyError: another one does.
+        """
+        if self._held is not None:
+            return
+        try:
+            import fcntl
+        except ImportError:  # Windows: nothing tells
+            return
+        held = (self.folder / _LOCK).open("ab")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            held.close()
+            raise BusyError(
+                f"{self.folder}: another szem watch keeps its events here; choose another --store"
+            ) from error
+        self._held = held
+
+    def keep_time(self) -> None:
+        """Note how far the guard's own clock is, so that it goes on from there."""
+        with self.begin() as connection:
+            _put_meta(connection, "clock", json.dumps(self.clock.anchor()))
+
+    # Writing ----------------------------------------------------------------------------------------------------
+
+    def add(self, event: StoredEvent, *, messages: Sequence[dict[str, Any]] = ()) -> StoredEvent:
+        """Keep an event, together with what is to be told of it; once this returns, both survive anything.
+
+        Args:
+            event: Its number and age are set here.
+            messages: Rows of the outbox: hook, topic, body.
+        Returns:
+            The event with its number.
+        """
+        event = replace(event, kept_s=self.clock.now_s())
+        with self.begin() as connection:
+            number = connection.execute(insert(EVENTS).values(event_to_row(event))).inserted_primary_key
+            assert number is not None
+            self._post(connection, messages)
+        return replace(event, number=int(number[0]))
+
+    def change(self, id: str, *, messages: Sequence[dict[str, Any]] = (), **values: Any) -> None:
+        """Change some of an event's columns."""
+        known = event_to_row(replace(_NOTHING, **values))
+        with self.begin() as connection:
+            row = {name: known[name] for name in values}
+            if "channels" in values:
+                row |= {name: known[name] for name in ("sound", "video")}
+            connection.execute(update(EVENTS).where(EVENTS.c.id == id).values(row))
+            self._post(connection, messages)
+
+    def mark(self, id: str, mark: str, *, note: str = "") -> StoredEvent:
+        """Say that an event is wrong or right; an empty mark takes that back.
+
+        Raises:
+            NotFoundError: no such event.
+            UnknownNameError: no such mark.
+        """
+        if mark not in ("", *MARKS):
+            raise UnknownNameError(f"no mark {mark[:40]!r}; there are {', '.join(MARKS)}, and the empty one")
+        found = self.get(id)
+        self.change(found.id, mark=mark, mark_note=note[:2000] if mark else "", marked=time.time() if mark else None)
+        return self.get(found.id)
+
+    def close_open(self) -> int:
+        """End the events that went on when the guard was ended by force; how many there were."""
+        with self.begin() as connection:
+            left = connection.execute(update(EVENTS).where(EVENTS.c.is_open.is_(True)).values(is_open=False))
+        return left.rowcount
+
+    def post(self, messages: Sequence[dict[str, Any]]) -> None:
+        """Keep messages alone."""
+        with self.begin() as connection:
+            self._post(connection, messages)
+
+    def _post(self, connection: Connection, messages: Sequence[dict[str, Any]]) -> None:
+        for message in messages:
+            row = {"id": uuid.uuid4().hex, "attempts": 0, "error": "", "kept_s": self.clock.now_s(), **message}
+            connection.execute(insert(OUTBOX).values(row))
+
+    # Reading ----------------------------------------------------------------------------------------------------
+
+    def get(self, id: str) -> StoredEvent:
+        """One event by its id, or by the beginning of it that no other has (8 digits at least).
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        rows: list[Any] = []
+        if re.fullmatch(r"[0-9a-f]{8,32}", id):
+            with self.begin() as connection:
+                query = select(EVENTS).where(EVENTS.c.id.like(f"{id}%")).limit(2)
+                rows = list(connection.execute(query).mappings())
+        if len(rows) != 1:
+            what = "several events begin with" if rows else "no event"
+            raise NotFoundError(f"{what} {id[:64]!r}; szem events list shows their ids")
+        return row_to_event(rows[0])
+
+    def page(self, wanted: Wanted, *, size: int, before: int | None = None) -> tuple[list[StoredEvent], int | None]:
+        """Some events, those kept last first.
+
+        Args:
+            wanted: Which.
+            size: How many at most.
+            before: A number: only events with a lower one.
+        Returns:
+            The events, and the number to ask on with; None: there are no more.
+        """
+        query = select(EVENTS).where(*_conditions(wanted))
+        if before is not None:
+            query = query.where(EVENTS.c.number < before)
+        with self.begin() as connection:
+            rows = connection.execute(query.order_by(EVENTS.c.number.desc()).limit(size + 1)).mappings()
+            found = [row_to_event(row) for row in rows]
+        more = found[size - 1].number if len(found) > size else None
+        return found[:size], more
+
+    def each(self, wanted: Wanted, *, page: int = 500) -> Iterator[StoredEvent]:
+        """All events, those kept first first; not all of them are ever in memory."""
+        after = 0
+        while True:
+            query = select(EVENTS).where(*_conditions(wanted), EVENTS.c.number > after).order_by(EVENTS.c.number)
+            with self.begin() as connection:
+                found = [row_to_event(row) for row in connection.execute(query.limit(page)).mappings()]
+            yield from found
+            if len(found) < page:
+                return
+            after = found[-1].number
+
+    def count(self, wanted: Wanted) -> int:
+        """How many events there are."""
+        with self.begin() as connection:
+            return int(
+                connection.execute(select(func.count()).select_from(EVENTS).where(*_conditions(wanted))).scalar_one()
+            )
+
+    def counts(self, column: str, wanted: Wanted) -> dict[str, int]:
+        """How many events there are of each kind, source, place, rule or mark; the most frequent first."""
+        assert column in ("kind", "source", "place", "rule", "mark")
+        what, many = EVENTS.c[column], func.count()
+        query = select(what, many).where(*_conditions(wanted)).group_by(what).order_by(many.desc(), what)
+        with self.begin() as connection:
+            return {str(name): int(count) for name, count in connection.execute(query)}
+
+    def media_path(self, name: str) -> Path:
+        """The file of a picture or clip.
+
+        Raises:
+            NotFoundError: there is none, or it was deleted since.
+        """
+        path = self.media / name
+        if not name or not path.resolve().is_relative_to(self.media.resolve()) or not path.is_file():
+            raise NotFoundError(
+                "this event has no such file; it was not made, or deleted since to keep within bounds"
+            )
+        return path
+
+    # Sources ----------------------------------------------------------------------------------------------------
+
+    def tell_source(self, name: str, **values: Any) -> None:
+        """Note how a source is: state, told, seen, width_px, height_px, has_sound, still."""
+        row = {"state": "opening", "told": "", "has_sound": False, "still": "", "updated": time.time()}
+        with self.begin() as connection:
+            changed = connection.execute(
+                update(SOURCES).where(SOURCES.c.name == name[:200]).values(updated=time.time(), **values)
+            )
+            if not changed.rowcount:
+                connection.execute(insert(SOURCES).values(row | values | {"name": name[:200]}))
+
+    def sources(self) -> list[dict[str, Any]]:
+        """How the sources are, by name."""
+        with self.begin() as connection:
+            return [dict(row) for row in connection.execute(select(SOURCES).order_by(SOURCES.c.name)).mappings()]
+
+    # Files ------------------------------------------------------------------------------------------------------
+
+    def name_media(self, event: StoredEvent, suffix: str) -> str:
+        """Where a picture or clip of an event belongs: a folder a day, then time, source and kind."""
+        when = datetime.fromtimestamp(event.started)
+        parts = (f"{when:%H-%M-%S}", slug(event.source), slug(event.kind), event.id[:8])
+        return f"{when:%Y-%m-%d}/{'_'.join(parts)}{suffix}"
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Write a file: gives the path to write to; it appears under its name, whole and on the disk, or not at all.
+
+        Raises:
+            StoreError: the disk is full or cannot be written.
+        """
+        path = self.media / name
+        part = path.with_name(path.name + _PART)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
+            _sync_folder(path.parent)
+        except BaseException as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
+                raise StoreError(f"{path.name}: cannot be written ({error.strerror or error})") from error
+            raise
+
+    def delete_media(self, names: Sequence[str]) -> None:
+        """Delete files that no row names any more, and the folders that this leaves empty."""
+        for name in names:
+            with suppress(OSError):
+                (self.media / name).unlink(missing_ok=True)
+        for folder in {(self.media / name).parent for name in names}:
+            with suppress(OSError):
+                folder.rmdir()
+
+    def clean(self) -> int:
+        """Delete files that no row names: what a loss of power left. Only the guard that holds the store may.
+
+        Returns:
+            How many were deleted.
+        """
+        with self.begin() as connection:
+            named = {name for row in connection.execute(select(EVENTS.c.picture, EVENTS.c.clip)) for name in row}
+            named |= {row[0] for row in connection.execute(select(SOURCES.c.still))}
+        found = [path.relative_to(self.media).as_posix() for path in self.media.rglob("*") if path.is_file()]
+        left = [name for name in found if name not in named and _OURS.match(name)]
+        self.delete_media(left)
+        return len(left)
+
+    # The database -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction.
+
+        Raises:
+            StoreError: the database does not answer, or its disk is full.
+        """
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            told = plain_fault(error)[:200]
+            if is_damage(error):
+                advice = "it is damaged: move it away, and a new one is begun, or restore a copy"
+                raise StoreError(f"{self._engine.url.database}: {advice} ({told})") from error
+            raise StoreError(f"the database of events does not take or give what it should ({told})") from error
+
+    def _check_version(self) -> None:
+        with self.begin() as connection:
+            found = connection.execute(select(META.c.value).where(META.c.name == "schema")).scalar_one_or_none()
+            if found is None:
+                connection.execute(insert(META).values(name="schema", value=str(SCHEMA_VERSION)))
+        if found is not None and int(found) > SCHEMA_VERSION:
+            raise RangeError(
+                f"{self.folder}: a newer szem keeps its events here (tables of version {found}, this one knows "
+                f"{SCHEMA_VERSION}); install the newer one"
+            )
+
+    def _anchor(self) -> tuple[float, float] | None:
+        with self.begin() as connection:
+            found = connection.execute(select(META.c.value).where(META.c.name == "clock")).scalar_one_or_none()
+        if found is None:
+            return None
+        wall, steady = json.loads(found)
+        return float(wall), float(steady)
+
+
+_NOTHING = StoredEvent(id="", source="", kind="", started=0, ended=0, start_s=0, end_s=0, score=0)
+
+
+def stored_from(event: Event, *, source: str, now: float, now_s: float) -> StoredEvent:
+    """An event that was just told, with the world's time.
+
+    Args:
+        event: As watched or heard.
+        source: Name of the camera or film.
+        now: Seconds since 1970.
+        now_s: The same moment in the source's own time.
+    """
+    return StoredEvent(
+        id=uuid.uuid4().hex,
+        source=source,
+        kind=event.kind,
+        started=now - (now_s - event.start_s),
+        ended=now - (now_s - event.end_s),
+        start_s=event.start_s,
+        end_s=event.end_s,
+        best_s=event.best_s,
+        score=event.score,
+        channels=dict(event.channels),
+        contributions=dict(event.contributions),
+        label=event.label,
+        track=event.track,
+        place=event.place,
+        direction=event.direction,
+        box_xyxy=event.box_xyxy,
+        also=event.also,
+        note=event.note,
+        is_open=event.is_open,
+    )
+
+
+def slug(text: str) -> str:
+    """A text as part of a file's name or a topic: letters, digits, dashes.
+
+    >>> slug("rtsp://10.0.0.2/Front door")
+    'rtsp-10-0-0-2-front-door'
+    """
+    return re.sub(r"[^\w]+|_", "-", text.lower()).strip("-")[:60] or "unnamed"
+
+
+def _conditions(wanted: Wanted) -> list[Any]:
+    """The conditions of a query."""
+    table = EVENTS.c
+    chosen: list[Any] = []
+    for column, names in (
+        (table.source, wanted.sources),
+        (table.kind, wanted.kinds),
+        (table.place, wanted.places),
+        (table.rule, wanted.rules),
+    ):
+        if names:
+            chosen.append(column.in_([name.replace("\0", "") for name in names]))
+    if wanted.since is not None:
+        chosen.append(table.ended >= wanted.since)
+    if wanted.until is not None:
+        chosen.append(table.started < wanted.until)
+    if wanted.min_score > 0:
+        chosen.append(table.score >= wanted.min_score)
+    heard, seen = table.sound.is_not(None), table.video.is_not(None)
+    if wanted.channel:
+        chosen.append({"sound": heard, "video": seen, "both": and_(heard, seen)}[wanted.channel])
+    if wanted.marks:
+        chosen.append(or_(*(table.mark == ("" if mark == "none" else mark) for mark in wanted.marks)))
+    return chosen
+
+
+def _put_meta(connection: Connection, name: str, value: str) -> None:
+    connection.execute(delete(META).where(META.c.name == name))
+    connection.execute(insert(META).values(name=name, value=value))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the folder's entry on the disk too; some systems cannot."""
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

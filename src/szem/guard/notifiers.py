@@ -1,0 +1,87 @@
+"""The ways out that the rules name, ready to send; what is not named in the rules is never opened."""
+
+import base64
+import json
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from szem.errors import NotFoundError, RangeError
+from szem.guard.event_store import EventStore, slug
+from szem.guard.mqtt import MqttSender
+from szem.guard.outbox import Hook, Message
+from szem.guard.webhook import WebhookSender
+from szem.tasks.surveillance.rules import Rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["build_hooks"]
+
+_MOST_PICTURE_BYTES = 2_000_000
+
+
+def build_hooks(rules: Rules, store: EventStore) -> dict[str, Hook]:
+    """The hooks that some rule uses, by name: "webhook:office", "mqtt:home".
+
+    Raises:
+        RangeError: a key or password is to come from the environment and is not there, or an address is wrong.
+        MissingExtraError: MQTT is wanted and paho-mqtt is not installed.
+    """
+    used = {action for rule in rules.rules for action in rule.do}
+    hooks: dict[str, Hook] = {}
+    for name, webhook in rules.webhooks.items():
+        if f"webhook:{name}" in used:
+            key = _secret(webhook.secret_env, f"webhooks.{name}.secret_env").encode()
+            sender = WebhookSender(webhook.url, headers=webhook.headers, key=key, timeout_s=webhook.timeout_s)
+            hooks[f"webhook:{name}"] = _WithPicture(sender, store) if webhook.picture else sender
+    for name, mqtt in rules.mqtt.items():
+        if f"mqtt:{name}" in used:
+            hooks[f"mqtt:{name}"] = MqttSender(
+                mqtt.host,
+                port=mqtt.port,
+                user=mqtt.user,
+                password=_secret(mqtt.password_env, f"mqtt.{name}.password_env"),
+                tls=mqtt.tls,
+                qos=mqtt.qos,
+                retain=mqtt.retain,
+                available=f"{mqtt.topic.split('/')[0].split('{')[0] or 'szem'}/available",
+                client_id=f"szem-{slug(socket.gethostname())[:20]}-{os.getpid()}-{slug(name)[:20]}",
+            )
+    return hooks
+
+
+class _WithPicture:
+    """A webhook whose messages carry the event's picture, read when they are sent."""
+
+    def __init__(self, hook: Hook, store: EventStore) -> None:
+        self._hook, self._store = hook, store
+
+    def send(self, message: Message) -> None:
+        body = json.loads(message.body)
+        try:
+            path: Path = self._store.media_path(body.get("picture", ""))
+            if path.stat().st_size <= _MOST_PICTURE_BYTES:
+                body["picture_jpeg"] = base64.b64encode(path.read_bytes()).decode("ascii")
+        except (NotFoundError, OSError):  # deleted since
+            self._hook.send(message)
+            return
+        text = json.dumps(body, ensure_ascii=False)
+        self._hook.send(Message(message.id, message.topic, text, message.attempts))
+
+    def close(self) -> None:
+        self._hook.close()
+
+
+def _secret(variable: str, where: str) -> str:
+    """What an environment variable holds.
+
+    Raises:
+        RangeError: it is named and not set.
+    """
+    if not variable:
+        return ""
+    value = os.environ.get(variable, "")
+    if not value:
+        raise RangeError(f"{where}: the environment variable {variable} is not set; export it before szem watch")
+    return value

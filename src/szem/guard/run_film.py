@@ -1,0 +1,59 @@
+"""A film watched and listened to from its beginning to its end, in order, without a store.
+
+For trying rules on a recording: events as they are told, and what each channel says all along.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from szem.guard.analyzer import Senses
+from szem.guard.audio_decoder import Ear
+from szem.media.video import VideoReader
+from szem.results.events import Event
+
+if TYPE_CHECKING:
+    from szem.media.sound import SoundBlock
+
+__all__ = ["Sensed", "sense_film"]
+
+
+@dataclass(frozen=True)
+class Sensed:
+    """What one frame brought, with the sound before it."""
+
+    time_s: float
+    duration_s: float | None
+    events: tuple[Event, ...]
+    levels: Mapping[str, float]  # see `Senses.levels`
+
+
+def sense_film(path: Path, senses: Senses) -> Iterator[Sensed]:
+    """Watch and listen.
+
+    Args:
+        path: The film; it may have no sound.
+        senses: Of this film alone.
+    Raises:
+        As `VideoReader` and its iteration.
+    """
+    ear = Ear(rate_hz=senses.rate_hz)
+    blocks: list[SoundBlock] = []
+
+    def tap(packet: object, time_s: float) -> None:
+        if packet.stream.type == "audio":  # type: ignore[attr-defined]
+            blocks.extend(ear.hear(packet, time_s))
+
+    last_s = 0.0
+    with VideoReader(path, sound=True, tap=tap) as reader:
+        duration_s = reader.info.duration_s
+        for frame in reader:
+            events: list[Event] = []
+            while blocks and blocks[0].time_s <= frame.time_s:
+                events += senses.hear(blocks.pop(0))
+            events += senses.see(frame)
+            last_s = frame.time_s
+            yield Sensed(last_s, duration_s, tuple(events), dict(senses.levels))
+    events = [event for block in [*blocks, *ear.end()] for event in senses.hear(block)]
+    yield Sensed(last_s, duration_s, (*events, *senses.finish()), dict(senses.levels))

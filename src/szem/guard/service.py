@@ -1,0 +1,216 @@
+"""The guard: sources side by side, one store, one outbox, for months.
+
+A source that breaks stops no other; a disk that is full stops clips, not watching; a machine that loses power loses
+the events that were going on. This file does not know the command line.
+"""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from szem.errors import SzemError
+from szem.guard.analyzer import Senses
+from szem.guard.clips import Hide
+from szem.guard.event_store import EventStore
+from szem.guard.metrics import GuardMetrics
+from szem.guard.notifiers import build_hooks
+from szem.guard.outbox import Outbox
+from szem.guard.packet_buffer import Reel
+from szem.guard.recorder import Keeper
+from szem.guard.retention import Retention, sweep
+from szem.guard.source_worker import Lane, Progress
+from szem.guard.sources import Source, film_began
+from szem.guard.write_queue import Desk
+from szem.results.events import Event
+from szem.tasks.surveillance.rules import Order, RuleKeeper, Rules
+
+__all__ = ["Guard"]
+
+_log = logging.getLogger("szem.guard")
+_SWEEP_S, _TICK_S = 60.0, 1.0
+_JUMP_S = 2.0
+_STOP_S = 30.0
+
+
+class Guard:
+    """Watches sources until they end or it is stopped.
+
+    Args:
+        store: Where events are kept; held by this guard from now on.
+        rules: What counts and what is done.
+        sources: From `name_sources`.
+        make_senses: Builds what looks and listens, for a source.
+        hide: Takes faces out of pictures; None: pictures are kept as they are.
+        retention: For how long; None: as the rules say.
+        clips: Whether clips are made.
+        metrics: Where things are counted.
+        began: When films began, in seconds since 1970; None: as they say.
+    Raises:
+        BusyError: another guard holds the store.
+        RangeError: a hook's secret is missing.
+        MissingExtraError: a hook needs what is not installed.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        rules: Rules,
+        sources: Sequence[Source],
+        *,
+        make_senses: Callable[[Source], Senses],
+        hide: Hide | None = None,
+        retention: Retention | None = None,
+        clips: bool = True,
+        metrics: GuardMetrics | None = None,
+        began: float | None = None,
+    ) -> None:
+        store.hold()
+        self.store, self.rules = store, rules
+        self.metrics = metrics or GuardMetrics()
+        self._retention = retention or Retention(days=rules.keep.days, gigabytes=rules.keep.gigabytes)
+        self._outbox = Outbox(
+            store, build_hooks(rules, store), on_sent=lambda hook, how: self.metrics.messages.labels(hook, how).inc()
+        )
+        self._desk = Desk(on_lost=lambda what: self.metrics.lost.labels(what).inc())
+        self._judge, self._judging = RuleKeeper(rules), threading.Lock()
+        self._hide, self._clips, self._began = hide, clips, began
+        self._stopped = threading.Event()
+        self._swept_at = float("-inf")
+        self.lanes = tuple(self._build_lane(source, make_senses(source)) for source in sources)
+
+    def run(self, *, each_tick: Callable[[], None] = lambda: None) -> list[Progress]:
+        """Guard until all films have ended, or until `stop`.
+
+        Args:
+            each_tick: Called about once a second, from this thread.
+        Returns:
+            How each source ended.
+        """
+        self._recover()
+        self._desk.start()
+        self._outbox.start()
+        for lane in self.lanes:
+            lane.start()
+        try:
+            while not self._stopped.is_set() and not all(lane.is_done for lane in self.lanes):
+                self._tick()
+                each_tick()
+                self._stopped.wait(_TICK_S if any(lane.is_live for lane in self.lanes) else _TICK_S / 5)
+        finally:
+            self._finish()
+        each_tick()
+        return self.progress
+
+    def stop(self) -> None:
+        """End soon; may be called by a signal."""
+        self._stopped.set()
+
+    @property
+    def progress(self) -> list[Progress]:
+        """How the sources are doing."""
+        return [lane.progress for lane in self.lanes]
+
+    def _build_lane(self, source: Source, senses: Senses) -> Lane:
+        clips = self.rules.clips
+        reel = Reel(clips.before_s + clips.longest_s) if self._clips else None
+        keeper = Keeper(
+            source=source.name,
+            store=self.store,
+            desk=self._desk,
+            rules=self.rules,
+            judge=self._ask,
+            reel=reel,
+            moment=self._moments(source),
+            is_live=source.is_live,
+            hide=self._hide,
+            wake=self._outbox.wake,
+            counted=lambda kind: self.metrics.events.labels(source.name, kind).inc(),
+        )
+        lane = Lane(
+            source.name,
+            source.address,
+            is_live=source.is_live,
+            senses=senses,
+            keeper=keeper,
+            reel=reel,
+            store=self.store,
+            desk=self._desk,
+            metrics=self.metrics,
+            sound=source.sound,
+        )
+        if source.is_live:
+            keeper.moment = lane.moment
+        return lane
+
+    def _moments(self, source: Source) -> Callable[[float], float]:
+        """From a film's time to the world's."""
+        if source.is_live:
+            return lambda _: time.time()
+        began = film_began(Path(source.address)) if self._began is None else self._began
+        return lambda time_s: began + time_s
+
+    def _ask(self, event: Event, *, camera: str, at: datetime) -> tuple[Order, ...]:
+        with self._judging:  # sources share the rules' pauses
+            return self._judge(event, camera=camera, at=at)
+
+    # Housekeeping -----------------------------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        """Put in order what a loss of power left."""
+        left = self.store.close_open()
+        cleaned = self.store.clean()
+        if left or cleaned:
+            _log.warning("the last guard was ended by force: %d events closed, %d files deleted", left, cleaned)
+
+    def _tick(self) -> None:
+        jump_s = self.store.clock.jump_s()
+        if abs(jump_s) > _JUMP_S:
+            self.metrics.jumps.inc()
+            _log.warning("the machine's clock was set by %+.0f s; ages and order go on by the guard's own", jump_s)
+        for lane in self.lanes:
+            lane.measure()
+        now = time.monotonic()
+        if now - self._swept_at < _SWEEP_S:
+            return
+        self._swept_at = now
+        for what, count in self._desk.waiting.items():
+            self.metrics.waiting.labels(what).set(count)
+        with suppress(OSError):
+            self.metrics.free.set(shutil.disk_usage(self.store.media).free)
+        try:
+            self.store.keep_time()
+            swept = sweep(self.store, self._retention)
+            self._outbox.give_up_old()
+            for hook, count in self._outbox.waiting().items():
+                self.metrics.outbox.labels(hook).set(count)
+        except SzemError as error:
+            _log.error("nothing could be tidied: %s", error)
+            return
+        self.metrics.swept.labels("events").inc(swept.events)
+        self.metrics.swept.labels("files").inc(swept.files_of)
+        if swept.events or swept.files_of:
+            _log.info(
+                "forgot %d old events; %d lost their pictures and clips, %.1f MB freed",
+                swept.events,
+                swept.files_of,
+                swept.bytes_freed / 1e6,
+            )
+
+    def _finish(self) -> None:
+        for lane in self.lanes:
+            lane.stop()
+        deadline = time.monotonic() + _STOP_S
+        for lane in self.lanes:
+            if not lane.join(max(0.1, deadline - time.monotonic())):
+                _log.warning("%s: does not stop in time; what it was at is lost", lane.name)
+        if not self._desk.drain(max(_STOP_S, 600.0 if not self._stopped.is_set() else 0.0)):
+            _log.warning("some clips could not be finished in time")
+        self._desk.stop()
+        self._outbox.stop()
+        for lane in self.lanes:
+            lane.measure()

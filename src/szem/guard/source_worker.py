@@ -1,0 +1,388 @@
+"""One source from its packets to its events, on threads of its own; whatever breaks in it stays in it.
+
+A live line is opened again for as long as the guard runs. Frames that nobody has time for are left out; sound is not.
+A film is read as fast as it can be looked at, in order, and ends.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from szem.errors import MediaError, NoPicturesError, SzemError
+from szem.guard.analyzer import Senses
+from szem.guard.audio_decoder import Ear
+from szem.guard.event_store import EventStore, slug
+from szem.guard.metrics import GuardMetrics
+from szem.guard.packet_buffer import Reel
+from szem.guard.recorder import Keeper
+from szem.guard.write_queue import Desk
+from szem.media.flow import Channel
+from szem.media.frames import Frame
+from szem.media.live import LiveReader
+from szem.media.pictures import encode_picture
+from szem.media.sound_packets import SoundPackets
+from szem.media.video import VideoReader
+
+if TYPE_CHECKING:
+    from szem.media.sound import SoundBlock
+
+__all__ = ["Lane", "Progress"]
+
+_log = logging.getLogger("szem.guard")
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_SOUND_WAITS = 120  # blocks; a minute
+_FILM_WAITS = 16
+_STILL_S, _TELL_S = 60.0, 10.0
+_SAY_AGAIN_S = 60.0
+_GRACE_S = 20.0
+_LOOK_AGAIN_S = 60.0  # a line that had pictures is guarded by sound alone for so long before it is opened again
+_NO_PICTURES = "there are no pictures in it: guarded by sound alone"
+_JITTER = 0.4  # of the time between two frames that are wanted: a line gives them unevenly
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a source is doing."""
+
+    name: str
+    state: str  # opening, live, film, lost, ended, failed, stopped
+    told: str
+    time_s: float
+    duration_s: float | None
+    frames: int
+    events: int
+
+
+class Lane:
+    """One source.
+
+    Args:
+        name: What it is called.
+        source: A camera's number, an address or a film's path.
+        is_live: A camera or stream: it is opened again whenever it breaks off.
+        senses: What looks and listens.
+        keeper: What becomes of events.
+        reel: Where packets are kept for clips; None: nowhere.
+        store: Where the source's state is told.
+        desk: Whose thread writes that.
+        metrics: Where frames are counted.
+        frames_hz: What looks wants about so many a second; far more are not given to it.
+        sound: Whether the source's sound is listened to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        *,
+        is_live: bool,
+        senses: Senses,
+        keeper: Keeper,
+        reel: Reel | None,
+        store: EventStore,
+        desk: Desk,
+        metrics: GuardMetrics,
+        frames_hz: float = 10.0,
+        sound: bool = True,
+    ) -> None:
+        self.name, self.source, self.is_live = name, source, is_live
+        self._senses, self._keeper, self._reel, self._store, self._desk = senses, keeper, reel, store, desk
+        self._metrics, self._frames_hz, self._sound = metrics, frames_hz, sound
+        self._ear = Ear(rate_hz=senses.rate_hz)
+        self._pictures: Channel[Frame | SoundBlock] = Channel(1, forgets=True) if is_live else Channel(_FILM_WAITS)
+        self._sounds: Channel[Frame | SoundBlock] = Channel(_SOUND_WAITS, forgets=True) if is_live else self._pictures
+        self._lock = threading.Lock()  # of keeper: both channels tell events
+        self._stopped = threading.Event()
+        self._reader: VideoReader | LiveReader | SoundPackets | None = None
+        self._note = ""  # what is told of a source that is doing well
+        self._zero: float | None = None  # monotonic: when a live line's time began
+        self._shift_s: float | None = 0.0  # added to a reader's times, so that they go on when it is made anew
+        self._now_s = 0.0
+        self._due_s = 0.0  # of the next frame that is looked at
+        self._frame: Frame | None = None
+        self._seen_at: float | None = None  # monotonic
+        self._state, self._told = "opening", ""
+        self._duration_s: float | None = None
+        self._frames = 0
+        self._still_at = self._told_at = self._said_at = float("-inf")
+        self._dropped = 0
+        self._threads = [threading.Thread(target=self._read, name=f"szem-{name}-read", daemon=True)]
+        self._threads += [
+            threading.Thread(target=self._sense, args=(channel,), name=f"szem-{name}-sense", daemon=True)
+            for channel in dict.fromkeys((self._pictures, self._sounds))
+        ]
+        keeper.latest = self._latest
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Take nothing more; what is under way is finished."""
+        self._stopped.set()
+        if isinstance(self._reader, LiveReader | SoundPackets):
+            self._reader.stop()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for its end; False: it was not within the time."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will come of it."""
+        return not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def progress(self) -> Progress:
+        """How it is doing."""
+        return Progress(
+            self.name, self._state, self._told, self._now_s, self._duration_s, self._frames, self._keeper.count
+        )
+
+    def moment(self, time_s: float) -> float:
+        """When a moment of a live line was, in seconds since 1970, by the machine's clock of now."""
+        zero = time.monotonic() if self._zero is None else self._zero
+        return time.time() - (time.monotonic() - zero - time_s)
+
+    def measure(self) -> None:
+        """Set the gauges."""
+        age_s = float("nan") if self._seen_at is None else time.monotonic() - self._seen_at
+        self._metrics.age.labels(self.name).set(age_s)
+        self._metrics.up.labels(self.name).set(self._state in ("live", "film"))
+        self._metrics.held.labels(self.name).set(0 if self._reel is None else self._reel.held_bytes)
+        dropped = self._pictures.dropped
+        self._metrics.dropped.labels(self.name).inc(dropped - self._dropped)
+        self._dropped = dropped
+
+    # Reading ----------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Read the source to its end, or for ever."""
+        wait_s = _FIRST_WAIT_S
+        try:
+            while not self._stopped.is_set():
+                try:
+                    if self._read_once():
+                        self._set("ended", self._note)
+                        return
+                    told = "the stream ended"
+                except SzemError as error:
+                    told = str(error)
+                except Exception as error:
+                    _log.exception("%s: reading failed", self.name)
+                    told = f"an internal fault ({type(error).__name__})"
+                if self._stopped.is_set():
+                    return
+                if not self.is_live:
+                    self._set("failed", told)
+                    _log.error("%s", told)
+                    return
+                wait_s = _FIRST_WAIT_S if self._state == "live" else min(wait_s * 2, _LONGEST_WAIT_S)
+                self._set("lost", told)
+                _log.warning("%s: %s; trying again in %.0f s", self.name, told, wait_s)
+                self._stopped.wait(wait_s)
+        finally:
+            if self._stopped.is_set() and self._state not in ("ended", "failed"):
+                self._set("stopped")
+            for channel in (self._pictures, self._sounds):
+                channel.end()
+
+    def _read_once(self) -> bool:
+        """Read until the source ends or breaks; whether it has ended for good."""
+        self._shift_s = None if self.is_live else 0.0
+        try:
+            return self._read_pictures()
+        except NoPicturesError:
+            if not (self._sound and self._senses.hears):
+                raise
+        self._shift_s = None if self.is_live else 0.0
+        return self._read_sound()
+
+    def _read_pictures(self) -> bool:
+        tap = self._tap if self._sound or self._reel is not None else None
+        if self.is_live:
+            reader: VideoReader | LiveReader = LiveReader(self.source, told=self._hear_reader, tap=tap)
+        else:
+            reader = VideoReader(self.source, sound=self._sound, tap=tap)
+        self._reader = reader
+        self._duration_s = reader.info.duration_s
+        is_far_film = isinstance(reader, LiveReader) and not reader.is_live
+        if self._stopped.is_set() and isinstance(reader, LiveReader):  # while it was opened: `stop` knew none to tell
+            reader.stop()
+        try:
+            for frame in reader:
+                at_s = self._take(frame)
+                if is_far_film and self._zero is not None:  # as fast as it was recorded: nothing may be left out
+                    self._stopped.wait(max(0.0, at_s - (time.monotonic() - self._zero)))
+                if self._stopped.is_set():
+                    return False
+            for block in self._ear.end():
+                self._sounds.put(block)
+            return is_far_film or not self.is_live
+        finally:
+            if isinstance(reader, VideoReader):
+                reader.__exit__(None, None, None)
+            else:
+                reader.stop()
+
+    def _read_sound(self) -> bool:
+        """Likewise of a source without pictures: its sound alone."""
+        reader = self._reader = SoundPackets(self.source, is_line=self.is_live)
+        self._duration_s = reader.duration_s
+        if self._note != _NO_PICTURES:
+            _log.warning("%s: %s", self.name, _NO_PICTURES)
+        self._note = _NO_PICTURES
+        if self._reel is not None:
+            self._reel.begin_sound_alone()
+        begun = time.monotonic()
+        try:
+            for packet, time_s in reader:
+                self._seen_at, self._now_s = time.monotonic(), self._time(time_s)
+                if self._state not in ("live", "film"):
+                    self._set("live" if self.is_live else "film", self._note)
+                self._tap(packet, time_s)
+                if self._zero is not None and not reader.is_live:
+                    # as fast as it was recorded: nothing may be left out
+                    self._stopped.wait(max(0.0, self._now_s - (time.monotonic() - self._zero)))
+                if self._stopped.is_set():
+                    return False
+                if self._seen_at - self._told_at >= _TELL_S:
+                    self._tell()
+                if self._frame is not None and self._seen_at - begun >= _LOOK_AGAIN_S:
+                    raise MediaError(f"{self.name}: no pictures come any more; looking for them again")
+            for block in self._ear.end():
+                self._sounds.put(block)
+            return not reader.is_live
+        finally:
+            reader.close()
+
+    def _time(self, time_s: float) -> float:
+        """A reader's time as the lane's, which goes on when the reader is made anew."""
+        if self._shift_s is None:
+            now = time.monotonic()
+            self._zero = now - time_s if self._zero is None else self._zero
+            self._shift_s = now - self._zero - time_s
+        return time_s + self._shift_s
+
+    def _take(self, frame: Frame) -> float:
+        """Give a frame to what looks; its time."""
+        self._seen_at = time.monotonic()
+        frame = replace(frame, time_s=self._time(frame.time_s))
+        if self._state not in ("live", "film"):
+            self._note = ""
+            self._set("live" if self.is_live else "film")
+            self._keeper.size = frame.size
+        self._now_s, self._frame = frame.time_s, frame
+        if self._reel is not None:
+            self._reel.turn = frame.turn
+            if self._reel.keeps_pictures and frame.time_s >= self._due_s:
+                self._reel.add_picture(frame)
+        if frame.time_s < self._due_s - 1e-3:
+            return frame.time_s
+        self._due_s = frame.time_s + _JITTER / self._frames_hz
+        self._pictures.put(frame)
+        self._show(frame)
+        return frame.time_s
+
+    def _tap(self, packet: Any, time_s: float) -> None:
+        if self._reel is not None:
+            self._reel.add(packet, self._time(time_s))
+        if self._sound and packet.stream.type == "audio":
+            for block in self._ear.hear(packet, self._time(time_s)):
+                self._sounds.put(block)
+
+    def _hear_reader(self, told: str) -> None:
+        """The reader lost its line or has it back."""
+        _log.warning("%s", told)
+        if "lost" in told:
+            self._set("lost", told)
+        else:
+            self._metrics.reopened.labels(self.name).inc()
+
+    # Sensing ----------------------------------------------------------------------------------------------------
+
+    def _sense(self, channel: "Channel[Frame | SoundBlock]") -> None:
+        for item in channel:
+            try:
+                if isinstance(item, Frame):
+                    events, now_s = self._senses.see(item), item.time_s
+                    self._frames += 1
+                    self._metrics.frames.labels(self.name).inc()
+                else:
+                    length_s = len(item.samples) / self._senses.rate_hz
+                    events, now_s = self._senses.hear(item), item.time_s + length_s
+                    self._metrics.sound_s.labels(self.name).inc(length_s)
+                with self._lock:
+                    self._keeper.take(events, max(now_s, self._now_s if self.is_live else now_s))
+            except Exception:
+                self._metrics.faults.labels(self.name).inc()
+                if time.monotonic() - self._said_at > _SAY_AGAIN_S:
+                    self._said_at = time.monotonic()
+                    _log.exception("%s: a frame or its sound could not be judged", self.name)
+        if channel is self._pictures:
+            self._end()
+
+    def _end(self) -> None:
+        """After the last frame, and the last sound."""
+        for thread in self._threads[2:]:
+            thread.join(_GRACE_S)
+        with self._lock:
+            try:
+                self._keeper.take(self._senses.finish(), self._now_s)
+            except Exception:
+                _log.exception("%s: what was left could not be judged", self.name)
+            self._keeper.end(self._now_s)
+
+    # Telling ----------------------------------------------------------------------------------------------------
+
+    def _set(self, state: str, told: str = "") -> None:
+        changed = state != self._state
+        self._state, self._told = state, told
+        if changed:
+            self._tell()
+
+    def _tell(self) -> None:
+        values: dict[str, Any] = {"state": self._state, "told": self._told, "has_sound": self._has_sound}
+        if self._seen_at is not None:
+            values["seen"] = time.time() - (time.monotonic() - self._seen_at)
+        if self._keeper.size is not None:
+            values |= {"width_px": self._keeper.size[0], "height_px": self._keeper.size[1]}
+        self._told_at = time.monotonic()
+        self._desk.write(lambda: self._store.tell_source(self.name, **values))
+
+    @property
+    def _has_sound(self) -> bool:
+        if isinstance(self._reader, SoundPackets):
+            return True
+        return self._sound and self._reader is not None and self._reader.info.has_sound
+
+    def _show(self, frame: Frame) -> None:
+        """Tell the source's state, and keep a picture of now, every now and then."""
+        now = time.monotonic()
+        if now - self._told_at >= _TELL_S:
+            self._tell()
+        if now - self._still_at >= _STILL_S:
+            self._still_at = now
+            self._desk.write(lambda: self._write_still(frame))
+
+    def _write_still(self, frame: Frame) -> None:
+        name = f"stills/{slug(self.name)}.jpg"
+        hide = self._keeper.hide
+        try:
+            picture = frame.picture
+            data = encode_picture(picture if hide is None else hide(picture), suffix=".jpg", quality=85)
+            with self._store.writing(name) as path:
+                path.write_bytes(data)
+        except SzemError as error:
+            _log.warning("%s: no still: %s", self.name, error)
+            return
+        self._store.tell_source(self.name, still=name)
+
+    def _latest(self) -> Any:
+        return None if self._frame is None else self._frame.picture

@@ -1,0 +1,1 @@
+"""What each of szem's own routes does: one file per task."""

@@ -1,0 +1,247 @@
+"""What the guard's routes ask: the store that `szem watch` writes, the rules file beside it, films to try.
+
+The store is opened when it is first needed; one that is not there yet is empty, not a fault. Blocking: call it from a
+thread. Knows nothing of HTTP.
+"""
+
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from szem.errors import FileMissingError, NotFoundError, RangeError, RulesError, StoreError
+from szem.guard.analyzer import build_senses
+from szem.guard.event_record import StoredEvent, Wanted, timestamp
+from szem.guard.event_store import RULES_FILE, EventStore, default_store
+from szem.guard.export import write_marked
+from szem.guard.listener_pool import known_sounds, make_listening
+from szem.guard.run_film import Sensed, sense_film
+from szem.guard.sources import all_labels
+from szem.serve.handlers.guard_trials import FilmRoom
+from szem.serve.settings import ServeSettings
+from szem.tasks.surveillance.rules import Rules
+from szem.tasks.surveillance.rules_toml import parse_rules
+from szem.tasks.video.detect_video import open_sight
+from szem.tasks.video.zones import areas_from_json, areas_to_json
+
+__all__ = ["GuardRoom"]
+
+_MOST_RULES = 60_000  # characters
+_LINE = re.compile(r"line (\d+)")
+
+
+class GuardRoom:
+    """The guard's side of one server.
+
+    Args:
+        settings: The operator's choices: where the store is.
+    """
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self.folder = settings.guard_store or default_store()
+        self._url = settings.guard_database
+        self._store: EventStore | None = None
+        self._lock = threading.Lock()
+        self._sight: Any = None
+        self._sounds: tuple[str, ...] | None = None
+        self._labels: tuple[str, ...] = ()
+        self.films = FilmRoom(self._watch, self._rules_or_default)
+
+    def close(self) -> None:
+        """Let everything go."""
+        self.films.close()
+        if self._store is not None:
+            self._store.close()
+
+    def store(self) -> EventStore | None:
+        """The store; None while nothing is kept there."""
+        with self._lock:
+            if self._store is None:
+                with suppress(FileMissingError):
+                    self._store = EventStore(self.folder, url=self._url, must_exist=True)
+            return self._store
+
+    def _there(self) -> EventStore:
+        found = self.store()
+        if found is None:
+            raise NotFoundError("no events are kept here yet; szem watch SOURCE --store DIR begins to")
+        return found
+
+    # Events -----------------------------------------------------------------------------------------------------
+
+    def overview(self) -> dict[str, Any]:
+        """What there is."""
+        store = self.store()
+        answer: dict[str, Any] = {"present": store is not None, "folder": str(self.folder), "total": 0, "sources": []}
+        answer |= {f"{name}s": {} for name in ("kind", "place", "rule", "mark")} | {"events_of": {}}
+        if store is None:
+            return answer
+        everything = Wanted()
+        answer["total"] = store.count(everything)
+        for name in ("kind", "place", "rule", "mark"):
+            answer[f"{name}s"] = store.counts(name, everything)
+        answer["events_of"] = store.counts("source", everything)
+        answer["sources"] = [_source(row) for row in store.sources()]
+        return answer
+
+    def page(self, wanted: Wanted, size: int, before: int | None) -> tuple[list[StoredEvent], int | None, int]:
+        """Some events, the number to ask on with, and how many there are in all."""
+        store = self.store()
+        if store is None:
+            return [], None, 0
+        found, more = store.page(wanted, size=size, before=before)
+        return found, more, store.count(wanted)
+
+    def event(self, id: str) -> StoredEvent:
+        """One event.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._there().get(id)
+
+    def mark(self, id: str, mark: str, note: str) -> StoredEvent:
+        """Mark an event."""
+        return self._there().mark(id, mark, note=note)
+
+    def each(self, wanted: Wanted) -> Iterator[StoredEvent]:
+        """All events asked for."""
+        store = self.store()
+        return iter(()) if store is None else store.each(wanted)
+
+    def file(self, id: str, what: str) -> Path:
+        """The file of an event's picture or clip.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return self._there().media_path(getattr(self.event(id), what))
+
+    def still(self, source: str) -> Path:
+        """A source's picture of now.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        store = self._there()
+        found = next((row["still"] for row in store.sources() if row["name"] == source), "")
+        return store.media_path(found)
+
+    def pack_marked(self, most: int) -> Path:
+        """What was marked, in a temporary ZIP file; the caller deletes it."""
+        store = self._there()
+        handle, name = tempfile.mkstemp(prefix="szem-marked-", suffix=".zip")
+        wanted = Wanted(marks=("wrong", "right"))
+        with os.fdopen(handle, "wb") as out:
+            write_marked(store, (event for n, event in enumerate(store.each(wanted)) if n < most), out)
+        return Path(name)
+
+    # Rules ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / RULES_FILE
+
+    def rules(self) -> dict[str, Any]:
+        """The rules file as it is."""
+        try:
+            text = self._file.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            return {"text": "", "saved": False, "path": str(self._file), **self.check_rules("")}
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"{self._file.name}: cannot be read ({error})") from error
+        return {"text": text, "saved": True, "path": str(self._file), **self.check_rules(text)}
+
+    def check_rules(self, text: str) -> dict[str, Any]:
+        """What is wrong with rules, and on which line; what they say where they are right."""
+        try:
+            rules = self._parse(text)
+        except RulesError as error:
+            found = _LINE.search(str(error))
+            return {"fault": str(error), "line": int(found[1]) if found else None, "rules": None}
+        return {"fault": "", "line": None, "rules": _told(rules)}
+
+    def areas(self, camera: str) -> str:
+        """Zones and lines as JSON: those of the rules for every camera, or one camera's.
+
+        Raises:
+            NotFoundError: the rules name no such camera.
+            RulesError: the rules are wrong.
+        """
+        rules = self._rules_or_default()
+        if camera and camera not in rules.cameras:
+            raise NotFoundError(
+                f"the rules name no camera {camera!r}; there are: {', '.join(rules.cameras) or 'none'}"
+            )
+        return areas_to_json(rules.areas_for(camera))
+
+    def check_areas(self, text: bytes) -> dict[str, Any]:
+        """Zones and lines from JSON, whole, or what is wrong with them, and where."""
+        try:
+            return {"fault": "", **areas_from_json(text).model_dump(mode="json")}
+        except RangeError as error:
+            return {"fault": str(error), "zones": [], "lines": []}
+
+    def save_rules(self, text: str) -> dict[str, Any]:
+        """Replace the rules file, in one step.
+
+        Raises:
+            RulesError: the rules are wrong; the old ones stay.
+            StoreError: it cannot be written.
+        """
+        self._parse(text)
+        part = self._file.with_name(f".{RULES_FILE}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with part.open("w", encoding="utf-8") as out:
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            part.replace(self._file)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise StoreError(f"{self._file.name}: cannot be written ({error.strerror or error})") from error
+        return self.rules()
+
+    def _parse(self, text: str) -> Rules:
+        if len(text) > _MOST_RULES:
+            raise RulesError(f"rules have at most {_MOST_RULES:,} characters, got {len(text):,}")
+        with self._lock:
+            if self._sounds is None:
+                self._sounds, self._labels = known_sounds(), all_labels()
+        return parse_rules(text, name="rules", sounds=self._sounds or None, labels=self._labels or None)
+
+    def _rules_or_default(self) -> Rules:
+        return self._parse(self.rules()["text"])
+
+    # Films ------------------------------------------------------------------------------------------------------
+
+    def _watch(self, path: Path, rules: Rules) -> Iterator[Sensed]:
+        with self._lock:
+            if self._sight is None:
+                self._sight = open_sight(None, workers=1, threads=None)
+        return sense_film(path, build_senses("", rules, sight=self._sight, listen=make_listening(rules)))
+
+
+def _source(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": row["name"],
+        "state": row["state"],
+        "told": row["told"],
+        "seen": None if row["seen"] is None else timestamp(row["seen"]),
+        "updated": timestamp(row["updated"]),
+        "has_sound": row["has_sound"],
+        "frame": None if not row["width_px"] else {"width": row["width_px"], "height": row["height_px"]},
+        "has_still": bool(row["still"]),
+    }
+
+
+def _told(rules: Rules) -> dict[str, Any]:
+    """Rules as an editor shows them."""
+    return rules.model_dump(mode="json", exclude={"webhooks", "mqtt"}) | {
+        "hooks": [f"webhook:{name}" for name in rules.webhooks] + [f"mqtt:{name}" for name in rules.mqtt]
+    }

@@ -1,0 +1,203 @@
+"""Films that visitors sent to try the guard on: watched one after the other, on a thread of their own.
+
+Bounded: few films, forgotten after an hour. Nothing of them goes into the guard's store. Knows nothing of HTTP.
+"""
+
+import logging
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from szem.errors import BusyError, NotFoundError, SzemError
+from szem.guard.run_film import Sensed
+from szem.media.video import inspect_video
+from szem.results.events import Event
+from szem.tasks.surveillance.rules import RuleKeeper, Rules
+
+__all__ = ["Film", "FilmRoom"]
+
+_log = logging.getLogger("szem.serve")
+_FILMS = 8  # kept, those that were watched included
+_KEEP_S = 3600.0
+_CURVE_S = 0.2  # between two points of a curve
+_MOST_POINTS = 4000  # of a curve; a longer film has them further apart
+_CURVES = ("sound", "video", "motion")
+
+Watch = Callable[[Path, Rules], Iterator[Sensed]]
+
+
+@dataclass(eq=False)
+class Film:
+    """One film."""
+
+    id: str
+    name: str
+    path: Path
+    state: str = "sending"  # sending, waiting, watching, done, failed
+    fault: str = ""
+    time_s: float = 0.0
+    duration_s: float | None = None
+    width: int = 0
+    height: int = 0
+    used: float = field(default_factory=time.monotonic)
+    is_dropped: bool = False
+    events: dict[tuple[object, ...], dict[str, Any]] = field(default_factory=dict)
+    curves: dict[str, list[float]] = field(default_factory=lambda: {n: [] for n in ("time_s", *_CURVES)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON types."""
+        share = 0.0 if not self.duration_s else min(self.time_s / self.duration_s, 1.0)
+        return {
+            "id": self.id,
+            "name": self.name,
+            "state": self.state,
+            "fault": self.fault,
+            "share": 1.0 if self.state == "done" else round(share, 4),
+            "time_s": round(self.time_s, 3),
+            "duration_s": self.duration_s,
+            "frame": {"width": self.width, "height": self.height},
+            "events": sorted(self.events.values(), key=lambda row: float(row["start_s"])),
+            "curves": {name: list(values) for name, values in self.curves.items()},
+        }
+
+
+class FilmRoom:
+    """The films of one server.
+
+    Args:
+        watch: Watches a film by rules.
+        rules: What they are now.
+    """
+
+    def __init__(self, watch: Watch, rules: Callable[[], Rules]) -> None:
+        self._watch, self._rules = watch, rules
+        self._films: dict[str, Film] = {}
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()  # one film at a time: it takes all cores
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def close(self) -> None:
+        """Forget all films."""
+        for film in list(self._films):
+            self.drop(film)
+        if self._folder is not None:
+            with self._turn:
+                self._folder.cleanup()
+
+    def begin(self, name: str) -> Film:
+        """Room for a film that is about to come.
+
+        Raises:
+            BusyError: too many are here.
+        """
+        with self._lock:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="szem-films-", ignore_cleanup_errors=True)
+            for old in [f for f in self._films.values() if time.monotonic() - f.used > _KEEP_S]:
+                self._forget(old)
+            if len(self._films) >= _FILMS:
+                ended = [f for f in self._films.values() if f.state in ("done", "failed")]
+                if not ended:
+                    raise BusyError(f"{_FILMS} films are being watched; try again later", retry_after_s=30.0)
+                self._forget(min(ended, key=lambda f: f.used))
+            id = uuid.uuid4().hex
+            film = Film(id, Path(name).name[:100] or "film", Path(self._folder.name) / id)
+            self._films[id] = film
+            return film
+
+    def start(self, film: Film) -> None:
+        """The film is here: watch it when it is its turn.
+
+        Raises:
+            As `inspect_video`.
+        """
+        try:
+            info = inspect_video(film.path)
+        except SzemError as error:
+            raise type(error)(_renamed(error, film)) from None  # where it lies is nobody's business
+        film.duration_s, film.width, film.height = info.duration_s, info.width_px, info.height_px
+        film.state = "waiting"
+        threading.Thread(target=self._run, args=(film,), name="szem-film", daemon=True).start()
+
+    def get(self, id: str) -> Film:
+        """A film by its id.
+
+        Raises:
+            NotFoundError: it has been forgotten since.
+        """
+        film = self._films.get(id)
+        if film is None:
+            raise NotFoundError("this film has been forgotten since; send it again")
+        film.used = time.monotonic()
+        return film
+
+    def drop(self, id: str) -> None:
+        """Forget a film; if it is being watched, that ends."""
+        with self._lock:
+            film = self._films.get(id)
+            if film is not None:
+                self._forget(film)
+
+    def _forget(self, film: Film) -> None:
+        film.is_dropped = True
+        self._films.pop(film.id, None)
+        film.path.unlink(missing_ok=True)
+
+    def _run(self, film: Film) -> None:
+        with self._turn:
+            if film.is_dropped:
+                return
+            film.state = "watching"
+            try:
+                rules = self._rules()
+                judge, begun = RuleKeeper(rules), datetime.now()
+                for sensed in self._watch(film.path, rules):
+                    if self._is_gone(film):
+                        return
+                    film.time_s = sensed.time_s
+                    self._note(film, sensed)
+                    for event in sensed.events:
+                        self._keep(film, event, judge, begun)
+            except SzemError as error:
+                film.state, film.fault = "failed", _renamed(error, film)
+            except Exception:
+                _log.exception("a film could not be watched")
+                film.state, film.fault = "failed", "an internal fault; the server's log has it"
+            else:
+                film.state = "done"
+
+    def _is_gone(self, film: Film) -> bool:
+        return film.is_dropped
+
+    def _keep(self, film: Film, event: Event, judge: RuleKeeper, begun: datetime) -> None:
+        key = (event.kind, event.number or (event.place, event.track, round(event.start_s, 2)))
+        row = film.events.get(key) or {"id": f"{film.id[:8]}-{len(film.events)}", "rules": []}
+        wanted = row["rules"]
+        if not wanted:
+            orders = judge(event, camera=film.name, at=begun + timedelta(seconds=event.start_s))
+            wanted = [order.rule for order in orders]
+        row = {**row, **event.to_dict(), "open": event.is_open, "rules": wanted}
+        film.events[key] = row
+
+    def _note(self, film: Film, sensed: Sensed) -> None:
+        """A point of the curves, not more often than can be seen."""
+        times = film.curves["time_s"]
+        step_s = max(_CURVE_S, (film.duration_s or 0.0) / _MOST_POINTS)
+        if times and sensed.time_s - times[-1] < step_s:
+            for name in _CURVES:  # a peak between two points is not lost
+                film.curves[name][-1] = max(film.curves[name][-1], round(sensed.levels.get(name, 0.0), 4))
+            return
+        if len(times) < 2 * _MOST_POINTS:
+            for name in _CURVES:
+                film.curves[name].append(round(sensed.levels.get(name, 0.0), 4))
+            times.append(round(sensed.time_s, 3))
+
+
+def _renamed(error: SzemError, film: Film) -> str:
+    return str(error).replace(str(film.path), film.name)

@@ -1,0 +1,165 @@
+"""Lip reading on the wire: what is said in a film, and what the networks saw, heard and looked at.
+
+The film is watched once; it can be read at several levels of noise in one request. Knows nothing of HTTP.
+"""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.errors import RangeError
+from szem.serve.engine import Engine
+from szem.serve.vision.protojson import Json
+from szem.serve.vision.schema import Image
+from szem.tasks.lipreading.lipread import LipReader, Seen, Study, open_lip_reader
+from szem.tasks.lipreading.networks import RATE_HZ, LipNetworks, Read
+
+__all__ = ["LipreadRequest", "read_film"]
+
+_MOST_LEVELS = 12
+_MOST_BEAMS = 32
+_PER_ROW = 15  # crops in a row of the strip
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LipreadRequest:
+    """A film of a sentence, and how it is to be read.
+
+    `use`: lips, sound or both. `noiseDb`: noise mixed into the sound, so many decibels softer than it; left out,
+    none. `noise`: white or pink. `beams`: sentences followed at a time (8). `face`: largest, or 1, 2 … from the left.
+    `check`: false reads also what the reader does not know. `levels`: a list of decibels; for each the answer has
+    what would be read from lips, sound and both. `study`: also crops, places, chances and attention.
+    """
+
+    video: Image | None = None
+    use: str = "both"
+    noise_db: Json | None = None
+    noise: str = "white"
+    beams: int = 8
+    face: str = "largest"
+    check: bool = True
+    levels: Json | None = None
+    study: bool = True
+
+
+async def read_film(engine: Engine, film: bytes, request: LipreadRequest) -> dict[str, Any]:
+    """Answer `POST /v1/szem/lipread`.
+
+    Raises:
+        MediaError: the film cannot be read.
+        RangeError, UnknownNameError: an option is wrong.
+        UnsupportedError: no model for it is installed.
+    """
+    if not 1 <= request.beams <= _MOST_BEAMS:
+        raise RangeError(f"beams must be 1 to {_MOST_BEAMS}, got {request.beams}")
+    if request.face != "largest" and not (request.face.isdecimal() and 1 <= int(request.face) <= 100):
+        raise RangeError(f"face must be largest, or 1, 2 … counted from the left, got {request.face[:20]!r}")
+    noise_db = None if request.noise_db is None else _number("noiseDb", request.noise_db)
+    levels = _levels(request.levels)
+    await engine.session("lipread")  # says clearly where there is none
+    reader = await engine.run(lambda: open_lip_reader(threads=1))
+    return await engine.run(_answer, reader, film, request, noise_db, levels)
+
+
+def _answer(
+    reader: LipReader, film: bytes, request: LipreadRequest, noise_db: float | None, levels: list[float]
+) -> dict[str, Any]:
+    face = request.face if request.face == "largest" else int(request.face)
+    seen = reader.take_in(film, use="both" if levels else request.use, face=face)
+    found = reader.read(
+        seen, use=request.use, beams=request.beams, noise_db=noise_db, noise=request.noise, check=request.check
+    )
+    answer = {**found.transcript.to_dict(), "known": round(found.known, 4), "rate_hz": RATE_HZ}
+    if request.study:
+        answer |= study_to_dict(found, reader.networks)
+    if levels:
+        lips = _reading(reader, seen, request, use="lips")  # noise does not reach them
+        answer["levels"] = [_at_level(reader, seen, request, level, lips) for level in levels]
+    return answer
+
+
+def study_to_dict(found: Study, networks: LipNetworks) -> dict[str, Any]:
+    """What the networks saw and said as JSON values: mouth and face of each frame, crops, chances, attention."""
+    answer: dict[str, Any] = {"begin_s": round(found.seen.begin_s, 4), "frames": found.seen.frames}
+    track = found.seen.track
+    if track is not None:
+        answer["track"] = track.to_dict()
+        answer["crops"] = _strip(track.crops)
+        answer["openness"] = [round(float(value), 4) for value in track.openness()]
+    return {**answer, **_said_to_dict(found, networks)}
+
+
+def _moments(read: Read, words: tuple[str, ...]) -> list[dict[str, Any]]:
+    """For each frame the chance of silence and the three likeliest words."""
+    rows = []
+    for row in np.exp(read.chances):
+        best = 1 + np.argsort(-row[1:], kind="stable")[:3]
+        rows.append(
+            {
+                "silence": round(float(row[0]), 3),
+                "words": [{"text": words[i - 1], "chance": round(float(row[i]), 3)} for i in best.tolist()],
+            }
+        )
+    return rows
+
+
+def _at_level(reader: LipReader, seen: Seen, request: LipreadRequest, level: float, lips: Row) -> Row:
+    row: Row = {"noise_db": level, "lips": lips}
+    for use in ("sound", "both"):
+        row[use] = _reading(reader, seen, request, use=use, noise_db=level)
+    return row
+
+
+def _reading(
+    reader: LipReader, seen: Seen, request: LipreadRequest, *, use: str, noise_db: float | None = None
+) -> Row:
+    found = reader.read(
+        seen, use=use, beams=request.beams, noise_db=noise_db, noise=request.noise, check=request.check
+    )
+    return {**found.transcript.to_dict(), **(_said_to_dict(found, reader.networks) if request.study else {})}
+
+
+def _said_to_dict(found: Study, networks: LipNetworks) -> Row:
+    """Chances of each moment, and the letters with the moments they were seen or heard at."""
+    if found.read is None:
+        return {}
+    return {
+        "moments": _moments(found.read, networks.words),
+        "spelled": {
+            "letters": list(found.read.spelled.text),
+            "looked": np.round(found.read.spelled.looked, 3).tolist(),
+            "own": found.read.own.text,
+        },
+    }
+
+
+def _strip(crops: NDArray[np.uint8]) -> dict[str, Any]:
+    """Crops side by side, in rows, as a grey PNG in a data URL."""
+    count, height, width = crops.shape
+    rows = -(-count // _PER_ROW)
+    canvas = np.zeros((rows * _PER_ROW, height, width), np.uint8)
+    canvas[:count] = crops
+    sheet = canvas.reshape(rows, _PER_ROW, height, width).swapaxes(1, 2).reshape(rows * height, _PER_ROW * width)
+    done, data = cv2.imencode(".png", sheet)
+    assert done
+    url = "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()
+    return {"url": url, "count": count, "per_row": _PER_ROW, "width": width, "height": height}
+
+
+def _levels(given: Any) -> list[float]:
+    if given is None:
+        return []
+    if not isinstance(given, list) or len(given) > _MOST_LEVELS:
+        raise RangeError(f"levels must be a list of at most {_MOST_LEVELS} numbers, as in [-10, 0, 10]")
+    return [_number("levels", value) for value in given]
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -60 <= value <= 100:
+        raise RangeError(f"{name} must be decibels from -60 to 100, got {str(value)[:40]}")
+    return float(value)

@@ -1,0 +1,80 @@
+"""Connections that stall: a clock and a size for the head of each request, and a number of connections.
+
+uvicorn waits for ever for the rest of a request's head, and the parser it prefers has no limit on its size. The body
+is watched later, by `szem.serve.middleware.auth_and_limits`.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from szem.serve.settings import ServeSettings
+
+__all__ = ["build_protocol"]
+
+MAX_HEAD_BYTES = 64 * 1024
+
+
+def _plain(status: str, code: str, message: str, *, extra: str = "") -> bytes:
+    number = status.split(" ", 1)[0]
+    body = f'{{"error":{{"code":{number},"message":"{message}","status":"{code}"}}}}'
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{extra}"
+    return f"{head}connection: close\r\n\r\n{body}".encode("ascii")
+
+
+_SLOW = _plain("408 Request Timeout", "DEADLINE_EXCEEDED", "the request's headers did not arrive in time")
+_LONG = _plain("431 Request Header Fields Too Large", "INVALID_ARGUMENT", "the request's headers are too long")
+_FULL = _plain("429 Too Many Requests", "RESOURCE_EXHAUSTED", "too many open connections", extra="retry-after: 2\r\n")
+
+
+def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
+    """A protocol class for `uvicorn.Config(http=…)` with the operator's limits."""
+    base: Any = AutoHTTPProtocol
+
+    class WatchedProtocol(base):  # type: ignore[misc]
+        """uvicorn's protocol, watched from outside: only its two entry points are wrapped."""
+
+        _clock: asyncio.TimerHandle | None = None
+        _head_bytes = 0
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            if len(self.connections) > settings.max_connections:
+                self._end(_FULL)
+            else:
+                self._start()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.transport.is_closing() or self.transport.get_protocol() is not self:  # or it is a WebSocket now
+                self._stop()
+            elif self.cycle is not None and not self.cycle.response_complete:  # a request is being answered
+                self._stop()
+                self._head_bytes = 0
+            else:  # a head that is not whole yet
+                self._head_bytes += len(data)
+                if self._head_bytes > MAX_HEAD_BYTES:
+                    self._end(_LONG)
+                elif self._clock is None:
+                    self._start()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop()
+            super().connection_lost(exc)
+
+        def _start(self) -> None:
+            self._clock = self.loop.call_later(settings.header_timeout_s, self._end, _SLOW)
+
+        def _stop(self) -> None:
+            if self._clock is not None:
+                self._clock.cancel()
+                self._clock = None
+
+        def _end(self, answer: bytes) -> None:
+            self._stop()
+            if not self.transport.is_closing():
+                self.transport.write(answer)
+                self.transport.close()
+
+    return WatchedProtocol

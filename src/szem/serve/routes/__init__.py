@@ -1,0 +1,1 @@
+"""szem's own routes: paths, parameters and their OpenAPI description."""

@@ -1,0 +1,1 @@
+"""Colours, crops, saliency and sharpness: what is measured on a picture without a network."""

@@ -1,0 +1,1 @@
+"""Sound events: which, when, and how confident."""

@@ -1,0 +1,157 @@
+"""From scores, window by window, to events with a beginning and an end.
+
+Each kind by itself: it begins when it is sure enough, goes on while it is at all likely, and a short gap does not end
+it, so that overlapping windows never tell of one happening twice. This file does not know networks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.results.events import Event
+from szem.tasks.audio.windows import Window
+from szem.tasks.surveillance.open_events import Happenings
+
+__all__ = ["EventSettings", "SoundEvents"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSettings:
+    """From when on a sound counts."""
+
+    keep: float = 0.5  # share of its threshold below which a sound is over
+    gap_s: float = 0.75  # silence within one event, at most
+    overlap_s: float = 0.24  # of a sound and a window before the sound is heard in it
+    told_after_s: float = 1.5  # an event that goes on for so long is told before it ends
+    silence_db: float = -68.0  # below full scale: quieter windows hold nothing
+
+
+@dataclass(eq=False)
+class _Going:
+    """A sound that goes on."""
+
+    begin_s: float
+    last_s: float  # beginning of the last window that it was heard in
+    best: float
+    best_s: float
+    is_told: bool = False
+
+
+class SoundEvents:
+    """Follows each kind of sound.
+
+    Args:
+        names: Of the kinds, in the order of the scores.
+        thresholds: (K,) scores from which on each kind counts.
+        window_s: Length of a window.
+        hop_s: From one window to the next.
+        told: Counts the events, with those of others.
+        settings: From when on a sound counts.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        thresholds: NDArray[np.float64],
+        *,
+        window_s: float,
+        hop_s: float,
+        told: Happenings,
+        settings: EventSettings | None = None,
+    ) -> None:
+        self.settings = settings or EventSettings()
+        self.names, self.thresholds = tuple(names), thresholds
+        self._window_s, self._hop_s = window_s, hop_s
+        self._before: NDArray[np.float32] | None = None
+        self._going: dict[int, _Going] = {}
+        self._told = told
+
+    def feed(self, window: Window) -> list[Event]:
+        """Take in the next window.
+
+        Returns:
+            What has become sure and goes on (`is_open`), and what has ended; with the same number if it was told.
+        """
+        s = self.settings
+        scores = window.scores
+        if window.level_db < s.silence_db or window.is_steady:
+            scores = np.zeros_like(scores)
+        before = scores if self._before is None else self._before
+        smooth = (scores + before) / 2
+        self._before = scores
+        events: list[Event] = []
+        now = window.time_s
+        for place in map(int, np.flatnonzero((smooth >= self.thresholds * s.keep) | self._is_going())):
+            going, score = self._going.get(place), float(smooth[place])
+            if going is None:
+                if score >= self.thresholds[place]:
+                    is_late = bool(before[place] >= self.thresholds[place] * s.keep)  # the mean is a window behind
+                    self._going[place] = _Going(max(0.0, now - self._hop_s * is_late), now, score, now)
+                continue
+            if score >= self.thresholds[place] * s.keep:
+                still = scores[place] >= self.thresholds[place] * s.keep
+                going.last_s = max(going.last_s, now if still else now - self._hop_s)
+                if score > going.best:
+                    going.best, going.best_s = score, now
+                if not going.is_told and now - going.begin_s >= s.told_after_s:
+                    going.is_told = True
+                    event = self._event(place, going, until_s=now + self._window_s)
+                    events.append(self._told.begin(("sound", place), event))
+            elif now - going.last_s > s.gap_s + self._window_s - s.overlap_s:
+                events.append(self._end(place, until_s=now))
+        return events
+
+    def finish(self, end_s: float) -> list[Event]:
+        """Nothing more will come: what was still heard, ended at `end_s` at the latest."""
+        self._before = None
+        return [self._end(place, until_s=end_s) for place in sorted(self._going)]
+
+    @property
+    def going_on(self) -> tuple[Event, ...]:
+        """What is heard now."""
+        return tuple(
+            replace(self._event(place, going, until_s=going.last_s + self._window_s), is_open=True)
+            for place, going in self._going.items()
+        )
+
+    def _end(self, place: int, *, until_s: float) -> Event:
+        going = self._going.pop(place)
+        event = self._event(place, going, until_s=until_s)
+        if not going.is_told:
+            return self._told.once(event)
+        key = ("sound", place)
+        self._told.change(key, end_s=event.end_s, score=event.score, channels=event.channels, best_s=event.best_s)
+        ended = self._told.end(key, event.end_s)
+        assert ended is not None
+        return ended
+
+    def _is_going(self) -> NDArray[np.bool_]:
+        going = np.zeros(len(self.names), np.bool_)
+        going[list(self._going)] = True
+        return going
+
+    def _event(self, place: int, going: _Going, *, until_s: float) -> Event:
+        """A sound that windows a to b hear begins near the end of a and ends near the beginning of b."""
+        heard = self.settings.overlap_s
+        last_s = going.last_s
+        start_s = going.begin_s + self._window_s - heard if going.begin_s > 0 else 0.0
+        end_s = last_s + heard
+        if last_s + self._window_s >= until_s:  # it is heard to the very end
+            end_s = until_s
+        if end_s - start_s < self._hop_s:  # shorter than can be told: the middle is known best
+            middle_s = (going.begin_s + last_s + self._window_s) / 2
+            start_s, end_s = middle_s - self._hop_s / 2, middle_s + self._hop_s / 2
+        start_s = min(max(start_s, 0.0), until_s)
+        end_s = max(min(end_s, until_s), start_s)
+        best_s = min(max(going.best_s + self._window_s / 2, start_s), end_s)
+        score = min(max(going.best, 0.0), 1.0)
+        return Event(
+            kind=self.names[place],
+            start_s=start_s,
+            end_s=end_s,
+            score=score,
+            channels={"sound": score},
+            best_s=best_s,
+        )

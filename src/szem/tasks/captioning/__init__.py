@@ -1,0 +1,1 @@
+"""Sentences for pictures and pictures for sentences."""

@@ -1,0 +1,349 @@
+"""Say in a sentence what a picture shows.
+
+The encoder runs once for each picture; then the sentences of several pictures grow together, a word at a time. Groups
+of pictures are worked on side by side, on threads. This file does not know about folders or requests.
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.arrays import Array, Picture8
+from szem.data.words import END, FIRST_WORD, PAD, START, UNKNOWN, Vocabulary, split_words
+from szem.errors import CardError, RangeError, UnknownNameError
+from szem.media.pictures import PictureSource, read_picture
+from szem.results.caption import Caption, Sentence, Word
+from szem.runtime.prepare import prepare_picture
+from szem.runtime.sessions import OnnxFile, Session, cores, open_model
+from szem.tasks.captioning.beam_search import Told, search_beams
+
+__all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "Encoded", "caption", "open_captioner"]
+
+LONGEST = 20  # words of a sentence
+MOST_BEAMS = 20
+_TOGETHER = 8  # pictures whose sentences grow in one call
+# Words that say nothing of a picture by themselves: sentences that differ only in them are the same, and only they
+# may come twice in a sentence.
+_SMALL_WORDS = """
+    a an the is are and of in on at with to by for from as up down out into onto over off near next his her their its
+    it he she they them him that which who while one other another through 's
+"""
+_SMALL = frozenset(_SMALL_WORDS.split())
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A picture as the network keeps it while it speaks."""
+
+    memory: Array  # what every step needs
+    space: NDArray[np.float32] | None  # (D,) its place among sentences, of length 1
+
+
+def caption(
+    picture: Picture8 | PictureSource,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    beams: int = 10,
+    n: int = 1,
+    start: str = "",
+    attention: bool = False,
+    others: int = 0,
+) -> Caption:
+    """Say in a sentence what a picture shows.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
+        model: A model for this task; the shipped one if left out.
+        beams: How many sentences are followed at a time: more takes longer and finds likelier ones.
+        n: How many different sentences at most.
+        start: How each sentence begins: "a dog".
+        attention: Also tell where the network looked for each word.
+        others: For each word also so many others that might have come.
+    Raises:
+        MediaError, FileMissingError: the picture cannot be read.
+        UnknownNameError: no such model, or the network has no such word to start with.
+        RangeError: a number is out of its range.
+    """
+    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
+    captioner = open_captioner(model)
+    return captioner([array], beams=beams, n=n, start=start, attention=attention, others=others)[0]
+
+
+def open_captioner(model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> "Captioner":
+    """Open a captioner by name, once per process.
+
+    Args:
+        model: A model's name or folder; the shipped one if left out.
+        threads: Threads within one run; None for as many as there are cores.
+    Raises:
+        As `open_model` and `Captioner`.
+    """
+    return _captioner_of(open_model(model, task="caption", threads=threads))
+
+
+@cache
+def _captioner_of(session: Session) -> "Captioner":
+    return Captioner(session)
+
+
+class Captioner:
+    """A captioning model ready to be called; keeps nothing between calls.
+
+    Args:
+        session: An open model. With one thread, the pictures of a call run side by side fastest.
+        workers: How many pictures are encoded at a time; None for as many as there are cores where the session uses
+            one thread, else one.
+    Raises:
+        CardError: the card lacks what a captioner needs.
+        ChecksumError: a file of the model is not the card's.
+    """
+
+    def __init__(self, session: Session, *, workers: int | None = None) -> None:
+        model = session.model
+        if model.card.head != "steps" or not session.has("memory"):
+            raise CardError(f"{model.folder}: head {model.card.head!r} is not a captioner's")
+        if workers is not None and workers < 1:
+            raise RangeError(f"workers must be at least 1, got {workers}")
+        self.session, self.card = session, model.card
+        self.words = Vocabulary(model.labels)
+        self._again = [self.words.numbers[word] for word in _SMALL if word in self.words.numbers]
+        self.workers = workers or (cores() if session.threads == 1 else 1)
+        self._step = OnnxFile(model.part("step"), threads=session.threads)
+        has_sentences = "sentence" in model.card.parts and session.has("space")
+        self._sentence = OnnxFile(model.part("sentence"), threads=1) if has_sentences else None
+        self._roles = ["memory", "space"] if has_sentences else ["memory"]
+
+    def __call__(
+        self,
+        pictures: Sequence[Picture8],
+        *,
+        beams: int = 10,
+        n: int = 1,
+        start: str = "",
+        attention: bool = False,
+        others: int = 0,
+    ) -> list[Caption]:
+        """Say what each picture shows; the arguments are those of `caption`.
+
+        Args:
+            pictures: Each (H, W, 3) uint8 RGB; sizes may differ.
+        Returns:
+            One `Caption` per picture, in order.
+        Raises:
+            RangeError: a number is out of its range.
+            UnknownNameError: the network has no such word to start with.
+            ShapeError, DTypeError: not a picture.
+        """
+        _check("beams", beams, 1, MOST_BEAMS)
+        _check("n", n, 1, MOST_BEAMS)
+        _check("others", others, 0, 50)
+        prefix = self.numbers_of(start)
+        width = max(beams, n + 2 if n > 1 else 1)  # some of those found will say the same
+
+        def work(part: Sequence[Picture8]) -> list[Caption]:
+            encoded = [self._encode(picture) for picture in part]
+            found = self.search(encoded, beams=width, prefix=prefix)
+            out = []
+            for one, told in zip(encoded, found, strict=True):
+                kept = self._distinct(told, n)
+                extras = [self._others(one, t, others) if others else None for t in kept]
+                sentences = tuple(
+                    self._to_sentence(t, extra, attention=attention) for t, extra in zip(kept, extras, strict=True)
+                )
+                out.append(Caption(sentences, self._confidence(one, kept[0]), self.card.name))
+            return out
+
+        parts = [pictures[i : i + _TOGETHER] for i in range(0, len(pictures), _TOGETHER)]
+        if len(parts) < 2 or self.workers < 2:
+            return [said for part in parts for said in work(part)]
+        with ThreadPoolExecutor(self.workers) as pool:
+            return [said for some in pool.map(work, parts) for said in some]
+
+    def encode(self, pictures: Sequence[Picture8]) -> list[Encoded]:
+        """Run the encoder on each picture."""
+        if len(pictures) < 2 or self.workers < 2:
+            return [self._encode(picture) for picture in pictures]
+        with ThreadPoolExecutor(self.workers) as pool:
+            return list(pool.map(self._encode, pictures))
+
+    def search(self, encoded: Sequence[Encoded], *, beams: int, prefix: Sequence[int] = ()) -> list[list[Told]]:
+        """The best sentences of each picture, as numbers of words: likely ones, and near to the picture.
+
+        The beams find likely sentences; among those, the space that pictures share with sentences knows better
+        which one fits. So the rank is the log chance, with the length taken out, and a multiple of the cosine of
+        the angle between the two.
+        """
+        memory = np.concatenate([one.memory for one in encoded])
+        power = self.card.constants.get("power", 0.7)
+
+        def step(tokens: NDArray[np.int64], state: Array) -> tuple[Array, Array, Array]:
+            return self._run_step(tokens, memory, state)
+
+        state = self._first_state(memory, beams)
+        found = search_beams(
+            step,
+            state,
+            pictures=len(encoded),
+            beams=beams,
+            longest=LONGEST,
+            power=power,
+            prefix=prefix,
+            again=self._again,
+        )
+        return [self._ranked(one, told) for one, told in zip(encoded, found, strict=True)]
+
+    def _ranked(self, encoded: Encoded, told: list[Told]) -> list[Told]:
+        weight = self.card.constants.get("fit", 0.0)
+        if not weight or self._sentence is None or encoded.space is None or len(told) < 2:
+            return told
+        near = self._places([list(one.numbers) for one in told]) @ encoded.space
+        moved = [replace(one, rank=one.rank + weight * float(n)) for one, n in zip(told, near, strict=True)]
+        return sorted(moved, key=lambda one: -one.rank)
+
+    def numbers_of(self, start: str) -> list[int]:
+        """The words a sentence starts with, as numbers.
+
+        Raises:
+            UnknownNameError: the network has no such word.
+            RangeError: too many words.
+        """
+        words = split_words(start)
+        if len(words) >= LONGEST:
+            raise RangeError(f"start must have fewer than {LONGEST} words, got {len(words)}; shorten it")
+        for word in words:
+            if self.words.numbers.get(word, UNKNOWN) < FIRST_WORD:
+                near = get_close_matches(word, self.words.words[FIRST_WORD:], n=3)
+                hint = f"; near it are {', '.join(near)}" if near else "; start with other words"
+                raise UnknownNameError(f"start: the network has no word {word!r}{hint}")
+        return [self.words.numbers[word] for word in words]
+
+    def fit(self, encoded: Encoded, text: str) -> float | None:
+        """How near a sentence is to a picture, -1..1; None where the model has no common space."""
+        if self._sentence is None or encoded.space is None:
+            return None
+        return float(encoded.space @ self.place([text])[0])
+
+    def place(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        """Where sentences lie in the space they share with pictures: (N, D), each of length 1.
+
+        Raises:
+            CardError: the model has no such space.
+            RangeError: a sentence without a word.
+        """
+        if self._sentence is None:
+            raise CardError(f"{self.session.model.folder}: model {self.card.name!r} has no space for sentences")
+        rows = [self.words.encode(text)[:LONGEST] for text in sentences]
+        if not all(rows):
+            raise RangeError("a sentence to search with needs one word at least, got none; write what to find")
+        return self._places(rows)
+
+    def _places(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        assert self._sentence is not None
+        tokens = np.full((len(rows), max(map(len, rows), default=1)), PAD, np.int64)
+        for place, row in zip(tokens, rows, strict=True):
+            place[: len(row)] = row
+        return self._sentence.run({"tokens": tokens}, ["space"])[0].astype(np.float32)
+
+    def picture_places(self, pictures: Sequence[Picture8]) -> NDArray[np.float32]:
+        """Where pictures lie in the space they share with sentences: (N, D), each of length 1.
+
+        Raises:
+            CardError: the model has no such space.
+        """
+        if self._sentence is None:
+            raise CardError(f"{self.session.model.folder}: model {self.card.name!r} has no space for sentences")
+        rows = [self.session.run(prepare_picture(p, self.card.picture), roles=["space"])["space"] for p in pictures]
+        return np.concatenate(rows).astype(np.float32)
+
+    def _encode(self, picture: Picture8) -> Encoded:
+        out = self.session.run(prepare_picture(picture, self.card.picture), roles=self._roles)
+        return Encoded(out["memory"], out["space"][0].astype(np.float32) if "space" in out else None)
+
+    def _first_state(self, memory: Array, beams: int) -> Array:
+        """Of a transformer nothing yet, of a recurrent network the memory."""
+        if memory.ndim == 5:
+            batch, layers, heads, _, depth = memory.shape
+            return np.zeros((batch, beams, layers, heads, 0, depth), np.float32)
+        return np.repeat(memory[:, None], beams, axis=1)
+
+    def _run_step(self, tokens: NDArray[np.int64], memory: Array, state: Array) -> tuple[Array, Array, Array]:
+        feeds = {"tokens": tokens, "memory": memory, "state": state}
+        scores, looked, following = self._step.run(feeds, ["scores", "looked", "following"])
+        return scores, looked, following
+
+    def _distinct(self, told: Sequence[Told], n: int) -> list[Told]:
+        """The best that say something else than those before."""
+        kept: list[Told] = []
+        said: list[frozenset[str]] = []
+        for one in told:
+            content = frozenset(self.words.words[number] for number in one.numbers) - _SMALL
+            if content not in said:
+                kept.append(one)
+                said.append(content)
+            if len(kept) == n:
+                break
+        return kept
+
+    def _others(self, encoded: Encoded, told: Told, count: int) -> list[tuple[tuple[str, float], ...]]:
+        """For each word, and for the end, what else might have come."""
+        state = self._first_state(encoded.memory, 1)
+        out = []
+        for before, chosen in zip((START, *told.numbers), (*told.numbers, END), strict=True):
+            scores, _, state = self._run_step(np.array([[before]]), encoded.memory, state)
+            chances = _softmax(scores[0, 0])
+            chances[[PAD, START, UNKNOWN, chosen]] = -1
+            if before == START:
+                chances[END] = -1
+            best = np.argsort(-chances, kind="stable")[:count]
+            names = ["." if number == END else self.words.words[number] for number in best]
+            out.append(tuple(zip(names, (float(c) for c in chances[best]), strict=True)))
+        return out
+
+    def _to_sentence(
+        self, told: Told, others: Sequence[tuple[tuple[str, float], ...]] | None, *, attention: bool
+    ) -> Sentence:
+        words = []
+        for place, number in enumerate(told.numbers):
+            looked = _grid(told.looked[place]) if attention else None
+            chance = math.exp(min(0.0, told.log_chances[place]))
+            words.append(Word(self.words.words[number], chance, looked, others[place] if others else ()))
+        ending = Word(".", math.exp(min(0.0, told.end_log_chance)), None, others[-1]) if others else None
+        return Sentence(tuple(words), math.exp(min(0.0, told.log_chance)), ending)
+
+    def evidence(self, encoded: Encoded, told: Told) -> tuple[float, float]:
+        """What the confidence rests on: mean log chance of the words, and how near the sentence is to the picture."""
+        mean = told.log_chance / (len(told.numbers) + 1)
+        near = self.fit(encoded, self.words.decode(told.numbers)) if told.numbers else None
+        return mean, near or 0.0
+
+    def _confidence(self, encoded: Encoded, told: Told) -> float:
+        """A logistic curve over the evidence, fitted on pictures held back from training."""
+        numbers = self.card.constants
+        mean, near = self.evidence(encoded, told)
+        value = numbers.get("confidence_base", 0.0)
+        value += numbers.get("confidence_chance", 1.0) * mean + numbers.get("confidence_fit", 0.0) * near
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, value))))
+
+
+def _grid(looked: Array) -> NDArray[np.float32] | None:
+    """(S,) as a square of places; one place is nowhere."""
+    side = math.isqrt(len(looked))
+    return looked.reshape(side, side).astype(np.float32) if side > 1 and side * side == len(looked) else None
+
+
+def _softmax(scores: Array) -> NDArray[np.float64]:
+    wide: NDArray[np.float64] = np.exp(scores.astype(np.float64) - scores.max())
+    wide /= wide.sum()
+    return wide
+
+
+def _check(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise RangeError(f"{name} must be {least} to {most}, got {value}")

@@ -1,0 +1,1 @@
+"""One of 1,000 ImageNet classes for a picture."""

@@ -1,0 +1,1 @@
+"""Objects with boxes in one picture."""

@@ -1,0 +1,268 @@
+"""Find things in a picture: fit it into the network's input, run it, decode, drop doubles, bring the boxes back.
+
+The three steps can be called one by one, so that a pipeline does them on threads of its own. This file does not know
+about video, tracks, files or training.
+"""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.arrays import Array, Picture8, check_picture
+from szem.errors import CardError, RangeError, UnknownNameError
+from szem.media.pictures import PictureSource, read_picture
+from szem.results.boxes import Boxes, known_classes
+from szem.runtime.cards import PictureInput
+from szem.runtime.prepare import find_window, prepare_picture
+from szem.runtime.sessions import Session, open_model
+from szem.tasks.detection.decoders import DECODERS, Decoder
+
+__all__ = ["Detector", "detect", "finish_boxes", "tight_rules"]
+
+_OVERLAP = 0.5  # of two boxes of one class that overlap more, the better one stays
+_MOST = 300  # candidates a picture that are looked at further
+_STEP_PX = 32  # sides of an open input are multiples of this, the largest stride
+_FALLBACK = 0.3  # threshold where a card names none
+
+
+def detect(
+    picture: Picture8 | PictureSource,
+    *,
+    model: str | os.PathLike[str] | None = None,
+    threshold: float | Mapping[str, float] | None = None,
+    classes: str | Collection[str] | None = None,
+) -> Boxes:
+    """Find things in a picture.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
+        model: A model for this task; the shipped one if left out.
+        threshold: Lowest score, for all classes or by name; by default what the model's card says.
+        classes: Only these names, or a single one; None for all.
+    Returns:
+        Boxes, best first.
+    Raises:
+        MediaError, FileMissingError: the picture cannot be read.
+        ShapeError, DTypeError: not a picture, or classes that are no names.
+        UnknownNameError: no such model or class.
+        RangeError: a threshold is not in 0..1.
+    """
+    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
+    detector = Detector(open_model(model, task="detect"), thresholds=threshold)
+    names = None if classes is None else known_classes(classes, detector.classes)
+    return detector([array])[0].keep(classes=names)
+
+
+class Detector:
+    """A detection model ready to be called; keeps nothing between calls.
+
+    `prepare`, `run` and `finish` are the three steps of a call; each may run on another thread.
+
+    Args:
+        session: An open model.
+        thresholds: Lowest score, for all classes or by name (classes not named keep the card's).
+        overlap: Of two boxes of one class that overlap more than this (intersection over union), the better stays.
+    Raises:
+        CardError: the card has no labels, or its outputs are not those of a detector.
+        UnknownNameError: a threshold names a class that there is not.
+        RangeError: a threshold or the overlap is not in 0..1.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        thresholds: float | Mapping[str, float] | None = None,
+        overlap: float = _OVERLAP,
+    ) -> None:
+        self.session = session
+        self.card = session.model.card
+        self.classes = session.model.labels
+        if not self.classes:
+            raise CardError(f"{session.model.folder}: a detector needs labels; name them on its card")
+        decoder = DECODERS.get(self.card.head)
+        if decoder is None or not all(session.has(role) for role in decoder.roles):
+            raise CardError(
+                f"{session.model.folder}: head {self.card.head!r} is not one of a detector's; "
+                f"there are {', '.join(DECODERS)}"
+            )
+        if not 0 < overlap <= 1:
+            raise RangeError(f"overlap must lie in 0..1, got {overlap}")
+        self._decoder, self.overlap = decoder, overlap
+        self.thresholds = _lowest(self.classes, self.card.thresholds, thresholds)  # (C,) calibrated scores
+        self._raw = self._to_raw(self.thresholds)
+
+    def __call__(self, pictures: Sequence[Picture8]) -> list[Boxes]:
+        """Find things in each picture.
+
+        Args:
+            pictures: Each (H, W, 3) uint8 RGB; sizes may differ.
+        Returns:
+            One `Boxes` per picture, in order; each with its boxes best first.
+        Raises:
+            ShapeError, DTypeError: not a picture.
+        """
+        found = []
+        for picture in pictures:
+            batch = self.prepare(picture)
+            height, width = picture.shape[:2]
+            found.append(self.finish(self.run(batch), (height, width)))
+        return found
+
+    def prepare(self, picture: Picture8) -> Array:
+        """From a picture to a batch of one, as the network takes it.
+
+        Pictures of one size give batches of one shape, which can be joined along the first axis.
+
+        Raises:
+            ShapeError, DTypeError: not a picture.
+        """
+        height, width = check_picture(picture).shape[:2]
+        return prepare_picture(picture, self._rules(height, width))
+
+    def inner_size(self, height: int, width: int) -> tuple[int, int] | None:
+        """Height and width at which a whole picture lies in the network's input; None where its edges are cut off.
+
+        A decoder that gives pictures of this size saves `prepare` the scaling; `finish` then takes this size too, and
+        its boxes are enlarged by `Boxes.resized`.
+        """
+        window = find_window(height, width, self._rules(height, width))
+        whole = (window.height, window.width) == (height, width)
+        return (window.in_height, window.in_width) if whole else None
+
+    def run(self, batch: Array) -> dict[str, Array]:
+        """Run the network: role -> array, a row per picture."""
+        return self.session.run(batch, roles=self._decoder.roles)
+
+    def finish(self, outputs: Mapping[str, Array], size: tuple[int, int], *, row: int = 0) -> Boxes:
+        """From the network's outputs to boxes in pixels of the picture.
+
+        Args:
+            outputs: What `run` gave.
+            size: Height and width of the picture that was prepared.
+            row: Which picture of the batch.
+        """
+        rules = self._rules(*size)
+        one = {role: values[row] for role, values in outputs.items()}
+        found = finish_boxes(
+            self._decoder,
+            one,
+            rules,
+            size,
+            self._raw,
+            classes=self.classes,
+            model=self.card.name,
+            overlap=self.overlap,
+        )
+        return replace(found, scores=self._to_chance(found.scores))
+
+    def _rules(self, height: int, width: int) -> PictureInput:
+        """The card's rules; where the file leaves the sides open, the smallest input that holds the picture."""
+        _, *sides = self.session.input.shape
+        if self.card.picture.resize != "letterbox" or sides.count(None) < 2:
+            return self.card.picture
+        return tight_rules(self.card.picture, height, width)
+
+    def _to_chance(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        calibration = self.card.calibration
+        return scores if calibration is None else calibration.apply(scores)
+
+    def _to_raw(self, thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
+        calibration = self.card.calibration
+        return thresholds if calibration is None else calibration.undo(thresholds)
+
+
+def finish_boxes(
+    decoder: Decoder,
+    outputs: Mapping[str, Array],
+    rules: PictureInput,
+    size: tuple[int, int],
+    lowest: NDArray[np.float32],
+    *,
+    classes: tuple[str, ...],
+    model: str,
+    overlap: float = _OVERLAP,
+) -> Boxes:
+    """From the outputs for one picture to its boxes, best first: decode, drop doubles, bring back.
+
+    Args:
+        decoder: Of the head's layout.
+        outputs: Role -> array, of one picture.
+        rules: How the picture was prepared.
+        size: Height and width of the picture.
+        lowest: (C,) scores below are left out.
+        classes: Names.
+        model: Name, for the result.
+        overlap: Of two boxes of one class that overlap more than this, the better stays.
+    """
+    height, width = size
+    found = decoder.decode(outputs, (rules.height_px, rules.width_px), lowest)
+    if len(found.scores) > _MOST:
+        found = found.take(np.argpartition(-found.scores, _MOST)[:_MOST])
+    if not decoder.is_final and len(found.scores):
+        found = found.take(_drop_doubles(found.boxes_xyxy, found.scores, found.indices, overlap))
+    found = found.take(np.argsort(-found.scores, kind="stable"))
+    window = find_window(height, width, rules)
+    scale = np.array([window.width / window.in_width, window.height / window.in_height] * 2, np.float32)
+    shift = np.array([window.pad_left, window.pad_top] * 2, np.float32)
+    origin = np.array([window.left, window.top] * 2, np.float32)
+    limits = np.array([width, height] * 2, np.float32)
+    boxes = ((found.boxes_xyxy - shift) * scale + origin).clip(0, limits)
+    seen = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    found = found.take(seen)
+    return Boxes(
+        boxes_xyxy=boxes[seen],
+        scores=found.scores,
+        indices=found.indices,
+        classes=classes,
+        width=width,
+        height=height,
+        model=model,
+    )
+
+
+@lru_cache(maxsize=256)
+def tight_rules(rules: PictureInput, height: int, width: int) -> PictureInput:
+    """The rules with the smallest input that holds a picture, its sides multiples of 32.
+
+    >>> rules = tight_rules(PictureInput(width_px=320, height_px=320, resize="letterbox"), 216, 288)
+    >>> rules.height_px, rules.width_px
+    (256, 320)
+    """
+    scale = min(rules.width_px / width, rules.height_px / height)
+    wide, high = (max(_STEP_PX, -(-round(side * scale) // _STEP_PX) * _STEP_PX) for side in (width, height))
+    return rules.model_copy(update={"width_px": wide, "height_px": high})
+
+
+def _lowest(
+    classes: tuple[str, ...], card: Mapping[str, float], wanted: float | Mapping[str, float] | None
+) -> NDArray[np.float32]:
+    """(C,) the lowest score of each class."""
+    if isinstance(wanted, int | float):
+        named: Mapping[str, float] = dict.fromkeys(classes, float(wanted))
+    else:
+        named = wanted or {}
+    unknown = sorted(set(named) - set(classes))
+    if unknown:
+        raise UnknownNameError(f"no class called {unknown[0]!r}; there are {', '.join(classes)}")
+    both: dict[str, Any] = {**card, **named}
+    values = np.array([both.get(name, _FALLBACK) for name in classes], np.float32)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise RangeError(f"thresholds must lie in 0..1, got {values.min()} to {values.max()}")
+    return values
+
+
+def _drop_doubles(
+    boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], indices: NDArray[np.int64], overlap: float
+) -> NDArray[np.int64]:
+    """Places of the boxes that no better one of their class overlaps too much (greedy non-maximum suppression)."""
+    boxes_xywh = boxes_xyxy.copy()
+    boxes_xywh[:, 2:] -= boxes_xywh[:, :2]
+    kept = cv2.dnn.NMSBoxesBatched(boxes_xywh, scores, indices.astype(np.int32), 0.0, overlap)  # type: ignore[arg-type]
+    return np.asarray(kept, np.int64).reshape(-1)

@@ -1,0 +1,177 @@
+"""What each map of a network likes best: the pictures of a folder, and the places in them, that it answers to most.
+
+One pass over the folder serves all layers. What was found is kept on disk under a key of the network and the files,
+so asking again costs nothing; a changed file or network asks anew.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.arrays import Picture8
+from szem.errors import RangeError, SzemError
+from szem.media.pictures import read_picture
+from szem.runtime.graph_fields import trace_back
+from szem.runtime.store import user_folder
+from szem.tasks.explain.explain import Explorer
+
+__all__ = ["Strongest", "cut_patch", "find_strongest"]
+
+MOST_FILES = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Strongest:
+    """The best places for every map of every layer, best first. A place is a neuron of the map."""
+
+    files: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]  # files that could not be read, and why
+    scores: dict[str, NDArray[np.float32]]  # layer -> (maps, kept)
+    pictures: dict[str, NDArray[np.int32]]  # layer -> (maps, kept), places in `files`
+    places: dict[str, NDArray[np.int32]]  # layer -> (maps, kept, 2), row and column
+
+
+def find_strongest(
+    explorer: Explorer,
+    files: Sequence[str | Path],
+    *,
+    keep: int = 9,
+    cache: Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Strongest:
+    """Find the strongest pictures and places for every map; each picture counts once per map.
+
+    Args:
+        explorer: The opened network.
+        files: Pictures; those that cannot be read are told, not raised.
+        keep: How many per map.
+        cache: Where to keep what was found; by default a folder beside the user's models.
+        progress: Called with the share that is done.
+    Raises:
+        RangeError: no files, too many, or `keep` below 1.
+    """
+    if not 0 < len(files) <= MOST_FILES or keep < 1:
+        raise RangeError(f"give 1 to {MOST_FILES} pictures and keep at least 1, got {len(files)} and {keep}")
+    target = (cache or user_folder().parent / "cache" / "strongest") / f"{_key(explorer, files, keep)}.npz"
+    kept = _load(target)
+    if kept is not None:
+        if progress is not None:
+            progress(1.0)
+        return kept
+    found = _search(explorer, [Path(f) for f in files], keep, progress)
+    _save(target, found)
+    return found
+
+
+def _search(explorer: Explorer, files: list[Path], keep: int, progress: Callable[[float], None] | None) -> Strongest:
+    names = [row.name for row in explorer.rows]
+    counts = {row.name: row.output_shape[0] for row in explorer.rows}
+    scores = {n: np.full((counts[n], keep), -np.inf, np.float32) for n in names}
+    pictures = {n: np.full((counts[n], keep), -1, np.int32) for n in names}
+    places = {n: np.zeros((counts[n], keep, 2), np.int32) for n in names}
+    skipped = []
+    for index, file in enumerate(files):
+        try:
+            prepared = explorer.prepare(read_picture(file))
+        except SzemError as error:
+            skipped.append((str(file), str(error)))
+        else:
+            for name, maps in explorer.maps(prepared.values, explorer.layers).items():
+                _enter(maps, index, scores[name], pictures[name], places[name])
+        if progress is not None:
+            progress((index + 1) / len(files))
+    return Strongest(tuple(str(f) for f in files), tuple(skipped), scores, pictures, places)
+
+
+def _enter(
+    maps: NDArray[np.float32],
+    index: int,
+    scores: NDArray[np.float32],
+    pictures: NDArray[np.int32],
+    places: NDArray[np.int32],
+) -> None:
+    """Enter one picture's best places, for the maps whose weakest entry it beats; ranks stay sorted."""
+    flat = np.nan_to_num(maps.reshape(maps.shape[0], -1), nan=-np.inf)
+    best = flat.argmax(axis=1)
+    value = flat[np.arange(len(flat)), best]
+    for m in np.flatnonzero(value > scores[:, -1]):
+        rank = int(np.searchsorted(-scores[m], -value[m], side="right"))
+        for table, entry in (
+            (scores, value[m]),
+            (pictures, index),
+            (places, np.array(divmod(int(best[m]), maps.shape[2]))),
+        ):
+            table[m, rank + 1 :] = table[m, rank:-1].copy()
+            table[m, rank] = entry
+
+
+def cut_patch(explorer: Explorer, picture: Picture8, layer: str | int, *, row: int, column: int) -> Picture8:
+    """Cut out what a neuron sees of a picture, as far as it lies inside.
+
+    Args:
+        explorer: The opened network.
+        picture: (H, W, 3) uint8.
+        layer: Which layer.
+        row: The neuron's row in its map.
+        column: The neuron's column.
+    """
+    found = explorer.layer(layer)
+    prepared = explorer.prepare(picture)
+    shape = explorer.probe.shapes[found.output]
+    box = (0, 0, explorer.size[1] - 1, explorer.size[0] - 1)
+    if found.axes is not None:
+        where = {found.axes[1]: row, found.axes[2]: column}
+        region = tuple((where[a], where[a]) if a in where else (0, side - 1) for a, side in enumerate(shape))
+        seen = trace_back(explorer.probe, found.output, region, to=explorer.layout.name)
+        if seen is not None:
+            rows, columns = seen[2:] if explorer.layout.layout == "NCHW" else seen[1:3]
+            box = (columns[0], rows[0], columns[1], rows[1])
+    x0, y0, x1, y1 = prepared.to_picture(box)
+    height, width = picture.shape[:2]
+    left, top = min(max(int(x0), 0), width - 1), min(max(int(y0), 0), height - 1)
+    return picture[top : max(min(round(y1), height), top + 1), left : max(min(round(x1), width), left + 1)]
+
+
+def _key(explorer: Explorer, files: Sequence[str | Path], keep: int) -> str:
+    digest = hashlib.sha256(f"1 {explorer.key} {keep}".encode())
+    for file in files:
+        path = Path(file).resolve()
+        try:
+            state = path.stat()
+            digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+        except OSError:
+            digest.update(f"{path}\0missing\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def _save(target: Path, found: Strongest) -> None:
+    """Write the cache; a folder that cannot be written only means that nothing is kept."""
+    tables: dict[str, Any] = {}
+    for i, name in enumerate(found.scores):
+        tables |= {f"s{i}": found.scores[name], f"p{i}": found.pictures[name], f"w{i}": found.places[name]}
+    head = json.dumps({"files": found.files, "skipped": found.skipped, "layers": list(found.scores)})
+    part = target.with_suffix(".part.npz")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(part, head=np.frombuffer(head.encode(), np.uint8), **tables)
+        part.replace(target)
+    except OSError:
+        part.unlink(missing_ok=True)
+
+
+def _load(target: Path) -> Strongest | None:
+    try:
+        with np.load(target, allow_pickle=False) as data:
+            head = json.loads(data["head"].tobytes())
+            tables = [
+                {name: data[f"{letter}{i}"] for i, name in enumerate(head["layers"])} for letter in ("s", "p", "w")
+            ]
+    except (OSError, ValueError, KeyError, EOFError):  # none yet, or damaged: search again
+        return None
+    return Strongest(tuple(head["files"]), tuple((a, b) for a, b in head["skipped"]), *tables)

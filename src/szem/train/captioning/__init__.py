@@ -1,0 +1,1 @@
+"""Recipes, feature cache, calibration and export of captioner and search."""

@@ -1,0 +1,1 @@
+"""Recipe, augmentation, loss and calibration of detectors."""

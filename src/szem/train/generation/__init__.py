@@ -1,0 +1,1 @@
+"""Recipes, losses and export of the text-to-picture generator."""

@@ -1,0 +1,1 @@
+"""Recipes, augmentation, calibration and export of lip readers."""

@@ -1,0 +1,1 @@
+"""Recipes, augmentation and losses of semantic and instance segmentation."""

