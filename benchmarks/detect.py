@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from machine import describe_machine
-from szem.media.film import FilmMaker, open_film
 from szem.media.video import inspect_video, read_video
+from szem.media.video_pipeline import VideoPipeline, open_film
 from szem.runtime.sessions import cores
-from szem.tasks.video.detect_video import Sight, VideoWatcher, open_sight
+from szem.tasks.video.detect_video import VideoAnalyzer, VideoDetector, open_sight
 
 PEER = """
 import sys, time, shutil, pathlib, torch
@@ -51,17 +51,17 @@ for turn in range(rounds + 1):
 """
 
 
-def whole(film: Path, sight: Sight, out: Path, *, draw: bool = True, preset: str = "ultrafast") -> float:
+def whole(film: Path, sight: VideoDetector, out: Path, *, draw: bool = True, preset: str = "ultrafast") -> float:
     """Frames a second of the whole."""
     began = time.perf_counter()
-    watcher = VideoWatcher(sight, draw=draw)
-    with FilmMaker(open_film(film, sound=True), watcher.steps, out if draw else None, preset=preset) as maker:
+    watcher = VideoAnalyzer(sight, draw=draw)
+    with VideoPipeline(open_film(film, sound=True), watcher.steps, out if draw else None, preset=preset) as maker:
         for _ in maker:
             pass
     return maker.done / (time.perf_counter() - began)
 
 
-def network(film: Path, sight: Sight, count: int) -> float:
+def network(film: Path, sight: VideoDetector, count: int) -> float:
     """Frames a second of the network alone, as many side by side as the sight has workers."""
     frame = next(read_video(film))
     inner = sight.finder.inner_size(frame.size[1], frame.size[0]) or frame.size[::-1]

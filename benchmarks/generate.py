@@ -14,7 +14,7 @@ import numpy as np
 
 from machine import describe_machine
 from szem.runtime.sessions import cores, open_model
-from szem.tasks.generation.generate import EXAMPLES, Painter
+from szem.tasks.generation.generate import EXAMPLES, Generator
 
 
 def median_ms(run: Callable[[], object], rounds: int) -> float:
@@ -34,13 +34,13 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     print(describe_machine())
     began = time.perf_counter()
-    painter = Painter(open_model(task="generate", threads=1))
+    painter = Generator(open_model(task="generate", threads=1))
     print(f"opening the model: {1e3 * (time.perf_counter() - began):.0f} ms")
     text = EXAMPLES[0]
     print(f"the place of a sentence: {median_ms(lambda: painter.place(text), rounds):.1f} ms")
     for n in (1, 9, 36):
         print(f"{n} pictures, {cores()} threads: {median_ms(lambda n=n: painter(text, n=n), rounds):.0f} ms")
-    one = Painter(painter.session, workers=1)
+    one = Generator(painter.session, workers=1)
     print(f"9 pictures, one thread: {median_ms(lambda: one(text, n=9), rounds):.0f} ms")
     print(f"a film of 24 pictures: {median_ms(lambda: painter.between(*EXAMPLES, frames=24), rounds):.0f} ms")
     print(f"what each of {len(text.split())} words does: {median_ms(lambda: painter.influence(text), rounds):.0f} ms")

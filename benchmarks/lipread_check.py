@@ -28,8 +28,8 @@ from szem.data.spoken import SpokenFilm, read_spoken
 from szem.media.pictures import read_picture
 from szem.media.sound import read_sound
 from szem.media.video import read_video
-from szem.tasks.lipreading.evaluate import TakenIn, count_errors, noisy, voices_of
-from szem.tasks.lipreading.lipread import LipReader, Seen, open_lip_reader
+from szem.tasks.lipreading.evaluate import EvaluatedVideo, count_errors, noisy, voices_of
+from szem.tasks.lipreading.lipread import LipReader, LipreadInput, open_lip_reader
 from szem.tasks.lipreading.networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ
 
 SENTENCES = (
@@ -68,7 +68,7 @@ def main() -> None:
             show(reader, f"swaying photographs, {use}", [(seen, use) for seen in swaying])
 
 
-def show(reader: LipReader, name: str, rows: list[tuple[Seen, str]]) -> None:
+def show(reader: LipReader, name: str, rows: list[tuple[LipreadInput, str]]) -> None:
     """One line: how many are read."""
     said = [reader.read(seen, use=use).transcript for seen, use in rows]
     read = [one for one in said if one.is_read]
@@ -86,16 +86,16 @@ def show(reader: LipReader, name: str, rows: list[tuple[Seen, str]]) -> None:
 
 
 def show_pairs(
-    reader: LipReader, films: Sequence[SpokenFilm], taken: Sequence[Seen], voices: Sequence[np.ndarray]
+    reader: LipReader, films: Sequence[SpokenFilm], taken: Sequence[LipreadInput], voices: Sequence[np.ndarray]
 ) -> None:
     """A line for each way that lips and sound go together: how many are read, with how many words wrong."""
-    ways: dict[str, list[tuple[Seen, tuple[str, ...]]]] = {}
+    ways: dict[str, list[tuple[LipreadInput, tuple[str, ...]]]] = {}
     for late_s in (0.0, 0.08, 0.12, 0.2, 0.4, 1.5, -0.2, -0.4):
         name = "on time" if not late_s else f"sound {abs(late_s):g} s {'late' if late_s > 0 else 'early'}"
         ways[name] = [(moved(seen, late_s), film.words) for film, seen in zip(films, taken, strict=True)]
     for kind in ("white", "babble"):
         ways[f"{kind} noise, 0 dB"] = [
-            (noisy(TakenIn(film, seen, number), kind, 0.0, voices), film.words)
+            (noisy(EvaluatedVideo(film, seen, number), kind, 0.0, voices), film.words)
             for number, (film, seen) in enumerate(zip(films, taken, strict=True))
         ]
     ways["lips and sound of two sentences"] = [
@@ -118,7 +118,7 @@ def show_pairs(
         )
 
 
-def moved(seen: Seen, late_s: float) -> Seen:
+def moved(seen: LipreadInput, late_s: float) -> LipreadInput:
     """The sound so much later, as long as before; a sound that is more than a second late ends after the pictures."""
     if seen.sound is None or not late_s:
         return seen
@@ -129,9 +129,9 @@ def moved(seen: Seen, late_s: float) -> Seen:
     return replace(seen, sound=late if late_s > 1 else late[: len(seen.sound)])
 
 
-def only_sound(sound: np.ndarray) -> Seen:
+def only_sound(sound: np.ndarray) -> LipreadInput:
     """A film of which there is only the sound."""
-    return Seen(None, None, sound, max(1, len(sound) // FRAME_SAMPLES))
+    return LipreadInput(None, None, sound, max(1, len(sound) // FRAME_SAMPLES))
 
 
 def synthesised(folder: Path) -> Iterator[np.ndarray]:
@@ -157,7 +157,7 @@ def read_aloud() -> Iterator[np.ndarray]:
         yield (np.fromfile(file, "<i2").astype(np.float32) / 32768)[: 16000 * 20]
 
 
-def unseen_lips(reader: LipReader, folder: Path, count: int) -> Iterator[Seen]:
+def unseen_lips(reader: LipReader, folder: Path, count: int) -> Iterator[LipreadInput]:
     """Mouth crops of speakers beyond the first four, on which the check was fitted."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -167,7 +167,7 @@ def unseen_lips(reader: LipReader, folder: Path, count: int) -> Iterator[Seen]:
         frames = [frame.picture.mean(-1) for frame in read_video(folder / row["video"])]
         crops = np.stack([cv2.resize(f, (80, 48), interpolation=cv2.INTER_AREA) for f in frames])
         crops = np.rint(crops[np.arange(0, len(crops), 15 / RATE_HZ).astype(int)]).astype(np.uint8)
-        yield Seen(None, reader.networks.watch(crops), None, len(crops))
+        yield LipreadInput(None, reader.networks.watch(crops), None, len(crops))
 
 
 def swaying_faces(folder: Path, spoken: list[np.ndarray], out: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from machine import describe_machine
-from szem.data.outlines import Outlined, read_outlined
+from szem.data.outlines import OutlinedObject, read_outlined
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, open_model
 from szem.tasks.segmentation.evaluate import mask_iou, outline_one
@@ -68,7 +68,7 @@ def export_peer(path: Path) -> None:
     torch.onnx.export(net, (x,), path, input_names=["x"], output_names=["y"], dynamo=True, external_data=False)
 
 
-def grabcut(item: Outlined, rounds: int = 5) -> np.ndarray:
+def grabcut(item: OutlinedObject, rounds: int = 5) -> np.ndarray:
     """OpenCV's GrabCut, started from the box."""
     x0, y0, x1, y1 = np.rint(item.box_xyxy).astype(int)
     mask = np.zeros(item.mask.shape, np.uint8)

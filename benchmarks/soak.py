@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from machine import describe_machine
-from szem.media.film import FilmMaker
 from szem.media.frames import Frame
 from szem.media.video import VideoReader
-from szem.tasks.video.detect_video import VideoWatcher, open_sight
+from szem.media.video_pipeline import VideoPipeline
+from szem.tasks.video.detect_video import VideoAnalyzer, open_sight
 
 EVERY_S = 30.0
 
@@ -62,13 +62,13 @@ def main() -> None:
     args = parser.parse_args()
     print(describe_machine("szem", "onnxruntime", "av"))
     source = Round(args.film, minutes=args.minutes, pace_hz=args.pace)
-    watcher = VideoWatcher(open_sight(args.model), trails=True)
+    watcher = VideoAnalyzer(open_sight(args.model), trails=True)
     rates, sizes, frames = [], [], 0
     began = last = time.perf_counter()
     spent = time.process_time()
     with (
         tempfile.TemporaryDirectory() as folder,
-        FilmMaker(source, watcher.steps, Path(folder) / "a.mp4", preset="ultrafast") as maker,
+        VideoPipeline(source, watcher.steps, Path(folder) / "a.mp4", preset="ultrafast") as maker,
     ):
         for _ in maker:
             frames, now = frames + 1, time.perf_counter()

@@ -24,10 +24,10 @@ import numpy as np
 
 from machine import describe_machine
 from szem.guard.analyzer import build_senses
-from szem.guard.event_record import Wanted
+from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore
 from szem.guard.listener_pool import make_listening
-from szem.guard.service import Guard
+from szem.guard.service import GuardService
 from szem.guard.sources import name_sources
 from szem.media.sound import read_sound
 from szem.media.video import VideoReader
@@ -118,7 +118,7 @@ def guard_cameras(folder: Path, port: int, cameras: int, seconds: float) -> None
     sources = name_sources([f"cam{k}=http://127.0.0.1:{port}/{k}" for k in range(cameras)], rules)
     sight, listen = open_sight(None, workers=1, threads=None), make_listening(rules)
     with closing(EventStore(folder)) as store:
-        guard = Guard(
+        guard = GuardService(
             store, rules, sources, make_senses=lambda s: build_senses(s.name, rules, sight=sight, listen=listen)
         )
         began, spent, sizes, told = time.monotonic(), time.process_time(), [], 0.0
@@ -149,7 +149,7 @@ def guard_cameras(folder: Path, port: int, cameras: int, seconds: float) -> None
         third = max(len(sizes) // 3, 1)
         grown = float(np.median(sizes[-third:]) - np.median(sizes[third : 2 * third] or sizes))
         print(
-            f"{cores:.2f} cores; {store.count(Wanted())} events, "
+            f"{cores:.2f} cores; {store.count(EventQuery())} events, "
             f"{value('szem_guard_lost_total', {'what': 'clip'}) or 0:.0f} clips left out; "
             f"memory grew by {grown:+.1f} MiB from the second third to the last"
         )

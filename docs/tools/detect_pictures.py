@@ -9,10 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from szem.media.film import FilmMaker, open_film
 from szem.media.video import inspect_video
+from szem.media.video_pipeline import VideoPipeline, open_film
 from szem.tasks.video.counting import LineCounter, parse_line
-from szem.tasks.video.detect_video import VideoWatcher, open_sight
+from szem.tasks.video.detect_video import VideoAnalyzer, open_sight
 
 TARGET = Path(__file__).parents[1] / "pictures" / "detect-cars.webp"
 LARGEST_BYTES = 2_500_000
@@ -36,10 +36,10 @@ def main() -> None:
     reader = open_film(args.film)
     width, height = reader.size
     line = LineCounter(parse_line(args.line, width=width, height=height))
-    watcher = VideoWatcher(open_sight(args.model, threshold=args.threshold), lines=[line], trails=True)
+    watcher = VideoAnalyzer(open_sight(args.model, threshold=args.threshold), lines=[line], trails=True)
     pictures: list[Image.Image] = []
     times: list[float] = []
-    with FilmMaker(reader, watcher.steps) as maker:
+    with VideoPipeline(reader, watcher.steps) as maker:
         for drawn in maker:
             if drawn.frame.time_s >= args.start:
                 full = Image.fromarray(drawn.picture.to_rgb())

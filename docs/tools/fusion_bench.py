@@ -25,26 +25,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.sounds import Heard, in_split, read_heard
+from szem.data.sounds import LabelledSound, in_split, read_heard
 from szem.media.sound import read_sound
 from szem.results.events import Event
 from szem.runtime.sessions import open_model
 from szem.tasks.audio.listen import Listener
 from szem.tasks.audio.segmenter import EventSettings, SoundEvents
-from szem.tasks.audio.windows import Window
+from szem.tasks.audio.windows import AudioWindow
 from szem.tasks.detection.detect import Detector
 from szem.tasks.surveillance.fusion import (
     AGREE,
     WEIGHTS,
+    ChannelEvidence,
     ChannelWeights,
     Fuser,
     Fusion,
-    Sense,
     family_of,
     measure_picture_quality,
     measure_sound_quality,
 )
-from szem.tasks.surveillance.open_events import Happenings
+from szem.tasks.surveillance.open_events import OpenEvents
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
 from benchmarks.scenes.degrade import Degradation, degrade
@@ -106,7 +106,7 @@ def make_clips(data: Path, part: str, count: int) -> Iterator[Clip]:
 
 
 def _sound(
-    heard: list[Heard], family: str, start: float, end: float, snr_db: float, rng: np.random.Generator
+    heard: list[LabelledSound], family: str, start: float, end: float, snr_db: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Other sounds, what happens, and noise."""
     out = np.zeros(round(CLIP_S * RATE_HZ), np.float32)
@@ -123,7 +123,7 @@ def _sound(
     return out.clip(-1, 1)
 
 
-def _cut(heard: list[Heard], rng: np.random.Generator, lasts_s: float) -> NDArray[np.float32]:
+def _cut(heard: list[LabelledSound], rng: np.random.Generator, lasts_s: float) -> NDArray[np.float32]:
     sound = read_sound(heard[int(rng.integers(len(heard)))].path, rate_hz=RATE_HZ)
     wanted = round(lasts_s * RATE_HZ)
     loud = np.convolve(sound**2, np.ones(1600), "same")
@@ -206,13 +206,13 @@ def _events(
 ) -> tuple[tuple[str, float, float, float], ...]:  # fmt: skip
     """Events of one channel from low chances on; the same rule for both."""
     teller = SoundEvents(
-        names, np.full(len(names), LOW), window_s=window_s, hop_s=hop_s, told=Happenings(),
+        names, np.full(len(names), LOW), window_s=window_s, hop_s=hop_s, told=OpenEvents(),
         settings=EventSettings(told_after_s=1e9, gap_s=1.2, overlap_s=min(0.24, hop_s)),
     )  # fmt: skip
     wanted = {n for n in names if any(n in (a.sounds if channel == "sound" else a.things) for a in AGREE.values())}
     found = []
     for time_s, row in zip(times, scores, strict=True):
-        window = Window(time_s=float(time_s), scores=row, level_db=-20.0, peak=0.5, is_steady=False)
+        window = AudioWindow(time_s=float(time_s), scores=row, level_db=-20.0, peak=0.5, is_steady=False)
         found += teller.feed(window)
     found += teller.finish(CLIP_S)
     return tuple((e.kind, e.start_s, e.end_s, e.score) for e in found if e.kind in wanted)
@@ -279,7 +279,7 @@ def rows_of(clips: list[Clip]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         quality = {"sound": clip.sound_quality, "video": clip.video_quality}
         for event in judged(clip, "both", least=0.0, fusion=probe):
             parts = [
-                Sense(chance=event.channels.get(name), quality=quality[name]).features()
+                ChannelEvidence(chance=event.channels.get(name), quality=quality[name]).features()
                 for name in ("sound", "video")
             ]
             features.append(np.concatenate([*parts, [1.0]]))

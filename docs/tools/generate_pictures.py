@@ -12,7 +12,7 @@ import numpy as np
 from szem.arrays import Picture8
 from szem.data.flowers_birds.drawables import read_drawables
 from szem.media.pictures import read_picture, write_picture
-from szem.results.drawn import tile_pictures
+from szem.results.generated import tile_pictures
 from szem.tasks.captioning.caption import open_captioner
 from szem.tasks.classification.features import ClassifierFeatures
 from szem.tasks.generation.generate import EXAMPLES, open_painter

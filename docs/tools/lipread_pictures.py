@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from szem.data.spoken import read_spoken
-from szem.tasks.lipreading.evaluate import NOISE_KINDS, TakenIn, count_errors, noisy, take_in_films, voices_of
+from szem.tasks.lipreading.evaluate import NOISE_KINDS, EvaluatedVideo, count_errors, noisy, take_in_films, voices_of
 from szem.tasks.lipreading.lipread import LipReader, open_lip_reader
 
 OUT = Path(__file__).resolve().parent.parent / "pictures"
@@ -41,7 +41,9 @@ def main() -> None:
     draw_study(reader, taken[0])
 
 
-def measure(reader: LipReader, taken: list[TakenIn], voices: list[np.ndarray]) -> dict[str, dict[str, list[float]]]:
+def measure(
+    reader: LipReader, taken: list[EvaluatedVideo], voices: list[np.ndarray]
+) -> dict[str, dict[str, list[float]]]:
     """Kind of noise -> channel -> word error rate at each level."""
     truth = [item.film.words for item in taken]
 
@@ -83,7 +85,7 @@ def draw_rates(rates: dict[str, dict[str, list[float]]], title: str) -> None:
     figure.savefig(OUT / "lipread-noise.png", dpi=110, metadata={"Software": None})
 
 
-def draw_study(reader: LipReader, item: TakenIn) -> None:
+def draw_study(reader: LipReader, item: EvaluatedVideo) -> None:
     """The chance of each word over time, and where the speller looked for each letter; no face, it is not ours."""
     found = reader.read(item.seen, use="lips", check=False)
     assert found.read is not None

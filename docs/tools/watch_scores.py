@@ -16,8 +16,8 @@ from szem.media.frames import Frame
 from szem.results.events import Event
 from szem.tasks.surveillance.settings import WatchSettings
 from szem.tasks.surveillance.watcher import Watcher
-from szem.tasks.video.detect_video import Sight, open_sight
-from szem.tasks.video.zones import Area, AreaLine, Areas
+from szem.tasks.video.detect_video import VideoDetector, open_sight
+from szem.tasks.video.zones import Line, Zone, Zones
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
 from benchmarks.scenes.degrade import Degradation, degrade
@@ -33,16 +33,16 @@ def frames_of(scene: Scene, how: Degradation) -> Iterator[Frame]:
         yield Frame(index, time_s, av.VideoFrame.from_ndarray(worse, format="rgb24"))
 
 
-def watcher_of(scene: Scene, sight: Sight | None) -> Watcher:
-    areas = Areas(
-        zones=tuple(Area(name=name, points=points) for name, points in scene.zones.items()),
-        lines=tuple(AreaLine(name=name, points=points) for name, points in scene.lines.items()),
+def watcher_of(scene: Scene, sight: VideoDetector | None) -> Watcher:
+    areas = Zones(
+        zones=tuple(Zone(name=name, points=points) for name, points in scene.zones.items()),
+        lines=tuple(Line(name=name, points=points) for name, points in scene.lines.items()),
     )
     settings = {key: int(v) if key == "crowd_people" else v for key, v in scene.settings.items()}
     return Watcher(WatchSettings(**settings), sight=sight, areas=areas)  # type: ignore[arg-type]
 
 
-def events_of(scene: Scene, sight: Sight | None, how: Degradation = Degradation()) -> list[Event]:  # noqa: B008
+def events_of(scene: Scene, sight: VideoDetector | None, how: Degradation = Degradation()) -> list[Event]:  # noqa: B008
     watcher = watcher_of(scene, sight)
     found: dict[int, Event] = {}
     time_s = 0.0

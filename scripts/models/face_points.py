@@ -24,7 +24,7 @@ from szem.data.faces import MIRRORED, MOUTH, LabelledFace, eye_distance, read_la
 from szem.media.pictures import read_picture
 from szem.runtime.cards import Card, Made, Part, PictureInput, TrainingData, hash_file, write_card
 from szem.runtime.sessions import OnnxFile
-from szem.tasks.faces.blazeface import Candidates, FaceEye, join_doubles
+from szem.tasks.faces.blazeface import BlazeFace, FaceCandidates, join_doubles
 from szem.tasks.faces.mesh import MESH_POINTS, SIDE_PX, Square, cut_square, squares_of_candidates, squares_of_meshes
 from szem.train.float16 import store_as_float16
 
@@ -92,14 +92,14 @@ class _Look:
     """Both detectors and the mesh, before the map exists."""
 
     def __init__(self, folder: Path) -> None:
-        self.near = FaceEye("near", OnnxFile(folder / "near.onnx", threads=1), side_px=_NEAR_PX)
-        self.far = FaceEye("far", OnnxFile(folder / "far.onnx", threads=1), side_px=_FAR_PX)
+        self.near = BlazeFace("near", OnnxFile(folder / "near.onnx", threads=1), side_px=_NEAR_PX)
+        self.far = BlazeFace("far", OnnxFile(folder / "far.onnx", threads=1), side_px=_FAR_PX)
         self.mesh = OnnxFile(folder / "model.onnx", threads=1)
 
     def squares(self, picture: Picture8, points_xy: NDArray[np.float32]) -> list[Square]:
         """The square of the candidate that lies on the labelled face, if any."""
         found = join_doubles(
-            Candidates.join([eye(picture, lowest=0.5) for eye in (self.near, self.far)]), blend=False
+            FaceCandidates.join([eye(picture, lowest=0.5) for eye in (self.near, self.far)]), blend=False
         )
         middle = points_xy.mean(axis=0)
         on = [i for i, b in enumerate(found.boxes_xyxy) if (b[:2] < middle).all() and (b[2:] > middle).all()]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import ImageGrab, features
 
-from szem.cli.window import Window
+from szem.cli.window import PreviewWindow
 from szem.errors import UnsupportedError
 
 
@@ -32,7 +32,7 @@ def test_pictures_are_shown_at_the_films_speed_until_it_is_closed(screen: str) -
     picture = np.zeros((120, 200, 3), np.uint8)
     picture[:, :100] = (220, 30, 40)
     began = time.monotonic()
-    with Window("szem") as window:
+    with PreviewWindow("szem") as window:
         for k in range(4):
             window.show(picture, time_s=0.1 * k)
         assert time.monotonic() - began >= 0.3
@@ -52,4 +52,4 @@ def test_without_a_display_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tkinter", reason="this Python has no tkinter")
     monkeypatch.delenv("DISPLAY", raising=False)
     with pytest.raises(UnsupportedError, match="--show needs a display"):
-        Window("szem")
+        PreviewWindow("szem")

@@ -13,12 +13,12 @@ import av
 import numpy as np
 
 from szem.guard.event_store import EventStore
-from szem.guard.service import Guard
+from szem.guard.service import GuardService
 from szem.guard.sources import name_sources
 from szem.media.frames import Frame
 from szem.media.sound import SoundBlock
 from szem.results.events import Event
-from szem.tasks.surveillance.rules import Clips, Rules
+from szem.tasks.surveillance.rules import ClipSettings, Rules
 
 
 @dataclass
@@ -111,10 +111,10 @@ def make_film(
 
 def guard_films(
     store: EventStore, films: list[str], senses: dict[str, Scripted], rules: Rules | None = None
-) -> Guard:
+) -> GuardService:
     """A guard of films that began at a known time."""
-    rules = rules or Rules(clips=Clips(before_s=1.0, after_s=1.0))
-    return Guard(
+    rules = rules or Rules(clips=ClipSettings(before_s=1.0, after_s=1.0))
+    return GuardService(
         store, rules, name_sources(films, rules), make_senses=lambda source: senses[source.name], began=1_000_000.0
     )
 

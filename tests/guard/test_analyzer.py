@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from szem.guard.analyzer import EyesAndEars
-from szem.guard.audio_decoder import Ear
+from szem.guard.analyzer import SourceAnalyzer
+from szem.guard.audio_decoder import AudioDecoder
 from szem.media.sound import SoundBlock
 from szem.media.video import VideoReader
 from szem.results.events import Event
@@ -65,15 +65,15 @@ def made() -> list[Loud]:
 
 
 @pytest.fixture
-def senses(made: list[Loud]) -> EyesAndEars:
+def senses(made: list[Loud]) -> SourceAnalyzer:
     def listen() -> Loud:
         made.append(Loud())
         return made[-1]
 
-    return EyesAndEars(Watcher(sight=None), listen=listen)
+    return SourceAnalyzer(Watcher(sight=None), listen=listen)
 
 
-def test_events_are_in_the_sources_time(senses: EyesAndEars) -> None:
+def test_events_are_in_the_sources_time(senses: SourceAnalyzer) -> None:
     """A line whose sound begins at 5 s."""
     assert senses.hear(block(5.0)) == []
     assert senses.hear(block(5.5, loud=True)) == []
@@ -82,7 +82,7 @@ def test_events_are_in_the_sources_time(senses: EyesAndEars) -> None:
     assert senses.levels["sound"] == 0.8
 
 
-def test_a_short_hole_is_silence(senses: EyesAndEars, made: list[Loud]) -> None:
+def test_a_short_hole_is_silence(senses: SourceAnalyzer, made: list[Loud]) -> None:
     senses.hear(block(0.0, loud=True))
     (event,) = senses.hear(block(3.0, loud=True))  # two and a half seconds are missing: the bang ends
     assert (event.start_s, event.end_s) == (0.0, 0.5)
@@ -92,7 +92,7 @@ def test_a_short_hole_is_silence(senses: EyesAndEars, made: list[Loud]) -> None:
     assert made[0].time_s == 4.0
 
 
-def test_after_a_long_hole_listening_begins_anew(senses: EyesAndEars, made: list[Loud]) -> None:
+def test_after_a_long_hole_listening_begins_anew(senses: SourceAnalyzer, made: list[Loud]) -> None:
     senses.hear(block(0.0, loud=True))
     (event,) = senses.hear(block(500.0, loud=True))
     assert (event.start_s, event.end_s, event.is_open) == (0.0, 0.5, False)
@@ -102,13 +102,13 @@ def test_after_a_long_hole_listening_begins_anew(senses: EyesAndEars, made: list
     assert len(made) == 2
 
 
-def test_what_is_heard_at_the_end_is_told(senses: EyesAndEars) -> None:
+def test_what_is_heard_at_the_end_is_told(senses: SourceAnalyzer) -> None:
     senses.hear(block(0.0, loud=True))
     assert [event.kind for event in senses.finish()] == ["bang"]
 
 
 def test_without_a_listener_sound_is_let_go() -> None:
-    senses = EyesAndEars(Watcher(sight=None))
+    senses = SourceAnalyzer(Watcher(sight=None))
     assert senses.hear(block(0.0, loud=True)) == []
     assert senses.finish() == []
 
@@ -119,7 +119,7 @@ def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) ->
         kind="enters", label="dog", start_s=5.5, end_s=5.5, score=0.7, channels={"video": 0.7}, place="yard", number=1
     )
     monkeypatch.setattr(watcher, "feed", lambda frame: [dog] if frame.time_s == 5.5 else [])
-    senses = EyesAndEars(watcher, listen=lambda: Loud(kind="dog bark"), is_joint=True)
+    senses = SourceAnalyzer(watcher, listen=lambda: Loud(kind="dog bark"), is_joint=True)
     grey = np.full((90, 160, 3), 90, np.uint8)
 
     class Frame:
@@ -145,7 +145,7 @@ def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_films_sound_comes_whole_and_in_time(film: Path) -> None:
-    ear, blocks = Ear(rate_hz=8000, block_s=0.5), []
+    ear, blocks = AudioDecoder(rate_hz=8000, block_s=0.5), []
 
     def tap(packet: object, time_s: float) -> None:
         if packet.stream.type == "audio":  # type: ignore[attr-defined]
@@ -164,7 +164,7 @@ def test_a_films_sound_comes_whole_and_in_time(film: Path) -> None:
 
 
 def test_lost_sound_is_a_hole_and_a_burst_is_not() -> None:
-    ear = Ear(rate_hz=RATE, block_s=1.0)
+    ear = AudioDecoder(rate_hz=RATE, block_s=1.0)
     piece = np.ones(500, np.float32)
     told = [b.time_s for at_s in (0.0, 0.5, 5.0, 5.5) for b in ear._keep(piece, at_s)]
     assert told == [0.0, 5.0]

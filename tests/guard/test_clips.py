@@ -11,8 +11,8 @@ import pytest
 from szem.arrays import Picture8
 from szem.errors import FormatError, RangeError, StoreError
 from szem.guard.clips import find_picture, write_clip
-from szem.guard.face_blur import FaceHider, hide_boxes
-from szem.guard.packet_buffer import Reel
+from szem.guard.face_blur import FaceBlurrer, hide_boxes
+from szem.guard.packet_buffer import PacketBuffer
 from szem.media.video import VideoReader
 
 from .acts import make_film
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def reel_of(film: Path, *, seconds: float = 60.0, until_s: float = 99.0, max_bytes: int = 64_000_000) -> Reel:
-    reel = Reel(seconds, max_bytes=max_bytes)
+def reel_of(film: Path, *, seconds: float = 60.0, until_s: float = 99.0, max_bytes: int = 64_000_000) -> PacketBuffer:
+    reel = PacketBuffer(seconds, max_bytes=max_bytes)
     with VideoReader(film, sound=True, tap=reel.add) as reader:
         for frame in reader:
             if frame.time_s >= until_s:
@@ -55,7 +55,7 @@ def test_a_cut_begins_with_a_picture_that_stands_alone(film: Path) -> None:
     stretch = reel_of(film).cut(3.4, 5.0)
     assert stretch is not None
     assert (stretch.start_s, round(stretch.end_s, 1)) == (pytest.approx(3.0), 5.0)
-    assert Reel(5).cut(0, 9) is None
+    assert PacketBuffer(5).cut(0, 9) is None
 
 
 def test_the_picture_of_a_moment_is_found(film: Path) -> None:
@@ -121,7 +121,7 @@ def test_pictures_that_come_uncoded_are_kept_as_jpeg(tmp_path: Path) -> None:
             raw = raw.reformat(format="yuv420p")
             raw.pts, raw.time_base = k, Fraction(1, 10)
             out.mux(stream.encode(raw))
-    reel = Reel(60)
+    reel = PacketBuffer(60)
     with VideoReader(path, tap=reel.add) as reader:
         for frame in reader:
             assert reel.keeps_pictures
@@ -145,7 +145,7 @@ def test_damaged_packets_cost_their_pictures_only(film: Path, tmp_path: Path) ->
     for n in places:
         bits[n] = replace(bits[n], data=b"\xff" * 40)
     torn = replace(stretch, bits=tuple(bits), turn=0)
-    hider = FaceHider(lambda _: np.zeros((0, 4), np.float32))
+    hider = FaceBlurrer(lambda _: np.zeros((0, 4), np.float32))
     write_clip(torn, tmp_path / "clip.mp4", hide=hider)
     with av.open(str(tmp_path / "clip.mp4")) as clip:
         assert sum(1 for _ in clip.decode(video=0)) > 30
@@ -189,7 +189,7 @@ def test_a_face_that_is_missed_for_a_moment_stays_hidden(film: Path, tmp_path: P
 
     checker = np.kron(np.indices((15, 20)).sum(axis=0) % 2, np.ones((8, 8)))[..., None] * np.array([200, 200, 200])
     picture = checker.astype(np.uint8)
-    hide = FaceHider(find).for_film()
+    hide = FaceBlurrer(find).for_film()
     for _ in range(20):
         assert np.ptp(hide(picture)[55:65, 65:75].astype(int)) < 200  # never the sharp pattern
 
@@ -208,7 +208,7 @@ def test_faces_are_hidden_in_clips(tmp_path: Path) -> None:
     finder = faces.open_faces(threads=1)
     stretch = reel_of(tmp_path / "film.mp4").cut(0, 9)
     assert stretch is not None
-    hider = FaceHider(lambda picture: finder(picture, turned=False).boxes_xyxy)
+    hider = FaceBlurrer(lambda picture: finder(picture, turned=False).boxes_xyxy)
     counts: dict[str, list[int]] = {}
     hides: dict[str, Callable[..., object] | None] = {"shown": None, "hidden": hider}
     for name, hide in hides.items():
@@ -221,4 +221,4 @@ def test_faces_are_hidden_in_clips(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("seconds", "size"), [(0, 1), (1, 0)])
 def test_a_reel_must_keep_something(seconds: float, size: int) -> None:
     with pytest.raises(RangeError, match="must be positive"):
-        Reel(seconds, max_bytes=size)
+        PacketBuffer(seconds, max_bytes=size)

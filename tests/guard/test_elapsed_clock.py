@@ -1,6 +1,6 @@
 """The guard's own clock: jumps of the wall clock, restarts, machines that begin at 1970."""
 
-from szem.guard.elapsed_clock import SteadyClock, passed_s
+from szem.guard.elapsed_clock import ElapsedClock, passed_s
 
 
 class Clocks:
@@ -13,8 +13,8 @@ class Clocks:
         self.wall += seconds
         self.passed += seconds
 
-    def start(self, anchor: tuple[float, float] | None) -> SteadyClock:
-        return SteadyClock(anchor, wall=lambda: self.wall, passed=lambda: self.passed, settle_s=600)
+    def start(self, anchor: tuple[float, float] | None) -> ElapsedClock:
+        return ElapsedClock(anchor, wall=lambda: self.wall, passed=lambda: self.passed, settle_s=600)
 
 
 def test_it_counts_what_passes_and_not_what_is_set() -> None:

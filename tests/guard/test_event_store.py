@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
-from szem.guard.event_record import StoredEvent, Wanted, parse_moment
+from szem.guard.event_record import EventQuery, StoredEvent, parse_moment
 from szem.guard.event_store import EventStore, stored_from
 
 from .acts import happening
@@ -42,10 +42,10 @@ def test_order_is_that_of_happening_whatever_the_clock_did(kept: EventStore) -> 
     """The clock is set back by an hour between the second and the third event."""
     numbers = [keep(kept, now=now).number for now in (5000.0, 5060.0, 1460.0, 1520.0)]
     assert numbers == sorted(numbers)
-    found, more = kept.page(Wanted(), size=3)
+    found, more = kept.page(EventQuery(), size=3)
     assert [event.number for event in found] == numbers[:0:-1]
     assert more == numbers[1]
-    assert [event.number for event in kept.each(Wanted(), page=2)] == numbers
+    assert [event.number for event in kept.each(EventQuery(), page=2)] == numbers
 
 
 def test_a_number_is_never_given_twice(kept: EventStore) -> None:
@@ -53,7 +53,7 @@ def test_a_number_is_never_given_twice(kept: EventStore) -> None:
 
     first = keep(kept)
     sweep(kept, Retention(days=1e-9))
-    assert kept.count(Wanted()) == 0
+    assert kept.count(EventQuery()) == 0
     assert keep(kept).number > first.number
 
 
@@ -61,14 +61,14 @@ def test_text_that_a_database_does_not_like_is_kept_all_the_same(kept: EventStor
     event = keep(kept, kind="a" * 300, note="nul\0 and 🦉", place="x'; drop table szem_events; --")
     found = kept.get(event.id)
     assert (len(found.kind), found.note) == (80, "nul and 🦉")
-    assert kept.counts("place", Wanted()) == {"x'; drop table szem_events; --": 1}
-    assert kept.count(Wanted(kinds=("\0",))) == 0
+    assert kept.counts("place", EventQuery()) == {"x'; drop table szem_events; --": 1}
+    assert kept.count(EventQuery(kinds=("\0",))) == 0
 
 
 def test_marks_are_kept_and_taken_back(kept: EventStore) -> None:
     event = keep(kept)
     assert kept.mark(event.id, "wrong", note="a cat").mark_note == "a cat"
-    assert kept.count(Wanted(marks=("wrong",))) == 1
+    assert kept.count(EventQuery(marks=("wrong",))) == 1
     assert kept.mark(event.id, "") == replace(event, mark="", marked=None)
     with pytest.raises(UnknownNameError, match="wrong, right"):
         kept.mark(event.id, "maybe")

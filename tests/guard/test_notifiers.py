@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from szem.errors import RangeError, StoreError
-from szem.guard.event_record import Wanted
+from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore, stored_from
 from szem.guard.notifiers import build_hooks
 from szem.guard.outbox import Message, Outbox, RefusedError, message_row
@@ -187,7 +187,7 @@ def test_an_event_and_its_message_are_kept_together_or_not_at_all(store: EventSt
     with pytest.raises(StoreError):
         store.add(event, messages=[broken])
     assert Outbox(store, {}).waiting() == {}
-    assert store.count(Wanted()) == 0
+    assert store.count(EventQuery()) == 0
 
 
 RULES = """

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
-from szem.guard.event_record import Wanted
+from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore
 from szem.media.pictures import read_picture
 
@@ -76,7 +76,7 @@ def check(folder: Path) -> tuple[set[str], int]:
         posted = [row[0] for row in database.execute("select body from szem_outbox order by number")]
         ids = {row[0] for row in database.execute("select id from szem_events")}
     with closing(EventStore(folder)) as store:
-        events = list(store.each(Wanted()))
+        events = list(store.each(EventQuery()))
         assert [event.number for event in events] == sorted(event.number for event in events)
         for event in events[-25:]:
             if event.picture:
@@ -132,7 +132,7 @@ def test_power_may_fail_at_any_moment(
     with closing(EventStore(folder)) as store:
         store.hold()  # the lock went with the process
         store.clean()
-        named = {name for event in store.each(Wanted()) for name in (event.picture, event.clip) if name}
+        named = {name for event in store.each(EventQuery()) for name in (event.picture, event.clip) if name}
         found = {path.relative_to(store.media).as_posix() for path in store.media.rglob("*_*") if path.is_file()}
         assert found == named
     record_property("events", len(before))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from szem.errors import RangeError
-from szem.guard.event_record import Wanted
+from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore, stored_from
-from szem.guard.retention import Retention, Swept, sweep
+from szem.guard.retention import Retention, SweepReport, sweep
 
 from .acts import happening
 
@@ -28,7 +28,7 @@ def keep(store: EventStore, n: int, *, size: int = 1000, wall: float | None = No
 
 def left(store: EventStore) -> tuple[list[str], list[str]]:
     """Ids of the events, and of those that have a clip; each clip is there, and no other file."""
-    events = list(store.each(Wanted()))
+    events = list(store.each(EventQuery()))
     clips = {event.clip for event in events if event.clip}
     assert {p.relative_to(store.media).as_posix() for p in store.media.rglob("*.mp4")} == clips
     return [event.id for event in events], [event.id for event in events if event.clip]
@@ -36,9 +36,9 @@ def left(store: EventStore) -> tuple[list[str], list[str]]:
 
 def test_what_is_too_old_goes_with_its_files(store: EventStore) -> None:
     ids = [keep(store, n) for n in range(10)]
-    assert sweep(store, Retention(days=4.5, free_gigabytes=0)) == Swept(5, 0, 5000)
+    assert sweep(store, Retention(days=4.5, free_gigabytes=0)) == SweepReport(5, 0, 5000)
     assert left(store) == (ids[5:], ids[5:])
-    assert sweep(store, Retention(days=4.5, free_gigabytes=0)) == Swept()
+    assert sweep(store, Retention(days=4.5, free_gigabytes=0)) == SweepReport()
 
 
 def test_the_oldest_lose_their_files_first(store: EventStore) -> None:

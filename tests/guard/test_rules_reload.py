@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from szem.guard.event_store import EventStore
-from szem.guard.rules_reload import RulesChange
+from szem.guard.rules_reload import RulesReload
 from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
 from szem.tasks.video.zones import read_areas
 
@@ -15,7 +15,7 @@ RULES = '[[rules]]\nname = "NAME"\nevents = ["enters"]\n'
 
 def test_new_rules_are_told_once_and_wrong_ones_never(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "guard.toml"
-    change = RulesChange([file], lambda: read_rules(file))
+    change = RulesReload([file], lambda: read_rules(file))
     assert change.look() is None  # there is none yet
     file.write_text(RULES)
     found = change.look()
@@ -41,7 +41,7 @@ def test_new_rules_are_told_once_and_wrong_ones_never(tmp_path: Path, caplog: py
 def test_zones_that_change_beside_the_rules_are_noticed(tmp_path: Path) -> None:
     file, drawn = tmp_path / "guard.toml", tmp_path / "zones.json"
     drawn.write_text('{"zones": []}')
-    change = RulesChange([file, drawn], lambda: parse_rules("", areas=read_areas(drawn)))
+    change = RulesReload([file, drawn], lambda: parse_rules("", areas=read_areas(drawn)))
     drawn.write_text('{"zones": [{"name": "door", "points": [[0, 0], [1, 0], [1, 1]]}]}')
     found = change.look()
     assert found is not None

@@ -19,15 +19,15 @@ import pytest
 from PIL import Image
 
 from szem.errors import BusyError, FileMissingError, RangeError, StoreError
-from szem.guard.event_record import Wanted
+from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore
-from szem.guard.service import Guard
+from szem.guard.service import GuardService
 from szem.guard.sources import name_sources
 from szem.media.frames import Frame
 from szem.media.pictures import read_picture
 from szem.media.video import VideoReader
 from szem.results.events import Event
-from szem.tasks.surveillance.rules import Clips, Rules
+from szem.tasks.surveillance.rules import ClipSettings, Rules
 
 from .acts import Scripted, guard_films, happening, make_film
 
@@ -37,7 +37,7 @@ def test_an_event_of_a_film_gets_a_row_a_picture_and_a_clip(store: EventStore, f
     guard = guard_films(store, [str(film)], {"yard": senses})
     ended = guard.run()
     assert [(p.state, p.events, p.frames) for p in ended] == [("ended", 1, 80)]
-    (event,), _ = store.page(Wanted(), size=10)
+    (event,), _ = store.page(EventQuery(), size=10)
     assert (event.source, event.kind, event.started, event.ended) == ("yard", "enters", 1_000_002.0, 1_000_003.0)
     picture = read_picture(store.media_path(event.picture))
     assert picture.shape == (120, 160, 3)
@@ -59,7 +59,7 @@ def test_an_event_that_goes_on_is_kept_at_once_and_again_at_its_end(store: Event
     ended = happening(1.0, 6.0, is_open=False, number=1, score=0.95)
     guard = guard_films(store, [str(film)], {"yard": Scripted([(2.0, opened), (6.0, ended)])})
     guard.run()
-    (event,), _ = store.page(Wanted(), size=10)
+    (event,), _ = store.page(EventQuery(), size=10)
     assert (event.start_s, event.end_s, event.score, event.is_open) == (1.0, 6.0, 0.95, False)
     assert event.picture
     with av.open(str(store.media_path(event.clip))) as clip:
@@ -86,15 +86,17 @@ def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: Eve
     store.change = watched_change  # type: ignore[method-assign]
     guard.run()
     assert rows[0] == both  # before it ended
-    (event,), _ = store.page(Wanted(channel="both"), size=10)
+    (event,), _ = store.page(EventQuery(channel="both"), size=10)
     assert (event.also, event.label, event.score) == ("enters", "dog", 0.96)
     assert event.contributions == {"sound": 1.5, "video": 0.9}
 
 
 def test_an_event_that_never_ends_ends_with_its_source(store: EventStore, film: Path) -> None:
     senses = Scripted([(2.0, happening(1.0, 2.0, is_open=True, number=1))])
-    guard_films(store, [str(film)], {"yard": senses}, Rules(clips=Clips(before_s=1, after_s=1, longest_s=3))).run()
-    (event,), _ = store.page(Wanted(), size=10)
+    guard_films(
+        store, [str(film)], {"yard": senses}, Rules(clips=ClipSettings(before_s=1, after_s=1, longest_s=3))
+    ).run()
+    (event,), _ = store.page(EventQuery(), size=10)
     assert not event.is_open
     with av.open(str(store.media_path(event.clip))) as clip:  # cut at its longest, while the event went on
         assert float(clip.duration or 0) / av.time_base < 4.5
@@ -124,7 +126,7 @@ def test_a_full_disk_stops_clips_and_nothing_else(
     senses = Scripted([(2.0, happening(1.0, 2.0)), (5.0, happening(4.0, 5.0))])
     guard = guard_films(store, [str(film)], {"yard": senses})
     guard.run()
-    events, _ = store.page(Wanted(), size=10)
+    events, _ = store.page(EventQuery(), size=10)
     assert [bool(event.picture) for event in events] == [True, True]
     assert [event.clip for event in events] == ["", ""]
     assert "nearly full" in caplog.text
@@ -144,7 +146,7 @@ def test_a_disk_that_refuses_files_keeps_events(
 
     monkeypatch.setattr(Path, "replace", refuse)
     guard_films(store, [str(film)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])}).run()
-    (event,), _ = store.page(Wanted(), size=10)
+    (event,), _ = store.page(EventQuery(), size=10)
     assert (event.picture, event.clip, event.media_bytes) == ("", "", 0)
     assert [path for path in store.media.rglob("*") if path.is_file()] == []
 
@@ -164,7 +166,7 @@ def test_a_database_that_is_away_gets_its_events_when_it_is_back(
     monkeypatch.setattr("szem.guard.write_queue._FIRST_WAIT_S", 0.01)
     script = [(t, happening(t - 1, t)) for t in (2.0, 4.0, 6.0)]
     guard_films(store, [str(film)], {"yard": Scripted(script)}).run()
-    events = list(store.each(Wanted()))
+    events = list(store.each(EventQuery()))
     assert [event.end_s for event in events] == [2.0, 4.0, 6.0]
     assert all(event.clip for event in events)
     assert refused == [3]
@@ -242,7 +244,7 @@ class Brightness(Scripted):
         return [happening(frame.time_s - 0.2, frame.time_s, best_s=frame.time_s - 0.1)]
 
 
-def run_until(guard: Guard, done: Callable[[], bool], *, seconds: float = 120.0) -> None:
+def run_until(guard: GuardService, done: Callable[[], bool], *, seconds: float = 120.0) -> None:
     """Run a guard in a thread until something is so."""
     thread = threading.Thread(target=guard.run, daemon=True)
     thread.start()
@@ -266,17 +268,17 @@ def test_a_camera_that_breaks_off_comes_back_by_itself(store: EventStore) -> Non
             time.sleep(0.04)
 
     def both() -> bool:
-        clips = [event.clip for event in store.each(Wanted())]
+        clips = [event.clip for event in store.each(EventQuery())]
         if clips and clips[0]:
             seen_once.set()
         return len(clips) == 2 and all(clips)
 
     senses, began = Brightness(120), time.time()
     with camera(script) as url:
-        rules = Rules(clips=Clips(before_s=0.5, after_s=1.0))
-        guard = Guard(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
+        rules = Rules(clips=ClipSettings(before_s=0.5, after_s=1.0))
+        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
         run_until(guard, both)
-    first, second = store.each(Wanted())
+    first, second = store.each(EventQuery())
     assert began - 1 < first.started < second.started < time.time() + 1
     for event, level in ((first, 40), (second, 200)):
         assert abs(read_picture(store.media_path(event.picture)).mean() - level) < 8
@@ -306,8 +308,8 @@ def test_a_camera_that_is_not_there_yet_is_waited_for(store: EventStore, monkeyp
 
     senses = Scripted([(0.2, happening(0.0, 0.2))])
     with camera(script) as url:
-        guard = Guard(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
-        run_until(guard, lambda: store.count(Wanted()) == 1)
+        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
+        run_until(guard, lambda: store.count(EventQuery()) == 1)
 
 
 @pytest.mark.slow
@@ -323,20 +325,20 @@ def test_a_real_rtsp_camera_that_is_cut_off_comes_back(
     camera_ = rtsp_camera()
     camera_.start(pictures[60])
     senses = Brightness(120)
-    rules = Rules(clips=Clips(before_s=0.5, after_s=1.0))
-    guard = Guard(store, rules, name_sources([f"door={camera_.address}"], rules), make_senses=lambda _: senses)
+    rules = Rules(clips=ClipSettings(before_s=0.5, after_s=1.0))
+    guard = GuardService(store, rules, name_sources([f"door={camera_.address}"], rules), make_senses=lambda _: senses)
     cut_off = threading.Event()
 
     def both() -> bool:
-        kept = store.count(Wanted())
-        if kept and not cut_off.is_set() and next(store.each(Wanted())).clip:
+        kept = store.count(EventQuery())
+        if kept and not cut_off.is_set() and next(store.each(EventQuery())).clip:
             cut_off.set()
             camera_.kill()
             camera_.start(pictures[180])
-        return kept == 2 and all(event.clip for event in store.each(Wanted()))
+        return kept == 2 and all(event.clip for event in store.each(EventQuery()))
 
     run_until(guard, both)
-    for event, level in zip(store.each(Wanted()), (60, 180), strict=True):
+    for event, level in zip(store.each(EventQuery()), (60, 180), strict=True):
         assert abs(read_picture(store.media_path(event.picture)).mean() - level) < 15
         with VideoReader(store.media_path(event.clip)) as clip:
             seen = [float(frame.picture.mean()) for frame in clip]
@@ -359,13 +361,14 @@ def test_a_stream_with_sound_is_heard_and_its_clip_has_it(
             time.sleep(max(0.0, began + 0.1 * (k + 1) - time.monotonic()))
 
     senses = Scripted([(2.5, happening(2.0, 2.5))])
-    rules = Rules(clips=Clips(before_s=1.0, after_s=1.0))
+    rules = Rules(clips=ClipSettings(before_s=1.0, after_s=1.0))
     with camera(lambda _number, _show: None, raw=script) as url:
-        guard = Guard(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
+        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
         run_until(
-            guard, lambda: store.count(Wanted(sources=("door",))) == 1 and all(e.clip for e in store.each(Wanted()))
+            guard,
+            lambda: store.count(EventQuery(sources=("door",))) == 1 and all(e.clip for e in store.each(EventQuery())),
         )
-    (event,) = store.each(Wanted())
+    (event,) = store.each(EventQuery())
     with av.open(str(store.media_path(event.clip))) as clip:
         assert [stream.codec_context.name for stream in clip.streams] == ["h264", "aac"]
         wave = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in clip.decode(audio=0)])

@@ -13,7 +13,7 @@ from av.stream import Disposition
 from PIL import Image
 
 from szem.guard import source_worker as lane
-from szem.guard.event_record import Wanted
+from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore
 
 from .acts import Scripted, guard_films, happening, live_line, make_sound
@@ -32,7 +32,7 @@ def test_a_film_without_pictures_is_guarded_by_sound_alone(
     assert "guarded by sound alone" in bark.told
     assert "bark: there are no pictures in it" in caplog.text
     assert 7.5 < sum(length for _, length in senses.heard) / 16000 < 8.5
-    (event,), _ = store.page(Wanted(), size=10)
+    (event,), _ = store.page(EventQuery(), size=10)
     assert (event.kind, event.started, event.picture) == ("dog bark", 1_000_003.0, "")
     assert event.clip_start_s == pytest.approx(2.0, abs=0.1)
     with av.open(str(store.media_path(event.clip))) as clip:

@@ -11,21 +11,21 @@ from szem.media.pictures import write_picture
 from szem.runtime.cards import PictureInput
 from szem.runtime.store import default_model, list_models
 from szem.serve.handlers import lab as lab_room
-from szem.serve.handlers.lab import LabRoom
+from szem.serve.handlers.lab import LabHandler
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain.top_activations import find_strongest
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> LabRoom:
+def room(tmp_path: Path) -> LabHandler:
     rng = np.random.default_rng(0)
     for k in range(4):
         write_picture(tmp_path / f"{k}.png", rng.integers(0, 256, (40, 40, 3)).astype(np.uint8))
-    return LabRoom(ServeSettings(read_folders=(tmp_path,)))
+    return LabHandler(ServeSettings(read_folders=(tmp_path,)))
 
 
 def test_a_search_tells_how_far_it_is_and_then_nothing(
-    room: LabRoom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    room: LabHandler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[float | None] = []
 
@@ -47,7 +47,9 @@ def test_a_search_tells_how_far_it_is_and_then_nothing(
     assert room.searched("efficientnet-lite0") is None
 
 
-def test_two_who_ask_at_once_get_one_search(room: LabRoom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_who_ask_at_once_get_one_search(
+    room: LabHandler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     searches: list[float] = []
 
     def counted(*arguments: Any, progress: Any, **options: Any) -> Any:
@@ -66,7 +68,7 @@ def test_two_who_ask_at_once_get_one_search(room: LabRoom, tmp_path: Path, monke
     assert sorted(searches) == [1, 4]  # the second one found it on disk
 
 
-def test_the_list_begins_with_the_classifier_whatever_else_is_installed(room: LabRoom) -> None:
+def test_the_list_begins_with_the_classifier_whatever_else_is_installed(room: LabHandler) -> None:
     rows = room.networks()
     assert rows[0]["name"] == default_model("classify").name
     of_pictures = sorted(model.name for model in list_models() if isinstance(model.card.input, PictureInput))

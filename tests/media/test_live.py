@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from szem.errors import EmptyFileError, FormatError, MediaError, NotFoundError, RangeError
-from szem.media.flow import Flow, Step
 from szem.media.frames import Frame
 from szem.media.live import LiveReader, is_camera, is_url
+from szem.media.pipeline import Pipeline, Stage
 from szem.media.video_writer import VideoWriter
 
 PATIENCE_S = 60.0  # only a test that fails waits so long
@@ -172,7 +172,7 @@ def test_frames_are_dropped_when_the_work_is_slow(camera: Callable[[Script], str
             assert time.monotonic() < until, "the source waits"
         return int(frame.picture.mean())
 
-    flow = Flow(frames(), [Step(work)], live=reader.is_live)
+    flow = Pipeline(frames(), [Stage(work)], live=reader.is_live)
     seen: list[int] = []
     with pytest.raises(MediaError):
         seen.extend(flow)

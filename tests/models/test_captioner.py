@@ -5,17 +5,17 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from szem.models.captioner import CAPTIONERS, Attender, Captioner, Teller
-from szem.models.matcher import Matcher, matching_loss
+from szem.models.captioner import CAPTIONERS, CaptionDecoder, LstmDecoder, TransformerDecoder
+from szem.models.text_image_encoder import TextImageEncoder, matching_loss
 
-BUILD: dict[str, Callable[[], Captioner]] = {
-    "attender": lambda: Attender(12, channels=6, places=4, width=8, blocks=2, heads=2),
-    "teller": lambda: Teller(12, channels=6, width=8),
+BUILD: dict[str, Callable[[], CaptionDecoder]] = {
+    "attender": lambda: TransformerDecoder(12, channels=6, places=4, width=8, blocks=2, heads=2),
+    "teller": lambda: LstmDecoder(12, channels=6, width=8),
 }
 EVERY = pytest.mark.parametrize("name", BUILD)
 
 
-def build(name: str) -> Captioner:
+def build(name: str) -> CaptionDecoder:
     torch.manual_seed(0)
     return BUILD[name]().eval()
 
@@ -89,7 +89,7 @@ def test_gradients_reach_every_parameter(name: str) -> None:
 
 def test_padding_does_not_move_a_sentence() -> None:
     torch.manual_seed(0)
-    side = Matcher(12, channels=6, width=8).eval().sentence
+    side = TextImageEncoder(12, channels=6, width=8).eval().sentence
     with torch.no_grad():
         short, long = side(torch.tensor([[5, 6]])), side(torch.tensor([[5, 6, 0, 0]]))
     torch.testing.assert_close(short, long)
@@ -97,7 +97,7 @@ def test_padding_does_not_move_a_sentence() -> None:
 
 def test_matching_learns_which_belongs_to_which() -> None:
     torch.manual_seed(0)
-    net = Matcher(12, channels=6, width=8, dropout=0.0)
+    net = TextImageEncoder(12, channels=6, width=8, dropout=0.0)
     pictures, tokens = maps(3), torch.tensor([[4, 5], [6, 7], [8, 9]])
     optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     losses = []

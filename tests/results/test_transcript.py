@@ -5,9 +5,9 @@ import json
 import pytest
 
 from szem.errors import RangeError
-from szem.results.transcript import SaidWord, Transcript
+from szem.results.transcript import Transcript, TranscriptWord
 
-WORDS = (SaidWord("bin", 0.96, 1.2, 0.9), SaidWord("blue", 1.2, 1.3604, 0.75))
+WORDS = (TranscriptWord("bin", 0.96, 1.2, 0.9), TranscriptWord("blue", 1.2, 1.3604, 0.75))
 SAID = Transcript(WORDS, confidence=0.8, used="lips", model="toy")
 NOTHING = Transcript((), confidence=0.1, used="both", model="toy", reason="no face", guess="bin blue")
 
@@ -38,9 +38,9 @@ def test_dict_is_json_and_holds_every_word() -> None:
 @pytest.mark.parametrize(
     ("made", "match"),
     [
-        (lambda: SaidWord("a", 2.0, 1.0, 0.5), "end after"),
-        (lambda: SaidWord("a", 0.0, float("nan"), 0.5), "end after"),
-        (lambda: SaidWord("a", 0.0, 1.0, 1.5), "confidence"),
+        (lambda: TranscriptWord("a", 2.0, 1.0, 0.5), "end after"),
+        (lambda: TranscriptWord("a", 0.0, float("nan"), 0.5), "end after"),
+        (lambda: TranscriptWord("a", 0.0, 1.0, 1.5), "confidence"),
         (lambda: Transcript((), confidence=0.5, used="lips", model="m"), "reason"),  # neither words nor reason
         (lambda: Transcript(WORDS, confidence=0.5, used="lips", model="m", reason="x"), "reason"),  # both
         (lambda: Transcript(WORDS, confidence=0.5, used="eyes", model="m"), "eyes"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from szem.errors import DeniedError, FileMissingError, MediaError, SzemError, TooLargeError, UnsupportedError
-from szem.serve.folders import Folders
+from szem.serve.folders import AllowedFolders
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError
 
@@ -25,24 +25,24 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def folders(place: Path) -> Folders:
-    return Folders(
+def folders(place: Path) -> AllowedFolders:
+    return AllowedFolders(
         ServeSettings(
             read_folders=(place / "in",), write_folders=(place / "out",), buckets=(("pics", place / "bucket"),)
         )
     )
 
 
-def read(folders: Folders, uri: str) -> bytes:
+def read(folders: AllowedFolders, uri: str) -> bytes:
     return folders.read(uri, max_bytes=1000)
 
 
-def test_files_below_an_allowed_folder_are_read(folders: Folders, place: Path) -> None:
+def test_files_below_an_allowed_folder_are_read(folders: AllowedFolders, place: Path) -> None:
     assert read(folders, f"file://{place}/in/a.png") == b"A"
     assert read(folders, f"file://{place}/in/deep/b%20c.png") == b"B"
 
 
-def test_a_link_that_stays_inside_is_followed(folders: Folders, place: Path) -> None:
+def test_a_link_that_stays_inside_is_followed(folders: AllowedFolders, place: Path) -> None:
     (place / "in" / "link.png").symlink_to(place / "in" / "a.png")
     assert read(folders, f"file://{place}/in/link.png") == b"A"
 
@@ -68,7 +68,7 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("uri", ESCAPES)
-def test_nothing_outside_is_read(folders: Folders, place: Path, uri: str) -> None:
+def test_nothing_outside_is_read(folders: AllowedFolders, place: Path, uri: str) -> None:
     (place / "in" / "out-link").symlink_to(place)
     (place / "in" / "file-link").symlink_to(place / "secret.txt")
     with pytest.raises((DeniedError, FileMissingError)):
@@ -78,23 +78,23 @@ def test_nothing_outside_is_read(folders: Folders, place: Path, uri: str) -> Non
 @pytest.mark.parametrize(
     "uri", ["file://host/a.png", "file:a.png", "file://", "/etc/passwd", "http://x/", "", "file:///%ff"]
 )
-def test_what_is_no_uri_of_a_file_is_told(folders: Folders, uri: str) -> None:
+def test_what_is_no_uri_of_a_file_is_told(folders: AllowedFolders, uri: str) -> None:
     with pytest.raises(FieldsError):
         read(folders, uri)
 
 
-def test_a_bucket_that_is_not_mapped_is_told(folders: Folders) -> None:
+def test_a_bucket_that_is_not_mapped_is_told(folders: AllowedFolders) -> None:
     with pytest.raises(UnsupportedError, match="--bucket NAME=DIR"):
         read(folders, "gs://other/a.png")
 
 
-def test_a_bucket_stands_for_a_folder(folders: Folders, place: Path) -> None:
+def test_a_bucket_stands_for_a_folder(folders: AllowedFolders, place: Path) -> None:
     folders.write("gs://pics/sub/out-1.json", b"{}")
     assert (place / "bucket" / "sub" / "out-1.json").read_bytes() == b"{}"
     assert read(folders, "gs://pics/sub/out-1.json") == b"{}"
 
 
-def test_missing_large_and_strange_files_are_told(folders: Folders, place: Path) -> None:
+def test_missing_large_and_strange_files_are_told(folders: AllowedFolders, place: Path) -> None:
     (place / "in" / "large").write_bytes(b"x" * 1001)
     os.mkfifo(place / "in" / "pipe")
     with pytest.raises(FileMissingError, match="no such file"):
@@ -119,7 +119,7 @@ def test_missing_large_and_strange_files_are_told(folders: Folders, place: Path)
         "gs://pics/../new",
     ],
 )
-def test_nothing_outside_is_written(folders: Folders, place: Path, uri: str) -> None:
+def test_nothing_outside_is_written(folders: AllowedFolders, place: Path, uri: str) -> None:
     (place / "out" / "link").symlink_to(place)
     before = sorted(place.rglob("*"))
     with pytest.raises(DeniedError):
@@ -129,7 +129,7 @@ def test_nothing_outside_is_written(folders: Folders, place: Path, uri: str) -> 
     assert sorted(place.rglob("*")) == before
 
 
-def test_a_file_appears_whole_and_leaves_nothing_beside_it(folders: Folders, place: Path) -> None:
+def test_a_file_appears_whole_and_leaves_nothing_beside_it(folders: AllowedFolders, place: Path) -> None:
     uri = f"file://{place}/out/new/folder/a.json"
     for data in (b"one", b"two"):
         folders.write(uri, data)
@@ -137,7 +137,7 @@ def test_a_file_appears_whole_and_leaves_nothing_beside_it(folders: Folders, pla
         assert (place / "out" / "new" / "folder" / "a.json").read_bytes() == data
 
 
-def test_a_link_swapped_in_after_the_check_leads_nowhere(folders: Folders, place: Path) -> None:
+def test_a_link_swapped_in_after_the_check_leads_nowhere(folders: AllowedFolders, place: Path) -> None:
     """One thread swaps a folder for a link to outside, over and over, while another reads through it."""
     real, link = place / "in" / "deep", place / "in" / "swap"
     (place / "outside").mkdir()

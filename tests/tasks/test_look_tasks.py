@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.media.samples import SAMPLES, read_sample
-from szem.results.colors import Color, Colors
+from szem.results.colors import Colors, DominantColor
 from szem.results.crops import Crop, Crops
 from szem.tasks.appearance.color_names import COLOR_NAMES, name_color
 from szem.tasks.appearance.crop_hints import crop_hints
@@ -77,9 +77,9 @@ def test_colours_refuse_nonsense() -> None:
     with pytest.raises(RangeError, match="1 or more"):
         dominant_colors(read_sample("coins"), count=0)
     with pytest.raises(RangeError, match="highest score first"):
-        Colors(tuple(Color(rgb=(0, 0, 0), name="black", score=s, pixel_fraction=0.1) for s in (0.1, 0.2)))
+        Colors(tuple(DominantColor(rgb=(0, 0, 0), name="black", score=s, pixel_fraction=0.1) for s in (0.1, 0.2)))
     with pytest.raises(RangeError, match="three whole numbers"):
-        Color(rgb=(0, 0, 300), name="blue", score=0.1, pixel_fraction=0.1)
+        DominantColor(rgb=(0, 0, 300), name="blue", score=0.1, pixel_fraction=0.1)
 
 
 def test_the_palette_is_drawn_along_the_lower_edge() -> None:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from szem.data.pixels import IGNORED
 from szem.tasks.segmentation.mean_iou import class_ious, confusion, mean_iou, pixel_accuracy
 from szem.train.sampling import pick
-from szem.train.segmentation.augment import Change, cut_sample
+from szem.train.segmentation.augment import Augmentation, cut_sample
 from szem.train.segmentation.base import repeat_rare
 from szem.train.segmentation.losses import class_weights, pixel_loss, soft_jaccard
 
@@ -58,7 +58,7 @@ def test_picture_and_labels_are_cut_alike() -> None:
     label = np.zeros((40, 60), np.uint8)
     label[:, 30:] = 1
     picture = np.repeat(label[..., None] * 200, 3, axis=2)
-    change = Change(height_px=32, width_px=32, light=0.0)
+    change = Augmentation(height_px=32, width_px=32, light=0.0)
     for seed in range(20):
         piece, mask = cut_sample(picture, label, change, np.random.default_rng(seed))
         assert piece.shape == (32, 32, 3)
@@ -68,7 +68,7 @@ def test_picture_and_labels_are_cut_alike() -> None:
 
 
 def test_a_picture_smaller_than_the_piece_is_not_counted_beyond_its_border() -> None:
-    change = Change(height_px=64, width_px=64, scale_low=1, scale_high=1, stretch=0, light=0.3)
+    change = Augmentation(height_px=64, width_px=64, scale_low=1, scale_high=1, stretch=0, light=0.3)
     piece, mask = cut_sample(
         np.zeros((20, 30, 3), np.uint8), np.zeros((20, 30), np.uint8), change, np.random.default_rng(0)
     )

@@ -13,8 +13,8 @@ import typer
 if TYPE_CHECKING:
     from szem.arrays import Picture8
     from szem.cli.walk import Item, Targets
-    from szem.media.film import Drawn, FilmMaker
-    from szem.tasks.video.detect_video import Seen, Sight, VideoWatcher
+    from szem.media.video_pipeline import RenderedFrame, VideoPipeline
+    from szem.tasks.video.detect_video import DetectedFrame, VideoAnalyzer, VideoDetector
 
 __all__ = ["app"]
 
@@ -208,7 +208,7 @@ class _Wishes:
     seconds: float | None
 
 
-def _check(wishes: _Wishes, classes: list[str] | None, sight: "Sight", *, only_pictures: bool) -> None:
+def _check(wishes: _Wishes, classes: list[str] | None, sight: "VideoDetector", *, only_pictures: bool) -> None:
     """Say at once what no film could fulfil."""
     from szem.errors import RangeError
     from szem.results.boxes import known_classes
@@ -235,7 +235,7 @@ class _Keeper(AbstractContextManager["_Keeper"]):
 
     def __init__(
         self,
-        sight: "Sight",
+        sight: "VideoDetector",
         out: Path,
         targets: "Targets",
         ways: frozenset[str],
@@ -276,10 +276,10 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         """One film, camera or stream; whether it was stopped by Ctrl-C."""
         from szem.cli.films import run_film
         from szem.cli.walk import STDIN, printable
-        from szem.cli.window import Window
-        from szem.media.film import FilmMaker, open_film
+        from szem.cli.window import PreviewWindow
         from szem.media.frames import Planes
         from szem.media.live import address_without_password
+        from szem.media.video_pipeline import VideoPipeline, open_film
 
         def tell(line: str) -> None:
             if not self.quiet:
@@ -291,18 +291,18 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         with ExitStack() as stack:
             source: Any = sys.stdin.buffer if name == STDIN else name
             name = address_without_password(name)
-            window = stack.enter_context(Window(f"szem: {name}")) if wishes.show else None
+            window = stack.enter_context(PreviewWindow(f"szem: {name}")) if wishes.show else None
             reader = open_film(source, sound=wishes.sound, told=tell)
             watcher = self._watcher(wishes, *reader.size, draws="video" in self.ways or wishes.show)
-            maker = stack.enter_context(FilmMaker(reader, watcher.steps, to, preset=wishes.preset))
+            maker = stack.enter_context(VideoPipeline(reader, watcher.steps, to, preset=wishes.preset))
             log = _Things()
 
-            def use(drawn: "Drawn") -> None:
+            def use(drawn: "RenderedFrame") -> None:
                 self._frame(name, drawn, log)
                 if window is not None and isinstance(drawn.picture, Planes):
                     window.show(drawn.picture.to_rgb(), time_s=None if maker.is_live else drawn.frame.time_s)
 
-            def is_last(drawn: "Drawn") -> bool:
+            def is_last(drawn: "RenderedFrame") -> bool:
                 late = wishes.seconds is not None and drawn.frame.time_s >= wishes.seconds
                 return late or (window is not None and window.is_closed)
 
@@ -316,15 +316,15 @@ class _Keeper(AbstractContextManager["_Keeper"]):
             print(f"{printable(name)}: {report.frames} frames, {report.rate_hz:.1f} a second{lost}; {log}")
         return report.was_stopped
 
-    def _watcher(self, wishes: _Wishes, width: int, height: int, *, draws: bool) -> "VideoWatcher":
+    def _watcher(self, wishes: _Wishes, width: int, height: int, *, draws: bool) -> "VideoAnalyzer":
         from szem.tasks.video.counting import LineCounter, ZoneCounter, parse_line, parse_zone
-        from szem.tasks.video.detect_video import VideoWatcher
+        from szem.tasks.video.detect_video import VideoAnalyzer
         from szem.tasks.video.tracker import TrackSettings
 
         lines = [parse_line(t, width=width, height=height, number=n) for n, t in enumerate(wishes.lines, 1)]
         zones = [parse_zone(t, width=width, height=height, number=n) for n, t in enumerate(wishes.zones, 1)]
         of_lines = "bottom" if wishes.anchor == "overlap" else wishes.anchor
-        return VideoWatcher(
+        return VideoAnalyzer(
             self.sight,
             follow=TrackSettings() if wishes.follow else None,
             classes=self.classes,
@@ -335,7 +335,7 @@ class _Keeper(AbstractContextManager["_Keeper"]):
             trails=wishes.trails,
         )
 
-    def _frame(self, name: str, drawn: "Drawn", log: "_Things") -> None:
+    def _frame(self, name: str, drawn: "RenderedFrame", log: "_Things") -> None:
         seen = drawn.result
         self.count += 1
         log.add(seen)
@@ -346,7 +346,9 @@ class _Keeper(AbstractContextManager["_Keeper"]):
         if self.as_json:
             print(json.dumps({"file": name, **row}, ensure_ascii=False), flush=True)
 
-    def _tell_counts(self, name: str, stem: str, watcher: "VideoWatcher", log: "_Things", maker: "FilmMaker") -> None:
+    def _tell_counts(
+        self, name: str, stem: str, watcher: "VideoAnalyzer", log: "_Things", maker: "VideoPipeline"
+    ) -> None:
         counters: list[dict[str, Any]] = [line.to_dict() for line in watcher.lines]
         counters += [zone.to_dict() for zone in watcher.zones]
         if not counters:
@@ -379,7 +381,7 @@ class _Things:
         self._labels: dict[int, str] = {}
         self._boxes: dict[str, int] = {}
 
-    def add(self, seen: "Seen") -> None:
+    def add(self, seen: "DetectedFrame") -> None:
         """Take in a frame."""
         if seen.tracked is None:
             for label in seen.boxes.labels:

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from szem.results.score import Measured
+    from szem.results.score import Measurement
     from szem.runtime.store import Model
 
 __all__ = ["app"]
@@ -87,7 +87,7 @@ def _model_of(name: str, data: Path) -> "Iterator[tuple[Model, str]]":
         yield Model(card, place), run.recipe.held_split
 
 
-def _save(model: "Model", dataset: str, split: str, measured: "list[Measured]") -> None:
+def _save(model: "Model", dataset: str, split: str, measured: "list[Measurement]") -> None:
     from szem.runtime.cards import Score, put_scores
 
     command = f"szem eval {model.name} --data DIR --split {split}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from szem.guard.event_record import StoredEvent, Wanted
+    from szem.guard.event_record import EventQuery, StoredEvent
     from szem.guard.event_store import EventStore
 
 __all__ = ["app"]
@@ -209,13 +209,13 @@ def _wanted(
     min_score: float,
     channel: str,
     mark: list[str] | None,
-) -> "Wanted":
+) -> "EventQuery":
     import time
 
-    from szem.guard.event_record import Wanted, parse_moment
+    from szem.guard.event_record import EventQuery, parse_moment
 
     now = time.time()
-    return Wanted(
+    return EventQuery(
         since=parse_moment(since, now=now) if since else None,
         until=parse_moment(until, now=now) if until else None,
         kinds=tuple(kind or ()),
@@ -227,17 +227,17 @@ def _wanted(
     )
 
 
-def _hints(events: "EventStore", wanted: "Wanted") -> list[str]:
+def _hints(events: "EventStore", wanted: "EventQuery") -> list[str]:
     """What is asked for by a name that nothing kept has, and which names there are."""
     import difflib
 
-    from szem.guard.event_record import Wanted
+    from szem.guard.event_record import EventQuery
     from szem.guard.listener_pool import known_sounds
     from szem.tasks.surveillance.settings import KINDS
 
     hints = []
     for what, given in (("kind", wanted.kinds), ("source", wanted.sources), ("place", wanted.places)):
-        kept = [name for name in events.counts(what, Wanted()) if name] if given else []
+        kept = [name for name in events.counts(what, EventQuery()) if name] if given else []
         for name in (name for name in given if name not in kept):
             known = list(dict.fromkeys((*kept, *KINDS, *known_sounds()))) if what == "kind" else kept
             if name in known:

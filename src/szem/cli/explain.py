@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from szem.results.explanation import Explanation, LayerRow, NeuronSum
     from szem.tasks.explain.explain import Explorer
-    from szem.tasks.explain.preprocess import Prepared
+    from szem.tasks.explain.preprocess import PreparedInput
 
 __all__ = ["app"]
 
@@ -219,7 +219,7 @@ def _map_stem(row: "LayerRow") -> str:
     return f"{row.index:03d}-" + "".join(c if c.isalnum() or c in "._-" else "_" for c in row.name)[:80]
 
 
-def _neuron(explorer: "Explorer", prepared: "Prepared", names: list[str], place: str) -> "NeuronSum":
+def _neuron(explorer: "Explorer", prepared: "PreparedInput", names: list[str], place: str) -> "NeuronSum":
     from szem.errors import RangeError
     from szem.tasks.explain.neuron import explain_neuron
 
@@ -242,7 +242,9 @@ def _print_neuron(found: "NeuronSum", console: "Console") -> None:
     console.print(f"  {'ONNX Runtime':>12}  {found.measured:.6g}")
 
 
-def _write_heat(explorer: "Explorer", prepared: "Prepared", out: Path, console: "Console", *, quiet: bool) -> None:
+def _write_heat(
+    explorer: "Explorer", prepared: "PreparedInput", out: Path, console: "Console", *, quiet: bool
+) -> None:
     from szem.errors import UnsupportedError
     from szem.media.pictures import write_picture
     from szem.results.explanation import draw_heat

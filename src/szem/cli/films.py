@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from szem.cli.walk import printable
-from szem.media.film import Drawn, FilmMaker
+from szem.media.video_pipeline import RenderedFrame, VideoPipeline
 
 __all__ = ["FilmReport", "run_film"]
 
@@ -36,11 +36,11 @@ class FilmReport:
 
 
 def run_film(
-    maker: FilmMaker,
+    maker: VideoPipeline,
     name: str,
     *,
-    use: Callable[[Drawn], None],
-    until: Callable[[Drawn], bool] = lambda _: False,
+    use: Callable[[RenderedFrame], None],
+    until: Callable[[RenderedFrame], bool] = lambda _: False,
     quiet: bool = False,
 ) -> FilmReport:
     """Run a film to its end, its fault or Ctrl-C.
@@ -72,7 +72,7 @@ def run_film(
 
 
 @contextmanager
-def _stopping(maker: FilmMaker) -> Iterator[None]:
+def _stopping(maker: VideoPipeline) -> Iterator[None]:
     """Ctrl-C (and an end asked for by the system) stops the film instead of the program."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -92,7 +92,7 @@ def _stopping(maker: FilmMaker) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(maker: FilmMaker, name: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
+def _progress(maker: VideoPipeline, name: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
     console = Console() if sys.stdout.isatty() else Console(stderr=True)
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -110,7 +110,7 @@ def _progress(maker: FilmMaker, name: str, *, quiet: bool) -> Iterator[Callable[
 class _Pace:
     """Moves the bar on by a frame and says how fast frames come."""
 
-    def __init__(self, bar: Progress, task: TaskID, maker: FilmMaker) -> None:
+    def __init__(self, bar: Progress, task: TaskID, maker: VideoPipeline) -> None:
         self._bar, self._task, self._maker = bar, task, maker
         self._since, self._done = time.perf_counter(), 0
         self._text = ""

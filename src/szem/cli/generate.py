@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from szem.results.drawn import WordInfluence
+    from szem.results.generated import WordInfluence
 
 __all__ = ["app"]
 

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from szem.cli.walk import Targets
     from szem.results.transcript import Transcript
-    from szem.tasks.lipreading.lipread import Seen
+    from szem.tasks.lipreading.lipread import LipreadInput
 
 __all__ = ["app"]
 
@@ -128,7 +128,7 @@ def _print(name: str, said: "Transcript", *, words: bool) -> None:
         print(f"  {word.start_s:6.2f} – {word.end_s:5.2f} s  {word.confidence:4.0%}  {word.text}")
 
 
-def _print_single(seen: "Seen", name: str, kind: str, as_json: bool) -> None:
+def _print_single(seen: "LipreadInput", name: str, kind: str, as_json: bool) -> None:
     """The likeliest words of a film in which one is said, or why there are none."""
     from szem.tasks.lipreading.single_words import read_lip_word
 
@@ -169,25 +169,25 @@ def _is_folder(given: Path) -> bool:
     return given.suffix == "" or given.is_dir()
 
 
-def _draw_film(name: str | IO[bytes], out: Path, seen: "Seen", said: "Transcript") -> None:
+def _draw_film(name: str | IO[bytes], out: Path, seen: "LipreadInput", said: "Transcript") -> None:
     """The film with face, lips and the word that is being said, and its sound."""
     import numpy as np
 
     from szem.media.drawing import draw_label
-    from szem.media.film import Drawn, FilmMaker, open_film
-    from szem.media.flow import Step
     from szem.media.frames import Frame
+    from szem.media.pipeline import Stage
+    from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_film
 
     track = seen.track
 
-    def draw(frame: Frame) -> Drawn:
+    def draw(frame: Frame) -> RenderedFrame:
         picture = frame.picture
         if track is not None and picture.shape[:2] == (track.height, track.width):
             picture = track.draw(picture, int(np.abs(track.times_s - frame.time_s).argmin()))
         now = [word.text for word in said if word.start_s <= frame.time_s < word.end_s]
-        return Drawn(frame, draw_label(picture, now[0] if now else ("" if said.is_read else str(said))))
+        return RenderedFrame(frame, draw_label(picture, now[0] if now else ("" if said.is_read else str(said))))
 
-    with FilmMaker(open_film(name, sound=True), [Step(draw)], out) as maker:
+    with VideoPipeline(open_film(name, sound=True), [Stage(draw)], out) as maker:
         for _ in maker:
             pass
 

@@ -143,21 +143,21 @@ class _Keeper:
     def film(self, item: Any, every: int) -> bool:
         """One film: an overlay film with its sound, label PNGs and areas by frame; whether Ctrl-C stopped it."""
         from szem.cli.films import run_film
-        from szem.media.film import Drawn, FilmMaker, open_film
-        from szem.media.flow import Step
+        from szem.media.pipeline import Stage
+        from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_film
         from szem.tasks.segmentation.segment import segment_with
 
-        def name(frame: Any) -> Drawn:
+        def name(frame: Any) -> RenderedFrame:
             if frame.index % every:
-                return Drawn(frame, None)
+                return RenderedFrame(frame, None)
             picture = frame.picture
             masks = segment_with(self.session, picture)
             drawn = None
             if "overlay" in self.ways:
                 drawn = masks.draw(picture, opacity=self.opacity, legend=self.legend)
-            return Drawn(frame, drawn, masks)
+            return RenderedFrame(frame, drawn, masks)
 
-        def use(drawn: Drawn) -> None:
+        def use(drawn: RenderedFrame) -> None:
             if drawn.result is not None:
                 self._film_frame(item, drawn.frame, drawn.result)
 
@@ -166,7 +166,7 @@ class _Keeper:
             for file in self.out.glob(f"{glob.escape(item.stem)}-[0-9]*.png"):
                 self.targets.check(file)
         reader = open_film(item.name, sound=True)
-        with FilmMaker(reader, [Step(name)], out, every=every) as maker:
+        with VideoPipeline(reader, [Stage(name)], out, every=every) as maker:
             return run_film(maker, item.name, use=use, quiet=self.quiet).was_stopped
 
     def _film_frame(self, item: Any, frame: Any, masks: "Masks") -> None:

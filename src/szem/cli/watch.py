@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from szem.guard.service import Guard
-    from szem.guard.source_worker import Progress
+    from szem.guard.service import GuardService
+    from szem.guard.source_worker import SourceProgress
     from szem.tasks.surveillance.rules import Rules
 
 __all__ = ["app"]
@@ -103,8 +103,8 @@ def watch(
     from szem.guard.listener_pool import known_sounds, make_listening
     from szem.guard.metrics import GuardMetrics
     from szem.guard.retention import Retention
-    from szem.guard.rules_reload import RulesChange
-    from szem.guard.service import Guard
+    from szem.guard.rules_reload import RulesReload
+    from szem.guard.service import GuardService
     from szem.guard.sources import known_labels, name_sources
     from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
     from szem.tasks.video.detect_video import open_sight
@@ -121,7 +121,7 @@ def watch(
         return read_rules(file, sounds=sounds, labels=labels, areas=drawn)
 
     files = [file] if areas is None else [file, areas]
-    change = RulesChange(files, read)  # before they are read: what changes from here on is noticed
+    change = RulesReload(files, read)  # before they are read: what changes from here on is noticed
     chosen = read()
     if check:
         _tell_rules(chosen)
@@ -140,7 +140,7 @@ def watch(
             chosen, changed = changed, None
             named = name_sources(sources or [], chosen)
             listen = make_listening(chosen, model=listen_model)
-            guard = Guard(
+            guard = GuardService(
                 opened,
                 chosen,
                 named,
@@ -157,7 +157,7 @@ def watch(
             )
             with _stopping(guard) as is_asked, _shown(guard, quiet=quiet) as tick:
 
-                def each_tick(guard: Guard = guard, tick: Callable[[], None] = tick) -> None:
+                def each_tick(guard: GuardService = guard, tick: Callable[[], None] = tick) -> None:
                     nonlocal changed
                     tick()
                     found = change.look() if all(lane.is_live for lane in guard.lanes) else None
@@ -187,15 +187,15 @@ def _senses(rules: "Rules", sight: Any, listen: Any) -> Callable[[Any], Any]:
 
 
 def _hider() -> Any:
-    from szem.guard.face_blur import FaceHider
+    from szem.guard.face_blur import FaceBlurrer
     from szem.tasks.faces.detect import open_faces
 
     finder = open_faces(threads=1)
-    return FaceHider(lambda picture: finder(picture, threshold=0.4, turned=False).boxes_xyxy)
+    return FaceBlurrer(lambda picture: finder(picture, threshold=0.4, turned=False).boxes_xyxy)
 
 
 @contextmanager
-def _stopping(guard: "Guard") -> Iterator[Callable[[], bool]]:
+def _stopping(guard: "GuardService") -> Iterator[Callable[[], bool]]:
     """Ctrl-C and an end asked for by the system finish what is under way; a second one breaks off. Gives whether."""
     asked = False
     if threading.current_thread() is not threading.main_thread():
@@ -218,7 +218,7 @@ def _stopping(guard: "Guard") -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _shown(guard: "Guard", *, quiet: bool) -> Iterator[Callable[[], None]]:
+def _shown(guard: "GuardService", *, quiet: bool) -> Iterator[Callable[[], None]]:
     """A bar for each film, on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -243,7 +243,7 @@ def _shown(guard: "Guard", *, quiet: bool) -> Iterator[Callable[[], None]]:
         yield tick
 
 
-def _said(one: "Progress") -> str:
+def _said(one: "SourceProgress") -> str:
     return f"{one.events} events"
 
 

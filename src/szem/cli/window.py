@@ -7,10 +7,10 @@ from typing import Any
 from szem.arrays import Picture8
 from szem.errors import MissingExtraError, UnsupportedError
 
-__all__ = ["Window"]
+__all__ = ["PreviewWindow"]
 
 
-class Window(AbstractContextManager["Window"]):
+class PreviewWindow(AbstractContextManager["PreviewWindow"]):
     """Shows pictures until it is closed, by its button, Escape or q.
 
     Args:

@@ -19,14 +19,14 @@ from szem.data.pixels import IGNORED, read_pixel_set
 from szem.errors import SzemError, TrainError
 from szem.media.pictures import read_picture
 
-__all__ = ["Outlined", "read_outlined"]
+__all__ = ["OutlinedObject", "read_outlined"]
 
 _SMALLEST_PX = 24  # shorter sides of boxes tell nothing
 _LONGEST_PX = 320  # cuts are made smaller than this at once
 
 
 @dataclass(frozen=True)
-class Outlined:
+class OutlinedObject:
     """One object in a cut of its picture."""
 
     source: str  # which of the data sets
@@ -36,7 +36,7 @@ class Outlined:
     box_xyxy: NDArray[np.float32]  # (4,) within the cut
 
 
-def read_outlined(data: Path, *, split: str) -> tuple[list[Outlined], list[Broken]]:
+def read_outlined(data: Path, *, split: str) -> tuple[list[OutlinedObject], list[Broken]]:
     """Objects from `voc_masks` (classes with one object in the picture), `coco` (polygons) and `pedestrians`.
 
     Args:
@@ -58,7 +58,7 @@ def _is_wanted(number: int, split: str) -> bool:
     return (number % 5 == 4) == (split == "val")
 
 
-def _from_class_masks(folder: Path, split: str, broken: list[Broken]) -> Iterator[Outlined]:
+def _from_class_masks(folder: Path, split: str, broken: list[Broken]) -> Iterator[OutlinedObject]:
     pixels = read_pixel_set(folder, split=split, classes=21)
     broken += pixels.broken
     for name, picture, label in zip(pixels.names, pixels.pictures, pixels.labels, strict=True):
@@ -76,7 +76,7 @@ def _from_class_masks(folder: Path, split: str, broken: list[Broken]) -> Iterato
                 yield cut
 
 
-def _from_polygons(folder: Path, split: str, broken: list[Broken]) -> Iterator[Outlined]:
+def _from_polygons(folder: Path, split: str, broken: list[Broken]) -> Iterator[OutlinedObject]:
     boxes = read_coco(folder / "instances.json")
     broken += boxes.broken
     for number, boxed in enumerate(b for b in boxes.pictures if any(b.polygons)):
@@ -96,7 +96,7 @@ def _from_polygons(folder: Path, split: str, broken: list[Broken]) -> Iterator[O
                     yield cut
 
 
-def _from_people(folder: Path, split: str, broken: list[Broken]) -> Iterator[Outlined]:
+def _from_people(folder: Path, split: str, broken: list[Broken]) -> Iterator[OutlinedObject]:
     for number, path in enumerate(sorted((folder / "masks").glob("*.png"))):
         if not _is_wanted(number, split):
             continue
@@ -113,7 +113,7 @@ def _from_people(folder: Path, split: str, broken: list[Broken]) -> Iterator[Out
                 yield cut
 
 
-def _cut(source: str, name: str, picture: Picture8, mask: NDArray[np.uint8]) -> Outlined | None:
+def _cut(source: str, name: str, picture: Picture8, mask: NDArray[np.uint8]) -> OutlinedObject | None:
     rows, columns = np.nonzero(mask == 1)
     if len(rows) == 0:
         return None
@@ -133,4 +133,4 @@ def _cut(source: str, name: str, picture: Picture8, mask: NDArray[np.uint8]) -> 
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         region = cv2.resize(region, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
         box = box * scale
-    return Outlined(source, name, np.ascontiguousarray(part), np.ascontiguousarray(region), box)
+    return OutlinedObject(source, name, np.ascontiguousarray(part), np.ascontiguousarray(region), box)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from szem.errors import FileMissingError, FormatError, UnknownNameError
 
-__all__ = ["SPLITS", "Heard", "in_split", "kind_of", "read_heard", "recording_of"]
+__all__ = ["SPLITS", "LabelledSound", "in_split", "kind_of", "read_heard", "recording_of"]
 
 _TUNED = 8  # one recording in so many of the folds learned from is held back for tuning
 
 
 @dataclass(frozen=True)
-class Heard:
+class LabelledSound:
     """A file and what is heard in it."""
 
     path: Path
@@ -23,7 +23,7 @@ class Heard:
     fold: int = 0
 
 
-def read_heard(folder: Path) -> list[Heard]:
+def read_heard(folder: Path) -> list[LabelledSound]:
     """Read a folder's `index.csv`; the files lie in `audio/` or beside it.
 
     Raises:
@@ -39,7 +39,7 @@ def read_heard(folder: Path) -> list[Heard]:
         for number, row in enumerate(csv.DictReader(file), start=2):
             try:
                 path, fold = base / row["audio"], int(row.get("fold") or 0)
-                found.append(Heard(path, kind_of(row["label"]), row.get("source") or "", fold))
+                found.append(LabelledSound(path, kind_of(row["label"]), row.get("source") or "", fold))
             except (KeyError, TypeError, ValueError) as error:
                 raise FormatError(f"{index}, line {number}: needs audio, label and a whole fold ({error})") from error
             if not path.is_file():
@@ -58,12 +58,12 @@ def kind_of(label: str) -> str:
     return " ".join(label.replace("_", " ").split()).lower()
 
 
-def recording_of(heard: Heard) -> str:
+def recording_of(heard: LabelledSound) -> str:
     """The recording a clip was cut from: its number at Freesound, which both sets' file names tell.
 
-    >>> recording_of(Heard(Path("101415-3-0-2.ogg"), "dog bark", "urbansound8k", 1))
+    >>> recording_of(LabelledSound(Path("101415-3-0-2.ogg"), "dog bark", "urbansound8k", 1))
     '101415'
-    >>> recording_of(Heard(Path("1-100032-A.ogg"), "dog bark", "esc10", 1))
+    >>> recording_of(LabelledSound(Path("1-100032-A.ogg"), "dog bark", "esc10", 1))
     '100032'
     """
     parts = heard.path.stem.split("-")
@@ -75,7 +75,7 @@ _TEST_FOLDS: Mapping[str, int] = {"urbansound8k": 3, "esc10": 4}
 SPLITS = ("all", "train", "tune", "test", "test-urbansound8k", "test-esc10")
 
 
-def in_split(heard: Sequence[Heard], split: str) -> list[Heard]:
+def in_split(heard: Sequence[LabelledSound], split: str) -> list[LabelledSound]:
     """Those of one split; recordings never cross, also where both sets cut clips from the same.
 
     Raises:

@@ -19,9 +19,9 @@ from szem.results.events import Event
 from szem.tasks.surveillance.fusion import Fuser, measure_picture_quality, measure_sound_quality
 from szem.tasks.surveillance.rules import Rules
 from szem.tasks.surveillance.watcher import Watcher
-from szem.tasks.video.detect_video import Sight
+from szem.tasks.video.detect_video import VideoDetector
 
-__all__ = ["EyesAndEars", "Hearing", "Senses", "build_senses"]
+__all__ = ["Analyzer", "AudioListener", "SourceAnalyzer", "build_senses"]
 
 _RATE_HZ = 16000  # of sound that nobody listens to
 _JITTER_S, _LONGEST_HOLE_S = 0.05, 30.0
@@ -31,7 +31,7 @@ _LEVEL_SAMPLES, _LEVELS = 4000, 60  # pieces of sound whose levels are compared:
 _FADES_S = 1.0  # how long a channel's score is shown after an event that is over at once
 
 
-class Senses(Protocol):
+class Analyzer(Protocol):
     """Called with all of one source, in order; `see` and `hear` may be called from two threads."""
 
     rate_hz: int  # samples a second of the sound it wants
@@ -51,7 +51,7 @@ class Senses(Protocol):
         """The source has ended: what was not told yet."""
 
 
-class Hearing(Protocol):
+class AudioListener(Protocol):
     """What listens: `szem.tasks.audio.listen.Listener`. Its time begins with the first sample it gets."""
 
     rate_hz: int
@@ -74,7 +74,7 @@ class Hearing(Protocol):
         """Nothing more will come."""
 
 
-class EyesAndEars:
+class SourceAnalyzer:
     """The senses of one camera or film.
 
     Args:
@@ -87,7 +87,7 @@ class EyesAndEars:
         self,
         watcher: Watcher,
         *,
-        listen: Callable[[], Hearing] | None = None,
+        listen: Callable[[], AudioListener] | None = None,
         is_joint: bool = False,
     ) -> None:
         self._watcher, self._listen = watcher, listen
@@ -106,7 +106,7 @@ class EyesAndEars:
 
     @property
     def levels(self) -> dict[str, float]:
-        """See `Senses`."""
+        """See `Analyzer`."""
         found = {"sound": 0.0, "video": 0.0, "motion": float(self._watcher.watched.motion)}
         for channel, (score, at_s) in self._last.items():
             if self._now_s - at_s <= _FADES_S:
@@ -116,7 +116,7 @@ class EyesAndEars:
         return found
 
     def see(self, frame: Frame) -> list[Event]:
-        """See `Senses`."""
+        """See `Analyzer`."""
         events = [_renumbered(event, 0) for event in self._watcher.feed(frame)]
         with self._lock:
             self._now_s, self._has_seen = frame.time_s, True
@@ -130,7 +130,7 @@ class EyesAndEars:
             return self._fuser.take(events, frame.time_s)
 
     def hear(self, block: SoundBlock) -> list[Event]:
-        """See `Senses`. Holes are filled with silence; after a long one listening begins anew."""
+        """See `Analyzer`. Holes are filled with silence; after a long one listening begins anew."""
         if self._listener is None:
             return []
         events: list[Event] = []
@@ -155,7 +155,7 @@ class EyesAndEars:
             return self._fuser.take(events, max(self._now_s, block.time_s))
 
     def finish(self) -> list[Event]:
-        """See `Senses`."""
+        """See `Analyzer`."""
         heard = [] if self._listener is None else self._moved(self._listener.finish())
         events = [*heard, *(_renumbered(event, 0) for event in self._watcher.finish())]
         if self._fuser is None:
@@ -203,8 +203,8 @@ def _renumbered(event: Event, channel: int, *, more: int = 0) -> Event:
 
 
 def build_senses(
-    camera: str, rules: Rules, *, sight: Sight | None, listen: Callable[[], Hearing] | None = None
-) -> EyesAndEars:
+    camera: str, rules: Rules, *, sight: VideoDetector | None, listen: Callable[[], AudioListener] | None = None
+) -> SourceAnalyzer:
     """The senses of a source, as the rules want them.
 
     Args:
@@ -214,4 +214,4 @@ def build_senses(
         listen: Makes a listener.
     """
     watcher = Watcher(rules.settings_for(camera), sight=sight, areas=rules.areas_for(camera))
-    return EyesAndEars(watcher, listen=listen, is_joint=listen is not None)
+    return SourceAnalyzer(watcher, listen=listen, is_joint=listen is not None)

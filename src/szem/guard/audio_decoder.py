@@ -11,13 +11,13 @@ import numpy as np
 
 from szem.media.sound import SoundBlock
 
-__all__ = ["Ear"]
+__all__ = ["AudioDecoder"]
 
 _HOLE_S = 0.5  # later than this: packets were lost, not only late
 _AHEAD_S = 3.0  # a line that was held up sends what it owes in a burst; more than this it did not owe
 
 
-class Ear:
+class AudioDecoder:
     """Turns packets into blocks of equal length.
 
     Args:

@@ -16,13 +16,13 @@ import numpy as np
 
 from szem.arrays import Picture8
 from szem.errors import FormatError, StoreError
-from szem.guard.packet_buffer import Bit, Stretch
+from szem.guard.packet_buffer import BufferedPacket, PacketRun
 from szem.media.frames import Frame, turn_of
 
-__all__ = ["Hide", "decode_pictures", "find_picture", "write_clip"]
+__all__ = ["FrameBlur", "decode_pictures", "find_picture", "write_clip"]
 
 
-class Hide(Protocol):
+class FrameBlur(Protocol):
     """Takes faces out of pictures."""
 
     def __call__(self, picture: Picture8) -> Picture8:
@@ -41,7 +41,7 @@ _DISK_FAULTS = frozenset(
 _BY_ARRIVAL = frozenset(("mjpeg", "rawvideo"))  # their packets carry no true times; cameras invent them
 
 
-def write_clip(stretch: Stretch, path: Path, *, hide: Hide | None = None) -> float:
+def write_clip(stretch: PacketRun, path: Path, *, hide: FrameBlur | None = None) -> float:
     """Write a clip.
 
     Args:
@@ -76,7 +76,7 @@ def write_clip(stretch: Stretch, path: Path, *, hide: Hide | None = None) -> flo
     return stretch.start_s
 
 
-def find_picture(stretch: Stretch, time_s: float) -> Picture8 | None:
+def find_picture(stretch: PacketRun, time_s: float) -> Picture8 | None:
     """The picture nearest to a moment; None: not one can be decoded."""
     best: tuple[float, Frame] | None = None
     for frame in decode_pictures(stretch):
@@ -88,7 +88,7 @@ def find_picture(stretch: Stretch, time_s: float) -> Picture8 | None:
     return None if best is None else best[1].picture
 
 
-def decode_pictures(stretch: Stretch) -> Iterator[Frame]:
+def decode_pictures(stretch: PacketRun) -> Iterator[Frame]:
     """Decode a stretch; packets that are damaged are passed over. Times are the source's own."""
     decoder: Any = av.CodecContext.create(stretch.tracks.video_codec, "r")
     if stretch.tracks.video_extra:
@@ -109,7 +109,7 @@ def decode_pictures(stretch: Stretch) -> Iterator[Frame]:
             index += 1
 
 
-def _can_copy(stretch: Stretch) -> bool:
+def _can_copy(stretch: PacketRun) -> bool:
     tracks = stretch.tracks
     return (
         tracks.video is not None
@@ -130,7 +130,7 @@ def _check_disk(error: Exception, path: Path) -> None:
         raise StoreError(f"{path.name}: cannot be written ({os.strerror(error.errno)})") from error
 
 
-def _copy(stretch: Stretch, path: Path) -> None:
+def _copy(stretch: PacketRun, path: Path) -> None:
     """Packets into a new file, as they are."""
     tracks = stretch.tracks
     has_sound = tracks.sound is not None and any(not bit.is_video for bit in stretch.bits)
@@ -168,7 +168,7 @@ def _copy(stretch: Stretch, path: Path) -> None:
                 out.mux(packet)
 
 
-def _code_anew(stretch: Stretch, path: Path, hide: Hide | None) -> None:
+def _code_anew(stretch: PacketRun, path: Path, hide: FrameBlur | None) -> None:
     """Decode and encode."""
     tracks = stretch.tracks
     zero_s = _zero(stretch)
@@ -204,7 +204,7 @@ def _code_anew(stretch: Stretch, path: Path, hide: Hide | None) -> None:
             out.mux(coder.end())
 
 
-def _code_sound(stretch: Stretch, path: Path) -> None:
+def _code_sound(stretch: PacketRun, path: Path) -> None:
     """Decode and encode sound alone."""
     zero_s = next((float(bit.pts * bit.time_base) for bit in stretch.bits if bit.pts is not None), 0.0)
     with _opened(path) as out:
@@ -229,7 +229,7 @@ def _picture(frame: Frame, size: tuple[int, int], hide: Callable[[Picture8], Pic
 class _SoundCoder:
     """Sound that a browser does not play, coded as AAC."""
 
-    def __init__(self, stretch: Stretch, stream: Any, zero_s: float) -> None:
+    def __init__(self, stretch: PacketRun, stream: Any, zero_s: float) -> None:
         tracks = stretch.tracks
         decoder: Any = cast("Any", av.CodecContext.create(tracks.sound_codec, "r"))
         if tracks.sound_extra:
@@ -241,7 +241,7 @@ class _SoundCoder:
         self._begun_s: float | None = None
         self._done = 0
 
-    def take(self, bit: Bit) -> list[Any]:
+    def take(self, bit: BufferedPacket) -> list[Any]:
         at_s = (float((bit.pts or 0) * bit.time_base)) - self._zero_s
         if at_s < 0:
             return []
@@ -275,13 +275,13 @@ def _opened(path: Path) -> Any:
     return av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
 
 
-def _zero(stretch: Stretch) -> float:
+def _zero(stretch: PacketRun) -> float:
     """The time of the first picture, by the packets' own clock."""
     shown = [float(b.pts * b.time_base) for b in stretch.bits if b.is_video and b.pts is not None]
     return min(shown, default=0.0)
 
 
-def _packet(bit: Bit) -> Any:
+def _packet(bit: BufferedPacket) -> Any:
     packet = av.Packet(bit.data)
     packet.pts, packet.dts, packet.time_base = bit.pts, bit.dts, bit.time_base
     packet.is_keyframe = bit.is_key

@@ -8,7 +8,7 @@ between is taken from the wall clock, but only once the guard has run for a whil
 import time
 from collections.abc import Callable
 
-__all__ = ["SteadyClock", "passed_s"]
+__all__ = ["ElapsedClock", "passed_s"]
 
 _SETTLE_S = 600.0
 
@@ -20,7 +20,7 @@ def passed_s() -> float:
     return time.monotonic()
 
 
-class SteadyClock:
+class ElapsedClock:
     """Counts on from where it was left.
 
     Args:
@@ -30,7 +30,7 @@ class SteadyClock:
         settle_s: How long after a start the wall clock is not believed yet.
 
     >>> walls, passes = [1000.0], [5.0]
-    >>> clock = SteadyClock((400.0, 70.0), wall=lambda: walls[0], passed=lambda: passes[0])
+    >>> clock = ElapsedClock((400.0, 70.0), wall=lambda: walls[0], passed=lambda: passes[0])
     >>> passes[0] += 1
     >>> clock.now_s()
     71.0

@@ -10,7 +10,7 @@ from typing import Any
 from szem.errors import RangeError, UnknownNameError
 from szem.results.events import CHANNELS
 
-__all__ = ["MARKS", "StoredEvent", "Wanted", "parse_moment", "timestamp"]
+__all__ = ["MARKS", "EventQuery", "StoredEvent", "parse_moment", "timestamp"]
 
 MARKS = ("wrong", "right")  # what a person may say of an event
 
@@ -92,7 +92,7 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class EventQuery:
     """Which events are asked for; what is left empty does not choose.
 
     Raises:

@@ -22,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
 from szem.guard.db_schema import EVENTS, META, OUTBOX, SCHEMA_VERSION, SOURCES, TABLES, event_to_row, row_to_event
-from szem.guard.elapsed_clock import SteadyClock
-from szem.guard.event_record import MARKS, StoredEvent, Wanted
+from szem.guard.elapsed_clock import ElapsedClock
+from szem.guard.event_record import MARKS, EventQuery, StoredEvent
 from szem.results.events import Event
 from szem.runtime.databases import is_damage, open_database, plain_fault
 from szem.runtime.store import user_folder
@@ -68,7 +68,7 @@ class EventStore:
         self._engine = open_database(where, TABLES, name="events", option="--database and --store")
         self._held: IO[bytes] | None = None
         self._check_version()
-        self.clock = SteadyClock(self._anchor())
+        self.clock = ElapsedClock(self._anchor())
 
     @property
     def media(self) -> Path:
@@ -187,7 +187,9 @@ class EventStore:
             raise NotFoundError(f"{what} {id[:64]!r}; szem events list shows their ids")
         return row_to_event(rows[0])
 
-    def page(self, wanted: Wanted, *, size: int, before: int | None = None) -> tuple[list[StoredEvent], int | None]:
+    def page(
+        self, wanted: EventQuery, *, size: int, before: int | None = None
+    ) -> tuple[list[StoredEvent], int | None]:
         """Some events, those kept last first.
 
         Args:
@@ -206,7 +208,7 @@ class EventStore:
         more = found[size - 1].number if len(found) > size else None
         return found[:size], more
 
-    def each(self, wanted: Wanted, *, page: int = 500) -> Iterator[StoredEvent]:
+    def each(self, wanted: EventQuery, *, page: int = 500) -> Iterator[StoredEvent]:
         """All events, those kept first first; not all of them are ever in memory."""
         after = 0
         while True:
@@ -218,14 +220,14 @@ class EventStore:
                 return
             after = found[-1].number
 
-    def count(self, wanted: Wanted) -> int:
+    def count(self, wanted: EventQuery) -> int:
         """How many events there are."""
         with self.begin() as connection:
             return int(
                 connection.execute(select(func.count()).select_from(EVENTS).where(*_conditions(wanted))).scalar_one()
             )
 
-    def counts(self, column: str, wanted: Wanted) -> dict[str, int]:
+    def counts(self, column: str, wanted: EventQuery) -> dict[str, int]:
         """How many events there are of each kind, source, place, rule or mark; the most frequent first."""
         assert column in ("kind", "source", "place", "rule", "mark")
         what, many = EVENTS.c[column], func.count()
@@ -400,7 +402,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^\w]+|_", "-", text.lower()).strip("-")[:60] or "unnamed"
 
 
-def _conditions(wanted: Wanted) -> list[Any]:
+def _conditions(wanted: EventQuery) -> list[Any]:
     """The conditions of a query."""
     table = EVENTS.c
     chosen: list[Any] = []

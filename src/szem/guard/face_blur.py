@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Picture8
 
-__all__ = ["FaceHider", "hide_boxes"]
+__all__ = ["FaceBlurrer", "hide_boxes"]
 
 _WIDER = 0.25  # of a face's sides, added on each: hair and ears tell too
 _SQUARES = 5  # across a face
@@ -24,7 +24,7 @@ _STAYS = 8  # pictures of a film
 FindBoxes = Callable[[Picture8], NDArray[np.float32]]
 
 
-class FaceHider:
+class FaceBlurrer:
     """Hides the faces of single pictures; `for_film` gives one for pictures that follow each other.
 
     Args:

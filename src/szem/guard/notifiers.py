@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from szem.errors import NotFoundError, RangeError
 from szem.guard.event_store import EventStore, slug
 from szem.guard.mqtt import MqttSender
-from szem.guard.outbox import Hook, Message
+from szem.guard.outbox import Message, Notifier
 from szem.guard.webhook import WebhookSender
 from szem.tasks.surveillance.rules import Rules
 
@@ -21,7 +21,7 @@ __all__ = ["build_hooks"]
 _MOST_PICTURE_BYTES = 2_000_000
 
 
-def build_hooks(rules: Rules, store: EventStore) -> dict[str, Hook]:
+def build_hooks(rules: Rules, store: EventStore) -> dict[str, Notifier]:
     """The hooks that some rule uses, by name: "webhook:office", "mqtt:home".
 
     Raises:
@@ -29,7 +29,7 @@ def build_hooks(rules: Rules, store: EventStore) -> dict[str, Hook]:
         MissingExtraError: MQTT is wanted and paho-mqtt is not installed.
     """
     used = {action for rule in rules.rules for action in rule.do}
-    hooks: dict[str, Hook] = {}
+    hooks: dict[str, Notifier] = {}
     for name, webhook in rules.webhooks.items():
         if f"webhook:{name}" in used:
             key = _secret(webhook.secret_env, f"webhooks.{name}.secret_env").encode()
@@ -54,7 +54,7 @@ def build_hooks(rules: Rules, store: EventStore) -> dict[str, Hook]:
 class _WithPicture:
     """A webhook whose messages carry the event's picture, read when they are sent."""
 
-    def __init__(self, hook: Hook, store: EventStore) -> None:
+    def __init__(self, hook: Notifier, store: EventStore) -> None:
         self._hook, self._store = hook, store
 
     def send(self, message: Message) -> None:

@@ -18,7 +18,7 @@ from szem.errors import SzemError
 from szem.guard.db_schema import OUTBOX
 from szem.guard.event_store import EventStore
 
-__all__ = ["Hook", "Message", "Outbox", "RefusedError"]
+__all__ = ["Message", "Notifier", "Outbox", "RefusedError"]
 
 _log = logging.getLogger("szem.guard")
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 600.0
@@ -42,7 +42,7 @@ class RefusedError(SzemError):
     """The receiver answered and will not take this message, however often it comes."""
 
 
-class Hook(Protocol):
+class Notifier(Protocol):
     """A way out."""
 
     def send(self, message: Message) -> None:
@@ -70,7 +70,7 @@ class Outbox:
     def __init__(
         self,
         store: EventStore,
-        hooks: Mapping[str, Hook],
+        hooks: Mapping[str, Notifier],
         *,
         on_sent: Callable[[str, str], None] = lambda _name, _outcome: None,
         first_wait_s: float = _FIRST_WAIT_S,
@@ -129,7 +129,7 @@ class Outbox:
 
     # A hook's thread --------------------------------------------------------------------------------------------
 
-    def _work(self, name: str, hook: Hook) -> None:
+    def _work(self, name: str, hook: Notifier) -> None:
         failures = 0
         while not self._stopped.is_set():
             self._wakes[name].clear()
@@ -141,7 +141,7 @@ class Outbox:
             if failures:
                 self._stopped.wait(min(self._first_wait_s * 2 ** (failures - 1), _LONGEST_WAIT_S))
 
-    def _send_next(self, name: str, hook: Hook, failures: int) -> int:
+    def _send_next(self, name: str, hook: Notifier, failures: int) -> int:
         """Send one message, or wait for one; how many attempts have failed in a row now."""
         message = self._oldest(name)
         if message is None:

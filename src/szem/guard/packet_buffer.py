@@ -17,14 +17,14 @@ from szem.errors import RangeError
 from szem.media.frames import Frame
 from szem.media.pictures import encode_picture
 
-__all__ = ["Bit", "Reel", "Stretch", "Tracks"]
+__all__ = ["BufferedPacket", "PacketBuffer", "PacketRun", "StreamTemplates"]
 
 _SLACK_S = 2.0
 _MILLI = Fraction(1, 1000)
 
 
 @dataclass(frozen=True, slots=True)
-class Bit:
+class BufferedPacket:
     """One packet."""
 
     data: bytes
@@ -37,7 +37,7 @@ class Bit:
     duration: int
 
 
-class Tracks:
+class StreamTemplates:
     """What the packets of one connection are: they outlive the container that they were read from.
 
     Args:
@@ -70,7 +70,7 @@ class Tracks:
         self.sound_codec, self.sound_extra = context.codec.name, bytes(context.extradata or b"")
         self.sound_rate_hz, self.sound_layout = context.sample_rate, context.layout.name
 
-    def begins_with(self, bit: "Bit") -> bool:
+    def begins_with(self, bit: "BufferedPacket") -> bool:
         """Whether a clip can begin with a packet."""
         return bit.is_key and (bit.is_video or self.is_sound_alone)
 
@@ -82,17 +82,17 @@ class Tracks:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PacketRun:
     """Some packets in a row, of one connection; the first picture can be decoded by itself."""
 
-    tracks: Tracks
-    bits: tuple[Bit, ...]
+    tracks: StreamTemplates
+    bits: tuple[BufferedPacket, ...]
     start_s: float
     end_s: float
     turn: int = 0  # see `Frame`
 
 
-class Reel:
+class PacketBuffer:
     """Keeps the last packets; the oldest go first, in groups that begin with a picture that stands alone.
 
     Args:
@@ -106,10 +106,10 @@ class Reel:
         if seconds <= 0 or max_bytes <= 0:
             raise RangeError(f"seconds and max_bytes must be positive, got {seconds} and {max_bytes}")
         self._seconds, self._max_bytes = seconds, max_bytes
-        self._bits: deque[tuple[Tracks, Bit]] = deque()
+        self._bits: deque[tuple[StreamTemplates, BufferedPacket]] = deque()
         self._keys: deque[float] = deque()  # times of the pictures that stand alone, those still here
         self._lock = threading.Lock()
-        self._tracks: Tracks | None = None
+        self._tracks: StreamTemplates | None = None
         self._streams: tuple[Any, Any] = (None, None)
         self._bytes = 0
         self.turn = 0
@@ -130,7 +130,7 @@ class Reel:
         self._know(packet.stream, is_video)
         if is_video and self.keeps_pictures:
             return
-        bit = Bit(
+        bit = BufferedPacket(
             bytes(packet),
             time_s,
             packet.pts,
@@ -144,15 +144,15 @@ class Reel:
 
     def begin_sound_alone(self) -> None:
         """A connection without pictures begins: what is kept of it is sound."""
-        self._tracks, self._streams = Tracks(None), (None, None)
+        self._tracks, self._streams = StreamTemplates(None), (None, None)
 
     def add_picture(self, frame: Frame) -> None:
         """Take a picture that came uncoded."""
         data = encode_picture(frame.picture, suffix=".jpg", quality=85)
         tick = round(frame.time_s * 1000)
-        self._keep(Bit(data, frame.time_s, tick, tick, _MILLI, True, True, 0))
+        self._keep(BufferedPacket(data, frame.time_s, tick, tick, _MILLI, True, True, 0))
 
-    def cut(self, start_s: float, end_s: float) -> Stretch | None:
+    def cut(self, start_s: float, end_s: float) -> PacketRun | None:
         """What was between two moments, from the picture before the first that stands alone; None: nothing is left.
 
         Only one connection's packets are given: that of the newest which lies before `end_s`.
@@ -169,18 +169,18 @@ class Reel:
         first = max((i for i in keys if bits[i].time_s <= start_s), default=keys[0])
         begun_s = bits[first].time_s
         kept = tuple(bit for i, bit in enumerate(bits) if i >= first or (not bit.is_video and bit.time_s >= begun_s))
-        return Stretch(tracks, kept, begun_s, kept[-1].time_s, self.turn)
+        return PacketRun(tracks, kept, begun_s, kept[-1].time_s, self.turn)
 
     def _know(self, stream: Any, is_video: bool) -> None:
         video, sound = self._streams
         if is_video and stream is not video:  # a new connection: other clocks, perhaps another size
-            self._tracks = Tracks(stream)
+            self._tracks = StreamTemplates(stream)
             self._streams = (stream, None)
         elif not is_video and stream is not sound and self._tracks is not None:
             self._tracks.add_sound(stream)
             self._streams = (video, stream)
 
-    def _keep(self, bit: Bit) -> None:
+    def _keep(self, bit: BufferedPacket) -> None:
         if self._tracks is None:  # sound before the first picture
             return
         with self._lock:

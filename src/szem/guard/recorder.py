@@ -13,23 +13,23 @@ from datetime import datetime
 
 from szem.arrays import Picture8
 from szem.errors import StoreError, SzemError
-from szem.guard.clips import Hide, find_picture, write_clip
+from szem.guard.clips import FrameBlur, find_picture, write_clip
 from szem.guard.event_record import StoredEvent
 from szem.guard.event_store import EventStore, slug, stored_from
 from szem.guard.outbox import message_row
-from szem.guard.packet_buffer import Reel
-from szem.guard.write_queue import Desk
+from szem.guard.packet_buffer import PacketBuffer
+from szem.guard.write_queue import WriteQueue
 from szem.media.pictures import encode_picture
 from szem.results.events import Event
-from szem.tasks.surveillance.rules import Order, Rules
+from szem.tasks.surveillance.rules import RuleAction, Rules
 
-__all__ = ["Keeper", "hooks_of"]
+__all__ = ["Recorder", "hooks_of"]
 
 _log = logging.getLogger("szem.guard")
 _REFRESH_S = 15.0  # how often the end of an event that goes on is written down
 _PICTURE_S = 1.0  # how far the picture may lie behind the moment wanted
 
-Judge = Callable[..., tuple[Order, ...]]
+Judge = Callable[..., tuple[RuleAction, ...]]
 
 
 @dataclass
@@ -47,7 +47,7 @@ class _Entry:
 
 
 @dataclass
-class Keeper:
+class Recorder:
     """Keeps one source's events. Call it from one thread at a time.
 
     Args:
@@ -55,7 +55,7 @@ class Keeper:
         store: Where to.
         desk: Whose threads write.
         rules: For hooks and clips.
-        judge: Says what is to be done with an event, see `szem.tasks.surveillance.rules.RuleKeeper`.
+        judge: Says what is to be done with an event, see `szem.tasks.surveillance.rules.RuleEngine`.
         reel: What clips are cut from; None: no clips.
         moment: From the source's time to seconds since 1970.
         is_live: A film waits for its clips.
@@ -67,13 +67,13 @@ class Keeper:
 
     source: str
     store: EventStore
-    desk: Desk
+    desk: WriteQueue
     rules: Rules
     judge: Judge
-    reel: Reel | None
+    reel: PacketBuffer | None
     moment: Callable[[float], float]
     is_live: bool
-    hide: Hide | None = None
+    hide: FrameBlur | None = None
     latest: Callable[[], Picture8 | None] = lambda: None
     wake: Callable[[], None] = lambda: None
     counted: Callable[[str], None] = lambda _: None

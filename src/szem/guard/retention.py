@@ -14,7 +14,7 @@ from szem.errors import RangeError
 from szem.guard.db_schema import EVENTS
 from szem.guard.event_store import EventStore
 
-__all__ = ["Retention", "Swept", "sweep"]
+__all__ = ["Retention", "SweepReport", "sweep"]
 
 _AT_ONCE = 200  # events of one transaction: nobody waits long for the database
 _DAY_S = 86_400.0
@@ -43,7 +43,7 @@ class Retention:
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweepReport:
     """What one sweep did."""
 
     events: int = 0  # forgotten
@@ -51,7 +51,7 @@ class Swept:
     bytes_freed: int = 0
 
 
-def sweep(store: EventStore, retention: Retention) -> Swept:
+def sweep(store: EventStore, retention: Retention) -> SweepReport:
     """Forget what is too old, and delete the oldest files where there are too many.
 
     Raises:
@@ -63,7 +63,7 @@ def sweep(store: EventStore, retention: Retention) -> Swept:
     with suppress(OSError):
         too_much = max(too_much, retention.free_gigabytes * _GIGABYTE - shutil.disk_usage(store.media).free)
     files_of, more = _drop_files(store, too_much, keep_marked=retention.keep_marked)
-    return Swept(events, files_of, freed + more)
+    return SweepReport(events, files_of, freed + more)
 
 
 def _forget(store: EventStore, kept_before_s: float, *, keep_marked: bool) -> tuple[int, int]:

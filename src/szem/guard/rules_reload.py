@@ -10,12 +10,12 @@ from pathlib import Path
 from szem.errors import SzemError
 from szem.tasks.surveillance.rules import Rules
 
-__all__ = ["RulesChange"]
+__all__ = ["RulesReload"]
 
 _log = logging.getLogger("szem.guard")
 
 
-class RulesChange:
+class RulesReload:
     """Looks at files now and then.
 
     Args:

@@ -14,22 +14,22 @@ from datetime import datetime
 from pathlib import Path
 
 from szem.errors import SzemError
-from szem.guard.analyzer import Senses
-from szem.guard.clips import Hide
+from szem.guard.analyzer import Analyzer
+from szem.guard.clips import FrameBlur
 from szem.guard.event_store import EventStore
 from szem.guard.metrics import GuardMetrics
 from szem.guard.notifiers import build_hooks
 from szem.guard.outbox import Outbox
-from szem.guard.packet_buffer import Reel
-from szem.guard.recorder import Keeper
+from szem.guard.packet_buffer import PacketBuffer
+from szem.guard.recorder import Recorder
 from szem.guard.retention import Retention, sweep
-from szem.guard.source_worker import Lane, Progress
+from szem.guard.source_worker import SourceProgress, SourceWorker
 from szem.guard.sources import Source, film_began
-from szem.guard.write_queue import Desk
+from szem.guard.write_queue import WriteQueue
 from szem.results.events import Event
-from szem.tasks.surveillance.rules import Order, RuleKeeper, Rules
+from szem.tasks.surveillance.rules import RuleAction, RuleEngine, Rules
 
-__all__ = ["Guard"]
+__all__ = ["GuardService"]
 
 _log = logging.getLogger("szem.guard")
 _SWEEP_S, _TICK_S = 60.0, 1.0
@@ -37,7 +37,7 @@ _JUMP_S = 2.0
 _STOP_S = 30.0
 
 
-class Guard:
+class GuardService:
     """Watches sources until they end or it is stopped.
 
     Args:
@@ -62,8 +62,8 @@ class Guard:
         rules: Rules,
         sources: Sequence[Source],
         *,
-        make_senses: Callable[[Source], Senses],
-        hide: Hide | None = None,
+        make_senses: Callable[[Source], Analyzer],
+        hide: FrameBlur | None = None,
         retention: Retention | None = None,
         clips: bool = True,
         metrics: GuardMetrics | None = None,
@@ -76,14 +76,14 @@ class Guard:
         self._outbox = Outbox(
             store, build_hooks(rules, store), on_sent=lambda hook, how: self.metrics.messages.labels(hook, how).inc()
         )
-        self._desk = Desk(on_lost=lambda what: self.metrics.lost.labels(what).inc())
-        self._judge, self._judging = RuleKeeper(rules), threading.Lock()
+        self._desk = WriteQueue(on_lost=lambda what: self.metrics.lost.labels(what).inc())
+        self._judge, self._judging = RuleEngine(rules), threading.Lock()
         self._hide, self._clips, self._began = hide, clips, began
         self._stopped = threading.Event()
         self._swept_at = float("-inf")
         self.lanes = tuple(self._build_lane(source, make_senses(source)) for source in sources)
 
-    def run(self, *, each_tick: Callable[[], None] = lambda: None) -> list[Progress]:
+    def run(self, *, each_tick: Callable[[], None] = lambda: None) -> list[SourceProgress]:
         """Guard until all films have ended, or until `stop`.
 
         Args:
@@ -111,14 +111,14 @@ class Guard:
         self._stopped.set()
 
     @property
-    def progress(self) -> list[Progress]:
+    def progress(self) -> list[SourceProgress]:
         """How the sources are doing."""
         return [lane.progress for lane in self.lanes]
 
-    def _build_lane(self, source: Source, senses: Senses) -> Lane:
+    def _build_lane(self, source: Source, senses: Analyzer) -> SourceWorker:
         clips = self.rules.clips
-        reel = Reel(clips.before_s + clips.longest_s) if self._clips else None
-        keeper = Keeper(
+        reel = PacketBuffer(clips.before_s + clips.longest_s) if self._clips else None
+        keeper = Recorder(
             source=source.name,
             store=self.store,
             desk=self._desk,
@@ -131,7 +131,7 @@ class Guard:
             wake=self._outbox.wake,
             counted=lambda kind: self.metrics.events.labels(source.name, kind).inc(),
         )
-        lane = Lane(
+        lane = SourceWorker(
             source.name,
             source.address,
             is_live=source.is_live,
@@ -154,7 +154,7 @@ class Guard:
         began = film_began(Path(source.address)) if self._began is None else self._began
         return lambda time_s: began + time_s
 
-    def _ask(self, event: Event, *, camera: str, at: datetime) -> tuple[Order, ...]:
+    def _ask(self, event: Event, *, camera: str, at: datetime) -> tuple[RuleAction, ...]:
         with self._judging:  # sources share the rules' pauses
             return self._judge(event, camera=camera, at=at)
 

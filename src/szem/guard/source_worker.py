@@ -11,24 +11,24 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from szem.errors import MediaError, NoPicturesError, SzemError
-from szem.guard.analyzer import Senses
-from szem.guard.audio_decoder import Ear
+from szem.guard.analyzer import Analyzer
+from szem.guard.audio_decoder import AudioDecoder
 from szem.guard.event_store import EventStore, slug
 from szem.guard.metrics import GuardMetrics
-from szem.guard.packet_buffer import Reel
-from szem.guard.recorder import Keeper
-from szem.guard.write_queue import Desk
-from szem.media.flow import Channel
+from szem.guard.packet_buffer import PacketBuffer
+from szem.guard.recorder import Recorder
+from szem.guard.write_queue import WriteQueue
 from szem.media.frames import Frame
 from szem.media.live import LiveReader
 from szem.media.pictures import encode_picture
+from szem.media.pipeline import Channel
 from szem.media.sound_packets import SoundPackets
 from szem.media.video import VideoReader
 
 if TYPE_CHECKING:
     from szem.media.sound import SoundBlock
 
-__all__ = ["Lane", "Progress"]
+__all__ = ["SourceProgress", "SourceWorker"]
 
 _log = logging.getLogger("szem.guard")
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
@@ -43,7 +43,7 @@ _JITTER = 0.4  # of the time between two frames that are wanted: a line gives th
 
 
 @dataclass(frozen=True)
-class Progress:
+class SourceProgress:
     """How a source is doing."""
 
     name: str
@@ -55,7 +55,7 @@ class Progress:
     events: int
 
 
-class Lane:
+class SourceWorker:
     """One source.
 
     Args:
@@ -78,11 +78,11 @@ class Lane:
         source: str,
         *,
         is_live: bool,
-        senses: Senses,
-        keeper: Keeper,
-        reel: Reel | None,
+        senses: Analyzer,
+        keeper: Recorder,
+        reel: PacketBuffer | None,
         store: EventStore,
-        desk: Desk,
+        desk: WriteQueue,
         metrics: GuardMetrics,
         frames_hz: float = 10.0,
         sound: bool = True,
@@ -90,7 +90,7 @@ class Lane:
         self.name, self.source, self.is_live = name, source, is_live
         self._senses, self._keeper, self._reel, self._store, self._desk = senses, keeper, reel, store, desk
         self._metrics, self._frames_hz, self._sound = metrics, frames_hz, sound
-        self._ear = Ear(rate_hz=senses.rate_hz)
+        self._ear = AudioDecoder(rate_hz=senses.rate_hz)
         self._pictures: Channel[Frame | SoundBlock] = Channel(1, forgets=True) if is_live else Channel(_FILM_WAITS)
         self._sounds: Channel[Frame | SoundBlock] = Channel(_SOUND_WAITS, forgets=True) if is_live else self._pictures
         self._lock = threading.Lock()  # of keeper: both channels tell events
@@ -139,9 +139,9 @@ class Lane:
         return not any(thread.is_alive() for thread in self._threads)
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> SourceProgress:
         """How it is doing."""
-        return Progress(
+        return SourceProgress(
             self.name, self._state, self._told, self._now_s, self._duration_s, self._frames, self._keeper.count
         )
 

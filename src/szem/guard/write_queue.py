@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from szem.errors import StoreError, SzemError
 
-__all__ = ["Desk"]
+__all__ = ["WriteQueue"]
 
 _log = logging.getLogger("szem.guard")
 _MOST_SHORT = 5_000  # short things that wait while the database is away
@@ -24,7 +24,7 @@ _SAY_AGAIN_S = 60.0
 Work = Callable[[], None]
 
 
-class Desk:
+class WriteQueue:
     """Takes work from every camera.
 
     Args:

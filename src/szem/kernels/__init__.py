@@ -5,7 +5,7 @@ from szem.kernels.convolution import convolve
 from szem.kernels.edges import EDGE_FAMILIES, Edges, edges
 from szem.kernels.kernel import Kernel
 from szem.kernels.layers import Cost, Layer, ReceptiveField, layer_cost, output_size, receptive_field
-from szem.kernels.library import COMPASS, KERNELS, Parameter, Recipe
+from szem.kernels.library import COMPASS, KERNELS, KernelRecipe, Parameter
 from szem.kernels.plan import MODES, WAYS, Option, Plan, plan_convolution
 from szem.kernels.pooling import average_pool, max_pool
 from szem.kernels.text import as_kernel, parse_kernel
@@ -23,12 +23,12 @@ __all__ = [
     "Cost",
     "Edges",
     "Kernel",
+    "KernelRecipe",
     "Layer",
     "Option",
     "Parameter",
     "Plan",
     "ReceptiveField",
-    "Recipe",
     "as_kernel",
     "average_pool",
     "border_index",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array
 from szem.kernels.borders import Border, take
-from szem.kernels.lattice import Axis, Lane
+from szem.kernels.lattice import Axis, DenseSubproblem
 from szem.kernels.parallel import run_all
 
 __all__ = ["TILES", "Fourier"]
@@ -117,7 +117,7 @@ class Fourier:
                     yield _Tile(columns, channel)
 
 
-def _load(buffer: _Floats, patch: _Floats, pair: Sequence[_Tile], x: Axis, lane: Lane) -> None:
+def _load(buffer: _Floats, patch: _Floats, pair: Sequence[_Tile], x: Axis, lane: DenseSubproblem) -> None:
     """Put the pixels of one or two tiles into the buffer, zeros elsewhere."""
     height = len(patch)
     buffer[height:] = 0

@@ -14,11 +14,11 @@ wavelet transform (à trous), 1989.
 from dataclasses import dataclass, replace
 from math import gcd
 
-__all__ = ["Axis", "Lane"]
+__all__ = ["Axis", "DenseSubproblem"]
 
 
 @dataclass(frozen=True)
-class Lane:
+class DenseSubproblem:
     """One dense problem: the outputs of a residue, from the taps of a class."""
 
     residue: int
@@ -72,16 +72,19 @@ class Axis:
         """The same axis without its stride; its outputs hold ours at every stride-th place."""
         return replace(self, outputs=self.stride * (self.outputs - 1) + 1, stride=1)
 
-    def lanes(self, residue: int = 0) -> list[Lane]:
+    def lanes(self, residue: int = 0) -> list[DenseSubproblem]:
         """The dense problems whose sum is a residue's outputs, the longest first."""
         jump = self.stride // gcd(self.stride, self.dilation)
-        return [Lane(residue, tap, jump, len(range(tap, self.taps, jump))) for tap in range(min(self.taps, jump))]
+        return [
+            DenseSubproblem(residue, tap, jump, len(range(tap, self.taps, jump)))
+            for tap in range(min(self.taps, jump))
+        ]
 
     def outputs_of(self, residue: int) -> range:
         """The outputs of a residue."""
         return range(residue, self.outputs, self.residues)
 
-    def inputs_of(self, lane: Lane, outputs: range) -> range:
+    def inputs_of(self, lane: DenseSubproblem, outputs: range) -> range:
         """The pixels a lane reads for some of its residue's outputs: as many as outputs, and taps - 1 more."""
         start = self.stride * outputs.start + self.dilation * lane.tap - self.before
         return range(start, start + self.step * (len(outputs) + lane.taps - 1), self.step)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from szem.errors import RangeError
 from szem.kernels.kernel import MAX_SIDE, Kernel
 
-__all__ = ["COMPASS", "KERNELS", "Parameter", "Recipe"]
+__all__ = ["COMPASS", "KERNELS", "KernelRecipe", "Parameter"]
 
 _Weights = NDArray[np.float64]
 COMPASS = ("n", "ne", "e", "se", "s", "sw", "w", "nw")
@@ -34,7 +34,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class KernelRecipe:
     """How a named kernel is made."""
 
     about: str
@@ -165,18 +165,20 @@ _SIGMA = Parameter(name="sigma", default=1, low=0.1, high=200)
 _AMOUNT = Parameter(name="amount", default=1, low=0, high=100)
 
 
-def _directional() -> dict[str, Recipe]:
+def _directional() -> dict[str, KernelRecipe]:
     families = {
         "sobel": ("Sobel", _ring(1, 2, 1, 0, -1, -2, -1, 0)),
         "prewitt": ("Prewitt", _ring(1, 1, 1, 0, -1, -1, -1, 0)),
         "scharr": ("Scharr", _ring(3, 10, 3, 0, -3, -10, -3, 0)),
     }
-    made: dict[str, Recipe] = {}
+    made: dict[str, KernelRecipe] = {}
     for name, (title, ring) in families.items():
-        made[f"{name}-x"] = Recipe(about=f"{title} derivative to the right: vertical edges.", build=ring["e"])
-        made[f"{name}-y"] = Recipe(about=f"{title} derivative downward: horizontal edges.", build=ring["s"])
+        made[f"{name}-x"] = KernelRecipe(about=f"{title} derivative to the right: vertical edges.", build=ring["e"])
+        made[f"{name}-y"] = KernelRecipe(about=f"{title} derivative downward: horizontal edges.", build=ring["s"])
         for side in COMPASS:
-            made[f"{name}-{side}"] = Recipe(about=f"{title} edges brighter toward {side.upper()}.", build=ring[side])
+            made[f"{name}-{side}"] = KernelRecipe(
+                about=f"{title} edges brighter toward {side.upper()}.", build=ring[side]
+            )
     return made
 
 
@@ -193,15 +195,15 @@ _SETOSA = {
     "top-sobel": _fixed("1 2 1", "0 0 0", "-1 -2 -1"),
 }
 
-KERNELS: dict[str, Recipe] = {
-    "identity": Recipe(about="Leaves the picture as it is.", build=_identity),
-    "box": Recipe(about="The mean of a square.", build=_box, parameters=(_SIZE,)),
-    "gaussian": Recipe(
+KERNELS: dict[str, KernelRecipe] = {
+    "identity": KernelRecipe(about="Leaves the picture as it is.", build=_identity),
+    "box": KernelRecipe(about="The mean of a square.", build=_box, parameters=(_SIZE,)),
+    "gaussian": KernelRecipe(
         about="A bell-shaped blur; size 0 means six sigma.",
         build=_gaussian,
         parameters=(_SIGMA, Parameter(name="size", default=0, low=0, high=MAX_SIDE, whole=True)),
     ),
-    "motion": Recipe(
+    "motion": KernelRecipe(
         about="The blur of a camera that moved.",
         build=_motion,
         parameters=(
@@ -209,27 +211,27 @@ KERNELS: dict[str, Recipe] = {
             Parameter(name="angle", default=0, low=-360, high=360),
         ),
     ),
-    "sharpen": Recipe(about="The picture plus its edges.", build=_sharpen, parameters=(_AMOUNT,)),
-    "unsharp": Recipe(
+    "sharpen": KernelRecipe(about="The picture plus its edges.", build=_sharpen, parameters=(_AMOUNT,)),
+    "unsharp": KernelRecipe(
         about="The picture plus what a Gaussian took from it.", build=_unsharp, parameters=(_SIGMA, _AMOUNT)
     ),
-    "emboss": Recipe(about="Light from the upper left.", build=_SETOSA["emboss"]),
-    "outline": Recipe(about="The pixel against its eight neighbours.", build=_SETOSA["outline"]),
-    "laplacian": Recipe(
+    "emboss": KernelRecipe(about="Light from the upper left.", build=_SETOSA["emboss"]),
+    "outline": KernelRecipe(about="The pixel against its eight neighbours.", build=_SETOSA["outline"]),
+    "laplacian": KernelRecipe(
         about="The second derivative: the four neighbours against the pixel.",
         build=_fixed("0 1 0", "1 -4 1", "0 1 0"),
     ),
-    "log": Recipe(
+    "log": KernelRecipe(
         about="Laplacian of Gaussian: blobs and edges of one scale.",
         build=_log,
         parameters=(Parameter(name="sigma", default=1.4, low=0.4, high=100),),
     ),
-    "dog": Recipe(
+    "dog": KernelRecipe(
         about="Difference of two Gaussians, narrow minus wide.",
         build=_dog,
         parameters=(_SIGMA, Parameter(name="ratio", default=1.6, low=1.01, high=10)),
     ),
-    "gabor": Recipe(
+    "gabor": KernelRecipe(
         about="Stripes that run across the direction theta.",
         build=_gabor,
         parameters=(
@@ -240,7 +242,7 @@ KERNELS: dict[str, Recipe] = {
     ),
     **_directional(),
     **{
-        f"setosa-{name}": Recipe(about=f"The preset {name!r} of setosa.io/ev/image-kernels.", build=build)
+        f"setosa-{name}": KernelRecipe(about=f"The preset {name!r} of setosa.io/ev/image-kernels.", build=build)
         for name, build in _SETOSA.items()
     },
 }

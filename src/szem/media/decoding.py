@@ -17,7 +17,7 @@ from PIL.ExifTags import Base
 from szem.arrays import Array, Picture8
 from szem.errors import EmptyFileError, FormatError, SzemError, TooLargeError
 from szem.media.headers import claimed_size, count_jpeg_scans
-from szem.media.quiet import pillow_hushed
+from szem.media.pillow_warnings import pillow_hushed
 from szem.media.sources import Limits
 
 __all__ = ["check_pixels", "faults_named", "image_to_picture", "open_image", "shrink_jpeg"]

@@ -2,10 +2,10 @@
 
 Two with the same methods, so that training, export and beam search do not ask which it is:
 
-- `Teller`: one vector of the picture starts a recurrent network. O. Vinyals et al., Show and Tell, 2015,
+- `LstmDecoder`: one vector of the picture starts a recurrent network. O. Vinyals et al., Show and Tell, 2015,
   arXiv:1411.4555, section 3.
-- `Attender`: a small transformer that looks at all places of the maps for each word, as K. Xu et al., Show, Attend
-  and Tell, 2015, arXiv:1502.03044 did with a recurrent one.
+- `TransformerDecoder`: a small transformer that looks at all places of the maps for each word, as K. Xu et al., Show,
+  Attend and Tell, 2015, arXiv:1502.03044 did with a recurrent one.
 
 Both take the last maps of a classification network, as `models.encoder` gives them. While training, the sentences of
 a picture lie in one row, one after the other: `tokens` (B, T) with `at` (B, T), the place of each word in its
@@ -23,11 +23,11 @@ from torch.nn import functional as F
 
 from szem.nn.decoder import DecoderBlock
 
-__all__ = ["CAPTIONERS", "Attender", "Captioner", "Describer", "Teller", "sentence_mask"]
+__all__ = ["CAPTIONERS", "CaptionDecoder", "CaptionNetwork", "LstmDecoder", "TransformerDecoder", "sentence_mask"]
 
 
-class Captioner(nn.Module, ABC):
-    """What both have: see `Attender` for the shapes."""
+class CaptionDecoder(nn.Module, ABC):
+    """What both have: see `TransformerDecoder` for the shapes."""
 
     @abstractmethod
     def forward(self, maps: Tensor, tokens: Tensor, at: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Captioner(nn.Module, ABC):
         """
 
 
-class Attender(Captioner):
+class TransformerDecoder(CaptionDecoder):
     """A transformer decoder over the places of the maps.
 
     Args:
@@ -75,7 +75,7 @@ class Attender(Captioner):
         longest: Most words of a sentence, the start included.
         dropout: While training.
 
-    >>> net = Attender(10, channels=6, places=4, width=8, blocks=2, heads=2).eval()
+    >>> net = TransformerDecoder(10, channels=6, places=4, width=8, blocks=2, heads=2).eval()
     >>> tuple(net(torch.zeros(2, 4, 6), torch.ones(2, 5, dtype=torch.long), torch.arange(5).expand(2, 5)).shape)
     (2, 5, 10)
     >>> memory = net.memory(torch.zeros(2, 4, 6))
@@ -110,7 +110,7 @@ class Attender(Captioner):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, maps: Tensor, tokens: Tensor, at: Tensor) -> Tensor:
-        """As `Captioner.forward`."""
+        """As `CaptionDecoder.forward`."""
         picture = self._picture(maps)
         mask = sentence_mask(at)
         x = self.dropout(self._embed(tokens) + self.position[at])
@@ -129,7 +129,7 @@ class Attender(Captioner):
         return memory.new_zeros(batch, beams, layers, heads, 0, d)
 
     def step(self, tokens: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `Captioner.step`, with the state (B, R, 2 * blocks, heads, t, d) of the t words before."""
+        """As `CaptionDecoder.step`, with the state (B, R, 2 * blocks, heads, t, d) of the t words before."""
         batch, beams, _, _, at, _ = state.shape
         past = state.flatten(0, 1)
         x = self._embed(tokens) + self.position.index_select(
@@ -162,7 +162,7 @@ class Attender(Captioner):
         return F.linear(self.norm(x), self.word.weight, self.bias)
 
 
-class Teller(Captioner):
+class LstmDecoder(CaptionDecoder):
     """A recurrent network (LSTM) that is shown the picture once, before the first word.
 
     Args:
@@ -171,7 +171,7 @@ class Teller(Captioner):
         width: Channels of a word and of the network's state.
         dropout: While training.
 
-    >>> net = Teller(10, channels=6, width=8).eval()
+    >>> net = LstmDecoder(10, channels=6, width=8).eval()
     >>> tuple(net(torch.zeros(2, 4, 6), torch.ones(2, 5, dtype=torch.long), torch.arange(5).expand(2, 5)).shape)
     (2, 5, 10)
     """
@@ -194,7 +194,7 @@ class Teller(Captioner):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, maps: Tensor, tokens: Tensor, at: Tensor) -> Tensor:
-        """As `Captioner.forward`; each sentence gets a row of its own on the way."""
+        """As `CaptionDecoder.forward`; each sentence gets a row of its own on the way."""
         batch = tokens.shape[0]
         sentence = (at == 0).cumsum(1) - 1  # (B, T), which of its row's sentences a word is of
         rows, longest = int(sentence.max()) + 1, int(at.max()) + 1
@@ -217,7 +217,7 @@ class Teller(Captioner):
         return memory[:, None].expand(-1, beams, -1, -1).contiguous()
 
     def step(self, tokens: Tensor, memory: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `Captioner.step`, with a state (B, R, 2, D); it looks nowhere, so evenly at one place."""
+        """As `CaptionDecoder.step`, with a state (B, R, 2, D); it looks nowhere, so evenly at one place."""
         batch, beams = tokens.shape
         h, c = (state[:, :, i].reshape(1, batch * beams, -1) for i in range(2))
         y, (h, c) = self.cell(self.word(tokens.reshape(batch * beams, 1)), (h, c))
@@ -233,7 +233,7 @@ class Teller(Captioner):
         return F.linear(x, self.word.weight, self.bias)
 
 
-class Describer(nn.Module):
+class CaptionNetwork(nn.Module):
     """The part of the encoder that learns, and what writes the sentence.
 
     Args:
@@ -241,17 +241,17 @@ class Describer(nn.Module):
         captioner: Writes.
     """
 
-    def __init__(self, tail: nn.Module, captioner: Captioner) -> None:
+    def __init__(self, tail: nn.Module, captioner: CaptionDecoder) -> None:
         super().__init__()
         self.tail, self.captioner = tail, captioner
 
     def forward(self, maps: Tensor, tokens: Tensor, at: Tensor) -> Tensor:
-        """As `Captioner.forward`, with maps (B, C, h, w) of the encoder's trunk."""
+        """As `CaptionDecoder.forward`, with maps (B, C, h, w) of the encoder's trunk."""
         scores: Tensor = self.captioner(self.tail(maps), tokens, at)
         return scores
 
     def memory(self, maps: Tensor) -> Tensor:
-        """As `Captioner.memory`, with maps (B, C, h, w) of the encoder's trunk."""
+        """As `CaptionDecoder.memory`, with maps (B, C, h, w) of the encoder's trunk."""
         return self.captioner.memory(self.tail(maps))
 
 
@@ -273,4 +273,4 @@ def sentence_mask(at: Tensor) -> Tensor:
 
 
 # Name -> builder from the length of the vocabulary.
-CAPTIONERS: dict[str, Callable[..., Captioner]] = {"attender": Attender, "teller": Teller}
+CAPTIONERS: dict[str, Callable[..., CaptionDecoder]] = {"attender": TransformerDecoder, "teller": LstmDecoder}

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.models.captioner import Attender
-from szem.nn.watching import FrameStage, surroundings
+from szem.models.captioner import TransformerDecoder
+from szem.nn.frame_stage import FrameStage, surroundings
 
-__all__ = ["Joiner", "LipReader", "Listener", "Watcher"]
+__all__ = ["AudioEncoder", "FusionEncoder", "LipReaderNetwork", "VisualEncoder"]
 
 _SPAN = 5  # frames seen at a time by the first layer
 
 
-class Watcher(nn.Module):
+class VisualEncoder(nn.Module):
     """Mouth crops to one vector a frame.
 
     Args:
@@ -28,7 +28,7 @@ class Watcher(nn.Module):
         channels: Of the stem and the three stages after it.
         dropout: While training.
 
-    >>> tuple(Watcher(8, channels=(4, 4, 4, 4)).eval()(torch.zeros(2, 6, 48, 80)).shape)
+    >>> tuple(VisualEncoder(8, channels=(4, 4, 4, 4)).eval()(torch.zeros(2, 6, 48, 80)).shape)
     (2, 6, 8)
     """
 
@@ -56,7 +56,7 @@ class Watcher(nn.Module):
         return out
 
 
-class Listener(nn.Module):
+class AudioEncoder(nn.Module):
     """Bands of sound, four moments a frame, to one vector a frame.
 
     Args:
@@ -65,7 +65,7 @@ class Listener(nn.Module):
         channels: Inside.
         dropout: While training.
 
-    >>> tuple(Listener(6, width=8, channels=4).eval()(torch.zeros(2, 24, 6)).shape)
+    >>> tuple(AudioEncoder(6, width=8, channels=4).eval()(torch.zeros(2, 24, 6)).shape)
     (2, 6, 8)
     """
 
@@ -90,7 +90,7 @@ class Listener(nn.Module):
         return out
 
 
-class Joiner(nn.Module):
+class FusionEncoder(nn.Module):
     """What was seen and heard, on one time axis, to a memory of it and to a word or silence at each moment.
 
     Args:
@@ -131,7 +131,7 @@ class Joiner(nn.Module):
         return x, self.words(x)
 
 
-class LipReader(nn.Module):
+class LipReaderNetwork(nn.Module):
     """The parts together, as they are trained.
 
     Args:
@@ -147,11 +147,11 @@ class LipReader(nn.Module):
         self, classes: int, letters: int, *, sounds: int, width: int = 224, hidden: int = 192, dropout: float = 0.4
     ) -> None:
         super().__init__()
-        self.watcher = Watcher(width, dropout=dropout * 0.75)
-        self.listener = Listener(width=width, dropout=dropout / 2)
-        self.joiner = Joiner(classes, width=width, hidden=hidden, dropout=dropout)
+        self.watcher = VisualEncoder(width, dropout=dropout * 0.75)
+        self.listener = AudioEncoder(width=width, dropout=dropout / 2)
+        self.joiner = FusionEncoder(classes, width=width, hidden=hidden, dropout=dropout)
         self.sounds = nn.Linear(2 * hidden, sounds)
-        self.speller = Attender(
+        self.speller = TransformerDecoder(
             letters, channels=2 * hidden, places=None, width=128, blocks=2, heads=4, longest=64, dropout=dropout / 2
         )
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.nn.watching import FrameStage, surroundings
+from szem.nn.frame_stage import FrameStage, surroundings
 
 __all__ = ["LipWords"]
 

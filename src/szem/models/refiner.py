@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.models.sketcher import ConditionedNorm
+from szem.models.generator import ConditionedNorm
 
 __all__ = ["Refiner"]
 

@@ -10,14 +10,14 @@ from szem.arrays import Picture8, check_picture
 from szem.errors import RangeError
 from szem.media.drawing import RGB, paste_chip
 
-__all__ = ["Color", "Colors"]
+__all__ = ["Colors", "DominantColor"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Color:
+class DominantColor:
     """One dominant colour.
 
-    >>> Color(rgb=(255, 128, 0), name="orange", score=0.7, pixel_fraction=0.5).hex
+    >>> DominantColor(rgb=(255, 128, 0), name="orange", score=0.7, pixel_fraction=0.5).hex
     '#ff8000'
     """
 
@@ -43,7 +43,7 @@ class Color:
 class Colors:
     """The dominant colours of one picture, by falling score."""
 
-    colors: tuple[Color, ...]
+    colors: tuple[DominantColor, ...]
 
     def __post_init__(self) -> None:
         scores = [color.score for color in self.colors]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from szem.arrays import Array, Picture8
 from szem.errors import RangeError, ShapeError, UnknownNameError
 
-__all__ = ["Explanation", "LayerRow", "NeuronSum", "Step", "draw_heat", "draw_maps"]
+__all__ = ["Explanation", "LayerRow", "NeuronSum", "SumStep", "draw_heat", "draw_maps"]
 
 # Anchors of the two colour scales, evenly spaced; light grows steadily in the first, both ways from the middle in the
 # second, so they also read in grey and to colour-blind eyes. The studio's colours.js holds the same numbers.
@@ -47,7 +47,7 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
-class Step:
+class SumStep:
     """What happened to the sum, and what came out."""
 
     name: str  # products, bias, normalise, Relu, round …
@@ -68,7 +68,7 @@ class NeuronSum:
     inside: NDArray[np.bool_]  # (rows, columns) False where padding stands instead of a number
     first: tuple[int, int, int]  # map, row, column of inputs[0, 0, 0] in the layer before; negative in padding
     spacing: tuple[int, int]  # distance of neighbouring numbers there: the dilation
-    steps: tuple[Step, ...]
+    steps: tuple[SumStep, ...]
     value: float
     measured: float
     quantum: float  # the step of an int8 value, 0 for float networks

@@ -11,12 +11,12 @@ from szem.arrays import Picture8, check_picture
 from szem.errors import ShapeError
 from szem.media.legend import Section, draw_legend
 
-__all__ = ["Look", "Seen"]
+__all__ = ["Look", "LookResult"]
 
 _LEAST_PX = 480  # pictures smaller than this are enlarged, so that the card below has room
 
 
-class Seen(Protocol):
+class LookResult(Protocol):
     """What every result can do."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -29,7 +29,7 @@ class Look:
 
     width: int
     height: int
-    results: Mapping[str, Seen]  # task -> its typed result
+    results: Mapping[str, LookResult]  # task -> its typed result
     sections: tuple[Section, ...]  # the same for people, in the order of the tasks
     drawn: tuple[str, ...] = ()  # tasks whose results are drawn onto the picture
 

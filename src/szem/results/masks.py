@@ -13,7 +13,7 @@ from szem.errors import RangeError, ShapeError
 from szem.media.drawing import RGB, color_of, draw_label, draw_masks
 from szem.results.rle import mask_to_rle
 
-__all__ = ["Area", "Masks", "class_colors"]
+__all__ = ["ClassArea", "Masks", "class_colors"]
 
 # Colours people expect; every other class takes the palette's next.
 _KNOWN: dict[str, RGB] = {
@@ -38,7 +38,7 @@ def class_colors(classes: Sequence[str]) -> tuple[RGB, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Area:
+class ClassArea:
     """How much of the picture one class covers."""
 
     label: str
@@ -71,12 +71,12 @@ class Masks:
             raise ShapeError(f"confidence must be one a class: {len(self.confidence)} for {len(self.classes)}")
 
     @property
-    def areas(self) -> tuple[Area, ...]:
+    def areas(self) -> tuple[ClassArea, ...]:
         """The classes that occur, largest first; the background is not among them."""
         counts = np.bincount(self.class_map.reshape(-1), minlength=len(self.classes))
         colors = class_colors(self.classes)
         found = [
-            Area(
+            ClassArea(
                 label=self.classes[i],
                 index=int(i),
                 pixels=int(counts[i]),

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Measured"]
+__all__ = ["Measurement"]
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """One number and how many items it was measured on."""
 
     metric: str

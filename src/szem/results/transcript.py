@@ -11,13 +11,13 @@ from typing import Any
 from szem.errors import RangeError
 from szem.media.subtitles import Cue, to_srt, to_vtt
 
-__all__ = ["CHANNELS", "SaidWord", "Transcript"]
+__all__ = ["CHANNELS", "Transcript", "TranscriptWord"]
 
 CHANNELS = ("lips", "sound", "both")
 
 
 @dataclass(frozen=True)
-class SaidWord:
+class TranscriptWord:
     """One word, when it was said, and how sure that is."""
 
     text: str
@@ -44,14 +44,14 @@ class Transcript:
         guess: What the reader would have said, had it been made to; for those who study it, not for use.
         notes: What else there is to say: that the film has no sound, say.
 
-    >>> said = Transcript((SaidWord("bin", 0.4, 0.8, 0.9),), confidence=0.8, used="lips", model="toy")
+    >>> said = Transcript((TranscriptWord("bin", 0.4, 0.8, 0.9),), confidence=0.8, used="lips", model="toy")
     >>> said.text, said.is_read
     ('bin', True)
     >>> str(Transcript((), confidence=0.0, used="lips", model="toy", reason="no face"))
     'no reading: no face'
     """
 
-    words: tuple[SaidWord, ...]
+    words: tuple[TranscriptWord, ...]
     confidence: float
     used: str
     model: str
@@ -76,7 +76,7 @@ class Transcript:
         """Whether there are words."""
         return bool(self.words)
 
-    def __iter__(self) -> Iterator[SaidWord]:
+    def __iter__(self) -> Iterator[TranscriptWord]:
         return iter(self.words)
 
     def __len__(self) -> int:

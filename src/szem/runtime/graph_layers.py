@@ -18,7 +18,7 @@ from szem.runtime.graph_names import name_blocks, name_layers
 from szem.runtime.graph_rules import WEIGHT_INPUT, convolution_geometry
 from szem.runtime.graph_run import PictureLayout, Probe
 
-__all__ = ["ACTIVATIONS", "Layer", "find_layers", "to_maps"]
+__all__ = ["ACTIVATIONS", "GraphLayer", "find_layers", "to_maps"]
 
 _ACTIVATION_TEXT = """
     Relu LeakyRelu PRelu Elu Celu Selu Sigmoid HardSigmoid HardSwish Swish Mish Tanh Clip Softplus Softsign
@@ -61,7 +61,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class GraphLayer:
     """A layer: its row of the table, and where its numbers are in the graph."""
 
     row: LayerRow
@@ -79,7 +79,7 @@ class _Group:
     output: str
 
 
-def find_layers(probe: Probe, picture: PictureLayout) -> tuple[Layer, ...]:
+def find_layers(probe: Probe, picture: PictureLayout) -> tuple[GraphLayer, ...]:
     """Group a network into layers, in the order they run.
 
     Args:
@@ -254,7 +254,7 @@ def _describe(
     layouts: dict[str, str],
     counted: set[str],
     grown: frozenset[str],
-) -> Layer:
+) -> GraphLayer:
     main = group.main
     shape = probe.shapes[group.output]
     axes = _axes(shape, layouts.get(group.output, "NCHW"))
@@ -295,7 +295,7 @@ def _describe(
         centre_px=None if field is None else field[2],
         sees_all=sees_all,
     )
-    return Layer(row, main, tuple(group.tail), sources, group.output, axes)
+    return GraphLayer(row, main, tuple(group.tail), sources, group.output, axes)
 
 
 def _reaches(probe: Probe, value: str, name: str) -> bool:

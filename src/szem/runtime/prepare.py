@@ -13,14 +13,14 @@ import numpy as np
 from szem.arrays import Array, Picture8, check_picture
 from szem.runtime.cards import PictureInput
 
-__all__ = ["Window", "find_window", "prepare_picture"]
+__all__ = ["InputWindow", "find_window", "prepare_picture"]
 
 _GROWING = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_LINEAR}
 _BORDER = 127  # grey around a letterboxed picture
 
 
 @dataclass(frozen=True)
-class Window:
+class InputWindow:
     """Which pixels of the picture the network sees, and where in its input they lie; whole pixels."""
 
     left: int
@@ -35,7 +35,7 @@ class Window:
     def to_picture(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
         """A rectangle of the network's input, in pixels of the picture; the bars of a letterbox lie outside of it.
 
-        >>> Window(10, 0, 40, 20, 0, 5, 80, 40).to_picture(0, 5, 80, 45)
+        >>> InputWindow(10, 0, 40, 20, 0, 5, 80, 40).to_picture(0, 5, 80, 45)
         (10.0, 0.0, 50.0, 20.0)
         """
         sx, sy = self.width / self.in_width, self.height / self.in_height
@@ -43,7 +43,7 @@ class Window:
         return left + x0 * sx, top + y0 * sy, left + x1 * sx, top + y1 * sy
 
 
-def find_window(height: int, width: int, rules: PictureInput, *, step_px: int = 1) -> Window:
+def find_window(height: int, width: int, rules: PictureInput, *, step_px: int = 1) -> InputWindow:
     """Find the part of a picture that goes into the network.
 
     Args:
@@ -59,7 +59,7 @@ def find_window(height: int, width: int, rules: PictureInput, *, step_px: int = 
     """
     wide, high = rules.width_px, rules.height_px
     if rules.resize == "stretch":
-        return Window(0, 0, width, height, 0, 0, wide, high)
+        return InputWindow(0, 0, width, height, 0, 0, wide, high)
     if rules.resize == "letterbox":
         scale = min(wide / width, high / height)
         inner_w, inner_h = (
@@ -69,10 +69,10 @@ def find_window(height: int, width: int, rules: PictureInput, *, step_px: int = 
         pad_left, pad_top = (
             step_px * ((most - inner) // (2 * step_px)) for most, inner in ((wide, inner_w), (high, inner_h))
         )
-        return Window(0, 0, width, height, pad_left, pad_top, inner_w, inner_h)
+        return InputWindow(0, 0, width, height, pad_left, pad_top, inner_w, inner_h)
     unit = min(width / wide, height / high) * rules.crop
     part_w, part_h = max(1, min(width, round(wide * unit))), max(1, min(height, round(high * unit)))
-    return Window((width - part_w) // 2, (height - part_h) // 2, part_w, part_h, 0, 0, wide, high)
+    return InputWindow((width - part_w) // 2, (height - part_h) // 2, part_w, part_h, 0, 0, wide, high)
 
 
 def prepare_picture(picture: Picture8, rules: PictureInput, *, step_px: int = 1) -> Array:

@@ -15,21 +15,21 @@ from szem.errors import SzemError
 from szem.runtime.store import user_folder
 from szem.serve.engine import Engine
 from szem.serve.fetch import Fetcher
-from szem.serve.folders import Folders
+from szem.serve.folders import AllowedFolders
 from szem.serve.handlers.generate import GenerateRequest
-from szem.serve.handlers.guard import GuardRoom
+from szem.serve.handlers.guard import GuardHandler
 from szem.serve.handlers.lipread import LipreadRequest
 from szem.serve.handlers.listen import ListenRequest
-from szem.serve.handlers.live import LiveRoom
+from szem.serve.handlers.live import LiveHandler
 from szem.serve.handlers.search import SearchRequest
 from szem.serve.handlers.tasks import TASKS, FilterRequest
 from szem.serve.metrics import Metrics
-from szem.serve.middleware.auth_and_limits import Guard, is_own_path
+from szem.serve.middleware.auth_and_limits import AuthAndLimits, is_own_path
 from szem.serve.middleware.observe import Observe
 from szem.serve.openapi import install_openapi
 from szem.serve.reference import reference_page
 from szem.serve.routes.guard import build_guard_routes
-from szem.serve.routes.lab import LookRequest, build_lab_routes
+from szem.serve.routes.lab import LabViewRequest, build_lab_routes
 from szem.serve.routes.live import LIVE_PATH, watch_live
 from szem.serve.routes.szem import build_own_routes
 from szem.serve.settings import ServeSettings
@@ -57,7 +57,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     chosen = ServeSettings() if settings is None else settings
 
     metrics = Metrics()
-    room = GuardRoom(chosen)
+    room = GuardHandler(chosen)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -79,7 +79,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     )
     app.state.settings = chosen
     app.state.metrics = metrics
-    app.state.live = LiveRoom(chosen)
+    app.state.live = LiveHandler(chosen)
     app.add_api_route("/healthz", get_health, methods=["GET"], tags=["server"])
     app.add_api_route("/metrics", get_metrics, methods=["GET"], tags=["server"], response_class=Response)
     app.include_router(build_own_routes())
@@ -91,10 +91,10 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
         # What no route knows is a page's file. Not a mount: that would hide a wrong method behind a 404.
         app.router.default = StudioFiles(directory=studio_folder(), html=True)
     _add_error_handlers(app)
-    install_openapi(app, (*MESSAGES, LookRequest))
+    install_openapi(app, (*MESSAGES, LabViewRequest))
     app.add_api_route("/docs", get_reference, methods=["GET"], include_in_schema=False, response_class=Response)
     # The last one added is the outermost: observe, then versions, then CORS, then guard, then the routes.
-    app.add_middleware(Guard, settings=chosen, metrics=metrics)
+    app.add_middleware(AuthAndLimits, settings=chosen, metrics=metrics)
     if chosen.allow_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -112,7 +112,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
 async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tuple[Annotator, Operations]]:
     """What lives as long as the server does."""
     engine = Engine(settings, metrics)
-    folders = Folders(settings)
+    folders = AllowedFolders(settings)
     annotator = Annotator(engine, Fetcher(settings), folders, metrics)
     url = settings.database or default_database(user_folder().parent)
     operations = Operations(

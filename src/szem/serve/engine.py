@@ -22,7 +22,7 @@ from szem.results.labels import Labels
 from szem.runtime.sessions import Session, cores, open_model
 from szem.runtime.store import list_models
 from szem.serve.metrics import Metrics
-from szem.serve.middleware.limits import Budget
+from szem.serve.middleware.limits import ByteBudget
 from szem.serve.settings import ServeSettings
 from szem.serve.workers import Workers
 from szem.tasks.classification.classify import Classifier
@@ -50,7 +50,7 @@ class Engine:
             max_frames=settings.max_async_images,
         )
         self.outside = asyncio.Semaphore(_OUTSIDE)
-        self._pixels = Budget(settings.max_decoded_pixels)
+        self._pixels = ByteBudget(settings.max_decoded_pixels)
         self._workers = Workers(
             settings.threads or cores(), max_batch=settings.max_batch, on_batch=metrics.batches.observe
         )

@@ -16,13 +16,13 @@ from szem.errors import DeniedError, FileMissingError, FormatError, MediaError, 
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError
 
-__all__ = ["Folders"]
+__all__ = ["AllowedFolders"]
 
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _CAN_WALK = os.open in os.supports_dir_fd and bool(getattr(os, "O_NOFOLLOW", 0))
 
 
-class Folders:
+class AllowedFolders:
     """The operator's folders.
 
     Args:

@@ -29,8 +29,8 @@ from szem.errors import (
 
 __all__ = [
     "Code",
+    "FieldError",
     "FieldsError",
-    "PlacedError",
     "SlowRequestError",
     "UnavailableError",
     "Violation",
@@ -138,7 +138,7 @@ class FieldsError(SzemError, ValueError):
         self.violations = tuple(violations)
 
 
-class PlacedError(SzemError):
+class FieldError(SzemError):
     """Another error together with the field it is about."""
 
     def __init__(self, error: SzemError, field: str) -> None:
@@ -153,7 +153,7 @@ def code_of(error: BaseException) -> Code:
     >>> code_of(DeniedError("no")).name
     'PERMISSION_DENIED'
     """
-    if isinstance(error, PlacedError):
+    if isinstance(error, FieldError):
         error = error.error
     return next((code for kind, code in _CODES if isinstance(error, kind)), Code.INTERNAL)
 
@@ -175,7 +175,7 @@ def error_to_status(error: BaseException, *, field: str = "") -> dict[str, Any]:
         field: Where in the request, such as `requests[0].image.content`; told in `details`.
     """
     status: dict[str, Any] = {"code": int(code_of(error)), "message": message_of(error)}
-    if isinstance(error, PlacedError):
+    if isinstance(error, FieldError):
         field = error.field
     violations = list(error.violations) if isinstance(error, FieldsError) else []
     if field and not violations:
@@ -198,8 +198,8 @@ def error_to_reply(error: BaseException, *, own: bool = False) -> JSONResponse:
         own: On szem's own routes a body that is too large gets 413; Google's dialect says 400.
     """
     code = code_of(error)
-    place = error.field if isinstance(error, PlacedError) else ""
-    if isinstance(error, PlacedError):
+    place = error.field if isinstance(error, FieldError) else ""
+    if isinstance(error, FieldError):
         error = error.error
     http = _HTTP[code]
     if isinstance(error, SlowRequestError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from szem.errors import FileMissingError, FormatError, RangeError, SzemError, UnknownNameError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
-from szem.results.score import Measured
+from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.audio.evaluate import evaluate_listen
@@ -23,10 +23,10 @@ from szem.tasks.lipreading.evaluate import evaluate_lipread
 from szem.tasks.lipreading.evaluate_words import evaluate_lip_words
 from szem.tasks.segmentation.evaluate import evaluate_outline, evaluate_segment
 
-__all__ = ["EVALUATORS", "Measured", "evaluate", "evaluate_classify", "labelled_pictures"]
+__all__ = ["EVALUATORS", "Measurement", "evaluate", "evaluate_classify", "labelled_pictures"]
 
 
-def evaluate(model: Model, data: str | Path, *, split: str = "all") -> list[Measured]:
+def evaluate(model: Model, data: str | Path, *, split: str = "all") -> list[Measurement]:
     """Measure a model on a folder of data.
 
     Args:
@@ -46,7 +46,7 @@ def evaluate(model: Model, data: str | Path, *, split: str = "all") -> list[Meas
     return measure(model, folder, split)
 
 
-def evaluate_classify(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_classify(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Share of pictures whose class is the best, or among the five best.
 
     The folder is read by `labelled_pictures`.
@@ -61,7 +61,7 @@ def evaluate_classify(model: Model, folder: Path, split: str) -> list[Measured]:
             first += int(labels[0].index == truth)
             fifth += int(truth in labels.indices)
     n = len(pairs)
-    return [Measured("top-1", first / n, n), Measured("top-5", fifth / n, n)]
+    return [Measurement("top-1", first / n, n), Measurement("top-5", fifth / n, n)]
 
 
 def labelled_pictures(folder: Path, names: tuple[str, ...], split: str = "all") -> list[tuple[Path, int]]:
@@ -131,7 +131,7 @@ def _by_folder(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[Path, int
 
 
 # Task -> what measures it: (model, folder of data, split) -> numbers.
-EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measured]]] = {
+EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measurement]]] = {
     "classify": evaluate_classify,
     "segment": evaluate_segment,
     "outline": evaluate_outline,

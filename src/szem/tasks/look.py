@@ -13,9 +13,9 @@ from szem.arrays import Array, Picture8, check_picture
 from szem.errors import MissingExtraError, NotFoundError, UnknownNameError
 from szem.media.legend import Row, Section
 from szem.results.boxes import class_color
-from szem.results.look import Look, Seen
+from szem.results.look import Look, LookResult
 from szem.results.masks import Masks
-from szem.results.seen_boxes import SeenBoxes
+from szem.results.outlined_boxes import OutlinedBoxes
 
 if TYPE_CHECKING:
     from szem.media.pictures import PictureSource
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOOK_TASKS", "LookTask", "Looker", "Run", "look", "mask_rows"]
 
-Run = Callable[[Picture8, dict[str, Any]], Seen]
+Run = Callable[[Picture8, dict[str, Any]], LookResult]
 """Does one task on one picture. The dict is shared by the tasks of a picture: what an earlier one leaves there, a
 later one may use, so that a network runs once for all that need it."""
 
@@ -101,7 +101,7 @@ class Looker:
         """
         height, width = check_picture(picture).shape[:2]
         shared: dict[str, Any] = {}
-        results: dict[str, Seen] = {name: run(picture, shared) for name, run in self.runs.items()}
+        results: dict[str, LookResult] = {name: run(picture, shared) for name, run in self.runs.items()}
         sections = tuple(
             Section(name=name, title=LOOK_TASKS[name].title, rows=tuple(LOOK_TASKS[name].rows(result)))
             for name, result in results.items()
@@ -118,7 +118,7 @@ def _open_labels() -> Run:
     session = open_model(task="classify")
     classifier, maps = Classifier(session), session.has("maps")
 
-    def run(picture: Picture8, shared: dict[str, Any]) -> Seen:
+    def run(picture: Picture8, shared: dict[str, Any]) -> LookResult:
         found = classifier([picture], top=5, maps=maps)[0]
         if maps:
             shared["attention"] = _attention(found, picture)
@@ -161,7 +161,7 @@ def _open_masks() -> Run:
 
     session = open_model(task="segment")
 
-    def run(picture: Picture8, shared: dict[str, Any]) -> Seen:
+    def run(picture: Picture8, shared: dict[str, Any]) -> LookResult:
         shared["masks"] = found = segment_with(session, picture)
         return found
 
@@ -188,14 +188,14 @@ def _open_boxes() -> Run:
 
     detector = Detector(open_model(task="detect"))
 
-    def run(picture: Picture8, shared: dict[str, Any]) -> Seen:
+    def run(picture: Picture8, shared: dict[str, Any]) -> LookResult:
         masks = shared.get("masks")
-        return SeenBoxes(boxes=detector([picture])[0], masks=masks if isinstance(masks, Masks) else None)
+        return OutlinedBoxes(boxes=detector([picture])[0], masks=masks if isinstance(masks, Masks) else None)
 
     return run
 
 
-def _box_rows(seen: SeenBoxes) -> list[Row]:
+def _box_rows(seen: OutlinedBoxes) -> list[Row]:
     """A row a box, best first."""
     rows = []
     for box in seen.boxes:

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Average"]
+__all__ = ["WeightAverage"]
 
 
-class Average:
+class WeightAverage:
     """Weights that follow a network's slowly: early on faster, so that the beginning is soon forgotten.
 
     Args:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from szem.errors import TrainError
 from szem.nn.shared_norm import share_norms
-from szem.train.average import Average
+from szem.train.average import WeightAverage
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from szem.train.journal import Journal
 from szem.train.memory import keep_freed_memory
@@ -148,7 +148,7 @@ class _State:
         groups = recipe.parameter_groups(self.network)
         self.parameters = [p for _, parameters in groups for p in parameters]
         self.optimizer = torch.optim.AdamW(_decayed(groups, loop), lr=loop.lr, betas=_betas(recipe))
-        self.average = Average(self.network, decay=loop.ema)
+        self.average = WeightAverage(self.network, decay=loop.ema)
         self.step, self.seconds = 0, 0.0
         if self.path.exists():
             self._load()

@@ -6,26 +6,26 @@ import numpy as np
 import pytest
 
 from szem.data.flowers_birds.attribute_sentences import COLOR_WORDS, word_seen
-from szem.data.flowers_birds.attributes import Seen
+from szem.data.flowers_birds.attributes import Attributes
 from szem.data.flowers_birds.bird_facts import BIRD_KINDS
 from szem.data.flowers_birds.flower_facts import FLOWER_KINDS, shape_of
 
-DAISY = Seen("flower", "oxeye daisy", "white", centre="yellow", rim="pink", ground="green")
-FINCH = Seen("bird", "American Goldfinch", "yellow", second="black", rim="black")
+DAISY = Attributes("flower", "oxeye daisy", "white", centre="yellow", rim="pink", ground="green")
+FINCH = Attributes("bird", "American Goldfinch", "yellow", second="black", rim="black")
 
 
-def sentences(seen: Seen, count: int = 300) -> list[str]:
+def sentences(seen: Attributes, count: int = 300) -> list[str]:
     return [word_seen(seen, np.random.default_rng(number)) for number in range(count)]
 
 
-@pytest.mark.parametrize("seen", [DAISY, FINCH, Seen("flower", "", "blue"), Seen("bird", "", "grey")])
-def test_the_main_colour_is_always_said(seen: Seen) -> None:
+@pytest.mark.parametrize("seen", [DAISY, FINCH, Attributes("flower", "", "blue"), Attributes("bird", "", "grey")])
+def test_the_main_colour_is_always_said(seen: Attributes) -> None:
     words = set(COLOR_WORDS[seen.main])
     assert all(any(word in text for word in words) for text in sentences(seen))
 
 
 def test_no_colour_is_said_that_was_not_seen() -> None:
-    seen = Seen("flower", "petunia", "purple")
+    seen = Attributes("flower", "petunia", "purple")
     other = {word for color, words in COLOR_WORDS.items() if color != "purple" for word in words}
     for text in sentences(seen):
         assert not other & set(re.findall(r"[a-z]+", text)), text
@@ -59,4 +59,4 @@ def test_tables_hold_every_kind_with_plain_words_only() -> None:
 
 def test_an_unknown_kind_has_no_shape_words() -> None:
     assert shape_of("triffid") == ((), ())
-    assert "triffid" in " ".join(sentences(Seen("flower", "triffid", "red"), 20))
+    assert "triffid" in " ".join(sentences(Attributes("flower", "triffid", "red"), 20))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from szem.data.words import END
-from szem.tasks.captioning.beam_search import Told, search_beams
+from szem.tasks.captioning.beam_search import Hypothesis, search_beams
 
 WORDS = 8  # four marks and four words
 
@@ -17,7 +17,7 @@ def chances(seed: int, length: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 2, (length + 1, WORDS, WORDS)).astype(np.float32)
 
 
-def run(table: np.ndarray, *, beams: int, longest: int, pictures: int = 1, **options: Any) -> list[list[Told]]:
+def run(table: np.ndarray, *, beams: int, longest: int, pictures: int = 1, **options: Any) -> list[list[Hypothesis]]:
     calls = []
 
     def step(tokens: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,11 +9,11 @@ from szem.data.faces import MIRRORED
 from szem.errors import RangeError, ShapeError
 from szem.media.samples import read_sample
 from szem.results.faces import Faces
-from szem.tasks.faces.detect import FaceFinder, find_faces, open_faces
+from szem.tasks.faces.detect import FaceDetector, find_faces, open_faces
 
 
 @pytest.fixture(scope="module")
-def finder() -> FaceFinder:
+def finder() -> FaceDetector:
     return open_faces(threads=1)
 
 
@@ -24,7 +24,7 @@ def portrait() -> Picture8:
 
 
 @pytest.fixture(scope="module")
-def plain(finder: FaceFinder, portrait: Picture8) -> Faces:
+def plain(finder: FaceDetector, portrait: Picture8) -> Faces:
     return finder(portrait)
 
 
@@ -44,7 +44,7 @@ def test_a_face_is_found_where_it_is(plain: Faces) -> None:
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_picture_turned_by_quarters_gives_the_same_points(
-    finder: FaceFinder, portrait: Picture8, plain: Faces, quarters: int
+    finder: FaceDetector, portrait: Picture8, plain: Faces, quarters: int
 ) -> None:
     turned = np.ascontiguousarray(np.rot90(portrait, quarters))
     found = finder(turned)
@@ -59,7 +59,7 @@ def test_a_picture_turned_by_quarters_gives_the_same_points(
     )
 
 
-def test_a_mirror_gives_mirrored_points(finder: FaceFinder, portrait: Picture8, plain: Faces) -> None:
+def test_a_mirror_gives_mirrored_points(finder: FaceDetector, portrait: Picture8, plain: Faces) -> None:
     found = finder(np.ascontiguousarray(portrait[:, ::-1]))
     back = (found.points_xy[0] * (-1, 1) + (512, 0))[MIRRORED]
     assert np.linalg.norm(back - plain.points_xy[0], axis=1).mean() < 0.06 * 43
@@ -80,7 +80,7 @@ HARD = {
 
 
 @pytest.mark.parametrize("name", HARD)
-def test_hard_pictures(finder: FaceFinder, portrait: Picture8, plain: Faces, name: str) -> None:
+def test_hard_pictures(finder: FaceDetector, portrait: Picture8, plain: Faces, name: str) -> None:
     change, grow, near = HARD[name]
     found = finder(change(portrait), turned=False)
     assert len(found) == 1
@@ -88,7 +88,7 @@ def test_hard_pictures(finder: FaceFinder, portrait: Picture8, plain: Faces, nam
     assert np.linalg.norm(eyes - plain.points_xy[0, 36:48].mean(axis=0)) < near * 43
 
 
-def test_several_faces_of_several_sizes(finder: FaceFinder, portrait: Picture8) -> None:
+def test_several_faces_of_several_sizes(finder: FaceDetector, portrait: Picture8) -> None:
     face = portrait[20:220, 120:320]
     scene = np.full((480, 800, 3), 120, np.uint8)
     for (x, y), share in {(20, 20): 1.0, (300, 40): 0.5, (500, 200): 0.75, (700, 380): 0.4}.items():
@@ -102,17 +102,17 @@ def test_several_faces_of_several_sizes(finder: FaceFinder, portrait: Picture8) 
 
 
 @pytest.mark.parametrize("name", ["coffee", "rocket", "cat"])
-def test_nothing_is_found_where_nobody_is(finder: FaceFinder, name: str) -> None:
+def test_nothing_is_found_where_nobody_is(finder: FaceDetector, name: str) -> None:
     assert len(finder(read_sample(name))) == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 900), (31, 7)])
-def test_odd_sizes_are_looked_at(finder: FaceFinder, size: tuple[int, int]) -> None:
+def test_odd_sizes_are_looked_at(finder: FaceDetector, size: tuple[int, int]) -> None:
     assert len(finder(np.full((*size, 3), 90, np.uint8))) == 0
 
 
 def test_following_gives_the_same_face_in_the_next_picture(
-    finder: FaceFinder, portrait: Picture8, plain: Faces
+    finder: FaceDetector, portrait: Picture8, plain: Faces
 ) -> None:
     moved = np.roll(portrait, (4, -6), axis=(0, 1))
     now = finder.follow(moved, plain)
@@ -122,12 +122,12 @@ def test_following_gives_the_same_face_in_the_next_picture(
     assert gone.presence[0] < 0.5
 
 
-def test_many_meshes_in_one_run_equal_lone_ones(finder: FaceFinder, portrait: Picture8, plain: Faces) -> None:
+def test_many_meshes_in_one_run_equal_lone_ones(finder: FaceDetector, portrait: Picture8, plain: Faces) -> None:
     twelve = finder.follow(portrait, plain.take(np.zeros(12, np.int64)))
     assert np.abs(twelve.points_xy - twelve.points_xy[:1]).max() < 0.01
 
 
-def test_wrong_input_is_refused(finder: FaceFinder) -> None:
+def test_wrong_input_is_refused(finder: FaceDetector) -> None:
     with pytest.raises(RangeError, match="threshold must lie in"):
         find_faces(np.zeros((9, 9, 3), np.uint8), threshold=1.5)
     with pytest.raises(ShapeError):

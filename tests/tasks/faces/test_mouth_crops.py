@@ -11,7 +11,7 @@ from szem.arrays import Picture8
 from szem.errors import RangeError, ShapeError
 from szem.media.samples import read_sample
 from szem.results.mouth import MouthTrack
-from szem.tasks.faces.detect import FaceFinder, open_faces
+from szem.tasks.faces.detect import FaceDetector, open_faces
 from szem.tasks.faces.mouth_crops import CROP_SIZE, follow_mouth
 
 SIDE = 320
@@ -19,7 +19,7 @@ Way = Callable[[float], tuple[float, float, float, float]]  # time -> x, y, size
 
 
 @pytest.fixture(scope="module")
-def finder() -> FaceFinder:
+def finder() -> FaceDetector:
     return open_faces(threads=1)
 
 
@@ -54,7 +54,7 @@ MOVES: dict[str, Way] = {
 
 
 @pytest.mark.parametrize("name", MOVES)
-def test_crops_stand_still_however_the_head_moves(finder: FaceFinder, face: Picture8, name: str) -> None:
+def test_crops_stand_still_however_the_head_moves(finder: FaceDetector, face: Picture8, name: str) -> None:
     track = follow_mouth(film(face, MOVES[name]), finder=finder)
     assert track.valid.all()
     assert track.crops.shape == (24, *CROP_SIZE)
@@ -67,13 +67,13 @@ def test_crops_stand_still_however_the_head_moves(finder: FaceFinder, face: Pict
     assert track.crops[0].std() > 10  # there is a mouth in it
 
 
-def test_crops_of_a_small_and_a_large_film_are_alike(finder: FaceFinder, face: Picture8) -> None:
+def test_crops_of_a_small_and_a_large_film_are_alike(finder: FaceDetector, face: Picture8) -> None:
     small = follow_mouth(film(face, lambda t: (0, 0, 0.7, 0), frames=4), finder=finder)
     large = follow_mouth(film(face, lambda t: (0, 0, 1.1, 0), frames=4), finder=finder)
     assert np.abs(small.crops[2].astype(float) - large.crops[2]).mean() < 8
 
 
-def test_a_face_that_leaves_and_comes_back_is_marked(finder: FaceFinder, face: Picture8) -> None:
+def test_a_face_that_leaves_and_comes_back_is_marked(finder: FaceDetector, face: Picture8) -> None:
     def frames() -> Iterator[tuple[float, Picture8]]:
         for number, (time_s, picture) in enumerate(film(face, STILL, frames=30)):
             yield time_s, np.full_like(picture, 110) if 10 <= number < 20 else picture
@@ -85,7 +85,7 @@ def test_a_face_that_leaves_and_comes_back_is_marked(finder: FaceFinder, face: P
     assert track.draw(np.zeros((SIDE, SIDE, 3), np.uint8), 15).sum() == 0
 
 
-def test_the_chosen_face_is_followed(finder: FaceFinder, face: Picture8) -> None:
+def test_the_chosen_face_is_followed(finder: FaceDetector, face: Picture8) -> None:
     def frames() -> Iterator[tuple[float, Picture8]]:
         for (time_s, left), (_, right) in zip(
             film(face, lambda t: (0, 0, 0.6, 0), frames=5), film(face, STILL, frames=5), strict=True
@@ -103,7 +103,7 @@ def test_the_chosen_face_is_followed(finder: FaceFinder, face: Picture8) -> None
     assert (third.faces == 2).all()
 
 
-def test_a_film_on_its_side_is_followed(finder: FaceFinder, face: Picture8) -> None:
+def test_a_film_on_its_side_is_followed(finder: FaceDetector, face: Picture8) -> None:
     """A phone's film whose header does not say how it was held."""
     upright = follow_mouth(film(face, STILL, frames=4), finder=finder)
     turned = ((t, np.ascontiguousarray(np.rot90(p))) for t, p in film(face, STILL, frames=4))
@@ -112,7 +112,7 @@ def test_a_film_on_its_side_is_followed(finder: FaceFinder, face: Picture8) -> N
     assert np.abs(track.crops[2].astype(float) - upright.crops[2]).mean() < 6
 
 
-def test_nobody_and_nothing(finder: FaceFinder) -> None:
+def test_nobody_and_nothing(finder: FaceDetector) -> None:
     blank = follow_mouth(((n / 25, np.full((90, 120, 3), 99, np.uint8)) for n in range(3)), finder=finder)
     assert not blank.valid.any()
     assert blank.crops.shape == (3, *CROP_SIZE)
@@ -125,7 +125,7 @@ def test_nobody_and_nothing(finder: FaceFinder) -> None:
         follow_mouth(sizes, finder=finder)
 
 
-def test_another_rate_keeps_the_time(finder: FaceFinder, face: Picture8) -> None:
+def test_another_rate_keeps_the_time(finder: FaceDetector, face: Picture8) -> None:
     track = follow_mouth(film(face, MOVES["it walks"], frames=26), finder=finder)
     slow = track.at_rate(15)
     assert len(slow) == 16
@@ -136,7 +136,7 @@ def test_another_rate_keeps_the_time(finder: FaceFinder, face: Picture8) -> None
         track.at_rate(0)
 
 
-def test_an_open_mouth_is_told_from_a_closed_one(face: Picture8, finder: FaceFinder) -> None:
+def test_an_open_mouth_is_told_from_a_closed_one(face: Picture8, finder: FaceDetector) -> None:
     track = follow_mouth(film(face, STILL, frames=2), finder=finder)
     assert 0 <= track.openness()[0] < 0.5
     lips = track.points_xy.copy()

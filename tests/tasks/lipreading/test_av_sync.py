@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from szem.tasks.lipreading.av_sync import find_delay, strain_of, strain_of_pair
-from szem.tasks.lipreading.ctc import Span, align, log_chance
-from szem.tasks.lipreading.networks import Read, Spelled
+from szem.tasks.lipreading.ctc import CtcSpan, align, log_chance
+from szem.tasks.lipreading.networks import NetworkOutput, SpelledSentence
 
-NOTHING = Spelled("", 0.0, np.zeros((0, 1), np.float32))
+NOTHING = SpelledSentence("", 0.0, np.zeros((0, 1), np.float32))
 
 
-def reading(*labels: int, sure: float = 0.97, begin: int = 2, classes: int = 8) -> Read:
+def reading(*labels: int, sure: float = 0.97, begin: int = 2, classes: int = 8) -> NetworkOutput:
     """Each label for three moments and two of silence, begun at a moment of forty."""
     chances = np.full((40, classes), (1 - sure) / (classes - 1))
     chances[:, 0] = sure
@@ -19,7 +19,7 @@ def reading(*labels: int, sure: float = 0.97, begin: int = 2, classes: int = 8) 
         chances[here] = (1 - sure) / (classes - 1)
         chances[here, label] = sure
     logs = np.log(chances).astype(np.float32)
-    return Read(logs, labels, tuple(align(logs, labels)), log_chance(logs, labels), -99.0, NOTHING, NOTHING)
+    return NetworkOutput(logs, labels, tuple(align(logs, labels)), log_chance(logs, labels), -99.0, NOTHING, NOTHING)
 
 
 def test_what_was_read_strains_nothing() -> None:
@@ -61,8 +61,8 @@ def test_the_delay_is_that_of_the_words_in_both(
 
 
 def test_one_word_out_of_place_does_not_move_the_delay() -> None:
-    first = [Span(n, 10 * n, 10 * n + 4) for n in range(1, 6)]
-    second = [Span(n, 10 * n + (3 if n != 2 else 9), 10 * n + (7 if n != 2 else 9)) for n in range(1, 6)]
+    first = [CtcSpan(n, 10 * n, 10 * n + 4) for n in range(1, 6)]
+    second = [CtcSpan(n, 10 * n + (3 if n != 2 else 9), 10 * n + (7 if n != 2 else 9)) for n in range(1, 6)]
     assert find_delay(first, second) == 3
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from szem.errors import RangeError, ShapeError
-from szem.tasks.lipreading.ctc import Span, align, best_path, log_chance, search_ctc
+from szem.tasks.lipreading.ctc import CtcSpan, align, best_path, log_chance, search_ctc
 
 
 def some_chances(seed: int, moments: int = 5, classes: int = 3) -> np.ndarray:
@@ -56,13 +56,15 @@ def test_sum_beats_the_likeliest_path_where_many_paths_agree() -> None:
 @pytest.mark.parametrize(
     ("path", "words", "spans"),
     [
-        ((0, 0, 1, 1, 0, 2, 2), (1, 2), [Span(1, 2, 4), Span(2, 5, 7)]),  # with a pause between
-        ((1, 1, 2, 2, 2), (1, 2), [Span(1, 0, 2), Span(2, 2, 5)]),  # word on word, no silence at all
-        ((1, 0, 1, 1), (1, 1), [Span(1, 0, 1), Span(1, 2, 4)]),  # the same word twice needs a silence
+        ((0, 0, 1, 1, 0, 2, 2), (1, 2), [CtcSpan(1, 2, 4), CtcSpan(2, 5, 7)]),  # with a pause between
+        ((1, 1, 2, 2, 2), (1, 2), [CtcSpan(1, 0, 2), CtcSpan(2, 2, 5)]),  # word on word, no silence at all
+        ((1, 0, 1, 1), (1, 1), [CtcSpan(1, 0, 1), CtcSpan(1, 2, 4)]),  # the same word twice needs a silence
         ((0, 0, 0), (), []),  # nothing said
     ],
 )
-def test_times_are_those_of_the_clear_path(path: tuple[int, ...], words: tuple[int, ...], spans: list[Span]) -> None:
+def test_times_are_those_of_the_clear_path(
+    path: tuple[int, ...], words: tuple[int, ...], spans: list[CtcSpan]
+) -> None:
     chances = np.full((len(path), 3), 0.05)
     chances[np.arange(len(path)), path] = 0.9
     assert best_path(np.log(chances)) == words

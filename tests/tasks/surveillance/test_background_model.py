@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from szem.tasks.surveillance.abandoned_objects import chances
-from szem.tasks.surveillance.background_model import Background, Scene
+from szem.tasks.surveillance.background_model import BackgroundModel, Foreground
 from szem.tasks.surveillance.static_regions import find_regions, weigh
 
 P = NDArray[np.uint8]
@@ -21,9 +21,9 @@ def _bag() -> P:
     return bag.astype(np.uint8)
 
 
-def _run(pictures: list[NDArray[np.float32]], background: Background | None = None) -> Scene:
+def _run(pictures: list[NDArray[np.float32]], background: BackgroundModel | None = None) -> Foreground:
     """Ten pictures a second, with noise; what the last one shows."""
-    background = background or Background()
+    background = background or BackgroundModel()
     rng = np.random.default_rng(1)
     for k, picture in enumerate(pictures):
         noisy = (picture + rng.normal(0, 2.5, picture.shape)).clip(0, 255).astype(np.uint8)
@@ -105,7 +105,7 @@ def test_a_thing_a_gap_and_a_shadow_are_told_apart() -> None:
 
 
 def test_what_is_absorbed_belongs_to_the_scene() -> None:
-    background = Background()
+    background = BackgroundModel()
     after = _with(GROUND, _bag())
     _run([GROUND] * 40 + [after] * 20, background)
     background.absorb(np.ones((HIGH, WIDE), bool))
@@ -114,6 +114,6 @@ def test_what_is_absorbed_belongs_to_the_scene() -> None:
 
 
 def test_another_size_is_learnt_anew() -> None:
-    background = Background()
+    background = BackgroundModel()
     _run([GROUND] * 30, background)
     assert background(GROUND[:60].astype(np.uint8), time_s=3.5).is_learning

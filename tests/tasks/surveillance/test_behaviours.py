@@ -6,14 +6,14 @@ import pytest
 from szem.results.boxes import Boxes
 from szem.results.events import Event
 from szem.results.tracks import TrackedBoxes
-from szem.tasks.surveillance.behaviours import TrackEvents
-from szem.tasks.surveillance.open_events import Happenings
+from szem.tasks.surveillance.behaviours import BehaviourEvents
+from szem.tasks.surveillance.open_events import OpenEvents
 from szem.tasks.surveillance.settings import WatchSettings
-from szem.tasks.video.counting import Line, Zone
+from szem.tasks.video.counting import PixelLine, PixelZone
 
 SIZE = (640, 360)
-YARD = Zone("yard", ((200, 150), (440, 150), (440, 360), (200, 360)))
-GATE = Line("gate", (320, 100), (320, 360))
+YARD = PixelZone("yard", ((200, 150), (440, 150), (440, 360), (200, 360)))
+GATE = PixelLine("gate", (320, 100), (320, 360))
 Row = tuple[int, str, float, float, float]  # number, class, foot x and y, height
 
 
@@ -38,13 +38,13 @@ def _frame(rows: list[Row], time_s: float) -> TrackedBoxes:
 
 def _play(story: list[tuple[float, list[Row]]], **more: object) -> list[Event]:
     settings = WatchSettings(loiter_after_s=6, crowd_people=3)
-    told = Happenings()
+    told = OpenEvents()
     here: list[Row] = []
 
     def cover(box: np.ndarray) -> float:  # what is there hides the scene
         return float(any(abs(x - (box[0] + box[2]) / 2) < h / 4 for _, _, x, _, h in here))
 
-    events = TrackEvents(settings, told, **{"cover": cover, **more})  # type: ignore[arg-type]
+    events = BehaviourEvents(settings, told, **{"cover": cover, **more})  # type: ignore[arg-type]
     found: dict[int, Event] = {}
     for time_s, rows in story:
         here = rows
@@ -104,8 +104,8 @@ def test_who_was_there_at_the_beginning_leaves_without_having_entered() -> None:
 
 
 def test_loitering_is_told_once_and_again_when_it_ends() -> None:
-    told = Happenings()
-    events = TrackEvents(WatchSettings(loiter_after_s=6), told, zones=[YARD])
+    told = OpenEvents()
+    events = BehaviourEvents(WatchSettings(loiter_after_s=6), told, zones=[YARD])
     seen = []
     for k in range(100):
         time_s = k / 5
@@ -146,7 +146,7 @@ def test_who_grows_quickly_comes_fast(growth: float, is_fast: bool) -> None:
 
 
 def test_memory_does_not_grow() -> None:
-    events = TrackEvents(WatchSettings(), Happenings(), zones=[YARD], lines=[GATE])
+    events = BehaviourEvents(WatchSettings(), OpenEvents(), zones=[YARD], lines=[GATE])
     for n in range(60):
         for k in range(30):
             events(_frame([(n + 1, "person", 20 + 30 * k, 300, 150)] if k < 20 else [], n * 20 + k / 2))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from szem.tasks.surveillance.camera_tampering import CameraHealth, Health
+from szem.tasks.surveillance.camera_tampering import CameraState, TamperingDetector
 
 Grey = NDArray[np.uint8]
 RATE_HZ = 5.0
@@ -27,9 +27,9 @@ def noisy(picture: Grey, rng: np.random.Generator) -> Grey:
     return np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
 
 
-def watched(change: Callable[[Grey, float], Grey], *, seconds: float = 16, noise: bool = True) -> list[Health]:
+def watched(change: Callable[[Grey, float], Grey], *, seconds: float = 16, noise: bool = True) -> list[CameraState]:
     """What is said of six quiet seconds and of what follows them."""
-    rng, health, out = np.random.default_rng(1), CameraHealth(), []
+    rng, health, out = np.random.default_rng(1), TamperingDetector(), []
     for step in range(int(seconds * RATE_HZ)):
         time_s = step / RATE_HZ
         picture = scene() if time_s < 6 else change(scene(), time_s)
@@ -60,7 +60,7 @@ def test_a_fault_is_named_once_it_has_lasted(change: Callable[[Grey, float], Gre
 def test_a_picture_that_stands_still_is_frozen_only_where_it_used_to_tremble() -> None:
     rng = np.random.default_rng(2)
     stuck = noisy(scene(), rng)
-    health = CameraHealth()
+    health = TamperingDetector()
     told = []
     for step in range(int(40 * RATE_HZ)):
         time_s = step / RATE_HZ

@@ -9,8 +9,8 @@ from szem.results.events import Event
 from szem.tasks.surveillance.fusion import (
     AGREE,
     WEIGHTS,
+    ChannelEvidence,
     Fuser,
-    Sense,
     agreeing_kinds,
     family_of,
     measure_picture_quality,
@@ -122,7 +122,7 @@ def test_a_sure_event_is_told_though_nothing_bears_it_out() -> None:
 
 
 def test_a_channel_that_hears_badly_counts_less() -> None:
-    clear, noisy = (WEIGHTS.chance({"sound": Sense(chance=0.9, quality=q)}) for q in (1.0, 0.0))
+    clear, noisy = (WEIGHTS.chance({"sound": ChannelEvidence(chance=0.9, quality=q)}) for q in (1.0, 0.0))
     assert clear >= noisy
 
 

@@ -9,9 +9,9 @@ from szem.errors import FileMissingError, RangeError, RulesError
 from szem.guard.listener_pool import known_sounds
 from szem.guard.sources import known_labels
 from szem.results.events import Event
-from szem.tasks.surveillance.rules import Rule, RuleKeeper, Rules
+from szem.tasks.surveillance.rules import Rule, RuleEngine, Rules
 from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
-from szem.tasks.video.zones import Area, AreaLine, Areas, areas_from_json, areas_to_json, read_areas
+from szem.tasks.video.zones import Line, Zone, Zones, areas_from_json, areas_to_json, read_areas
 
 GOOD = """# a file of every part
 [zones]
@@ -130,20 +130,20 @@ def test_classes_that_can_be_told_are_none(old: str, new: str) -> None:
 
 
 def test_areas_from_elsewhere_count_as_if_they_stood_in_the_file() -> None:
-    shore = Areas(zones=(Area(name="shore", points=((0, 0), (1, 0), (1, 1))),))
+    shore = Zones(zones=(Zone(name="shore", points=((0, 0), (1, 0), (1, 1))),))
     rules = parse_rules(GOOD.replace('zones = "door"', 'zones = "shore"'), areas=shore)
     assert set(rules.areas_for("yard").names) == {"door", "trees", "gate", "shore"}
 
 
 @pytest.mark.parametrize(("name", "line"), [("door", "line 3, zones.door"), ("gate", "line 7, lines.gate")])
 def test_areas_from_elsewhere_have_names_of_their_own(name: str, line: str) -> None:
-    shore = Areas(zones=(Area(name=name, points=((0, 0), (1, 0), (1, 1))),))
+    shore = Zones(zones=(Zone(name=name, points=((0, 0), (1, 0), (1, 1))),))
     with pytest.raises(RulesError, match=f"{line}: the areas have a zone or line called '{name}' too"):
         parse_rules(GOOD, areas=shore)
 
 
 def test_no_rules_save_everything() -> None:
-    assert RuleKeeper(parse_rules(""))(_event("gunshot", ""), at=NOON)[0].do == ("save",)
+    assert RuleEngine(parse_rules(""))(_event("gunshot", ""), at=NOON)[0].do == ("save",)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_a_rule_fits_what_it_names(change: dict[str, object], fits: bool) -> Non
 
 
 def test_a_rule_keeps_quiet_for_its_time_and_not_for_ever() -> None:
-    keeper = RuleKeeper(Rules(rules=(Rule(name="a", events=("*",), cooldown_s=60),)))
+    keeper = RuleEngine(Rules(rules=(Rule(name="a", events=("*",), cooldown_s=60),)))
     told = [
         bool(keeper(_event(place=place), camera="c", at=NOON + timedelta(seconds=s)))
         for place, s in (
@@ -253,9 +253,9 @@ def test_a_rule_keeps_quiet_for_its_time_and_not_for_ever() -> None:
 
 
 def test_areas_survive_json() -> None:
-    areas = Areas(
-        zones=(Area(name="door", points=((0, 0), (1, 0), (1, 1)), ignore=True),),
-        lines=(AreaLine(name="gate", points=((0, 0.5), (1, 0.5))),),
+    areas = Zones(
+        zones=(Zone(name="door", points=((0, 0), (1, 0), (1, 1)), ignore=True),),
+        lines=(Line(name="gate", points=((0, 0.5), (1, 0.5))),),
     )
     assert areas_from_json(areas_to_json(areas)) == areas
 
@@ -279,7 +279,7 @@ def test_wrong_areas_are_refused(text: str, words: str) -> None:
 
 def test_areas_are_read_from_a_file_and_its_faults_told(tmp_path: Path) -> None:
     file = tmp_path / "zones.json"
-    areas = Areas(zones=(Area(name="door", points=((0, 0), (1, 0), (1, 1)), ignore=True),))
+    areas = Zones(zones=(Zone(name="door", points=((0, 0), (1, 0), (1, 1)), ignore=True),))
     file.write_text(areas_to_json(areas))
     assert read_areas(file) == areas
     file.write_text('{"zones": [{"name": "a", "points": [[0, 0], [1, 120], [1, 1]]}]}')

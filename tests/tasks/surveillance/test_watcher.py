@@ -17,8 +17,8 @@ from szem.results.boxes import Boxes
 from szem.results.events import Event
 from szem.tasks.surveillance.settings import KINDS, WatchSettings
 from szem.tasks.surveillance.watcher import Watcher, watch
-from szem.tasks.video.detect_video import Sight
-from szem.tasks.video.zones import Area, AreaLine, Areas
+from szem.tasks.video.detect_video import VideoDetector
+from szem.tasks.video.zones import Line, Zone, Zones
 
 SPRITES = draw_sprites()
 CLASSES = ("person", "car")
@@ -52,11 +52,11 @@ def _frames(scene: Scene) -> Iterator[Frame]:
 
 def _watcher(scene: Scene) -> Watcher:
     settings = WatchSettings(left_after_s=4, loiter_after_s=8, crowd_people=4)
-    areas = Areas(
-        zones=tuple(Area(name=name, points=points) for name, points in scene.zones.items()),
-        lines=tuple(AreaLine(name=name, points=points) for name, points in scene.lines.items()),
+    areas = Zones(
+        zones=tuple(Zone(name=name, points=points) for name, points in scene.zones.items()),
+        lines=tuple(Line(name=name, points=points) for name, points in scene.lines.items()),
     )
-    sight = Sight(None, np.array([0.5, 0.5], np.float32))  # type: ignore[arg-type]
+    sight = VideoDetector(None, np.array([0.5, 0.5], np.float32))  # type: ignore[arg-type]
     watcher = _Scripted(settings, sight=sight, areas=areas)
     watcher.scene = scene
     return watcher
@@ -79,8 +79,8 @@ def test_a_scene_is_told_as_it_was(story: str) -> None:
 
 def test_nothing_is_told_in_ignored_places() -> None:
     scene = compose_scene("dropped", 11, SPRITES, size=(320, 180), rate_hz=5, duration_s=16, extras=False)
-    everything = Area(name="all", points=((0, 0), (1, 0), (1, 1), (0, 1)), ignore=True)
-    assert _events(scene, Watcher(sight=None, areas=Areas(zones=(everything,)))) == []
+    everything = Zone(name="all", points=((0, 0), (1, 0), (1, 1), (0, 1)), ignore=True)
+    assert _events(scene, Watcher(sight=None, areas=Zones(zones=(everything,)))) == []
 
 
 def test_a_film_of_many_frames_is_not_looked_at_more_often() -> None:

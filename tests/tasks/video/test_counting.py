@@ -6,7 +6,7 @@ import pytest
 from szem.errors import RangeError, UnknownNameError
 from szem.results.boxes import Boxes
 from szem.results.tracks import TrackedBoxes
-from szem.tasks.video.counting import LineCounter, Zone, ZoneCounter, parse_line, parse_zone
+from szem.tasks.video.counting import LineCounter, PixelZone, ZoneCounter, parse_line, parse_zone
 
 WIDTH, HEIGHT = 200, 100
 
@@ -141,10 +141,10 @@ def test_each_anchor_of_a_zone(anchor: str, y: float, inside: bool) -> None:
 
 def test_overlap_with_a_zone_that_is_not_convex() -> None:
     corners = ((0.0, 0.0), (100.0, 0.0), (100.0, 100.0), (50.0, 20.0), (0.0, 100.0))  # a notch from below
-    counter = ZoneCounter(Zone("notch", corners), "overlap")
+    counter = ZoneCounter(PixelZone("notch", corners), "overlap")
     counter(frame((50, 80)))
     assert counter.now == {}
-    counter = ZoneCounter(Zone("notch", corners), "overlap")
+    counter = ZoneCounter(PixelZone("notch", corners), "overlap")
     counter(frame((15, 20)))
     assert counter.now == {"car": 1}
 

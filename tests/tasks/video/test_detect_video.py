@@ -8,14 +8,14 @@ import pytest
 
 from szem.arrays import Array
 from szem.errors import RangeError, UnknownNameError
-from szem.media.film import FilmMaker, open_film
-from szem.media.flow import Flow
 from szem.media.frames import Planes
+from szem.media.pipeline import Pipeline
 from szem.media.video import inspect_video
+from szem.media.video_pipeline import VideoPipeline, open_film
 from szem.media.video_writer import VideoWriter
 from szem.results.boxes import Boxes
 from szem.tasks.video.counting import LineCounter, parse_line
-from szem.tasks.video.detect_video import Sight, VideoWatcher, open_sight
+from szem.tasks.video.detect_video import VideoAnalyzer, VideoDetector, open_sight
 from szem.tasks.video.tracker import TrackLog
 
 
@@ -57,18 +57,18 @@ def film(tmp_path: Path) -> Path:
     return tmp_path / "a.mp4"
 
 
-def sight(workers: int = 2) -> Sight:
-    return Sight(Bright(), np.array([0.5, 0.5], np.float32), workers)
+def sight(workers: int = 2) -> VideoDetector:
+    return VideoDetector(Bright(), np.array([0.5, 0.5], np.float32), workers)
 
 
-def run(film: Path, watcher: VideoWatcher, out: Path | None = None) -> list[Any]:
-    with FilmMaker(open_film(film), watcher.steps, out) as maker:
+def run(film: Path, watcher: VideoAnalyzer, out: Path | None = None) -> list[Any]:
+    with VideoPipeline(open_film(film), watcher.steps, out) as maker:
         return list(maker)
 
 
 def test_boxes_come_back_at_the_films_size_and_in_order(film: Path) -> None:
     eye = sight()
-    drawn = run(film, VideoWatcher(eye, draw=False))
+    drawn = run(film, VideoAnalyzer(eye, draw=False))
     assert isinstance(eye.finder, Bright)
     assert eye.finder.sizes == {(48, 80)}  # the network saw half the size
     assert [d.frame.index for d in drawn] == list(range(40))
@@ -82,7 +82,7 @@ def test_boxes_come_back_at_the_films_size_and_in_order(film: Path) -> None:
 
 def test_every_fourth_frame_is_looked_at_and_all_are_written(film: Path, tmp_path: Path) -> None:
     eye = sight()
-    drawn = run(film, VideoWatcher(eye, every=4), tmp_path / "b.mp4")
+    drawn = run(film, VideoAnalyzer(eye, every=4), tmp_path / "b.mp4")
     assert [d.result.looked for d in drawn] == [k % 4 == 0 for k in range(40)]
     assert all(isinstance(d.picture, Planes) for d in drawn)
     assert inspect_video(tmp_path / "b.mp4").frames == 40
@@ -92,7 +92,7 @@ def test_every_fourth_frame_is_looked_at_and_all_are_written(film: Path, tmp_pat
 
 def test_counts_follow_the_films_order_with_many_workers(film: Path) -> None:
     line = LineCounter(parse_line("0.5,0 0.5,1", width=160, height=96), "center")
-    drawn = run(film, VideoWatcher(sight(4), lines=[line], draw=False))
+    drawn = run(film, VideoAnalyzer(sight(4), lines=[line], draw=False))
     assert line.to_left == {"bright": 1}
     assert [e["to"] for d in drawn for e in d.result.events] == ["left"]
     assert drawn[0].result.told == ("line 1: 0 right, 0 left",)
@@ -100,8 +100,8 @@ def test_counts_follow_the_films_order_with_many_workers(film: Path) -> None:
 
 
 def test_only_wanted_classes_are_kept_and_without_following_there_are_no_numbers(film: Path) -> None:
-    assert not any(len(d.result.boxes) for d in run(film, VideoWatcher(sight(), classes=["dark"], draw=False)))
-    plain = run(film, VideoWatcher(sight(), follow=None, draw=False))
+    assert not any(len(d.result.boxes) for d in run(film, VideoAnalyzer(sight(), classes=["dark"], draw=False)))
+    plain = run(film, VideoAnalyzer(sight(), follow=None, draw=False))
     assert plain[3].result.tracked is None
     assert plain[3].result.to_dict()["boxes"][0]["label"] == "bright"
     assert "id" not in plain[3].result.to_dict()["boxes"][0]
@@ -109,18 +109,18 @@ def test_only_wanted_classes_are_kept_and_without_following_there_are_no_numbers
 
 def test_the_film_is_not_written_on(film: Path) -> None:
     """What is drawn must not get into the decoder's own pictures, which later frames are made from."""
-    clean = [f.frame.picture for f in run(film, VideoWatcher(sight(), draw=False))]
-    after = [d.frame.picture for d in run(film, VideoWatcher(sight(), trails=True))]
+    clean = [f.frame.picture for f in run(film, VideoAnalyzer(sight(), draw=False))]
+    after = [d.frame.picture for d in run(film, VideoAnalyzer(sight(), trails=True))]
     assert all(np.array_equal(a, b) for a, b in zip(clean, after, strict=True))
 
 
 def test_wrong_wishes_are_told() -> None:
     with pytest.raises(UnknownNameError, match="no class called 'cat'; there are bright, dark"):
-        VideoWatcher(sight(), classes=["cat"])
+        VideoAnalyzer(sight(), classes=["cat"])
     with pytest.raises(RangeError, match="every must be 1 or more"):
-        VideoWatcher(sight(), every=0)
+        VideoAnalyzer(sight(), every=0)
     with pytest.raises(RangeError, match="leave tracking on"):
-        VideoWatcher(sight(), follow=None, lines=[LineCounter(parse_line("0,0 1,1", width=9, height=9))])
+        VideoAnalyzer(sight(), follow=None, lines=[LineCounter(parse_line("0,0 1,1", width=9, height=9))])
 
 
 def test_a_real_model_for_films_gives_doubtful_boxes_too(color_detector: Path) -> None:
@@ -132,4 +132,4 @@ def test_a_real_model_for_films_gives_doubtful_boxes_too(color_detector: Path) -
     finder = eye.finder
     found = finder.finish(finder.run(finder.prepare(picture)), (96, 128))
     assert (found.scores < eye.thresholds[found.indices]).any()
-    assert list(Flow([], VideoWatcher(eye).steps)) == []
+    assert list(Pipeline([], VideoAnalyzer(eye).steps)) == []

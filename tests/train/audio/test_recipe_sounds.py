@@ -8,12 +8,20 @@ import pytest
 import torch
 
 import szem
-from szem.data.sounds import Heard, in_split, read_heard, recording_of
+from szem.data.sounds import LabelledSound, in_split, read_heard, recording_of
 from szem.errors import FileMissingError, FormatError, ModelError, UnknownNameError
 from szem.media.sound import write_sound
 from szem.models.tensorflow_bundle import read_bundle
 from szem.models.yamnet import PATCH, Yamnet, load_yamnet
-from szem.train.audio.augment import Hearing, add_sound, as_heard, at_level, cut_loud, hide_bands, make_nothing
+from szem.train.audio.augment import (
+    AudioAugmentation,
+    add_sound,
+    as_heard,
+    at_level,
+    cut_loud,
+    hide_bands,
+    make_nothing,
+)
 from szem.train.loop import train
 from szem.train.recipes import load_recipe
 from szem.train.release import export_run
@@ -56,10 +64,13 @@ def test_a_short_training_becomes_a_model_that_listens(tmp_path: Path) -> None:
 
 def test_recordings_never_cross_splits() -> None:
     heard = [
-        Heard(Path(f"{recording}-0-0-{n}.ogg"), "siren", "urbansound8k", recording % 3 + 1)
+        LabelledSound(Path(f"{recording}-0-0-{n}.ogg"), "siren", "urbansound8k", recording % 3 + 1)
         for recording in range(60)
         for n in range(2)
-    ] + [Heard(Path(f"1-{recording}-A.ogg"), "siren", "esc10", recording % 4 + 1) for recording in range(40, 90)]
+    ] + [
+        LabelledSound(Path(f"1-{recording}-A.ogg"), "siren", "esc10", recording % 4 + 1)
+        for recording in range(40, 90)
+    ]
     parts = {split: {recording_of(h) for h in in_split(heard, split)} for split in ("train", "tune", "test")}
     assert all(parts.values())
     for one in parts:
@@ -92,7 +103,7 @@ def test_an_index_that_cannot_be_used_is_told(
 
 
 def test_views_keep_length_and_range() -> None:
-    how = Hearing()
+    how = AudioAugmentation()
     for seed in range(60):
         rng = np.random.default_rng(seed)
         sound = cut_loud(sounds.noise(float(rng.uniform(0.05, 3))), 15600, rng)

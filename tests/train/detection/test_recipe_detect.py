@@ -17,7 +17,7 @@ from szem.results.boxes import Boxes
 from szem.runtime.sessions import OnnxFile
 from szem.runtime.store import default_model
 from szem.tasks.detection.decoders import grid_points
-from szem.train.detection.augment import CELL_PX, Views, list_views
+from szem.train.detection.augment import CELL_PX, PictureViews, list_views
 from szem.train.detection.calibrate import best_thresholds, fit_calibration
 from szem.train.detection.feature_cache import JoinedMaps, open_maps, write_maps
 from szem.train.detection.loss import assign, detect_loss, generalised_iou, pair_ious
@@ -113,7 +113,7 @@ def boxed(tmp_path: Path, number: int) -> BoxedPicture:
 
 
 @pytest.fixture
-def views(tmp_path: Path) -> Views:
+def views(tmp_path: Path) -> PictureViews:
     """Views whose kept maps are the brightness of the cells: where the square is, they show."""
     pictures = [boxed(tmp_path, n) for n in range(4)]
     listed = list_views(pictures, (64, 96, 128), seed=0)
@@ -131,12 +131,12 @@ def views(tmp_path: Path) -> Views:
         maps.append(cells)
     maps.append(np.full((8, 8, 1), -1, np.float32))
     kept = write_maps(tmp_path / "kept", maps, about={"of": "test"})
-    return Views(pictures, listed, kept, per_picture=3)
+    return PictureViews(pictures, listed, kept, per_picture=3)
 
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("way", ["single", "mosaic"])
-def test_boxes_lie_where_the_maps_show_their_object(views: Views, way: str, seed: int) -> None:
+def test_boxes_lie_where_the_maps_show_their_object(views: PictureViews, way: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     if way == "single":
         piece = views.single(1, 10, 14, rng)

@@ -12,23 +12,23 @@ from PIL import Image
 
 from szem.errors import CardError, TrainError, UnknownNameError
 from szem.media.pictures import read_picture
-from szem.models.code_sketcher import CodeFlow, CodeSketcher, PictureEncoder
-from szem.models.drawing_judge import DrawingJudge, hinge_drawn, hinge_judge
+from szem.models.code_generator import CodeFlow, CodeGenerator, PictureEncoder
+from szem.models.discriminator import Discriminator, hinge_drawn, hinge_judge
+from szem.models.generator import CodeDecoder
 from szem.models.lite_features import CHANNELS, GRID_CHANNELS
 from szem.models.refiner import Refiner
-from szem.models.sketcher import CodeDecoder
 from szem.runtime.cards import Made, read_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.generation.evaluate import evaluate_generate
-from szem.tasks.generation.generate import Painter, open_painter
+from szem.tasks.generation.generate import Generator, open_painter
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.generation.losses import judge_loss, variety_loss
 from szem.train.generation.recipe_draw import DrawRecipe
 from szem.train.generation.recipe_draw_codes import DrawCodesRecipe
 from szem.train.generation.recipe_draw_flow import DrawFlowRecipe, DrawFlowSettings
 from szem.train.generation.recipe_draw_match import DrawMatchRecipe
-from szem.train.generation.recipe_draw_refine import RefineRecipe, Refining
+from szem.train.generation.recipe_draw_refine import RefineRecipe, RefinerNetworks
 from szem.train.loop import train
 from szem.train.recipe import settings_to_dict
 from szem.train.recipes import load_recipe
@@ -147,9 +147,9 @@ def test_stage_two_leaves_the_sketcher_alone_and_becomes_a_model_that_draws_the_
     assert set(card.parts) == {"sketch", "refine", "judge-words", "judge-picture"}
     assert any("made" in data.name for data in card.training_data)  # that sentences were made is said
     model = Model(card, folder)
-    painter = Painter(Session(model, threads=1))
+    painter = Generator(Session(model, threads=1))
     network = recipe.build_network()
-    assert isinstance(network, Refining)
+    assert isinstance(network, RefinerNetworks)
     network.load_state_dict(state)
     network.eval()
     chance = np.random.Generator(np.random.Philox(key=[5, 0])).standard_normal((1, painter.noise)).astype(np.float32)
@@ -266,7 +266,7 @@ def test_codes_and_flow_become_a_model_that_draws_the_same(home: Path, flow: Pat
     run, folder = home / "refine2", home / "toy2"
     train(recipe, run, quiet=True)
     recipe.write_model(run, folder, made=Made(recipe="t", command="t"), precision="float32")
-    painter = Painter(Session(Model(read_card(folder), folder), threads=1))
+    painter = Generator(Session(Model(read_card(folder), folder), threads=1))
     sketcher = _flow(home).open_sketcher(flow).eval()
     assert painter.noise == sketcher.noise
     chance = np.random.Generator(np.random.Philox(key=[5, 0])).standard_normal((1, painter.noise)).astype(np.float32)
@@ -319,7 +319,7 @@ def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told() -> None:
     load_shipped(decoder, "sketch", within="decoder")
     load_shipped(refiner, "refine")
     load_shipped(PictureEncoder(channels=GRID_CHANNELS, code=painter.noise), "encode")
-    sketcher = CodeSketcher(flow, decoder, steps=wanted.steps, guidance=wanted.guidance)
+    sketcher = CodeGenerator(flow, decoder, steps=wanted.steps, guidance=wanted.guidance)
     with torch.no_grad():
         sketch = sketcher.eval()(space, noise)[0]
         refined = refiner.eval()(sketch, space)
@@ -336,7 +336,7 @@ def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told() -> None:
 
 
 def test_what_one_side_wants_does_not_reach_the_other() -> None:
-    judge = DrawingJudge(space=6, width=8)
+    judge = Discriminator(space=6, width=8)
     maps = [torch.randn(3, c, 32 >> n, 32 >> n, requires_grad=True) for n, c in enumerate(CHANNELS)]
     space = torch.randn(3, 6)
     mixed = judge.project(maps)

@@ -1,13 +1,13 @@
 """Sentences for what was seen on a photograph of a flower or a bird, in many wordings.
 
 Each sentence says some of what is known, in changing order and with changing words for the parts; the same chance
-gives the same sentence. Nothing is said that is not in `Seen` or in the tables of kinds. This file does not know
-pictures.
+gives the same sentence. Nothing is said that is not in `Attributes` or in the tables of kinds. This file does not
+know pictures.
 """
 
 import numpy as np
 
-from szem.data.flowers_birds.attributes import Seen
+from szem.data.flowers_birds.attributes import Attributes
 from szem.data.flowers_birds.bird_facts import BIRD_KINDS
 from szem.data.flowers_birds.flower_facts import shape_of
 
@@ -51,17 +51,17 @@ _GROUNDS = {
 }
 
 
-def word_seen(seen: Seen, rng: np.random.Generator) -> str:
+def word_seen(seen: Attributes, rng: np.random.Generator) -> str:
     """One sentence.
 
-    >>> daisy = Seen("flower", "oxeye daisy", "white", centre="yellow", ground="green")
+    >>> daisy = Attributes("flower", "oxeye daisy", "white", centre="yellow", ground="green")
     >>> word_seen(daisy, np.random.default_rng(4)) == word_seen(daisy, np.random.default_rng(4))
     True
     """
     return (_flower if seen.thing == "flower" else _bird)(seen, rng)
 
 
-def _flower(seen: Seen, rng: np.random.Generator) -> str:
+def _flower(seen: Attributes, rng: np.random.Generator) -> str:
     pick = _Picker(rng)
     words, whole = shape_of(seen.kind)
     color = pick.color(seen.main, seen.tone)
@@ -123,7 +123,7 @@ def _flower(seen: Seen, rng: np.random.Generator) -> str:
     return text
 
 
-def _bird(seen: Seen, rng: np.random.Generator) -> str:
+def _bird(seen: Attributes, rng: np.random.Generator) -> str:
     pick = _Picker(rng)
     about = BIRD_KINDS.get(seen.kind)
     color = pick.color(seen.main)

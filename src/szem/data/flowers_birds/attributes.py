@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Seen"]
+__all__ = ["Attributes"]
 
 
 @dataclass(frozen=True)
-class Seen:
+class Attributes:
     """Colours by part; an empty word where nothing sure can be said."""
 
     thing: str  # flower or bird

@@ -6,11 +6,11 @@ know pictures.
 
 from dataclasses import dataclass
 
-__all__ = ["BIRD_KINDS", "BirdKind"]
+__all__ = ["BIRD_KINDS", "BirdFacts"]
 
 
 @dataclass(frozen=True)
-class BirdKind:
+class BirdFacts:
     """Sure facts about a kind."""
 
     colors: tuple[str, ...]  # plain words
@@ -18,11 +18,11 @@ class BirdKind:
     size: str = ""  # small, medium sized or large
 
 
-def _kind(colors: str, beak: str, size: str) -> BirdKind:
-    return BirdKind(tuple(colors.split()), tuple(b.strip() for b in beak.split(",") if b.strip()), size)
+def _kind(colors: str, beak: str, size: str) -> BirdFacts:
+    return BirdFacts(tuple(colors.split()), tuple(b.strip() for b in beak.split(",") if b.strip()), size)
 
 
-BIRD_KINDS: dict[str, BirdKind] = {
+BIRD_KINDS: dict[str, BirdFacts] = {
     "Acadian Flycatcher": _kind("green grey white yellow brown", "short, flat", "small"),
     "American Crow": _kind("black", "thick, black", "large"),
     "American Goldfinch": _kind("yellow black white brown", "short, small, pointed", "small"),

@@ -12,7 +12,7 @@ from szem.data.words import split_words
 from szem.errors import RangeError
 from szem.media.pictures import encode_picture
 from szem.serve.engine import Engine
-from szem.tasks.generation.generate import EXAMPLES, Painter, names_subject, open_painter, what_it_draws
+from szem.tasks.generation.generate import EXAMPLES, Generator, names_subject, open_painter, what_it_draws
 
 __all__ = ["GenerateRequest", "describe_painter", "draw_sentence"]
 
@@ -79,12 +79,12 @@ async def draw_sentence(engine: Engine, request: GenerateRequest) -> dict[str, A
     return await engine.run(_draw, painter, request)
 
 
-async def _open(engine: Engine, model: str) -> Painter:
+async def _open(engine: Engine, model: str) -> Generator:
     await engine.session("generate", model)  # says clearly where there is none
     return await engine.run(lambda: open_painter(model or None))
 
 
-def _draw(painter: Painter, request: GenerateRequest) -> dict[str, Any]:
+def _draw(painter: Generator, request: GenerateRequest) -> dict[str, Any]:
     how: dict[str, Any] = {
         "seed": request.seed,
         "truncation": None if request.truncation == -1 else request.truncation,

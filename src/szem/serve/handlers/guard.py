@@ -15,26 +15,26 @@ from typing import Any
 
 from szem.errors import FileMissingError, NotFoundError, RangeError, RulesError, StoreError
 from szem.guard.analyzer import build_senses
-from szem.guard.event_record import StoredEvent, Wanted, timestamp
+from szem.guard.event_record import EventQuery, StoredEvent, timestamp
 from szem.guard.event_store import RULES_FILE, EventStore, default_store
 from szem.guard.export import write_marked
 from szem.guard.listener_pool import known_sounds, make_listening
-from szem.guard.run_film import Sensed, sense_film
+from szem.guard.run_video import AnalyzedFrame, sense_film
 from szem.guard.sources import all_labels
-from szem.serve.handlers.guard_trials import FilmRoom
+from szem.serve.handlers.guard_trials import GuardTrials
 from szem.serve.settings import ServeSettings
 from szem.tasks.surveillance.rules import Rules
 from szem.tasks.surveillance.rules_toml import parse_rules
 from szem.tasks.video.detect_video import open_sight
 from szem.tasks.video.zones import areas_from_json, areas_to_json
 
-__all__ = ["GuardRoom"]
+__all__ = ["GuardHandler"]
 
 _MOST_RULES = 60_000  # characters
 _LINE = re.compile(r"line (\d+)")
 
 
-class GuardRoom:
+class GuardHandler:
     """The guard's side of one server.
 
     Args:
@@ -49,7 +49,7 @@ class GuardRoom:
         self._sight: Any = None
         self._sounds: tuple[str, ...] | None = None
         self._labels: tuple[str, ...] = ()
-        self.films = FilmRoom(self._watch, self._rules_or_default)
+        self.films = GuardTrials(self._watch, self._rules_or_default)
 
     def close(self) -> None:
         """Let everything go."""
@@ -80,7 +80,7 @@ class GuardRoom:
         answer |= {f"{name}s": {} for name in ("kind", "place", "rule", "mark")} | {"events_of": {}}
         if store is None:
             return answer
-        everything = Wanted()
+        everything = EventQuery()
         answer["total"] = store.count(everything)
         for name in ("kind", "place", "rule", "mark"):
             answer[f"{name}s"] = store.counts(name, everything)
@@ -88,7 +88,7 @@ class GuardRoom:
         answer["sources"] = [_source(row) for row in store.sources()]
         return answer
 
-    def page(self, wanted: Wanted, size: int, before: int | None) -> tuple[list[StoredEvent], int | None, int]:
+    def page(self, wanted: EventQuery, size: int, before: int | None) -> tuple[list[StoredEvent], int | None, int]:
         """Some events, the number to ask on with, and how many there are in all."""
         store = self.store()
         if store is None:
@@ -108,7 +108,7 @@ class GuardRoom:
         """Mark an event."""
         return self._there().mark(id, mark, note=note)
 
-    def each(self, wanted: Wanted) -> Iterator[StoredEvent]:
+    def each(self, wanted: EventQuery) -> Iterator[StoredEvent]:
         """All events asked for."""
         store = self.store()
         return iter(()) if store is None else store.each(wanted)
@@ -135,7 +135,7 @@ class GuardRoom:
         """What was marked, in a temporary ZIP file; the caller deletes it."""
         store = self._there()
         handle, name = tempfile.mkstemp(prefix="szem-marked-", suffix=".zip")
-        wanted = Wanted(marks=("wrong", "right"))
+        wanted = EventQuery(marks=("wrong", "right"))
         with os.fdopen(handle, "wb") as out:
             write_marked(store, (event for n, event in enumerate(store.each(wanted)) if n < most), out)
         return Path(name)
@@ -220,7 +220,7 @@ class GuardRoom:
 
     # Films ------------------------------------------------------------------------------------------------------
 
-    def _watch(self, path: Path, rules: Rules) -> Iterator[Sensed]:
+    def _watch(self, path: Path, rules: Rules) -> Iterator[AnalyzedFrame]:
         with self._lock:
             if self._sight is None:
                 self._sight = open_sight(None, workers=1, threads=None)

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from szem.errors import BusyError, NotFoundError, SzemError
-from szem.guard.run_film import Sensed
+from szem.guard.run_video import AnalyzedFrame
 from szem.media.video import inspect_video
 from szem.results.events import Event
-from szem.tasks.surveillance.rules import RuleKeeper, Rules
+from szem.tasks.surveillance.rules import RuleEngine, Rules
 
-__all__ = ["Film", "FilmRoom"]
+__all__ = ["GuardTrials", "TrialVideo"]
 
 _log = logging.getLogger("szem.serve")
 _FILMS = 8  # kept, those that were watched included
@@ -29,11 +29,11 @@ _CURVE_S = 0.2  # between two points of a curve
 _MOST_POINTS = 4000  # of a curve; a longer film has them further apart
 _CURVES = ("sound", "video", "motion")
 
-Watch = Callable[[Path, Rules], Iterator[Sensed]]
+Watch = Callable[[Path, Rules], Iterator[AnalyzedFrame]]
 
 
 @dataclass(eq=False)
-class Film:
+class TrialVideo:
     """One film."""
 
     id: str
@@ -67,7 +67,7 @@ class Film:
         }
 
 
-class FilmRoom:
+class GuardTrials:
     """The films of one server.
 
     Args:
@@ -77,7 +77,7 @@ class FilmRoom:
 
     def __init__(self, watch: Watch, rules: Callable[[], Rules]) -> None:
         self._watch, self._rules = watch, rules
-        self._films: dict[str, Film] = {}
+        self._films: dict[str, TrialVideo] = {}
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # one film at a time: it takes all cores
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -90,7 +90,7 @@ class FilmRoom:
             with self._turn:
                 self._folder.cleanup()
 
-    def begin(self, name: str) -> Film:
+    def begin(self, name: str) -> TrialVideo:
         """Room for a film that is about to come.
 
         Raises:
@@ -107,11 +107,11 @@ class FilmRoom:
                     raise BusyError(f"{_FILMS} films are being watched; try again later", retry_after_s=30.0)
                 self._forget(min(ended, key=lambda f: f.used))
             id = uuid.uuid4().hex
-            film = Film(id, Path(name).name[:100] or "film", Path(self._folder.name) / id)
+            film = TrialVideo(id, Path(name).name[:100] or "film", Path(self._folder.name) / id)
             self._films[id] = film
             return film
 
-    def start(self, film: Film) -> None:
+    def start(self, film: TrialVideo) -> None:
         """The film is here: watch it when it is its turn.
 
         Raises:
@@ -125,7 +125,7 @@ class FilmRoom:
         film.state = "waiting"
         threading.Thread(target=self._run, args=(film,), name="szem-film", daemon=True).start()
 
-    def get(self, id: str) -> Film:
+    def get(self, id: str) -> TrialVideo:
         """A film by its id.
 
         Raises:
@@ -144,19 +144,19 @@ class FilmRoom:
             if film is not None:
                 self._forget(film)
 
-    def _forget(self, film: Film) -> None:
+    def _forget(self, film: TrialVideo) -> None:
         film.is_dropped = True
         self._films.pop(film.id, None)
         film.path.unlink(missing_ok=True)
 
-    def _run(self, film: Film) -> None:
+    def _run(self, film: TrialVideo) -> None:
         with self._turn:
             if film.is_dropped:
                 return
             film.state = "watching"
             try:
                 rules = self._rules()
-                judge, begun = RuleKeeper(rules), datetime.now()
+                judge, begun = RuleEngine(rules), datetime.now()
                 for sensed in self._watch(film.path, rules):
                     if self._is_gone(film):
                         return
@@ -172,10 +172,10 @@ class FilmRoom:
             else:
                 film.state = "done"
 
-    def _is_gone(self, film: Film) -> bool:
+    def _is_gone(self, film: TrialVideo) -> bool:
         return film.is_dropped
 
-    def _keep(self, film: Film, event: Event, judge: RuleKeeper, begun: datetime) -> None:
+    def _keep(self, film: TrialVideo, event: Event, judge: RuleEngine, begun: datetime) -> None:
         key = (event.kind, event.number or (event.place, event.track, round(event.start_s, 2)))
         row = film.events.get(key) or {"id": f"{film.id[:8]}-{len(film.events)}", "rules": []}
         wanted = row["rules"]
@@ -185,7 +185,7 @@ class FilmRoom:
         row = {**row, **event.to_dict(), "open": event.is_open, "rules": wanted}
         film.events[key] = row
 
-    def _note(self, film: Film, sensed: Sensed) -> None:
+    def _note(self, film: TrialVideo, sensed: AnalyzedFrame) -> None:
         """A point of the curves, not more often than can be seen."""
         times = film.curves["time_s"]
         step_s = max(_CURVE_S, (film.duration_s or 0.0) / _MOST_POINTS)
@@ -199,5 +199,5 @@ class FilmRoom:
             times.append(round(sensed.time_s, 3))
 
 
-def _renamed(error: SzemError, film: Film) -> str:
+def _renamed(error: SzemError, film: TrialVideo) -> str:
     return str(error).replace(str(film.path), film.name)

@@ -23,10 +23,10 @@ from szem.runtime.graph import GraphLimits
 from szem.runtime.store import Model, default_model, list_models
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain.explain import Explorer
-from szem.tasks.explain.preprocess import Prepared
-from szem.tasks.explain.top_activations import Strongest, find_strongest
+from szem.tasks.explain.preprocess import PreparedInput
+from szem.tasks.explain.top_activations import TopActivations, find_strongest
 
-__all__ = ["LAB_LIMITS", "LabRoom", "Look", "pack_maps"]
+__all__ = ["LAB_LIMITS", "LabHandler", "LabView", "pack_maps"]
 
 LAB_LIMITS = GraphLimits(
     max_bytes=150 << 20, max_nodes=5_000, max_multiplications=1e11, max_value_bytes=256 << 20, max_run_s=20.0
@@ -41,14 +41,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class LabView:
     """One picture in one network."""
 
     name: str
     network: str
     explorer: Explorer
     picture_size: tuple[int, int]
-    prepared: Prepared
+    prepared: PreparedInput
     picture: Picture8
 
 
@@ -79,7 +79,7 @@ class _Recent(Generic[T]):
             return list(self._kept)
 
 
-class LabRoom:
+class LabHandler:
     """The lab of one server.
 
     Args:
@@ -90,7 +90,7 @@ class LabRoom:
         self._settings = settings
         self._explorers: _Recent[Explorer] = _Recent(_OPEN_NETWORKS)
         self._sent: _Recent[tuple[str, bytes]] = _Recent(_SENT_BYTES)
-        self._looks: _Recent[Look] = _Recent(_LOOKS)
+        self._looks: _Recent[LabView] = _Recent(_LOOKS)
         self._opening = threading.Lock()  # one network is opened at a time: it takes all cores
         self._searching = threading.Lock()  # and one searches the pictures; who asks for the same finds it on disk
         self._searched: dict[str, float] = {}  # network -> the share of the pictures it has looked at, while it does
@@ -155,16 +155,16 @@ class LabRoom:
             raise NotFoundError(f"no network called {name[:80]!r}; there are {names}") from None
         return Explorer(model, limits=LAB_LIMITS)
 
-    def look(self, network: str, picture: Picture8, data: bytes) -> Look:
+    def look(self, network: str, picture: Picture8, data: bytes) -> LabView:
         """Begin to look at a picture; the same picture in the same network has the same name."""
         explorer = self.open(network)
         name = hashlib.sha256(network.encode() + b"\0" + data).hexdigest()[:24]
         prepared = explorer.prepare(picture)
-        found = Look(name, network, explorer, (picture.shape[0], picture.shape[1]), prepared, picture)
+        found = LabView(name, network, explorer, (picture.shape[0], picture.shape[1]), prepared, picture)
         self._looks.put(name, found)
         return found
 
-    def find(self, name: str) -> Look:
+    def find(self, name: str) -> LabView:
         """A picture being looked at.
 
         Raises:
@@ -186,7 +186,7 @@ class LabRoom:
                     return files
         return files or [sample_path(name) for name in SAMPLES]
 
-    def strongest(self, network: str) -> Strongest:
+    def strongest(self, network: str) -> TopActivations:
         """The strongest pictures for every map of a network; found once, then kept on disk."""
         explorer = self.open(network)
         with self._searching:
@@ -202,7 +202,7 @@ class LabRoom:
         return self._searched.get(network)
 
 
-def thumbnails(look: Look, *, side_px: int = 48) -> NDArray[np.uint8]:
+def thumbnails(look: LabView, *, side_px: int = 48) -> NDArray[np.uint8]:
     """One small map per layer, for the overview: the map whose numbers differ most over its places.
 
     Returns:

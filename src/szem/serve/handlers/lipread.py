@@ -15,8 +15,8 @@ from szem.errors import RangeError
 from szem.serve.engine import Engine
 from szem.serve.vision.protojson import Json
 from szem.serve.vision.schema import Image
-from szem.tasks.lipreading.lipread import LipReader, Seen, Study, open_lip_reader
-from szem.tasks.lipreading.networks import RATE_HZ, LipNetworks, Read
+from szem.tasks.lipreading.lipread import LipreadDetails, LipReader, LipreadInput, open_lip_reader
+from szem.tasks.lipreading.networks import RATE_HZ, LipNetworks, NetworkOutput
 
 __all__ = ["LipreadRequest", "read_film"]
 
@@ -83,7 +83,7 @@ def _answer(
     return answer
 
 
-def study_to_dict(found: Study, networks: LipNetworks) -> dict[str, Any]:
+def study_to_dict(found: LipreadDetails, networks: LipNetworks) -> dict[str, Any]:
     """What the networks saw and said as JSON values: mouth and face of each frame, crops, chances, attention."""
     answer: dict[str, Any] = {"begin_s": round(found.seen.begin_s, 4), "frames": found.seen.frames}
     track = found.seen.track
@@ -94,7 +94,7 @@ def study_to_dict(found: Study, networks: LipNetworks) -> dict[str, Any]:
     return {**answer, **_said_to_dict(found, networks)}
 
 
-def _moments(read: Read, words: tuple[str, ...]) -> list[dict[str, Any]]:
+def _moments(read: NetworkOutput, words: tuple[str, ...]) -> list[dict[str, Any]]:
     """For each frame the chance of silence and the three likeliest words."""
     rows = []
     for row in np.exp(read.chances):
@@ -108,7 +108,7 @@ def _moments(read: Read, words: tuple[str, ...]) -> list[dict[str, Any]]:
     return rows
 
 
-def _at_level(reader: LipReader, seen: Seen, request: LipreadRequest, level: float, lips: Row) -> Row:
+def _at_level(reader: LipReader, seen: LipreadInput, request: LipreadRequest, level: float, lips: Row) -> Row:
     row: Row = {"noise_db": level, "lips": lips}
     for use in ("sound", "both"):
         row[use] = _reading(reader, seen, request, use=use, noise_db=level)
@@ -116,7 +116,7 @@ def _at_level(reader: LipReader, seen: Seen, request: LipreadRequest, level: flo
 
 
 def _reading(
-    reader: LipReader, seen: Seen, request: LipreadRequest, *, use: str, noise_db: float | None = None
+    reader: LipReader, seen: LipreadInput, request: LipreadRequest, *, use: str, noise_db: float | None = None
 ) -> Row:
     found = reader.read(
         seen, use=use, beams=request.beams, noise_db=noise_db, noise=request.noise, check=request.check
@@ -124,7 +124,7 @@ def _reading(
     return {**found.transcript.to_dict(), **(_said_to_dict(found, reader.networks) if request.study else {})}
 
 
-def _said_to_dict(found: Study, networks: LipNetworks) -> Row:
+def _said_to_dict(found: LipreadDetails, networks: LipNetworks) -> Row:
     """Chances of each moment, and the letters with the moments they were seen or heard at."""
     if found.read is None:
         return {}

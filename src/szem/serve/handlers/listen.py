@@ -12,7 +12,7 @@ from szem.tasks.audio.listen import Listener, ListenSettings
 
 if TYPE_CHECKING:
     from szem.results.events import Event
-    from szem.tasks.audio.windows import Window
+    from szem.tasks.audio.windows import AudioWindow
 
 __all__ = ["ListenRequest", "listen_to_sound"]
 
@@ -57,7 +57,7 @@ async def listen_to_sound(engine: Engine, data: bytes, request: ListenRequest) -
 
 def _answer(session: Session, data: bytes, settings: ListenSettings, curves: bool) -> dict[str, Any]:
     listener = Listener(session, settings)
-    windows: list[Window] = []
+    windows: list[AudioWindow] = []
     if curves:
         listener.on_window = windows.append
     found: dict[int, Event] = {}

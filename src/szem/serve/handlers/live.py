@@ -20,10 +20,10 @@ from szem.runtime.sessions import open_model
 from szem.serve.settings import ServeSettings
 from szem.tasks.segmentation.instance_masks import iter_chances
 from szem.tasks.video.counting import LineCounter, ZoneCounter, check_anchor, parse_line, parse_zone
-from szem.tasks.video.detect_video import Sight, open_sight
+from szem.tasks.video.detect_video import VideoDetector, open_sight
 from szem.tasks.video.tracker import Tracker, TrackSettings
 
-__all__ = ["LiveRoom", "LiveSettings", "LiveView"]
+__all__ = ["LiveHandler", "LiveSettings", "LiveView"]
 
 _MODELS = 2  # detectors kept open
 _MOST_PIXELS = 8_300_000  # of one frame: 4K
@@ -53,7 +53,7 @@ class LiveView:
         limits: For frames.
     """
 
-    sight: Sight
+    sight: VideoDetector
     limits: Limits
     settings: LiveSettings = field(default_factory=LiveSettings)
     _tracker: Tracker | None = None
@@ -180,7 +180,7 @@ class LiveView:
                 row["outline"] = (largest + corner).tolist()
 
 
-class LiveRoom:
+class LiveHandler:
     """The detectors of one server, and how many look through them.
 
     Args:
@@ -190,7 +190,7 @@ class LiveRoom:
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
         self.limits = Limits(max_bytes=settings.max_live_frame_bytes, max_pixels=settings.max_pixels, max_frames=1)
-        self._sights: OrderedDict[str, Sight] = OrderedDict()
+        self._sights: OrderedDict[str, VideoDetector] = OrderedDict()
         self._opening = threading.Lock()
         self._taken = 0
 

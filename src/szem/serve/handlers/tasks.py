@@ -23,7 +23,7 @@ from szem.tasks.appearance.crop_hints import DEFAULT_RATIOS, crop_hints
 from szem.tasks.appearance.dominant_colors import dominant_colors
 from szem.tasks.appearance.sharpness import measure_picture
 
-__all__ = ["TASKS", "FilterRequest", "Task", "filter_picture"]
+__all__ = ["TASKS", "FilterRequest", "TaskRoute", "filter_picture"]
 
 _MOST = 1_000
 _MOST_RATIOS = 16
@@ -64,7 +64,7 @@ class MeasureRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookPictureRequest:
+class LookRequest:
     """A picture, and how many labels at most (5)."""
 
     image: Image | None = None
@@ -85,7 +85,7 @@ class FilterRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class TaskRoute:
     """One task: its message, and what answers it."""
 
     about: str
@@ -116,7 +116,7 @@ async def _measure(engine: Engine, picture: Picture8, request: MeasureRequest) -
     return found.to_dict()
 
 
-async def _look(engine: Engine, picture: Picture8, request: LookPictureRequest) -> dict[str, Any]:
+async def _look(engine: Engine, picture: Picture8, request: LookRequest) -> dict[str, Any]:
     _check_count("top", request.top)
     labels, boxes, masks, caption, colors, crops, measures = await asyncio.gather(
         _classify(engine, picture, ClassifyRequest(top=request.top)),
@@ -142,41 +142,43 @@ async def _masks(engine: Engine, picture: Picture8) -> dict[str, Any]:
     return await engine.run(map_to_dict, await find_masks(engine, picture))
 
 
-TASKS: Mapping[str, Task] = {
-    "look": Task(about="All that szem says about a picture.", request=LookPictureRequest, run=_look, options="top=3"),
-    "classify": Task(
+TASKS: Mapping[str, TaskRoute] = {
+    "look": TaskRoute(about="All that szem says about a picture.", request=LookRequest, run=_look, options="top=3"),
+    "classify": TaskRoute(
         about="Name what is in a picture; with maps=true also where each score comes from.",
         request=ClassifyRequest,
         run=_classify,
         options="top=3&maps=true",
     ),
-    "detect": Task(
+    "detect": TaskRoute(
         about="What is where in a picture: boxes with names and scores.",
         request=DetectRequest,
         run=detect_picture,
         options="threshold=0.4&classes=person,car",
     ),
-    "segment": Task(
+    "segment": TaskRoute(
         about="What every pixel of a picture is; with boxes given, the outline of what is in each.",
         request=SegmentRequest,
         run=segment_picture,
         options="model=road",
     ),
-    "caption": Task(
+    "caption": TaskRoute(
         about="A sentence for a picture, word by word; with rank also how well given sentences fit it.",
         request=CaptionRequest,
         run=caption_picture,
         options="n=3&attention=true&others=5",
     ),
-    "faces": Task(
+    "faces": TaskRoute(
         about="Where faces are in a picture: boxes, 68 points of each, and how the heads are turned; never whose.",
         request=FacesRequest,
         run=face_picture,
         options="threshold=0.6&mesh=true",
     ),
-    "colors": Task(about="The dominant colours of a picture.", request=ColorsRequest, run=_colors, options="count=5"),
-    "crops": Task(about="Where a picture may be cut.", request=CropsRequest, run=_crops),
-    "measure": Task(about="Sharpness, edges and exposure.", request=MeasureRequest, run=_measure),
+    "colors": TaskRoute(
+        about="The dominant colours of a picture.", request=ColorsRequest, run=_colors, options="count=5"
+    ),
+    "crops": TaskRoute(about="Where a picture may be cut.", request=CropsRequest, run=_crops),
+    "measure": TaskRoute(about="Sharpness, edges and exposure.", request=MeasureRequest, run=_measure),
 }
 
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.datastructures import Headers
 
 from szem.errors import DeniedError, SzemError, TooLargeError, UnsupportedError
-from szem.serve.middleware.limits import Gate, Place
+from szem.serve.middleware.limits import RequestGate, RequestSlot
 from szem.serve.middleware.observe import trace_of
 from szem.serve.status import SlowRequestError, error_to_reply
 from szem.serve.workers import ARRIVED
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from szem.serve.metrics import Metrics
     from szem.serve.settings import ServeSettings
 
-__all__ = ["Guard", "is_own_path"]
+__all__ = ["AuthAndLimits", "is_own_path"]
 
 _SMALL_BODY = 64 * 1024  # for routes that take no picture
 _LINGER_S = 3.0
@@ -40,7 +40,7 @@ def is_own_path(path: str) -> bool:
     return not path.startswith("/v1/") or path.startswith("/v1/szem/")
 
 
-class Guard:
+class AuthAndLimits:
     """ASGI middleware.
 
     Args:
@@ -53,7 +53,7 @@ class Guard:
         self.app = app
         self.settings = settings
         self.metrics = metrics
-        self.gate = Gate(places=settings.max_in_flight, max_bytes=settings.max_body_bytes_in_flight)
+        self.gate = RequestGate(places=settings.max_in_flight, max_bytes=settings.max_body_bytes_in_flight)
         self._keys = tuple(_digest(key.strip()) for key in settings.api_keys)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -190,7 +190,7 @@ class _Body:
         self._timeout_s = timeout_s
         self._deadline = asyncio.get_running_loop().time() + timeout_s
         self.limit = limit
-        self.place: Place | None = None
+        self.place: RequestSlot | None = None
         self.has_ended = False
 
     async def receive(self) -> "Message":

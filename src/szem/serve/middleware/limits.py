@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager, contextmanager
 
 from szem.errors import BusyError
 
-__all__ = ["Budget", "Gate", "Place"]
+__all__ = ["ByteBudget", "RequestGate", "RequestSlot"]
 
 _LONGEST_WAIT_S = 30.0  # told in Retry-After at most
 
 
-class Place:
+class RequestSlot:
     """One request: the bytes it holds while it arrives, and its place once it has."""
 
-    def __init__(self, gate: "Gate") -> None:
+    def __init__(self, gate: "RequestGate") -> None:
         self._gate = gate
         self.bytes_held = 0
         self.is_inside = False
@@ -51,7 +51,7 @@ class Place:
         gate.bytes_held += count
 
 
-class Gate:
+class RequestGate:
     """Lets a number of requests in and refuses the rest at once.
 
     Args:
@@ -80,14 +80,14 @@ class Gate:
             )
 
     @contextmanager
-    def enter(self) -> Iterator[Place]:
+    def enter(self) -> Iterator[RequestSlot]:
         """Come to the gate for the time of one request.
 
         Raises:
             BusyError: as `check`.
         """
         self.check()
-        place = Place(self)
+        place = RequestSlot(self)
         try:
             yield place
         finally:
@@ -104,7 +104,7 @@ class Gate:
         return min(max(1.0, pace_s * self.taken), _LONGEST_WAIT_S)
 
 
-class Budget:
+class ByteBudget:
     """A sum that is shared: who needs more than is left waits, in order of arrival.
 
     One who needs more than the whole gets the whole, alone.

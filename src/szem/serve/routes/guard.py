@@ -14,9 +14,9 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from szem.errors import RangeError, UnknownNameError
-from szem.guard.event_record import StoredEvent, Wanted, parse_moment
+from szem.guard.event_record import EventQuery, StoredEvent, parse_moment
 from szem.guard.export import events_to_csv, events_to_json
-from szem.serve.handlers.guard import GuardRoom
+from szem.serve.handlers.guard import GuardHandler
 from szem.serve.vision.protojson import parse_json
 
 __all__ = ["build_guard_routes"]
@@ -39,14 +39,14 @@ def read_wanted(
     since: str = Query("", max_length=40),
     until: str = Query("", max_length=40),
     min_score: float = Query(0.0, alias="minScore"),
-) -> Wanted:
+) -> EventQuery:
     """Which events are asked for, from the query.
 
     Raises:
         RangeError, UnknownNameError: nothing can be so.
     """
     now = time.time()
-    return Wanted(
+    return EventQuery(
         sources=tuple(source),
         kinds=tuple(kind),
         places=tuple(place),
@@ -59,13 +59,13 @@ def read_wanted(
     )
 
 
-Asked = Annotated[Wanted, Depends(read_wanted)]
+Asked = Annotated[EventQuery, Depends(read_wanted)]
 
 
 class _Guard:
     """The endpoints, around one room."""
 
-    def __init__(self, room: GuardRoom) -> None:
+    def __init__(self, room: GuardHandler) -> None:
         self.room = room
 
     async def overview(self) -> JSONResponse:
@@ -186,7 +186,7 @@ _EXPORTS: dict[str, tuple[Callable[..., Iterator[str]], str]] = {
 }
 
 
-def build_guard_routes(room: GuardRoom) -> APIRouter:
+def build_guard_routes(room: GuardHandler) -> APIRouter:
     """The routes under `/v1/szem/guard`."""
     guard = _Guard(room)
     router = APIRouter(prefix="/v1/szem/guard", tags=["guard"])

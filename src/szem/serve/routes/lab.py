@@ -13,7 +13,7 @@ from szem.arrays import Picture8
 from szem.errors import RangeError, UnsupportedError
 from szem.media.pictures import encode_picture, read_picture
 from szem.serve.engine import Engine
-from szem.serve.handlers.lab import LAB_LIMITS, LabRoom, Look, check_layer, pack_maps, thumbnails
+from szem.serve.handlers.lab import LAB_LIMITS, LabHandler, LabView, check_layer, pack_maps, thumbnails
 from szem.serve.openapi import upload_body
 from szem.serve.settings import ServeSettings
 from szem.serve.uploads import read_upload
@@ -24,7 +24,7 @@ from szem.tasks.explain.receptive_field import StackLayer, measure_stack
 from szem.tasks.explain.shift_invariance import measure_shift
 from szem.tasks.explain.top_activations import cut_patch
 
-__all__ = ["LookRequest", "build_lab_routes"]
+__all__ = ["LabViewRequest", "build_lab_routes"]
 
 _PATCH_PX = 96
 _MOST_INPUTS = 60_000  # numbers of one sum that are sent; a dense layer may have more
@@ -33,7 +33,7 @@ _BINARY: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet
 
 
 @dataclass(frozen=True)
-class LookRequest:
+class LabViewRequest:
     """A picture, and the network that is to see it."""
 
     image: Image | None = None
@@ -44,7 +44,7 @@ class _Lab:
     """The endpoints, around one room."""
 
     def __init__(self, settings: ServeSettings) -> None:
-        self.room = LabRoom(settings)
+        self.room = LabHandler(settings)
 
     async def networks(self, request: Request) -> JSONResponse:
         """The networks that can be looked into, and the limits for one's own."""
@@ -60,7 +60,7 @@ class _Lab:
     async def look(self, request: Request) -> JSONResponse:
         """Look at a picture with a network: its layers as a table, its answer, and a name to ask on with."""
         engine = _engine(request)
-        message = await read_upload(request, LookRequest, engine)
+        message = await read_upload(request, LabViewRequest, engine)
         data = (message.image or Image()).content
         if not data:
             raise RangeError("the lab takes a picture's bytes: image.content, a form's field 'image', or the body")
@@ -186,7 +186,7 @@ def build_lab_routes(settings: ServeSettings) -> APIRouter:
     )
     router.add_api_route("/networks/{network}/search", lab.searched, methods=["GET"], response_class=JSONResponse)
     router.add_api_route(
-        "/looks", lab.look, methods=["POST"], response_class=JSONResponse, openapi_extra=upload_body(LookRequest)
+        "/looks", lab.look, methods=["POST"], response_class=JSONResponse, openapi_extra=upload_body(LabViewRequest)
     )
     look = "/looks/{look}"
     router.add_api_route(f"{look}/input.png", lab.input_picture, methods=["GET"], response_class=Response)
@@ -207,7 +207,7 @@ def _engine(request: Request) -> Engine:
     return engine
 
 
-def _describe(look: Look) -> dict[str, Any]:
+def _describe(look: LabView) -> dict[str, Any]:
     explorer, prepared = look.explorer, look.prepared
     return {
         "look": look.name,
@@ -226,7 +226,7 @@ def _describe(look: Look) -> dict[str, Any]:
     }
 
 
-def _maps(look: Look, layer: int) -> bytes:
+def _maps(look: LabView, layer: int) -> bytes:
     check_layer(look.explorer, layer)
     found = look.explorer.layers[layer]
     size = int(np.prod([float(side) for side in found.row.output_shape]))
@@ -238,7 +238,7 @@ def _maps(look: Look, layer: int) -> bytes:
     return pack_maps(look.explorer.maps(look.prepared.values, [found])[found.row.name])
 
 
-def _neuron(look: Look, layer: int, map_index: int, row: int, column: int) -> dict[str, Any]:
+def _neuron(look: LabView, layer: int, map_index: int, row: int, column: int) -> dict[str, Any]:
     check_layer(look.explorer, layer)
     found = explain_neuron(look.explorer, look.prepared, layer, map=map_index, row=row, column=column)
     plain = found.to_dict()
@@ -248,7 +248,7 @@ def _neuron(look: Look, layer: int, map_index: int, row: int, column: int) -> di
     return plain
 
 
-def _heat(look: Look, class_index: int | None) -> dict[str, Any]:
+def _heat(look: LabView, class_index: int | None) -> dict[str, Any]:
     occlusion = find_occlusion(look.explorer, look.prepared, class_index=class_index)
     answer: dict[str, Any] = {
         "name": look.explorer.label(occlusion.class_index),

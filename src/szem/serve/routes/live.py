@@ -27,7 +27,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from szem.errors import BusyError, SzemError
-from szem.serve.handlers.live import LiveRoom, LiveSettings, LiveView
+from szem.serve.handlers.live import LiveHandler, LiveSettings, LiveView
 from szem.serve.metrics import Metrics
 from szem.serve.settings import ServeSettings
 from szem.serve.status import error_to_status
@@ -44,7 +44,7 @@ _log = logging.getLogger("szem.serve")
 
 async def watch_live(socket: WebSocket) -> None:
     """Serve one caller until it leaves."""
-    room: LiveRoom = socket.app.state.live
+    room: LiveHandler = socket.app.state.live
     metrics: Metrics = socket.app.state.metrics
     await socket.accept()
     try:

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from szem.errors import NotFoundError, UnknownNameError
-from szem.kernels.library import KERNELS, Recipe
+from szem.kernels.library import KERNELS, KernelRecipe
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
 from szem.serve.handlers.generate import GenerateRequest, describe_painter, draw_sentence
 from szem.serve.handlers.lipread import LipreadRequest, read_film
 from szem.serve.handlers.listen import ListenRequest, listen_to_sound
 from szem.serve.handlers.search import SearchRequest, search_pictures
-from szem.serve.handlers.tasks import TASKS, FilterRequest, Task, filter_picture
+from szem.serve.handlers.tasks import TASKS, FilterRequest, TaskRoute, filter_picture
 from szem.serve.middleware.observe import trace_of
 from szem.serve.openapi import json_body, upload_body
 from szem.serve.status import FieldsError
@@ -85,7 +85,7 @@ def build_own_routes() -> APIRouter:
     return router
 
 
-def _task_route(task: Task) -> Callable[[Request], Awaitable[Response]]:
+def _task_route(task: TaskRoute) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         annotator = _annotator(request)
         message: Any = await read_upload(request, task.request, annotator.engine)
@@ -195,7 +195,7 @@ def list_kernels() -> dict[str, Any]:
     return {"kernels": [_kernel_row(name, recipe) for name, recipe in KERNELS.items()]}
 
 
-def _kernel_row(name: str, recipe: Recipe) -> dict[str, Any]:
+def _kernel_row(name: str, recipe: KernelRecipe) -> dict[str, Any]:
     parameters = [{"name": p.name, "default": p.default, "low": p.low, "high": p.high} for p in recipe.parameters]
     return {
         "name": name,

@@ -8,9 +8,9 @@ from szem.arrays import Picture8
 from szem.errors import MediaError, SzemError, UnsupportedError
 from szem.serve.engine import Engine
 from szem.serve.fetch import Fetcher
-from szem.serve.folders import Folders
+from szem.serve.folders import AllowedFolders
 from szem.serve.metrics import Metrics
-from szem.serve.status import Code, FieldsError, PlacedError, Violation, code_of, error_to_status
+from szem.serve.status import Code, FieldError, FieldsError, Violation, code_of, error_to_status
 from szem.serve.vision.features import DEFAULT_RESULTS, Job, build_feature, merge
 from szem.serve.vision.protojson import Json
 from szem.serve.vision.schema import (
@@ -36,7 +36,7 @@ class Annotator:
         metrics: Where pictures and features are counted.
     """
 
-    def __init__(self, engine: Engine, fetcher: Fetcher, folders: Folders, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, fetcher: Fetcher, folders: AllowedFolders, metrics: Metrics) -> None:
         self.engine = engine
         self.fetcher = fetcher
         self.folders = folders
@@ -147,7 +147,7 @@ class Annotator:
                 return await self.engine.run(lambda: self.folders.read(uri, max_bytes=most))
             raise FieldsError(f"{uri[:60]!r} is not a URI szem reads; use file:///…, http://… or https://…")
         except SzemError as error:
-            raise PlacedError(error, where) from error
+            raise FieldError(error, where) from error
 
     @asynccontextmanager
     async def _decoded(self, data: bytes, where: str, for_labels_only: bool) -> AsyncIterator[Picture8]:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 
 from szem.errors import SzemError
-from szem.serve.folders import Folders
+from szem.serve.folders import AllowedFolders
 from szem.serve.metrics import Metrics
 from szem.serve.settings import ServeSettings
 from szem.serve.status import UnavailableError, error_to_status
@@ -105,7 +105,7 @@ class Operations:
         self,
         settings: ServeSettings,
         annotator: Annotator,
-        folders: Folders,
+        folders: AllowedFolders,
         metrics: Metrics,
         *,
         open_records: Callable[[], Records],

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from szem.arrays import Array, Picture8, check_picture
 from szem.errors import RangeError
 from szem.media.oklab import rgb_to_oklab
-from szem.results.colors import Color, Colors
+from szem.results.colors import Colors, DominantColor
 from szem.tasks.appearance.color_names import name_color
 
 __all__ = ["dominant_colors"]
@@ -54,7 +54,7 @@ def dominant_colors(picture: Picture8, *, count: int = 10) -> Colors:
         if share >= _LEAST or total < 1 / _LEAST:
             color = _typical(rgb[inside], lab[inside])
             score = float(eye[inside].sum()) / eye_total
-            found.append(Color(rgb=color, name=name_color(color), score=score, pixel_fraction=share))
+            found.append(DominantColor(rgb=color, name=name_color(color), score=score, pixel_fraction=share))
     found.sort(key=lambda color: (-color.score, color.rgb))
     return Colors(tuple(found[:count]))
 

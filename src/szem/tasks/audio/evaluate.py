@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.sounds import Heard, in_split, read_heard
+from szem.data.sounds import LabelledSound, in_split, read_heard
 from szem.errors import FileMissingError, UnknownNameError
 from szem.media.sound import read_sound
 from szem.results.events import Event
-from szem.results.score import Measured
+from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.audio.listen import Listener, ListenSettings
@@ -25,7 +25,7 @@ __all__ = ["area_under_curve", "evaluate_listen", "name_clip", "rate_clips"]
 _NOT = "not "
 
 
-def evaluate_listen(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_listen(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Accuracy and events of named clips, or how well shots, say, are told from what is not.
 
     Raises:
@@ -42,7 +42,7 @@ def evaluate_listen(model: Model, folder: Path, split: str) -> list[Measured]:
     return _name(session, heard)
 
 
-def _name(session: Session, heard: Sequence[Heard]) -> list[Measured]:
+def _name(session: Session, heard: Sequence[LabelledSound]) -> list[Measurement]:
     listener = Listener(session)
     unknown = {h.kind for h in heard} - set(listener.names)
     if unknown:
@@ -59,20 +59,20 @@ def _name(session: Session, heard: Sequence[Heard]) -> list[Measured]:
         hits, found = hits + (one.kind in kinds), found + len(kinds)
     every = [is_right for group in right.values() for is_right in group]
     n = len(every)
-    out = [Measured("accuracy", float(np.mean(every)), n)]
+    out = [Measurement("accuracy", float(np.mean(every)), n)]
     if len(right) > 1:
-        out += [Measured(f"accuracy {name}", float(np.mean(rows)), len(rows)) for name, rows in right.items()]
+        out += [Measurement(f"accuracy {name}", float(np.mean(rows)), len(rows)) for name, rows in right.items()]
     precision, recall = hits / max(found, 1), hits / n
     f1 = 2 * precision * recall / max(precision + recall, 1e-9)
     return [
         *out,
-        Measured("precision of events", precision, max(found, 1)),
-        Measured("recall of events", recall, n),
-        Measured("F1 of events", f1, n),
+        Measurement("precision of events", precision, max(found, 1)),
+        Measurement("recall of events", recall, n),
+        Measurement("F1 of events", f1, n),
     ]
 
 
-def _detect(session: Session, heard: Sequence[Heard], kind: str) -> list[Measured]:
+def _detect(session: Session, heard: Sequence[LabelledSound], kind: str) -> list[Measurement]:
     listener = Listener(session)
     wanted = kind.replace(" ", "")
     place = next((i for i, name in enumerate(listener.names) if name.replace(" ", "") == wanted), None)
@@ -84,9 +84,9 @@ def _detect(session: Session, heard: Sequence[Heard], kind: str) -> list[Measure
     alarms = np.array([listener.names[place] in {e.kind for e in _events_of(session, s)} for s in sounds])
     hits = int((alarms & truth).sum())
     return [
-        Measured("AUC", area_under_curve(scores, truth), len(heard)),
-        Measured("precision of events", hits / max(int(alarms.sum()), 1), max(int(alarms.sum()), 1)),
-        Measured("recall of events", hits / max(int(truth.sum()), 1), int(truth.sum())),
+        Measurement("AUC", area_under_curve(scores, truth), len(heard)),
+        Measurement("precision of events", hits / max(int(alarms.sum()), 1), max(int(alarms.sum()), 1)),
+        Measurement("recall of events", hits / max(int(truth.sum()), 1), int(truth.sum())),
     ]
 
 

@@ -18,10 +18,10 @@ from szem.media.sound import SoundReader, SoundSource
 from szem.results.events import Event, Events
 from szem.runtime.sessions import Session, open_model
 from szem.tasks.audio.segmenter import EventSettings, SoundEvents
-from szem.tasks.audio.windows import SoundWindows, Window
-from szem.tasks.surveillance.open_events import Happenings
+from szem.tasks.audio.windows import AudioWindow, SoundWindows
+from szem.tasks.surveillance.open_events import OpenEvents
 
-__all__ = ["Heard", "ListenSettings", "Listener", "listen"]
+__all__ = ["ListenSettings", "ListenState", "Listener", "listen"]
 
 Samples = NDArray[np.float32]
 _USUAL = 0.5  # threshold of a kind for which the card has none
@@ -42,7 +42,7 @@ class ListenSettings:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Heard:
+class ListenState:
     """What is known of the last window; for drawing, for the timeline, and for joining with video."""
 
     time_s: float = 0.0
@@ -78,7 +78,7 @@ class Listener:
         self.card, self.names = session.model.card, self._windows.names
         self.rate_hz = self._windows.rate_hz
         self.thresholds = _thresholds(self.names, self.card.thresholds, self.settings)
-        told = Happenings()
+        told = OpenEvents()
         self._events = SoundEvents(
             self.names,
             self.thresholds * [self.settings.factors.get(name, 1.0) for name in self.names],
@@ -88,9 +88,9 @@ class Listener:
             settings=self.settings.events,
         )
         self._faults = _Faults(told)
-        self.heard = Heard()
+        self.heard = ListenState()
         self.loudest_db = -120.0
-        self.on_window: Callable[[Window], None] | None = None  # called with each window, for curves
+        self.on_window: Callable[[AudioWindow], None] | None = None  # called with each window, for curves
 
     def feed(self, samples: Samples) -> list[Event]:
         """Take in samples.
@@ -136,12 +136,12 @@ class Listener:
         times = np.array([window.time_s for window in found], np.float32)
         return times, np.array([window.scores for window in found], np.float32).reshape(-1, len(self.names))
 
-    def _take(self, window: Window) -> list[Event]:
+    def _take(self, window: AudioWindow) -> list[Event]:
         if self.on_window is not None:
             self.on_window(window)
         self.loudest_db = max(self.loudest_db, window.level_db)
         faults = self._faults.feed(window, self._windows.hop_s)
-        self.heard = Heard(
+        self.heard = ListenState(
             time_s=window.time_s + self._windows.window_s,
             level_db=window.level_db,
             scores=window.scores,
@@ -153,12 +153,12 @@ class Listener:
 class _Faults:
     """Watches over the microphone."""
 
-    def __init__(self, told: Happenings) -> None:
+    def __init__(self, told: OpenEvents) -> None:
         self.fault = ""
         self._told = told
         self._since: dict[str, float | None] = {"microphone silent": None, "microphone overdriven": None}
 
-    def feed(self, window: Window, hop_s: float) -> list[Event]:
+    def feed(self, window: AudioWindow, hop_s: float) -> list[Event]:
         now = window.time_s
         states = {
             "microphone silent": window.level_db < _DEAD_DB,

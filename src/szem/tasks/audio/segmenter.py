@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.results.events import Event
-from szem.tasks.audio.windows import Window
-from szem.tasks.surveillance.open_events import Happenings
+from szem.tasks.audio.windows import AudioWindow
+from szem.tasks.surveillance.open_events import OpenEvents
 
 __all__ = ["EventSettings", "SoundEvents"]
 
@@ -58,7 +58,7 @@ class SoundEvents:
         *,
         window_s: float,
         hop_s: float,
-        told: Happenings,
+        told: OpenEvents,
         settings: EventSettings | None = None,
     ) -> None:
         self.settings = settings or EventSettings()
@@ -68,7 +68,7 @@ class SoundEvents:
         self._going: dict[int, _Going] = {}
         self._told = told
 
-    def feed(self, window: Window) -> list[Event]:
+    def feed(self, window: AudioWindow) -> list[Event]:
         """Take in the next window.
 
         Returns:

@@ -15,7 +15,7 @@ from szem.media.spectrum import MelBands, log_mel
 from szem.runtime.cards import Calibration, SoundInput
 from szem.runtime.sessions import Session
 
-__all__ = ["SoundWindows", "Window", "bands_of", "window_of"]
+__all__ = ["AudioWindow", "SoundWindows", "bands_of", "window_of"]
 
 Samples = NDArray[np.float32]
 _AT_ONCE = 32  # windows of one run
@@ -25,7 +25,7 @@ _HEARD = 0.9  # share of the sound whose bands must be steady
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Window:
+class AudioWindow:
     """One window and what the network says of it."""
 
     time_s: float  # when it begins
@@ -77,7 +77,7 @@ class SoundWindows:
         """From one window to the next."""
         return self.hop / self.rate_hz
 
-    def feed(self, samples: Samples) -> list[Window]:
+    def feed(self, samples: Samples) -> list[AudioWindow]:
         """Take in the next samples, at `rate_hz`.
 
         Returns:
@@ -91,7 +91,7 @@ class SoundWindows:
         count = (len(self._held) - self.window) // self.hop + 1 if len(self._held) >= self.window else 0
         return self._score(count)
 
-    def finish(self) -> list[Window]:
+    def finish(self) -> list[AudioWindow]:
         """Nothing more will come: the last window, filled with silence, where samples are in no window yet."""
         done = self._first + self.window - self.hop if self._first else 0
         if self.given <= done or not len(self._held):
@@ -99,12 +99,12 @@ class SoundWindows:
         self._held = np.pad(self._held, (0, max(0, self.window - len(self._held))))
         return self._score(1)
 
-    def _score(self, count: int) -> list[Window]:
+    def _score(self, count: int) -> list[AudioWindow]:
         if count <= 0:
             return []
         starts = np.arange(count) * self.hop
         rows = self._rows_of(starts[-1] + self.window) if self._bands is not None else None
-        out: list[Window] = []
+        out: list[AudioWindow] = []
         for first in range(0, count, self._most):
             part = starts[first : first + self._most]
             out += self._run(part, rows)
@@ -126,7 +126,7 @@ class SoundWindows:
             self._rows = np.concatenate([self._rows, new[: wanted - known]])
         return self._rows
 
-    def _run(self, starts: NDArray[np.int64], rows: NDArray[np.float32] | None) -> list[Window]:
+    def _run(self, starts: NDArray[np.int64], rows: NDArray[np.float32] | None) -> list[AudioWindow]:
         if rows is not None and self._bands is not None:
             moments = self._bands.moments(self.window)
             batch = np.stack([rows[s // self._bands.hop : s // self._bands.hop + moments] for s in starts])
@@ -148,7 +148,7 @@ class SoundWindows:
             piece = self._held[start : start + self.window]
             level = float(np.sqrt(np.mean(np.square(piece, dtype=np.float64))))
             windows.append(
-                Window(
+                AudioWindow(
                     time_s=(self._first + int(start)) / self.rate_hz,
                     scores=row,
                     level_db=20 * float(np.log10(max(level, 1e-6))),

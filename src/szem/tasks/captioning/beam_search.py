@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from szem.arrays import Array
 from szem.data.words import END, PAD, START, UNKNOWN
 
-__all__ = ["Step", "Told", "search_beams"]
+__all__ = ["Hypothesis", "Step", "search_beams"]
 
 Step = Callable[[NDArray[np.int64], Array], tuple[Array, Array, Array]]
 """(B, K) last words and the state to (B, K, words) scores before softmax, (B, K, S) places, and the new state."""
@@ -26,7 +26,7 @@ _NOTHING = -1e30
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class Hypothesis:
     """A sentence as it was found: words without start and end."""
 
     numbers: tuple[int, ...]
@@ -60,7 +60,7 @@ def search_beams(
     prefix: Sequence[int] = (),
     again: Collection[int] | None = None,
     may_repeat: bool = False,
-) -> list[list[Told]]:
+) -> list[list[Hypothesis]]:
     """Find sentences for pictures.
 
     Args:
@@ -77,7 +77,7 @@ def search_beams(
         For each picture all sentences that ended among the likeliest, at least one, the best first.
     """
     alive = [[_Beam()] for _ in range(pictures)]
-    ended: list[list[Told]] = [[] for _ in range(pictures)]
+    ended: list[list[Hypothesis]] = [[] for _ in range(pictures)]
     last = np.full((pictures, beams), START, np.int64)
     silent = [PAD, START, UNKNOWN]
     free = None if again is None else frozenset(again)
@@ -134,12 +134,12 @@ def search_beams(
     return [sorted(told, key=lambda t: -t.rank) for told in ended]
 
 
-def _finish(beam: _Beam, end: float, power: float) -> Told:
+def _finish(beam: _Beam, end: float, power: float) -> Hypothesis:
     rank = (beam.total + end) / (len(beam.numbers) + 1) ** power
-    return Told(beam.numbers, beam.log_chances, end, beam.looked, rank)
+    return Hypothesis(beam.numbers, beam.log_chances, end, beam.looked, rank)
 
 
-def _is_done(ended: Sequence[Told], going: Sequence[_Beam], beams: int, power: float) -> bool:
+def _is_done(ended: Sequence[Hypothesis], going: Sequence[_Beam], beams: int, power: float) -> bool:
     """Whether what is still going cannot come among the best; a longer sentence could, so this is for its length."""
     if not going:
         return True

@@ -22,9 +22,9 @@ from szem.media.pictures import PictureSource, read_picture
 from szem.results.caption import Caption, Sentence, Word
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, Session, cores, open_model
-from szem.tasks.captioning.beam_search import Told, search_beams
+from szem.tasks.captioning.beam_search import Hypothesis, search_beams
 
-__all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "Encoded", "caption", "open_captioner"]
+__all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "EncodedPicture", "caption", "open_captioner"]
 
 LONGEST = 20  # words of a sentence
 MOST_BEAMS = 20
@@ -39,7 +39,7 @@ _SMALL = frozenset(_SMALL_WORDS.split())
 
 
 @dataclass(frozen=True, eq=False)
-class Encoded:
+class EncodedPicture:
     """A picture as the network keeps it while it speaks."""
 
     memory: Array  # what every step needs
@@ -166,14 +166,16 @@ class Captioner:
         with ThreadPoolExecutor(self.workers) as pool:
             return [said for some in pool.map(work, parts) for said in some]
 
-    def encode(self, pictures: Sequence[Picture8]) -> list[Encoded]:
+    def encode(self, pictures: Sequence[Picture8]) -> list[EncodedPicture]:
         """Run the encoder on each picture."""
         if len(pictures) < 2 or self.workers < 2:
             return [self._encode(picture) for picture in pictures]
         with ThreadPoolExecutor(self.workers) as pool:
             return list(pool.map(self._encode, pictures))
 
-    def search(self, encoded: Sequence[Encoded], *, beams: int, prefix: Sequence[int] = ()) -> list[list[Told]]:
+    def search(
+        self, encoded: Sequence[EncodedPicture], *, beams: int, prefix: Sequence[int] = ()
+    ) -> list[list[Hypothesis]]:
         """The best sentences of each picture, as numbers of words: likely ones, and near to the picture.
 
         The beams find likely sentences; among those, the space that pictures share with sentences knows better
@@ -199,7 +201,7 @@ class Captioner:
         )
         return [self._ranked(one, told) for one, told in zip(encoded, found, strict=True)]
 
-    def _ranked(self, encoded: Encoded, told: list[Told]) -> list[Told]:
+    def _ranked(self, encoded: EncodedPicture, told: list[Hypothesis]) -> list[Hypothesis]:
         weight = self.card.constants.get("fit", 0.0)
         if not weight or self._sentence is None or encoded.space is None or len(told) < 2:
             return told
@@ -224,7 +226,7 @@ class Captioner:
                 raise UnknownNameError(f"start: the network has no word {word!r}{hint}")
         return [self.words.numbers[word] for word in words]
 
-    def fit(self, encoded: Encoded, text: str) -> float | None:
+    def fit(self, encoded: EncodedPicture, text: str) -> float | None:
         """How near a sentence is to a picture, -1..1; None where the model has no common space."""
         if self._sentence is None or encoded.space is None:
             return None
@@ -262,9 +264,9 @@ class Captioner:
         rows = [self.session.run(prepare_picture(p, self.card.picture), roles=["space"])["space"] for p in pictures]
         return np.concatenate(rows).astype(np.float32)
 
-    def _encode(self, picture: Picture8) -> Encoded:
+    def _encode(self, picture: Picture8) -> EncodedPicture:
         out = self.session.run(prepare_picture(picture, self.card.picture), roles=self._roles)
-        return Encoded(out["memory"], out["space"][0].astype(np.float32) if "space" in out else None)
+        return EncodedPicture(out["memory"], out["space"][0].astype(np.float32) if "space" in out else None)
 
     def _first_state(self, memory: Array, beams: int) -> Array:
         """Of a transformer nothing yet, of a recurrent network the memory."""
@@ -278,9 +280,9 @@ class Captioner:
         scores, looked, following = self._step.run(feeds, ["scores", "looked", "following"])
         return scores, looked, following
 
-    def _distinct(self, told: Sequence[Told], n: int) -> list[Told]:
+    def _distinct(self, told: Sequence[Hypothesis], n: int) -> list[Hypothesis]:
         """The best that say something else than those before."""
-        kept: list[Told] = []
+        kept: list[Hypothesis] = []
         said: list[frozenset[str]] = []
         for one in told:
             content = frozenset(self.words.words[number] for number in one.numbers) - _SMALL
@@ -291,7 +293,7 @@ class Captioner:
                 break
         return kept
 
-    def _others(self, encoded: Encoded, told: Told, count: int) -> list[tuple[tuple[str, float], ...]]:
+    def _others(self, encoded: EncodedPicture, told: Hypothesis, count: int) -> list[tuple[tuple[str, float], ...]]:
         """For each word, and for the end, what else might have come."""
         state = self._first_state(encoded.memory, 1)
         out = []
@@ -307,7 +309,7 @@ class Captioner:
         return out
 
     def _to_sentence(
-        self, told: Told, others: Sequence[tuple[tuple[str, float], ...]] | None, *, attention: bool
+        self, told: Hypothesis, others: Sequence[tuple[tuple[str, float], ...]] | None, *, attention: bool
     ) -> Sentence:
         words = []
         for place, number in enumerate(told.numbers):
@@ -317,13 +319,13 @@ class Captioner:
         ending = Word(".", math.exp(min(0.0, told.end_log_chance)), None, others[-1]) if others else None
         return Sentence(tuple(words), math.exp(min(0.0, told.log_chance)), ending)
 
-    def evidence(self, encoded: Encoded, told: Told) -> tuple[float, float]:
+    def evidence(self, encoded: EncodedPicture, told: Hypothesis) -> tuple[float, float]:
         """What the confidence rests on: mean log chance of the words, and how near the sentence is to the picture."""
         mean = told.log_chance / (len(told.numbers) + 1)
         near = self.fit(encoded, self.words.decode(told.numbers)) if told.numbers else None
         return mean, near or 0.0
 
-    def _confidence(self, encoded: Encoded, told: Told) -> float:
+    def _confidence(self, encoded: EncodedPicture, told: Hypothesis) -> float:
         """A logistic curve over the evidence, fitted on pictures held back from training."""
         numbers = self.card.constants
         mean, near = self.evidence(encoded, told)

@@ -13,7 +13,7 @@ from szem.data.folders import read_captions
 from szem.data.words import split_words
 from szem.errors import UnknownNameError
 from szem.media.pictures import read_picture
-from szem.results.score import Measured
+from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.captioning.bleu_cider import Cider, bleu, recall
@@ -25,7 +25,7 @@ _TOGETHER = 8  # pictures at a time
 _BEST = 10  # answers looked at for recall
 
 
-def evaluate_caption(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_caption(model: Model, folder: Path, split: str) -> list[Measurement]:
     """BLEU-1 to BLEU-4, CIDEr-D, share of sentences that no training picture has, and recall@10 both ways.
 
     Raises:
@@ -43,20 +43,20 @@ def evaluate_caption(model: Model, folder: Path, split: str) -> list[Measured]:
         places += [one.space for one in encoded]
     people = [[split_words(text) for text in pictures[file]] for file in files]
     n = len(files)
-    out = [Measured(f"BLEU-{k}", value, n) for k, value in enumerate(bleu(said, people), start=1)]
-    out.append(Measured("CIDEr-D", Cider(people).mean(said), n))
+    out = [Measurement(f"BLEU-{k}", value, n) for k, value in enumerate(bleu(said, people), start=1)]
+    out.append(Measurement("CIDEr-D", Cider(people).mean(said), n))
     taught = {tuple(split_words(text)) for texts in _taught(folder, split) for text in texts}
     if taught:
         new = sum(tuple(words) not in taught for words in said)
-        out.append(Measured("share of sentences not in training", new / n, n))
+        out.append(Measurement("share of sentences not in training", new / n, n))
     if "sentence" in model.card.parts:
         texts = [text for file in files for text in pictures[file]]
         owner = np.repeat(np.arange(n), [len(pictures[file]) for file in files])
         sentences = np.concatenate([captioner.place(texts[i : i + 256]) for i in range(0, len(texts), 256)])
         space = np.stack([place for place in places if place is not None])
         to_picture, to_sentence = recall(sentences @ space.T, owner, best=_BEST)
-        out.append(Measured(f"recall@{_BEST}, picture by sentence", to_picture, len(texts)))
-        out.append(Measured(f"recall@{_BEST}, sentence by picture", to_sentence, n))
+        out.append(Measurement(f"recall@{_BEST}, picture by sentence", to_picture, len(texts)))
+        out.append(Measurement(f"recall@{_BEST}, sentence by picture", to_sentence, n))
     return out
 
 

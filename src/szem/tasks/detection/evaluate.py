@@ -14,7 +14,7 @@ from szem.data.boxes import BoxedPicture
 from szem.errors import CardError, TrainError, UnknownNameError
 from szem.media.pictures import read_picture
 from szem.results.boxes import Boxes
-from szem.results.score import Measured
+from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.detection.average_precision import average_precision
@@ -26,7 +26,7 @@ _LOWEST = 0.005  # the whole curve of precision over recall is looked at
 _BINS = 10
 
 
-def evaluate_detect(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_detect(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Average precision over all classes, by size and by class, and how far scores are from the truth.
 
     Args:
@@ -52,15 +52,15 @@ def evaluate_detect(model: Model, folder: Path, split: str) -> list[Measured]:
     precision = average_precision(found, pictures, model.labels)
     n = len(pictures)
     rows = [
-        Measured("AP50", precision.ap50, n),
-        Measured("AP50 VOC2007", precision.ap50_voc2007, n),
-        Measured("AP", precision.ap, n),
+        Measurement("AP50", precision.ap50, n),
+        Measurement("AP50 VOC2007", precision.ap50_voc2007, n),
+        Measurement("AP", precision.ap, n),
     ]
-    rows += [Measured(f"AP50 {size}", value, n) for size, value in precision.by_size.items()]
+    rows += [Measurement(f"AP50 {size}", value, n) for size, value in precision.by_size.items()]
     scores, right = rate_boxes(found, pictures, thresholds=np.full(len(model.labels), 0.1))
     if len(scores):
-        rows.append(Measured("calibration error", calibration_error(scores, right), len(scores)))
-    return rows + [Measured(f"AP50 {name}", value, n) for name, value in precision.by_class.items()]
+        rows.append(Measurement("calibration error", calibration_error(scores, right), len(scores)))
+    return rows + [Measurement(f"AP50 {name}", value, n) for name, value in precision.by_class.items()]
 
 
 def find_all(session: Session, pictures: list[BoxedPicture]) -> list[Boxes]:

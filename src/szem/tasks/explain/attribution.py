@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.errors import RangeError, UnsupportedError
-from szem.runtime.graph_layers import Layer
+from szem.runtime.graph_layers import GraphLayer
 from szem.tasks.explain.explain import Explorer
 from szem.tasks.explain.neuron import dense_weights
-from szem.tasks.explain.preprocess import Prepared, prepare_cut
+from szem.tasks.explain.preprocess import PreparedInput, prepare_cut
 
-__all__ = ["ClassMap", "Occlusion", "find_class_map", "find_occlusion", "pooled_layers"]
+__all__ = ["ClassEvidence", "Occlusion", "find_class_map", "find_occlusion", "pooled_layers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Occlusion:
 
 
 @dataclass(frozen=True, eq=False)
-class ClassMap:
+class ClassEvidence:
     """Where the evidence for a class lies: the mean of `evidence` plus `bias` is the class's score."""
 
     class_index: int
@@ -63,7 +63,7 @@ class ClassMap:
 
 def find_occlusion(
     explorer: Explorer,
-    prepared: Prepared,
+    prepared: PreparedInput,
     *,
     class_index: int | None = None,
     window_px: int = 0,
@@ -103,7 +103,7 @@ def find_occlusion(
     return Occlusion(index, float(whole[index]), drop, window, step)
 
 
-def find_class_map(explorer: Explorer, prepared: Prepared, *, class_index: int | None = None) -> ClassMap:
+def find_class_map(explorer: Explorer, prepared: PreparedInput, *, class_index: int | None = None) -> ClassEvidence:
     """Where in the last maps the evidence for a class lies.
 
     Args:
@@ -122,10 +122,10 @@ def find_class_map(explorer: Explorer, prepared: Prepared, *, class_index: int |
     _check_class(index, weights.shape[1])
     maps = explorer.maps(prepared.values, [last])[last.row.name]  # (C, H, W)
     evidence = np.tensordot(weights[:, index], maps.astype(np.float64), axes=1)
-    return ClassMap(index, evidence.astype(np.float32), float(bias[index]), last.row.name)
+    return ClassEvidence(index, evidence.astype(np.float32), float(bias[index]), last.row.name)
 
 
-def pooled_layers(explorer: Explorer) -> tuple[Layer, Layer]:
+def pooled_layers(explorer: Explorer) -> tuple[GraphLayer, GraphLayer]:
     """The last layer with maps before average pooling, and the dense layer behind it.
 
     Raises:

@@ -20,11 +20,11 @@ from szem.media.pictures import PictureSource, read_picture
 from szem.results.explanation import Explanation, LayerRow, find_layer
 from szem.runtime.cards import CARD_FILE, read_card
 from szem.runtime.graph import DEFAULT_LIMITS, Graph, GraphLimits, read_graph
-from szem.runtime.graph_layers import Layer, find_layers, to_maps
+from szem.runtime.graph_layers import GraphLayer, find_layers, to_maps
 from szem.runtime.graph_quant import to_real
 from szem.runtime.graph_run import Probe, Runner, Timing, find_picture_input, measure
 from szem.runtime.store import Model, default_model, find_model
-from szem.tasks.explain.preprocess import Prepared, guess_rules, prepare
+from szem.tasks.explain.preprocess import PreparedInput, guess_rules, prepare
 
 __all__ = ["Explorer", "explain"]
 
@@ -91,7 +91,7 @@ class Explorer:
             self.rules = rules.model_copy(update={"height_px": self.size[0], "width_px": self.size[1]})
         else:
             self.rules = guess_rules(self.layout, self.size, mean=mean, scale=scale)
-        self.layers: tuple[Layer, ...] = find_layers(self.probe, self.layout)
+        self.layers: tuple[GraphLayer, ...] = find_layers(self.probe, self.layout)
 
     def _open(self, size: tuple[int, int], threads: int | None, *, may_try: bool) -> tuple[tuple[int, int], Probe]:
         """Open at a size; where the file leaves its sides open and does not run at it, at another."""
@@ -140,7 +140,7 @@ class Explorer:
         """Names of the classes, where a card gives them."""
         return () if self.card is None else self.card.labels
 
-    def layer(self, name: str | int) -> Layer:
+    def layer(self, name: str | int) -> GraphLayer:
         """A layer by name, number, or an unmistakable part of its name.
 
         Raises:
@@ -148,7 +148,7 @@ class Explorer:
         """
         return self.layers[find_layer(self.rows, name).index]
 
-    def prepare(self, picture: Picture8) -> Prepared:
+    def prepare(self, picture: Picture8) -> PreparedInput:
         """The network's input made from a picture."""
         return prepare(picture, self.layout, self.rules)
 
@@ -156,7 +156,7 @@ class Explorer:
         """Every input by name, for `probe.run`."""
         return {self.layout.name: values, **self.others}
 
-    def maps(self, values: Array, layers: Iterable[Layer]) -> dict[str, NDArray[np.float32]]:
+    def maps(self, values: Array, layers: Iterable[GraphLayer]) -> dict[str, NDArray[np.float32]]:
         """Run on prepared values and read layers.
 
         Returns:

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Array
-from szem.results.explanation import NeuronSum, Step
+from szem.results.explanation import NeuronSum, SumStep
 from szem.runtime.graph import Node
 from szem.runtime.graph_fields import trace_back
-from szem.runtime.graph_layers import Layer, to_maps
+from szem.runtime.graph_layers import GraphLayer, to_maps
 from szem.runtime.graph_quant import Quantisation, find_quantisation, to_real, weight_quantisation
 from szem.runtime.graph_rules import WEIGHT_INPUT, convolution_geometry, needed_regions
 from szem.runtime.graph_run import Probe
 from szem.tasks.explain.activations import activation_of
 from szem.tasks.explain.explain import Explorer, check_position
-from szem.tasks.explain.preprocess import Prepared
+from szem.tasks.explain.preprocess import PreparedInput
 
 __all__ = ["dense_weights", "explain_neuron"]
 
@@ -42,7 +42,7 @@ class _Work:
 
 
 def explain_neuron(
-    explorer: Explorer, prepared: Prepared, layer: str | int, *, map: int, row: int, column: int
+    explorer: Explorer, prepared: PreparedInput, layer: str | int, *, map: int, row: int, column: int
 ) -> NeuronSum:
     """Work out one number of one map.
 
@@ -63,15 +63,15 @@ def explain_neuron(
     values = probe.run(explorer.feed(prepared.values), [*found.sources, found.output])
     index = _full_index(values[found.output].shape, found, (map, row, column))
     work = _work(probe, found, values, index)
-    steps: list[Step] = []
+    steps: list[SumStep] = []
     measured = float(to_real(probe, found.output, values[found.output])[index])
     value = measured
     if work.total is not None:
         value = work.total
-        steps.append(Step("products" if work.weights is not None else work.rule, value))
+        steps.append(SumStep("products" if work.weights is not None else work.rule, value))
         if work.bias is not None:
             value += work.bias
-            steps.append(Step("bias", value))
+            steps.append(SumStep("bias", value))
         value = _follow(probe, found, value, index, steps)
     region = trace_back(probe, found.output, tuple((i, i) for i in index), to=explorer.layout.name)
     box = None
@@ -99,7 +99,7 @@ def explain_neuron(
     )
 
 
-def dense_weights(explorer: Explorer, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def dense_weights(explorer: Explorer, layer: GraphLayer) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """The (inputs, outputs) weights and (outputs,) bias of a dense layer (or a 1×1 convolution of one place).
 
     Returns:
@@ -124,12 +124,12 @@ def dense_weights(explorer: Explorer, layer: Layer) -> tuple[NDArray[np.float64]
     return matrix, np.broadcast_to(offset, (matrix.shape[1],)).astype(np.float64)
 
 
-def _full_index(shape: tuple[int, ...], layer: Layer, place: tuple[int, int, int]) -> tuple[int, ...]:
+def _full_index(shape: tuple[int, ...], layer: GraphLayer, place: tuple[int, int, int]) -> tuple[int, ...]:
     order = to_maps(np.arange(math.prod(shape)).reshape(shape), layer.axes)
     return tuple(int(i) for i in np.unravel_index(int(order[place]), shape))
 
 
-def _quantum(probe: Probe, layer: Layer) -> float:
+def _quantum(probe: Probe, layer: GraphLayer) -> float:
     for node in (layer.main, *layer.tail):
         for out in node.outputs:
             found = find_quantisation(probe, out) if node.op in ("QuantizeLinear", "QLinearConv", "QGemm") else None
@@ -138,7 +138,7 @@ def _quantum(probe: Probe, layer: Layer) -> float:
     return 0.0
 
 
-def _work(probe: Probe, layer: Layer, values: dict[str, Array], index: tuple[int, ...]) -> _Work:
+def _work(probe: Probe, layer: GraphLayer, values: dict[str, Array], index: tuple[int, ...]) -> _Work:
     rule = _WORKS.get(layer.main.op)
     if rule is None or len(probe.shapes[layer.main.outputs[0]]) != len(index):
         return _Work("other")
@@ -363,20 +363,20 @@ def _activate(probe: Probe, node: Node, real: dict[str, _Numbers], index: tuple[
     return _Work(node.op, np.array([[[value]]]), total=function(value))
 
 
-def _follow(probe: Probe, layer: Layer, value: float, index: tuple[int, ...], steps: list[Step]) -> float:
+def _follow(probe: Probe, layer: GraphLayer, value: float, index: tuple[int, ...], steps: list[SumStep]) -> float:
     """What is done to the sum afterwards, one step each."""
     if layer.main.op in ("QLinearConv", "QLinearAdd", "QLinearMul", "QGemm", "QLinearMatMul") or (
         layer.main.op in ("QLinearGlobalAveragePool", "QLinearAveragePool")
     ):
         value = _round(probe, layer.main.outputs[0], value)
-        steps.append(Step("round", value))
+        steps.append(SumStep("round", value))
     before_gate = gate = None
     for node in layer.tail:
         if node.op in ("Identity", "Dropout", "Cast", "DequantizeLinear"):
             continue
         if node.op == "QuantizeLinear":
             value = _round(probe, node.outputs[0], value)
-            steps.append(Step("round", value))
+            steps.append(SumStep("round", value))
             continue
         if node.op in ("Sigmoid", "HardSigmoid") and any(node.outputs[0] in n.inputs for n in layer.tail):
             function = activation_of(probe, node, index)
@@ -384,10 +384,10 @@ def _follow(probe: Probe, layer: Layer, value: float, index: tuple[int, ...], st
             continue
         if node.op == "Mul" and gate is not None and before_gate is not None:
             value, gate = before_gate * gate, None
-            steps.append(Step(layer.row.activation or "Swish", value))
+            steps.append(SumStep(layer.row.activation or "Swish", value))
             continue
         value, name = _one_step(probe, node, value, index)
-        steps.append(Step(name, value))
+        steps.append(SumStep(name, value))
     return value
 
 

@@ -15,7 +15,7 @@ from szem.runtime.cards import PictureInput
 from szem.runtime.graph_run import PictureLayout
 from szem.runtime.prepare import find_window, prepare_picture
 
-__all__ = ["Prepared", "cut_picture", "guess_rules", "prepare", "prepare_cut"]
+__all__ = ["PreparedInput", "cut_picture", "guess_rules", "prepare", "prepare_cut"]
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_SCALE = (58.395, 57.12, 57.375)
@@ -24,7 +24,7 @@ _Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedInput:
     """A network's input, and the part of the picture it shows."""
 
     values: Array  # the network's whole input
@@ -70,7 +70,7 @@ def guess_rules(
     )
 
 
-def prepare(picture: Picture8, layout: PictureLayout, rules: PictureInput) -> Prepared:
+def prepare(picture: Picture8, layout: PictureLayout, rules: PictureInput) -> PreparedInput:
     """Cut, scale and normalise a picture.
 
     Args:
@@ -81,7 +81,7 @@ def prepare(picture: Picture8, layout: PictureLayout, rules: PictureInput) -> Pr
     small = cut_picture(picture, rules)
     window = find_window(picture.shape[0], picture.shape[1], rules)
     box = window.to_picture(0, 0, rules.width_px, rules.height_px)
-    return Prepared(prepare_cut(small, layout, rules), small, box)
+    return PreparedInput(prepare_cut(small, layout, rules), small, box)
 
 
 def cut_picture(picture: Picture8, rules: PictureInput) -> Picture8:

@@ -21,13 +21,13 @@ from szem.runtime.graph_fields import trace_back
 from szem.runtime.store import user_folder
 from szem.tasks.explain.explain import Explorer
 
-__all__ = ["Strongest", "cut_patch", "find_strongest"]
+__all__ = ["TopActivations", "cut_patch", "find_strongest"]
 
 MOST_FILES = 20_000
 
 
 @dataclass(frozen=True, eq=False)
-class Strongest:
+class TopActivations:
     """The best places for every map of every layer, best first. A place is a neuron of the map."""
 
     files: tuple[str, ...]
@@ -44,7 +44,7 @@ def find_strongest(
     keep: int = 9,
     cache: Path | None = None,
     progress: Callable[[float], None] | None = None,
-) -> Strongest:
+) -> TopActivations:
     """Find the strongest pictures and places for every map; each picture counts once per map.
 
     Args:
@@ -69,7 +69,9 @@ def find_strongest(
     return found
 
 
-def _search(explorer: Explorer, files: list[Path], keep: int, progress: Callable[[float], None] | None) -> Strongest:
+def _search(
+    explorer: Explorer, files: list[Path], keep: int, progress: Callable[[float], None] | None
+) -> TopActivations:
     names = [row.name for row in explorer.rows]
     counts = {row.name: row.output_shape[0] for row in explorer.rows}
     scores = {n: np.full((counts[n], keep), -np.inf, np.float32) for n in names}
@@ -86,7 +88,7 @@ def _search(explorer: Explorer, files: list[Path], keep: int, progress: Callable
                 _enter(maps, index, scores[name], pictures[name], places[name])
         if progress is not None:
             progress((index + 1) / len(files))
-    return Strongest(tuple(str(f) for f in files), tuple(skipped), scores, pictures, places)
+    return TopActivations(tuple(str(f) for f in files), tuple(skipped), scores, pictures, places)
 
 
 def _enter(
@@ -150,7 +152,7 @@ def _key(explorer: Explorer, files: Sequence[str | Path], keep: int) -> str:
     return digest.hexdigest()[:32]
 
 
-def _save(target: Path, found: Strongest) -> None:
+def _save(target: Path, found: TopActivations) -> None:
     """Write the cache; a folder that cannot be written only means that nothing is kept."""
     tables: dict[str, Any] = {}
     for i, name in enumerate(found.scores):
@@ -165,7 +167,7 @@ def _save(target: Path, found: Strongest) -> None:
         part.unlink(missing_ok=True)
 
 
-def _load(target: Path) -> Strongest | None:
+def _load(target: Path) -> TopActivations | None:
     try:
         with np.load(target, allow_pickle=False) as data:
             head = json.loads(data["head"].tobytes())
@@ -174,4 +176,4 @@ def _load(target: Path) -> Strongest | None:
             ]
     except (OSError, ValueError, KeyError, EOFError):  # none yet, or damaged: search again
         return None
-    return Strongest(tuple(head["files"]), tuple((a, b) for a, b in head["skipped"]), *tables)
+    return TopActivations(tuple(head["files"]), tuple((a, b) for a, b in head["skipped"]), *tables)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from szem.arrays import Array, Picture8
 from szem.runtime.sessions import OnnxFile
 
-__all__ = ["Candidates", "FaceEye", "join_doubles", "overlaps"]
+__all__ = ["BlazeFace", "FaceCandidates", "join_doubles", "overlaps"]
 
 _STEP_PX = 32  # sides of the input are multiples of this
 _MOST_GROWTH = 2.0  # a picture is enlarged at most so much for the network
@@ -28,7 +28,7 @@ _PLACES: Mapping[str, tuple[tuple[int, int], ...]] = {"near": ((8, 2), (16, 6)),
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class FaceCandidates:
     """What may be faces, in pixels of the picture."""
 
     boxes_xyxy: NDArray[np.float32]  # (N, 4) from the brows to the chin
@@ -38,21 +38,21 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def take(self, places: Array) -> "Candidates":
+    def take(self, places: Array) -> "FaceCandidates":
         """Some of them, in the order given."""
-        return Candidates(self.boxes_xyxy[places], self.points_xy[places], self.scores[places])
+        return FaceCandidates(self.boxes_xyxy[places], self.points_xy[places], self.scores[places])
 
     @staticmethod
-    def join(parts: Sequence["Candidates"]) -> "Candidates":
+    def join(parts: Sequence["FaceCandidates"]) -> "FaceCandidates":
         """All of several."""
-        return Candidates(
+        return FaceCandidates(
             np.concatenate([p.boxes_xyxy for p in parts]),
             np.concatenate([p.points_xy for p in parts]),
             np.concatenate([p.scores for p in parts]),
         )
 
 
-class FaceEye:
+class BlazeFace:
     """One of the two networks.
 
     Args:
@@ -64,7 +64,7 @@ class FaceEye:
     def __init__(self, kind: str, file: OnnxFile, *, side_px: int) -> None:
         self.kind, self.file, self.side_px = kind, file, side_px
 
-    def __call__(self, picture: Picture8, *, lowest: float) -> Candidates:
+    def __call__(self, picture: Picture8, *, lowest: float) -> FaceCandidates:
         """Look at a picture.
 
         Args:
@@ -82,12 +82,12 @@ class FaceEye:
         boxes = np.concatenate([middles - sides / 2, middles + sides / 2], axis=1) / scale
         corners = (found[:, 2:] + places[:, None]) / scale
         return join_doubles(
-            Candidates(boxes.astype(np.float32), corners.astype(np.float32), scores[seen].astype(np.float32)),
+            FaceCandidates(boxes.astype(np.float32), corners.astype(np.float32), scores[seen].astype(np.float32)),
             blend=True,
         )
 
 
-def join_doubles(found: Candidates, *, blend: bool) -> Candidates:
+def join_doubles(found: FaceCandidates, *, blend: bool) -> FaceCandidates:
     """One candidate for each face, best first.
 
     Args:
@@ -105,7 +105,7 @@ def join_doubles(found: Candidates, *, blend: bool) -> Candidates:
         points.append(np.tensordot(weights, found.points_xy[group], 1))
         scores.append(found.scores[left[0]])
         left = left[~same]
-    return Candidates(
+    return FaceCandidates(
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array(points, np.float32).reshape(-1, 6, 2),
         np.array(scores, np.float32),

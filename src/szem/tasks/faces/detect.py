@@ -16,11 +16,11 @@ from szem.errors import CardError, RangeError
 from szem.media.pictures import PictureSource, read_picture
 from szem.results.faces import Faces
 from szem.runtime.sessions import OnnxFile, Session, open_model
-from szem.tasks.faces.blazeface import Candidates, FaceEye, join_doubles, overlaps
+from szem.tasks.faces.blazeface import BlazeFace, FaceCandidates, join_doubles, overlaps
 from szem.tasks.faces.mesh import FaceMesh, Meshes, squares_of_candidates, squares_of_meshes
 from szem.tasks.faces.pose import head_angles
 
-__all__ = ["FaceFinder", "find_faces", "open_faces"]
+__all__ = ["FaceDetector", "find_faces", "open_faces"]
 
 _PROPOSED = 0.35  # candidates below are not looked at
 _PRESENT = 0.75  # the mesh must be so sure
@@ -58,24 +58,24 @@ def find_faces(
     return open_faces(model)(array, threshold=threshold, turned=turned)
 
 
-def open_faces(model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> "FaceFinder":
+def open_faces(model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> "FaceDetector":
     """Open a face finder by name, once per process.
 
     Args:
         model: A model's name or folder; the shipped one if left out.
         threads: Threads within one run; None for as many as there are cores.
     Raises:
-        As `open_model` and `FaceFinder`.
+        As `open_model` and `FaceDetector`.
     """
     return _finder_of(open_model(model, task="faces", threads=threads))
 
 
 @cache
-def _finder_of(session: Session) -> "FaceFinder":
-    return FaceFinder(session)
+def _finder_of(session: Session) -> "FaceDetector":
+    return FaceDetector(session)
 
 
-class FaceFinder:
+class FaceDetector:
     """A face model ready to be called; keeps nothing between calls.
 
     Args:
@@ -93,7 +93,7 @@ class FaceFinder:
         self.session, self.card = session, model.card
         self.mesh = FaceMesh(session)
         self.eyes = tuple(
-            FaceEye(role, OnnxFile(model.part(role), threads=session.threads), side_px=int(side or 0))
+            BlazeFace(role, OnnxFile(model.part(role), threads=session.threads), side_px=int(side or 0))
             for role, side in sides.items()
         )
 
@@ -131,7 +131,7 @@ class FaceFinder:
     def _upright(self, picture: Picture8, threshold: float) -> Faces:
         height, width = picture.shape[:2]
         lowest = max(_PROPOSED, threshold)
-        found = join_doubles(Candidates.join([eye(picture, lowest=lowest) for eye in self.eyes]), blend=False)
+        found = join_doubles(FaceCandidates.join([eye(picture, lowest=lowest) for eye in self.eyes]), blend=False)
         found = found.take(np.arange(min(len(found), _MOST)))
         rough = self.mesh(picture, squares_of_candidates(found))
         seen = np.flatnonzero(rough.presence >= _MAYBE)

@@ -9,17 +9,17 @@ import numpy as np
 
 from szem.data.faces import MOUTH, eye_distance, read_labelled_faces
 from szem.media.pictures import read_picture
-from szem.results.score import Measured
+from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.faces.detect import FaceFinder
+from szem.tasks.faces.detect import FaceDetector
 
 __all__ = ["evaluate_faces"]
 
 _WRONG = 0.1  # a mouth whose points are further off than this, in the eyes' distance, is counted as wrong
 
 
-def evaluate_faces(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_faces(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Share of faces found, and how far the points are from where people set them, in shares of the eyes' distance.
 
     Args:
@@ -29,7 +29,7 @@ def evaluate_faces(model: Model, folder: Path, split: str) -> list[Measured]:
     Raises:
         As `read_labelled_faces`.
     """
-    finder = FaceFinder(Session(model, threads=1))
+    finder = FaceDetector(Session(model, threads=1))
     items = read_labelled_faces(folder, part=split)
     mouths, wholes = [], []
     for item in items:
@@ -42,12 +42,12 @@ def evaluate_faces(model: Model, folder: Path, split: str) -> list[Measured]:
             mouths.append(float(off[MOUTH].mean()))
             wholes.append(float(off.mean()))
     n = len(items)
-    rows = [Measured("found", len(mouths) / n, n)]
+    rows = [Measurement("found", len(mouths) / n, n)]
     if mouths:
         rows += [
-            Measured("mouth error", float(np.mean(mouths)), len(mouths)),
-            Measured("mouth error, median", float(np.median(mouths)), len(mouths)),
-            Measured(f"mouths off by more than {_WRONG}", float(np.mean(np.array(mouths) > _WRONG)), len(mouths)),
-            Measured("68 points error", float(np.mean(wholes)), len(wholes)),
+            Measurement("mouth error", float(np.mean(mouths)), len(mouths)),
+            Measurement("mouth error, median", float(np.median(mouths)), len(mouths)),
+            Measurement(f"mouths off by more than {_WRONG}", float(np.mean(np.array(mouths) > _WRONG)), len(mouths)),
+            Measurement("68 points error", float(np.mean(wholes)), len(wholes)),
         ]
     return rows

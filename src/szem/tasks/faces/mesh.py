@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8
 from szem.data.faces import MIRRORED
 from szem.runtime.sessions import Session
-from szem.tasks.faces.blazeface import Candidates
+from szem.tasks.faces.blazeface import FaceCandidates
 
 __all__ = ["FaceMesh", "Meshes", "Square", "squares_of_candidates", "squares_of_meshes"]
 
@@ -138,7 +138,7 @@ def cut_square(picture: Picture8, square: Square) -> Picture8:
     return np.asarray(piece, np.uint8)
 
 
-def squares_of_candidates(found: Candidates) -> list[Square]:
+def squares_of_candidates(found: FaceCandidates) -> list[Square]:
     """The square of each candidate, turned so that its eyes lie level."""
     squares = []
     for box, points in zip(found.boxes_xyxy.astype(float), found.points_xy.astype(float), strict=True):

@@ -22,7 +22,7 @@ from szem.media.video import VideoSource, read_video
 from szem.results.faces import Faces
 from szem.results.mouth import MouthTrack
 from szem.tasks.faces.blazeface import overlaps
-from szem.tasks.faces.detect import FaceFinder, open_faces
+from szem.tasks.faces.detect import FaceDetector, open_faces
 
 __all__ = ["CROP_SIZE", "Chosen", "follow_mouth", "track_mouth"]
 
@@ -47,7 +47,7 @@ def track_mouth(
     video: VideoSource | Iterable[Frame],
     *,
     face: Chosen = "largest",
-    finder: FaceFinder | None = None,
+    finder: FaceDetector | None = None,
     crop_size: tuple[int, int] = CROP_SIZE,
 ) -> MouthTrack:
     """Follow the mouth of one face through a film.
@@ -76,7 +76,7 @@ def follow_mouth(
     pictures: Iterable[tuple[float, Picture8]],
     *,
     face: Chosen = "largest",
-    finder: FaceFinder | None = None,
+    finder: FaceDetector | None = None,
     crop_size: tuple[int, int] = CROP_SIZE,
 ) -> MouthTrack:
     """As `track_mouth`, from times in seconds and upright pictures of one size.
@@ -116,7 +116,7 @@ class _Seen:
 class _Follower:
     """Looks at frame after frame and remembers the face it follows."""
 
-    def __init__(self, finder: FaceFinder, face: Chosen) -> None:
+    def __init__(self, finder: FaceDetector, face: Chosen) -> None:
         self._finder, self._face = finder, face
         self._at: Faces | None = None  # the one face followed
         self._last: _Seen | None = None

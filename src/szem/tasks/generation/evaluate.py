@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
 from szem.data.flowers_birds.attribute_sentences import COLOR_WORDS, word_seen
-from szem.data.flowers_birds.attributes import Seen
+from szem.data.flowers_birds.attributes import Attributes
 from szem.data.flowers_birds.drawables import Drawable, read_drawables
 from szem.data.words import split_words
 from szem.errors import UnknownNameError
 from szem.media.pictures import read_picture
-from szem.results.score import Measured
+from szem.results.score import Measurement
 from szem.runtime.sessions import OnnxFile, Session, cores, open_model
 from szem.runtime.store import Model
 from szem.tasks.classification.features import ClassifierFeatures
 from szem.tasks.generation.frechet import diversity, frechet_distance, inception_score, r_precision
-from szem.tasks.generation.generate import Painter
+from szem.tasks.generation.generate import Generator
 from szem.tasks.generation.subject_colors import see_bird, see_flower
 
-__all__ = ["COLOR_TEST", "SEED", "JudgeSpace", "evaluate_generate", "held_sentences"]
+__all__ = ["COLOR_TEST", "SEED", "EvaluationEncoder", "evaluate_generate", "held_sentences"]
 
 SEED = 2024
 _AMONG = 100
@@ -39,7 +39,7 @@ COLOR_TEST = ("white", "yellow", "orange", "red", "pink", "purple", "blue")
 """Colours asked for: those that petals of the training pictures have often."""
 
 
-class JudgeSpace:
+class EvaluationEncoder:
     """The space of the matcher that only measures.
 
     Args:
@@ -61,7 +61,7 @@ class JudgeSpace:
         return np.concatenate(parts).astype(np.float32)
 
 
-def held_sentences(items: Sequence[Drawable], seen: Sequence[Seen], *, seed: int = SEED) -> list[str]:
+def held_sentences(items: Sequence[Drawable], seen: Sequence[Attributes], *, seed: int = SEED) -> list[str]:
     """A sentence for each photograph: one that people wrote, where there is one, else a made one."""
     rng = np.random.default_rng(seed)
     return [
@@ -70,7 +70,7 @@ def held_sentences(items: Sequence[Drawable], seen: Sequence[Seen], *, seed: int
     ]
 
 
-def evaluate_generate(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_generate(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Scores for flowers and for birds, the photographs' own beside them.
 
     Raises:
@@ -79,11 +79,11 @@ def evaluate_generate(model: Model, folder: Path, split: str) -> list[Measured]:
     """
     if split not in ("val", "train"):
         raise UnknownNameError(f"no split called {split!r}; there are val, which nothing was trained on, and train")
-    painter, look = Painter(Session(model, threads=1)), ClassifierFeatures()
-    judge = JudgeSpace(model) if "judge-words" in model.card.parts else None
+    painter, look = Generator(Session(model, threads=1)), ClassifierFeatures()
+    judge = EvaluationEncoder(model) if "judge-words" in model.card.parts else None
     cut = open_model(task="outline", threads=1)
     items = read_drawables(folder, split=split)
-    out: list[Measured] = []
+    out: list[Measurement] = []
     for thing in ("flower", "bird"):
         own = [one for one in items if one.thing == thing]
         if own:
@@ -94,18 +94,18 @@ def evaluate_generate(model: Model, folder: Path, split: str) -> list[Measured]:
         for color, text in zip(COLOR_TEST, asked, strict=True)
         for picture in painter(text, n=_ASKED, seed=SEED)
     ]
-    out.append(Measured("colour agreement, flowers, one colour asked for", float(np.mean(named)), len(named)))
+    out.append(Measurement("colour agreement, flowers, one colour asked for", float(np.mean(named)), len(named)))
     return out
 
 
 def _measure(
-    painter: Painter,
+    painter: Generator,
     look: ClassifierFeatures,
-    judge: JudgeSpace | None,
+    judge: EvaluationEncoder | None,
     cut: Session,
     items: list[Drawable],
     thing: str,
-) -> list[Measured]:
+) -> list[Measurement]:
     see = see_flower if thing == "flower" else see_bird
     photographs = [read_picture(one.path) for one in items]
     with ThreadPoolExecutor(cores()) as pool:
@@ -117,14 +117,14 @@ def _measure(
     n, half = len(items), len(items) // 2
     order = np.random.default_rng(SEED).permutation(n)
     out = [
-        Measured(f"Fréchet distance, {thing}s", frechet_distance(means, real_means), n),
-        Measured(
+        Measurement(f"Fréchet distance, {thing}s", frechet_distance(means, real_means), n),
+        Measurement(
             f"Fréchet distance, {thing}s, one half of the photographs from the other",
             frechet_distance(real_means[order[:half]], real_means[order[half:]]),
             half,
         ),
-        Measured(f"inception score, {thing}s", inception_score(chances[order], parts=min(10, n))[0], n),
-        Measured(
+        Measurement(f"inception score, {thing}s", inception_score(chances[order], parts=min(10, n))[0], n),
+        Measurement(
             f"inception score, {thing}s, photographs", inception_score(real_chances[order], parts=min(10, n))[0], n
         ),
     ]
@@ -133,19 +133,19 @@ def _measure(
         among = min(_AMONG, n)
         for name, grid in ((f"{thing}s", grids), (f"{thing}s, photographs", real_grids)):
             value = r_precision(judge.pictures(grid), places, among=among, seed=SEED)
-            out.append(Measured(f"R-precision among {among}, {name}", value, n))
+            out.append(Measurement(f"R-precision among {among}, {name}", value, n))
     right = _agreement(cut, drawn, seen, texts, thing)
-    out.append(Measured(f"colour agreement, {thing}s, of held-back sentences", float(np.mean(right)), len(right)))
+    out.append(Measurement(f"colour agreement, {thing}s, of held-back sentences", float(np.mean(right)), len(right)))
     many = [painter(text, n=_EACH, seed=SEED).pictures for text in texts[:: max(1, n // _MANY)]]
     features = look([picture for some in many for picture in some])[0]
     groups = np.repeat(np.arange(len(many)), _EACH)
-    out.append(Measured(f"diversity of one sentence's {thing}s", diversity(features, groups), len(many)))
-    out.append(Measured(f"diversity of all {thing} photographs", diversity(real_means, np.zeros(n)), n))
+    out.append(Measurement(f"diversity of one sentence's {thing}s", diversity(features, groups), len(many)))
+    out.append(Measurement(f"diversity of all {thing} photographs", diversity(real_means, np.zeros(n)), n))
     return out
 
 
 def _agreement(
-    cut: Session, drawn: Sequence[Picture8], seen: Sequence[Seen], texts: Sequence[str], thing: str
+    cut: Session, drawn: Sequence[Picture8], seen: Sequence[Attributes], texts: Sequence[str], thing: str
 ) -> list[bool]:
     """Whether the main colour is the one asked for: the photograph's, where it is sure and the sentence says it."""
     asked = [
@@ -154,7 +154,7 @@ def _agreement(
         if known.sure >= 0.6 and set(COLOR_WORDS[known.main]) & set(split_words(text))
     ]
 
-    def is_right(pair: tuple[Picture8, Seen]) -> bool:
+    def is_right(pair: tuple[Picture8, Attributes]) -> bool:
         picture, known = pair
         found = see_flower(cut, picture) if thing == "flower" else see_bird(cut, picture, kind=known.kind)
         return found.main == known.main

@@ -21,7 +21,7 @@ from szem.data.flowers_birds.flower_facts import FLOWER_KINDS
 from szem.data.words import FIRST_WORD, UNKNOWN, Vocabulary, split_words
 from szem.errors import CardError, DTypeError, RangeError, UnknownNameError
 from szem.media.oklab import rgb_to_oklab
-from szem.results.drawn import Drawn, WordInfluence
+from szem.results.generated import GeneratedPicture, WordInfluence
 from szem.runtime.cards import TextInput
 from szem.runtime.sessions import OnnxFile, Session, cores, open_model
 
@@ -29,7 +29,7 @@ __all__ = [
     "EXAMPLES",
     "MOST_PICTURES",
     "MOST_SEED",
-    "Painter",
+    "Generator",
     "generate",
     "names_subject",
     "open_painter",
@@ -80,7 +80,7 @@ def generate(
     seed: int = 0,
     truncation: float | None = None,
     model: str | os.PathLike[str] | None = None,
-) -> Drawn:
+) -> GeneratedPicture:
     """Draw pictures for a sentence about a flower or a bird.
 
     Args:
@@ -100,14 +100,14 @@ def generate(
     return open_painter(model)(text, n=n, seed=seed, truncation=truncation)
 
 
-def open_painter(model: str | os.PathLike[str] | None = None, *, workers: int | None = None) -> "Painter":
+def open_painter(model: str | os.PathLike[str] | None = None, *, workers: int | None = None) -> "Generator":
     """Open a drawing model by name, once per process.
 
     Args:
         model: A model's name or folder; the shipped one if left out.
         workers: Pictures drawn side by side; None for as many as there are cores.
     Raises:
-        As `open_model` and `Painter`.
+        As `open_model` and `Generator`.
     """
     return _painter_of(open_model(model, task="generate", threads=1), workers)
 
@@ -134,8 +134,8 @@ def what_it_draws() -> dict[str, list[str]]:
 
 
 @cache
-def _painter_of(session: Session, workers: int | None) -> "Painter":
-    return Painter(session, workers=workers)
+def _painter_of(session: Session, workers: int | None) -> "Generator":
+    return Generator(session, workers=workers)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class _Read:
     warnings: tuple[str, ...]
 
 
-class Painter:
+class Generator:
     """A drawing model ready to be called; keeps nothing between calls.
 
     Args:
@@ -174,7 +174,7 @@ class Painter:
         self._sketch = OnnxFile(session.model.part("sketch"), threads=1)
         self._refine = OnnxFile(session.model.part("refine"), threads=1) if "refine" in card.parts else None
 
-    def __call__(self, text: str, *, n: int = 1, seed: int = 0, truncation: float | None = None) -> Drawn:
+    def __call__(self, text: str, *, n: int = 1, seed: int = 0, truncation: float | None = None) -> GeneratedPicture:
         """Draw; the arguments are those of `generate`."""
         n, seed = _whole("n", n, 1, MOST_PICTURES), _whole("seed", seed, 0, MOST_SEED)
         read = self._read(text)
@@ -183,7 +183,7 @@ class Painter:
         space = self._place(read.numbers)
         drawn = self._each(lambda chance: self._draw(space, chance), chances)
         pictures, sketches = (tuple(part) for part in zip(*drawn, strict=True))
-        return Drawn(text, pictures, sketches, seed, used, self.card.name, read.unknown, read.warnings)
+        return GeneratedPicture(text, pictures, sketches, seed, used, self.card.name, read.unknown, read.warnings)
 
     def between(
         self, first: str, second: str, *, frames: int = 24, seed: int = 0, truncation: float | None = None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8, check_picture
-from szem.data.flowers_birds.attributes import Seen
+from szem.data.flowers_birds.attributes import Attributes
 from szem.data.flowers_birds.bird_facts import BIRD_KINDS
 from szem.media.oklab import rgb_to_oklab
 from szem.runtime.sessions import Session
@@ -109,7 +109,7 @@ def cut_out(session: Session, picture: Picture8) -> NDArray[np.bool_]:
     return cut
 
 
-def see_flower(session: Session, picture: Picture8, *, kind: str = "") -> Seen:
+def see_flower(session: Session, picture: Picture8, *, kind: str = "") -> Attributes:
     """Name the colours of a flower's petals, its centre, its rim and its ground.
 
     Args:
@@ -126,7 +126,7 @@ def see_flower(session: Session, picture: Picture8, *, kind: str = "") -> Seen:
     middle, rim = _middle_and_rim(cut)
     centre = _centre(_shares(names, middle), _shares(names, cut & ~middle), main)
     edge, edge_share, _, _ = _shares(names, rim).best(without=_SHADE)
-    return Seen(
+    return Attributes(
         thing="flower",
         kind=kind,
         main=main,
@@ -139,7 +139,7 @@ def see_flower(session: Session, picture: Picture8, *, kind: str = "") -> Seen:
     )
 
 
-def see_bird(session: Session, picture: Picture8, *, kind: str = "") -> Seen:
+def see_bird(session: Session, picture: Picture8, *, kind: str = "") -> Attributes:
     """Name the colours of a bird, above and below: of those its kind can have, where that is known.
 
     Args and returns are those of `see_flower`; `centre` is the colour of the lower third, its belly, `rim` that of
@@ -160,7 +160,7 @@ def see_bird(session: Session, picture: Picture8, *, kind: str = "") -> Seen:
         lower[: rows[-1] + 1 - third] = False
     top, top_share, _, _ = _shares(names, upper).best()
     belly, belly_share, _, _ = _shares(names, lower).best()
-    return Seen(
+    return Attributes(
         thing="bird",
         kind=kind,
         main=main,

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from szem.tasks.lipreading.ctc import Span, log_chance
-from szem.tasks.lipreading.networks import Read
+from szem.tasks.lipreading.ctc import CtcSpan, log_chance
+from szem.tasks.lipreading.networks import NetworkOutput
 
 __all__ = ["find_delay", "strain_of", "strain_of_pair"]
 
 
-def strain_of(read: Read, labels: Sequence[int]) -> float:
+def strain_of(read: NetworkOutput, labels: Sequence[int]) -> float:
     """How much less likely a sentence is than the one that was read: the difference of the logarithms, in nats."""
     return log_chance(read.chances, read.labels) - log_chance(read.chances, labels)
 
 
-def strain_of_pair(first: Read, second: Read, *others: Read) -> float:
+def strain_of_pair(first: NetworkOutput, second: NetworkOutput, *others: NetworkOutput) -> float:
     """How much both readings have to give way to say the same, in nats.
 
     Args:
@@ -32,10 +32,10 @@ def strain_of_pair(first: Read, second: Read, *others: Read) -> float:
     return min(strain_of(first, read.labels) + strain_of(second, read.labels) for read in (first, second, *others))
 
 
-def find_delay(first: Sequence[Span], second: Sequence[Span]) -> float | None:
+def find_delay(first: Sequence[CtcSpan], second: Sequence[CtcSpan]) -> float | None:
     """How many moments later the second says the words that both say, the median; None where they share none.
 
-    >>> find_delay([Span(3, 0, 4), Span(5, 4, 9)], [Span(3, 10, 14), Span(8, 14, 15), Span(5, 15, 20)])
+    >>> find_delay([CtcSpan(3, 0, 4), CtcSpan(5, 4, 9)], [CtcSpan(3, 10, 14), CtcSpan(8, 14, 15), CtcSpan(5, 15, 20)])
     10.5
     """
     # of what follows, the longest row of words in both

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.tasks.lipreading.networks import Read
+from szem.tasks.lipreading.networks import NetworkOutput
 
-__all__ = ["KINDS", "Trust", "measure_film", "measure_words"]
+__all__ = ["KINDS", "ConfidenceCurves", "measure_film", "measure_words"]
 
 KINDS = ("word", "sentence", "known")
 """What is answered: that a word is right, that all are, that this is speech the reader knows."""
@@ -25,7 +25,7 @@ _FLOOR = 1e-4
 _UNCLEAR = 0.05  # a sentence that is right with a smaller chance is not worth saying
 
 
-class Trust:
+class ConfidenceCurves:
     """The curves of a card.
 
     Args:
@@ -59,7 +59,7 @@ class Trust:
         return known >= self.least.get(used, 0.0) and whole >= _UNCLEAR
 
 
-def measure_words(read: Read) -> NDArray[np.float64]:
+def measure_words(read: NetworkOutput) -> NDArray[np.float64]:
     """(W, 4) of each word: its mean chance in its moments, the poorest third of them, the speller's mean chance of
     all letters, and how surely the sentence wins; each as log-odds or logarithm."""
     rows = []
@@ -72,7 +72,7 @@ def measure_words(read: Read) -> NDArray[np.float64]:
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
-def measure_film(read: Read) -> NDArray[np.float64]:
+def measure_film(read: NetworkOutput) -> NDArray[np.float64]:
     """(1, 7) of the film: of the words' measures the mean and the least, how surely the sentence wins and is spelled,
     whether the speller writes the same by itself, how undecided the moments are, and how many are speech."""
     words = measure_words(read)
@@ -87,7 +87,7 @@ def measure_film(read: Read) -> NDArray[np.float64]:
     )
 
 
-def _spelling(read: Read) -> float:
+def _spelling(read: NetworkOutput) -> float:
     return max(-5.0, read.spelled.log_chance / (1 + len(read.spelled.text)))
 
 

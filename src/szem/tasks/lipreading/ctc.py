@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from szem.errors import RangeError, ShapeError
 
-__all__ = ["Reading", "Span", "align", "best_path", "log_chance", "search_ctc"]
+__all__ = ["CtcHypothesis", "CtcSpan", "align", "best_path", "log_chance", "search_ctc"]
 
 _NOTHING = -1e30
 Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Reading:
+class CtcHypothesis:
     """A sequence of classes and the natural logarithm of its chance, all alignments together."""
 
     classes: tuple[int, ...]
@@ -29,7 +29,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Span:
+class CtcSpan:
     """The moments of one class: from `first` up to, not with, `last`."""
 
     label: int
@@ -51,7 +51,7 @@ def best_path(log_chances: Scores) -> tuple[int, ...]:
     return tuple(int(label) for label in firsts if label)
 
 
-def search_ctc(log_chances: Scores, *, beams: int, per_moment: int = 6) -> list[Reading]:
+def search_ctc(log_chances: Scores, *, beams: int, per_moment: int = 6) -> list[CtcHypothesis]:
     """The likeliest sequences, all alignments of each taken together, the best first.
 
     Args:
@@ -83,7 +83,7 @@ def search_ctc(log_chances: Scores, *, beams: int, per_moment: int = 6) -> list[
                 longer[1] = float(np.logaddexp(longer[1], before + row[label]))
         best = sorted(following.items(), key=lambda item: -float(np.logaddexp(item[1][0], item[1][1])))[:beams]
         alive = {sequence: (values[0], values[1]) for sequence, values in best}
-    return [Reading(sequence, float(np.logaddexp(values[0], values[1]))) for sequence, values in alive.items()]
+    return [CtcHypothesis(sequence, float(np.logaddexp(values[0], values[1]))) for sequence, values in alive.items()]
 
 
 def log_chance(log_chances: Scores, classes: Sequence[int]) -> float:
@@ -110,7 +110,7 @@ def log_chance(log_chances: Scores, classes: Sequence[int]) -> float:
     return float(np.logaddexp(reach[-1], reach[-2]) if len(states) > 1 else reach[-1])
 
 
-def align(log_chances: Scores, classes: Sequence[int]) -> list[Span]:
+def align(log_chances: Scores, classes: Sequence[int]) -> list[CtcSpan]:
     """When each class of a sequence is said: the likeliest alignment (Viterbi).
 
     Raises:
@@ -145,7 +145,7 @@ def align(log_chances: Scores, classes: Sequence[int]) -> list[Span]:
     spans = []
     for place, label in enumerate(classes):
         held = np.flatnonzero(path == 2 * place + 1)
-        spans.append(Span(int(label), int(held[0]), int(held[-1]) + 1))
+        spans.append(CtcSpan(int(label), int(held[0]), int(held[-1]) + 1))
     return spans
 
 

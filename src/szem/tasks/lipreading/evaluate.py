@@ -15,14 +15,14 @@ from szem.data.spoken import SpokenFilm, TimedWord, read_spoken
 from szem.errors import EmptyFileError, MissingExtraError
 from szem.media.noise import add_noise, babble, white_noise
 from szem.media.sound import read_sound
-from szem.results.score import Measured
-from szem.results.transcript import SaidWord, Transcript
+from szem.results.score import Measurement
+from szem.results.transcript import Transcript, TranscriptWord
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.lipreading.lipread import LipReader, Seen
+from szem.tasks.lipreading.lipread import LipReader, LipreadInput
 from szem.tasks.lipreading.networks import RATE_HZ
 
-__all__ = ["NOISE_KINDS", "TakenIn", "count_errors", "evaluate_lipread", "noisy", "take_in_films", "voices_of"]
+__all__ = ["NOISE_KINDS", "EvaluatedVideo", "count_errors", "evaluate_lipread", "noisy", "take_in_films", "voices_of"]
 
 NOISE_KINDS = ("white", "babble")
 _VOICES = 5  # at once, in babble
@@ -30,15 +30,15 @@ _MOST_VOICES = 48  # that babble is made of
 
 
 @dataclass(frozen=True, eq=False)
-class TakenIn:
+class EvaluatedVideo:
     """A film with its words, looked at once."""
 
     film: SpokenFilm
-    seen: Seen
+    seen: LipreadInput
     number: int  # in the order of the index; chance depends on it
 
 
-def evaluate_lipread(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_lipread(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Word error rates, the share of sentences that are read at all, and how far times are off.
 
     Noise at 0 dB, so loud as the sound: white, and babble of five sentences of the other splits. Times: of words that
@@ -56,7 +56,7 @@ def evaluate_lipread(model: Model, folder: Path, split: str) -> list[Measured]:
         out.append(_rate(f"WER {use}", films, said))
         out.append(_times(f"frames off, {use}", films, said))
         passed = sum(reader.read(item.seen, use=use).transcript.is_read for item in films)
-        out.append(Measured(f"read, {use}", passed / len(films), len(films)))
+        out.append(Measurement(f"read, {use}", passed / len(films), len(films)))
     greedy = [reader.read(item.seen, use="lips", beams=1, check=False).transcript for item in films]
     out.append(_rate("WER lips, greedy", films, greedy))
     for kind in NOISE_KINDS:
@@ -66,9 +66,9 @@ def evaluate_lipread(model: Model, folder: Path, split: str) -> list[Measured]:
     return out
 
 
-def take_in_films(reader: LipReader, films: Iterable[SpokenFilm]) -> list[TakenIn]:
+def take_in_films(reader: LipReader, films: Iterable[SpokenFilm]) -> list[EvaluatedVideo]:
     """Follow the mouths and take the sounds."""
-    return [TakenIn(film, reader.take_in(film.path), number) for number, film in enumerate(films)]
+    return [EvaluatedVideo(film, reader.take_in(film.path), number) for number, film in enumerate(films)]
 
 
 def voices_of(folder: Path, split: str) -> list[NDArray[np.float32]]:
@@ -84,7 +84,7 @@ def voices_of(folder: Path, split: str) -> list[NDArray[np.float32]]:
     return [read_sound(film.path) for film in others[::step][:_MOST_VOICES]]
 
 
-def noisy(item: TakenIn, kind: str, snr_db: float, voices: Sequence[NDArray[np.float32]]) -> Seen:
+def noisy(item: EvaluatedVideo, kind: str, snr_db: float, voices: Sequence[NDArray[np.float32]]) -> LipreadInput:
     """A film with its sound in noise; the same noise for the same film whatever its loudness."""
     sound = item.seen.sound
     if sound is None:
@@ -112,24 +112,24 @@ def count_errors(truth: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) 
     return found.substitutions + found.deletions + found.insertions, sum(map(len, truth))
 
 
-def _rate(name: str, films: Sequence[TakenIn], said: Sequence[Transcript]) -> Measured:
+def _rate(name: str, films: Sequence[EvaluatedVideo], said: Sequence[Transcript]) -> Measurement:
     wrong, words = count_errors([item.film.words for item in films], [_words(t) for t in said])
-    return Measured(name, wrong / words, words)
+    return Measurement(name, wrong / words, words)
 
 
 def _words(transcript: Transcript) -> list[str]:
     return [word.text for word in transcript.words]
 
 
-def _times(name: str, films: Sequence[TakenIn], said: Sequence[Transcript]) -> Measured:
+def _times(name: str, films: Sequence[EvaluatedVideo], said: Sequence[Transcript]) -> Measurement:
     """Mean distance of beginnings and ends, in frames, of sentences whose words are all there, in order."""
     off: list[float] = []
     for item, transcript in zip(films, said, strict=True):
         if len(item.film.times) == len(transcript.words):
             pairs = zip(item.film.times, transcript.words, strict=True)
             off += [value for true, word in pairs if true.text == word.text for value in _off(true, word)]
-    return Measured(name, float(np.mean(off)) if off else float("inf"), max(1, len(off) // 2))
+    return Measurement(name, float(np.mean(off)) if off else float("inf"), max(1, len(off) // 2))
 
 
-def _off(true: TimedWord, word: SaidWord) -> tuple[float, float]:
+def _off(true: TimedWord, word: TranscriptWord) -> tuple[float, float]:
     return abs(word.start_s * RATE_HZ - true.first), abs(word.end_s * RATE_HZ - true.last)

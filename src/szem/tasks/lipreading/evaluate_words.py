@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from szem.data.lip_words import read_lip_takes
-from szem.results.score import Measured
+from szem.results.score import Measurement
 from szem.runtime.store import Model
 from szem.tasks.lipreading.single_words import RATE_HZ, LipWordReader
 
 __all__ = ["evaluate_lip_words"]
 
 
-def evaluate_lip_words(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_lip_words(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Share of takes whose word is right among the words, phrase among the phrases, and either among all.
 
     Args:
@@ -33,7 +33,9 @@ def evaluate_lip_words(model: Model, folder: Path, split: str) -> list[Measured]
         right = [name == take.text for name, take in zip(found, ours, strict=True)]
         right_of[kind] = right
         if ours:
-            rows.append(Measured({"any": "all right"}.get(kind, f"{kind}s right"), float(np.mean(right)), len(ours)))
+            rows.append(
+                Measurement({"any": "all right"}.get(kind, f"{kind}s right"), float(np.mean(right)), len(ours))
+            )
     for speaker in sorted({take.speaker for take in takes}):
         right = [
             ok
@@ -41,5 +43,5 @@ def evaluate_lip_words(model: Model, folder: Path, split: str) -> list[Measured]
             if take.speaker == speaker
         ]
         if right:
-            rows.append(Measured(f"words right, {speaker}", float(np.mean(right)), len(right)))
+            rows.append(Measurement(f"words right, {speaker}", float(np.mean(right)), len(right)))
     return rows

@@ -20,15 +20,15 @@ from szem.media.noise import add_noise, pink_noise, white_noise
 from szem.media.sound import read_sound
 from szem.media.video import VideoSource, inspect_video
 from szem.results.mouth import MouthTrack
-from szem.results.transcript import CHANNELS, SaidWord, Transcript
+from szem.results.transcript import CHANNELS, Transcript, TranscriptWord
 from szem.runtime.sessions import Session, open_model
-from szem.tasks.faces.detect import FaceFinder, open_faces
+from szem.tasks.faces.detect import FaceDetector, open_faces
 from szem.tasks.faces.mouth_crops import track_mouth
 from szem.tasks.lipreading.av_sync import find_delay, strain_of, strain_of_pair
-from szem.tasks.lipreading.confidence import Trust, measure_film, measure_words
-from szem.tasks.lipreading.networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ, LipNetworks, Read
+from szem.tasks.lipreading.confidence import ConfidenceCurves, measure_film, measure_words
+from szem.tasks.lipreading.networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ, LipNetworks, NetworkOutput
 
-__all__ = ["LONGEST_S", "NOISES", "LipReader", "Seen", "Study", "lipread", "open_lip_reader"]
+__all__ = ["LONGEST_S", "NOISES", "LipReader", "LipreadDetails", "LipreadInput", "lipread", "open_lip_reader"]
 
 LONGEST_S = 30.0
 _SHORTEST_S = 0.5
@@ -50,7 +50,7 @@ NOISES: dict[str, Callable[[int, np.random.Generator], NDArray[np.float32]]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class LipreadInput:
     """A film as it was taken in, before anything is read: it can be read several times."""
 
     track: MouthTrack | None  # None where no lips were asked for
@@ -63,12 +63,12 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class LipreadDetails:
     """A transcript and what it came from, for those who want to see it."""
 
     transcript: Transcript
-    read: Read | None  # what the networks said; None where nothing reached them
-    seen: Seen
+    read: NetworkOutput | None  # what the networks said; None where nothing reached them
+    seen: LipreadInput
     known: float  # chance that this is speech the reader knows
 
 
@@ -80,7 +80,7 @@ Vectors = NDArray[np.float32]
 class _Judged:
     """A reading, and how far it may be trusted."""
 
-    read: Read
+    read: NetworkOutput
     used: str
     known: float  # chance that this is speech the reader knows
     whole: float  # chance that all its words are right
@@ -149,10 +149,10 @@ class LipReader:
 
     def __init__(self, session: Session) -> None:
         self.networks = LipNetworks(session)
-        self.trust = Trust(session.model.card.constants)
+        self.trust = ConfidenceCurves(session.model.card.constants)
         self.name = session.model.name
 
-    def take_in(self, video: Film, *, use: str = "both", face: str | int = "largest") -> Seen:
+    def take_in(self, video: Film, *, use: str = "both", face: str | int = "largest") -> LipreadInput:
         """Follow the mouth, take the sound, and look; the arguments are those of `lipread`.
 
         Raises:
@@ -168,24 +168,24 @@ class LipReader:
             if track is not None and not why_not_lips:
                 lips = self.networks.watch(track.crops)
             if track is None and isinstance(face, int):  # the sound may be anybody's
-                return Seen(None, None, None, 0, why_not_lips=why_not_lips)
+                return LipreadInput(None, None, None, 0, why_not_lips=why_not_lips)
         sound, why_not_sound = (None, "") if use == "lips" else _sound_of(video, begin_s)
         if sound is not None and lips is None:
             begin_s, frames = 0.0, max(1, round(len(sound) / FRAME_SAMPLES))
             if track is not None and track.times_s[0] > 0:
                 sound, why_not_sound = _sound_of(video, 0.0)
-        return Seen(track, lips, sound, frames, begin_s, why_not_lips, why_not_sound)
+        return LipreadInput(track, lips, sound, frames, begin_s, why_not_lips, why_not_sound)
 
     def read(
         self,
-        seen: Seen,
+        seen: LipreadInput,
         *,
         use: str = "both",
         beams: int = 8,
         noise_db: float | None = None,
         noise: str = "white",
         check: bool = True,
-    ) -> Study:
+    ) -> LipreadDetails:
         """Read a film that was taken in; the arguments are those of `lipread`.
 
         Raises:
@@ -206,7 +206,7 @@ class LipReader:
             reasons = {"lips": (seen.why_not_lips,), "sound": (seen.why_not_sound,)}.get(
                 use, (seen.why_not_lips, seen.why_not_sound)
             )
-            return Study(self._nothing(use, ", and ".join(filter(None, reasons)), notes), None, seen, 0.0)
+            return LipreadDetails(self._nothing(use, ", and ".join(filter(None, reasons)), notes), None, seen, 0.0)
         if check and lips is not None and heard is not None and sound is not None:
             judged, more, reason = self._together(lips, heard, sound, beams)
             notes += more
@@ -219,10 +219,10 @@ class LipReader:
         if reason:
             nothing = self._nothing(judged.used, reason, notes)
             guess = self._text(read) if reason == _UNKNOWN else ""  # of two sentences it would be a mixture
-            return Study(replace(nothing, guess=guess), read, seen, judged.known)
+            return LipreadDetails(replace(nothing, guess=guess), read, seen, judged.known)
         sure = self.trust.chances("word", judged.used, measure_words(read))
         words = tuple(
-            SaidWord(
+            TranscriptWord(
                 self.networks.words[span.label - 1],
                 seen.begin_s + span.first / RATE_HZ,
                 seen.begin_s + span.last / RATE_HZ,
@@ -231,7 +231,7 @@ class LipReader:
             for span, chance in zip(read.spans, sure, strict=True)
         )
         transcript = Transcript(words, confidence=judged.whole, used=judged.used, model=self.name, notes=tuple(notes))
-        return Study(transcript, read, seen, judged.known)
+        return LipreadDetails(transcript, read, seen, judged.known)
 
     def _judge(self, lips: Vectors | None, heard: Vectors | None, beams: int) -> "_Judged":
         """Read, and tell how far the reading may be trusted."""
@@ -286,7 +286,7 @@ class LipReader:
         notes.append(f"read from the {surest.used} alone: {why}")
         return surest, notes, ""
 
-    def _text(self, read: Read) -> str:
+    def _text(self, read: NetworkOutput) -> str:
         return " ".join(self.networks.words[label - 1] for label in read.labels)
 
     def _nothing(self, used: str, reason: str, notes: list[str]) -> Transcript:
@@ -323,7 +323,7 @@ def _opened(video: Film) -> VideoSource:
     return io.BytesIO(video) if isinstance(video, bytes) else video
 
 
-def _mouth_of(video: Film, face: str | int, finder: FaceFinder) -> tuple[MouthTrack | None, str]:
+def _mouth_of(video: Film, face: str | int, finder: FaceDetector) -> tuple[MouthTrack | None, str]:
     """The mouth from the first to the last frame it is seen in, `RATE_HZ` a second; and why it cannot be read."""
     about = inspect_video(_opened(video))
     if about.duration_s is not None and about.duration_s > LONGEST_S:

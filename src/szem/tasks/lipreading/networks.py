@@ -16,9 +16,19 @@ from szem.errors import CardError, ShapeError
 from szem.media.spectrum import MelBands, log_mel
 from szem.runtime.sessions import OnnxFile, Session
 from szem.tasks.captioning.beam_search import search_beams
-from szem.tasks.lipreading.ctc import Reading, Span, align, best_path, log_chance, search_ctc
+from szem.tasks.lipreading.ctc import CtcHypothesis, CtcSpan, align, best_path, log_chance, search_ctc
 
-__all__ = ["CROP_SIZE", "FRAME_SAMPLES", "RATE_HZ", "SOUND_HZ", "LipNetworks", "Read", "Spelled", "bands_of", "rank"]
+__all__ = [
+    "CROP_SIZE",
+    "FRAME_SAMPLES",
+    "RATE_HZ",
+    "SOUND_HZ",
+    "LipNetworks",
+    "NetworkOutput",
+    "SpelledSentence",
+    "bands_of",
+    "rank",
+]
 
 RATE_HZ = 25
 SOUND_HZ = 16000
@@ -31,7 +41,7 @@ _KEPT = 8  # sentences that the speller is asked about
 
 
 @dataclass(frozen=True, eq=False)
-class Spelled:
+class SpelledSentence:
     """A sentence as the speller writes it, and where it looked."""
 
     text: str
@@ -40,16 +50,16 @@ class Spelled:
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class NetworkOutput:
     """What the networks say of a film."""
 
     chances: NDArray[np.float32]  # (T, 1 + words) natural logarithms, silence first
     labels: tuple[int, ...]  # the words chosen, numbered from 1
-    spans: tuple[Span, ...]  # when each is said
+    spans: tuple[CtcSpan, ...]  # when each is said
     log_chance: float  # of the words, all alignments together
     second: float  # of the next best sentence, likewise
-    spelled: Spelled  # the same words, spelled
-    own: Spelled  # what the speller writes when it is free
+    spelled: SpelledSentence  # the same words, spelled
+    own: SpelledSentence  # what the speller writes when it is free
 
 
 class LipNetworks:
@@ -105,7 +115,9 @@ class LipNetworks:
         mixed = np.log(np.exp(chances.astype(np.float64)).mean(0) + 1e-12)
         return mixed.astype(np.float32), memory[:1]
 
-    def read(self, seen: NDArray[np.float32] | None, heard: NDArray[np.float32] | None, *, beams: int = 8) -> Read:
+    def read(
+        self, seen: NDArray[np.float32] | None, heard: NDArray[np.float32] | None, *, beams: int = 8
+    ) -> NetworkOutput:
         """Find the likeliest sentence.
 
         Args:
@@ -118,7 +130,7 @@ class LipNetworks:
         found, written = self.propose(chances, memory, own, beams=beams)
         order = rank(found, written, self.share)
         best = found[order[0]]
-        return Read(
+        return NetworkOutput(
             chances=chances,
             labels=best.classes,
             spans=tuple(align(chances, best.classes)),
@@ -129,13 +141,13 @@ class LipNetworks:
         )
 
     def propose(
-        self, chances: NDArray[np.float32], memory: Array, own: Spelled, *, beams: int
-    ) -> tuple[list[Reading], list[Spelled]]:
+        self, chances: NDArray[np.float32], memory: Array, own: SpelledSentence, *, beams: int
+    ) -> tuple[list[CtcHypothesis], list[SpelledSentence]]:
         """Sentences that may have been said: those of the moments, likeliest first, the speller's among them where
         its words are known; and each as the speller would write it."""
         if beams == 1:
             labels = best_path(chances)
-            found = [Reading(labels, log_chance(chances, labels))]
+            found = [CtcHypothesis(labels, log_chance(chances, labels))]
         else:
             found = search_ctc(chances, beams=beams)
             spelled = self._labels(own.text)
@@ -144,11 +156,11 @@ class LipNetworks:
                 and all(spelled != reading.classes for reading in found)
                 and 2 * len(spelled) < len(chances)
             ):
-                found.append(Reading(spelled, log_chance(chances, spelled)))
+                found.append(CtcHypothesis(spelled, log_chance(chances, spelled)))
         found = sorted(found, key=lambda reading: -reading.log_chance)[:_KEPT]
         return found, self.write(memory, [self._text(reading.classes) for reading in found])
 
-    def spell(self, memory: Array, *, beams: int = 4) -> Spelled:
+    def spell(self, memory: Array, *, beams: int = 4) -> SpelledSentence:
         """What the speller writes by itself."""
 
         def step(letters: NDArray[np.int64], state: Array) -> tuple[Array, Array, Array]:
@@ -159,9 +171,9 @@ class LipNetworks:
         start = _start(memory, beams)
         told = search_beams(step, start, pictures=1, beams=beams, longest=_LONGEST, power=0.0, may_repeat=True)[0][0]
         looked = np.stack(told.looked) if told.looked else np.zeros((0, memory.shape[3]))
-        return Spelled(decode_letters(told.numbers), told.log_chance, looked.astype(np.float32))
+        return SpelledSentence(decode_letters(told.numbers), told.log_chance, looked.astype(np.float32))
 
-    def write(self, memory: Array, texts: Sequence[str]) -> list[Spelled]:
+    def write(self, memory: Array, texts: Sequence[str]) -> list[SpelledSentence]:
         """What the speller thinks of given sentences."""
         rows = [encode_letters(text.split())[:_LONGEST] for text in texts]
         state = _start(memory, len(rows))
@@ -178,7 +190,7 @@ class LipNetworks:
             looks.append(looked[0])
             last = wanted[None].astype(np.int64)
         return [
-            Spelled(text, float(total), np.stack([look[i] for look in looks[: len(row)]] or [looks[0][i]]))
+            SpelledSentence(text, float(total), np.stack([look[i] for look in looks[: len(row)]] or [looks[0][i]]))
             for i, (text, row, total) in enumerate(zip(texts, rows, totals, strict=True))
         ]
 
@@ -193,7 +205,7 @@ class LipNetworks:
         return tuple(self.words.index(word) + 1 for word in words)
 
 
-def rank(found: Sequence[Reading], written: Sequence[Spelled], share: float) -> list[int]:
+def rank(found: Sequence[CtcHypothesis], written: Sequence[SpelledSentence], share: float) -> list[int]:
     """The places of sentences, best first.
 
     Args:

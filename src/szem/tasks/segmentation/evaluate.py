@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.outlines import Outlined, read_outlined
+from szem.data.outlines import OutlinedObject, read_outlined
 from szem.data.pixels import IGNORED, read_classes, read_pixel_set
 from szem.errors import CardError, UnknownNameError
-from szem.results.score import Measured
+from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.segmentation.instance_masks import outline_with
@@ -21,7 +21,7 @@ from szem.tasks.segmentation.segment import segment_with
 __all__ = ["evaluate_outline", "evaluate_segment", "mask_iou", "outline_one"]
 
 
-def evaluate_segment(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_segment(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Mean intersection over union, pixel accuracy and each class's own, at the pictures' size.
 
     Args:
@@ -43,12 +43,12 @@ def evaluate_segment(model: Model, folder: Path, split: str) -> list[Measured]:
     for picture, label in zip(pixels.pictures, pixels.labels, strict=True):
         table += confusion(label, segment_with(session, picture).class_map, classes=len(classes))
     n = len(pixels)
-    rows = [Measured("mIoU", mean_iou(table), n), Measured("pixel accuracy", pixel_accuracy(table), n)]
+    rows = [Measurement("mIoU", mean_iou(table), n), Measurement("pixel accuracy", pixel_accuracy(table), n)]
     ious = class_ious(table)
-    return rows + [Measured(f"IoU {c}", float(v), n) for c, v in zip(classes, ious, strict=True) if np.isfinite(v)]
+    return rows + [Measurement(f"IoU {c}", float(v), n) for c, v in zip(classes, ious, strict=True) if np.isfinite(v)]
 
 
-def evaluate_outline(model: Model, folder: Path, split: str) -> list[Measured]:
+def evaluate_outline(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Mean intersection over union of outlines from true boxes, over all objects and by data set.
 
     Args:
@@ -65,14 +65,14 @@ def evaluate_outline(model: Model, folder: Path, split: str) -> list[Measured]:
     ]
     session = Session(model)
     ious = [mask_iou(outline_one(session, item), item.mask) for item in items]
-    rows = [Measured("mean IoU", float(np.mean(ious)), len(items))]
+    rows = [Measurement("mean IoU", float(np.mean(ious)), len(items))]
     for source in sorted({item.source for item in items}):
         own = [iou for iou, item in zip(ious, items, strict=True) if item.source == source]
-        rows.append(Measured(f"mean IoU {source}", float(np.mean(own)), len(own)))
+        rows.append(Measurement(f"mean IoU {source}", float(np.mean(own)), len(own)))
     return rows
 
 
-def outline_one(session: Session, item: Outlined) -> NDArray[np.bool_]:
+def outline_one(session: Session, item: OutlinedObject) -> NDArray[np.bool_]:
     """The model's mask for one object: (H, W)."""
     mask: NDArray[np.bool_] = outline_with(session, item.picture, item.box_xyxy[None]).masks[0]
     return mask

@@ -16,7 +16,7 @@ from szem.results.outlines import Outlines
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import Session, open_model
 
-__all__ = ["MARGIN", "BoxChance", "iter_chances", "outline", "outline_with"]
+__all__ = ["MARGIN", "BoxProbability", "iter_chances", "outline", "outline_with"]
 
 MARGIN = 0.2
 """Share of the box that is added on every side; the recipe `outline` trains with the same."""
@@ -40,7 +40,7 @@ def outline(
 
 
 @dataclass(frozen=True, eq=False)
-class BoxChance:
+class BoxProbability:
     """Where a box lies in its picture, and how likely each pixel in it is the object's."""
 
     rows: slice
@@ -62,7 +62,9 @@ def outline_with(session: Session, picture: Picture8, boxes_xyxy: Array) -> Outl
     return Outlines(boxes_xyxy=boxes, masks=masks, confidence=confidence, model=session.model.name)
 
 
-def iter_chances(session: Session, picture: Picture8, boxes_xyxy: NDArray[np.float32]) -> Iterator[BoxChance | None]:
+def iter_chances(
+    session: Session, picture: Picture8, boxes_xyxy: NDArray[np.float32]
+) -> Iterator[BoxProbability | None]:
     """Go through the boxes one by one; None for one that is narrower than a pixel or outside of the picture.
 
     Args:
@@ -96,7 +98,9 @@ def _square(picture: Picture8, box: NDArray[np.float32], width_px: int, height_p
     return cut.astype(np.uint8, copy=False)
 
 
-def _put_back(chance: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int) -> BoxChance | None:
+def _put_back(
+    chance: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int
+) -> BoxProbability | None:
     """The chances brought back to the picture's pixels inside the box."""
     x0, y0, x_step, y_step = _steps(box, chance.shape[1], chance.shape[0])
     left, top = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
@@ -111,7 +115,7 @@ def _put_back(chance: NDArray[np.float32], box: NDArray[np.float32], width: int,
     inside = cv2.warpAffine(
         chance, to_cell, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
-    return BoxChance(slice(top, bottom), slice(left, right), inside.astype(np.float32, copy=False))
+    return BoxProbability(slice(top, bottom), slice(left, right), inside.astype(np.float32, copy=False))
 
 
 def _steps(box: NDArray[np.float32], columns: int, rows: int) -> tuple[float, float, float, float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8, check_picture
 from szem.results.masks import Masks
 from szem.runtime.cards import PictureInput
-from szem.runtime.prepare import Window, find_window, prepare_picture
+from szem.runtime.prepare import InputWindow, find_window, prepare_picture
 from szem.runtime.sessions import Session, open_model
 
 __all__ = ["segment", "segment_with"]
@@ -82,7 +82,7 @@ def _name_pixels(chances: NDArray[np.float32], size: tuple[int, int]) -> NDArray
     return winner
 
 
-def _cut_scores(scores: NDArray[np.float32], window: Window, wanted: PictureInput) -> NDArray[np.float32]:
+def _cut_scores(scores: NDArray[np.float32], window: InputWindow, wanted: PictureInput) -> NDArray[np.float32]:
     """The part of (C, h, w) that is the picture, as (h', w', C)."""
     cell_y, cell_x = wanted.height_px / scores.shape[1], wanted.width_px / scores.shape[2]
     top, left = round(window.pad_top / cell_y), round(window.pad_left / cell_x)

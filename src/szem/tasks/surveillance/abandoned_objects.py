@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.results.events import Event
-from szem.tasks.surveillance.background_model import Background, Scene
-from szem.tasks.surveillance.open_events import Happenings
+from szem.tasks.surveillance.background_model import BackgroundModel, Foreground
+from szem.tasks.surveillance.open_events import OpenEvents
 from szem.tasks.surveillance.settings import WatchSettings
 from szem.tasks.surveillance.static_regions import Evidence, Region, find_regions, weigh
 
-__all__ = ["ALIVE", "Closer", "LeftThings", "chances"]
+__all__ = ["ALIVE", "AbandonedObjects", "Closer", "chances"]
 
 F = NDArray[np.float64]
 Closer = Callable[
@@ -74,7 +74,7 @@ class _Still:
     label: str = ""
 
 
-class LeftThings:
+class AbandonedObjects:
     """Events of things left behind and removed before one camera.
 
     Args:
@@ -88,8 +88,8 @@ class LeftThings:
     def __init__(
         self,
         settings: WatchSettings,
-        told: Happenings,
-        background: Background,
+        told: OpenEvents,
+        background: BackgroundModel,
         *,
         place_of: Callable[[float, float], str] = lambda _x, _y: "",
         look_closer: Closer | None = None,
@@ -100,7 +100,7 @@ class LeftThings:
         self._ways: dict[int, deque[tuple[float, str, F]]] = {}
 
     def __call__(
-        self, scene: Scene, things: Sequence[tuple[int, str, F, float]], *, scale: tuple[float, float]
+        self, scene: Foreground, things: Sequence[tuple[int, str, F, float]], *, scale: tuple[float, float]
     ) -> list[Event]:
         """Take in a picture's scene and the followed things; what began or ended.
 
@@ -173,7 +173,7 @@ class LeftThings:
             still.shapes.append((now, region))
             self._stills.append(still)
 
-    def _consider(self, still: _Still, scene: Scene, scale: tuple[float, float]) -> list[Event]:
+    def _consider(self, still: _Still, scene: Foreground, scale: tuple[float, float]) -> list[Event]:
         now, region, settings = scene.time_s, still.region, self._settings
         if now - still.since_s < settings.left_after_s or now < still.wait_s or region.shown < _SHOWN:
             return []
@@ -239,7 +239,7 @@ class LeftThings:
         )
         return [self._told.once(event)]
 
-    def _go_on(self, still: _Still, scene: Scene) -> list[Event]:
+    def _go_on(self, still: _Still, scene: Foreground) -> list[Event]:
         """What becomes of a thing that was told of."""
         now, (x0, y0, x1, y1) = scene.time_s, still.region.box
         ages, moving = scene.age_s[y0:y1, x0:x1][still.region.mask], scene.moving[y0:y1, x0:x1][still.region.mask]

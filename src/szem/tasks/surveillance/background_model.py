@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Picture8
 
-__all__ = ["Background", "Scene"]
+__all__ = ["BackgroundModel", "Foreground"]
 
 F = NDArray[np.float32]
 B = NDArray[np.bool_]
@@ -45,7 +45,7 @@ _FRESH_S = 0.4  # younger candidates are replaced at once
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
+class Foreground:
     """What one picture shows beside the background. All arrays are (h, w) of the small picture."""
 
     time_s: float
@@ -65,10 +65,10 @@ class Scene:
         return float(self.moving.mean())
 
 
-class Background:
+class BackgroundModel:
     """Learns one scene; call it with small pictures in order.
 
-    >>> scene = Background()
+    >>> scene = BackgroundModel()
     >>> grey = np.full((60, 80, 3), 90, np.uint8)
     >>> seen = [scene(grey, time_s=t / 10) for t in range(30)]
     >>> bag = grey.copy()
@@ -86,7 +86,7 @@ class Background:
         self._light: F | None = None  # (rows, columns, 3) of the last picture
         self._first: list[NDArray[np.float16]] = []  # while it learns
 
-    def __call__(self, picture: Picture8, *, time_s: float) -> Scene:
+    def __call__(self, picture: Picture8, *, time_s: float) -> Foreground:
         """Take in a picture.
 
         Args:
@@ -114,7 +114,7 @@ class Background:
             self._first = []
         self._follow(log, square, is_scene, is_same, dt_s, learning=learning, age_s=age_s)
         shown = ~is_scene & is_same
-        return Scene(
+        return Foreground(
             time_s=time_s,
             moving=~is_scene & (self._age < _FRESH_S),
             age_s=self._age.copy(),

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from szem.results.events import Event
 from szem.results.tracks import TrackedBoxes
-from szem.tasks.surveillance.open_events import Happenings
+from szem.tasks.surveillance.open_events import OpenEvents
 from szem.tasks.surveillance.settings import WatchSettings
-from szem.tasks.video.counting import ANCHORS, Line, LineCounter, Zone
+from szem.tasks.video.counting import ANCHORS, LineCounter, PixelLine, PixelZone
 
-__all__ = ["TrackEvents"]
+__all__ = ["BehaviourEvents"]
 
 F = NDArray[np.float64]
 _LOST_S = 2.5  # out of sight for so long: gone
@@ -38,7 +38,7 @@ _APPROACH_S = 0.7  # how long it must come fast
 _GREW = 1.35  # and by how much it must have grown
 _CALM_S = 2.0  # a crowd has gone after so long
 _PEOPLE = "person"
-_WHOLE = Zone("", ())  # sight as a whole
+_WHOLE = PixelZone("", ())  # sight as a whole
 
 
 @dataclass
@@ -80,7 +80,7 @@ class _Thing:
         return x0, y0, x1, y1
 
 
-class TrackEvents:
+class BehaviourEvents:
     """Events of the things of one source; call it with each frame's followed things, in order.
 
     Args:
@@ -94,10 +94,10 @@ class TrackEvents:
     def __init__(
         self,
         settings: WatchSettings,
-        told: Happenings,
+        told: OpenEvents,
         *,
-        zones: Sequence[Zone] = (),
-        lines: Sequence[Line] = (),
+        zones: Sequence[PixelZone] = (),
+        lines: Sequence[PixelLine] = (),
         cover: Callable[[F], float] = lambda _: 1.0,
     ) -> None:
         self._settings, self._told, self._cover = settings, told, cover
@@ -306,11 +306,11 @@ class TrackEvents:
                 events += self._leave(thing, zone, thing.seen_s)
         return events
 
-    def _was_in(self, thing: _Thing, zone: Zone) -> bool:
+    def _was_in(self, thing: _Thing, zone: PixelZone) -> bool:
         """Whether it was seen first inside a zone, before it was known to be real."""
         return self._depth(thing.first, zone) > 0
 
-    def _depth(self, box: F, zone: Zone) -> float:
+    def _depth(self, box: F, zone: PixelZone) -> float:
         """How far its foot is inside a zone, negative outside, 0 in between."""
         if not zone.corners_xy:
             return 1.0
@@ -319,7 +319,7 @@ class TrackEvents:
         clear = _CLEAR * math.sqrt(max((box[2] - box[0]) * (box[3] - box[1]), 1.0))
         return depth if abs(depth) > clear else 0.0
 
-    def _enter(self, thing: _Thing, zone: Zone, since: float, now: float) -> list[Event]:
+    def _enter(self, thing: _Thing, zone: PixelZone, since: float, now: float) -> list[Event]:
         thing.inside[zone.name] = since
         thing.coming.pop(zone.name, None)
         assert self._start_s is not None
@@ -327,7 +327,7 @@ class TrackEvents:
             return []  # it was there when the watch began
         return [self._told.once(self._event("enters", thing, since, now, place=zone.name))]
 
-    def _leave(self, thing: _Thing, zone: Zone, when: float) -> list[Event]:
+    def _leave(self, thing: _Thing, zone: PixelZone, when: float) -> list[Event]:
         thing.inside.pop(zone.name, None)
         thing.going.pop(zone.name, None)
         ended = self._told.end(("loiters", thing.id, zone.name), when)
@@ -379,7 +379,7 @@ class TrackEvents:
         thing.rushed = True
         return [self._told.once(self._event("fast approach", thing, thing.fast, now, place=place))]
 
-    def _crowding(self, zone: Zone, now: float) -> list[Event]:
+    def _crowding(self, zone: PixelZone, now: float) -> list[Event]:
         counts = self._many[zone.name]  # times and how many
         inside = [
             t for t in self._things.values()

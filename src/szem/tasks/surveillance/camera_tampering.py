@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from szem.tasks.surveillance.settings import WatchSettings
 
-__all__ = ["CameraHealth", "Health"]
+__all__ = ["CameraState", "TamperingDetector"]
 
 F = NDArray[np.float32]
 _GRID = (9, 16)  # blocks down and across
@@ -36,7 +36,7 @@ _CALM_S = 1.5  # for so long a fault must be gone
 
 
 @dataclass(frozen=True, kw_only=True)
-class Health:
+class CameraState:
     """How a camera sees at one moment."""
 
     fault: str = ""  # "camera covered" and so on; nothing: it sees
@@ -52,7 +52,7 @@ class Health:
         return not self.fault
 
 
-class CameraHealth:
+class TamperingDetector:
     """Watches over one camera; call it with pictures in order, a few a second.
 
     Args:
@@ -73,7 +73,7 @@ class CameraHealth:
         self._window = cv2.createHanningWindow((_WIDTH, _HEIGHT), cv2.CV_32F)
         self._view: F | None = None  # of a camera that has moved: what it sees now, to know when it stands still
 
-    def __call__(self, grey: NDArray[np.uint8], *, time_s: float) -> Health:
+    def __call__(self, grey: NDArray[np.uint8], *, time_s: float) -> CameraState:
         """Take in a picture.
 
         Args:
@@ -100,7 +100,7 @@ class CameraHealth:
                 self._begin(small, time_s)
         lasts_s = time_s - self._since_s
         wanted = self._settings.frozen_after_s if self._fault == "camera frozen" else self._settings.camera_after_s
-        return Health(
+        return CameraState(
             fault=self._fault,
             score=self._score,
             since_s=self._since_s,

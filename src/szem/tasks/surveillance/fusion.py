@@ -25,10 +25,10 @@ __all__ = [
     "LEAST",
     "WEIGHTS",
     "Agreement",
+    "ChannelEvidence",
     "ChannelWeights",
     "Fuser",
     "Fusion",
-    "Sense",
     "agreeing_kinds",
     "family_of",
     "join_events",
@@ -77,7 +77,7 @@ class Fusion:
     sound: ChannelWeights
     video: ChannelWeights
 
-    def parts(self, senses: Mapping[str, "Sense"]) -> dict[str, float]:
+    def parts(self, senses: Mapping[str, "ChannelEvidence"]) -> dict[str, float]:
         """What each channel that tells of it adds to the log-odds."""
         found = {}
         for name, sense in senses.items():
@@ -86,13 +86,13 @@ class Fusion:
                 found[name] = float(np.dot(sense.features(), (weights.says, weights.odds, weights.odds_clear)))
         return found
 
-    def chance(self, senses: Mapping[str, "Sense"]) -> float:
+    def chance(self, senses: Mapping[str, "ChannelEvidence"]) -> float:
         """Of the happening, 0..1."""
         return 1 / (1 + math.exp(-(self.bias + sum(self.parts(senses).values()))))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sense:
+class ChannelEvidence:
     """What one channel says of one happening."""
 
     chance: float | None  # calibrated, 0..1; None: it tells of nothing
@@ -218,7 +218,7 @@ class Fuser:
 
     def _judge(self, both: Sequence[Event], family: str) -> Event:
         senses = {
-            name: Sense(chance=chance, quality=self._quality[name])
+            name: ChannelEvidence(chance=chance, quality=self._quality[name])
             for event in both
             for name, chance in event.channels.items()
         }

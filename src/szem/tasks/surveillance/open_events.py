@@ -9,13 +9,13 @@ from typing import Any
 
 from szem.results.events import Event
 
-__all__ = ["Happenings"]
+__all__ = ["OpenEvents"]
 
 
-class Happenings:
+class OpenEvents:
     """The open events of one source, by a key of the teller's choice, and the count of all.
 
-    >>> told = Happenings()
+    >>> told = OpenEvents()
     >>> event = told.begin("door", Event(kind="crowd", start_s=1, end_s=2, score=0.5))
     >>> told.end("door", 5.0).end_s, told.end("door", 6.0)
     (5.0, None)

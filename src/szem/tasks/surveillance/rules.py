@@ -12,17 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from szem.results.events import Event
 from szem.tasks.surveillance.settings import WatchSettings
-from szem.tasks.video.zones import Area, AreaLine, Areas
+from szem.tasks.video.zones import Line, Zone, Zones
 
 __all__ = [
     "DAYS",
     "Camera",
-    "Clips",
-    "Keep",
+    "ClipSettings",
     "Mqtt",
-    "Order",
+    "RetentionPeriods",
     "Rule",
-    "RuleKeeper",
+    "RuleAction",
+    "RuleEngine",
     "Rules",
     "Webhook",
 ]
@@ -79,14 +79,14 @@ class Mqtt(_Strict):
         return topic
 
 
-class Keep(_Strict):
+class RetentionPeriods(_Strict):
     """For how long events are kept."""
 
     days: float = Field(default=30.0, gt=0)
     gigabytes: float = Field(default=10.0, gt=0)
 
 
-class Clips(_Strict):
+class ClipSettings(_Strict):
     """What of the film is kept with an event."""
 
     before_s: float = Field(default=5.0, ge=0, le=60)
@@ -99,8 +99,8 @@ class Camera(_Strict):
     """One source and what holds for it alone."""
 
     source: str = ""  # as `szem watch` takes it
-    zones: tuple[Area, ...] = ()
-    lines: tuple[AreaLine, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
     watch: dict[str, Any] = {}  # settings that differ from `[watch]`
     sound: bool = True
 
@@ -111,9 +111,9 @@ class Camera(_Strict):
         return values
 
     @property
-    def areas(self) -> Areas:
+    def areas(self) -> Zones:
         """Its own zones and lines."""
-        return Areas(zones=self.zones, lines=self.lines)
+        return Zones(zones=self.zones, lines=self.lines)
 
 
 class Rule(_Strict):
@@ -206,15 +206,15 @@ class Rules(_Strict):
     """All that a rules file says; without rules of its own everything is saved."""
 
     rules: tuple[Rule, ...] = (_EVERYTHING,)
-    zones: tuple[Area, ...] = ()  # for every camera
-    lines: tuple[AreaLine, ...] = ()
+    zones: tuple[Zone, ...] = ()  # for every camera
+    lines: tuple[Line, ...] = ()
     cameras: dict[str, Camera] = {}
     watch: WatchSettings = WatchSettings()
     listen: dict[str, Any] = {}  # settings of the listener
     webhooks: dict[str, Webhook] = {}
     mqtt: dict[str, Mqtt] = {}
-    keep: Keep = Keep()
-    clips: Clips = Clips()
+    keep: RetentionPeriods = RetentionPeriods()
+    clips: ClipSettings = ClipSettings()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -222,9 +222,9 @@ class Rules(_Strict):
             self.areas_for(name)
         return self
 
-    def areas_for(self, camera: str = "") -> Areas:
+    def areas_for(self, camera: str = "") -> Zones:
         """Zones and lines of a camera: those for every camera, and its own."""
-        everywhere = Areas(zones=self.zones, lines=self.lines)
+        everywhere = Zones(zones=self.zones, lines=self.lines)
         return everywhere.joined(self.cameras[camera].areas) if camera in self.cameras else everywhere
 
     def settings_for(self, camera: str = "") -> WatchSettings:
@@ -233,18 +233,18 @@ class Rules(_Strict):
         return self.watch.model_validate({**self.watch.model_dump(), **own}) if own else self.watch
 
     def judge(self, event: Event, *, camera: str = "", at: datetime) -> tuple[Rule, ...]:
-        """The rules that an event fits; see `RuleKeeper` for pauses between two alarms."""
+        """The rules that an event fits; see `RuleEngine` for pauses between two alarms."""
         return tuple(rule for rule in self.rules if rule.fits(event, camera=camera, at=at))
 
 
-class Order(_Strict):
+class RuleAction(_Strict):
     """What is to be done for one event because of one rule."""
 
     rule: str
     do: tuple[str, ...]
 
 
-class RuleKeeper:
+class RuleEngine:
     """Judges events by rules and keeps quiet for as long as a rule's `cooldown_s` says.
 
     A clock that is set back ends all pauses; one that is set forward may end them early. Nothing is kept on disk.
@@ -257,7 +257,7 @@ class RuleKeeper:
         self.rules = rules
         self._last: dict[tuple[str, str, str, str], datetime] = {}
 
-    def __call__(self, event: Event, *, camera: str = "", at: datetime) -> tuple[Order, ...]:
+    def __call__(self, event: Event, *, camera: str = "", at: datetime) -> tuple[RuleAction, ...]:
         """What is to be done. Call it once an event, when it is first told, not again when it ends.
 
         Args:
@@ -276,7 +276,7 @@ class RuleKeeper:
             ):
                 continue
             self._last[key] = at
-            orders.append(Order(rule=rule.name, do=rule.do))
+            orders.append(RuleAction(rule=rule.name, do=rule.do))
         return tuple(orders)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from szem.tasks.surveillance.rules import Rules
 from szem.tasks.surveillance.settings import KINDS
-from szem.tasks.video.zones import Areas
+from szem.tasks.video.zones import Zones
 
 __all__ = ["loose_names", "names_taken"]
 
@@ -18,9 +18,9 @@ _THING = "thing"  # what lies or is missing, where the detector knows no name fo
 _UNFOLLOWED = frozenset({"left behind", "removed", "*"})  # kinds that are also told of things nobody follows
 
 
-def names_taken(rules: Rules, areas: Areas) -> list[Fault]:
+def names_taken(rules: Rules, areas: Zones) -> list[Fault]:
     """Zones and lines of the rules whose names those from elsewhere have too."""
-    holders: list[tuple[tuple[str, ...], Areas]] = [((), Areas(zones=rules.zones, lines=rules.lines))]
+    holders: list[tuple[tuple[str, ...], Zones]] = [((), Zones(zones=rules.zones, lines=rules.lines))]
     holders += [(("cameras", name), camera.areas) for name, camera in rules.cameras.items()]
     return [
         ((*of, key, area.name), f"the areas have a zone or line called {area.name!r} too; rename one of them")

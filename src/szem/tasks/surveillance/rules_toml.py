@@ -28,11 +28,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from szem.errors import FileMissingError, RulesError
-from szem.tasks.surveillance.rules import Camera, Clips, Keep, Mqtt, Rule, Rules, Webhook
+from szem.tasks.surveillance.rules import Camera, ClipSettings, Mqtt, RetentionPeriods, Rule, Rules, Webhook
 from szem.tasks.surveillance.rules_errors import explain_fault, find_line
 from szem.tasks.surveillance.rules_references import loose_names, names_taken
 from szem.tasks.surveillance.settings import WatchSettings
-from szem.tasks.video.zones import Area, AreaLine, Areas
+from szem.tasks.video.zones import Line, Zone, Zones
 
 __all__ = ["parse_rules", "read_rules"]
 
@@ -44,7 +44,7 @@ def read_rules(
     *,
     sounds: Collection[str] | None = None,
     labels: Collection[str] | None = None,
-    areas: Areas | None = None,
+    areas: Zones | None = None,
 ) -> Rules:
     """Read a rules file.
 
@@ -75,7 +75,7 @@ def parse_rules(
     name: str = "rules",
     sounds: Collection[str] | None = None,
     labels: Collection[str] | None = None,
-    areas: Areas | None = None,
+    areas: Zones | None = None,
 ) -> Rules:
     """Read rules.
 
@@ -113,14 +113,14 @@ def parse_rules(
 
 _TABLES: dict[str, type[BaseModel]] = {
     "rules": Rule,
-    "zones": Area,
-    "lines": AreaLine,
+    "zones": Zone,
+    "lines": Line,
     "cameras": Camera,
     "watch": WatchSettings,
     "webhooks": Webhook,
     "mqtt": Mqtt,
-    "keep": Keep,
-    "clips": Clips,
+    "keep": RetentionPeriods,
+    "clips": ClipSettings,
 }
 
 

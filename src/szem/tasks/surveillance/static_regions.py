@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.tasks.surveillance.background_model import Scene
+from szem.tasks.surveillance.background_model import Foreground
 
 __all__ = ["Evidence", "Region", "find_regions", "weigh"]
 
@@ -79,7 +79,7 @@ class Evidence:
         )
 
 
-def find_regions(scene: Scene, *, least_age_s: float, least_px: float, most_px: float) -> list[Region]:
+def find_regions(scene: Foreground, *, least_age_s: float, least_px: float, most_px: float) -> list[Region]:
     """The regions that have been still for long enough, by falling size.
 
     Args:
@@ -114,7 +114,7 @@ def find_regions(scene: Scene, *, least_age_s: float, least_px: float, most_px: 
     return sorted(regions, key=lambda region: -region.area_px)
 
 
-def weigh(scene: Scene, region: Region) -> Evidence:
+def weigh(scene: Foreground, region: Region) -> Evidence:
     """What a region shows: compare its place in the picture and in the scene."""
     height, width = scene.age_s.shape
     x0, y0, x1, y1 = region.box

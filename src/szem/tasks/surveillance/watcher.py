@@ -14,23 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.errors import RangeError
-from szem.media.film import open_film
 from szem.media.frames import Frame
 from szem.media.live import LiveReader
+from szem.media.video_pipeline import open_film
 from szem.results.boxes import Boxes
 from szem.results.events import Event, Events
 from szem.results.tracks import TrackedBoxes
-from szem.tasks.surveillance.abandoned_objects import LeftThings
-from szem.tasks.surveillance.background_model import Background, Scene
-from szem.tasks.surveillance.behaviours import TrackEvents
-from szem.tasks.surveillance.camera_tampering import CameraHealth, Health
-from szem.tasks.surveillance.open_events import Happenings
+from szem.tasks.surveillance.abandoned_objects import AbandonedObjects
+from szem.tasks.surveillance.background_model import BackgroundModel, Foreground
+from szem.tasks.surveillance.behaviours import BehaviourEvents
+from szem.tasks.surveillance.camera_tampering import CameraState, TamperingDetector
+from szem.tasks.surveillance.open_events import OpenEvents
 from szem.tasks.surveillance.settings import WatchSettings
-from szem.tasks.video.detect_video import Sight, open_sight
+from szem.tasks.video.detect_video import VideoDetector, open_sight
 from szem.tasks.video.tracker import Tracker, TrackSettings
-from szem.tasks.video.zones import Areas
+from szem.tasks.video.zones import Zones
 
-__all__ = ["Watched", "Watcher", "watch"]
+__all__ = ["WatchState", "Watcher", "watch"]
 
 F = NDArray[np.float64]
 _SIDE_PX = 320  # longest side of the picture that the background sees
@@ -46,13 +46,13 @@ _MARGIN_S = 0.01  # a picture that comes so much too early is taken all the same
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Watched:
+class WatchState:
     """What is known of the last picture that was looked at; for drawing and for the timeline."""
 
     time_s: float = 0.0
     motion: float = 0.0  # share of the picture
     tracked: TrackedBoxes | None = None  # of the last look
-    health: Health = Health()  # noqa: RUF009  frozen
+    health: CameraState = CameraState()  # noqa: RUF009  frozen
     looked: bool = False  # the detector was asked
 
 
@@ -77,27 +77,27 @@ class Watcher:
         self,
         settings: WatchSettings | None = None,
         *,
-        sight: Sight | None,
-        areas: Areas | None = None,
+        sight: VideoDetector | None,
+        areas: Zones | None = None,
     ) -> None:
         self.settings = settings or WatchSettings()
-        self.areas = areas or Areas()
+        self.areas = areas or Zones()
         self._sight = sight
-        self._told = Happenings()
-        self._background = Background()
-        self._health = CameraHealth(self.settings)
+        self._told = OpenEvents()
+        self._background = BackgroundModel()
+        self._health = TamperingDetector(self.settings)
         self._tracker: Tracker | None = None
-        self._events: TrackEvents | None = None
-        self._left: LeftThings | None = None
+        self._events: BehaviourEvents | None = None
+        self._left: AbandonedObjects | None = None
         self._frame: Frame | None = None
         self._size: tuple[int, int] = (0, 0)
         self._small: tuple[int, int] = (0, 0)
         self._ignored: NDArray[np.uint8] | None = None
-        self._scene: Scene | None = None
+        self._scene: Foreground | None = None
         self._last_s = self._looked_s = self._left_s = -1e9
         self._moved_s = -1e9
         self._fault = ""
-        self.watched = Watched()
+        self.watched = WatchState()
         self.looks = 0  # how often the detector was asked
         self.seen = 0  # pictures that were compared
 
@@ -135,7 +135,7 @@ class Watcher:
                 events += self._see_left(self._scene)
         elif self._events is not None:
             self._events.wait(passed_s)
-        self.watched = Watched(
+        self.watched = WatchState(
             time_s=now,
             motion=self._scene.motion if self._scene is not None else 0.0,
             tracked=self.watched.tracked,
@@ -174,7 +174,7 @@ class Watcher:
                 corners = np.array(area.to_zone(*self._small).corners_xy, np.float32).round().astype(np.int32)
                 cv2.fillPoly(self._ignored, [corners], 255)
         lines = [line.to_line(width, height) for line in self.areas.lines]
-        self._events = TrackEvents(self.settings, self._told, zones=zones, lines=lines, cover=self._cover)
+        self._events = BehaviourEvents(self.settings, self._told, zones=zones, lines=lines, cover=self._cover)
         if self._sight is not None:
             self._tracker = Tracker(TrackSettings(keep_s=4.0), thresholds=self._sight.thresholds)
         corners_of = {zone.name: np.array(zone.corners_xy, np.float32) for zone in zones}
@@ -183,7 +183,7 @@ class Watcher:
             inside = (name for name, c in corners_of.items() if cv2.pointPolygonTest(c, (x, y), False) >= 0)
             return next(inside, "")
 
-        self._left = LeftThings(
+        self._left = AbandonedObjects(
             self.settings,
             self._told,
             self._background,
@@ -199,7 +199,7 @@ class Watcher:
             self._events.forget()
         return [] if self._left is None else self._left.forget(now)
 
-    def _tell_health(self, health: Health, now: float) -> list[Event]:
+    def _tell_health(self, health: CameraState, now: float) -> list[Event]:
         events: list[Event] = []
         if self._fault and health.fault != self._fault:
             ended = self._told.end(("camera", self._fault), now)
@@ -221,7 +221,7 @@ class Watcher:
             self._told.change(("camera", self._fault), end_s=now)
         return events
 
-    def _look(self, frame: Frame, scene: Scene, events: list[Event]) -> bool:
+    def _look(self, frame: Frame, scene: Foreground, events: list[Event]) -> bool:
         """Ask the detector, if something moves and it is time."""
         if self._sight is None or self._tracker is None or self._events is None:
             return False
@@ -240,7 +240,7 @@ class Watcher:
         events += self._events(tracked)
         return True
 
-    def _part(self, scene: Scene) -> tuple[int, int, int, int] | None:
+    def _part(self, scene: Foreground) -> tuple[int, int, int, int] | None:
         """The part of the frame in which something is; None: (nearly) all of it. A part is seen in more detail."""
         assert self._events is not None
         covered = cv2.morphologyEx((scene.moving | (scene.age_s > 0)).astype(np.uint8), cv2.MORPH_OPEN, _OPEN)
@@ -293,7 +293,7 @@ class Watcher:
         found = self._find(self._frame, (x0, y0, x1, y1))
         return [(b.label, b.score, np.array(b.box_xyxy, np.float64)) for b in found]
 
-    def _see_left(self, scene: Scene) -> list[Event]:
+    def _see_left(self, scene: Foreground) -> list[Event]:
         assert self._left is not None
         things = [] if self._events is None else self._events.things
         scale = self._size[0] / self._small[0], self._size[1] / self._small[1]
@@ -316,7 +316,7 @@ def watch(
     *,
     model: str | os.PathLike[str] | None = None,
     settings: WatchSettings | None = None,
-    areas: Areas | None = None,
+    areas: Zones | None = None,
     told: Callable[[float, float | None], None] | None = None,
 ) -> Events:
     """What happens in a film, as far as it can be seen.

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from szem.errors import RangeError, UnknownNameError
 from szem.results.tracks import TrackedBoxes
 
-__all__ = ["ANCHORS", "Line", "LineCounter", "Zone", "ZoneCounter", "check_anchor", "parse_line", "parse_zone"]
+__all__ = [
+    "ANCHORS",
+    "LineCounter",
+    "PixelLine",
+    "PixelZone",
+    "ZoneCounter",
+    "check_anchor",
+    "parse_line",
+    "parse_zone",
+]
 
 F = NDArray[np.float64]
 ANCHORS: dict[str, Callable[[F], F]] = {  # (N, 4) boxes -> (N, 2) points
@@ -30,7 +39,7 @@ _CLEAR = 0.02  # of its size: how far a thing's anchor must be from an edge to b
 
 
 @dataclass(frozen=True)
-class Line:
+class PixelLine:
     """A line that is crossed, from one point to another, in pixels."""
 
     name: str
@@ -39,7 +48,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Zone:
+class PixelZone:
     """A part of the picture: a polygon of three corners or more, in pixels."""
 
     name: str
@@ -60,7 +69,7 @@ def check_anchor(anchor: str, *, of: str = "zone") -> None:
         raise UnknownNameError(f"no anchor called {anchor!r} for a {of}; there are {', '.join(names)}")
 
 
-def parse_line(text: str, *, width: int, height: int, number: int = 1) -> Line:
+def parse_line(text: str, *, width: int, height: int, number: int = 1) -> PixelLine:
     """A line as typed: `0.1,0.5 0.9,0.5` or `gate=100,200 500,200`.
 
     Numbers up to 1 are shares of the picture's sides, others pixels.
@@ -79,10 +88,10 @@ def parse_line(text: str, *, width: int, height: int, number: int = 1) -> Line:
     name, points = _parse(text, width, height)
     if len(points) != 2 or points[0] == points[1]:
         raise RangeError(f'a line is two points, "0.1,0.5 0.9,0.5", got {text!r}')
-    return Line(name or f"line {number}", points[0], points[1])
+    return PixelLine(name or f"line {number}", points[0], points[1])
 
 
-def parse_zone(text: str, *, width: int, height: int, number: int = 1) -> Zone:
+def parse_zone(text: str, *, width: int, height: int, number: int = 1) -> PixelZone:
     """A zone as typed: `door=0.1,0.2 0.4,0.2 0.4,0.9 0.1,0.9`; numbers as in `parse_line`.
 
     Raises:
@@ -94,7 +103,7 @@ def parse_zone(text: str, *, width: int, height: int, number: int = 1) -> Zone:
     name, points = _parse(text, width, height)
     if len(points) < 3 or cv2.contourArea(np.array(points, np.float32)) < 1:
         raise RangeError(f'a zone is three points or more around an area, "0,0 0.5,0 0.5,1", got {text!r}')
-    return Zone(name or f"zone {number}", tuple(points))
+    return PixelZone(name or f"zone {number}", tuple(points))
 
 
 def _parse(text: str, width: int, height: int) -> tuple[str, list[tuple[float, float]]]:
@@ -141,7 +150,7 @@ class LineCounter:
         UnknownNameError: no such anchor.
     """
 
-    line: Line
+    line: PixelLine
     anchor: str = "bottom"
     to_right: dict[str, int] = field(default_factory=dict)  # class -> times; right as seen from start to end
     to_left: dict[str, int] = field(default_factory=dict)
@@ -206,7 +215,7 @@ class ZoneCounter:
         UnknownNameError: no such anchor.
     """
 
-    zone: Zone
+    zone: PixelZone
     anchor: str = "bottom"
     now: dict[str, int] = field(default_factory=dict)  # class -> how many are in it
     entered: int = 0  # times a thing came in from outside

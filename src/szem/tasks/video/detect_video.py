@@ -15,9 +15,9 @@ import numpy as np
 from szem.arrays import Array
 from szem.errors import RangeError
 from szem.media.draw_planes import LabelledBox, draw_boxes_on, draw_chip_on, draw_path_on
-from szem.media.film import Drawn
-from szem.media.flow import Step
 from szem.media.frames import Frame, Planes
+from szem.media.pipeline import Stage
+from szem.media.video_pipeline import RenderedFrame
 from szem.results.boxes import Boxes, class_color, known_classes
 from szem.results.tracks import TrackedBoxes
 from szem.runtime.sessions import cores, open_model
@@ -25,14 +25,14 @@ from szem.tasks.detection.detect import Detector
 from szem.tasks.video.counting import ANCHORS, LineCounter, ZoneCounter
 from szem.tasks.video.tracker import Tracker, TrackSettings
 
-__all__ = ["Seen", "Sight", "VideoWatcher", "open_sight"]
+__all__ = ["DetectedFrame", "VideoAnalyzer", "VideoDetector", "open_sight"]
 
 _DOUBT = 1 / 3  # of the sure threshold: boxes above this still keep a thing alive
 _TRAIL_S = 1.5  # how long the line behind a thing is
 _LINE_RGB, _ZONE_RGB = (255, 196, 0), (90, 220, 140)
 
 
-class Finder(Protocol):
+class BoxDetector(Protocol):
     """What finds boxes: `szem.tasks.detection.detect.Detector`, or anything with its three steps."""
 
     @property
@@ -58,10 +58,10 @@ class Finder(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class VideoDetector:
     """A detector for films: it also gives doubtful boxes, and knows from which score on they are sure."""
 
-    finder: Finder
+    finder: BoxDetector
     thresholds: Array  # (C,)
     workers: int = 1  # frames looked at side by side
 
@@ -74,7 +74,7 @@ def open_sight(
     threads: int | None = 1,
     doubt: float | None = None,
     provider: str = "cpu",
-) -> Sight:
+) -> VideoDetector:
     """Open a detection model for films.
 
     Args:
@@ -93,11 +93,11 @@ def open_sight(
     doubtful: float | dict[str, float] = doubt or {
         name: max(0.02, float(value) * _DOUBT) for name, value in zip(names, sure, strict=True)
     }
-    return Sight(Detector(session, thresholds=doubtful), sure, workers or cores())
+    return VideoDetector(Detector(session, thresholds=doubtful), sure, workers or cores())
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class DetectedFrame:
     """One frame and what was found in it."""
 
     frame: Frame
@@ -125,7 +125,7 @@ class _Asked:
     size: tuple[int, int]
 
 
-class VideoWatcher:
+class VideoAnalyzer:
     """Finds, follows and counts through one film; its `steps` go into a `Flow`.
 
     Args:
@@ -144,7 +144,7 @@ class VideoWatcher:
 
     def __init__(
         self,
-        sight: Sight,
+        sight: VideoDetector,
         *,
         follow: TrackSettings | None = TrackSettings(),  # noqa: B008  frozen
         classes: str | Collection[str] | None = None,
@@ -168,9 +168,9 @@ class VideoWatcher:
         self._paths: dict[int, list[tuple[float, float, float]]] = {}  # thing -> times and places
 
     @property
-    def steps(self) -> list[Step]:
-        """Prepare; look; follow and count; draw. The last gives `Drawn` with a `Seen`."""
-        return [Step(self.prepare), Step(self.look, self.sight.workers), Step(self.follow), Step(self.draw)]
+    def steps(self) -> list[Stage]:
+        """Prepare; look; follow and count; draw. The last gives `RenderedFrame` with a `DetectedFrame`."""
+        return [Stage(self.prepare), Stage(self.look, self.sight.workers), Stage(self.follow), Stage(self.draw)]
 
     def prepare(self, frame: Frame) -> _Asked:
         """Make what the network takes."""
@@ -188,7 +188,7 @@ class VideoWatcher:
         finder = self.sight.finder
         return asked.frame, finder.finish(finder.run(asked.batch), asked.size).resized(*asked.frame.size)
 
-    def follow(self, item: tuple[Frame, Boxes | None]) -> Seen:
+    def follow(self, item: tuple[Frame, Boxes | None]) -> DetectedFrame:
         """Give numbers and count; in order."""
         frame, found = item
         looked = found is not None
@@ -200,7 +200,7 @@ class VideoWatcher:
         self._last = found
         if self._tracker is None:
             sure = found.scores >= self.sight.thresholds[found.indices]
-            return Seen(frame, found.take(sure), None, looked)
+            return DetectedFrame(frame, found.take(sure), None, looked)
         if looked:
             tracked = self._tracker(found, time_s=frame.time_s, index=frame.index)
         else:
@@ -210,17 +210,17 @@ class VideoWatcher:
             events += zone(tracked)
         for line in self.lines:
             events += line(tracked)
-        return Seen(frame, tracked.boxes, tracked, looked, tuple(events), self._tell())
+        return DetectedFrame(frame, tracked.boxes, tracked, looked, tuple(events), self._tell())
 
     def _tell(self) -> tuple[str, ...]:
         zones = [f"{zone.zone.name}: {sum(zone.now.values())}" for zone in self.zones]
         totals = [(line.line.name, sum(line.to_right.values()), sum(line.to_left.values())) for line in self.lines]
         return (*zones, *(f"{name}: {right} right, {left} left" for name, right, left in totals))
 
-    def draw(self, seen: Seen) -> Drawn:
+    def draw(self, seen: DetectedFrame) -> RenderedFrame:
         """Draw boxes, lines, zones and counts on a copy; in order."""
         if not self._draws:
-            return Drawn(seen.frame, None, seen)
+            return RenderedFrame(seen.frame, None, seen)
         self._size = self._size or seen.frame.size
         planes = seen.frame.planes(self._size)
         taken: list[tuple[int, int, int, int]] = []
@@ -234,7 +234,7 @@ class VideoWatcher:
             draw_path_on(planes, ends, _LINE_RGB, line_px=3)
             draw_chip_on(planes, text, (ends[0, 0], ends[0, 1] + 4), _LINE_RGB, taken=taken)
         draw_boxes_on(planes, labelled(seen, (planes.width_px, planes.height_px)), taken=taken)
-        return Drawn(seen.frame, planes, seen)
+        return RenderedFrame(seen.frame, planes, seen)
 
     def _draw_trails(self, planes: Planes, tracked: TrackedBoxes) -> None:
         now = tracked.time_s
@@ -248,7 +248,7 @@ class VideoWatcher:
         self._paths = {k: path for k, path in self._paths.items() if k in present}
 
 
-def labelled(seen: Seen, size: tuple[int, int]) -> list[LabelledBox]:
+def labelled(seen: DetectedFrame, size: tuple[int, int]) -> list[LabelledBox]:
     """What is drawn for a frame, for a picture of a size (width, height)."""
     boxes = seen.boxes if (seen.boxes.width, seen.boxes.height) == size else seen.boxes.resized(*size)
     if seen.tracked is not None:

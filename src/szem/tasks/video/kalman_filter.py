@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BoxFilter"]
+__all__ = ["KalmanFilter"]
 
 F = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ _STILL_AFTER_S = 0.5  # a thing out of sight loses this share (1 - 1/e) of the g
 
 
 @dataclass
-class BoxFilter:
+class KalmanFilter:
     """The state of N boxes: centre x, centre y, width and height in pixels, their speeds, and how sure they are.
 
     Args:
@@ -43,7 +43,7 @@ class BoxFilter:
     p11: F
 
     @classmethod
-    def start(cls, boxes_xyxy: F) -> "BoxFilter":
+    def start(cls, boxes_xyxy: F) -> "KalmanFilter":
         """Boxes that are seen for the first time: (N, 4) xyxy."""
         place = _to_centre(boxes_xyxy)
         size = _size(place)
@@ -96,13 +96,13 @@ class BoxFilter:
         self.p01[rows] = (1 - gain0) * p01
         self.p00[rows] = (1 - gain0) * p00
 
-    def take(self, rows: NDArray[np.bool_]) -> "BoxFilter":
+    def take(self, rows: NDArray[np.bool_]) -> "KalmanFilter":
         """Some of the boxes."""
-        return BoxFilter(*(values[rows] for values in self._parts()))
+        return KalmanFilter(*(values[rows] for values in self._parts()))
 
-    def join(self, other: "BoxFilter") -> "BoxFilter":
+    def join(self, other: "KalmanFilter") -> "KalmanFilter":
         """These boxes and then others."""
-        return BoxFilter(*(np.vstack(pair) for pair in zip(self._parts(), other._parts(), strict=True)))
+        return KalmanFilter(*(np.vstack(pair) for pair in zip(self._parts(), other._parts(), strict=True)))
 
     def _parts(self) -> tuple[F, ...]:
         return self.place, self.speed, self.p00, self.p01, self.p11

@@ -21,7 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from szem.errors import RangeError
 from szem.results.boxes import Boxes
 from szem.results.tracks import Track, TrackedBoxes, Tracks
-from szem.tasks.video.kalman_filter import BoxFilter
+from szem.tasks.video.kalman_filter import KalmanFilter
 
 __all__ = ["TrackLog", "TrackSettings", "Tracker"]
 
@@ -97,7 +97,7 @@ class Tracker:
     ) -> None:
         self.settings = settings or TrackSettings()
         self.thresholds = thresholds  # may be changed between frames
-        self._filter = BoxFilter.start(np.zeros((0, 4)))
+        self._filter = KalmanFilter.start(np.zeros((0, 4)))
         self._things: list[_Thing] = []
         self._numbers = 0
         self._time_s: float | None = None
@@ -217,7 +217,7 @@ class Tracker:
                 number = self._numbers
             self._things.append(_Thing(number, 1, time_s, score, {int(boxes.indices[place]): score}))
         if places:
-            self._filter = self._filter.join(BoxFilter.start(found[places]))
+            self._filter = self._filter.join(KalmanFilter.start(found[places]))
 
     def _forget(self, time_s: float, boxes: Boxes) -> None:
         """Let go of what has been away too long, was seen once only, has left the picture, or is another's double."""

@@ -17,9 +17,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from szem.errors import FileMissingError, RangeError
-from szem.tasks.video.counting import Line, Zone
+from szem.tasks.video.counting import PixelLine, PixelZone
 
-__all__ = ["Area", "AreaLine", "Areas", "areas_from_json", "areas_to_json", "read_areas"]
+__all__ = ["Line", "Zone", "Zones", "areas_from_json", "areas_to_json", "read_areas"]
 
 _LEAST_AREA = 1e-5  # of the picture
 _MOST_CORNERS = 200
@@ -40,10 +40,10 @@ class _Drawn(BaseModel):
         return check_points(value)
 
 
-class Area(_Drawn):
+class Zone(_Drawn):
     """A zone: a polygon.
 
-    >>> Area(name="door", points=((0, 0), (0.5, 0), (0.5, 1))).to_zone(200, 100).corners_xy[1]
+    >>> Zone(name="door", points=((0, 0), (0.5, 0), (0.5, 1))).to_zone(200, 100).corners_xy[1]
     (100.0, 0.0)
     """
 
@@ -55,12 +55,12 @@ class Area(_Drawn):
             raise ValueError(f"a zone is three points or more around an area, got {_told(self.points)}")
         return self
 
-    def to_zone(self, width: int, height: int) -> Zone:
+    def to_zone(self, width: int, height: int) -> PixelZone:
         """In pixels of a picture of this size."""
-        return Zone(self.name, tuple((x * width, y * height) for x, y in self.points))
+        return PixelZone(self.name, tuple((x * width, y * height) for x, y in self.points))
 
 
-class AreaLine(_Drawn):
+class Line(_Drawn):
     """A line from one point to another; its right side is that of somebody who walks along it."""
 
     @model_validator(mode="after")
@@ -69,19 +69,19 @@ class AreaLine(_Drawn):
             raise ValueError(f"a line is two different points, got {_told(self.points)}")
         return self
 
-    def to_line(self, width: int, height: int) -> Line:
+    def to_line(self, width: int, height: int) -> PixelLine:
         """In pixels of a picture of this size."""
         (x0, y0), (x1, y1) = self.points
-        return Line(self.name, (x0 * width, y0 * height), (x1 * width, y1 * height))
+        return PixelLine(self.name, (x0 * width, y0 * height), (x1 * width, y1 * height))
 
 
-class Areas(BaseModel):
+class Zones(BaseModel):
     """All zones and lines of one camera; names are unique among both."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    zones: tuple[Area, ...] = ()
-    lines: tuple[AreaLine, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -96,10 +96,10 @@ class Areas(BaseModel):
         """Of all zones and lines."""
         return tuple(area.name for area in (*self.zones, *self.lines))
 
-    def joined(self, other: "Areas") -> "Areas":
+    def joined(self, other: "Zones") -> "Zones":
         """Both; what `other` has of the same name comes in place of one's own."""
         own = set(self.names) - set(other.names)
-        return Areas(
+        return Zones(
             zones=(*(zone for zone in self.zones if zone.name in own), *other.zones),
             lines=(*(line for line in self.lines if line.name in own), *other.lines),
         )
@@ -127,7 +127,7 @@ def check_points(value: Any) -> _Points:
     return tuple(points)
 
 
-def areas_from_json(text: str | bytes | dict[str, Any]) -> Areas:
+def areas_from_json(text: str | bytes | dict[str, Any]) -> Zones:
     """Zones and lines from JSON: `{"zones": [{"name", "points", "ignore"}], "lines": [{"name", "points"}]}`.
 
     Raises:
@@ -138,7 +138,7 @@ def areas_from_json(text: str | bytes | dict[str, Any]) -> Areas:
     """
     try:
         raw = text if isinstance(text, dict) else json.loads(text)
-        return Areas.model_validate(raw)
+        return Zones.model_validate(raw)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in fault["loc"]).removeprefix(".")
@@ -147,7 +147,7 @@ def areas_from_json(text: str | bytes | dict[str, Any]) -> Areas:
         raise RangeError(f"zones and lines: not JSON ({error}); export them anew") from error
 
 
-def read_areas(path: str | os.PathLike[str]) -> Areas:
+def read_areas(path: str | os.PathLike[str]) -> Zones:
     """Read a file of JSON, as `areas_from_json` takes it.
 
     Raises:
@@ -167,7 +167,7 @@ def read_areas(path: str | os.PathLike[str]) -> Areas:
         raise RangeError(f"{file}: cannot be read ({error}); save it as UTF-8 text") from error
 
 
-def areas_to_json(areas: Areas) -> str:
+def areas_to_json(areas: Zones) -> str:
     """What `areas_from_json` reads."""
     return areas.model_dump_json(indent=2)
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Hearing", "add_sound", "as_heard", "at_level", "cut_loud", "hide_bands", "make_nothing"]
+__all__ = ["AudioAugmentation", "add_sound", "as_heard", "at_level", "cut_loud", "hide_bands", "make_nothing"]
 
 Samples = NDArray[np.float32]
 _RATE_HZ = 16000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hearing:
+class AudioAugmentation:
     """How far sounds are changed; chances run from 0 to 1."""
 
     far: float = 0.35  # chance that it comes from afar: high tones lost, echoes
@@ -47,7 +47,9 @@ def cut_loud(sound: NDArray[np.floating], length: int, rng: np.random.Generator,
     return pieces[int(rng.choice(tries, p=loud / loud.sum()))]
 
 
-def as_heard(sound: Samples, rng: np.random.Generator, how: Hearing, *, far: float | None = None) -> Samples:
+def as_heard(
+    sound: Samples, rng: np.random.Generator, how: AudioAugmentation, *, far: float | None = None
+) -> Samples:
     """A sound from nearby or from afar, before other sounds are added.
 
     Args:
@@ -74,7 +76,7 @@ def add_sound(sound: Samples, other: Samples, ratio_db: float) -> Samples:
     return sound + other * np.float32(np.sqrt(own / its * 10 ** (-ratio_db / 10)))
 
 
-def at_level(sound: Samples, rng: np.random.Generator, how: Hearing) -> Samples:
+def at_level(sound: Samples, rng: np.random.Generator, how: AudioAugmentation) -> Samples:
     """At a level by chance, now and then overdriven; within -1..1."""
     own = float(np.sqrt(np.mean(sound**2)))
     if own < 1e-7:

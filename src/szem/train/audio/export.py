@@ -20,7 +20,7 @@ from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.audio.evaluate import rate_clips
 from szem.tasks.audio.listen import Listener
-from szem.train.audio.augment import Hearing, at_level, make_nothing
+from szem.train.audio.augment import AudioAugmentation, at_level, make_nothing
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.detection.calibrate import fit_calibration
 from szem.train.export import export_onnx
@@ -170,7 +170,7 @@ def _score_all(recipe: "SoundsRecipe", listener: Listener) -> tuple[NDArray[np.f
         truth.append(np.arange(len(recipe.classes)) == clip.kind)
     rng = np.random.default_rng(1)
     for _ in range(_NOTHING):
-        scores.append(rate_clips(listener, at_level(make_nothing(32000, rng), rng, Hearing())))
+        scores.append(rate_clips(listener, at_level(make_nothing(32000, rng), rng, AudioAugmentation())))
         truth.append(np.zeros(len(recipe.classes), np.bool_))
     return np.array(scores), np.array(truth)
 

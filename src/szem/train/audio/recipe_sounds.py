@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.data.broken import Broken, told
-from szem.data.sounds import Heard, in_split, read_heard, recording_of
+from szem.data.sounds import LabelledSound, in_split, read_heard, recording_of
 from szem.errors import SzemError, TrainError
 from szem.media.sound import SOUND_SUFFIXES, read_sound
 from szem.media.spectrum import MelBands, log_mel
@@ -28,7 +28,15 @@ from szem.media.video import VIDEO_SUFFIXES
 from szem.models.yamnet import AUDIOSET_CLASSES, PATCH, Yamnet, load_yamnet
 from szem.nn.frozen import freeze_norms
 from szem.runtime.cards import Card, Made
-from szem.train.audio.augment import Hearing, add_sound, as_heard, at_level, cut_loud, hide_bands, make_nothing
+from szem.train.audio.augment import (
+    AudioAugmentation,
+    add_sound,
+    as_heard,
+    at_level,
+    cut_loud,
+    hide_bands,
+    make_nothing,
+)
 from szem.train.recipe import Batch, Loop
 from szem.train.sampling import pick
 
@@ -88,7 +96,7 @@ class SoundsRecipe:
         self.teaching = self._read(in_split(heard, "train"))
         self.watching = self._read(in_split(heard, "tune"))
         self.others = self._read_others(Path(settings.others)) if settings.others else []
-        self.hearing = Hearing()
+        self.hearing = AudioAugmentation()
         self.groups = [self._recordings(kind) for kind in self.classes]
         bare = [kind for kind, group in zip(self.classes, self.groups, strict=True) if not group]
         if bare:
@@ -217,7 +225,7 @@ class SoundsRecipe:
                 found.setdefault(one.recording, []).append(place)
         return list(found.values())
 
-    def _read(self, heard: Sequence[Heard]) -> list["_Clip"]:
+    def _read(self, heard: Sequence[LabelledSound]) -> list["_Clip"]:
         found = []
         for one in heard:
             try:

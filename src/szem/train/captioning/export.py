@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from szem.errors import ModelError
 from szem.media.pictures import read_picture
-from szem.models.captioner import Captioner, Describer
-from szem.models.matcher import Matcher
+from szem.models.captioner import CaptionDecoder, CaptionNetwork
+from szem.models.text_image_encoder import TextImageEncoder
 from szem.nn.pixels import FromPixels
 from szem.runtime.cards import Card, Made, Part, TrainingData, hash_file, write_card
 from szem.runtime.prepare import prepare_picture
@@ -34,7 +34,9 @@ _BEAMS = 3
 class _Encoder(nn.Module):
     """Pictures to the memory of the decoder and, where there is a matcher, to the common space."""
 
-    def __init__(self, trunk: nn.Module, tail: nn.Module, captioner: Captioner, matcher: Matcher | None) -> None:
+    def __init__(
+        self, trunk: nn.Module, tail: nn.Module, captioner: CaptionDecoder, matcher: TextImageEncoder | None
+    ) -> None:
         super().__init__()
         self.trunk, self.tail, self.captioner = trunk, tail, captioner
         self.side = None if matcher is None else matcher.picture
@@ -46,7 +48,7 @@ class _Encoder(nn.Module):
 
 
 class _Step(nn.Module):
-    def __init__(self, captioner: Captioner) -> None:
+    def __init__(self, captioner: CaptionDecoder) -> None:
         super().__init__()
         self.captioner = captioner
 
@@ -56,8 +58,8 @@ class _Step(nn.Module):
 
 def write_caption_model(
     recipe: CaptionRecipe,
-    describer: Describer,
-    matcher: Matcher | None,
+    describer: CaptionNetwork,
+    matcher: TextImageEncoder | None,
     folder: Path,
     *,
     made: Made,
@@ -165,7 +167,7 @@ def _count(*nets: nn.Module) -> int:
 _KINDS = {"attender": "transformer decoder", "teller": "recurrent network"}
 
 
-def _export_step(captioner: Captioner, encoder: nn.Module, pictures: Tensor, file: Path) -> None:
+def _export_step(captioner: CaptionDecoder, encoder: nn.Module, pictures: Tensor, file: Path) -> None:
     """Export one step, checked on the state that two words leave."""
     with torch.no_grad():
         out = FromPixels(encoder, mean=127, scale=128)(pictures)

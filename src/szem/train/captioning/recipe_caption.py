@@ -22,17 +22,25 @@ from szem.arrays import Array
 from szem.data.folders import read_captions
 from szem.data.words import END, FIRST_WORD, START, UNKNOWN, Vocabulary, build_vocabulary, split_words
 from szem.errors import TrainError, UnknownNameError
-from szem.models.captioner import CAPTIONERS, Captioner, Describer
+from szem.models.captioner import CAPTIONERS, CaptionDecoder, CaptionNetwork
 from szem.models.encoder import Tail, Trunk, build_encoder
 from szem.runtime.cards import Card, Made
-from szem.tasks.captioning.beam_search import Told, search_beams
+from szem.tasks.captioning.beam_search import Hypothesis, search_beams
 from szem.tasks.captioning.bleu_cider import Cider, bleu
 from szem.train.captioning.feature_cache import keep_maps
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.recipe import Batch, Loop
 from szem.train.sampling import pick
 
-__all__ = ["CaptionRecipe", "CaptionSettings", "Shown", "build_recipe", "read_shown", "tell", "torch_step"]
+__all__ = [
+    "CaptionRecipe",
+    "CaptionSettings",
+    "CaptionedFeatures",
+    "build_recipe",
+    "read_shown",
+    "tell",
+    "torch_step",
+]
 
 _IGNORED = -100
 _LONGEST = 30  # words of a sentence to learn from; longer ones are left out
@@ -67,14 +75,14 @@ class CaptionSettings:
 
 
 @dataclass(frozen=True)
-class Shown:
+class CaptionedFeatures:
     """Pictures with their sentences."""
 
     files: tuple[Path, ...]
     sentences: tuple[tuple[str, ...], ...]  # for each picture
 
 
-def read_shown(folder: Path, *, split: str) -> tuple[Shown, tuple[object, ...]]:
+def read_shown(folder: Path, *, split: str) -> tuple[CaptionedFeatures, tuple[object, ...]]:
     """The pictures of one split of `captions.csv`, in the order of the file; and its broken lines.
 
     Raises:
@@ -87,7 +95,7 @@ def read_shown(folder: Path, *, split: str) -> tuple[Shown, tuple[object, ...]]:
             by_file.setdefault(row.path, []).append(row.caption)
     if not by_file:
         raise TrainError(f"{folder}/captions.csv: no row is of split {split!r}")
-    return Shown(tuple(by_file), tuple(tuple(s) for s in by_file.values())), found.broken
+    return CaptionedFeatures(tuple(by_file), tuple(tuple(s) for s in by_file.values())), found.broken
 
 
 class CaptionRecipe:
@@ -126,14 +134,14 @@ class CaptionRecipe:
         places = int(np.prod(self.maps.shape[3:]))
         shape = {"places": places, "blocks": s.blocks} if s.decoder == "attender" else {}
         captioner = CAPTIONERS[s.decoder](len(self.words), width=s.width, dropout=s.dropout, **shape)
-        network = Describer(tail, captioner)
+        network = CaptionNetwork(tail, captioner)
         if s.begin_with:
             network.load_state_dict(load_checkpoint(Path(s.begin_with) / CHECKPOINT)["average"])
         return network
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The tail learns more slowly than what is new."""
-        assert isinstance(network, Describer)
+        assert isinstance(network, CaptionNetwork)
         old = [p for p in network.tail.parameters() if p.requires_grad]
         return [(self.settings.tail_lr, old), (1.0, list(network.captioner.parameters()))]
 
@@ -177,7 +185,7 @@ class CaptionRecipe:
 
     def score(self, network: nn.Module) -> dict[str, float]:
         """CIDEr-D and BLEU of the pictures held back, three beams."""
-        assert isinstance(network, Describer)
+        assert isinstance(network, CaptionNetwork)
         held = range(self.teaching, len(self.shown.files))
         if not held:
             return {}
@@ -186,9 +194,9 @@ class CaptionRecipe:
         blues = bleu(said, truth)
         return {"CIDEr-D": Cider(truth).mean(said), "BLEU-1": blues[0], "BLEU-4": blues[3]}
 
-    def tell_all(self, network: Describer, pictures: Sequence[int], *, beams: int = 3) -> list[list[Told]]:
+    def tell_all(self, network: CaptionNetwork, pictures: Sequence[int], *, beams: int = 3) -> list[list[Hypothesis]]:
         """The sentences found for some of the pictures."""
-        out: list[list[Told]] = []
+        out: list[list[Hypothesis]] = []
         for start in range(0, len(pictures), 50):
             part = list(pictures[start : start + 50])
             maps = torch.from_numpy(self.maps[part, 0].astype(np.float32))
@@ -201,7 +209,7 @@ class CaptionRecipe:
 
         network = self.build_network()
         network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
-        assert isinstance(network, Describer)
+        assert isinstance(network, CaptionNetwork)
         return write_caption_model(self, network, None, folder, made=made, precision=precision)
 
     def _epoch(self, epoch: int) -> NDArray[np.int64]:
@@ -224,15 +232,15 @@ def build_recipe(settings: CaptionSettings) -> CaptionRecipe:
 
 @torch.no_grad()
 def tell(
-    network: Describer, maps: Tensor, *, beams: int, power: float, again: Collection[int] | None = None
-) -> list[list[Told]]:
+    network: CaptionNetwork, maps: Tensor, *, beams: int, power: float, again: Collection[int] | None = None
+) -> list[list[Hypothesis]]:
     """Beam search with the network itself: maps (B, C, h, w) to sentences for each picture; see `search_beams`."""
     step, state = torch_step(network.captioner, network.memory(maps), beams)
     return search_beams(step, state, pictures=len(maps), beams=beams, longest=20, power=power, again=again)
 
 
 def torch_step(
-    captioner: Captioner, memory: Tensor, beams: int
+    captioner: CaptionDecoder, memory: Tensor, beams: int
 ) -> tuple[Callable[..., tuple[Array, Array, Array]], Array]:
     """What `search_beams` wants: a step on arrays, and the first state."""
 

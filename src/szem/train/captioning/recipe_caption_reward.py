@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from szem.data.words import END, FIRST_WORD, PAD, START, UNKNOWN, split_words
 from szem.errors import TrainError
-from szem.models.captioner import Describer
+from szem.models.captioner import CaptionNetwork
 from szem.runtime.cards import Card, Made
 from szem.tasks.captioning.bleu_cider import Cider
 from szem.train.captioning.recipe_caption import CaptionRecipe, CaptionSettings
@@ -88,7 +88,7 @@ class RewardRecipe:
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Mean over the words of minus advantage times log chance."""
-        assert isinstance(network, Describer)
+        assert isinstance(network, CaptionNetwork)
         network.eval()
         said = _say(network, batch["maps"], samples=self.settings.samples, longest=self.settings.longest)
         network.train()
@@ -146,7 +146,7 @@ def build_recipe(settings: RewardSettings) -> RewardRecipe:
 
 
 @torch.no_grad()
-def _say(network: Describer, maps: Tensor, *, samples: int, longest: int) -> Tensor:
+def _say(network: CaptionNetwork, maps: Tensor, *, samples: int, longest: int) -> Tensor:
     """Sentences by chance: (B, samples, T) numbers, each with its end, then padding."""
     memory = network.memory(maps)
     state = network.captioner.start(memory, samples)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from szem.data.words import FIRST_WORD, PAD, UNKNOWN
-from szem.models.captioner import Describer
-from szem.models.matcher import Matcher, matching_loss
+from szem.models.captioner import CaptionNetwork
+from szem.models.text_image_encoder import TextImageEncoder, matching_loss
 from szem.runtime.cards import Card, Made
 from szem.tasks.captioning.bleu_cider import recall
 from szem.train.captioning.recipe_caption_reward import read_begun
@@ -51,7 +51,7 @@ class SearchSettings:
 class MatchingNet(nn.Module):
     """The encoder's tail, which stays as it is, and the two sides."""
 
-    def __init__(self, tail: nn.Module, matcher: Matcher) -> None:
+    def __init__(self, tail: nn.Module, matcher: TextImageEncoder) -> None:
         super().__init__()
         self.tail, self.matcher = tail, matcher
 
@@ -77,12 +77,12 @@ class SearchRecipe:
     def build_network(self) -> nn.Module:
         """The captioner's tail and new sides."""
         describer = self.caption.build_network()
-        assert isinstance(describer, Describer)
+        assert isinstance(describer, CaptionNetwork)
         describer.load_state_dict(load_checkpoint(self.settings.begin / CHECKPOINT)["average"])
         for p in describer.tail.parameters():
             p.requires_grad_(False)
         s = self.settings
-        return MatchingNet(describer.tail, Matcher(len(self.words), width=s.width, dropout=s.dropout))
+        return MatchingNet(describer.tail, TextImageEncoder(len(self.words), width=s.width, dropout=s.dropout))
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The sides learn, the tail does not."""
@@ -127,7 +127,7 @@ class SearchRecipe:
         from szem.train.captioning.export import write_caption_model
 
         describer, network = self.caption.build_network(), self.build_network()
-        assert isinstance(describer, Describer)
+        assert isinstance(describer, CaptionNetwork)
         assert isinstance(network, MatchingNet)
         describer.load_state_dict(load_checkpoint(self.settings.begin / CHECKPOINT)["average"])
         network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])

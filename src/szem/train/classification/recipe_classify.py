@@ -28,7 +28,7 @@ from szem.runtime.prepare import prepare_picture
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
 from szem.train.sampling import pick, spread_over
-from szem.train.segmentation.augment import Change, cut_sample
+from szem.train.segmentation.augment import Augmentation, cut_sample
 from szem.train.segmentation.base import pictures_to_input
 
 __all__ = ["ClassifyRecipe", "ClassifySettings", "build_recipe"]
@@ -95,7 +95,7 @@ class ClassifyRecipe:
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
         """Squares as (B, 3, S, S) float32 and classes as (B,) int64."""
         side = self.side_px
-        change = Change(height_px=side, width_px=side, scale_low=0.9, scale_high=1.6, light=0.25)
+        change = Augmentation(height_px=side, width_px=side, scale_low=0.9, scale_high=1.6, light=0.25)
         pictures, labels = [], []
         for number in samples:
             index, rng = pick(number, of=len(self.teaching), seed=self.settings.loop.seed)

@@ -21,7 +21,7 @@ from szem.runtime.sessions import OnnxFile
 from szem.train.detection.feature_cache import JoinedMaps, MapCache, open_maps, write_maps
 from szem.train.segmentation.augment import relight
 
-__all__ = ["Piece", "View", "Views", "build_views", "list_views", "picture_to_input"]
+__all__ = ["PictureView", "PictureViews", "Piece", "build_views", "list_views", "picture_to_input"]
 
 CELL_PX = 8
 _STRETCH = 0.12  # sides are stretched against each other by up to this share
@@ -31,7 +31,7 @@ _LEAST_PX = 6.0  # nor is one with a shorter side
 
 
 @dataclass(frozen=True)
-class View:
+class PictureView:
     """How a picture is changed before its maps are kept."""
 
     picture: int  # place in the list of pictures
@@ -51,7 +51,7 @@ class Piece:
     is_hard: NDArray[np.bool_]
 
 
-def list_views(pictures: Sequence[BoxedPicture], sizes_px: Sequence[int], *, seed: int) -> list[View]:
+def list_views(pictures: Sequence[BoxedPicture], sizes_px: Sequence[int], *, seed: int) -> list[PictureView]:
     """The views of all pictures, as many a picture as there are sizes (of the longer side)."""
     views = []
     for number, picture in enumerate(pictures):
@@ -63,7 +63,7 @@ def list_views(pictures: Sequence[BoxedPicture], sizes_px: Sequence[int], *, see
                 max(1, round(side * scale * f / CELL_PX))
                 for side, f in ((picture.height_px, 1 / stretch), (picture.width_px, stretch))
             )
-            views.append(View(number, rows, columns, (number + turn) % 2 == 1, (seed, 4, number, turn)))
+            views.append(PictureView(number, rows, columns, (number + turn) % 2 == 1, (seed, 4, number, turn)))
     return views
 
 
@@ -73,7 +73,12 @@ def picture_to_input(picture: Picture8) -> NDArray[np.float32]:
 
 
 def build_views(
-    pictures: Sequence[BoxedPicture], views: Sequence[View], encoder: OnnxFile, folder: Path, *, about: dict[str, Any]
+    pictures: Sequence[BoxedPicture],
+    views: Sequence[PictureView],
+    encoder: OnnxFile,
+    folder: Path,
+    *,
+    about: dict[str, Any],
 ) -> MapCache:
     """Keep the maps of all views, and after them those of an empty grey picture; taken as they are if already there.
 
@@ -89,7 +94,7 @@ def build_views(
 
 
 def _encoded(
-    pictures: Sequence[BoxedPicture], views: Sequence[View], encoder: OnnxFile
+    pictures: Sequence[BoxedPicture], views: Sequence[PictureView], encoder: OnnxFile
 ) -> Iterator[NDArray[np.float32]]:
     now, picture = -1, np.zeros((1, 1, 3), np.uint8)
     name, out = encoder.inputs[0].name, encoder.outputs[0].name
@@ -107,7 +112,7 @@ def _encoded(
     yield encoder.run({name: picture_to_input(grey)}, [out])[0][0].transpose(1, 2, 0)
 
 
-class Views:
+class PictureViews:
     """Kept maps with their boxes, ready to be put together.
 
     Args:
@@ -120,7 +125,7 @@ class Views:
     def __init__(
         self,
         pictures: Sequence[BoxedPicture],
-        views: Sequence[View],
+        views: Sequence[PictureView],
         maps: MapCache | JoinedMaps,
         *,
         per_picture: int,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["Taught", "assign", "detect_loss", "generalised_iou", "pair_ious"]
+__all__ = ["LossTargets", "assign", "detect_loss", "generalised_iou", "pair_ious"]
 
 _ANSWERS = 10  # places an object
 _SCORE_POWER, _OVERLAP_POWER = 0.5, 6.0  # of the fit
@@ -19,7 +19,7 @@ _EMPTY_WEIGHT, _FOCUS = 0.75, 2.0  # of places that hold nothing
 
 
 @dataclass(frozen=True)
-class Taught:
+class LossTargets:
     """What each place should say."""
 
     scores: Tensor  # (B, P, C) 0..1, 0 where nothing is
@@ -56,7 +56,7 @@ def generalised_iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
 @torch.no_grad()
 def assign(
     scores: Tensor, boxes_xyxy: Tensor, points: Tensor, truth_xyxy: Tensor, labels: Tensor, is_hard: Tensor
-) -> Taught:
+) -> LossTargets:
     """Let the places that fit best answer for each object.
 
     Args:
@@ -99,7 +99,9 @@ def assign(
     blurred = (inside & is_hard[..., None]).float()  # (B, M, P)
     one_hot = F.one_hot(labels.clamp(min=0), C).to(blurred.dtype)  # (B, M, C)
     counted = torch.einsum("bmp,bmc->bpc", blurred, one_hot) == 0
-    return Taught(taught, truth_xyxy.gather(1, owner[..., None].expand(-1, -1, 4)), answers, counted | (taught > 0))
+    return LossTargets(
+        taught, truth_xyxy.gather(1, owner[..., None].expand(-1, -1, 4)), answers, counted | (taught > 0)
+    )
 
 
 def detect_loss(

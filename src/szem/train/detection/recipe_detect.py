@@ -41,7 +41,7 @@ from szem.tasks.detection.average_precision import average_precision
 from szem.tasks.detection.decoders import DECODERS, grid_points
 from szem.tasks.detection.detect import finish_boxes, tight_rules
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.detection.augment import CELL_PX, Piece, View, Views, build_views, list_views
+from szem.train.detection.augment import CELL_PX, PictureView, PictureViews, Piece, build_views, list_views
 from szem.train.detection.calibrate import calibrate_detector
 from szem.train.detection.feature_cache import JoinedMaps, MapCache
 from szem.train.detection.loss import detect_loss
@@ -123,7 +123,7 @@ class DetectRecipe:
         for row, picture in zip(has, self.teaching, strict=True):
             row[1 + picture.labels[~picture.is_hard]] = True
         self.order = repeat_rare(has, most=settings.repeat_most)
-        self.views: Views | None = None
+        self.views: PictureViews | None = None
 
     def build_network(self) -> nn.Module:
         """The detector with its first stages frozen."""
@@ -149,11 +149,11 @@ class DetectRecipe:
             classes=len(self.classes), backbone=s.backbone, width=s.width, depth=s.depth, pretrained=pretrained
         )
 
-    def _open_views(self) -> Views:
+    def _open_views(self) -> PictureViews:
         s = self.settings
         example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
         s.cache.mkdir(parents=True, exist_ok=True)
-        views: list[View] = []
+        views: list[PictureView] = []
         parts: list[MapCache] = []
         with tempfile.TemporaryDirectory(dir=s.cache) as folder:
             file = Path(folder) / "first.onnx"
@@ -174,7 +174,7 @@ class DetectRecipe:
                 parts.append(build_views(pictures, own, encoder, place, about=about))
                 before = sum(len(one) for one in self.sets[:number])
                 views += [replace(view, picture=view.picture + before) for view in own]
-        return Views(self.teaching, views, JoinedMaps(parts), per_picture=len(s.views_px))
+        return PictureViews(self.teaching, views, JoinedMaps(parts), per_picture=len(s.views_px))
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The backbone learns more slowly than what is new."""

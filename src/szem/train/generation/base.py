@@ -16,14 +16,22 @@ from szem.data.words import Vocabulary
 from szem.media.pictures import write_picture
 from szem.models.efficientnet_lite import build_efficientnet_lite
 from szem.models.lite_features import LiteFeatures, grid_of
-from szem.models.matcher import Matcher
+from szem.models.text_image_encoder import TextImageEncoder
 from szem.tasks.generation.frechet import frechet_distance, r_precision
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.generation.data import DrawnData
+from szem.train.generation.data import GenerationData
 from szem.train.generation.recipe_draw_match import build_matcher, encode_sentences, to_signed
 from szem.train.runs_settings import read_settings
 
-__all__ = ["EXAMPLES", "DrawnRecipe", "DrawnSettings", "frozen_matcher", "held_scores", "to_place", "write_grid"]
+__all__ = [
+    "EXAMPLES",
+    "GenerationRecipe",
+    "GenerationSettings",
+    "frozen_matcher",
+    "held_scores",
+    "to_place",
+    "write_grid",
+]
 
 EXAMPLES = (
     "this flower has white petals with a yellow tip and a yellow pistil",
@@ -38,7 +46,7 @@ EXAMPLES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnSettings:
+class GenerationSettings:
     """What can be changed from the command line in every one of them."""
 
     data: Path = Path("data")  # holds flowers/ and birds/
@@ -51,15 +59,15 @@ class DrawnSettings:
     most: int = 0  # pictures of each thing, 0 for all: for tests
 
 
-class DrawnRecipe:
+class GenerationRecipe:
     """Pictures of both splits, the words of a run of recipe draw-match, and the frozen network that looks."""
 
     held_split = "val"
 
-    def __init__(self, settings: DrawnSettings) -> None:
+    def __init__(self, settings: GenerationSettings) -> None:
         s = settings
-        self.data = DrawnData(s.data, s.seen, split="train", most=s.most)
-        self.held = DrawnData(s.data, s.seen, split="val", most=s.most)
+        self.data = GenerationData(s.data, s.seen, split="train", most=s.most)
+        self.held = GenerationData(s.data, s.seen, split="val", most=s.most)
         self.words, self.matcher = frozen_matcher(s.match, self.data)
         self.lite = frozen_lite()
         self.broken = (*self.data.broken, *self.held.broken)
@@ -71,7 +79,7 @@ class DrawnRecipe:
         return out.float()
 
 
-def frozen_matcher(run: Path, data: DrawnData) -> tuple[Vocabulary, Matcher]:
+def frozen_matcher(run: Path, data: GenerationData) -> tuple[Vocabulary, TextImageEncoder]:
     """Words and matcher of a run of recipe draw-match; it does not learn."""
     words = data.vocabulary()
     s = read_settings(run)
@@ -89,7 +97,7 @@ def frozen_lite() -> LiteFeatures:
     return lite.train()  # the quick gradients of its depthwise layers; its normalisation is frozen
 
 
-def to_place(matcher: Matcher, lite: LiteFeatures, device: torch.device) -> None:
+def to_place(matcher: TextImageEncoder, lite: LiteFeatures, device: torch.device) -> None:
     """Move what is frozen to where the network learns; it stays there."""
     if next(lite.parameters()).device != device:
         lite.to(device)
@@ -98,7 +106,7 @@ def to_place(matcher: Matcher, lite: LiteFeatures, device: torch.device) -> None
 
 
 def held_scores(
-    recipe: DrawnRecipe,
+    recipe: GenerationRecipe,
     draw: Callable[[Tensor, Tensor], Tensor],
     noise: int,
     *,

@@ -20,7 +20,7 @@ from rich.progress import track
 from szem.arrays import Picture8
 from szem.data.broken import Broken
 from szem.data.flowers_birds.attribute_sentences import word_seen
-from szem.data.flowers_birds.attributes import Seen
+from szem.data.flowers_birds.attributes import Attributes
 from szem.data.flowers_birds.drawables import Drawable, read_drawables
 from szem.data.words import Vocabulary, build_vocabulary
 from szem.errors import MediaError
@@ -28,14 +28,14 @@ from szem.media.pictures import read_picture
 from szem.runtime.sessions import cores, open_model
 from szem.tasks.generation.subject_colors import see_bird, see_flower
 
-__all__ = ["DrawnData", "see_all"]
+__all__ = ["GenerationData", "see_all"]
 
 SIDE_PX = 128
 _PEOPLE = 0.7  # share of the sentences taken from people, where there are some
 _SAVE_EVERY = 500
 
 
-class DrawnData:
+class GenerationData:
     """Pictures of one split with what was seen on them.
 
     Args:
@@ -110,7 +110,7 @@ def fit_square(picture: Picture8, side_px: int) -> Picture8:
     return np.asarray(cv2.resize(cut, (side_px, side_px), interpolation=way), np.uint8)
 
 
-def see_all(items: Sequence[Drawable], file: Path, *, quiet: bool = True) -> list[Seen]:
+def see_all(items: Sequence[Drawable], file: Path, *, quiet: bool = True) -> list[Attributes]:
     """What is seen on each picture; found once, kept in a file that grows and survives an interruption."""
     kept: dict[str, dict[str, object]] = {}
     if file.is_file():
@@ -123,7 +123,7 @@ def see_all(items: Sequence[Drawable], file: Path, *, quiet: bool = True) -> lis
             try:
                 picture = read_picture(item.path)
             except MediaError:
-                return _key(item), asdict(Seen(item.thing, item.kind, "white", sure=0.0))
+                return _key(item), asdict(Attributes(item.thing, item.kind, "white", sure=0.0))
             see = see_flower if item.thing == "flower" else see_bird
             return _key(item), asdict(see(session, picture, kind=item.kind))
 
@@ -133,7 +133,7 @@ def see_all(items: Sequence[Drawable], file: Path, *, quiet: bool = True) -> lis
                 kept[key] = seen
                 if number % _SAVE_EVERY == 0 or number == len(missing):
                     _save(file, kept)
-    return [Seen(**kept[_key(one)]) for one in items]  # type: ignore[arg-type]
+    return [Attributes(**kept[_key(one)]) for one in items]  # type: ignore[arg-type]
 
 
 def _key(item: Drawable) -> str:

@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from szem.models.code_sketcher import CodeSketcher, PictureEncoder
+from szem.models.code_generator import CodeGenerator, PictureEncoder
+from szem.models.generator import StageOneGenerator
 from szem.models.lite_features import GRID_CHANNELS
 from szem.models.refiner import Refiner
-from szem.models.sketcher import Sketcher
 from szem.runtime.cards import Card, Made, Part, TextInput, TrainingData, hash_file, write_card
 from szem.train.export import export_onnx
 from szem.train.float16 import store_as_float16
-from szem.train.generation.base import DrawnRecipe, frozen_matcher
+from szem.train.generation.base import GenerationRecipe, frozen_matcher
 from szem.train.generation.recipe_draw_match import LONGEST
 
 __all__ = ["write_draw_model"]
@@ -28,7 +28,7 @@ _TEXT = [{0: "N", 1: "T"}]
 class _Sketch(nn.Module):
     """Place and chance to a picture, without what only training wants."""
 
-    def __init__(self, sketcher: Sketcher | CodeSketcher) -> None:
+    def __init__(self, sketcher: StageOneGenerator | CodeGenerator) -> None:
         super().__init__()
         self.net = sketcher
 
@@ -38,8 +38,8 @@ class _Sketch(nn.Module):
 
 
 def write_draw_model(
-    recipe: DrawnRecipe,
-    sketcher: Sketcher | CodeSketcher,
+    recipe: GenerationRecipe,
+    sketcher: StageOneGenerator | CodeGenerator,
     refiner: Refiner | None,
     folder: Path,
     *,
@@ -156,7 +156,7 @@ def write_draw_model(
     return card
 
 
-def _write_judge(recipe: DrawnRecipe, run: Path, folder: Path, tokens: Tensor) -> dict[str, Path]:
+def _write_judge(recipe: GenerationRecipe, run: Path, folder: Path, tokens: Tensor) -> dict[str, Path]:
     """Both sides of the matcher that only measures."""
     words, judge = frozen_matcher(run, recipe.data)
     assert words.words == recipe.words.words

@@ -4,21 +4,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from szem.models.drawing_judge import DrawingJudge, hinge_drawn, hinge_judge
+from szem.models.discriminator import Discriminator, hinge_drawn, hinge_judge
 from szem.models.lite_features import grid_of
-from szem.models.matcher import Matcher
+from szem.models.text_image_encoder import TextImageEncoder
 
 __all__ = ["copy_loss", "drawing_loss", "fit_loss", "judge_loss", "variety_loss"]
 
 
-def judge_loss(judge: DrawingJudge, real: list[Tensor], mixed: list[Tensor], space: Tensor, asked: Tensor) -> Tensor:
+def judge_loss(judge: Discriminator, real: list[Tensor], mixed: list[Tensor], space: Tensor, asked: Tensor) -> Tensor:
     """What the judge wants of photographs and drawings, each with its sentences; drawings do not feel it."""
     true, false = judge.judge(real, space), judge.judge([m.detach() for m in mixed], asked)
     wrong = judge.judge(real, space.roll(1, dims=0))[1]
     return hinge_judge(_float(true), wrong.float(), _float(false))
 
 
-def drawing_loss(judge: DrawingJudge, mixed: list[Tensor], space: Tensor) -> Tensor:
+def drawing_loss(judge: Discriminator, mixed: list[Tensor], space: Tensor) -> Tensor:
     """What the drawing wants of the judge; the judge does not feel it."""
     learning = [p for p in judge.parameters() if p.requires_grad]
     for parameter in learning:
@@ -29,7 +29,7 @@ def drawing_loss(judge: DrawingJudge, mixed: list[Tensor], space: Tensor) -> Ten
     return hinge_drawn(_float(answer))
 
 
-def fit_loss(matcher: Matcher, maps: list[Tensor], space: Tensor) -> Tensor:
+def fit_loss(matcher: TextImageEncoder, maps: list[Tensor], space: Tensor) -> Tensor:
     """How badly drawings and their sentences find one another in the batch; a sentence may come several times."""
     fit = matcher.sharp.exp().clamp(max=100) * matcher.picture(grid_of(maps)).float() @ space.T
     own = ((space[:, None] - space).square().sum(-1) < 1e-3).float()

@@ -21,11 +21,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.models.drawing_judge import DrawingJudge
-from szem.models.sketcher import Sketcher
+from szem.models.discriminator import Discriminator
+from szem.models.generator import StageOneGenerator
 from szem.runtime.cards import Card, Made
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.generation.base import EXAMPLES, DrawnRecipe, DrawnSettings, held_scores, to_place, write_grid
+from szem.train.generation.base import (
+    EXAMPLES,
+    GenerationRecipe,
+    GenerationSettings,
+    held_scores,
+    to_place,
+    write_grid,
+)
 from szem.train.generation.codes import find_codes
 from szem.train.generation.losses import copy_loss, drawing_loss, fit_loss, judge_loss, variety_loss
 from szem.train.generation.recipe_draw_match import encode_sentences, keep_grids, to_signed
@@ -33,13 +40,13 @@ from szem.train.recipe import Batch, Loop
 from szem.train.sampling import pick
 from szem.train.shipped_weights import load_shipped
 
-__all__ = ["DrawRecipe", "DrawSettings", "Drawer", "build_recipe"]
+__all__ = ["AdversarialPair", "DrawRecipe", "DrawSettings", "build_recipe"]
 
 _JITTER = 0.15  # chance added to a code
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawSettings(DrawnSettings):
+class DrawSettings(GenerationSettings):
     """What can be changed from the command line."""
 
     loop: Loop = field(
@@ -57,15 +64,15 @@ class DrawSettings(DrawnSettings):
     cloud: float = 0.3  # how much it counts that the cloud round a sentence is a normal one
 
 
-class Drawer(nn.Module):
+class AdversarialPair(nn.Module):
     """What draws and what judges, trained at the same time."""
 
-    def __init__(self, sketcher: Sketcher, judge: DrawingJudge) -> None:
+    def __init__(self, sketcher: StageOneGenerator, judge: Discriminator) -> None:
         super().__init__()
         self.sketcher, self.judge = sketcher, judge
 
 
-class DrawRecipe(DrawnRecipe):
+class DrawRecipe(GenerationRecipe):
     """Both play against each other; each step moves both."""
 
     betas = (0.0, 0.99)  # a judge that moves all the time is not to be averaged over
@@ -79,8 +86,8 @@ class DrawRecipe(DrawnRecipe):
         """Sketcher and judge, new or from an earlier run."""
         s = self.settings
         space = self.matcher.sentence.out.out_features
-        sketcher = Sketcher(space=space, condition=s.condition, channels=s.channels)
-        drawer = Drawer(sketcher, DrawingJudge(space=space, width=s.judge))
+        sketcher = StageOneGenerator(space=space, condition=s.condition, channels=s.channels)
+        drawer = AdversarialPair(sketcher, Discriminator(space=space, width=s.judge))
         if s.begin_with == "shipped":
             load_shipped(drawer.sketcher.decoder, "sketch", within="decoder")
         elif s.begin_with:
@@ -89,7 +96,7 @@ class DrawRecipe(DrawnRecipe):
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The judge may learn at another rate."""
-        assert isinstance(network, Drawer)
+        assert isinstance(network, AdversarialPair)
         judging = [p for p in network.judge.parameters() if p.requires_grad]
         return [(1.0, list(network.sketcher.parameters())), (self.settings.judge_lr, judging)]
 
@@ -111,7 +118,7 @@ class DrawRecipe(DrawnRecipe):
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Of both; what one wants does not reach the other's weights."""
-        assert isinstance(network, Drawer)
+        assert isinstance(network, AdversarialPair)
         s, judge = self.settings, network.judge
         to_place(self.matcher, self.lite, batch["pictures"].device)
         with torch.no_grad():
@@ -138,7 +145,7 @@ class DrawRecipe(DrawnRecipe):
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
         """Fréchet distance and R-precision as training sees them, on held-back sentences; writes a grid."""
-        assert isinstance(network, Drawer)
+        assert isinstance(network, AdversarialPair)
         space = self.space_of(EXAMPLES)
         rows = [
             network.sketcher(space, torch.randn(len(space), network.sketcher.noise, generator=g))[0]
@@ -147,10 +154,10 @@ class DrawRecipe(DrawnRecipe):
         write_grid(rows, self.settings.samples)
         return held_scores(self, lambda space, noise: network.sketcher(space, noise)[0], network.sketcher.noise)
 
-    def open_sketcher(self, run: Path) -> Sketcher:
+    def open_sketcher(self, run: Path) -> StageOneGenerator:
         """The averaged sketcher of a run of this recipe."""
         drawer = self.build_network()
-        assert isinstance(drawer, Drawer)
+        assert isinstance(drawer, AdversarialPair)
         drawer.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
         return drawer.sketcher
 

@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.models.code_sketcher import PictureEncoder
-from szem.models.drawing_judge import DrawingJudge
+from szem.models.code_generator import PictureEncoder
+from szem.models.discriminator import Discriminator
+from szem.models.generator import CodeDecoder
 from szem.models.lite_features import GRID_CHANNELS
-from szem.models.sketcher import CodeDecoder
 from szem.tasks.generation.frechet import frechet_distance
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.generation.base import DrawnRecipe, DrawnSettings, to_place, write_grid
+from szem.train.generation.base import GenerationRecipe, GenerationSettings, to_place, write_grid
 from szem.train.generation.losses import copy_loss, drawing_loss, fit_loss, judge_loss
 from szem.train.generation.recipe_draw_match import encode_sentences, keep_grids, to_signed
 from szem.train.recipe import Batch, Loop
@@ -36,13 +36,13 @@ from szem.train.runs_settings import read_recipe_name
 from szem.train.sampling import pick, spread_over
 from szem.train.shipped_weights import load_shipped
 
-__all__ = ["Coding", "DrawCodesRecipe", "DrawCodesSettings", "build_recipe"]
+__all__ = ["CodeNetworks", "DrawCodesRecipe", "DrawCodesSettings", "build_recipe"]
 
 _SHOWN = 8  # photographs in a grid of samples
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawCodesSettings(DrawnSettings):
+class DrawCodesSettings(GenerationSettings):
     """What can be changed from the command line."""
 
     loop: Loop = field(
@@ -61,15 +61,15 @@ class DrawCodesSettings(DrawnSettings):
     normal: float = 0.01  # how much it counts that codes are spread as normal chance is
 
 
-class Coding(nn.Module):
+class CodeNetworks(nn.Module):
     """What encodes, what draws and what judges, trained at the same time."""
 
-    def __init__(self, encoder: PictureEncoder, decoder: CodeDecoder, judge: DrawingJudge) -> None:
+    def __init__(self, encoder: PictureEncoder, decoder: CodeDecoder, judge: Discriminator) -> None:
         super().__init__()
         self.encoder, self.decoder, self.judge = encoder, decoder, judge
 
 
-class DrawCodesRecipe(DrawnRecipe):
+class DrawCodesRecipe(GenerationRecipe):
     """Half of each batch are flowers, half are birds."""
 
     betas = (0.0, 0.99)
@@ -87,10 +87,10 @@ class DrawCodesRecipe(DrawnRecipe):
         """All three, new or from an earlier run."""
         s = self.settings
         space = self.matcher.sentence.out.out_features
-        network = Coding(
+        network = CodeNetworks(
             PictureEncoder(channels=GRID_CHANNELS, code=s.code),
             CodeDecoder(code=s.code, channels=s.channels),
-            DrawingJudge(space=space, width=s.judge),
+            Discriminator(space=space, width=s.judge),
         )
         if s.begin_with == "shipped":
             load_shipped(network.decoder, "sketch", within="decoder")
@@ -101,7 +101,7 @@ class DrawCodesRecipe(DrawnRecipe):
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The judge may learn at another rate."""
-        assert isinstance(network, Coding)
+        assert isinstance(network, CodeNetworks)
         drawing = [*network.encoder.parameters(), *network.decoder.parameters()]
         judging = [p for p in network.judge.parameters() if p.requires_grad]
         return [(1.0, drawing), (self.settings.judge_lr, judging)]
@@ -126,7 +126,7 @@ class DrawCodesRecipe(DrawnRecipe):
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Of all three; what one wants does not reach the judge's weights, nor the other way."""
-        assert isinstance(network, Coding)
+        assert isinstance(network, CodeNetworks)
         s, judge = self.settings, network.judge
         to_place(self.matcher, self.lite, batch["pictures"].device)
         with torch.no_grad():
@@ -165,7 +165,7 @@ class DrawCodesRecipe(DrawnRecipe):
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
         """How far held-back photographs drawn from their codes are from them; writes a grid of some."""
-        assert isinstance(network, Coding)
+        assert isinstance(network, CodeNetworks)
         chosen = torch.tensor([i for thing in ("flower", "bird") for i in self._some(thing, 64)])
         photographs = F.avg_pool2d(to_signed(torch.from_numpy(self.held.pictures[chosen.numpy()])), 2)
         grids = torch.from_numpy(self.held_grids[chosen.numpy(), 0].astype(np.float32))
@@ -191,7 +191,7 @@ class DrawCodesRecipe(DrawnRecipe):
         return spread_over([i for i, one in enumerate(self.held.items) if one.thing == thing], most=count)
 
 
-def load_begun(network: Coding, run: Path) -> None:
+def load_begun(network: CodeNetworks, run: Path) -> None:
     """Take on the averaged weights of a run of this recipe, or decoder and judge of one of recipe draw."""
     stored = load_checkpoint(run / CHECKPOINT)["average"]
     if read_recipe_name(run) == "draw":

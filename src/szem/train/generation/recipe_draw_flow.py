@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.errors import TrainError
-from szem.models.code_sketcher import CodeFlow, CodeSketcher
+from szem.models.code_generator import CodeFlow, CodeGenerator
 from szem.runtime.cards import Card, Made
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.generation.base import EXAMPLES, held_scores, write_grid
-from szem.train.generation.recipe_draw_codes import Coding, DrawCodesRecipe, DrawCodesSettings
+from szem.train.generation.recipe_draw_codes import CodeNetworks, DrawCodesRecipe, DrawCodesSettings
 from szem.train.generation.recipe_draw_match import to_signed
 from szem.train.recipe import Batch, Loop, override
 from szem.train.runs_settings import read_settings, to_assignments
@@ -70,7 +70,7 @@ class DrawFlowRecipe:
         self.coded = DrawCodesRecipe(begun)
         self.broken = self.coded.broken
 
-    def open_coding(self) -> Coding:
+    def open_coding(self) -> CodeNetworks:
         """Encoder and decoder of the run of recipe draw-codes as it is now.
 
         Raises:
@@ -83,7 +83,7 @@ class DrawFlowRecipe:
                 f"{run}: its encoder still learns; wait until its judge has come (judged), or it is done"
             )
         network = self.coded.build_network()
-        assert isinstance(network, Coding)
+        assert isinstance(network, CodeNetworks)
         # the encoder does not move any more, its average still does
         settled = {k: v for k, v in stored["network"].items() if k.startswith("encoder.")}
         network.load_state_dict(stored["average"] | settled)
@@ -134,18 +134,18 @@ class DrawFlowRecipe:
         """Of what the decoder draws of the codes: as of recipe draw; writes a grid."""
         assert isinstance(network, CodeFlow)
         s = self.settings
-        net = CodeSketcher(network.to("cpu"), self.open_coding().decoder, steps=s.steps, guidance=s.guidance).eval()
+        net = CodeGenerator(network.to("cpu"), self.open_coding().decoder, steps=s.steps, guidance=s.guidance).eval()
         space = self.coded.space_of(EXAMPLES)
         rows = [net(space, torch.randn(len(space), net.noise, generator=_chance(n)))[0] for n in range(8)]
         write_grid(rows, s.samples)
         return held_scores(self.coded, lambda space, noise: net(space, noise)[0], net.noise)
 
-    def open_sketcher(self, run: Path) -> CodeSketcher:
+    def open_sketcher(self, run: Path) -> CodeGenerator:
         """The averaged flow of a run of this recipe with the decoder of its codes."""
         flow = self._new_flow()
         flow.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
         s = self.settings
-        return CodeSketcher(flow, self.open_coding().decoder, steps=s.steps, guidance=s.guidance)
+        return CodeGenerator(flow, self.open_coding().decoder, steps=s.steps, guidance=s.guidance)
 
     def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
         """The model without stage II; recipe draw-refine writes the whole."""

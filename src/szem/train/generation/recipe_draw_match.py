@@ -23,10 +23,10 @@ from szem.data.words import FIRST_WORD, PAD, UNKNOWN, Vocabulary
 from szem.errors import UnknownNameError
 from szem.models.efficientnet_lite import build_efficientnet_lite
 from szem.models.lite_features import GRID_CHANNELS, LiteFeatures, grid_of
-from szem.models.matcher import Matcher, matching_loss
+from szem.models.text_image_encoder import TextImageEncoder, matching_loss
 from szem.tasks.classification.features import ClassifierFeatures
 from szem.tasks.generation.frechet import r_precision
-from szem.train.generation.data import DrawnData
+from szem.train.generation.data import GenerationData
 from szem.train.recipe import Batch, Loop
 from szem.train.sampling import pick
 
@@ -64,8 +64,8 @@ class DrawMatchRecipe:
         if settings.features not in _FEATURES:
             raise UnknownNameError(f"no features called {settings.features!r}; there are {', '.join(_FEATURES)}")
         s = settings
-        self.data = DrawnData(s.data, s.seen, split="train", most=s.most)
-        self.held = DrawnData(s.data, s.seen, split="val", most=s.most)
+        self.data = GenerationData(s.data, s.seen, split="train", most=s.most)
+        self.held = GenerationData(s.data, s.seen, split="val", most=s.most)
         self.words: Vocabulary = self.data.vocabulary()
         self.maps = keep_grids(self.data, s.features, s.maps, "train")
         self.held_maps = keep_grids(self.held, s.features, s.maps, "val")
@@ -99,7 +99,7 @@ class DrawMatchRecipe:
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
         """R-precision among 100 of the held-back photographs, for each thing."""
-        assert isinstance(network, Matcher)
+        assert isinstance(network, TextImageEncoder)
         rng = np.random.default_rng(7)
         tokens = encode_sentences(self.words, [self.held.sentence(i, rng) for i in range(len(self.held))])
         sentences = network.sentence(torch.from_numpy(tokens)).float().numpy()
@@ -114,7 +114,7 @@ class DrawMatchRecipe:
         return out
 
 
-def keep_grids(data: DrawnData, features: str, folder: Path, split: str) -> NDArray[np.float16]:
+def keep_grids(data: GenerationData, features: str, folder: Path, split: str) -> NDArray[np.float16]:
     """Features of the pictures, whole and mirrored: (N, 2, S, C); computed once and kept in a folder."""
     file = folder / f"{features}-{split}-{len(data)}.npy"
     if file.is_file():
@@ -135,9 +135,9 @@ def keep_grids(data: DrawnData, features: str, folder: Path, split: str) -> NDAr
     return whole
 
 
-def build_matcher(words: int, *, features: str, width: int, dropout: float) -> Matcher:
+def build_matcher(words: int, *, features: str, width: int, dropout: float) -> TextImageEncoder:
     """Both sides for one kind of features."""
-    return Matcher(
+    return TextImageEncoder(
         words, channels=_FEATURES[features], width=width, dropout=dropout, looks=4, near=5, longest=LONGEST
     )
 

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.errors import TrainError
-from szem.models.code_sketcher import CodeSketcher, PictureEncoder
-from szem.models.drawing_judge import DrawingJudge
+from szem.models.code_generator import CodeGenerator, PictureEncoder
+from szem.models.discriminator import Discriminator
+from szem.models.generator import StageOneGenerator
 from szem.models.refiner import Refiner
-from szem.models.sketcher import Sketcher
 from szem.runtime.cards import Card, Made
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.generation.base import EXAMPLES, held_scores, to_place, write_grid
@@ -39,7 +39,7 @@ from szem.train.recipe import Batch, Loop, override
 from szem.train.runs_settings import read_recipe_name, read_settings, to_assignments
 from szem.train.shipped_weights import load_shipped
 
-__all__ = ["RefineRecipe", "RefineSettings", "Refining", "build_recipe"]
+__all__ = ["RefineRecipe", "RefineSettings", "RefinerNetworks", "build_recipe"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +66,16 @@ class RefineSettings:
     keep: float = 4.0  # how much it counts that a picture made small is its sketch
 
 
-class Refining(nn.Module):
+class RefinerNetworks(nn.Module):
     """What refines and what judges, trained at the same time; the sketcher is there and stays."""
 
-    def __init__(self, sketcher: Sketcher | CodeSketcher, refiner: Refiner, judge: DrawingJudge) -> None:
+    def __init__(self, sketcher: StageOneGenerator | CodeGenerator, refiner: Refiner, judge: Discriminator) -> None:
         super().__init__()
         self.sketcher, self.refiner, self.judge = sketcher, refiner, judge
         for parameter in sketcher.parameters():
             parameter.requires_grad_(False)
 
-    def train(self, mode: bool = True) -> "Refining":
+    def train(self, mode: bool = True) -> "RefinerNetworks":
         """As always, but for the sketcher."""
         super().train(mode)
         self.sketcher.eval()
@@ -101,7 +101,7 @@ class RefineRecipe:
         sketcher = copy.deepcopy(self.sketcher)
         space = self.matcher.sentence.out.out_features
         refiner = Refiner(space=space, channels=s.channels, depth=s.depth)
-        network = Refining(sketcher, refiner, DrawingJudge(space=space, width=s.judge))
+        network = RefinerNetworks(sketcher, refiner, Discriminator(space=space, width=s.judge))
         if s.begin_with == "shipped":
             load_shipped(refiner, "refine")
         elif s.begin_with:
@@ -111,7 +111,7 @@ class RefineRecipe:
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """Refiner and judge."""
-        assert isinstance(network, Refining)
+        assert isinstance(network, RefinerNetworks)
         judging = [p for p in network.judge.parameters() if p.requires_grad]
         return [(1.0, list(network.refiner.parameters())), (1.0, judging)]
 
@@ -121,7 +121,7 @@ class RefineRecipe:
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """The first half of the batch is photographs refined again; to the other half, sketches are drawn."""
-        assert isinstance(network, Refining)
+        assert isinstance(network, RefinerNetworks)
         s, judge = self.settings, network.judge
         to_place(self.matcher, self.lite, batch["pictures"].device)
         half = max(1, len(batch["tokens"]) // 2)
@@ -148,7 +148,7 @@ class RefineRecipe:
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
         """As of recipe draw; the grid has sketch and picture in turn."""
-        assert isinstance(network, Refining)
+        assert isinstance(network, RefinerNetworks)
         space = self.drawn.space_of(EXAMPLES)
         rows = []
         for n in range(5):
@@ -167,7 +167,7 @@ class RefineRecipe:
         from szem.train.generation.export import write_draw_model
 
         network = self.build_network()
-        assert isinstance(network, Refining)
+        assert isinstance(network, RefinerNetworks)
         network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
         return write_draw_model(
             self.drawn,
@@ -188,7 +188,7 @@ def build_recipe(settings: RefineSettings) -> RefineRecipe:
 
 def _open_begun(
     settings: RefineSettings,
-) -> tuple[DrawRecipe | DrawCodesRecipe, Sketcher | CodeSketcher, PictureEncoder | None]:
+) -> tuple[DrawRecipe | DrawCodesRecipe, StageOneGenerator | CodeGenerator, PictureEncoder | None]:
     """Data and words of the run this one begins from, what draws its sketches, and what gave them codes."""
     run = settings.begin
     name = read_recipe_name(run)

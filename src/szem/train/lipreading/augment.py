@@ -14,7 +14,7 @@ from szem.media.noise import add_noise, babble, pink_noise, white_noise
 from szem.tasks.lipreading.networks import FRAME_SAMPLES, bands_of
 from szem.train.lipreading.clips import LipClip
 
-__all__ = ["View", "ViewRules", "in_noise", "make_view", "plain_view", "splice"]
+__all__ = ["ClipView", "ViewRules", "in_noise", "make_view", "plain_view", "splice"]
 
 _MOMENTS = 4  # of sound, a frame
 _IGNORED = -100
@@ -38,7 +38,7 @@ class ViewRules:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class ClipView:
     """A clip as it is learned from."""
 
     crops: NDArray[np.uint8]  # (T, 48, 80)
@@ -77,7 +77,7 @@ def splice(clip: LipClip, other: LipClip, rng: np.random.Generator) -> LipClip:
 
 def make_view(
     clip: LipClip, voices: Sequence[LipClip], *, frames: int, rules: ViewRules, rng: np.random.Generator
-) -> View:
+) -> ClipView:
     """One view of so many frames.
 
     Args:
@@ -100,7 +100,7 @@ def make_view(
     lower = fine.astype(np.int64)
     upper, share = np.minimum(lower + 1, len(mel) - 1), (fine - lower)[:, None].astype(np.float32)
     bands = mel[lower] * (1 - share) + mel[upper] * share
-    return View(_moved(clip.crops[near], rules, rng), _hidden(bands, rng), labels, words)
+    return ClipView(_moved(clip.crops[near], rules, rng), _hidden(bands, rng), labels, words)
 
 
 def _in_noise(
@@ -186,10 +186,10 @@ def _hidden(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
     return mel
 
 
-def plain_view(clip: LipClip) -> View:
+def plain_view(clip: LipClip) -> ClipView:
     """The clip unchanged."""
     words = tuple(label for label, _, _ in clip.words)
-    return View(clip.crops, bands_of(clip.heard, len(clip.labels)), clip.labels, words)
+    return ClipView(clip.crops, bands_of(clip.heard, len(clip.labels)), clip.labels, words)
 
 
 def in_noise(clip: LipClip, noise: NDArray[np.float32], *, snr_db: float) -> LipClip:

@@ -23,7 +23,7 @@ from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.lipreading.confidence import measure_film, measure_words
 from szem.tasks.lipreading.evaluate import count_errors
-from szem.tasks.lipreading.networks import CROP_SIZE, FRAME_SAMPLES, RATE_HZ, LipNetworks, Read, rank
+from szem.tasks.lipreading.networks import CROP_SIZE, FRAME_SAMPLES, RATE_HZ, LipNetworks, NetworkOutput, rank
 from szem.train.captioning.calibrate import fit_logistic
 from szem.train.lipreading.clips import LipClip
 
@@ -41,7 +41,7 @@ _WAYS = ("lips", "sound", "both")
 
 
 def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
-    """Constants for the card: see `szem.tasks.lipreading.confidence.Trust`."""
+    """Constants for the card: see `szem.tasks.lipreading.confidence.ConfidenceCurves`."""
     networks = LipNetworks(Session(model, threads=1))
     share = _best_share(recipe, networks)
     networks.share = share
@@ -136,7 +136,7 @@ def _sound(
     return add_noise(sound, noise, snr_db=level)
 
 
-def _are_right(read: Read, truth: tuple[int, ...]) -> list[bool]:
+def _are_right(read: NetworkOutput, truth: tuple[int, ...]) -> list[bool]:
     """Whether each word read stands in the truth at its place; where the lengths differ, anywhere in it."""
     if len(read.labels) == len(truth):
         return [a == b for a, b in zip(read.labels, truth, strict=True)]

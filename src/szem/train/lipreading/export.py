@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from szem.data.words import FIRST_WORD
 from szem.errors import ModelError
-from szem.models.captioner import Captioner
-from szem.models.lip_reader import LipReader
+from szem.models.captioner import CaptionDecoder
+from szem.models.lip_reader import LipReaderNetwork
 from szem.runtime.cards import Card, ClipInput, Made, Part, SoundInput, TrainingData, hash_file, write_card
 from szem.runtime.store import Model
 from szem.tasks.lipreading.networks import CROP_SIZE, RATE_HZ, SOUND_HZ
@@ -55,7 +55,7 @@ _CHECK_OF = (
 
 
 class _Watch(nn.Module):
-    def __init__(self, reader: LipReader) -> None:
+    def __init__(self, reader: LipReaderNetwork) -> None:
         super().__init__()
         self.watcher = reader.watcher
 
@@ -67,7 +67,7 @@ class _Watch(nn.Module):
 class _Join(nn.Module):
     """The joiner, what the speller keeps of the moments, and chances for scores."""
 
-    def __init__(self, reader: LipReader) -> None:
+    def __init__(self, reader: LipReaderNetwork) -> None:
         super().__init__()
         self.joiner, self.speller = reader.joiner, reader.speller
 
@@ -77,7 +77,7 @@ class _Join(nn.Module):
 
 
 class _Step(nn.Module):
-    def __init__(self, speller: Captioner) -> None:
+    def __init__(self, speller: CaptionDecoder) -> None:
         super().__init__()
         self.speller = speller
 
@@ -86,7 +86,7 @@ class _Step(nn.Module):
 
 
 def write_lip_model(
-    recipe: "LipreadRecipe", network: LipReader, folder: Path, *, made: Made, precision: str = "float16"
+    recipe: "LipreadRecipe", network: LipReaderNetwork, folder: Path, *, made: Made, precision: str = "float16"
 ) -> Card:
     """Write the model's folder.
 

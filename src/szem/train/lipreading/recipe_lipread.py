@@ -28,12 +28,12 @@ from szem.data.spoken import read_spoken
 from szem.data.words import END, START
 from szem.errors import FormatError, TrainError
 from szem.media.noise import white_noise
-from szem.models.lip_reader import LipReader
+from szem.models.lip_reader import LipReaderNetwork
 from szem.runtime.cards import Card, Made
 from szem.tasks.faces.mouth_crops import track_mouth
 from szem.tasks.lipreading.networks import RATE_HZ
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.lipreading.augment import View, ViewRules, in_noise, make_view, plain_view, splice
+from szem.train.lipreading.augment import ClipView, ViewRules, in_noise, make_view, plain_view, splice
 from szem.train.lipreading.clips import keep_clips
 from szem.train.recipe import Batch, Loop
 from szem.train.sampling import pick, spread_over
@@ -96,10 +96,10 @@ class LipreadRecipe:
         """What is neither trained nor tuned on."""
         return "val"
 
-    def build_network(self) -> LipReader:
+    def build_network(self) -> LipReaderNetwork:
         """The reader."""
         s = self.settings
-        network = LipReader(
+        network = LipReaderNetwork(
             1 + len(self.vocabulary),
             len(LETTERS),
             sounds=1 + len(SOUNDS),
@@ -158,7 +158,7 @@ class LipreadRecipe:
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
         """Word error rates of the sentences held back, the likeliest word of each frame, runs taken as one."""
-        assert isinstance(network, LipReader)
+        assert isinstance(network, LipReaderNetwork)
         if not self.held:
             return {}
         clean = [plain_view(clip) for clip in self.held]
@@ -173,7 +173,7 @@ class LipreadRecipe:
             "WER both 0 dB": self.errors(network, noisy, seen=True, heard=True),
         }
 
-    def errors(self, network: LipReader, views: Sequence[View], *, seen: bool, heard: bool) -> float:
+    def errors(self, network: LipReaderNetwork, views: Sequence[ClipView], *, seen: bool, heard: bool) -> float:
         """Word error rate of some views."""
         import jiwer
 
@@ -244,7 +244,7 @@ def _rows(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(out), torch.tensor([len(row) for row in rows])
 
 
-def _stacked(views: Sequence[View], vocabulary: Sequence[str]) -> Batch:
+def _stacked(views: Sequence[ClipView], vocabulary: Sequence[str]) -> Batch:
     """Crops (B, T, 48, 80) uint8, mel (B, 4 T, bands), labels (B, T), words and sounds (B, W) and their counts; the
     letters given, their places and the letters wanted (B, L)."""
     said = [[vocabulary[i - 1] for i in view.words] for view in views]

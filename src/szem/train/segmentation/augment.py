@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8
 from szem.data.pixels import IGNORED
 
-__all__ = ["Change", "cut_sample", "relight", "warp_piece"]
+__all__ = ["Augmentation", "cut_sample", "relight", "warp_piece"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Augmentation:
     """How a sample is changed at random before it teaches."""
 
     height_px: int  # of the piece that is cut out
@@ -31,7 +31,7 @@ class Change:
 
 
 def cut_sample(
-    picture: Picture8, label: NDArray[np.uint8], change: Change, rng: np.random.Generator
+    picture: Picture8, label: NDArray[np.uint8], change: Augmentation, rng: np.random.Generator
 ) -> tuple[Picture8, NDArray[np.uint8]]:
     """One piece of a picture and of its labels, scaled, cut, flipped and relit at random.
 

@@ -19,10 +19,10 @@ from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
 from szem.train.sampling import pick, spread_over
-from szem.train.segmentation.augment import Change, cut_sample
+from szem.train.segmentation.augment import Augmentation, cut_sample
 from szem.train.segmentation.losses import class_weights, pixel_loss
 
-__all__ = ["HalfScores", "PixelFields", "PixelModel", "PixelRecipe", "pictures_to_input", "repeat_rare"]
+__all__ = ["HalfResolution", "PixelFields", "PixelModel", "PixelRecipe", "pictures_to_input", "repeat_rare"]
 
 
 class PixelFields(Protocol):
@@ -68,7 +68,7 @@ class PixelModel:
     limits: tuple[str, ...] = ()
 
 
-class HalfScores(nn.Module):
+class HalfResolution(nn.Module):
     """A `DeepLab` that gives its scores at half the resolution: they are brought up to the picture's size at once."""
 
     def __init__(self, network: DeepLab) -> None:
@@ -100,7 +100,7 @@ class PixelRecipe:
         self,
         settings: PixelFields,
         *,
-        changes: Sequence[tuple[float, Change]],
+        changes: Sequence[tuple[float, Augmentation]],
         about: "PixelModel",
         repeat_most: int = 1,
         begin_with: str = "",
@@ -202,7 +202,7 @@ class PixelRecipe:
             task="segment",
             head="scores",
             summary=about.summary,
-            network=HalfScores(plain),
+            network=HalfResolution(plain),
             outputs={"scores": "scores"},
             input=rules,
             labels=self.classes,

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from szem.data.outlines import Outlined, read_outlined
+from szem.data.outlines import OutlinedObject, read_outlined
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
 from szem.runtime.cards import PictureInput, TrainingData
 from szem.runtime.prepare import prepare_picture
@@ -25,7 +25,7 @@ from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
 from szem.train.sampling import pick, spread_over
 from szem.train.segmentation.augment import relight, warp_piece
-from szem.train.segmentation.base import HalfScores, pictures_to_input
+from szem.train.segmentation.base import HalfResolution, pictures_to_input
 from szem.train.segmentation.losses import pixel_loss
 
 __all__ = ["OutlineRecipe", "OutlineSettings", "build_recipe"]
@@ -129,7 +129,7 @@ class OutlineRecipe:
             task="outline",
             head="scores",
             summary="Which pixels in a box are the object, whatever it is: DeepLabv3+ on EfficientNet-Lite0.",
-            network=HalfScores(plain),
+            network=HalfResolution(plain),
             outputs={"scores": "scores"},
             input=PictureInput(
                 width_px=self.settings.side_px,
@@ -165,7 +165,7 @@ def build_recipe(settings: OutlineSettings) -> OutlineRecipe:
 
 
 def _square(
-    item: Outlined, box_xyxy: NDArray[np.float64], settings: OutlineSettings, *, flip: bool
+    item: OutlinedObject, box_xyxy: NDArray[np.float64], settings: OutlineSettings, *, flip: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The box with its margin as a square; its pixel centres are spread evenly over it."""
     side = settings.side_px

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from szem.runtime.cards import TrainingData
 from szem.train.recipe import Loop
-from szem.train.segmentation.augment import Change
+from szem.train.segmentation.augment import Augmentation
 from szem.train.segmentation.base import PixelModel, PixelRecipe
 
 __all__ = ["RoadSettings", "build_recipe"]
@@ -61,8 +61,10 @@ _MODEL = PixelModel(
 
 def build_recipe(settings: RoadSettings) -> PixelRecipe:
     """Small pieces at many scales first, whole pictures at the end."""
-    small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.7, scale_high=1.5)
-    large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.85, scale_high=1.25)
+    small = Augmentation(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.7, scale_high=1.5)
+    large = Augmentation(
+        height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.85, scale_high=1.25
+    )
     return PixelRecipe(
         settings, changes=((0.0, small), (settings.large_from, large)), about=_MODEL, begin_with=settings.begin_with
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from szem.runtime.cards import TrainingData
 from szem.train.recipe import Loop
-from szem.train.segmentation.augment import Change
+from szem.train.segmentation.augment import Augmentation
 from szem.train.segmentation.base import PixelModel, PixelRecipe
 
 __all__ = ["ThingsSettings", "build_recipe"]
@@ -67,8 +67,10 @@ _FILLED = TrainingData(
 
 def build_recipe(settings: ThingsSettings) -> PixelRecipe:
     """Small pieces at many scales first, nearly whole pictures at the end."""
-    small = Change(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.6, scale_high=1.4)
-    large = Change(height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.8, scale_high=1.25)
+    small = Augmentation(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.6, scale_high=1.4)
+    large = Augmentation(
+        height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.8, scale_high=1.25
+    )
     changes = ((0.0, small), (settings.large_from, large))
     about = replace(_MODEL, training_data=(*_MODEL.training_data, _FILLED)) if settings.filled else _MODEL
     return PixelRecipe(

@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 from szem.nn.attention import MultiHeadAttention
 
-__all__ = ["Matcher", "PictureSide", "SentenceSide", "matching_loss"]
+__all__ = ["ImageTower", "TextImageEncoder", "TextTower", "matching_loss"]
 
 
-class PictureSide(nn.Module):
+class ImageTower(nn.Module):
     """The mean over all places, and means that attend to some, brought to the common width.
 
     Args:
@@ -25,7 +25,7 @@ class PictureSide(nn.Module):
         looks: How many attended means.
         dropout: While training.
 
-    >>> tuple(PictureSide(channels=6, width=4)(torch.zeros(2, 5, 6)).shape)
+    >>> tuple(ImageTower(channels=6, width=4)(torch.zeros(2, 5, 6)).shape)
     (2, 4)
     """
 
@@ -44,7 +44,7 @@ class PictureSide(nn.Module):
         return F.normalize(self.out(self.dropout(seen.flatten(1))), dim=-1)
 
 
-class SentenceSide(nn.Module):
+class TextTower(nn.Module):
     """Words that look at one another once, then their mean.
 
     Args:
@@ -56,7 +56,7 @@ class SentenceSide(nn.Module):
         near: Words on which a convolution looks together before that, odd; with 0 there is none. It tells "yellow
             petals, white centre" from "white petals, yellow centre".
 
-    >>> tuple(SentenceSide(10, width=4, heads=2)(torch.ones(2, 5, dtype=torch.long)).shape)
+    >>> tuple(TextTower(10, width=4, heads=2)(torch.ones(2, 5, dtype=torch.long)).shape)
     (2, 4)
     """
 
@@ -87,7 +87,7 @@ class SentenceSide(nn.Module):
         return F.normalize(self.out(self.dropout(mean)), dim=-1)
 
 
-class Matcher(nn.Module):
+class TextImageEncoder(nn.Module):
     """Both sides and the temperature that sharpens their products."""
 
     def __init__(
@@ -102,8 +102,8 @@ class Matcher(nn.Module):
         longest: int = 32,
     ) -> None:
         super().__init__()
-        self.picture = PictureSide(channels=channels, width=width, dropout=dropout, looks=looks)
-        self.sentence = SentenceSide(words, width=width, dropout=dropout, near=near, longest=longest)
+        self.picture = ImageTower(channels=channels, width=width, dropout=dropout, looks=looks)
+        self.sentence = TextTower(words, width=width, dropout=dropout, near=near, longest=longest)
         self.sharp = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     def forward(self, maps: Tensor, tokens: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def matching_loss(fit: Tensor, owner: Tensor) -> Tensor:
     """How badly sentences find their picture, and pictures their sentences.
 
     Args:
-        fit: (N, B), of `Matcher`.
+        fit: (N, B), of `TextImageEncoder`.
         owner: (N,), the picture of each sentence.
 
     >>> right, wrong = torch.eye(2) * 9, torch.eye(2).flip(0) * 9

@@ -12,13 +12,13 @@ from szem.media.drawing import draw_masks
 from szem.results.boxes import Boxes, class_color
 from szem.results.masks import Masks
 
-__all__ = ["SeenBoxes"]
+__all__ = ["OutlinedBoxes"]
 
 _FILLED = 0.25  # share of a box that must be of its class before the mask counts as the object
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeenBoxes:
+class OutlinedBoxes:
     """What is where, and the map of classes of the same picture where there is one."""
 
     boxes: Boxes

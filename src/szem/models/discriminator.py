@@ -14,10 +14,10 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from szem.models.lite_features import CHANNELS
 
-__all__ = ["DrawingJudge", "hinge_drawn", "hinge_judge"]
+__all__ = ["Discriminator", "hinge_drawn", "hinge_judge"]
 
 
-class DrawingJudge(nn.Module):
+class Discriminator(nn.Module):
     """Judges at four strides.
 
     Args:
@@ -25,7 +25,7 @@ class DrawingJudge(nn.Module):
         width: Channels of the mixed maps.
 
     >>> maps = [torch.zeros(2, c, 32 >> n, 32 >> n) for n, c in enumerate(CHANNELS)]
-    >>> judge = DrawingJudge(space=6, width=8)
+    >>> judge = Discriminator(space=6, width=8)
     >>> [tuple(part.shape) for part in judge(maps, torch.zeros(2, 6))]
     [(2, 4, 16), (2, 4)]
     """

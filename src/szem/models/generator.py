@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["CodeDecoder", "ConditionedNorm", "Conditioner", "Sketcher"]
+__all__ = ["CodeDecoder", "ConditionedNorm", "Conditioner", "StageOneGenerator"]
 
 
 class Conditioner(nn.Module):
@@ -127,7 +127,7 @@ class CodeDecoder(nn.Module):
         return torch.tanh(self.out(x64))
 
 
-class Sketcher(nn.Module):
+class StageOneGenerator(nn.Module):
     """The network of stage I: the sentence's cloud and chance beside it, drawn.
 
     Args:
@@ -136,7 +136,7 @@ class Sketcher(nn.Module):
         channels: As of the decoder.
         gain: Multiplies the chance: more than in training, drawings of one sentence differ more.
 
-    >>> net = Sketcher(space=6, condition=4, channels=(8, 8, 8, 8, 8)).eval()
+    >>> net = StageOneGenerator(space=6, condition=4, channels=(8, 8, 8, 8, 8)).eval()
     >>> tuple(net(torch.zeros(2, 6), torch.zeros(2, 8))[0].shape)
     (2, 3, 64, 64)
     """

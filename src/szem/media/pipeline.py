@@ -15,14 +15,14 @@ from typing import Any, Generic, TypeVar
 
 from szem.errors import RangeError
 
-__all__ = ["Channel", "Flow", "Step"]
+__all__ = ["Channel", "Pipeline", "Stage"]
 
 T = TypeVar("T")
 _GRACE_S = 2.0  # for a source that is stopped while it waits for a camera
 
 
 @dataclass(frozen=True)
-class Step:
+class Stage:
     """One kind of work.
 
     Args:
@@ -108,7 +108,7 @@ class Channel(Generic[T]):
             yield item
 
 
-class Flow(Iterable[Any]):
+class Pipeline(Iterable[Any]):
     """A source and the steps its items go through; iterating over it gives what the last step makes, in order.
 
     Args:
@@ -119,11 +119,11 @@ class Flow(Iterable[Any]):
 
     Leaving the loop early ends all threads; `stop` ends the source alone, so that what is under way is finished.
 
-    >>> list(Flow(range(4), [Step(lambda n: n + 1), Step(lambda n: n * n, workers=2)]))
+    >>> list(Pipeline(range(4), [Stage(lambda n: n + 1), Stage(lambda n: n * n, workers=2)]))
     [1, 4, 9, 16]
     """
 
-    def __init__(self, source: Iterable[Any], steps: Iterable[Step], *, depth: int = 4, live: bool = False) -> None:
+    def __init__(self, source: Iterable[Any], steps: Iterable[Stage], *, depth: int = 4, live: bool = False) -> None:
         self._source, self._steps, self._depth = source, tuple(steps), depth
         self._first: Channel[Any] = Channel(1 if live else depth, forgets=live)
         self._stopped = threading.Event()

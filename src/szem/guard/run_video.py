@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from szem.guard.analyzer import Senses
-from szem.guard.audio_decoder import Ear
+from szem.guard.analyzer import Analyzer
+from szem.guard.audio_decoder import AudioDecoder
 from szem.media.video import VideoReader
 from szem.results.events import Event
 
 if TYPE_CHECKING:
     from szem.media.sound import SoundBlock
 
-__all__ = ["Sensed", "sense_film"]
+__all__ = ["AnalyzedFrame", "sense_film"]
 
 
 @dataclass(frozen=True)
-class Sensed:
+class AnalyzedFrame:
     """What one frame brought, with the sound before it."""
 
     time_s: float
     duration_s: float | None
     events: tuple[Event, ...]
-    levels: Mapping[str, float]  # see `Senses.levels`
+    levels: Mapping[str, float]  # see `Analyzer.levels`
 
 
-def sense_film(path: Path, senses: Senses) -> Iterator[Sensed]:
+def sense_film(path: Path, senses: Analyzer) -> Iterator[AnalyzedFrame]:
     """Watch and listen.
 
     Args:
@@ -38,7 +38,7 @@ def sense_film(path: Path, senses: Senses) -> Iterator[Sensed]:
     Raises:
         As `VideoReader` and its iteration.
     """
-    ear = Ear(rate_hz=senses.rate_hz)
+    ear = AudioDecoder(rate_hz=senses.rate_hz)
     blocks: list[SoundBlock] = []
 
     def tap(packet: object, time_s: float) -> None:
@@ -54,6 +54,6 @@ def sense_film(path: Path, senses: Senses) -> Iterator[Sensed]:
                 events += senses.hear(blocks.pop(0))
             events += senses.see(frame)
             last_s = frame.time_s
-            yield Sensed(last_s, duration_s, tuple(events), dict(senses.levels))
+            yield AnalyzedFrame(last_s, duration_s, tuple(events), dict(senses.levels))
     events = [event for block in [*blocks, *ear.end()] for event in senses.hear(block)]
-    yield Sensed(last_s, duration_s, (*events, *senses.finish()), dict(senses.levels))
+    yield AnalyzedFrame(last_s, duration_s, (*events, *senses.finish()), dict(senses.levels))

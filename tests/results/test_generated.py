@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from szem.errors import RangeError, ShapeError
-from szem.results.drawn import Drawn, tile_pictures
+from szem.results.generated import GeneratedPicture, tile_pictures
 
 
 def picture(side: int, value: int = 0) -> np.ndarray:
     return np.full((side, side, 3), value, np.uint8)
 
 
-def drawn(count: int) -> Drawn:
+def drawn(count: int) -> GeneratedPicture:
     pictures = tuple(picture(16, 10 * n) for n in range(count))
-    return Drawn(
+    return GeneratedPicture(
         "a red rose", pictures, tuple(picture(8, 10 * n) for n in range(count)), 7, 0.8, "toy", ("quux",), ("!",)
     )
 
@@ -41,11 +41,11 @@ def test_a_sheet_has_every_picture_once(count: int, stages: bool, columns: int, 
 
 def test_what_does_not_fit_together_is_refused() -> None:
     with pytest.raises(RangeError, match="a sketch for each"):
-        Drawn("x", (picture(4),), (), 0, 1.0, "toy")
+        GeneratedPicture("x", (picture(4),), (), 0, 1.0, "toy")
     with pytest.raises(RangeError, match="a picture at least"):
-        Drawn("x", (), (), 0, 1.0, "toy")
+        GeneratedPicture("x", (), (), 0, 1.0, "toy")
     with pytest.raises(ShapeError, match="one size"):
-        Drawn("x", (picture(4), picture(5)), (picture(2), picture(2)), 0, 1.0, "toy")
+        GeneratedPicture("x", (picture(4), picture(5)), (picture(2), picture(2)), 0, 1.0, "toy")
 
 
 def test_tiles_fill_rows() -> None:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.models.sketcher import CodeDecoder
+from szem.models.generator import CodeDecoder
 
-__all__ = ["CodeFlow", "CodeSketcher", "PictureEncoder"]
+__all__ = ["CodeFlow", "CodeGenerator", "PictureEncoder"]
 
 _FAR = 4.0  # no code's mean is further from nought
 _TIMES = 32  # sines and cosines of a moment
@@ -174,11 +174,11 @@ class CodeFlow(nn.Module):
         return out
 
 
-class CodeSketcher(nn.Module):
+class CodeGenerator(nn.Module):
     """Place and chance to a code, and the code to a picture.
 
     >>> flow = CodeFlow(space=6, code=8, width=8, depth=1)
-    >>> net = CodeSketcher(flow, CodeDecoder(code=8, channels=(8, 8, 8, 8, 8))).eval()
+    >>> net = CodeGenerator(flow, CodeDecoder(code=8, channels=(8, 8, 8, 8, 8))).eval()
     >>> tuple(net(torch.zeros(2, 6), torch.zeros(2, 8))[0].shape)
     (2, 3, 64, 64)
     """

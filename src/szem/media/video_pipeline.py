@@ -13,18 +13,18 @@ from typing import IO, Any
 
 from szem.arrays import Picture8
 from szem.errors import SzemError
-from szem.media.flow import Flow, Step
 from szem.media.frames import Frame, Planes
 from szem.media.live import LiveReader, is_camera, is_url
 from szem.media.pictures import DEFAULT_LIMITS, Limits
+from szem.media.pipeline import Pipeline, Stage
 from szem.media.video import VideoReader
 from szem.media.video_writer import VideoWriter
 
-__all__ = ["Drawn", "FilmMaker", "open_film"]
+__all__ = ["RenderedFrame", "VideoPipeline", "open_film"]
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class RenderedFrame:
     """What comes out of the last step for one frame."""
 
     frame: Frame
@@ -55,12 +55,12 @@ def open_film(
 
 
 @dataclass
-class FilmMaker(AbstractContextManager["FilmMaker"]):
-    """Runs one film through steps; iterating over it gives `Drawn`s in order, and writes the film meanwhile.
+class VideoPipeline(AbstractContextManager["VideoPipeline"]):
+    """Runs one film through steps; iterating over it gives `RenderedFrame`s in order, and writes the film meanwhile.
 
     Args:
         reader: From `open_film`.
-        steps: The last one gives `Drawn`; the first one gets a `Frame`.
+        steps: The last one gives `RenderedFrame`; the first one gets a `Frame`.
         out: The film to write; None for none.
         preset: See `VideoWriter`.
         quality: See `VideoWriter`.
@@ -68,7 +68,7 @@ class FilmMaker(AbstractContextManager["FilmMaker"]):
     """
 
     reader: VideoReader | LiveReader
-    steps: Sequence[Step]
+    steps: Sequence[Stage]
     out: Path | None = None
     preset: str = "veryfast"
     quality: int = 23
@@ -76,12 +76,12 @@ class FilmMaker(AbstractContextManager["FilmMaker"]):
     done: int = 0  # frames so far
     time_s: float = 0.0  # of the last one
     was_stopped: bool = False
-    _flow: Flow = field(init=False)
+    _flow: Pipeline = field(init=False)
     _is_enough: bool = False
 
     def __post_init__(self) -> None:
         self.is_live = isinstance(self.reader, LiveReader) and self.reader.is_live
-        self._flow = Flow(self.reader, self.steps, live=self.is_live)
+        self._flow = Pipeline(self.reader, self.steps, live=self.is_live)
 
     @property
     def dropped(self) -> int:
@@ -104,7 +104,7 @@ class FilmMaker(AbstractContextManager["FilmMaker"]):
         """Called from the loop: the frame it has is the last one that is wanted; nothing is missing."""
         self._is_enough = True
 
-    def __iter__(self) -> Iterator[Drawn]:
+    def __iter__(self) -> Iterator[RenderedFrame]:
         """Run.
 
         Raises:
@@ -147,7 +147,7 @@ class FilmMaker(AbstractContextManager["FilmMaker"]):
         rate = min(max(self.reader.info.rate_hz / self.every, 1.0), 240.0)
         return VideoWriter(out, rate_hz=rate, preset=self.preset, quality=self.quality, sound=sound)
 
-    def _write(self, writer: VideoWriter, drawn: Drawn) -> None:
+    def _write(self, writer: VideoWriter, drawn: RenderedFrame) -> None:
         if isinstance(drawn.picture, Planes):
             writer.write_planes(drawn.picture, time_s=drawn.frame.time_s)
         elif drawn.picture is not None:

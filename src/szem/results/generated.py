@@ -16,14 +16,14 @@ from szem.arrays import Picture8, check_picture
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import fit_text, font_of
 
-__all__ = ["Drawn", "WordInfluence", "tile_pictures"]
+__all__ = ["GeneratedPicture", "WordInfluence", "tile_pictures"]
 
 _GAP = 6
 _GROUND, _INK = (255, 255, 255), (30, 32, 38)
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class GeneratedPicture:
     """What was drawn for one sentence.
 
     Args:
@@ -39,7 +39,8 @@ class Drawn:
         RangeError: no picture, or not as many sketches.
         ShapeError: pictures of different sizes.
 
-    >>> Drawn("a red rose", (np.zeros((4, 4, 3), np.uint8),), (np.zeros((2, 2, 3), np.uint8),), 7, 1.0, "toy").seed
+    >>> pictures = (np.zeros((4, 4, 3), np.uint8),)
+    >>> GeneratedPicture("a red rose", pictures, pictures, 7, 1.0, "toy").seed
     7
     """
 
