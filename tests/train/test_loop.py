@@ -115,6 +115,21 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         train(recipe(), tmp_path, resume=True, quiet=True)
 
 
+def test_ctrl_c_saves_the_step_under_way_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(ToyRecipe):
+        def loss(self, network: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+            if len(losses(tmp_path / "parts")) == 5:
+                signal.raise_signal(signal.SIGINT)
+            return super().loss(network, batch)
+
+    train(recipe(), tmp_path / "whole", quiet=True)
+    with pytest.raises(KeyboardInterrupt):
+        train(Interrupted(ToySettings()), tmp_path / "parts", quiet=True)
+    assert load_checkpoint(tmp_path / "parts" / "checkpoint.pt")["step"] == 6
+    train(recipe(), tmp_path / "parts", resume=True, quiet=True)
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_training_killed_at_any_moment_goes_on_exactly(tmp_path: Path) -> None:

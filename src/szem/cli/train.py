@@ -1,6 +1,7 @@
 """`szem train`: a recipe, or your own folder of pictures."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,7 +76,9 @@ def train(
     try:
         outcome = run_training(built, out, resume=resume, budget_s=budget_s, device=device, quiet=quiet)
     except KeyboardInterrupt as error:
-        raise SzemError(f"interrupted; go on with: szem train {recipe} --data … --out {out} --resume") from error
+        sets = "".join(f" --set {shlex.quote(change)}" for change in changes)
+        again = f"szem train {recipe} --data {shlex.quote(str(data))} --out {shlex.quote(str(out))}{sets} --resume"
+        raise SzemError(f"interrupted; resume with: {again}") from error
     scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items()) or "no pictures held back"
     console.print(f"{outcome.steps} steps in {outcome.seconds:.0f} s; {scores}")
     console.print(f"Next: szem export {out}", markup=False)

@@ -6,10 +6,12 @@ gets).
 """
 
 import math
+import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from torch import Tensor, nn
 from szem.errors import TrainError
 from szem.nn.shared_norm import share_norms
 from szem.train.average import WeightAverage
-from szem.train.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from szem.train.checkpoint import CHECKPOINT, has_checkpoint, load_checkpoint, save_checkpoint
 from szem.train.journal import Journal
 from szem.train.memory import keep_freed_memory
 from szem.train.processes import (
@@ -34,6 +36,8 @@ from szem.train.processes import (
 from szem.train.recipe import Batch, Loop, Recipe, settings_to_dict
 
 __all__ = ["Outcome", "learning_rate", "train"]
+
+_FIRST_CHECKPOINT_S = 15.0  # whoever stops early has something to resume
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def train(
     Raises:
         TrainError: the run exists and `resume` was not said, the batch cannot be parted evenly, or the loss is not
             finite.
+        KeyboardInterrupt: Ctrl-C; the step under way is finished and saved first.
     """
     loop: Loop = recipe.settings.loop
     who = join_processes()
@@ -100,10 +105,11 @@ def train(
 
     hide = quiet or not who.is_first
     journal = Journal(run, steps=loop.steps, from_step=state.step, quiet=hide, write=who.is_first)
-    saved, progress = time.monotonic(), progress_at(state.step)
+    progress = progress_at(state.step)
+    save_due = time.monotonic() + min(_FIRST_CHECKPOINT_S, loop.checkpoint_s)
     due = _next_score(loop, progress)
     scores: dict[str, float] = {}
-    with journal, _Feed(recipe, loop, who) as feed:
+    with journal, _Feed(recipe, loop, who) as feed, _delayed_interrupt() as is_interrupted:
         feed.ask(state.step, progress_at(max(state.step - 1, 0)))  # asked for one step ahead, resumed or not
         while progress < 1 and state.step != stop_after:
             batches = feed.take()
@@ -121,14 +127,37 @@ def train(
                 if who.is_first:
                     scores = recipe.score(state.averaged_network())
                     journal.scores(state.step, scores)
-            is_time = time.monotonic() - saved >= loop.checkpoint_s or progress >= 1 or state.step == stop_after
-            if is_time and who.is_first:
+            is_last = progress >= 1 or state.step == stop_after or is_interrupted()
+            if (is_last or time.monotonic() >= save_due) and who.is_first:
                 state.save(is_done=progress >= 1)
-                saved = time.monotonic()
+                save_due = time.monotonic() + loop.checkpoint_s
+            if is_interrupted():
+                raise KeyboardInterrupt
     if who.is_first:
         journal.plot()
     leave_processes(who)
     return Outcome(steps=state.step, seconds=state.seconds, scores=scores, is_done=progress >= 1)
+
+
+@contextmanager
+def _delayed_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C wait for the end of a step, so that what is saved is whole; the second stops at once."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield lambda: False
+        return
+    asked = False
+
+    def note(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _State:
@@ -137,7 +166,7 @@ class _State:
     def __init__(self, recipe: Recipe, run: Path, *, resume: bool, place: torch.device, who: Processes) -> None:
         loop: Loop = recipe.settings.loop
         self.path = run / CHECKPOINT
-        if self.path.exists() and not resume:
+        if has_checkpoint(self.path) and not resume:
             raise TrainError(f"{run}: holds a training already; say --resume to go on, or choose another folder")
         torch.manual_seed(loop.seed)
         self.recipe = recipe
@@ -150,7 +179,7 @@ class _State:
         self.optimizer = torch.optim.AdamW(_decayed(groups, loop), lr=loop.lr, betas=_betas(recipe))
         self.average = WeightAverage(self.network, decay=loop.ema)
         self.step, self.seconds = 0, 0.0
-        if self.path.exists():
+        if has_checkpoint(self.path):
             self._load()
 
     def _load(self) -> None:
