@@ -25,14 +25,14 @@ VICTIM = """
 import sys
 from contextlib import closing
 from pathlib import Path
-from szem.guard.service import Guard
+from szem.guard.service import GuardService
 from szem.guard.sources import name_sources
 from szem.guard.event_store import EventStore
 from szem.results.events import Event
 from szem.tasks.surveillance.rules_toml import parse_rules
 
 class Senses:
-    rate_hz, levels, due = 16000, {}, 0.5
+    rate_hz, hears, levels, due = 16000, True, {}, 0.5
     def see(self, frame):
         if frame.time_s < self.due:
             return []
@@ -60,7 +60,7 @@ folder, film = Path(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 while True:
     with closing(EventStore(folder)) as store:
-        Guard(store, rules, name_sources([film], rules), make_senses=lambda _: Senses(), began=0.0).run()
+        GuardService(store, rules, name_sources([film], rules), make_senses=lambda _: Senses(), began=0.0).run()
 """
 
 

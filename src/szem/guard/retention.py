@@ -35,9 +35,9 @@ class Retention:
     free_gigabytes: float = 0.5  # of the disk, which are left free for others
 
     def __post_init__(self) -> None:
-        for name in ("days", "gigabytes"):
-            if not getattr(self, name) > 0:
-                raise RangeError(f"{name} must be positive, got {getattr(self, name)}")
+        for name, low, high in (("days", 0.0, 36_500.0), ("gigabytes", 0.0, 1e6), ("free_gigabytes", -1.0, 1e6)):
+            if not low < getattr(self, name) <= high:  # nan fits nowhere
+                raise RangeError(f"{name} must be positive and at most {high:g}, got {getattr(self, name)}")
         if self.free_gigabytes < 0:
             raise RangeError(f"free_gigabytes must not be negative, got {self.free_gigabytes}")
 

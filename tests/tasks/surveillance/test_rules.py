@@ -52,7 +52,7 @@ url = "http://office.lan/alarm"
 [mqtt.house]
 host = "broker.lan"
 """
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 NOON = datetime(2026, 11, 25, 12, 0)  # a Wednesday
 
 

@@ -7,6 +7,7 @@ found, nor how anything is sent.
 import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -34,11 +35,25 @@ _HOURS = re.compile(r"^([01]?\d|2[0-3]):([0-5]\d)\s*-\s*(24:00|(?:[01]?\d|2[0-3]
 _ADDRESS = re.compile(r"^https?://[^\s/]+\S*$")
 _ACTION = re.compile(r"^(save|log|(?:webhook|mqtt)(?::.+)?)$")
 _Name = Annotated[str, Field(min_length=1, max_length=80)]
-_Share = Annotated[float, Field(ge=0, le=1)]
+_Fraction = Annotated[float, Field(ge=0, le=1)]
+_YEAR_S = 31_536_000.0
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8000}")
+# Ranges of `[listen]`; which keys there are the listener says, which this floor may not import.
+_LISTEN_RANGES = {
+    "threshold": (0.0, 1.0),
+    "hop_s": (0.01, 10.0),
+    "keep": (0.0, 1.0),
+    "gap_s": (0.0, 3600.0),
+    "overlap_s": (0.0, 60.0),
+    "told_after_s": (0.0, 3600.0),
+    "silence_db": (-200.0, 0.0),
+}
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # inf and nan cannot be written as JSON: one of them in a saved file would make every later answer fail.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Webhook(_Strict):
@@ -53,9 +68,23 @@ class Webhook(_Strict):
     @field_validator("url")
     @classmethod
     def _is_address(cls, url: str) -> str:
-        if not _ADDRESS.match(url):
-            raise ValueError(f'an address begins with http:// or https://, got "{url}"')
+        try:
+            parts = urlsplit(url)
+            fits = bool(_ADDRESS.match(url)) and bool(parts.hostname)
+            _ = parts.port  # raises where it is not a number in 0..65535
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(f'an address begins with http:// or https:// and names a host, got "{url}"')
         return url
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"a header is one line of printable characters, got {name!r}: {value[:40]!r}")
+        return headers
 
 
 class Mqtt(_Strict):
@@ -82,8 +111,8 @@ class Mqtt(_Strict):
 class RetentionPeriods(_Strict):
     """For how long events are kept."""
 
-    days: float = Field(default=30.0, gt=0)
-    gigabytes: float = Field(default=10.0, gt=0)
+    days: float = Field(default=30.0, gt=0, le=36_500)
+    gigabytes: float = Field(default=10.0, gt=0, le=1_000_000)
 
 
 class ClipSettings(_Strict):
@@ -128,10 +157,12 @@ class Rule(_Strict):
     classes: tuple[_Name, ...] = ()  # of the thing; none: any
     hours: tuple[str, ...] = ()  # "22:00-06:00"; none: always
     days: tuple[str, ...] = ()  # on which `hours` begin; "mon" … "sun", "weekdays", "weekend"
-    score: _Share = 0.5
+    score: _Fraction = 0.5
     channels: tuple[Literal["sound", "video"], ...] = ()  # all of these must tell of it
     do: tuple[str, ...] = ("save",)  # "save", "log", "webhook:NAME", "mqtt:NAME"
-    cooldown_s: float = Field(default=0.0, ge=0)  # quiet for so long after it, for the same kind, camera and place
+    cooldown_s: float = Field(
+        default=0.0, ge=0, le=_YEAR_S
+    )  # quiet for so long after it, for the same kind, camera and place
 
     @field_validator("hours")
     @classmethod
@@ -216,6 +247,17 @@ class Rules(_Strict):
     keep: RetentionPeriods = RetentionPeriods()
     clips: ClipSettings = ClipSettings()
 
+    @field_validator("listen")
+    @classmethod
+    def _are_in_range(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, int | float | str | tuple):
+                raise ValueError(f"{name} must be a number or a list of names, got {_shortened(value)}")
+            low, high = _LISTEN_RANGES.get(name, (-1e9, 1e9))
+            if isinstance(value, int | float) and not low <= value <= high:
+                raise ValueError(f"{name} must lie in {low:g}..{high:g}, got {_shortened(value)}")
+        return values
+
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         for name in ("", *self.cameras):
@@ -278,6 +320,11 @@ class RuleEngine:
             self._last[key] = at
             orders.append(RuleAction(rule=rule.name, do=rule.do))
         return tuple(orders)
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "…"
 
 
 def _minutes(span: str) -> tuple[int, int]:

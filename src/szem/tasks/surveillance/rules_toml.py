@@ -37,6 +37,7 @@ from szem.tasks.video.zones import Line, Zone, Zones
 __all__ = ["parse_rules", "read_rules"]
 
 _MOST_BYTES = 1_000_000
+_MOST_DEPTH = 12  # the deepest there is: cameras.NAME.zones.NAME.points[k][k]
 
 
 def read_rules(
@@ -95,8 +96,10 @@ def parse_rules(
     """
     try:
         raw = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
         raise RulesError(f"{name}: not TOML: {error}") from error
+    if _depth(raw) > _MOST_DEPTH:
+        raise RulesError(f"{name}: tables lie at most {_MOST_DEPTH} deep in one another; write them flatter")
     try:
         rules = Rules.model_validate(_frozen(_shaped(raw)))
     except ValidationError as error:
@@ -157,6 +160,17 @@ def _spelt(rule: dict[str, Any]) -> dict[str, Any]:
         kinds = out["events"]
         out["events"] = [re.sub(r"[_-]+", " ", k).strip().lower() if isinstance(k, str) else k for k in kinds]
     return out
+
+
+def _depth(raw: dict[str, Any]) -> int:
+    """How deep tables and lists lie in one another; counted without recursion, which a file could exhaust."""
+    deepest, waiting = 0, [(1, raw)]
+    while waiting:
+        depth, value = waiting.pop()
+        deepest = max(deepest, depth)
+        inner: Any = value.values() if isinstance(value, dict) else value
+        waiting += [(depth + 1, part) for part in inner if isinstance(part, dict | list)]
+    return deepest
 
 
 def _frozen(value: Any) -> Any:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["KINDS", "WatchSettings"]
 
+_DAY_S = 86_400.0
+
 KINDS = {  # kind of event -> what it means
     "enters": "a thing comes into a zone, or into sight where there are no zones",
     "leaves": "a thing goes out of a zone, or out of sight",
@@ -27,29 +29,31 @@ KINDS = {  # kind of event -> what it means
 class WatchSettings(BaseModel):
     """When something counts; every number may be left out."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     # Left behind, removed
-    left_after_s: float = Field(default=4.0, gt=0)  # a thing has lain still for so long
-    owner_away_s: float = Field(default=1.5, ge=0)  # and whoever brought it has been away for so long
-    owner_near: float = Field(default=1.0, gt=0)  # away: further than so many of the owner's heights
-    absorb_after_s: float = Field(default=120.0, gt=0)  # then it belongs to the scene
+    left_after_s: float = Field(default=4.0, gt=0, le=_DAY_S)  # a thing has lain still for so long
+    owner_away_s: float = Field(default=1.5, ge=0, le=_DAY_S)  # and whoever brought it has been away for so long
+    owner_near: float = Field(default=1.0, gt=0, le=100)  # away: further than so many of the owner's heights
+    absorb_after_s: float = Field(default=120.0, gt=0, le=7 * _DAY_S)  # then it belongs to the scene
     smallest_share: float = Field(default=0.0008, gt=0, lt=1)  # of the picture
     largest_share: float = Field(default=0.12, gt=0, le=1)
     # People and things
-    present_s: float = Field(default=0.4, ge=0)  # a thing is in sight for so long before it enters
-    loiter_after_s: float = Field(default=20.0, gt=0)
-    crowd_people: int = Field(default=5, ge=2)
-    crowd_after_s: float = Field(default=1.0, ge=0)
-    approach_growth: float = Field(default=0.5, gt=0)  # towards the camera: grows by this power of e each second
-    approach_speed: float = Field(default=2.0, gt=0)  # towards a zone: own heights each second
+    present_s: float = Field(default=0.4, ge=0, le=3600)  # a thing is in sight for so long before it enters
+    loiter_after_s: float = Field(default=20.0, gt=0, le=_DAY_S)
+    crowd_people: int = Field(default=5, ge=2, le=10_000)
+    crowd_after_s: float = Field(default=1.0, ge=0, le=3600)
+    approach_growth: float = Field(
+        default=0.5, gt=0, le=100
+    )  # towards the camera: grows by this power of e each second
+    approach_speed: float = Field(default=2.0, gt=0, le=1000)  # towards a zone: own heights each second
     # The camera
-    camera_after_s: float = Field(default=2.0, gt=0)  # covered, dark, blurred, moved: for so long
-    frozen_after_s: float = Field(default=5.0, gt=0)
+    camera_after_s: float = Field(default=2.0, gt=0, le=_DAY_S)  # covered, dark, blurred, moved: for so long
+    frozen_after_s: float = Field(default=5.0, gt=0, le=_DAY_S)
     # Effort
-    looks_hz: float = Field(default=5.0, gt=0)  # how often the detector looks while something moves
-    idle_looks_hz: float = Field(default=1.0, ge=0)  # and while nothing does
-    background_hz: float = Field(default=10.0, gt=0)  # how often the background is compared
+    looks_hz: float = Field(default=5.0, gt=0, le=240)  # how often the detector looks while something moves
+    idle_looks_hz: float = Field(default=1.0, ge=0, le=240)  # and while nothing does
+    background_hz: float = Field(default=10.0, gt=0, le=240)  # how often the background is compared
     labels: tuple[str, ...] = ("person", "bicycle", "car", "motorbike", "bus", "train", "dog", "cat", "horse")
     score: float = Field(default=0.3, ge=0, le=1)  # events below are not told
 

@@ -34,6 +34,7 @@ ANCHORS: dict[str, Callable[[F], F]] = {  # (N, 4) boxes -> (N, 2) points
     "center": lambda boxes: (boxes[:, :2] + boxes[:, 2:]) / 2,
     "top": lambda boxes: np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 1]]),
 }
+_MOST_PX = 1_000_000
 _KEPT_S = 60.0  # a thing not seen for so long is forgotten; its number does not come again
 _CLEAR = 0.02  # of its size: how far a thing's anchor must be from an edge to be on one side of it
 
@@ -83,7 +84,7 @@ def parse_line(text: str, *, width: int, height: int, number: int = 1) -> PixelL
         RangeError: not two different points.
 
     >>> parse_line("0,0.5 1,0.5", width=200, height=100)
-    Line(name='line 1', start_xy=(0.0, 50.0), end_xy=(200.0, 50.0))
+    PixelLine(name='line 1', start_xy=(0.0, 50.0), end_xy=(200.0, 50.0))
     """
     name, points = _parse(text, width, height)
     if len(points) != 2 or points[0] == points[1]:
@@ -112,8 +113,9 @@ def _parse(text: str, width: int, height: int) -> tuple[str, list[tuple[float, f
         values = [float(part) for part in rest.replace(",", " ").split()]
     except ValueError:
         values = []
-    if not values or len(values) % 2 or not np.isfinite(values).all() or (mark and not name.strip()):
-        raise RangeError(f'points are numbers in pairs, "NAME=x,y x,y", got {text!r}')
+    fits = values and len(values) % 2 == 0 and all(abs(value) <= _MOST_PX for value in values)  # nan fits nowhere
+    if not fits or (mark and not name.strip()):
+        raise RangeError(f'points are numbers in pairs, "NAME=x,y x,y", at most {_MOST_PX:,}; got {text[:80]!r}')
     if max(np.abs(values)) <= 1:
         values = [value * (height if k % 2 else width) for k, value in enumerate(values)]
     return name.strip(), list(zip(values[::2], values[1::2], strict=True))
