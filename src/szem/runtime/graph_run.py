@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 
 from szem.arrays import Array
 from szem.errors import FormatError, RangeError, ShapeError, TooLargeError, UnknownNameError, UnsupportedError
 from szem.runtime.graph import Graph, ValueInfo
+from szem.runtime.onnx import ort
 from szem.runtime.sessions import cores
 
 __all__ = ["PictureLayout", "Probe", "Runner", "Timing", "find_picture_input", "measure"]

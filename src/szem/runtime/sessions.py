@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from szem.arrays import Array
 from szem.errors import CardError, ModelError, RangeError, ShapeError, UnknownNameError, UnsupportedError
 from szem.runtime.cards import read_card
 from szem.runtime.heads import Output
+from szem.runtime.onnx import ort
 from szem.runtime.store import Model, default_model, find_model
 
 __all__ = ["PROVIDERS", "OnnxFile", "Session", "cores", "open_model"]

@@ -2,12 +2,15 @@
 
 import csv
 import importlib.util
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from szem.runtime.store import user_folder
 
 __all__ = ["Journal"]
 
@@ -79,6 +82,8 @@ class Journal(AbstractContextManager["Journal"]):
         """Draw loss and main score over the steps as `plot.png`; None where matplotlib is not installed."""
         if not self.write or importlib.util.find_spec("matplotlib") is None:
             return None
+        # Its list of fonts stays in szem's folder; by default it goes to ~/.config and ~/.cache.
+        os.environ.setdefault("MPLCONFIGDIR", str(user_folder().parent / "matplotlib"))
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 

@@ -26,13 +26,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from szem.arrays import Array
 from szem.errors import ModelError, RangeError
+from szem.runtime.onnx import import_quantization
 from szem.runtime.sessions import OnnxFile
 
 __all__ = ["QUANTIZED_OPS", "correct_bias", "last_convolutions", "quantize_onnx", "safe_weight_scales"]
+
+_quantization = import_quantization()
 
 QUANTIZED_OPS = ("Conv", "Clip", "Relu", "Add", "Concat", "MaxPool", "Resize")
 _WEIGHT_ONLY_OPS = ("Gemm",)  # small work, large weights: stored in 8 bits, computed in float
@@ -152,7 +154,7 @@ def correct_bias(
         _add_to_bias(model.graph, node, shift.astype(np.float32))
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
+class _Reader(_quantization.CalibrationDataReader):  # type: ignore[misc, name-defined, unused-ignore]
     """Hands the samples to the quantiser one by one."""
 
     def __init__(self, name: str, samples: Sequence[Array]) -> None:
@@ -173,14 +175,15 @@ def _run_quantiser(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            quantize_static(
+            _quantization.quantize_static(
                 source,
                 target,
                 _Reader(name, samples),
-                quant_format=QuantFormat.QDQ,  # the same speed as QOperator here, and other runtimes read it too
+                # the same speed as QOperator here, and other runtimes read it too
+                quant_format=_quantization.QuantFormat.QDQ,
                 per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
+                activation_type=_quantization.QuantType.QUInt8,
+                weight_type=_quantization.QuantType.QInt8,
                 nodes_to_quantize=nodes,
                 extra_options={"TensorQuantOverrides": overrides, "CalibMovingAverage": True},
             )
@@ -209,7 +212,7 @@ def _scales_of(graph: Any, node: Any) -> NDArray[np.float64]:
 
 
 def _override(steps: NDArray[np.float64]) -> list[dict[str, Any]]:
-    common = {"quant_type": QuantType.QInt8, "symmetric": True, "axis": 0}
+    common = {"quant_type": _quantization.QuantType.QInt8, "symmetric": True, "axis": 0}
     return [
         (common if index == 0 else {}) | {"rmin": np.float32(-127 * step), "rmax": np.float32(127 * step)}
         for index, step in enumerate(steps)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
 from szem.errors import CardError
+from szem.runtime.onnx import ort
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import cores
 from szem.runtime.store import find_model

