@@ -12,6 +12,7 @@ SRC = Path(__file__).resolve().parent.parent / "src" / "szem"
 # Lower rank = lower room. A room may import rooms of strictly lower rank, and itself.
 RANK = {
     "errors": 0,
+    "files": 1,
     "arrays": 1,
     "media": 2,
     "kernels": 3,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from szem.errors import MediaError, RangeError, ShapeError, UnknownNameError
+from szem.errors import MediaError, RangeError, ShapeError, StoreError, UnknownNameError
 from szem.media.headers import claimed_size, count_jpeg_scans
 from szem.media.pictures import encode_picture, read_picture, read_pictures, write_picture
 
@@ -180,7 +180,7 @@ def test_writing_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"\.png"):
         write_picture(tmp_path / "picture.doc", picture)
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(MediaError, match="cannot be written"):
+    with pytest.raises(StoreError, match="cannot be written"):
         write_picture(tmp_path / "file" / "picture.png", picture)
     with pytest.raises(ShapeError, match="must be"):
         encode_picture(np.zeros((2, 2), np.uint8))

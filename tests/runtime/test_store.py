@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from szem.errors import CardError, UnknownNameError
+from szem.errors import CardError, StoreError, UnknownNameError
 from szem.runtime.store import (
     DEFAULTS,
     default_model,
     find_model,
     list_models,
+    make_data_folder,
     shipped_folder,
     survey_models,
     user_folder,
@@ -109,3 +110,38 @@ def test_every_shipped_model_is_whole_and_honest(folder: Path) -> None:
     assert model.card.scores, "a shipped model states its scores"
     assert model.card.attributions
     assert len(set(model.labels)) == len(model.labels)
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a uid without a passwd entry in a service without HOME."""
+    for name in ("SZEM_HOME", "HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_the_shipped_models_are_found() -> None:
+    assert default_model("classify").is_shipped
+    assert survey_models().models
+    assert not user_folder().exists()
+    with pytest.raises(OSError, match="Not a directory"):
+        user_folder().mkdir(parents=True)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_what_must_be_written_asks_for_a_folder() -> None:
+    with pytest.raises(StoreError, match=r"no home folder.*set SZEM_HOME to a folder.*or give --store DIR") as told:
+        make_data_folder("guard", instead="--store DIR")
+    assert "\n" not in str(told.value)
+
+
+def test_a_home_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "file"))
+    with pytest.raises(StoreError, match=r"models: cannot be written \(Not a directory\); set SZEM_HOME"):
+        make_data_folder("models")

@@ -26,7 +26,7 @@ from szem.guard.elapsed_clock import ElapsedClock
 from szem.guard.event_record import MARKS, EventQuery, StoredEvent
 from szem.results.events import Event
 from szem.runtime.databases import is_damage, open_database, plain_fault
-from szem.runtime.store import user_folder
+from szem.runtime.store import data_folder
 
 __all__ = ["DATABASE_FILE", "RULES_FILE", "EventStore", "default_store", "slug"]
 
@@ -40,7 +40,7 @@ _PART = ".part"
 
 def default_store() -> Path:
     """Where events are kept when no folder is named: `guard` beside the user's models."""
-    return user_folder().parent / "guard"
+    return data_folder() / "guard"
 
 
 class EventStore:

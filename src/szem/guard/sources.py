@@ -16,6 +16,7 @@ import av
 from szem.errors import FileMissingError, RangeError
 from szem.guard.event_store import slug
 from szem.media.live import address_without_password, is_camera, is_url
+from szem.media.sources import file_url
 from szem.runtime.store import default_model, find_model, list_models
 from szem.tasks.surveillance.rules import Rules
 
@@ -92,7 +93,7 @@ def film_began(path: Path) -> float:
     """
     told, duration_s = "", 0.0
     try:
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+        with av.open(file_url(path), options={"protocol_whitelist": "file"}) as container:
             told = container.metadata.get("creation_time", "")
             duration_s = (container.duration or 0) / av.time_base
     except (av.FFmpegError, OSError, ValueError):

@@ -8,7 +8,6 @@ from the header before a pixel is decoded. This file does not know about models,
 import io
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from szem.arrays import Picture8, check_picture
-from szem.errors import MediaError, RangeError, TooLargeError, UnknownNameError
+from szem.errors import RangeError, TooLargeError, UnknownNameError
+from szem.files import write_bytes
 from szem.media.decoding import check_pixels, faults_named, image_to_picture, open_image, shrink_jpeg
 from szem.media.sources import DEFAULT_LIMITS, Limits, PictureSource, read_source
 
@@ -104,19 +104,10 @@ def write_picture(path: str | os.PathLike[str], picture: Picture8, *, quality: i
         quality: 1..100, for JPEG and WebP.
     Raises:
         UnknownNameError: the suffix names no format.
-        MediaError: the folder cannot be written.
+        StoreError: the folder cannot be written, or the disk is full.
     """
     target = Path(path)
-    data = encode_picture(picture, suffix=target.suffix, quality=quality)
-    part = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise MediaError(f"{target}: cannot be written ({error.strerror or error}); choose another place") from error
+    write_bytes(target, encode_picture(picture, suffix=target.suffix, quality=quality))
     return target
 
 

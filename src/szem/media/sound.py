@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import check_sound
 from szem.errors import EmptyFileError, FormatError, RangeError, TooLargeError
-from szem.media.sources import check_media_file, check_open_file
+from szem.media.sources import check_media_file, check_open_file, file_url
 
 __all__ = ["SOUND_SUFFIXES", "SoundBlock", "SoundReader", "SoundSource", "read_sound", "write_sound"]
 
@@ -205,7 +205,7 @@ def _opened(source: SoundSource) -> tuple[str, Any]:
         return (name if isinstance(name, str) else "sound"), _container(source, str(name))
     name = os.fspath(source)
     check_media_file(name, wanted="a sound file or a film")
-    return name, _container(name, name)
+    return name, _container(file_url(name), name)
 
 
 def _container(source: Any, name: str) -> Any:

@@ -13,7 +13,7 @@ import av
 
 from szem.errors import EmptyFileError, FormatError, MediaError
 from szem.media.live import address_without_password, open_line
-from szem.media.sources import check_media_file
+from szem.media.sources import check_media_file, file_url
 
 __all__ = ["SoundPackets"]
 
@@ -40,7 +40,9 @@ class SoundPackets:
             check_media_file(source, wanted="a sound file")
         try:
             options = {"protocol_whitelist": "file"}  # a playlist inside must not lead to other files or hosts
-            self._container: Any = open_line(source, stall_s) if is_line else av.open(source, options=options)
+            self._container: Any = (
+                open_line(source, stall_s) if is_line else av.open(file_url(source), options=options)
+            )
         except (av.FFmpegError, OSError, ValueError) as error:
             kind = MediaError if is_line else FormatError
             raise kind(f"{self.name}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error

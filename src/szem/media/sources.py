@@ -13,7 +13,15 @@ from typing import IO, Any
 
 from szem.errors import DTypeError, EmptyFileError, FileMissingError, FormatError, MediaError, TooLargeError
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "PictureSource", "check_media_file", "check_open_file", "read_source"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Limits",
+    "PictureSource",
+    "check_media_file",
+    "check_open_file",
+    "file_url",
+    "read_source",
+]
 
 PictureSource = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
@@ -120,6 +128,15 @@ def check_open_file(source: Any, *, what: str, ways: str = "a path or a binary f
         raise DTypeError(f"{what} is read from bytes; open the file in binary mode ('rb')")
     if not hasattr(source, "read"):
         raise DTypeError(f"{what} is read from {ways}, got {type(source).__name__}; give its path")
+
+
+def file_url(path: str | os.PathLike[str]) -> str:
+    """A path as FFmpeg takes it: what is before a colon in a plain name it takes for a protocol.
+
+    >>> file_url("07:48.mp4")
+    'file:07:48.mp4'
+    """
+    return f"file:{os.fspath(path)}"
 
 
 def check_media_file(name: str, *, wanted: str) -> None:

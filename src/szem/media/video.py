@@ -16,7 +16,7 @@ from av.stream import Disposition
 from szem.errors import EmptyFileError, FormatError, NoPicturesError, RangeError, TooLargeError
 from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
-from szem.media.sources import check_media_file, check_open_file
+from szem.media.sources import check_media_file, check_open_file, file_url
 
 __all__ = [
     "VIDEO_SUFFIXES",
@@ -205,7 +205,7 @@ def _opened(source: VideoSource, name: str) -> Any:
     check_media_file(name, wanted="a video file")
     try:
         # "file" alone: a playlist inside must not lead to other files or hosts
-        return av.open(name, options={"protocol_whitelist": "file"})
+        return av.open(file_url(name), options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError) as error:
         told = getattr(error, "strerror", None) or error
         raise FormatError(f"{name}: not a video szem reads ({told}); convert it to MP4 first") from error

@@ -1,10 +1,11 @@
-"""Films being written: H.264 with true times and the sound of the film they were made from.
+"""Writes videos: H.264 with true times and the sound of the video they were made from.
 
 This file does not know what is drawn on the pictures.
 """
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,18 @@ import av
 import numpy as np
 
 from szem.arrays import Picture8, check_picture
-from szem.errors import EmptyFileError, FormatError, MediaError, RangeError, ShapeError, UnknownNameError
+from szem.errors import (
+    EmptyFileError,
+    FormatError,
+    RangeError,
+    ShapeError,
+    StoreError,
+    SzemError,
+    UnknownNameError,
+)
+from szem.files import is_disk_full, write_error, write_file
 from szem.media.frames import Planes
+from szem.media.sources import file_url
 
 __all__ = ["PRESETS", "VideoWriter"]
 
@@ -23,25 +34,25 @@ PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "sl
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _LARGE_PX = 1_000_000
 _TICKS_HZ = 90_000  # the clock that times are counted by
-_CARRIED = {  # sound that such a file may hold as it is; other sound is coded anew
+_CARRIED = {  # sound that such a file may hold as it is; other sound is encoded anew
     "mp4": frozenset(("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")),
     "mov": frozenset(("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le")),
 }
 
 
 class VideoWriter(AbstractContextManager["VideoWriter"]):
-    """Writes an H.264 film; it appears whole or not at all.
+    """Writes an H.264 video; it appears whole or not at all.
 
     Args:
         path: Where to: .mp4, .m4v, .mov or .mkv (anything else is written as MP4); folders are made.
-        rate_hz: Pictures a second, for pictures without a time and as a hint to players.
+        rate_hz: Frames a second, for frames without a time and as a hint to players.
         quality: 0 (best) to 51 (smallest): the constant rate factor.
         preset: How much work goes into a small file, one of `PRESETS`.
-        sound: The stream (of `VideoReader.sound`) whose packets will come; None for a silent film.
+        sound: The stream (of `VideoReader.sound`) whose packets will come; None for a silent video.
     Raises:
         RangeError: the rate is not positive, or the quality is outside.
         UnknownNameError: no such preset.
-        MediaError: the folder cannot be written.
+        StoreError: the folder cannot be written; later, from any method, the disk is full.
     """
 
     def __init__(
@@ -63,7 +74,6 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         self.written = 0  # pictures
         self.end_s = 0.0  # when the last picture ends
         self._format = _FORMATS.get(self.path.suffix.lower(), "mp4")
-        self._part = self.path.with_name(self.path.name + ".part")
         self._rate_hz, self._quality, self._preset = rate_hz, quality, preset
         self._stream: Any = None
         self._size = (0, 0)
@@ -71,12 +81,10 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         self._note = ""
         self._sound = sound
         self._sound_start_s = 0.0
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._container = av.open(str(self._part), "w", format=self._format)
-        except (OSError, av.FFmpegError) as error:
-            told = error.strerror or error
-            raise MediaError(f"{self.path}: cannot be written ({told}); choose another place") from error
+        with ExitStack() as opened:
+            self._part = opened.enter_context(write_file(self.path))
+            self._container = self._open(self._part)
+            self._file = opened.pop_all()  # from here on, `__exit__` decides what becomes of the file
         self._sound_out: Any = None
 
     def write(self, picture: Picture8, *, time_s: float | None = None) -> None:
@@ -107,28 +115,29 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
 
         Args:
             packets: `Frame.sound` or `VideoReader.last_sound`.
-            start_s: When the reader's film begins: `VideoReader.start_s`.
+            start_s: When the reader's video begins: `VideoReader.start_s`.
         """
         if self._sound is None or self._stream is None:
             return
-        for packet in packets:
-            if self._sound_out is not None and self._is_carried:
-                shift = round(start_s / packet.time_base)
-                packet.pts = None if packet.pts is None else packet.pts - shift
-                packet.dts = None if packet.dts is None else packet.dts - shift
-                packet.stream = self._sound_out
-                self._container.mux(packet)
-            else:
-                self._code_sound(packet, start_s)
+        with self._faults():
+            for packet in packets:
+                if self._sound_out is not None and self._is_carried:
+                    shift = round(start_s / packet.time_base)
+                    packet.pts = None if packet.pts is None else packet.pts - shift
+                    packet.dts = None if packet.dts is None else packet.dts - shift
+                    packet.stream = self._sound_out
+                    self._container.mux(packet)
+                else:
+                    self._encode_sound(packet, start_s)
 
     def note(self, text: str) -> None:
-        """Have the film say something of itself, in its comment."""
+        """Put a comment into the video's metadata, when it is finished."""
         self._note = text
 
     def _begin(self, width: int, height: int) -> None:
         if self._stream is None:
             if min(height, width) < 2:
-                raise ShapeError(f"a film's pictures have two pixels a side at least, got {width}×{height}")
+                raise ShapeError(f"a video's frames have two pixels a side at least, got {width}×{height}")
             self._size = (width, height)
             rate = Fraction(self._rate_hz).limit_denominator(1001)
             self._stream = self._container.add_stream("libx264", rate=rate)
@@ -142,7 +151,7 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
             if self._sound is not None:
                 self._open_sound()
         if (width, height) != self._size:
-            raise ShapeError(f"all pictures of a film have one size, {self._size}; got {(width, height)}")
+            raise ShapeError(f"all frames of a video have one size, {self._size}; got {(width, height)}")
 
     def _encode(self, frame: Any, time_s: float | None) -> None:
         frame_s = 1 / self._rate_hz
@@ -150,8 +159,9 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         tick = max(tick, self._last_tick + 1)  # times that stand still or go back would be refused
         self._last_tick = tick
         frame.pts, frame.time_base = tick, Fraction(1, _TICKS_HZ)
-        for packet in self._stream.encode(frame):
-            self._container.mux(packet)
+        with self._faults():
+            for packet in self._stream.encode(frame):
+                self._container.mux(packet)
         self.written += 1
         self.end_s = tick / _TICKS_HZ + frame_s
 
@@ -169,9 +179,9 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
             else:
                 self._sound_out = self._container.add_stream("aac", rate=self._sound.codec_context.sample_rate)
         except (av.FFmpegError, ValueError) as error:
-            raise FormatError(f"{self.path}: cannot hold the film's sound ({error}); leave it out") from error
+            raise FormatError(f"{self.path}: cannot hold the sound of the source ({error}); leave it out") from error
 
-    def _code_sound(self, packet: Any, start_s: float) -> None:
+    def _encode_sound(self, packet: Any, start_s: float) -> None:
         for frame in packet.decode():
             if frame.pts is not None:
                 frame.pts -= round(start_s / frame.time_base)
@@ -180,43 +190,80 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
 
     # The end ----------------------------------------------------------------------------------------------------
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._stream is not None and kind is None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        except BaseException as fault:
+            self._close_quietly()
+            self._file.__exit__(type(fault), fault, fault.__traceback__)
+            raise
+        if kind is not None:
+            self._close_quietly()
+        elif self._note and self._write_note():
+            with suppress(_SupersededError):
+                self._file.__exit__(_SupersededError, _SupersededError(), None)
+            return
+        self._file.__exit__(kind, error, trace)
+
+    def _finish(self) -> None:
+        if self._stream is None:
+            raise EmptyFileError(f"{self.path}: no picture was written, so there is no video")
+        with self._faults():
             for packet in self._stream.encode():
                 self._container.mux(packet)
             if self._sound_out is not None and not self._is_carried:
                 for packet in self._sound_out.encode():
                     self._container.mux(packet)
-        empty = self._stream is None
-        if not empty or kind is not None:
-            self._close_quietly(kind)
-        if empty or kind is not None:
-            self._close_quietly(OSError)
-            self._part.unlink(missing_ok=True)
-            if kind is None:
-                raise EmptyFileError(f"{self.path}: no picture was written, so there is no film")
-            return
-        if self._note:
-            self._write_note()
-        self._part.replace(self.path)
-
-    def _write_note(self) -> None:
-        """Copy the film, packet by packet, into one with the comment: it must stand there from the start."""
-        noted = self._part.with_name(self._part.name + "2")
-        with av.open(str(self._part)) as given, av.open(str(noted), "w", format=self._format) as made:
-            made.metadata["comment"] = self._note
-            streams = {
-                s.index: made.add_stream_from_template(s) for s in (*given.streams.video, *given.streams.audio)
-            }
-            for packet in given.demux():
-                if packet.dts is not None:
-                    packet.stream = streams[packet.stream.index]
-                    made.mux(packet)
-        noted.replace(self._part)
-
-    def _close_quietly(self, kind: type[BaseException] | None) -> None:
-        try:
             self._container.close()
-        except (av.FFmpegError, ValueError):
-            if kind is None:
-                raise
+
+    def _write_note(self) -> bool:
+        """Copy the video, packet by packet, into one with the comment: it must stand there from the start.
+
+        Returns:
+            Whether that is in place; where the disk has no space for both, the video stays without a comment.
+        """
+        try:
+            with (
+                write_file(self.path) as noted,
+                self._faults(),
+                av.open(file_url(self._part)) as given,
+                self._open(noted) as made,
+            ):
+                made.metadata["comment"] = self._note
+                streams = {
+                    s.index: made.add_stream_from_template(s) for s in (*given.streams.video, *given.streams.audio)
+                }
+                for packet in given.demux():
+                    if packet.dts is not None:
+                        packet.stream = streams[packet.stream.index]
+                        made.mux(packet)
+        except StoreError as error:
+            if is_disk_full(error):
+                return False
+            raise
+        return True
+
+    def _open(self, file: Path) -> Any:
+        with self._faults():
+            return av.open(file_url(file), "w", format=self._format)
+
+    def _close_quietly(self) -> None:
+        with suppress(av.FFmpegError, ValueError, OSError):
+            self._container.close()
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """What FFmpeg raises, as an error that names the video."""
+        try:
+            yield
+        except SzemError:
+            raise
+        except OSError as error:
+            raise write_error(self.path, error) from error
+        except av.FFmpegError as error:
+            raise FormatError(f"{self.path}: cannot be encoded ({error.strerror or error})") from error
+
+
+class _SupersededError(Exception):
+    """The video with the comment is in place, so the one without it is not needed."""

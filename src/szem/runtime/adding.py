@@ -26,7 +26,7 @@ from szem.runtime.heads import ADDABLE, HEADS, find_head, fit_head
 from szem.runtime.likely_heads import likely_head
 from szem.runtime.sessions import OnnxFile, Session
 from szem.runtime.sound_rules import sound_rules
-from szem.runtime.store import Model, find_model, user_folder
+from szem.runtime.store import Model, find_model, make_data_folder
 
 __all__ = ["Declared", "add_model"]
 
@@ -79,8 +79,7 @@ def add_model(
     if not re.fullmatch(MODEL_NAME, called):
         raise CardError(f"{called!r} cannot be a model's name; use small letters, digits, dots and dashes")
     _check_free(called)
-    store = user_folder()
-    store.mkdir(parents=True, exist_ok=True)
+    store = make_data_folder("models")
     with tempfile.TemporaryDirectory(dir=store) as scratch:
         folder = Path(scratch) / called
         folder.mkdir()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from szem.errors import CardError, ChecksumError
+from szem.files import write_text
 
 __all__ = [
     "CARD_FILE",
@@ -277,15 +278,13 @@ def write_card(folder: str | os.PathLike[str], card: Card) -> Path:
     """Write `card.json` into a model's folder; it appears whole or not at all.
 
     Raises:
-        CardError: the folder cannot be written.
+        CardError: there is no such folder.
+        StoreError: it cannot be written, or the disk is full.
     """
     target = Path(folder) / CARD_FILE
-    part = target.with_suffix(".part")
-    try:
-        part.write_text(card.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8")
-        part.replace(target)
-    except OSError as error:
-        raise CardError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
+    if not target.parent.is_dir():
+        raise CardError(f"{target}: cannot be written (there is no such folder); give the folder of a model")
+    write_text(target, card.model_dump_json(indent=2, exclude_none=True) + "\n")
     return target
 
 

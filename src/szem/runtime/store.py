@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from szem.errors import CardError, UnknownNameError
+from szem.errors import CardError, StoreError, UnknownNameError
+from szem.files import write_error
 from szem.runtime.cards import CARD_FILE, Card, check_file, check_part, read_card, read_labels
 
 __all__ = [
     "DEFAULTS",
     "Model",
     "Survey",
+    "data_folder",
     "default_model",
     "find_model",
     "list_models",
+    "make_data_folder",
     "shipped_folder",
     "survey_models",
     "user_folder",
@@ -104,10 +107,46 @@ def shipped_folder() -> Path:
     return Path(__file__).resolve().parent.parent / "weights"
 
 
+# Where there is no home: a path that can neither exist nor be made, so that readers find nothing and writers fail.
+_NOWHERE = Path(os.devnull, "szem")
+
+
+def data_folder() -> Path:
+    """szem's folder among the user's data: `$SZEM_HOME`, or the platform's folder for application data.
+
+    It need not exist. A user without a home (a service, a container's uid without a passwd entry) gets a path at
+    which nothing is and nothing can be made; `make_data_folder` tells that user what to do.
+    """
+    try:
+        home = os.environ.get("SZEM_HOME")
+        return Path(home).expanduser() if home else _data_home() / "szem"
+    except RuntimeError:  # from pathlib: no HOME, and no passwd entry either
+        return _NOWHERE
+
+
+def make_data_folder(name: str, *, instead: str = "") -> Path:
+    """Make a folder among the user's data, for something that must be written.
+
+    Args:
+        name: Its name in `data_folder()`.
+        instead: The option that names another folder, for the advice: "--store DIR".
+    Raises:
+        StoreError: there is no home, or it cannot be written; the message says how to name another folder.
+    """
+    folder = data_folder() / name
+    ways = "set SZEM_HOME to a folder that can be written" + (f", or give {instead}" if instead else "")
+    if folder.parent == _NOWHERE:
+        raise StoreError(f"there is no home folder in which to keep {name} (HOME is not set); {ways}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error, advice=ways) from error
+    return folder
+
+
 def user_folder() -> Path:
     """The folder of the user's own models; it need not exist."""
-    home = os.environ.get("SZEM_HOME")
-    return (Path(home).expanduser() if home else _data_home() / "szem") / "models"
+    return data_folder() / "models"
 
 
 def survey_models() -> Survey:

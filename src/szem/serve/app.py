@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from szem.errors import SzemError
-from szem.runtime.store import user_folder
+from szem.runtime.store import data_folder
 from szem.serve.engine import Engine
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import AllowedFolders
@@ -114,13 +114,13 @@ async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tu
     engine = Engine(settings, metrics)
     folders = AllowedFolders(settings)
     annotator = Annotator(engine, Fetcher(settings), folders, metrics)
-    url = settings.database or default_database(user_folder().parent)
+    url = settings.database or default_database(data_folder())
     operations = Operations(
         settings, annotator, folders, metrics, open_records=lambda: Records(url, lease_s=settings.operation_lease_s)
     )
     try:
         await engine.run(engine.open)
-        if settings.database or (user_folder().parent / DATABASE_FILE).is_file():
+        if settings.database or (data_folder() / DATABASE_FILE).is_file():
             operations.start()  # there may be work that was left unfinished; else nothing is written before it must
         yield annotator, operations
     finally:

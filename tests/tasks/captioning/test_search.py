@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import szem
-from szem.errors import FileMissingError, MediaError, RangeError
+from szem.errors import FileMissingError, RangeError, StoreError
 from szem.media.samples import read_sample
 from szem.tasks.captioning import search as module
 from szem.tasks.captioning.caption import Captioner, open_captioner
@@ -157,7 +157,7 @@ def test_what_is_wrong_is_told(folder: Path, tmp_path: Path, captioner: Captione
     with pytest.raises(RangeError, match="top must be at least 1"):
         search("a dog", folder, top=0)
     (tmp_path / "file").write_text("")
-    with pytest.raises(MediaError, match="the index cannot be written"):
+    with pytest.raises(StoreError, match="the index cannot be kept"):
         update_index(folder, captioner=captioner, file=tmp_path / "file" / "x.index")
 
 
@@ -166,3 +166,13 @@ def test_sentences_are_ranked() -> None:
     assert {text for text, _ in ranked} == {"a dog", "people on a street", "a cat"}
     assert [score for _, score in ranked] == sorted((score for _, score in ranked), reverse=True)
     assert rank_sentences(read_sample("cat"), []) == []
+
+
+def test_without_a_place_for_the_index_the_search_answers_all_the_same(
+    folder: Path, captioner: Captioner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "file"))
+    found = update_index(folder, captioner=captioner)
+    assert len(found) == 3
+    assert "the index cannot be kept" in found.unsaved

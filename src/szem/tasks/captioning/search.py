@@ -12,18 +12,18 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8
-from szem.errors import FileMissingError, MediaError, RangeError
+from szem.errors import FileMissingError, MediaError, RangeError, StoreError
+from szem.files import write_bytes
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 from szem.results.hits import Hit, Hits
-from szem.runtime.store import user_folder
+from szem.runtime.store import data_folder
 from szem.tasks.captioning.caption import Captioner, open_captioner
 
 __all__ = ["PictureIndex", "index_place", "rank_sentences", "read_index", "search", "update_index"]
@@ -51,6 +51,7 @@ class PictureIndex:
     files: tuple[_File, ...]  # those that could be read
     space: NDArray[np.float16]  # (N, D), each of length 1
     broken: tuple[tuple[_File, str], ...] = ()  # those that could not, and why
+    unsaved: str = ""  # why it could not be kept on disk, if it could not
 
     def __len__(self) -> int:
         return len(self.files)
@@ -116,7 +117,7 @@ def index_place(folder: str | os.PathLike[str]) -> Path:
     """Where the index of a folder is kept if nothing else is said: among the user's data."""
     whole = Path(folder).resolve()
     mark = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
-    return user_folder().parent / "search" / f"{whole.name or 'root'}-{mark}.index"
+    return data_folder() / "search" / f"{whole.name or 'root'}-{mark}.index"
 
 
 def update_index(
@@ -131,11 +132,12 @@ def update_index(
     Args:
         folder: Searched on all levels.
         captioner: An open model with a common space.
-        file: The index; by default `index_place(folder)`. One that is damaged or of another model is made anew.
+        file: The index; by default `index_place(folder)`. One that is damaged or of another model is made anew. By
+            default it is only a cache: where it cannot be kept, the answer says why (`unsaved`).
         progress: Called with how many of the pictures that had to be looked at are done, and how many there are.
     Raises:
         FileMissingError: no such folder.
-        MediaError: the index cannot be written.
+        StoreError: the file that was named cannot be written.
     """
     home = Path(folder)
     if not home.is_dir():
@@ -155,7 +157,17 @@ def update_index(
         space = np.stack([row for _, row in kept]) if kept else np.zeros((0, width), np.float16)
         return PictureIndex(home, model, tuple(entry for entry, _ in kept), space, tuple(broken))
 
-    unsaved = 0
+    unsaved, why_not = 0, ""
+
+    def save() -> None:
+        nonlocal why_not
+        try:
+            _write(target, index())
+        except StoreError as error:
+            if file is not None:
+                raise
+            why_not = str(error)
+
     with ThreadPoolExecutor(captioner.workers) as pool:
         for start in range(0, len(missing), _TOGETHER):
             part = missing[start : start + _TOGETHER]
@@ -168,14 +180,14 @@ def update_index(
                     kept.append((entry, row))
             unsaved += len(part)
             if unsaved >= _SAVE_EVERY:
-                _write(target, index())
+                save()
                 unsaved = 0
             if progress is not None:
                 progress(min(start + _TOGETHER, len(missing)), len(missing))
     done = index()
     if old is None or missing or len(old) != len(done) or len(old.broken) != len(done.broken):
-        _write(target, done)
-    return done
+        save()
+    return replace(done, unsaved=why_not)
 
 
 def read_index(file: str | os.PathLike[str], *, folder: Path, model: str) -> PictureIndex | None:
@@ -204,15 +216,10 @@ def _write(file: Path, index: PictureIndex) -> None:
     }
     body = io.BytesIO()
     np.savez(body, about=np.frombuffer(json.dumps(about).encode(), np.uint8), space=index.space)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(body.getvalue())
-        part.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise MediaError(f"{file}: the index cannot be written ({error.strerror}); choose another --index") from error
+        write_bytes(file, body.getvalue())
+    except StoreError as error:
+        raise StoreError(f"the index cannot be kept: {error}; name a file for it by --index") from error
 
 
 def _look_at(path: Path, captioner: Captioner) -> tuple[NDArray[np.float16] | None, str]:

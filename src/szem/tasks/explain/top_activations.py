@@ -7,6 +7,7 @@ so asking again costs nothing; a changed file or network asks anew.
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8
-from szem.errors import RangeError, SzemError
+from szem.errors import RangeError, StoreError, SzemError
+from szem.files import write_file
 from szem.media.pictures import read_picture
 from szem.runtime.graph_fields import trace_back
-from szem.runtime.store import user_folder
+from szem.runtime.store import data_folder
 from szem.tasks.explain.explain import Explorer
 
 __all__ = ["TopActivations", "cut_patch", "find_strongest"]
@@ -58,7 +60,7 @@ def find_strongest(
     """
     if not 0 < len(files) <= MOST_FILES or keep < 1:
         raise RangeError(f"give 1 to {MOST_FILES} pictures and keep at least 1, got {len(files)} and {keep}")
-    target = (cache or user_folder().parent / "cache" / "strongest") / f"{_key(explorer, files, keep)}.npz"
+    target = (cache or data_folder() / "cache" / "strongest") / f"{_key(explorer, files, keep)}.npz"
     kept = _load(target)
     if kept is not None:
         if progress is not None:
@@ -158,13 +160,8 @@ def _save(target: Path, found: TopActivations) -> None:
     for i, name in enumerate(found.scores):
         tables |= {f"s{i}": found.scores[name], f"p{i}": found.pictures[name], f"w{i}": found.places[name]}
     head = json.dumps({"files": found.files, "skipped": found.skipped, "layers": list(found.scores)})
-    part = target.with_suffix(".part.npz")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(part, head=np.frombuffer(head.encode(), np.uint8), **tables)
-        part.replace(target)
-    except OSError:
-        part.unlink(missing_ok=True)
+    with suppress(StoreError), write_file(target) as part, part.open("wb") as out:
+        np.savez_compressed(out, head=np.frombuffer(head.encode(), np.uint8), **tables)
 
 
 def _load(target: Path) -> TopActivations | None:

@@ -1,0 +1,245 @@
+"""The one writer of files: what szem writes appears whole under its name, or not at all.
+
+A file is written beside its target under a name of its own, flushed to the disk, and renamed. A fault on the way (a
+full disk, a crash, an interrupt) leaves the file that was there before. `sweep_folder` removes what killed processes
+left behind; whoever owns a folder calls it before writing there.
+
+This file knows bytes and names; it does not know pictures, videos or models.
+"""
+
+import errno
+import json
+import math
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from szem.errors import OverwriteError, StoreError, SzemError
+
+try:
+    import fcntl
+except ImportError:  # Windows: a file that is open cannot be deleted there, which protects it as well as a lock
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = [
+    "is_disk_full",
+    "no_nan",
+    "sweep_folder",
+    "write_bytes",
+    "write_error",
+    "write_file",
+    "write_json",
+    "write_text",
+]
+
+_START, _END = ".szem-", ".part"  # hidden, so that folders that are read again pass it over
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+PathLike = str | os.PathLike[str]
+
+
+@contextmanager
+def write_file(path: PathLike, *, mode: int | None = None) -> Iterator[Path]:
+    """Write a file that appears whole or not at all.
+
+    Args:
+        path: Where to; folders are made. A file that is there is replaced, and its permissions are kept.
+        mode: Permissions of the file, such as 0o600 for secrets; without it those of the file before, or the usual.
+    Yields:
+        The path of an empty file beside the target. Write into it: by `open`, or by a library that takes a name
+        (it must not replace the file by another). It becomes the target when the block ends without an exception.
+    Raises:
+        StoreError: the folder cannot be written or the disk is full; its `errno` is that of the cause, and what was
+            there before is still there.
+        OverwriteError: the path names a folder or a device.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with write_file(Path(folder) / "a.txt") as part:
+    ...         _ = part.write_text("whole")
+    ...     Path(folder, "a.txt").read_text()
+    'whole'
+    """
+    target = Path(path)
+    part = target.with_name(f"{_START}{secrets.token_hex(6)}{_END}")
+    holder = -1
+    try:
+        kept = _check_target(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The lock tells a sweep in another process that this file still has an owner.
+        holder = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield part
+        os.fsync(holder)
+        wanted = kept if mode is None else mode
+        if wanted is not None and hasattr(os, "fchmod"):
+            with suppress(OSError):  # a file system without permissions
+                os.fchmod(holder, wanted)
+        if fcntl is None:  # Windows renames no open file
+            os.close(holder)
+            holder = -1
+        part.replace(target)
+        _sync_folder(target.parent)
+    except BrokenPipeError:  # the standard output of the process, not this file
+        raise
+    except OSError as error:
+        if isinstance(error, SzemError) or not _is_about(error, part, target):
+            raise
+        raise write_error(target, error) from error
+    finally:
+        if holder >= 0:
+            os.close(holder)
+        with suppress(OSError):
+            part.unlink()
+
+
+def write_bytes(path: PathLike, data: bytes | bytearray | memoryview, *, mode: int | None = None) -> None:
+    """Write bytes; raises as `write_file`."""
+    with write_file(path, mode=mode) as part, part.open("wb") as file:
+        file.write(data)
+
+
+def write_text(path: PathLike, text: str, *, mode: int | None = None) -> None:
+    r"""Write UTF-8 text as it is, without translating line ends; raises as `write_file`.
+
+    A name that is no valid Unicode (an old file name) is written with \udcXX in place of each odd byte.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), mode=mode)
+
+
+def write_json(path: PathLike, value: Any, *, indent: int | None = None, mode: int | None = None) -> None:
+    """Write JSON with a line end; numbers that are not finite become null; raises as `write_file`."""
+    text = json.dumps(no_nan(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n", mode=mode)
+
+
+def no_nan(value: Any) -> Any:
+    """The same JSON value with null for each number that is not finite: JSON has no word for those.
+
+    >>> no_nan({"a": [1.0, float("nan")], "b": float("inf")})
+    {'a': [1.0, None], 'b': None}
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: no_nan(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [no_nan(one) for one in value]
+    return value
+
+
+def sweep_folder(folder: PathLike) -> int:
+    """Remove what killed processes left in a folder; files that a living process is writing stay.
+
+    Args:
+        folder: It need not exist; folders in it are not entered.
+    Returns:
+        How many files were removed.
+    """
+    removed = 0
+    try:
+        left = list(Path(folder).glob(f"{_START}*{_END}"))
+    except OSError:
+        return 0
+    for file in left:
+        with suppress(OSError):
+            handle = os.open(file, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+            try:
+                if fcntl is not None:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its owner lives
+                    file.unlink()
+                    removed += 1
+            finally:
+                os.close(handle)
+            if fcntl is None:
+                file.unlink()
+                removed += 1
+    return removed
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that there is no space left.
+
+    >>> is_disk_full(OSError(errno.ENOSPC, "no space")), is_disk_full(ValueError())
+    (True, False)
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
+def write_error(path: PathLike, error: OSError, *, advice: str = "choose another place") -> StoreError:
+    """The error to raise for a file that could not be written: it names the file and, on a full disk, the space.
+
+    Args:
+        path: What should have been written.
+        error: What the system said.
+        advice: What to do, where the disk is not full.
+    """
+    if error.errno in _FULL:
+        whose = "the disk is full" if error.errno == errno.ENOSPC else "your quota is used up"
+        text = (
+            f"{path}: cannot be written: {whose} ({_free_space(Path(path))}); free some space or choose another disk"
+        )
+    else:
+        said = os.strerror(error.errno) if error.errno else str(error)
+        text = f"{path}: cannot be written ({said}); {advice}"
+    found = StoreError(text)
+    found.errno = error.errno
+    return found
+
+
+def _free_space(path: Path) -> str:
+    folder = next((parent for parent in path.absolute().parents if parent.is_dir()), path)
+    try:
+        free = float(shutil.disk_usage(folder).free)
+    except OSError:
+        return "free space unknown"
+    for unit in ("bytes", "kB", "MB"):
+        if free < 1000:
+            return f"{free:.0f} {unit} free"
+        free /= 1000
+    return f"{free:.1f} GB free"
+
+
+def _check_target(target: Path) -> int | None:
+    """The permissions of the file that is replaced, if there is one."""
+    try:
+        found = target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        raise OverwriteError(f"{target}: a folder, where a file should be written; give the name of a file")
+    if not stat.S_ISREG(found.st_mode):  # renaming over /dev/null would replace the device itself
+        raise OverwriteError(f"{target}: a device or pipe, which is not replaced by a file; choose another place")
+    return stat.S_IMODE(found.st_mode)
+
+
+def _is_about(error: OSError, part: Path, target: Path) -> bool:
+    """Whether an error in the block is one of writing this file, and not, for one, of reading another."""
+    name = error.filename
+    if name is None:
+        return True  # `file.write` and `fsync` do not say
+    text = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else str(name)
+    return text.removeprefix("file:") in (str(part), str(target)) or Path(text) in (target.parent, *target.parents)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name on the disk too."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):  # some network file systems refuse
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,180 @@
+"""The one writer: whole or not at all, whatever goes wrong, and nothing is left lying about."""
+
+import errno
+import json
+import multiprocessing
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from szem.errors import FileMissingError, OverwriteError, StoreError
+from szem.files import (
+    is_disk_full,
+    no_nan,
+    sweep_folder,
+    write_bytes,
+    write_error,
+    write_file,
+    write_json,
+    write_text,
+)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_file_appears_with_its_folders_and_nothing_beside_it(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a" / "b" / "c.bin", b"\0\1")
+    assert (tmp_path / "a" / "b" / "c.bin").read_bytes() == b"\0\1"
+    assert names(tmp_path / "a" / "b") == {"c.bin"}
+
+
+def test_nothing_stands_under_the_name_before_the_block_ends(tmp_path: Path) -> None:
+    with write_file(tmp_path / "x") as part:
+        part.write_bytes(b"half")
+        assert not (tmp_path / "x").exists()
+        assert part.parent == tmp_path  # renaming works only within a disk
+    assert (tmp_path / "x").read_bytes() == b"half"
+
+
+@pytest.mark.parametrize("fault", [ValueError("ours"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+def test_a_fault_leaves_the_file_before(tmp_path: Path, fault: BaseException) -> None:
+    def write_half() -> None:
+        with write_file(tmp_path / "x") as part:
+            part.write_bytes(b"half")
+            raise fault
+
+    write_text(tmp_path / "x", "good")
+    with pytest.raises((type(fault), StoreError)):
+        write_half()
+    assert (tmp_path / "x").read_text() == "good"
+    assert names(tmp_path) == {"x"}
+
+
+def test_a_full_disk_is_named_with_the_file_and_the_space(tmp_path: Path) -> None:
+    full = r"x\.json: cannot be written: the disk is full \(.* free\)"
+    with pytest.raises(StoreError, match=full) as told, write_file(tmp_path / "x.json"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert told.value.errno == errno.ENOSPC
+    assert is_disk_full(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs resource limits")
+def test_a_limit_of_the_system_is_told_in_one_line(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "from szem.files import write_bytes\n"
+        "from szem.errors import StoreError\n"
+        "try: write_bytes(sys.argv[1], bytes(5000))\n"
+        "except StoreError as error: print(error)\n"
+    )
+    (tmp_path / "x").write_bytes(b"good")
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "x"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{tmp_path / 'x'}: cannot be written (File too large); choose another place\n"
+    assert names(tmp_path) == {"x"}
+    assert (tmp_path / "x").read_bytes() == b"good"
+
+
+def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "file", b"")
+    with pytest.raises(StoreError, match="cannot be written"):
+        write_bytes(tmp_path / "file" / "x", b"")
+
+
+def test_faults_of_other_files_are_not_taken_for_this_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as told, write_file(tmp_path / "x"):
+        (tmp_path / "source").read_bytes()
+    assert not isinstance(told.value, StoreError)
+    with pytest.raises(FileMissingError), write_file(tmp_path / "x"):
+        raise FileMissingError("source: no such file")
+    with pytest.raises(BrokenPipeError), write_file(tmp_path / "x"):
+        raise BrokenPipeError
+    assert names(tmp_path) == set()
+
+
+def test_folders_and_devices_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OverwriteError, match="a folder"):
+        write_bytes(tmp_path / "folder", b"x")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OverwriteError, match="a device or pipe"):
+            write_bytes(tmp_path / "pipe", b"x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+def test_permissions_are_kept_or_set(tmp_path: Path) -> None:
+    def mode(path: Path) -> int:
+        return stat.S_IMODE(path.stat().st_mode)
+
+    write_bytes(tmp_path / "secret", b"x", mode=0o600)
+    assert mode(tmp_path / "secret") == 0o600
+    (tmp_path / "page").write_text("x")
+    (tmp_path / "page").chmod(0o640)
+    write_bytes(tmp_path / "page", b"y")
+    assert mode(tmp_path / "page") == 0o640
+
+
+def test_names_with_odd_characters_are_written(tmp_path: Path) -> None:
+    odd = [b"07:48.txt", b"-x", b"a b", b"\xff\xfe", "á目".encode(), b"x" * 255]
+    for name in odd if sys.platform == "linux" else odd[2:3]:
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        write_text(path, "there")
+        assert path.read_text() == "there"
+
+
+def test_text_with_an_undecodable_name_can_be_written(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"file": "a\udcff"})
+    assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == {"file": "a\udcff"}
+
+
+def test_json_never_holds_what_json_has_no_word_for(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"a": float("nan"), "b": (1, float("-inf")), "ő": [{"c": 0.5}]}, indent=1)
+    text = (tmp_path / "x.json").read_text(encoding="utf-8")
+
+    def refuse(word: str) -> None:
+        pytest.fail(word)
+
+    assert json.loads(text, parse_constant=refuse) == {"a": None, "b": [1, None], "ő": [{"c": 0.5}]}
+    assert no_nan(("x", None, 3)) == ["x", None, 3]
+
+
+def _hang(path: str, ready: Any) -> None:
+    with write_file(path) as part:
+        part.write_bytes(b"half")
+        ready.send(part.name)
+        ready.recv()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_what_a_killed_process_left_is_swept_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine.part").write_bytes(b"not szem's")
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    child = context.Process(target=_hang, args=(str(tmp_path / "x"), there))
+    child.start()
+    left = here.recv()
+    with write_file(tmp_path / "y") as part:
+        assert sweep_folder(tmp_path) == 0  # both have a living owner
+        assert names(tmp_path) == {"mine.part", left, part.name}
+        child.kill()
+        child.join()
+        assert sweep_folder(tmp_path) == 1
+        assert names(tmp_path) == {"mine.part", part.name}
+    assert names(tmp_path) == {"mine.part", "y"}
+
+
+def test_sweeping_no_folder_does_nothing(tmp_path: Path) -> None:
+    assert sweep_folder(tmp_path / "gone") == 0
+
+
+def test_an_error_says_what_the_system_said() -> None:
+    told = write_error("a.csv", PermissionError(errno.EACCES, "x"), advice="set SZEM_HOME")
+    assert str(told) == f"a.csv: cannot be written ({os.strerror(errno.EACCES)}); set SZEM_HOME"
