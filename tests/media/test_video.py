@@ -18,9 +18,11 @@ from szem.errors import (
     FormatError,
     RangeError,
     ShapeError,
+    SzemError,
     TooLargeError,
 )
 from szem.media.pictures import Limits
+from szem.media.sound import read_sound
 from szem.media.video import Frame, VideoReader, inspect_video, read_video
 from szem.media.video_writer import VideoWriter
 
@@ -250,10 +252,102 @@ def test_a_playlist_that_was_sent_leads_to_no_film(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("given", [None, 5, ["a"]])
 def test_what_is_no_file_is_told_by_its_type(given: object) -> None:
-    with pytest.raises(DTypeError, match=f"a film is read from a path.* got {type(given).__name__}"):
+    with pytest.raises(DTypeError, match=f"a video is read from a path.* got {type(given).__name__}"):
         inspect_video(given)  # type: ignore[arg-type]
 
 
 def test_a_file_that_was_opened_as_text_is_told() -> None:
     with pytest.raises(DTypeError, match="binary mode"):
         inspect_video(io.StringIO("a"))  # type: ignore[arg-type]
+
+
+# Headers that state nonsense -------------------------------------------------------------------------------------
+
+
+def with_fourcc(path: Path, old: bytes, new: bytes) -> Path:
+    path.write_bytes(path.read_bytes().replace(old, new))
+    return path
+
+
+def test_an_unknown_codec_is_refused_by_name(tmp_path: Path) -> None:
+    with_fourcc(film(tmp_path / "a.mp4"), b"avc1", b"zzz1")
+    with pytest.raises(FormatError, match=r"a\.mp4: its video is in a codec .* convert it to H\.264"):
+        inspect_video(tmp_path / "a.mp4")
+    with (tmp_path / "a.mp4").open("rb") as file, pytest.raises(FormatError, match="codec"):
+        list(read_video(file))
+
+
+def test_sound_of_an_unknown_codec_is_refused_and_its_pictures_are_read(tmp_path: Path) -> None:
+    path = film_with(tmp_path / "a.mkv", times_s=UNEVEN_S, codec="pcm_s16le")
+    with_fourcc(path, b"A_PCM/INT/LIT", b"A_XYZ/INT/LIT")
+    with pytest.raises(FormatError, match=r"a\.mkv: its audio is in a codec"):
+        read_sound(path)
+    with VideoReader(path, sound=True) as reader:
+        assert len(list(reader)) == len(UNEVEN_S)
+
+
+def patched(path: Path, box: bytes, offset: int, value: bytes) -> Path:
+    """A film one of whose boxes says something else, so many bytes behind the box's name."""
+    data = bytearray(path.read_bytes())
+    at = data.index(box) + 4 + offset
+    data[at : at + len(value)] = value
+    path.write_bytes(data)
+    return path
+
+
+ABSURD = [
+    (b"mdhd", 16, b"\x7f\xff\xff\xff"),  # a duration of years
+    (b"mdhd", 12, b"\x00\x00\x00\x00"),  # no time scale
+    (b"mdhd", 12, b"\xff\xff\xff\xff"),  # a time scale without end: an absurd rate
+    (b"mvhd", 12, b"\x00\x00\x00\x00"),
+    (b"stts", 8, b"\x00\x00\x00\x00"),
+    (b"stts", 8, b"\xff\xff\xff\xff"),
+    (b"avc1", 24, b"\x00\x00\x00\x00"),  # 0×0
+    (b"avc1", 24, b"\xff\xff\xff\xff"),  # 65535×65535
+    (b"stsz", 8, b"\xff\xff\xff\xff"),
+    (b"avcC", 0, b"\x00" * 12),
+]
+
+
+@pytest.mark.parametrize(("box", "offset", "value"), ABSURD)
+def test_an_absurd_header_gives_frames_or_a_typed_error(
+    tmp_path: Path, box: bytes, offset: int, value: bytes
+) -> None:
+    path, said = patched(film(tmp_path / "a.mp4"), box, offset, value), f"{tmp_path / 'a.mp4'}: "
+    try:
+        info = inspect_video(path)
+        assert 0 < info.rate_hz <= 1000
+        assert info.duration_s is None or 0 < info.duration_s < 1e9
+        for frame in read_video(path):
+            assert frame.picture.shape[2] == 3
+    except SzemError as error:
+        said = str(error)
+    assert said.startswith(f"{path}: ")
+    assert "\n" not in said
+
+
+def test_a_damaged_packet_does_not_end_a_film(tmp_path: Path) -> None:
+    """Every picture stands for itself (MJPEG): the damaged one is left out, the others come."""
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for index in range(10):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * index, np.uint8), format="rgb24")
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    data = bytearray(path.read_bytes())
+    starts = [at for at in range(len(data) - 3) if data[at : at + 3] == b"\xff\xd8\xff"]
+    data[starts[4] : starts[4] + 200] = bytes(200)
+    path.write_bytes(data)
+    with VideoReader(path) as reader:
+        brightness = [int(frame.picture.mean()) for frame in reader]
+        assert reader.damaged == 1
+    assert len(brightness) == 9
+    assert brightness[-1] > 170
+
+
+@pytest.mark.parametrize("name", ["2026-11-30T07:48:06.mp4", "file:a.mp4", "#x?y=z.mp4", "100%.mp4", "pipe:0.mp4"])
+def test_names_that_ffmpeg_would_take_for_addresses_are_names(tmp_path: Path, name: str) -> None:
+    film(tmp_path / "a.mp4").rename(tmp_path / name)
+    assert len(list(read_video(tmp_path / name))) == 10

@@ -9,11 +9,14 @@ from typing import Any
 import av
 import numpy as np
 
+from szem.errors import FormatError
+from szem.media.mixing import MonoResampler
 from szem.media.sound import SoundBlock
 
 __all__ = ["AudioDecoder"]
 
 _HOLE_S = 0.5  # later than this: packets were lost, not only late
+_PIECE_S = 0.05  # samples are converted in pieces of this; what waits for a whole one comes late
 _AHEAD_S = 3.0  # a line that was held up sends what it owes in a burst; more than this it did not owe
 
 
@@ -28,8 +31,7 @@ class AudioDecoder:
     def __init__(self, *, rate_hz: int = 16000, block_s: float = 0.5) -> None:
         self._rate_hz, self._block = rate_hz, max(1, round(rate_hz * block_s))
         self._stream: Any = None
-        self._resampler: Any = None
-        self._shape: tuple[Any, ...] = ()
+        self._resampler = self._new_resampler()
         self._waiting: list[np.ndarray[Any, np.dtype[np.float32]]] = []
         self._held = 0
         self._next_s: float | None = None  # when what waits begins
@@ -43,7 +45,7 @@ class AudioDecoder:
             time_s: When it begins, in the source's own time.
         """
         if packet.stream is not self._stream:
-            self._stream, self._shape = packet.stream, ()
+            self._stream, self._resampler = packet.stream, self._new_resampler()
         try:
             frames = packet.decode()
         except (av.FFmpegError, ValueError):
@@ -62,15 +64,16 @@ class AudioDecoder:
         self._waiting, self._held = [], 0
         return [block]
 
+    def _new_resampler(self) -> MonoResampler:
+        return MonoResampler(self._rate_hz, piece_s=_PIECE_S)
+
     def _take(self, raw: Any, time_s: float) -> list[SoundBlock]:
-        shape = (raw.sample_rate, raw.layout.name, raw.format.name)
-        if shape != self._shape:
-            self._resampler, self._shape = av.AudioResampler(format="fltp", rate=self._rate_hz), shape
-        raw.pts = None
         made: list[SoundBlock] = []
-        for ready in self._resampler.resample(raw):
-            samples = np.nan_to_num(ready.to_ndarray(), nan=0.0, posinf=1.0, neginf=-1.0)
-            made += self._keep(samples.mean(axis=0, dtype=np.float32).clip(-1.0, 1.0), time_s)
+        try:
+            for samples in self._resampler.feed(raw):
+                made += self._keep(samples, time_s)
+        except (av.FFmpegError, FormatError, ValueError):  # a frame that cannot be converted
+            self.damaged += 1
         return made
 
     def _keep(self, samples: "np.ndarray[Any, np.dtype[np.float32]]", time_s: float) -> list[SoundBlock]:

@@ -24,6 +24,7 @@ from szem.errors import (
     RangeError,
     TooLargeError,
 )
+from szem.media.containers import check_codec, stated_rate_hz
 from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
 from szem.media.video import VideoInfo, picture_streams
@@ -260,7 +261,8 @@ class LiveReader:
     def _inspect(self) -> VideoInfo:
         try:
             stream = self._video(self._container)
-        except NoPicturesError:
+            check_codec(stream, self.name, remedy="let the source send H.264")
+        except (FormatError, NoPicturesError):
             self._close()
             raise
         duration = self._container.duration
@@ -268,7 +270,7 @@ class LiveReader:
         return VideoInfo(
             width_px=stream.codec_context.width,
             height_px=stream.codec_context.height,
-            rate_hz=float(stream.average_rate or stream.guessed_rate or 0) or _DEFAULT_RATE_HZ,
+            rate_hz=stated_rate_hz(stream, usual_hz=_DEFAULT_RATE_HZ),
             duration_s=duration / av.time_base if finite else None,
             frames=stream.frames or None,
             has_sound=bool(self._container.streams.audio),

@@ -5,14 +5,12 @@ a hole, is filled with silence. This file does not know what is listened for; `s
 of sound.
 """
 
-import io
 import os
 import wave
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import av
 import numpy as np
@@ -20,12 +18,20 @@ from numpy.typing import NDArray
 
 from szem.arrays import check_sound
 from szem.errors import EmptyFileError, FormatError, RangeError, TooLargeError
-from szem.media.sources import check_media_file, check_open_file, file_url
+from szem.media.containers import (
+    ContainerSource,
+    check_codec,
+    container_faults_named,
+    open_container,
+    start_s,
+    stated_duration_s,
+)
+from szem.media.mixing import MonoResampler
 
 __all__ = ["SOUND_SUFFIXES", "SoundBlock", "SoundReader", "SoundSource", "read_sound", "write_sound"]
 
 SOUND_SUFFIXES = frozenset((".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".wma", ".aif", ".aiff"))
-SoundSource = str | os.PathLike[str] | bytes | IO[bytes]
+SoundSource = ContainerSource
 Samples = NDArray[np.float32]
 _MOST_S = 2 * 3600.0  # of one array; longer sounds are read block by block
 _HOLE_S = 0.1  # shorter ones are jitter of the file's clock
@@ -58,18 +64,26 @@ class SoundReader(AbstractContextManager["SoundReader"]):
     def __init__(self, source: SoundSource, *, rate_hz: int = 16000, block_s: float = 1.0) -> None:
         if rate_hz <= 0 or block_s <= 0:
             raise RangeError(f"rate_hz and block_s must be positive, got {rate_hz} and {block_s}")
-        self.name, self._container = _opened(source)
+        self._container, self.name = open_container(
+            source,
+            kind="a sound",
+            wanted="a sound file or a film",
+            remedy="convert it to WAV first",
+            pipe_remedy="convert it to WAV first",
+        )
         self.rate_hz = rate_hz
         self._block = max(1, round(block_s * rate_hz))
-        if not self._container.streams.audio:
+        try:
+            with container_faults_named(self.name):
+                if not self._container.streams.audio:
+                    raise EmptyFileError(f"{self.name}: there is no sound in it; give a file with a sound track")
+                self._stream = self._container.streams.audio[0]
+                check_codec(self._stream, self.name, remedy="convert it to WAV first")
+                self._start_s = start_s(self._container)
+                self.duration_s = stated_duration_s(self._container, self._stream)  # None: not stated
+        except BaseException:
             self._container.close()
-            raise EmptyFileError(f"{self.name}: there is no sound in it")
-        self._stream = self._container.streams.audio[0]
-        self._start_s = (self._container.start_time or 0) / av.time_base
-        length = self._stream.duration
-        self.duration_s: float | None = float(length * self._stream.time_base) if length else None  # None: untold
-        if self.duration_s is None and self._container.duration:
-            self.duration_s = self._container.duration / av.time_base
+            raise
 
     def __iter__(self) -> Iterator[SoundBlock]:
         """Decode.
@@ -111,35 +125,28 @@ class SoundReader(AbstractContextManager["SoundReader"]):
 
     def _pieces(self) -> Iterator[Samples]:
         """Mono samples in order; holes of the file's clock filled with silence."""
-        resampler = av.AudioResampler(format="fltp", rate=self.rate_hz)
-        done = 0
-        shape: tuple[int, str, str] | None = None
+        resampler = MonoResampler(self.rate_hz)
+        done_s = 0.0  # of the file's own time; what is read so far
+        fault: FormatError | None = None
         try:
-            for raw in self._container.decode(self._stream):
-                now = (raw.sample_rate, raw.layout.name, raw.format.name)
-                if shape is not None and now != shape:  # the track changes its form: begin anew
-                    for late in resampler.resample(None):
-                        done += late.samples
-                        yield _plain(late)
-                    resampler = av.AudioResampler(format="fltp", rate=self.rate_hz)
-                shape = now
-                hole_s = (float(raw.time) - self._start_s if raw.time is not None else 0.0) - done / self.rate_hz
-                if _HOLE_S < hole_s < _LONGEST_HOLE_S:
-                    silence = np.zeros(round(hole_s * self.rate_hz), np.float32)
-                    done += len(silence)
-                    yield silence
-                raw.pts = None
-                for ready in resampler.resample(raw):
-                    done += ready.samples
-                    yield _plain(ready)
-            if shape is not None:
-                for late in resampler.resample(None):
-                    yield _plain(late)
-        except (av.FFmpegError, ValueError) as error:
-            raise FormatError(f"{self.name}: damaged sound ({error}); encode it anew") from error
+            with container_faults_named(self.name):
+                for raw in self._container.decode(self._stream):
+                    hole_s = (float(raw.time) - self._start_s if raw.time is not None else 0.0) - done_s
+                    if _HOLE_S < hole_s < _LONGEST_HOLE_S:
+                        yield from resampler.flush()
+                        yield np.zeros(round(hole_s * self.rate_hz), np.float32)
+                        done_s += hole_s
+                    done_s += raw.samples / raw.sample_rate if raw.sample_rate > 0 else 0.0
+                    yield from resampler.feed(raw)
+        except FormatError as error:
+            fault = error
+        with container_faults_named(self.name):
+            yield from resampler.flush()  # what came before the fault is given
+        if fault is not None:
+            raise fault
 
     def __exit__(self, *_: object) -> None:
-        with suppress(av.FFmpegError, ValueError):
+        with suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 
 
@@ -186,31 +193,3 @@ def write_sound(path: str | os.PathLike[str], samples: Samples, *, rate_hz: int 
         out.setsampwidth(2)
         out.setframerate(rate_hz)
         out.writeframes(np.rint(samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
-
-
-def _plain(frame: Any) -> Samples:
-    values = np.nan_to_num(frame.to_ndarray(), nan=0.0, posinf=1.0, neginf=-1.0)
-    mixed: Samples = values.mean(axis=0, dtype=np.float32).clip(-1.0, 1.0)  # FFmpeg's own mix is louder by 3 dB
-    return mixed
-
-
-def _opened(source: SoundSource) -> tuple[str, Any]:
-    if isinstance(source, bytes):
-        if not source:
-            raise EmptyFileError("sound: no bytes")
-        return "sound", _container(io.BytesIO(source), "sound")
-    if not isinstance(source, str | os.PathLike):
-        check_open_file(source, what="a sound", ways="a path, bytes or a binary file")
-        name = getattr(source, "name", "sound")
-        return (name if isinstance(name, str) else "sound"), _container(source, str(name))
-    name = os.fspath(source)
-    check_media_file(name, wanted="a sound file or a film")
-    return name, _container(file_url(name), name)
-
-
-def _container(source: Any, name: str) -> Any:
-    try:
-        # a playlist inside must not lead to hosts; one that was sent, not to files either
-        return av.open(source, options={"protocol_whitelist": "file" if isinstance(source, str) else "none"})
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise FormatError(f"{name}: not a sound szem reads ({error}); convert it to WAV first") from error

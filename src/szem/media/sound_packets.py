@@ -12,8 +12,8 @@ from typing import Any
 import av
 
 from szem.errors import EmptyFileError, FormatError, MediaError
+from szem.media.containers import check_codec, container_faults_named, open_container, start_s, stated_duration_s
 from szem.media.live import address_without_password, open_line
-from szem.media.sources import check_media_file, file_url
 
 __all__ = ["SoundPackets"]
 
@@ -36,23 +36,28 @@ class SoundPackets:
 
     def __init__(self, source: str, *, is_line: bool = False, stall_s: float = 10.0) -> None:
         self.name = address_without_password(source) if is_line else source
-        if not is_line:
-            check_media_file(source, wanted="a sound file")
-        try:
-            options = {"protocol_whitelist": "file"}  # a playlist inside must not lead to other files or hosts
-            self._container: Any = (
-                open_line(source, stall_s) if is_line else av.open(file_url(source), options=options)
+        if is_line:
+            try:
+                self._container: Any = open_line(source, stall_s)
+            except (av.FFmpegError, OSError, ValueError) as error:
+                what = getattr(error, "strerror", None) or error
+                raise MediaError(f"{self.name}: cannot be opened ({what}); check the address") from error
+        else:
+            remedy = "convert it to WAV first"
+            self._container, _ = open_container(
+                source, kind="a sound", wanted="a sound file", remedy=remedy, pipe_remedy=remedy
             )
-        except (av.FFmpegError, OSError, ValueError) as error:
-            kind = MediaError if is_line else FormatError
-            raise kind(f"{self.name}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
-        if not self._container.streams.audio:
+        try:
+            with container_faults_named(self.name):
+                if not self._container.streams.audio:
+                    raise EmptyFileError(f"{self.name}: there is no sound in it; give a source with a sound track")
+                self._stream = self._container.streams.audio[0]
+                check_codec(self._stream, self.name, remedy="let the source send AAC, Opus or PCM")
+                self._start_s = 0.0 if is_line else start_s(self._container)
+                self.duration_s = stated_duration_s(self._container, self._stream)
+        except BaseException:
             self.close()
-            raise EmptyFileError(f"{self.name}: there is no sound in it")
-        self._stream = self._container.streams.audio[0]
-        self._start_s = 0.0 if is_line else (self._container.start_time or 0) / av.time_base
-        duration = self._container.duration
-        self.duration_s: float | None = duration / av.time_base if duration and duration > 0 else None
+            raise
         self.is_live = is_line and self.duration_s is None
         self._stopped = threading.Event()
 

@@ -14,9 +14,16 @@ import av
 from av.stream import Disposition
 
 from szem.errors import EmptyFileError, FormatError, NoPicturesError, RangeError, TooLargeError
+from szem.media.containers import (
+    check_codec,
+    container_faults_named,
+    open_container,
+    start_s,
+    stated_duration_s,
+    stated_rate_hz,
+)
 from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
-from szem.media.sources import check_media_file, check_open_file, file_url
 
 __all__ = [
     "VIDEO_SUFFIXES",
@@ -106,18 +113,25 @@ class VideoReader(AbstractContextManager["VideoReader"]):
         tap: Callable[[Any, float], None] | None = None,
     ) -> None:
         self._tap = tap
-        self.name = _name_of(source)
         self._limits = limits
-        self._container = _opened(source, self.name)
+        self._container, self.name = open_container(
+            source,
+            kind="a video",
+            wanted="a video file",
+            remedy="convert it to MP4 first",
+            pipe_remedy="an MP4 in a pipe must have its index in front (ffmpeg -movflags faststart), or be a file",
+        )
         try:
-            self.info = _info(self._container, self.name, limits)
+            with container_faults_named(self.name):
+                self.info = _info(self._container, self.name, limits)
+                self._video = picture_streams(self._container)[0]
+                self._video.thread_type = "AUTO"
+                self.sound = _known_sound(self._container) if sound else None
+                self.start_s = start_s(self._container)
         except BaseException:
             self._container.close()
             raise
-        self._video = picture_streams(self._container)[0]
-        self._video.thread_type = "AUTO"
-        self.sound = self._container.streams.audio[0] if sound and self._container.streams.audio else None
-        self.start_s = (self._container.start_time or 0) / av.time_base
+        self.damaged = 0  # packets that could not be decoded and were left out
         self._first: Frame | None = None
         self._rest: Iterator[Frame] = iter(())
         self.last_sound: tuple[Any, ...] = ()  # what comes after the last frame, once that has been given
@@ -137,9 +151,11 @@ class VideoReader(AbstractContextManager["VideoReader"]):
     def __iter__(self) -> Iterator[Frame]:
         """Decode.
 
+        Packets that cannot be decoded are left out and counted in `damaged`.
+
         Raises:
             EmptyFileError: not one picture in it.
-            FormatError: it is damaged, or ends before it should.
+            FormatError: its container is damaged, or it ends before it should.
             TooLargeError: a frame is larger than the limits allow.
         """
         if self._first is None:
@@ -156,7 +172,8 @@ class VideoReader(AbstractContextManager["VideoReader"]):
             time_s = float(told) - self.start_s if told is not None else index / self.info.rate_hz
             yield Frame(index, time_s, raw, turn_of(raw), sound)
         if index < 0:
-            raise EmptyFileError(f"{self.name}: not one picture could be decoded")
+            why = f" ({self.damaged} damaged packets)" if self.damaged else ""
+            raise EmptyFileError(f"{self.name}: not one picture could be decoded{why}; encode it anew")
         due_s = self.info.duration_s
         if due_s and time_s < due_s * _CUT_SHARE - _CUT_S:
             raise FormatError(f"{self.name}: ends at {time_s:.1f} s of {due_s:.1f} s; the file is cut off")
@@ -165,8 +182,13 @@ class VideoReader(AbstractContextManager["VideoReader"]):
         """Frames of the decoder, each with the sound before it."""
         wanted = [self._video] if self.sound is None else [self._video, self.sound]
         waiting: list[Any] = []
+        packets = self._container.demux(*wanted)
         try:
-            for packet in self._container.demux(*wanted):
+            while True:
+                with container_faults_named(self.name):
+                    packet = next(packets, None)
+                if packet is None:
+                    return
                 if self._tap is not None and packet.size:
                     at = packet.dts if packet.pts is None else packet.pts
                     self._tap(packet, 0.0 if at is None else float(at * packet.time_base) - self.start_s)
@@ -174,61 +196,39 @@ class VideoReader(AbstractContextManager["VideoReader"]):
                     if packet.dts is not None:
                         waiting.append(packet)
                     continue
-                for raw in packet.decode():
+                try:
+                    with container_faults_named(self.name):
+                        raws = packet.decode()
+                except FormatError:  # the next picture that does not need this one is whole again
+                    self.damaged += 1
+                    continue
+                for raw in raws:
                     yield raw, tuple(waiting)
                     waiting.clear()
-        except (av.FFmpegError, ValueError) as error:
-            raise FormatError(f"{self.name}: damaged ({error}); encode it anew") from error
         finally:
             self.last_sound = tuple(waiting)
 
     def __exit__(self, *_: object) -> None:
-        with suppress(av.FFmpegError, ValueError):
+        with suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
-
-
-def _name_of(source: VideoSource) -> str:
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    name = getattr(source, "name", "film")
-    return name if isinstance(name, str) else "film"
-
-
-def _opened(source: VideoSource, name: str) -> Any:
-    if not isinstance(source, str | os.PathLike):
-        check_open_file(source, what="a film")
-        try:
-            return av.open(source, options={"protocol_whitelist": "none"})  # a playlist leads nowhere
-        except (av.FFmpegError, OSError, ValueError) as error:
-            advice = "; an MP4 in a pipe must have its index in front (ffmpeg -movflags faststart), or be a file"
-            raise FormatError(f"{name}: not a video szem reads ({error}){advice}") from error
-    check_media_file(name, wanted="a video file")
-    try:
-        # "file" alone: a playlist inside must not lead to other files or hosts
-        return av.open(file_url(name), options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, OSError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise FormatError(f"{name}: not a video szem reads ({told}); convert it to MP4 first") from error
 
 
 def _info(container: Any, name: str, limits: Limits) -> VideoInfo:
     if not picture_streams(container):
-        raise NoPicturesError(f"{name}: there are no pictures in it, only sound or text")
+        raise NoPicturesError(f"{name}: there are no pictures in it, only sound or text; give a video file")
     stream = picture_streams(container)[0]
+    check_codec(stream, name, remedy="convert it to H.264 (ffmpeg -c:v libx264)")
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > limits.max_pixels:
         raise TooLargeError(_too_large(name, width, height, limits))
-    rate = float(stream.average_rate or stream.guessed_rate or 0) or _DEFAULT_RATE_HZ
-    duration = float(stream.duration * stream.time_base) if stream.duration else None
-    if duration is None and container.duration:
-        duration = container.duration / av.time_base
-    frames = stream.frames or (round(duration * rate) if duration else None)
+    rate = stated_rate_hz(stream, usual_hz=_DEFAULT_RATE_HZ)
+    duration = stated_duration_s(container, stream)
     return VideoInfo(
         width_px=width,
         height_px=height,
         rate_hz=rate,
         duration_s=duration,
-        frames=frames,
+        frames=stream.frames if stream.frames > 0 else (round(duration * rate) if duration else None),
         has_sound=bool(container.streams.audio),
     )
 
@@ -236,6 +236,11 @@ def _info(container: Any, name: str, limits: Limits) -> VideoInfo:
 def picture_streams(container: Any) -> list[Any]:
     """The streams of moving pictures; a cover that lies beside a piece of music is none."""
     return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+
+
+def _known_sound(container: Any) -> Any:
+    """The first sound track that can be decoded, or None."""
+    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
 
 
 def _too_large(name: str, width: int, height: int, limits: Limits) -> str:

@@ -133,6 +133,8 @@ class VideoPipeline(AbstractContextManager["VideoPipeline"]):
                     raise KeyboardInterrupt
                 if self.was_stopped or fault is not None:
                     writer.note(self._what_is_missing(fault))
+                elif isinstance(self.reader, VideoReader) and self.reader.damaged:
+                    writer.note(f"szem: {self.reader.damaged} damaged packets of the source were left out")
         if fault is not None:
             raise fault
 
