@@ -338,7 +338,8 @@ def test_a_damaged_packet_does_not_end_a_film(tmp_path: Path) -> None:
         out.mux(stream.encode(None))
     data = bytearray(path.read_bytes())
     starts = [at for at in range(len(data) - 3) if data[at : at + 3] == b"\xff\xd8\xff"]
-    data[starts[4] : starts[4] + 200] = bytes(200)
+    end = starts[5] - 8  # where the next one's chunk begins
+    data[starts[4] : end] = bytes(end - starts[4])
     path.write_bytes(data)
     with VideoReader(path) as reader:
         brightness = [int(frame.picture.mean()) for frame in reader]
