@@ -20,11 +20,11 @@ from machine import describe_machine
 from szem.data.words import split_words
 from szem.media.samples import SAMPLES, read_sample
 from szem.results.hits import Hit
-from szem.runtime.sessions import open_model
 from szem.tasks.captioning.bleu_cider import Cider, bleu
 from szem.tasks.captioning.caption import Captioner
 from szem.tasks.captioning.evaluate import read_split
 from szem.tasks.captioning.search import PictureIndex, _File, _write, read_index, update_index
+from szem.tasks.models import open_model
 
 NEAREST = 6
 

@@ -29,8 +29,8 @@ from szem.models.efficientnet_lite import build_efficientnet_lite
 from szem.nn.pixels import FromPixels
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, Session, cores
-from szem.runtime.store import default_model
 from szem.tasks.classification.classify import Classifier
+from szem.tasks.models import default_model
 from szem.train.export import export_onnx
 
 SIZE = (640, 480)  # width, height of the photographs

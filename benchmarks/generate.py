@@ -13,8 +13,9 @@ from collections.abc import Callable
 import numpy as np
 
 from machine import describe_machine
-from szem.runtime.sessions import cores, open_model
+from szem.runtime.sessions import cores
 from szem.tasks.generation.generate import EXAMPLES, Generator
+from szem.tasks.models import open_model
 
 
 def median_ms(run: Callable[[], object], rounds: int) -> float:

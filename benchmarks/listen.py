@@ -40,9 +40,9 @@ def times_real(run: Callable[[], object], seconds: float) -> float:
 def own(seconds: float) -> None:
     from machine import describe_machine
     from szem.media.spectrum import log_mel
-    from szem.runtime.sessions import open_model
     from szem.tasks.audio.listen import Listener
     from szem.tasks.audio.windows import bands_of
+    from szem.tasks.models import open_model
 
     print(describe_machine("onnxruntime", "numpy"))
     sound = made_sound()

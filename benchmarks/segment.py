@@ -18,7 +18,8 @@ import numpy as np
 from machine import describe_machine
 from szem.data.outlines import OutlinedObject, read_outlined
 from szem.runtime.prepare import prepare_picture
-from szem.runtime.sessions import OnnxFile, open_model
+from szem.runtime.sessions import OnnxFile
+from szem.tasks.models import open_model
 from szem.tasks.segmentation.evaluate import mask_iou, outline_one
 from szem.tasks.segmentation.segment import segment_with
 

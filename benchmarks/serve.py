@@ -33,9 +33,10 @@ from PIL import Image
 from machine import describe_machine
 from szem.media.pictures import read_picture
 from szem.media.samples import SAMPLES, read_sample
-from szem.runtime.sessions import cores, open_model
+from szem.runtime.sessions import cores
 from szem.serve.memory import keep_freed_memory
 from szem.tasks.classification.classify import Classifier
+from szem.tasks.models import open_model
 
 SIZES = ((320, 240), (640, 480), (1024, 768), (1600, 1200))  # width, height
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)

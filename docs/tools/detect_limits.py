@@ -15,9 +15,9 @@ from szem.data.boxed_folder import only_split, read_boxed
 from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
 from szem.results.boxes import Boxes
-from szem.runtime.sessions import open_model
 from szem.tasks.detection.average_precision import average_precision
 from szem.tasks.detection.detect import Detector
+from szem.tasks.models import open_model
 
 _CROWD = 6  # boxes that make one
 

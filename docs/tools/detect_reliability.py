@@ -17,9 +17,10 @@ from szem.media.pictures import write_picture
 from szem.media.samples import read_sample
 from szem.runtime.cards import read_card
 from szem.runtime.sessions import Session
-from szem.runtime.store import Model, default_model
+from szem.runtime.store import Model
 from szem.tasks.detection.detect import detect
 from szem.tasks.detection.evaluate import calibration_error, find_all, rate_boxes, reliability
+from szem.tasks.models import default_model
 
 OUT = Path(__file__).resolve().parent.parent / "pictures"
 _LOWEST = 0.1  # boxes of lower scores are hardly ever shown

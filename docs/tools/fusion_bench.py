@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 from szem.data.sounds import LabelledSound, in_split, read_heard
 from szem.media.sound import read_sound
 from szem.results.events import Event
-from szem.runtime.sessions import open_model
 from szem.tasks.audio.listen import Listener
 from szem.tasks.audio.segmenter import EventSettings, SoundEvents
 from szem.tasks.audio.windows import AudioWindow
 from szem.tasks.detection.detect import Detector
+from szem.tasks.models import open_model
 from szem.tasks.surveillance.fusion import (
     AGREE,
     WEIGHTS,

@@ -10,9 +10,9 @@ import numpy as np
 
 from szem.data.sounds import in_split, read_heard
 from szem.media.sound import read_sound
-from szem.runtime.sessions import open_model
 from szem.tasks.audio.evaluate import name_clip
 from szem.tasks.audio.listen import Listener
+from szem.tasks.models import open_model
 
 
 def main(data: Path, folder: Path) -> None:

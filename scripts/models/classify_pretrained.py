@@ -18,6 +18,7 @@ from szem.arrays import Array
 from szem.media.pictures import read_picture
 from szem.models.efficientnet_lite import build_efficientnet_lite
 from szem.nn.pixels import FromPixels
+from szem.results.score import Measurement
 from szem.runtime.cards import (
     Card,
     Made,
@@ -31,7 +32,8 @@ from szem.runtime.cards import (
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile
 from szem.runtime.store import Model
-from szem.tasks.evaluate import Measured, evaluate, labelled_pictures
+from szem.tasks.classification.evaluate import labelled_pictures
+from szem.tasks.evaluate import evaluate
 from szem.train.export import drop_notes, export_onnx
 from szem.train.quantize import quantize_onnx
 
@@ -113,7 +115,7 @@ def _compared(before: Array, after: Array, truth: Array) -> list[Score]:
     ]
 
 
-def _score(measured: Measured, variant: str) -> Score:
+def _score(measured: Measurement, variant: str) -> Score:
     return Score(
         dataset=_DATASET,
         split="odd",

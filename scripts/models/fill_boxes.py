@@ -26,7 +26,8 @@ from szem.data.broken import Broken, told
 from szem.data.pixels import IGNORED, read_classes
 from szem.errors import FormatError, SzemError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
-from szem.runtime.sessions import Session, open_model
+from szem.runtime.sessions import Session
+from szem.tasks.models import open_model
 from szem.tasks.segmentation.instance_masks import iter_chances
 
 __all__ = ["Filled", "SureOf", "fill_boxes", "fill_folder", "same_pictures"]

@@ -6,6 +6,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from szem.tasks.registry import TASKS
+
 if TYPE_CHECKING:
     from szem.kernels.convolution import convolve as convolve
     from szem.kernels.edges import edges as edges
@@ -42,19 +44,9 @@ _HOME = {
     "Kernel": "szem.kernels.kernel",
     "read_picture": "szem.media.pictures",
     "write_picture": "szem.media.pictures",
-    "caption": "szem.tasks.captioning.caption",
-    "classify": "szem.tasks.classification.classify",
-    "detect": "szem.tasks.detection.detect",
-    "explain": "szem.tasks.explain.explain",
-    "lipread": "szem.tasks.lipreading.lipread",
-    "listen": "szem.tasks.audio.listen",
-    "generate": "szem.tasks.generation.generate",
-    "look": "szem.tasks.look",
-    "outline": "szem.tasks.segmentation.instance_masks",
-    "search": "szem.tasks.captioning.search",
-    "segment": "szem.tasks.segmentation.segment",
-    "watch": "szem.tasks.surveillance.watcher",
 }
+# What each task offers stands in its row.
+_HOME |= {path.partition(":")[2]: path.partition(":")[0] for row in TASKS.values() for path in row.public}
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 

@@ -78,7 +78,7 @@ def test_an_unknown_model_is_one_clear_line(capsys: pytest.CaptureFixture[str]) 
 def test_a_model_of_ones_own_is_added_and_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from szem.runtime.store import default_model
+    from szem.tasks.models import default_model
 
     monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
     shipped = default_model("classify")

@@ -14,13 +14,6 @@ from szem.data.spoken import read_spoken
 from szem.errors import RangeError
 from szem.media.video import inspect_video
 from szem.media.video_writer import VideoWriter
-from szem.runtime.store import DEFAULTS, shipped_folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _is_shipped() -> None:
-    if not (shipped_folder() / DEFAULTS["lipread"]).is_dir():
-        pytest.skip("the lip reader is not shipped yet")
 
 
 @pytest.mark.data

@@ -22,7 +22,7 @@ from PIL import Image
 from szem.cli.run import run
 from szem.media.sound import write_sound
 from szem.media.video_writer import VideoWriter
-from szem.runtime.store import default_model
+from szem.tasks.models import default_model
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from szem.guard.sources import all_labels, known_labels
-from szem.runtime.store import default_model, user_folder
+from szem.runtime.store import user_folder
+from szem.tasks.models import default_model
 
 
 def test_classes_of_a_model_of_ones_own_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from szem.media.pictures import write_picture
 from szem.runtime.cards import PictureInput
-from szem.runtime.store import default_model, list_models
+from szem.runtime.store import list_models
 from szem.serve.handlers import lab as lab_room
 from szem.serve.handlers.lab import LabHandler
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain.top_activations import find_strongest
+from szem.tasks.models import default_model
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from szem.errors import CardError, FileMissingError, ModelError, UnknownNameError
-from szem.runtime.adding import Declared, add_model
+from szem.runtime.adding import Declared
 from szem.runtime.store import find_model
+from szem.tasks.models import add_model
 
 ToyGraph = Callable[..., bytes]
 
@@ -51,7 +52,7 @@ def test_a_taken_name_is_refused(given_files: tuple[Path, Path]) -> None:
 def test_what_does_not_fit_is_told_and_leaves_nothing_behind(given_files: tuple[Path, Path], tmp_path: Path) -> None:
     file, labels = given_files
     for task in ("divine", "caption", "lipwords"):  # no such task; not one file; takes clips
-        with pytest.raises(UnknownNameError, match=r"there are classify, listen, segment, outline, detect$"):
+        with pytest.raises(UnknownNameError, match=r"there are classify, segment, outline, detect, listen$"):
             add_model(file, task=task, labels=labels)
     with pytest.raises(FileMissingError, match="no such file"):
         add_model(tmp_path / "none.onnx", task="classify", labels=labels)

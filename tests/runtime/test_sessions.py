@@ -16,7 +16,7 @@ from szem.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from szem.runtime.sessions import PROVIDERS, OnnxFile, Session, cores, open_model
+from szem.runtime.sessions import PROVIDERS, OnnxFile, Session, cores, open_session
 from szem.runtime.store import find_model
 
 MakeModel = Callable[..., Path]
@@ -102,11 +102,8 @@ def test_cores_are_at_least_one() -> None:
 
 
 def test_the_same_model_is_opened_once(make_model: MakeModel) -> None:
-    folder = make_model()
-    first = open_model(folder, task="classify", threads=1)
-    assert open_model(folder, task="classify", threads=1) is first
-    with pytest.raises(UnknownNameError, match="not for detect"):
-        open_model(folder, task="detect")
+    model = find_model(make_model())
+    assert open_session(model, threads=1) is open_session(model, threads=1)
 
 
 def test_one_session_serves_several_threads(session: Session) -> None:

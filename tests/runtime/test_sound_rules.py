@@ -8,8 +8,9 @@ import pytest
 
 import szem
 from szem.errors import CardError
-from szem.runtime.adding import Declared, add_model
+from szem.runtime.adding import Declared
 from szem.runtime.cards import SoundInput
+from szem.tasks.models import add_model
 
 from .. import sounds
 

@@ -7,8 +7,7 @@ import pytest
 
 from szem.errors import CardError, StoreError, UnknownNameError
 from szem.runtime.store import (
-    DEFAULTS,
-    default_model,
+    choose_model,
     find_model,
     list_models,
     make_data_folder,
@@ -82,22 +81,14 @@ def test_broken_cards_do_not_hide_the_others(home: Path, make_model: MakeModel) 
 
 def test_a_task_without_models_says_how_to_add_one(home: Path) -> None:
     with pytest.raises(UnknownNameError, match="szem models add"):
-        default_model("divine")
+        choose_model("divine", preferred="oracle")
 
 
-def test_a_task_without_a_default_takes_what_is_there(home: Path, make_model: MakeModel) -> None:
+def test_where_the_preferred_model_is_missing_the_first_of_the_task_is_taken(
+    home: Path, make_model: MakeModel
+) -> None:
     make_model("seer", parent=home, task="divine")
-    assert default_model("divine").name == "seer"
-
-
-@pytest.mark.parametrize("task", DEFAULTS)
-def test_every_default_is_shipped_and_whole(task: str) -> None:
-    if not (shipped_folder() / DEFAULTS[task]).is_dir():
-        pytest.skip(f"{DEFAULTS[task]} is not shipped yet")
-    model = default_model(task)
-    assert model.name == DEFAULTS[task]
-    assert model.is_shipped
-    assert model.file().is_file()
+    assert choose_model("divine", preferred="oracle").name == "seer"
 
 
 @pytest.mark.parametrize(

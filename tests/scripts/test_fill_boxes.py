@@ -11,7 +11,7 @@ from scripts.models.fill_boxes import SureOf, fill_boxes, fill_folder, same_pict
 from szem.data.boxes import read_coco
 from szem.data.pixels import IGNORED, read_pixel_set
 from szem.errors import FormatError
-from szem.runtime.sessions import open_model
+from szem.tasks.models import open_model
 
 CLASSES = ("background", "ball", "brick")
 BALL, BRICK, SMALL, HARD = (40, 40, 104, 104), (130, 30, 190, 110), (4, 4, 12, 12), (4, 80, 34, 118)

@@ -37,8 +37,8 @@ def classify(
     """Name what is in pictures: 1000 ImageNet classes, or those of your own model."""
     from szem.cli.walk import Targets, each_picture, find_files, report_failures
     from szem.errors import RangeError
-    from szem.runtime.sessions import open_model
     from szem.tasks.classification.classify import Classifier
+    from szem.tasks.models import open_model
 
     if as_json and as_csv:
         raise RangeError("--json and --csv exclude each other; choose one")

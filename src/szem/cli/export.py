@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from szem.cli import VERBS
+from szem.tasks.registry import TASKS
 
 __all__ = ["app"]
 
@@ -57,7 +57,7 @@ def export(
     )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{folder}: {card.all_bytes / 1e6:.1f} MB, {card.precision}", markup=False)
-    if card.task in VERBS:
-        what = "SOUND" if card.task == "listen" else "PICTURE"
+    row = TASKS.get(card.task)
+    if row is not None and row.has_verb:
         named = card.name if out is None else folder
-        console.print(f"Next: szem {card.task} {what} --model {named}", markup=False)
+        console.print(f"Next: szem {row.name} {row.takes.upper()} --model {named}", markup=False)

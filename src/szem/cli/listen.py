@@ -53,8 +53,8 @@ def listen(
     from szem.errors import RangeError, SzemError
     from szem.media.sound import SOUND_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
-    from szem.runtime.sessions import open_model
     from szem.tasks.audio.listen import Listener, ListenSettings
+    from szem.tasks.models import open_model
 
     if as_json and as_csv:
         raise RangeError("--json and --csv exclude each other; choose one")

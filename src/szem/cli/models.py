@@ -26,7 +26,8 @@ def list_(
     from rich.console import Console
     from rich.table import Table
 
-    from szem.runtime.store import DEFAULTS, survey_models
+    from szem.runtime.store import survey_models
+    from szem.tasks.registry import TASKS
 
     survey = survey_models()
     models = [m for m in survey.models if not task or m.card.task == task]
@@ -35,10 +36,11 @@ def list_(
         rows = [m.card.model_dump(include=wanted) | {"shipped": m.is_shipped} for m in models]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
+    defaults = {row.model.default for row in TASKS.values() if row.model is not None}
     table = Table("name", "task", "size", "best known score", "about", box=None, header_style="bold")
     for model in models:
         card = model.card
-        mark = " *" if DEFAULTS.get(card.task) == model.name else ""
+        mark = " *" if model.is_shipped and model.name in defaults else ""
         score = f"{card.scores[0].metric} {card.scores[0].value:.3g}" if card.scores else "not measured"
         table.add_row(model.name + mark, card.task, f"{card.all_bytes / 1e6:.1f} MB", score, card.summary)
     console = Console(highlight=False)
@@ -91,7 +93,7 @@ def _card_lines(card: "Card", *, labels: int) -> list[str]:
 @app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="An ONNX file.")],
-    task: Annotated[str, typer.Option(help="What it is for: classify, detect, segment, outline or listen.")],
+    task: Annotated[str, typer.Option(help="What it is for, such as classify or detect.")],
     labels: Annotated[Path, typer.Option(help="A text file: a class name per line, in the order of the output.")],
     name: Annotated[str, typer.Option(help="What to call it; else the file's name.")] = "",
     head: Annotated[
@@ -131,7 +133,9 @@ def add(
 ) -> None:
     """Add a model of your own: it then works wherever a shipped one does."""
     from szem.errors import UnknownNameError
-    from szem.runtime.adding import Declared, add_model
+    from szem.runtime.adding import Declared
+    from szem.tasks.models import add_model
+    from szem.tasks.registry import TASKS
 
     ways = ("centre-crop", "stretch", "letterbox")
     if resize and resize not in ways:
@@ -146,12 +150,12 @@ def add(
         resize=resize or None,
         crop=crop,
         colours=colours,
-        sound=_sound_rules(rate, bands, band_hz, moment_s, floor) if task == "listen" else None,
+        sound=_sound_rules(rate, bands, band_hz, moment_s, floor),
         licence=licence,
     )
     model = add_model(file, task=task, labels=labels, name=name or None, declared=declared)
     print(f"{model.name}: {model.card.head} over {len(model.labels)} labels, in {model.folder}")
-    print(f"try: szem {task} {'SOUND' if task == 'listen' else 'PICTURE'} --model {model.name}")
+    print(f"try: szem {task} {TASKS[task].takes.upper()} --model {model.name}")
 
 
 def _sound_rules(

@@ -13,7 +13,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from szem.cli import VERBS, load_verb
+from szem.cli import GROUPS, VERBS, load_verb
 from szem.errors import SzemError
 
 __all__ = ["run"]
@@ -45,8 +45,11 @@ class _Verbs(TyperGroup):
         console.print("Begin with  [bold]szem look[/]              a bundled picture")
         console.print("       or   [bold]szem look PHOTO.jpg[/]    one of yours\n")
         table = Table.grid(padding=(0, 3))
-        for name, (_, line) in VERBS.items():
-            table.add_row(f"  [bold cyan]{name}[/]", line)
+        for group, title in GROUPS.items():
+            table.add_row(f"[bold]{title}[/]")
+            for name, verb in VERBS.items():
+                if verb.group == group:
+                    table.add_row(f"  [bold cyan]{name}[/]", verb.summary)
         console.print(table)
         console.print("\n[bold]szem VERB --help[/] says more; [bold]--version[/] says which szem this is.")
 

@@ -53,7 +53,7 @@ def segment(
     from szem.errors import UnknownNameError
     from szem.media.pictures import PICTURE_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
-    from szem.runtime.sessions import open_model
+    from szem.tasks.models import open_model
 
     ways = set() if write == "none" else {way.strip() for way in write.split(",") if way.strip()}
     if ways - set(_WAYS):

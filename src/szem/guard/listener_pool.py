@@ -13,10 +13,10 @@ from dataclasses import fields, replace
 from typing import Any
 
 from szem.errors import RulesError, SzemError, UnsupportedError
-from szem.runtime.sessions import open_model
 from szem.runtime.store import list_models
 from szem.tasks.audio.listen import Listener, ListenSettings
 from szem.tasks.audio.segmenter import EventSettings
+from szem.tasks.models import open_model
 from szem.tasks.surveillance.fusion import agreeing_kinds
 from szem.tasks.surveillance.rules import Rules
 

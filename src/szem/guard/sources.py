@@ -17,7 +17,8 @@ from szem.errors import FileMissingError, RangeError
 from szem.guard.event_store import slug
 from szem.media.live import address_without_password, is_camera, is_url
 from szem.media.sources import file_url
-from szem.runtime.store import default_model, find_model, list_models
+from szem.runtime.store import find_model, list_models
+from szem.tasks.models import default_model
 from szem.tasks.surveillance.rules import Rules
 
 __all__ = ["Source", "all_labels", "film_began", "known_labels", "name_sources"]

@@ -42,7 +42,7 @@ class Row:
 class Section:
     """Rows under one heading."""
 
-    name: str  # the task, as in LOOK_TASKS
+    name: str  # its name in `szem.tasks.look.look_parts`
     title: str
     rows: tuple[Row, ...]
 

@@ -22,8 +22,7 @@ from szem.runtime.cards import (
     read_labels,
     write_card,
 )
-from szem.runtime.heads import ADDABLE, HEADS, find_head, fit_head
-from szem.runtime.likely_heads import likely_head
+from szem.runtime.heads import ModelFormat, find_head, fit_head
 from szem.runtime.sessions import OnnxFile, Session
 from szem.runtime.sound_rules import sound_rules
 from szem.runtime.store import Model, find_model, make_data_folder
@@ -39,7 +38,7 @@ class Declared:
     side_px: int | None = None  # of the square input, where the file leaves it open
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     scale: tuple[float, float, float] = (58.395, 57.12, 57.375)
-    resize: str | None = None  # letterbox for detect, else centre-crop
+    resize: str | None = None  # what most networks of the task use, if left out
     crop: float = 0.875
     colours: str = "RGB"
     sound: SoundInput | None = None  # how sound becomes its input, where it takes sound
@@ -50,7 +49,7 @@ class Declared:
 def add_model(
     file: str | os.PathLike[str],
     *,
-    task: str,
+    accepts: ModelFormat,
     labels: str | os.PathLike[str],
     name: str | None = None,
     declared: Declared | None = None,
@@ -59,13 +58,13 @@ def add_model(
 
     Args:
         file: The ONNX file; it is copied.
-        task: One of `ADDABLE`.
+        accepts: Which models its task accepts.
         labels: A text file, a class name per line in the order of the output.
         name: What to call it; the file's name if left out.
         declared: What the file cannot say of itself.
     Raises:
         FileMissingError: there is no such file.
-        UnknownNameError: no such task or head, or the name is taken.
+        UnknownNameError: no such head layout, or the name is taken.
         CardError: the name is none, inputs or outputs fit no documented layout, or the labels do not fit.
         ModelError: ONNX Runtime cannot run the file.
     """
@@ -73,8 +72,6 @@ def add_model(
     for path in (source, Path(labels)):
         if not path.is_file():
             raise FileMissingError(f"{path}: no such file; check the path")
-    if task not in ADDABLE:
-        raise UnknownNameError(f"no task called {task!r} takes models; there are {', '.join(ADDABLE)}")
     called = (name or source.stem).lower().replace(" ", "-")
     if not re.fullmatch(MODEL_NAME, called):
         raise CardError(f"{called!r} cannot be a model's name; use small letters, digits, dots and dashes")
@@ -86,12 +83,12 @@ def add_model(
         shutil.copyfile(source, folder / "model.onnx")
         shutil.copyfile(labels, folder / "labels.txt")
         opened = OnnxFile(folder / "model.onnx")
-        rules = _input_rules(opened, task, given)
-        card = _card(called, task, folder, source, opened, rules, given)
+        rules = _input_rules(opened, accepts, given)
+        card = _card(called, accepts, folder, source, opened, rules, given)
         write_card(folder, card)
         Session(Model(card, folder))
         folder.replace(store / called)
-    return find_model(called, task=task)
+    return find_model(called, task=accepts.task)
 
 
 def _check_free(name: str) -> None:
@@ -102,8 +99,8 @@ def _check_free(name: str) -> None:
     raise UnknownNameError(f"a model called {name!r} is there already ({taken.folder}); choose another with --name")
 
 
-def _input_rules(opened: OnnxFile, task: str, given: Declared) -> PictureInput | SoundInput:
-    if task == "listen":
+def _input_rules(opened: OnnxFile, accepts: ModelFormat, given: Declared) -> PictureInput | SoundInput:
+    if accepts.takes == "sound":
         return sound_rules(opened, given.sound or SoundInput(kind="sound", rate_hz=16000))
     if len(opened.inputs) != 1 or len(opened.inputs[0].shape) != 4:
         seen = ", ".join(f"{i.name} {i.shape}" for i in opened.inputs)
@@ -125,7 +122,7 @@ def _input_rules(opened: OnnxFile, task: str, given: Declared) -> PictureInput |
         {
             "width_px": width,
             "height_px": height,
-            "resize": given.resize or ("letterbox" if task == "detect" else "centre-crop"),
+            "resize": given.resize or accepts.resize,
             "crop": given.crop,
             "colours": given.colours,
             "layout": layout,
@@ -138,7 +135,7 @@ def _input_rules(opened: OnnxFile, task: str, given: Declared) -> PictureInput |
 
 def _card(
     name: str,
-    task: str,
+    accepts: ModelFormat,
     folder: Path,
     source: Path,
     opened: OnnxFile,
@@ -148,17 +145,17 @@ def _card(
     file = folder / "model.onnx"
     fields: dict[str, object] = {
         "name": name,
-        "task": task,
+        "task": accepts.task,
         "version": "1",
-        "summary": given.summary or f"A model of one's own for {task}, from {source.name}.",
+        "summary": given.summary or f"A user's model for {accepts.task}, from {source.name}.",
         "sha256": hash_file(file),
         "size_bytes": file.stat().st_size,
         "parameters": 0,
         "input": rules,
-        "head": given.head or next(iter(HEADS[task])),
+        "head": given.head or next(iter(accepts.heads)),
         "outputs": {"unknown": "unknown"},
         "labels_file": "labels.txt",
-        "made": Made(recipe="added from elsewhere", command=f"szem models add {source.name} --task {task}"),
+        "made": Made(recipe="added from elsewhere", command=f"szem models add {source.name} --task {accepts.task}"),
         "training_data": (TrainingData(name="unknown", terms="unknown"),),
         "licence": given.licence,
     }
@@ -169,7 +166,7 @@ def _card(
     count = len(read_labels(draft, folder)[0])
     head = given.head
     if head is None:
-        head = likely_head(task, opened, rules, count)
-    find_head(task, head)
-    roles = fit_head(task, head, opened.outputs, labels=count)
+        head = next(iter(accepts.heads)) if accepts.choose is None else accepts.choose(opened, rules, count)
+    find_head(accepts, head)
+    roles = fit_head(accepts, head, opened.outputs, labels=count)
     return Card.model_validate(fields | {"head": head, "outputs": roles})

@@ -215,7 +215,7 @@ class Card(_Strict):
     parameters: int = Field(ge=0)
     precision: Literal["float32", "float16", "int8"] = "float32"
     input: _Input
-    head: _Text  # a layout of `heads.HEADS[task]`: what the outputs mean
+    head: _Text  # a layout of the task (`szem.runtime.heads`): what the outputs mean
     outputs: dict[str, str] = Field(min_length=1)  # role -> name of the ONNX output
     switches: dict[str, str] = {}  # role -> optional boolean input that turns this output on
     constants: dict[str, float] = {}  # what the task reckons with, chosen on held-back data

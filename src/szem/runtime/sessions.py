@@ -17,9 +17,9 @@ from szem.errors import CardError, ModelError, RangeError, ShapeError, UnknownNa
 from szem.runtime.cards import read_card
 from szem.runtime.heads import Output
 from szem.runtime.onnx import ort
-from szem.runtime.store import Model, default_model, find_model
+from szem.runtime.store import Model
 
-__all__ = ["PROVIDERS", "OnnxFile", "Session", "cores", "open_model"]
+__all__ = ["PROVIDERS", "OnnxFile", "Session", "cores", "open_session"]
 
 # Name -> ONNX Runtime's name of the provider, and what brings it.
 PROVIDERS: dict[str, tuple[str, str]] = {
@@ -170,20 +170,16 @@ class Session:
         return dict(zip(roles, values, strict=True))
 
 
-def open_model(
-    name: str | os.PathLike[str] | None = None, *, task: str, threads: int | None = None, provider: str = "cpu"
-) -> Session:
-    """Open a model by name, once per process: the same file is not opened twice.
+def open_session(model: Model, *, threads: int | None = None, provider: str = "cpu") -> Session:
+    """Open a model once per process: the same file is not opened twice.
 
     Args:
-        name: A model's name or folder; None for the task's default.
-        task: What it must be for.
+        model: What to open.
         threads: Threads within one run; None for as many as there are cores.
         provider: A key of `PROVIDERS`.
     Raises:
-        As `find_model` and `Session`.
+        As `Session`.
     """
-    model = default_model(task) if name is None else find_model(name, task=task)
     return _open_once(model.folder, model.card.sha256, threads, provider)
 
 

@@ -16,11 +16,10 @@ from szem.files import write_error
 from szem.runtime.cards import CARD_FILE, Card, check_file, check_part, read_card, read_labels
 
 __all__ = [
-    "DEFAULTS",
     "Model",
     "Survey",
+    "choose_model",
     "data_folder",
-    "default_model",
     "find_model",
     "list_models",
     "make_data_folder",
@@ -28,20 +27,6 @@ __all__ = [
     "survey_models",
     "user_folder",
 ]
-
-# Task -> the model its verb takes when none is named.
-DEFAULTS: dict[str, str] = {
-    "classify": "efficientnet-lite0",
-    "segment": "things",
-    "outline": "outline",
-    "detect": "detect",
-    "caption": "caption",
-    "faces": "faces",
-    "lipread": "lipread",
-    "listen": "sounds",
-    "generate": "draw",
-    "lipwords": "lipwords",
-}
 
 
 @dataclass(frozen=True)
@@ -198,15 +183,17 @@ def find_model(name: str | os.PathLike[str], *, task: str | None = None) -> Mode
     return model
 
 
-def default_model(task: str) -> Model:
-    """The model a task takes when none is named.
+def choose_model(task: str, *, preferred: str) -> Model:
+    """The model for a task when the user named none.
 
+    Args:
+        task: What it must be for.
+        preferred: A shipped model; where it is missing, the first installed model of the task is taken.
     Raises:
         UnknownNameError: there is no model for this task.
     """
-    name = DEFAULTS.get(task)
-    if name is not None and (shipped_folder() / name / CARD_FILE).is_file():
-        return find_model(name, task=task)
+    if (shipped_folder() / preferred / CARD_FILE).is_file():
+        return find_model(preferred, task=task)
     candidates = list_models(task=task)
     if not candidates:
         raise UnknownNameError(

@@ -19,13 +19,14 @@ from szem.errors import SzemError, UnknownNameError, UnsupportedError
 from szem.media.pages import picture_size
 from szem.media.pictures import Limits, read_picture
 from szem.results.labels import Labels
-from szem.runtime.sessions import Session, cores, open_model
+from szem.runtime.sessions import Session, cores
 from szem.runtime.store import list_models
 from szem.serve.metrics import Metrics
 from szem.serve.middleware.limits import ByteBudget
 from szem.serve.settings import ServeSettings
 from szem.serve.workers import Workers
 from szem.tasks.classification.classify import Classifier
+from szem.tasks.models import open_model
 
 __all__ = ["Engine"]
 

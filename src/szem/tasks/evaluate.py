@@ -1,29 +1,20 @@
-"""Measure a model again, through the shipped path: the task's own pre- and post-processing on the ONNX file.
+"""Measure a model again through the shipped path: its task's own pre- and post-processing on the ONNX file.
 
-`EVALUATORS` holds one measurer per task; a new task adds its own. Nothing here is of the training code, so a score
-needs no torch.
+The registry names what measures each task. Nothing here belongs to the training code, so a score needs no torch.
 """
 
-import csv
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from szem.errors import FileMissingError, FormatError, RangeError, SzemError, UnknownNameError
-from szem.media.pictures import PICTURE_SUFFIXES, read_picture
+from szem.errors import FileMissingError, UnknownNameError
 from szem.results.score import Measurement
-from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.audio.evaluate import evaluate_listen
-from szem.tasks.captioning.evaluate import evaluate_caption
-from szem.tasks.classification.classify import Classifier
-from szem.tasks.detection.evaluate import evaluate_detect
-from szem.tasks.faces.evaluate import evaluate_faces
-from szem.tasks.generation.evaluate import evaluate_generate
-from szem.tasks.lipreading.evaluate import evaluate_lipread
-from szem.tasks.lipreading.evaluate_words import evaluate_lip_words
-from szem.tasks.segmentation.evaluate import evaluate_outline, evaluate_segment
+from szem.tasks.registry import TASKS, load
 
-__all__ = ["EVALUATORS", "Measurement", "evaluate", "evaluate_classify", "labelled_pictures"]
+if TYPE_CHECKING:
+    from szem.tasks.contracts import Evaluate
+
+__all__ = ["evaluate"]
 
 
 def evaluate(model: Model, data: str | Path, *, split: str = "all") -> list[Measurement]:
@@ -31,115 +22,17 @@ def evaluate(model: Model, data: str | Path, *, split: str = "all") -> list[Meas
 
     Args:
         model: What to measure.
-        data: A folder in the form its task's measurer reads.
-        split: Which part of it; each measurer says which it knows.
+        data: A folder in the form that the evaluator of its task reads.
+        split: Which part of it; each evaluator says which it knows.
     Raises:
-        UnknownNameError: nothing measures this task yet, or the split is unknown.
+        UnknownNameError: nothing measures this task, or the split is unknown.
         FileMissingError: the data is not there.
     """
-    measure = EVALUATORS.get(model.card.task)
-    if measure is None:
-        raise UnknownNameError(f"nothing measures task {model.card.task!r} yet; there are {', '.join(EVALUATORS)}")
+    paths = {name: row.model.evaluate for name, row in TASKS.items() if row.model is not None}
+    if model.card.task not in paths:
+        raise UnknownNameError(f"nothing measures task {model.card.task!r}; there are {', '.join(paths)}")
     folder = Path(data)
     if not folder.is_dir():
         raise FileMissingError(f"{folder}: no such folder; give the folder of the data")
+    measure: Evaluate = load(paths[model.card.task])
     return measure(model, folder, split)
-
-
-def evaluate_classify(model: Model, folder: Path, split: str) -> list[Measurement]:
-    """Share of pictures whose class is the best, or among the five best.
-
-    The folder is read by `labelled_pictures`.
-    """
-    classifier = Classifier(Session(model, threads=1))
-    pairs = labelled_pictures(folder, model.labels, split)
-    first = fifth = 0
-    for start in range(0, len(pairs), 16):
-        part = pairs[start : start + 16]
-        found = classifier([read_picture(path) for path, _ in part], top=5)
-        for labels, (_, truth) in zip(found, part, strict=True):
-            first += int(labels[0].index == truth)
-            fifth += int(truth in labels.indices)
-    n = len(pairs)
-    return [Measurement("top-1", first / n, n), Measurement("top-5", fifth / n, n)]
-
-
-def labelled_pictures(folder: Path, names: tuple[str, ...], split: str = "all") -> list[tuple[Path, int]]:
-    """Pictures with the index of their class.
-
-    Either `index.csv` (image, class_index; the pictures in `images/` or beside it), or a folder per class, called as
-    the label.
-
-    Args:
-        folder: The data.
-        names: The labels, to know a folder's class by.
-        split: `all`; `even` or `odd`: every second one, counted from 0 in the order of the index; `held-back:5`: of
-            each class every fifth one that can be read, as the recipe `classify` holds them back.
-    Raises:
-        UnknownNameError: an unknown split.
-        FormatError: the index cannot be understood.
-        FileMissingError: no picture with a known class.
-    """
-    ways = {"all": slice(None), "even": slice(0, None, 2), "odd": slice(1, None, 2)}
-    way, _, every = split.partition(":")
-    if split not in ways and not (way == "held-back" and every.isdecimal() and int(every)):
-        raise UnknownNameError(f"no split called {split!r}; there are {', '.join(ways)}, held-back:5")
-    index = folder / "index.csv"
-    pairs = list(_by_index(index, len(names)) if index.is_file() else _by_folder(folder, names))
-    pairs = pairs[ways[split]] if split in ways else _held_back(pairs, int(every))
-    if not pairs:
-        raise FileMissingError(f"{folder}: no pictures with classes; give an index.csv or a folder per label")
-    return pairs
-
-
-def _by_index(index: Path, classes: int) -> Iterator[tuple[Path, int]]:
-    pictures = index.parent / "images"
-    base = pictures if pictures.is_dir() else index.parent
-    with index.open(newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                name, label = row["image"], int(row["class_index"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise FormatError(
-                    f"{index}, line {number}: needs columns image and class_index (a number)"
-                ) from error
-            if not 0 <= label < classes:
-                raise RangeError(f"{index}, line {number}: class_index must be 0..{classes - 1}, got {label}")
-            yield base / name, label
-
-
-def _held_back(pairs: list[tuple[Path, int]], every: int) -> list[tuple[Path, int]]:
-    seen: dict[int, int] = {}
-    found = []
-    for path, label in pairs:
-        try:
-            read_picture(path)
-        except SzemError:
-            continue
-        seen[label] = seen.get(label, 0) + 1
-        if seen[label] % every == 0:
-            found.append((path, label))
-    return found
-
-
-def _by_folder(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[Path, int]]:
-    places = {name: place for place, name in enumerate(names)}
-    for child in sorted(p for p in folder.iterdir() if p.is_dir() and p.name in places):
-        for path in sorted(p for p in child.rglob("*") if p.is_file() and not p.name.startswith(".")):
-            if path.suffix.lower() in PICTURE_SUFFIXES:
-                yield path, places[child.name]
-
-
-# Task -> what measures it: (model, folder of data, split) -> numbers.
-EVALUATORS: Mapping[str, Callable[[Model, Path, str], list[Measurement]]] = {
-    "classify": evaluate_classify,
-    "segment": evaluate_segment,
-    "outline": evaluate_outline,
-    "detect": evaluate_detect,
-    "caption": evaluate_caption,
-    "faces": evaluate_faces,
-    "lipread": evaluate_lipread,
-    "listen": evaluate_listen,
-    "generate": evaluate_generate,
-    "lipwords": evaluate_lip_words,
-}

@@ -40,7 +40,7 @@ class Release:
     """What a recipe says of the model it makes."""
 
     task: str
-    head: str  # a layout of `runtime.heads.HEADS[task]`
+    head: str  # a layout of the task (`szem.runtime.heads`)
     summary: str
     network: nn.Module  # in the form that is exported
     outputs: Mapping[str, str]  # role -> name, in the order the network gives them

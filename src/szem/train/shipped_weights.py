@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from szem.errors import TrainError
-from szem.runtime.store import default_model
+from szem.tasks.models import default_model
 
 __all__ = ["load_shipped", "load_weights", "renew_norms"]
 

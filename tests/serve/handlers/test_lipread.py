@@ -14,15 +14,8 @@ from PIL import Image
 import szem
 from szem.data.spoken import read_spoken
 from szem.media.video_writer import VideoWriter
-from szem.runtime.store import DEFAULTS, shipped_folder
 
 ROUTE = "/v1/szem/lipread"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _is_shipped() -> None:
-    if not (shipped_folder() / DEFAULTS["lipread"]).is_dir():
-        pytest.skip("the lip reader is not shipped yet")
 
 
 @pytest.fixture(scope="module")

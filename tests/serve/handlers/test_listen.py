@@ -8,14 +8,10 @@ import numpy as np
 import pytest
 
 from szem.media.sound import write_sound
-from szem.runtime.store import DEFAULTS, shipped_folder
 
 from ... import sounds
 
 ROUTE = "/v1/szem/listen"
-pytestmark = pytest.mark.skipif(
-    not (shipped_folder() / DEFAULTS["listen"]).is_dir(), reason="no model for listen is shipped"
-)
 
 
 @pytest.fixture(scope="module")

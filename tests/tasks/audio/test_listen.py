@@ -12,9 +12,8 @@ from szem.errors import DTypeError, FormatError, RangeError, ShapeError, Unknown
 from szem.media.sound import read_sound, write_sound
 from szem.results.events import Event
 from szem.runtime.cards import SoundInput
-from szem.runtime.sessions import open_model
-from szem.runtime.store import DEFAULTS, shipped_folder
 from szem.tasks.audio.listen import Listener, ListenSettings
+from szem.tasks.models import default_model, open_model
 
 from ... import sounds
 
@@ -41,9 +40,7 @@ def pitch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shipped() -> str:
-    if not (shipped_folder() / DEFAULTS["listen"] / "card.json").is_file():
-        pytest.skip("no model for listen is shipped")
-    return DEFAULTS["listen"]
+    return default_model("listen").name
 
 
 def joined(*parts: F) -> F:

@@ -1,5 +1,6 @@
 """classify.py on the shipped model: names, maps that add up, the same answer alone and in a crowd."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 
 from szem.errors import CardError, FileMissingError, RangeError, ShapeError, UnknownNameError
 from szem.media.samples import read_sample, sample_path
-from szem.runtime.sessions import Session, open_model
-from szem.runtime.store import default_model
+from szem.runtime.sessions import Session
 from szem.tasks.classification.classify import Classifier, classify
-from szem.tasks.evaluate import EVALUATORS, evaluate, labelled_pictures
+from szem.tasks.classification.evaluate import labelled_pictures
+from szem.tasks.evaluate import evaluate
+from szem.tasks.models import default_model, open_model
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +112,6 @@ def test_mistakes_are_told(tmp_path: Path, classifier: Classifier) -> None:
 
 
 def test_a_card_without_labels_makes_no_classifier() -> None:
-    from dataclasses import replace
-
     session = Session(default_model("classify"), threads=1)
     bare = session.model.card.model_copy(update={"labels_file": None})
     session.model = replace(session.model, card=bare)
@@ -170,7 +170,9 @@ def test_measuring_without_data_or_measurer_is_told(tmp_path: Path) -> None:
     model = default_model("classify")
     with pytest.raises(FileMissingError, match="no such folder"):
         evaluate(model, tmp_path / "none")
-    assert "classify" in EVALUATORS
+    card = model.card.model_copy(update={"task": "divine"})
+    with pytest.raises(UnknownNameError, match="nothing measures task 'divine'; there are classify"):
+        evaluate(replace(model, card=card), tmp_path)
 
 
 def test_the_network_lab_opens_the_shipped_model() -> None:

@@ -10,13 +10,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from szem import detect
 from szem.errors import CardError, DTypeError, ModelError, RangeError, ShapeError, UnknownNameError
-from szem.runtime.adding import add_model
 from szem.runtime.cards import Calibration, Card, Made, PictureInput, hash_file, read_card, write_card
 from szem.runtime.heads import Output, fit_head
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.detection.decoders import DECODERS, grid_points
 from szem.tasks.detection.detect import Detector
+from szem.tasks.detection.heads import DETECT
+from szem.tasks.models import add_model
 
 HEIGHT, WIDTH = 64, 96
 BOX = np.array([16.0, 8.0, 56.0, 40.0])  # what the layouts below all say, of class 1
@@ -125,7 +126,7 @@ def constant_model(folder: Path, head: str, outputs: dict[str, np.ndarray], **ch
         "parameters": 0,
         "input": PictureInput(width_px=WIDTH, height_px=HEIGHT, resize="letterbox"),
         "head": head,
-        "outputs": fit_head("detect", head, [Output(k, v.shape) for k, v in outputs.items()], labels=len(LABELS)),
+        "outputs": fit_head(DETECT, head, [Output(k, v.shape) for k, v in outputs.items()], labels=len(LABELS)),
         "labels": LABELS,
         "made": Made(recipe="by hand", command="none"),
         "training_data": (),
@@ -146,9 +147,7 @@ def test_every_layout_gives_the_one_box(name: str, tmp_path: Path) -> None:
 
 
 def test_every_layout_is_tried_above_and_has_a_decoder() -> None:
-    from szem.runtime.heads import HEADS
-
-    assert {head for head, _ in LAYOUTS.values()} == set(HEADS["detect"]) == set(DECODERS)
+    assert {head for head, _ in LAYOUTS.values()} == set(DETECT.heads) == set(DECODERS)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -156,7 +155,7 @@ def test_outputs_of_another_number_of_classes_are_refused_with_their_shapes(name
     head, build = LAYOUTS[name]
     outputs = [Output(role, value.shape) for role, value in build().items()]
     with pytest.raises(CardError, match=r"do not fit head layout .* with 9 labels .* got "):
-        fit_head("detect", head, outputs, labels=9)
+        fit_head(DETECT, head, outputs, labels=9)
 
 
 @pytest.mark.parametrize("head", ["points", "yolox"])

@@ -8,8 +8,9 @@ import pytest
 
 from szem.arrays import Picture8
 from szem.media.pictures import read_picture
-from szem.runtime.sessions import Session, open_model
+from szem.runtime.sessions import Session
 from szem.tasks.generation.subject_colors import cut_out, see_bird, see_flower
+from szem.tasks.models import open_model
 
 COLORS = {"white": (245, 245, 245), "yellow": (250, 225, 40), "red": (205, 25, 30), "purple": (125, 60, 190)}
 

@@ -10,7 +10,6 @@ import szem
 from szem.data.spoken import SpokenFilm, read_spoken
 from szem.errors import FormatError, MediaError, RangeError, UnknownNameError
 from szem.results.transcript import Transcript
-from szem.runtime.store import DEFAULTS, shipped_folder
 from szem.tasks.lipreading.lipread import LipReader, in_noise, lipread, motion_of, open_lip_reader
 
 from .talking import SOUND_HZ, pictures_of, put_beside, sound_of, turn, write_film
@@ -30,8 +29,6 @@ class Talk:
 
 @pytest.fixture(scope="module")
 def reader() -> LipReader:
-    if not (shipped_folder() / DEFAULTS["lipread"]).is_dir():
-        pytest.skip("the lip reader is not shipped yet")
     return open_lip_reader(threads=1)
 
 

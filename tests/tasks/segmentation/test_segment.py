@@ -9,10 +9,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from szem.errors import DTypeError, ShapeError, UnknownNameError
 from szem.runtime.cards import Card, Made, PictureInput, hash_file, write_card
-from szem.runtime.sessions import Session, open_model
+from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.look import mask_rows
+from szem.tasks.models import open_model
 from szem.tasks.segmentation.instance_masks import outline, outline_with
+from szem.tasks.segmentation.look import mask_rows
 from szem.tasks.segmentation.segment import segment, segment_with
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}

@@ -15,8 +15,8 @@ from szem.media.samples import read_sample
 from szem.models.point_detector import build_point_detector
 from szem.results.boxes import Boxes
 from szem.runtime.sessions import OnnxFile
-from szem.runtime.store import default_model
 from szem.tasks.detection.decoders import grid_points
+from szem.tasks.models import default_model
 from szem.train.detection.augment import CELL_PX, PictureViews, list_views
 from szem.train.detection.calibrate import best_thresholds, fit_calibration
 from szem.train.detection.feature_cache import JoinedMaps, open_maps, write_maps

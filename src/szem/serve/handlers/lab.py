@@ -20,11 +20,12 @@ from szem.media.pictures import PICTURE_SUFFIXES
 from szem.media.samples import SAMPLES, sample_path
 from szem.runtime.cards import PictureInput
 from szem.runtime.graph import GraphLimits
-from szem.runtime.store import Model, default_model, list_models
+from szem.runtime.store import Model, list_models
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain.explain import Explorer
 from szem.tasks.explain.preprocess import PreparedInput
 from szem.tasks.explain.top_activations import TopActivations, find_strongest
+from szem.tasks.models import default_model
 
 __all__ = ["LAB_LIMITS", "LabHandler", "LabView", "pack_maps"]
 

@@ -16,8 +16,8 @@ from szem.arrays import Picture8
 from szem.errors import BusyError, RangeError, TooLargeError, UnsupportedError
 from szem.media.pages import picture_size
 from szem.media.pictures import Limits, read_picture
-from szem.runtime.sessions import open_model
 from szem.serve.settings import ServeSettings
+from szem.tasks.models import open_model
 from szem.tasks.segmentation.instance_masks import iter_chances
 from szem.tasks.video.counting import LineCounter, ZoneCounter, check_anchor, parse_line, parse_zone
 from szem.tasks.video.detect_video import VideoDetector, open_sight

@@ -16,9 +16,10 @@ from szem.arrays import check_sound
 from szem.errors import FormatError, RangeError, UnknownNameError
 from szem.media.sound import SoundReader, SoundSource
 from szem.results.events import Event, Events
-from szem.runtime.sessions import Session, open_model
+from szem.runtime.sessions import Session
 from szem.tasks.audio.segmenter import EventSettings, SoundEvents
 from szem.tasks.audio.windows import AudioWindow, SoundWindows
+from szem.tasks.models import open_model
 from szem.tasks.surveillance.open_events import OpenEvents
 
 __all__ = ["ListenSettings", "ListenState", "Listener", "listen"]

@@ -21,8 +21,9 @@ from szem.errors import CardError, RangeError, UnknownNameError
 from szem.media.pictures import PictureSource, read_picture
 from szem.results.caption import Caption, Sentence, Word
 from szem.runtime.prepare import prepare_picture
-from szem.runtime.sessions import OnnxFile, Session, cores, open_model
+from szem.runtime.sessions import OnnxFile, Session, cores
 from szem.tasks.captioning.beam_search import Hypothesis, search_beams
+from szem.tasks.models import open_model
 
 __all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "EncodedPicture", "caption", "open_captioner"]
 

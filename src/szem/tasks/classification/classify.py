@@ -17,7 +17,8 @@ from szem.errors import CardError, RangeError, UnsupportedError
 from szem.media.pictures import PictureSource, read_picture
 from szem.results.labels import ClassMap, Label, Labels
 from szem.runtime.prepare import find_window, prepare_picture
-from szem.runtime.sessions import Session, cores, open_model
+from szem.runtime.sessions import Session, cores
+from szem.tasks.models import open_model
 
 __all__ = ["Classifier", "classify"]
 

@@ -1,7 +1,7 @@
 """What the outputs of each detection head mean: from a network's numbers to candidate boxes in pixels of its input.
 
-One decoder a layout of `runtime.heads.HEADS["detect"]`. Candidates below their class's threshold are left out here,
-before any arithmetic on boxes. Doubles are dropped elsewhere, unless the layout gives none (`is_final`).
+One decoder a layout of `szem.tasks.detection.heads.DETECT`. Candidates below their class's threshold are left out
+here, before any arithmetic on boxes. Doubles are dropped elsewhere, unless the layout gives none (`is_final`).
 """
 
 from collections.abc import Callable, Mapping

@@ -20,8 +20,9 @@ from szem.media.pictures import PictureSource, read_picture
 from szem.results.boxes import Boxes, known_classes
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import find_window, prepare_picture
-from szem.runtime.sessions import Session, open_model
+from szem.runtime.sessions import Session
 from szem.tasks.detection.decoders import DECODERS, Decoder
+from szem.tasks.models import open_model
 
 __all__ = ["Detector", "detect", "finish_boxes", "tight_rules"]
 

@@ -23,8 +23,9 @@ from szem.runtime.graph import DEFAULT_LIMITS, Graph, GraphLimits, read_graph
 from szem.runtime.graph_layers import GraphLayer, find_layers, to_maps
 from szem.runtime.graph_quant import to_real
 from szem.runtime.graph_run import Probe, Runner, Timing, find_picture_input, measure
-from szem.runtime.store import Model, default_model, find_model
+from szem.runtime.store import Model, find_model
 from szem.tasks.explain.preprocess import PreparedInput, guess_rules, prepare
+from szem.tasks.models import default_model
 
 __all__ = ["Explorer", "explain"]
 

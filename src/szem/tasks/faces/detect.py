@@ -15,10 +15,11 @@ from szem.arrays import Picture8, check_picture
 from szem.errors import CardError, RangeError
 from szem.media.pictures import PictureSource, read_picture
 from szem.results.faces import Faces
-from szem.runtime.sessions import OnnxFile, Session, open_model
+from szem.runtime.sessions import OnnxFile, Session
 from szem.tasks.faces.blazeface import BlazeFace, FaceCandidates, join_doubles, overlaps
 from szem.tasks.faces.mesh import FaceMesh, Meshes, squares_of_candidates, squares_of_meshes
 from szem.tasks.faces.pose import head_angles
+from szem.tasks.models import open_model
 
 __all__ = ["FaceDetector", "find_faces", "open_faces"]
 

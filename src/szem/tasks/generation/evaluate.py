@@ -21,12 +21,13 @@ from szem.data.words import split_words
 from szem.errors import UnknownNameError
 from szem.media.pictures import read_picture
 from szem.results.score import Measurement
-from szem.runtime.sessions import OnnxFile, Session, cores, open_model
+from szem.runtime.sessions import OnnxFile, Session, cores
 from szem.runtime.store import Model
 from szem.tasks.classification.features import ClassifierFeatures
 from szem.tasks.generation.frechet import diversity, frechet_distance, inception_score, r_precision
 from szem.tasks.generation.generate import Generator
 from szem.tasks.generation.subject_colors import see_bird, see_flower
+from szem.tasks.models import open_model
 
 __all__ = ["COLOR_TEST", "SEED", "EvaluationEncoder", "evaluate_generate", "held_sentences"]
 

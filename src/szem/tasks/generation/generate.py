@@ -23,7 +23,8 @@ from szem.errors import CardError, DTypeError, RangeError, UnknownNameError
 from szem.media.oklab import rgb_to_oklab
 from szem.results.generated import GeneratedPicture, WordInfluence
 from szem.runtime.cards import TextInput
-from szem.runtime.sessions import OnnxFile, Session, cores, open_model
+from szem.runtime.sessions import OnnxFile, Session, cores
+from szem.tasks.models import open_model
 
 __all__ = [
     "EXAMPLES",

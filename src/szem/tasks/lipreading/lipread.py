@@ -21,12 +21,13 @@ from szem.media.sound import read_sound
 from szem.media.video import VideoSource, inspect_video
 from szem.results.mouth import MouthTrack
 from szem.results.transcript import CHANNELS, Transcript, TranscriptWord
-from szem.runtime.sessions import Session, open_model
+from szem.runtime.sessions import Session
 from szem.tasks.faces.detect import FaceDetector, open_faces
 from szem.tasks.faces.mouth_crops import track_mouth
 from szem.tasks.lipreading.av_sync import find_delay, strain_of, strain_of_pair
 from szem.tasks.lipreading.confidence import ConfidenceCurves, measure_film, measure_words
 from szem.tasks.lipreading.networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ, LipNetworks, NetworkOutput
+from szem.tasks.models import open_model
 
 __all__ = ["LONGEST_S", "NOISES", "LipReader", "LipreadDetails", "LipreadInput", "lipread", "open_lip_reader"]
 

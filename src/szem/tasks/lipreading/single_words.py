@@ -18,7 +18,8 @@ from szem.results.labels import Label, Labels
 from szem.results.mouth import MouthTrack
 from szem.runtime.cards import ClipInput
 from szem.runtime.sessions import OnnxFile
-from szem.runtime.store import Model, default_model, find_model
+from szem.runtime.store import Model, find_model
+from szem.tasks.models import default_model
 
 __all__ = ["KINDS", "RATE_HZ", "LipWordReader", "fit_clip", "open_lip_words", "read_lip_word", "tight_crops"]
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from szem.arrays import Array, Picture8, check_boxes_xyxy, check_picture
 from szem.results.outlines import Outlines
 from szem.runtime.prepare import prepare_picture
-from szem.runtime.sessions import Session, open_model
+from szem.runtime.sessions import Session
+from szem.tasks.models import open_model
 
 __all__ = ["MARGIN", "BoxProbability", "iter_chances", "outline", "outline_with"]
 

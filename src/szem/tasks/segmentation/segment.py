@@ -11,7 +11,8 @@ from szem.arrays import Picture8, check_picture
 from szem.results.masks import Masks
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import InputWindow, find_window, prepare_picture
-from szem.runtime.sessions import Session, open_model
+from szem.runtime.sessions import Session
+from szem.tasks.models import open_model
 
 __all__ = ["segment", "segment_with"]
 

@@ -20,8 +20,9 @@ from szem.media.pipeline import Stage
 from szem.media.video_pipeline import RenderedFrame
 from szem.results.boxes import Boxes, class_color, known_classes
 from szem.results.tracks import TrackedBoxes
-from szem.runtime.sessions import cores, open_model
+from szem.runtime.sessions import cores
 from szem.tasks.detection.detect import Detector
+from szem.tasks.models import open_model
 from szem.tasks.video.counting import ANCHORS, LineCounter, ZoneCounter
 from szem.tasks.video.tracker import Tracker, TrackSettings
 

@@ -25,8 +25,9 @@ from szem.data.flowers_birds.drawables import Drawable, read_drawables
 from szem.data.words import Vocabulary, build_vocabulary
 from szem.errors import MediaError
 from szem.media.pictures import read_picture
-from szem.runtime.sessions import cores, open_model
+from szem.runtime.sessions import cores
 from szem.tasks.generation.subject_colors import see_bird, see_flower
+from szem.tasks.models import open_model
 
 __all__ = ["GenerationData", "see_all"]
 

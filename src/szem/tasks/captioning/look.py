@@ -1,0 +1,20 @@
+"""The caption in `szem look`."""
+
+from szem.media.legend import Row
+from szem.results.caption import Caption
+from szem.tasks.captioning.caption import open_captioner
+from szem.tasks.contracts import LookPart, Run
+
+__all__ = ["CAPTION"]
+
+
+def _open_caption() -> Run:
+    captioner = open_captioner()
+    return lambda picture, shared: captioner([picture])[0]  # noqa: ARG005
+
+
+def _caption_rows(caption: Caption) -> list[Row]:
+    return [Row(name=caption.text, value=caption.confidence, note="" if caption.is_sure else "not sure")]
+
+
+CAPTION = LookPart(title="Caption and its confidence", open=_open_caption, rows=_caption_rows)

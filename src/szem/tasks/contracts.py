@@ -1,0 +1,31 @@
+"""What a task's folder provides to those that treat all tasks alike; `szem.tasks.registry` names where it lies."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from szem.arrays import Picture8
+from szem.media.legend import Row
+from szem.results.look import LookResult
+from szem.results.score import Measurement
+from szem.runtime.store import Model
+
+__all__ = ["Evaluate", "LookPart", "Run"]
+
+Run = Callable[[Picture8, dict[str, Any]], LookResult]
+"""Runs one task on one picture. The dict is shared by the tasks of a picture: what an earlier one leaves there, a
+later one may use, so that a network runs once for all that need it."""
+
+Evaluate = Callable[[Model, Path, str], list[Measurement]]
+"""Measures a model: (model, folder of the data, split) -> scores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookPart:
+    """How a task takes part in `szem look`."""
+
+    title: str  # heading of its section
+    open: Callable[[], Run]  # loads what it needs; raises where that is not installed
+    rows: Callable[[Any], Sequence[Row]]  # its result for people
+    drawn: bool = False  # its result's draw(picture) is part of the annotated picture

@@ -1,0 +1,115 @@
+"""The head layouts that `detect` accepts; `szem.tasks.detection.decoders` turns each into boxes."""
+
+from collections.abc import Sequence
+
+from szem.runtime.cards import PictureInput, SoundInput
+from szem.runtime.heads import Fit, Head, ModelFormat, Output
+from szem.runtime.probe import fitting_heads, run_on_noise
+from szem.runtime.sessions import OnnxFile
+
+__all__ = ["DETECT"]
+
+
+def _fit_points(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
+    scores = _listed(outputs, labels, name="scores")
+    distances = [o for o in _listed(outputs, 4, name="distances") if o not in scores[:1]]
+    return _pair("scores", scores, "distances", distances)
+
+
+def _fit_ssd(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
+    boxes = _listed(outputs, 4, name="boxes")
+    scores = [o for n in (labels, labels + 1) for o in _listed(outputs, n, name="scores") if o not in boxes[:1]]
+    return _pair("boxes", boxes, "scores", scores)
+
+
+def _fit_detr(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
+    boxes = _listed(outputs, 4, name="boxes")
+    logits = [o for n in (labels, labels + 1) for o in _listed(outputs, n, name="logits") if o not in boxes[:1]]
+    return _pair("logits", logits, "boxes", boxes)
+
+
+def _listed(outputs: Sequence[Output], wide: int, *, name: str) -> list[Output]:
+    """Outputs (N, places, wide); where several are, those of that name."""
+    found = [o for o in outputs if len(o.shape) == 3 and o.shape[2] in (wide, None)]
+    return [o for o in found if name in o.name.lower()] or found if len(found) > 1 else found
+
+
+def _pair(first: str, ones: list[Output], second: str, others: list[Output]) -> dict[str, str] | None:
+    return {first: ones[0].name, second: others[0].name} if len(ones) == len(others) == 1 else None
+
+
+def _fit_rows(more: int, *, last: bool) -> Fit:
+    """One output (N, places, more + classes), or (N, more + classes, places)."""
+
+    def fit(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
+        axis = 2 if last else 1
+        found = [o for o in outputs if len(o.shape) == 3 and o.shape[axis] in (more + labels, None)]
+        return {"predictions": found[0].name} if len(found) == 1 else None
+
+    return fit
+
+
+def _fit_fastestdet(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
+    maps = [o for o in outputs if len(o.shape) == 4 and o.shape[1] in (5 + labels, None)]
+    return {"predictions": maps[0].name} if len(maps) == 1 else None
+
+
+def _choose(opened: OnnxFile, rules: PictureInput | SoundInput, labels: int) -> str:
+    """Shapes settle most; where two layouts share them, the numbers or the names of the outputs decide."""
+    assert isinstance(rules, PictureInput)
+    values = run_on_noise(opened, rules)
+    fitting = fitting_heads(DETECT, opened, values, labels, docs="docs/detect.md")
+    rows = fitting.get("yolov5")
+    if rows is not None and {"yolox", "yolov5"} <= fitting.keys():
+        centers = values[rows["predictions"]][0, :, :2]
+        # decoded centers are spread over the input; raw YOLOX offsets lie within a few cells of their own
+        return "yolov5" if float(centers.max()) > rules.width_px / 4 else "yolox"
+    pair = fitting.get("ssd")
+    if pair is not None:
+        if "points" in fitting and any("distance" in name.lower() for name in values):
+            return "points"
+        scores = values[pair["scores"]]
+        return "ssd" if float(scores.min()) >= 0 and float(scores.max()) <= 1 else "detr"
+    return next(iter(fitting))
+
+
+DETECT = ModelFormat(
+    task="detect",
+    resize="letterbox",
+    choose=_choose,
+    heads={
+        "points": Head(
+            about="szem's own: (N, places, classes) scores 0..1 and (N, places, 4) distances to the left, upper, "
+            "right and lower side in pixels; the places of strides 8, 16, 32 one after the other",
+            fit=_fit_points,
+        ),
+        "yolox": Head(
+            about="YOLOX not decoded: (N, places, 5 + classes) middle in cells, logarithm of the sides in strides, "
+            "objectness, class scores; strides 8, 16, 32",
+            fit=_fit_rows(5, last=True),
+        ),
+        "yolov5": Head(
+            about="YOLOv5 style, decoded: (N, places, 5 + classes) middle and sides in pixels of the input, "
+            "objectness, class scores",
+            fit=_fit_rows(5, last=True),
+        ),
+        "yolov8": Head(
+            about="YOLOv8 style: (N, 4 + classes, places) middle and sides in pixels of the input, class scores",
+            fit=_fit_rows(4, last=False),
+        ),
+        "ssd": Head(
+            about="SSD: (N, places, 4) boxes as x0, y0, x1, y1 in shares of the sides, and (N, places, classes) "
+            "scores 0..1, or one more with the background first",
+            fit=_fit_ssd,
+        ),
+        "detr": Head(
+            about="DETR style: (N, queries, classes + 1) logits with nothing last, or (N, queries, classes) before "
+            "sigmoid; (N, queries, 4) boxes as middle and sides in shares of the sides",
+            fit=_fit_detr,
+        ),
+        "fastestdet": Head(
+            about="FastestDet: (N, 5 + classes, h, w) objectness, offset of the middle, sides, class scores",
+            fit=_fit_fastestdet,
+        ),
+    },
+)

@@ -1,0 +1,45 @@
+"""Boxes in `szem look`."""
+
+from typing import Any
+
+from szem.arrays import Picture8
+from szem.media.legend import Row
+from szem.results.boxes import class_color
+from szem.results.look import LookResult
+from szem.results.masks import Masks
+from szem.results.outlined_boxes import OutlinedBoxes
+from szem.tasks.contracts import LookPart, Run
+from szem.tasks.detection.detect import Detector
+from szem.tasks.models import open_model
+
+__all__ = ["BOXES"]
+
+
+def _open_boxes() -> Run:
+    """Open the detector; masks that an earlier task has found give the boxes their outlines.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+
+    detector = Detector(open_model(task="detect"))
+
+    def run(picture: Picture8, shared: dict[str, Any]) -> LookResult:
+        masks = shared.get("masks")
+        return OutlinedBoxes(boxes=detector([picture])[0], masks=masks if isinstance(masks, Masks) else None)
+
+    return run
+
+
+def _box_rows(seen: OutlinedBoxes) -> list[Row]:
+    """A row a box, best first."""
+    rows = []
+    for box in seen.boxes:
+        x0, y0, x1, y1 = box.box_xyxy
+        note = f"{x1 - x0:.0f}×{y1 - y0:.0f} at {x0:.0f}, {y0:.0f}"
+        rgb = class_color(seen.boxes.classes, box.index)
+        rows.append(Row(name=box.label, value=box.score, note=note, rgb=rgb, box_xyxy=box.box_xyxy))
+    return rows
+
+
+BOXES = LookPart(title="Objects and where they are", open=_open_boxes, rows=_box_rows, drawn=True)

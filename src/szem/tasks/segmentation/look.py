@@ -1,0 +1,44 @@
+"""Masks in `szem look`."""
+
+from typing import Any
+
+from szem.arrays import Picture8
+from szem.media.legend import Row
+from szem.results.look import LookResult
+from szem.results.masks import Masks
+from szem.tasks.contracts import LookPart, Run
+from szem.tasks.models import open_model
+from szem.tasks.segmentation.segment import segment_with
+
+__all__ = ["MASKS", "mask_rows"]
+
+_MIN_FRACTION = 0.005  # smaller areas are not worth a row
+_MIN_CONFIDENCE = 0.5  # nor is what the network itself doubts
+
+
+def _open_masks() -> Run:
+    """Open the model for things.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+
+    session = open_model(task="segment")
+
+    def run(picture: Picture8, shared: dict[str, Any]) -> LookResult:
+        shared["masks"] = found = segment_with(session, picture)
+        return found
+
+    return run
+
+
+def mask_rows(masks: Masks) -> list[Row]:
+    """A row a class, with its share of the picture and its colour; none where nothing else was surely seen."""
+    return [
+        Row(name=area.label, value=area.share, note=f"sure {area.confidence:.0%}", rgb=area.rgb)
+        for area in masks.areas
+        if area.share >= _MIN_FRACTION and area.confidence >= _MIN_CONFIDENCE
+    ]
+
+
+MASKS = LookPart(title="Masks, fraction of the picture", open=_open_masks, rows=mask_rows, drawn=True)
