@@ -117,7 +117,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("homeless")
 def test_without_a_home_the_shipped_models_are_found() -> None:
-    assert default_model("classify").is_shipped
+    assert choose_model("classify", preferred="efficientnet-lite0").is_shipped
     assert survey_models().models
     assert not user_folder().exists()
     with pytest.raises(OSError, match="Not a directory"):
