@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import szem
 from szem.errors import (
     CardError,
     ChecksumError,
@@ -16,9 +17,11 @@ from szem.errors import (
     UnknownNameError,
     UnsupportedError,
 )
-from szem.runtime.sessions import PROVIDERS, OnnxFile, Session, cores, open_session
+from szem.runtime.onnx import ort
+from szem.runtime.sessions import PROVIDERS, OnnxFile, Session, cores, open_session, session_options
 from szem.runtime.store import find_model
 
+SRC = Path(szem.__file__).parent
 MakeModel = Callable[..., Path]
 
 
@@ -89,8 +92,6 @@ def test_providers_and_threads_are_checked(make_model: MakeModel) -> None:
         OnnxFile(file, provider="abacus")
     with pytest.raises(RangeError, match="at least 1"):
         OnnxFile(file, threads=0)
-    import onnxruntime as ort
-
     missing = [key for key, (name, _) in PROVIDERS.items() if name not in ort.get_available_providers()]
     for key in missing:
         with pytest.raises(UnsupportedError, match="pip install"):
@@ -156,3 +157,20 @@ def test_a_switch_turns_an_output_on_only_when_it_is_asked_for(make_model: MakeM
     wrong = make_model("wrong", graph=data, outputs={"logits": "scores"}, switches={"maps": "nowhere"})
     with pytest.raises(CardError, match="names switches nowhere"):
         Session(find_model(wrong))
+
+
+def test_idle_threads_spin_for_a_bounded_time_only() -> None:
+    options = session_options(threads=2)
+    assert options.intra_op_num_threads == 2
+    assert options.get_session_config_entry("session.intra_op.spin_duration_us") == "50"
+
+
+def test_an_older_onnx_runtime_does_not_spin_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "__version__", "1.20.1")
+    assert session_options().get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_every_session_takes_the_shared_options() -> None:
+    """A session with options of its own would bring the spinning back."""
+    made = [path.name for path in SRC.rglob("*.py") if "SessionOptions()" in path.read_text(encoding="utf-8")]
+    assert made == ["sessions.py"]

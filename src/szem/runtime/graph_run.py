@@ -22,7 +22,7 @@ from szem.arrays import Array
 from szem.errors import FormatError, RangeError, ShapeError, TooLargeError, UnknownNameError, UnsupportedError
 from szem.runtime.graph import Graph, ValueInfo
 from szem.runtime.onnx import ort
-from szem.runtime.sessions import cores
+from szem.runtime.sessions import session_options
 
 __all__ = ["PictureLayout", "Probe", "Runner", "Timing", "find_picture_input", "measure"]
 
@@ -375,10 +375,8 @@ def _fix_inputs(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -
 
 
 def _options(threads: int | None) -> ort.SessionOptions:
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = threads or cores()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others use this machine too
+    options = session_options(threads)
+    options.log_severity_level = 4  # what a stranger's network does wrong is told by its exception
     return options
 
 

@@ -17,7 +17,7 @@ from szem.arrays import Array, Picture8
 from szem.errors import CardError
 from szem.runtime.onnx import ort
 from szem.runtime.prepare import prepare_picture
-from szem.runtime.sessions import cores
+from szem.runtime.sessions import cores, session_options
 from szem.runtime.store import find_model
 
 __all__ = ["CLASSIFIER", "ClassifierFeatures"]
@@ -80,9 +80,7 @@ def _open(file: Path) -> tuple[ort.InferenceSession, list[str]]:
     maps = [_last_of_stage(graph, stage) for stage in _STAGES]
     for name in ("mean", *maps):
         graph.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
+    options = session_options(threads=1)
     return ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"]), maps
 
 
