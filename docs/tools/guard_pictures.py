@@ -26,6 +26,7 @@ from benchmarks.scenes.stories import compose_scene
 SOUND_HZ = 16_000
 RATE_HZ = 10
 SEED = 6
+KEY = "the-key-of-these-photographs"
 SIREN_S = (19.0, 25.0)
 RULES = """# What is told of the yard.
 [zones]
@@ -108,8 +109,9 @@ def main() -> None:
         make_film(film)
         os.environ["SZEM_HOME"] = home  # not among the user's own events
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        with serve_beside(ServeSettings(port=0)) as url:
+        with serve_beside(ServeSettings(port=0, key=KEY)) as url:
             page = browser.new_page(viewport={"width": 1280, "height": 960}, reduced_motion="reduce")
+            page.goto(f"{url}/#key={KEY}")
             page.goto(f"{url}/#/guard?theme=light")
             page.wait_for_selector("html[data-ready=guard]", state="attached")
             show(page, film)

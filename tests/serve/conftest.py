@@ -16,6 +16,8 @@ from szem.media.samples import sample_path
 from szem.serve.server import address_of, bind, build_server
 from szem.serve.settings import ServeSettings
 
+KEY = "a-key-for-the-tests-of-the-server"
+
 
 @contextmanager
 def running(settings: ServeSettings) -> Iterator[httpx.Client]:
@@ -28,7 +30,8 @@ def running(settings: ServeSettings) -> Iterator[httpx.Client]:
     url = address_of(sock)
     try:
         assert ready.wait(120), "the server did not start"
-        with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
+        headers = {"x-szem-key": settings.key}  # as its owner calls it
+        with httpx.Client(base_url=url, timeout=120, trust_env=False, headers=headers) as client:
             yield client
     finally:
         server.should_exit = True
@@ -45,6 +48,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> ServeSettings:
     (home / "out").mkdir()
     return ServeSettings(
         port=0,
+        key=KEY,
         database=f"sqlite:///{home / 'operations.sqlite3'}",
         read_folders=(home / "in",),
         write_folders=(home / "out",),
@@ -79,7 +83,7 @@ def run_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Abstra
     def run(**choices: object) -> AbstractContextManager[httpx.Client]:
         home = tmp_path_factory.mktemp("own")
         database = f"sqlite:///{home / 'operations.sqlite3'}"
-        base = ServeSettings(port=0, studio=False, database=database, guard_store=home / "guard")
+        base = ServeSettings(port=0, key=KEY, studio=False, database=database, guard_store=home / "guard")
         return running(replace(base, **choices))  # type: ignore[arg-type]
 
     return run

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,10 @@ def test_studio_takes_another_port_when_its_own_is_taken(tmp_path: Path) -> None
             assert "<title>szem</title>" in httpx.get(url, trust_env=False, timeout=30).text
             server.send_signal(signal.SIGINT)
             assert server.wait(30) in (0, 130, -signal.SIGINT)
-    assert list(tmp_path.iterdir()) == []  # nothing is written before it must be
+    key = tmp_path / "key"
+    assert list(tmp_path.iterdir()) == [key]  # nothing else is written before it must be
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert url.endswith(f"/#key={key.read_text().strip()}")
 
 
 def test_serve_says_when_its_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:

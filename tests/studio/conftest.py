@@ -31,6 +31,7 @@ CHROMIUM_ARGUMENTS = [
 ]
 DESKTOP = (1280, 900)
 PATIENCE_MS = 1000 * PATIENCE_S
+KEY = "a-key-for-the-tests-of-the-studio"
 
 Visit = Callable[..., "Page"]
 
@@ -49,7 +50,7 @@ def studio_url(studio_guard: Path) -> Iterator[str]:
     from szem.serve.server import bind
     from szem.serve.settings import ServeSettings
 
-    settings = ServeSettings(port=0, guard_store=studio_guard)
+    settings = ServeSettings(port=0, guard_store=studio_guard, key=KEY)
     sock = bind(settings.host, 0)
     config = uvicorn.Config(build_app(settings), log_config=None, access_log=False, lifespan="on")
     server = uvicorn.Server(config)
@@ -128,7 +129,7 @@ def shared_page(chromium: "Browser", studio_url: str, watch: Watch) -> Iterator[
     page = chromium.new_context(viewport=_sides(DESKTOP), locale="en-GB", color_scheme="light").new_page()
     page.set_default_timeout(PATIENCE_MS)
     watch.over(page)
-    page.goto(studio_url)
+    page.goto(f"{studio_url}/#key={KEY}")
     page.wait_for_selector("html[data-ready]", state="attached")
     yield page
     page.context.close()
@@ -140,7 +141,8 @@ def visit(chromium: "Browser", studio_url: str, watch: Watch, request: pytest.Fi
 
     Most visits share one page and only change its address. `fresh`, or any option of the browser, gets a page of its
     own. An error in the console, a script that throws or a request to another machine fails the test, unless
-    `expect` names a part of it.
+    `expect` names a part of it. The page has the owner's key, as after opening the address that szem studio prints,
+    unless `key` is another one, or empty.
     """
     contexts: list[Any] = []
     expected: list[str] = []
@@ -153,15 +155,18 @@ def visit(chromium: "Browser", studio_url: str, watch: Watch, request: pytest.Fi
         expect: tuple[str, ...] = (),
         before: Callable[["Page"], None] | None = None,
         ready: bool = True,
+        key: str = KEY,
         browser: dict[str, Any] | None = None,
         **state: object,
     ) -> "Page":
         expected.extend(expect)
         wanted = f"html[data-ready={name}]" if ready else "html[data-ready]"
-        if fresh or before or browser:
+        if fresh or before or browser or key != KEY:
             options = {"viewport": _sides(DESKTOP), "locale": "en-GB", "color_scheme": "light"} | (browser or {})
             context = chromium.new_context(**options)
             context.set_default_timeout(PATIENCE_MS)
+            if key:
+                context.add_init_script(f"sessionStorage.setItem('szem.key', {key!r})")
             contexts.append(context)
             page = context.new_page()
             watch.over(page)

@@ -14,6 +14,7 @@ import pytest
 from szem.guard.event_store import EventStore
 from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
 
+from .conftest import KEY
 from .guard_scenes import BOX, fill_store, make_covered_film
 from .seeing import PATIENCE_S, in_address, set_slider, until
 
@@ -322,3 +323,29 @@ def test_a_choice_of_events_becomes_a_query(lab: Callable[..., Any]) -> None:
     assert json.dumps(sorted(text.split("&"))) == json.dumps(
         ["channel=both", "mark=none", "minScore=0.55", "since=24h", "source=gate"]
     )
+
+
+# The owner's key ----------------------------------------------------------------------------------------------------
+
+
+def test_the_key_leaves_the_address_and_opens_the_page(chromium: Any, studio_url: str, ids: list[str]) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{studio_url}/#key={KEY}")
+    page.wait_for_selector("html[data-ready=start]", state="attached")
+    assert KEY not in page.url
+    page.goto(f"{studio_url}/#/guard")
+    wait_cards(page, len(ids))
+    page.locator(".ev-card img").first.scroll_into_view_if_needed()
+    until(page, "document.querySelector('.ev-card img').naturalWidth > 0")
+    page.reload()
+    wait_cards(page, len(ids))
+    context.close()
+
+
+def test_without_the_key_the_page_says_where_it_is(visit: Visit, ids: list[str]) -> None:
+    page = visit("guard", key="", expect=("401",))
+    told = page.locator("[data-name=events-problem]")
+    told.get_by_text("#key=").wait_for()
+    assert page.locator(CARDS).count() == 0
+    assert ids

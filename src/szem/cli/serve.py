@@ -15,6 +15,15 @@ _WHO = "Who may call"
 _REACH = "What requests may reach"
 _MUCH = "How much"
 
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        dir_okay=False,
+        help="File of the owner's key; made if missing.  \\[default: in szem's own folder]",
+        rich_help_panel=_WHO,
+    ),
+]
 # Options that may be repeated.
 _Key = Annotated[
     list[str] | None,
@@ -59,6 +68,7 @@ _Host = Annotated[
 def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 lets the network in."),
     port: int = typer.Option(8777, help="Port; 0 takes any free one."),
+    key_file: KeyFile = None,
     api_key: _Key = None,
     hostname: _Hostname = None,
     allow_origin: _Origin = None,
@@ -93,12 +103,15 @@ def serve(
 
     Google's client reaches it with transport="rest" and client_options={"api_endpoint": "http://127.0.0.1:8777"}.
     """
+    from szem.serve.keys import load_or_make_key, studio_address
     from szem.serve.server import serve as run
     from szem.serve.settings import MIB, ServeSettings
 
+    log_to_stderr(quiet=quiet)
     settings = ServeSettings(
         host=host,
         port=port,
+        key=load_or_make_key(key_file),
         api_keys=tuple(key for given in api_key or () for key in given.split()),
         hostnames=tuple(hostname or ()),
         allow_origins=tuple(allow_origin or ()),
@@ -120,8 +133,13 @@ def serve(
         keep_zeros=keep_zeros,
         studio=studio,
     )
-    log_to_stderr(quiet=quiet)
-    run(settings, on_ready=lambda url: print(f"szem serves on {url}", flush=True))
+
+    def ready(url: str) -> None:
+        print(f"szem serves on {url}", flush=True)
+        what = "the studio, with the owner's key" if studio else "the owner's key follows #key="
+        print(f"{what}: {studio_address(url, settings.key)}", flush=True)
+
+    run(settings, on_ready=ready)
 
 
 def log_to_stderr(*, quiet: bool) -> None:

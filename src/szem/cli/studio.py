@@ -1,11 +1,18 @@
 """`szem studio`: the same server, with the studio opened in the browser."""
 
+import html
+import os
+import tempfile
 import threading
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from szem.cli.serve import KeyFile
 
 __all__ = ["app"]
 
@@ -33,20 +40,47 @@ def studio(
     browser: bool = typer.Option(True, "--browser/--no-browser", help="Open the browser."),
     allow_read: _Read = None,
     guard_store: _GuardStore = None,
+    key_file: KeyFile = None,
 ) -> None:
-    """Open the studio in the browser: the lecture, touchable."""
+    """Open the studio in the browser: the lecture, touchable.
+
+    The address carries this server's key, which the page Guard needs; keep it to yourself.
+    """
     from szem.cli.serve import log_to_stderr
+    from szem.serve.keys import load_or_make_key, studio_address
     from szem.serve.server import serve
     from szem.serve.settings import ServeSettings
 
-    def ready(url: str) -> None:
-        print(f"szem studio on {url}  (Ctrl-C ends it)", flush=True)
-        if browser:  # in a thread: some browsers answer only when they are closed
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-
     log_to_stderr(quiet=True)
-    serve(
-        ServeSettings(port=port, read_folders=tuple(allow_read or ()), guard_store=guard_store),
-        or_free=True,
-        on_ready=ready,
-    )
+    key = load_or_make_key(key_file)
+
+    settings = ServeSettings(port=port, key=key, read_folders=tuple(allow_read or ()), guard_store=guard_store)
+    with _redirect_page() as page:
+
+        def ready(url: str) -> None:
+            address = studio_address(url, key)
+            print(f"szem studio on {address}  (Ctrl-C ends it)", flush=True)
+            if browser:
+                page.write_text(_REDIRECT.format(html.escape(address)), encoding="utf-8")
+                # in a thread: some browsers answer only when they are closed
+                threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()
+
+        serve(settings, or_free=True, on_ready=ready)
+
+
+_REDIRECT = """<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={0}">
+<a href="{0}">szem studio</a>
+"""
+
+
+@contextmanager
+def _redirect_page() -> Iterator[Path]:
+    """Where a page goes that leads to the studio, readable for this user alone.
+
+    The browser is started with this page's address: with the studio's own, every user of the machine could read the
+    key in the list of processes.
+    """
+    with tempfile.TemporaryDirectory(prefix="szem-studio-", ignore_cleanup_errors=True) as folder:  # it is 0700
+        page = Path(folder) / "studio.html"
+        os.close(os.open(page, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield page

@@ -43,6 +43,7 @@ from szem.serve.vision.versions import Versions
 
 __all__ = ["build_app"]
 
+KEY_HEADERS = ("x-goog-api-key", "x-szem-key", "authorization")
 # Every message that the OpenAPI description names.
 _MORE = (FilterRequest, GenerateRequest, SearchRequest, LipreadRequest, ListenRequest)
 MESSAGES = (*BODIES, *(task.request for task in TASKS.values()), *_MORE)
@@ -100,7 +101,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
             CORSMiddleware,
             allow_origins=chosen.allow_origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["content-type", "x-goog-api-key", "authorization", "x-request-id", "x-goog-api-client"],
+            allow_headers=["content-type", "content-encoding", *KEY_HEADERS, "x-request-id", "x-goog-api-client"],
             expose_headers=["x-request-id", "retry-after"],
         )
     app.add_middleware(Versions)

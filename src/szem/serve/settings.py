@@ -1,11 +1,12 @@
 """Everything the operator of a server can choose, in one frozen place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from szem.errors import RangeError
 
-__all__ = ["DEFAULT_PORT", "MIB", "ServeSettings"]
+__all__ = ["DEFAULT_PORT", "MIB", "ServeSettings", "is_loopback"]
 
 DEFAULT_PORT = 8777
 MIB = 1 << 20
@@ -19,7 +20,8 @@ class ServeSettings:
     port: int = DEFAULT_PORT  # 0 takes any free one
 
     # Who may call
-    api_keys: tuple[str, ...] = ()  # one of these must come with each call; empty: no key is asked for
+    key: str = field(default="", repr=False)  # the owner's: opens the guard too; empty: nobody can open the guard
+    api_keys: tuple[str, ...] = field(default=(), repr=False)  # one must come with each call; empty: none is needed
     hostnames: tuple[str, ...] = ()  # names this server answers to besides its own address (against DNS rebinding)
     allow_origins: tuple[str, ...] = ()  # web pages of these origins may call from a browser; "*" is any
 
@@ -79,8 +81,27 @@ class ServeSettings:
                 raise RangeError(f"{name} must be at least 1, got {getattr(self, name)}")
         if any(not key.strip() for key in self.api_keys):
             raise RangeError("an API key must not be empty; leave the option out to ask for none")
+        if not (self.on_loopback or self.hostnames or self.api_keys):
+            raise RangeError(
+                f"host {self.host!r} can be reached from other machines; name the server with --hostname NAME "
+                "(as its callers write it), or ask for a key with --api-key KEY"
+            )
 
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
-        return self.host in ("127.0.0.1", "::1", "localhost")
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own, out of reach for others.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.2", "::1", "0.0.0.0", "")]
+    [True, True, True, False, False]
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

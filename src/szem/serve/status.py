@@ -29,8 +29,10 @@ from szem.errors import (
 
 __all__ = [
     "Code",
+    "CodingError",
     "FieldError",
     "FieldsError",
+    "MissingKeyError",
     "SlowRequestError",
     "UnavailableError",
     "Violation",
@@ -103,12 +105,22 @@ class UnavailableError(SzemError, ConnectionError):
     """Something the server needs does not answer now; asking again helps."""
 
 
+class MissingKeyError(DeniedError):
+    """The owner's key is needed, and did not come."""
+
+
+class CodingError(UnsupportedError):
+    """A body is packed in a way that is not taken."""
+
+
 # First match wins; everything else that szem raises on purpose is the caller's input: INVALID_ARGUMENT.
 _CODES: tuple[tuple[type[BaseException], Code], ...] = (
     (SlowRequestError, Code.DEADLINE_EXCEEDED),
     (UnavailableError, Code.UNAVAILABLE),
     (StoreError, Code.UNAVAILABLE),
     (BusyError, Code.RESOURCE_EXHAUSTED),
+    (MissingKeyError, Code.UNAUTHENTICATED),
+    (CodingError, Code.INVALID_ARGUMENT),
     (DeniedError, Code.PERMISSION_DENIED),
     (NotFoundError, Code.NOT_FOUND),
     (FileMissingError, Code.NOT_FOUND),
@@ -206,6 +218,8 @@ def error_to_reply(error: BaseException, *, own: bool = False) -> JSONResponse:
         http = 408
     elif own and isinstance(error, TooLargeError):
         http = 413
+    elif isinstance(error, CodingError):
+        http = 415
     violations = error.violations if isinstance(error, FieldsError) else ()
     if place and not violations:
         violations = (Violation(place, message_of(error)),)
@@ -213,6 +227,10 @@ def error_to_reply(error: BaseException, *, own: bool = False) -> JSONResponse:
     headers = {}
     if isinstance(error, BusyError):
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    elif isinstance(error, MissingKeyError):
+        headers["www-authenticate"] = 'Bearer realm="szem"'
+    elif isinstance(error, CodingError):
+        headers["accept-encoding"] = "gzip"
     return reply(message_of(error), code=code, http=http, details=details, headers=headers)
 
 

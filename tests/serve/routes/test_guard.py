@@ -18,6 +18,8 @@ from szem.guard.event_store import EventStore
 from szem.media.video_writer import VideoWriter
 from szem.tasks.video.zones import read_areas
 
+from ..conftest import KEY
+
 GUARD = "/v1/szem/guard"
 Run = Callable[..., AbstractContextManager[httpx.Client]]
 START = 1_800_000_000.0
@@ -221,11 +223,32 @@ def test_zones_and_lines_go_out_and_in_as_json(guarded: httpx.Client, folder: Pa
     assert read_areas(drawn).names == ("door",)
 
 
-def test_keys_are_asked_for_here_too(run_server: Run, folder: Path) -> None:
+def test_nothing_of_the_guard_is_given_without_the_owners_key(guarded: httpx.Client) -> None:
+    paths = guarded.get("/openapi.json").json()["paths"]
+    routes = [(path, method) for path in paths if path.startswith(GUARD) for method in paths[path]]
+    assert len(routes) >= 17
+    for path, method in routes:
+        real = path.format(event=f"{1:032x}", source="door", film="x")
+        for key in ("", KEY[:-1], KEY + "x"):
+            answer = guarded.request(method, real, headers={"x-szem-key": key})
+            assert answer.status_code == 401, path
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert "X-Szem-Key" in answer.json()["error"]["message"]
+
+
+def test_an_api_key_does_not_open_the_guard_and_the_owners_key_opens_everything(
+    run_server: Run, folder: Path
+) -> None:
     with run_server(guard_store=folder, api_keys=("secret",)) as server:
+        assert server.get("/v1/szem/kernels").status_code == 200
         for path in ("", "/events", f"/events/{1:032x}/clip", "/rules"):
-            assert server.get(GUARD + path).status_code == 403
-            assert server.get(GUARD + path, params={"key": "secret"}).status_code == 200
+            assert server.get(GUARD + path).status_code == 200
+            owner = {"x-szem-key": "", "authorization": f"Bearer {KEY}"}
+            assert server.get(GUARD + path, headers=owner).status_code == 200
+            for other in ({"x-goog-api-key": "secret"}, {"authorization": "Bearer secret"}):
+                assert server.get(GUARD + path, headers={"x-szem-key": "", **other}).status_code == 401
+            query = server.get(GUARD + path, params={"key": KEY}, headers={"x-szem-key": ""})
+            assert query.status_code == 401, "addresses end up in histories"
 
 
 def a_film(path: Path) -> bytes:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Observe", "Trace", "trace_of"]
 
 _log = logging.getLogger("szem.serve")
+# No page of another origin may embed an answer, and no browser may guess that it is something else than it says.
+_SAFE = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": "same-origin"}
 _ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}\Z")  # an id from outside goes into logs: nothing that could forge a line
 
 
@@ -62,7 +64,10 @@ class Observe:
         async def send_with_id(message: "Message") -> None:
             if message["type"] == "http.response.start":
                 trace.status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = trace.id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = trace.id
+                for name, value in _SAFE.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         self.metrics.in_flight.inc()

@@ -1,7 +1,8 @@
 """Connections that stall: a clock and a size for the head of each request, and a number of connections.
 
-uvicorn waits for ever for the rest of a request's head, and the parser it prefers has no limit on its size. The body
-is watched later, by `szem.serve.middleware.auth_and_limits`.
+uvicorn waits for ever for the rest of a request's head, the parser it prefers has no limit on its size, and it drops
+a caller that closes its sending side before the answer is there. The body is watched later, by
+`szem.serve.middleware.auth_and_limits`.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ def _plain(status: str, code: str, message: str, *, extra: str = "") -> bytes:
     number = status.split(" ", 1)[0]
     body = f'{{"error":{{"code":{number},"message":"{message}","status":"{code}"}}}}'
     head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{extra}"
-    return f"{head}connection: close\r\n\r\n{body}".encode("ascii")
+    return f"{head}x-content-type-options: nosniff\r\nconnection: close\r\n\r\n{body}".encode("ascii")
 
 
 _SLOW = _plain("408 Request Timeout", "DEADLINE_EXCEEDED", "the request's headers did not arrive in time")
@@ -58,6 +59,13 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
                     self._end(_LONG)
                 elif self._clock is None:
                     self._start()
+
+        def eof_received(self) -> bool | None:
+            """A caller that has sent all and closed its side still gets its answer; then the connection ends."""
+            if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+                return super().eof_received()  # type: ignore[no-any-return]
+            self.cycle.keep_alive = False
+            return True  # the transport stays open for writing
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop()

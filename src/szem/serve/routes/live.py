@@ -46,7 +46,9 @@ async def watch_live(socket: WebSocket) -> None:
     """Serve one caller until it leaves."""
     room: LiveHandler = socket.app.state.live
     metrics: Metrics = socket.app.state.metrics
-    await socket.accept()
+    # A page that brings its key offers two protocols; the one without the key is the one that is answered.
+    offered = socket.scope.get("subprotocols", ())
+    await socket.accept(subprotocol="szem" if "szem" in offered else None)
     try:
         room.enter()
     except BusyError as error:

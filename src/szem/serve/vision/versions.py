@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["STABLE", "Versions", "default_parent", "version_of"]
 
 STABLE = "v1"
-_BETA = re.compile(r"/(v1p[123]beta1)/(?!szem/)")
+_BETA = re.compile(r"/(v1p[1234]beta1)/(?!szem/)")
 
 
 class Versions:

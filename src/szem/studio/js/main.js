@@ -4,6 +4,7 @@ import { segmented } from "./controls.js";
 import { fill, h, icon } from "./dom.js";
 import { LANGUAGES, firstLanguage, wordsOf } from "./i18n.js";
 import { PAGES, pageNamed } from "./pages.js";
+import { refreshKey } from "./key.js";
 import { createStore } from "./pictures/store.js";
 import { fetchKernels } from "./server.js";
 import { THEMES, applyTheme, isDark, recall, remember, rememberedTheme } from "./theme.js";
@@ -26,6 +27,7 @@ async function show() {
   const mine = ++turn;
   delete document.documentElement.dataset.ready;
   clearTimeout(saving);
+  refreshKey();
   address = location.hash;
   isComing = true;
   const { page: asked, params } = readAddress(address);

@@ -1,11 +1,12 @@
 // The server's public routes, as the studio uses them. Every failure is a Problem with a name.
 
+import { keyHeader } from "./key.js";
 import { Problem } from "./problems.js";
 
 export async function ask(path, options = {}) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(path, { ...options, headers: { ...keyHeader(), ...options.headers } });
   } catch {
     throw new Problem("server-gone");
   }
@@ -13,6 +14,7 @@ export async function ask(path, options = {}) {
   const said = await answer.json().catch(() => null);
   const detail = said?.error?.message ?? said?.detail ?? said?.message ?? "";
   const text = typeof detail === "string" ? detail : JSON.stringify(detail);
+  if (answer.status === 401) throw new Problem("key-missing");
   if (answer.status === 413) throw new Problem("too-large-for-server", {}, text);
   if (answer.status === 429) {
     throw new Problem("server-busy", { seconds: answer.headers.get("Retry-After") ?? "1" });
@@ -38,6 +40,16 @@ function listOf(answer, name) {
 
 export async function fetchBlob(path) {
   return (await ask(path)).blob();
+}
+
+/** Save a file of the server that only comes with the key: a plain link would ask without it. */
+export async function saveFile(path, name) {
+  const url = URL.createObjectURL(await fetchBlob(path));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser reads it while it saves
 }
 
 function postJson(path, body) {

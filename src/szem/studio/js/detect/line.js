@@ -1,5 +1,7 @@
 // The line to the server over which live frames go: /v1/szem/detect/live. Opened again when it breaks.
 
+import { keyProtocols } from "../key.js";
+
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
 const BUSY = 1013; // all places are taken
@@ -23,7 +25,7 @@ export function openLine(model, heard) {
 
   function open() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    socket = new WebSocket(`${scheme}//${location.host}/v1/szem/detect/live?model=${encodeURIComponent(model)}`);
+    socket = new WebSocket(`${scheme}//${location.host}/v1/szem/detect/live?model=${encodeURIComponent(model)}`, keyProtocols());
     socket.addEventListener("message", ({ data }) => take(JSON.parse(data)));
     socket.addEventListener("close", ({ code, reason }) => {
       hello = null;

@@ -1,13 +1,14 @@
 // One event that was kept: its picture, what and when, how sure each channel is, and what a person says of it.
 
 import { button } from "../controls.js";
-import { fill, h, icon } from "../dom.js";
+import { fill, h, icon, whenSeen } from "../dom.js";
+import { fetchBlob } from "../server.js";
 import { channelBars } from "./channels.js";
 import { kindName, momentText, thingName } from "./names.js";
 
 /**
  * @param mark async, called with (event, mark, note); gives the event as it is then kept
- * @returns a list item with show(event)
+ * @returns a list item with close(), which lets its picture and clip go
  */
 export function eventCard(app, event, { mark }) {
   const { words } = app;
@@ -15,6 +16,8 @@ export function eventCard(app, event, { mark }) {
   const name = kindName(words, event.kind);
   let now = event;
   const media = h("div", { class: "ev-media" });
+  const urls = new Set(); // of files that came with the key, which no src can send
+  let seen = null;
   const note = h("input", {
     type: "text",
     maxlength: "300",
@@ -61,7 +64,7 @@ export function eventCard(app, event, { mark }) {
     media.style.setProperty("--aspect", String(Math.min(2, Math.max(1.2, width / height))));
     const box = event.box_xyxy?.map((v, k) => v / (k % 2 ? height : width));
     const picture = event.picture
-      ? h("img", { src: event.picture, alt: t("guard.picture-of", { kind: name }), loading: "lazy", decoding: "async" })
+      ? h("img", { alt: t("guard.picture-of", { kind: name }), decoding: "async" })
       : h("span", { class: "ev-no-picture" }, icon(event.channels?.sound !== undefined ? "sound" : "camera"), h("small", { text: t("guard.no-picture") }));
     const frame = h(
       "div",
@@ -71,6 +74,11 @@ export function eventCard(app, event, { mark }) {
         ? h("i", { class: "ev-box", vars: { x: box[0], y: box[1], w: box[2] - box[0], h: box[3] - box[1] } })
         : null,
     );
+    seen?.close();
+    if (event.picture) {
+      seen = whenSeen(picture, () => load(event.picture, picture).catch(() => {}));
+      seen.ask();
+    }
     if (!event.clip) return fill(media, frame);
     return fill(
       media,
@@ -83,16 +91,28 @@ export function eventCard(app, event, { mark }) {
     );
   }
 
-  function play() {
+  async function play() {
     const video = h("video", { controls: true, playsinline: true, class: "ev-clip", data: { name: "clip" }, "aria-label": name });
-    video.src = event.clip;
-    video.addEventListener("error", () => {
+    const gone = () => {
       still();
       media.append(h("p", { class: "ev-fault", role: "alert", text: t("guard.clip-gone") }));
-    });
+    };
+    video.addEventListener("error", gone);
     fill(media, video);
-    video.play().catch(() => {});
     video.focus();
+    try {
+      await load(event.clip, video);
+      video.play().catch(() => {});
+    } catch {
+      gone();
+    }
+  }
+
+  /** Show a file of the event in an element. */
+  async function load(path, shown) {
+    const url = URL.createObjectURL(await fetchBlob(path));
+    urls.add(url);
+    shown.src = url;
   }
 
   async function say(value, text) {
@@ -109,6 +129,12 @@ export function eventCard(app, event, { mark }) {
     note.disabled = !now.mark;
     note.value = now.mark_note ?? "";
   }
+
+  element.close = () => {
+    seen?.close();
+    for (const url of urls) URL.revokeObjectURL(url);
+    urls.clear();
+  };
 
   return element;
 }

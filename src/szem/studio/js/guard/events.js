@@ -3,6 +3,7 @@
 import { button, messagePlace, segmented, select, slider } from "../controls.js";
 import { fill, h, icon } from "../dom.js";
 import { wordsFor } from "../problems.js";
+import { saveFile } from "../server.js";
 import { eventCard } from "./card.js";
 import { kindName, momentText } from "./names.js";
 import { exportAddress, fetchEvents, markEvent, markedAddress, overview } from "./routes.js";
@@ -106,6 +107,7 @@ export function eventsView(app, { seen }) {
   function paint(total) {
     const present = known?.present !== false;
     count.textContent = total === null ? "" : total > events.length ? t("guard.count-of", { n: number(events.length), total: number(total) }) : t("guard.count", { n: number(events.length) });
+    closeCards();
     fill(
       cards,
       events.map((event) => eventCard(app, event, { mark })),
@@ -125,16 +127,31 @@ export function eventsView(app, { seen }) {
 
   /** The ways to take events away; made anew only when they are others. */
   function paintTake() {
-    const link = (href, text) => h("a", { class: "button quiet", href, download: "" }, icon("download"), h("span", { text }));
+    const link = (href, text, file) =>
+      h("a", { class: "button quiet", href, download: file, on: { click: (event) => save(event, href, file) } }, icon("download"), h("span", { text }));
     const marked = (known?.marks?.right ?? 0) + (known?.marks?.wrong ?? 0);
     const signature = JSON.stringify([events.length > 0, wish(), marked]);
     if (signature === taken) return; // a link that is being pressed stays where it is
     taken = signature;
     fill(
       take,
-      events.length > 0 ? [link(exportAddress(wish(), "csv"), "CSV"), link(exportAddress(wish(), "json"), "JSON")] : null,
-      marked > 0 ? link(markedAddress, t("guard.take-marked", { n: number(marked) })) : null,
+      events.length > 0 ? [link(exportAddress(wish(), "csv"), "CSV", "events.csv"), link(exportAddress(wish(), "json"), "JSON", "events.json")] : null,
+      marked > 0 ? link(markedAddress, t("guard.take-marked", { n: number(marked) }), "marked.zip") : null,
     );
+  }
+
+  /** A link asks without the key: the file is fetched, then saved. */
+  async function save(event, path, file) {
+    event.preventDefault();
+    try {
+      await saveFile(path, file);
+    } catch (error) {
+      problem.show(wordsFor(error, words));
+    }
+  }
+
+  function closeCards() {
+    for (const card of cards.children) card.close?.();
   }
 
   async function mark(event, value, note) {
@@ -216,6 +233,7 @@ export function eventsView(app, { seen }) {
     close() {
       closed = true;
       clearTimeout(timer);
+      closeCards();
     },
   };
 }

@@ -3,6 +3,7 @@
 import { button, messagePlace, select, toggle } from "../controls.js";
 import { fill, h, icon } from "../dom.js";
 import { wordsFor } from "../problems.js";
+import { fetchBlob } from "../server.js";
 import { areaEditor } from "./draw.js";
 import { ruleText, TEMPLATES } from "./reading.js";
 import { checkAreas, checkRules, fetchRules, saveRules, stillAddress } from "./routes.js";
@@ -296,12 +297,14 @@ export function rulesEditor(app, { changed }) {
     if (!picture) return editor.picture(null);
     const wanted = picture;
     const image = new Image();
-    image.src = `${stillAddress(wanted)}?at=${Math.floor(Date.now() / 10_000)}`;
     try {
+      image.src = URL.createObjectURL(await fetchBlob(stillAddress(wanted)));
       await image.decode();
       if (!closed && picture === wanted) editor.picture(image, image.naturalWidth, image.naturalHeight);
     } catch {
       if (!closed && picture === wanted) editor.picture(null);
+    } finally {
+      URL.revokeObjectURL(image.src);
     }
     return null;
   }

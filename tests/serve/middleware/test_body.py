@@ -1,0 +1,132 @@
+"""Bodies as they come: gzip, in chunks, from callers that close their side, and films between the limits."""
+
+import gzip
+import json
+import socket
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import httpx
+import pytest
+
+Run = Callable[..., AbstractContextManager[httpx.Client]]
+GZIP = {"content-encoding": "gzip", "content-type": "application/json"}
+BODY = json.dumps({"requests": [{}, {}]}).encode()
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(BODY),
+        gzip.compress(BODY[:9]) + gzip.compress(BODY[9:]),  # several members are one body
+        gzip.compress(BODY + b" " * 3_000_000),  # longer than one piece
+    ],
+    ids=["one member", "two members", "several pieces"],
+)
+@pytest.mark.parametrize("chunk", [1 << 20, 7], ids=["at once", "in chunks"])
+def test_a_gzip_body_is_unpacked(server: httpx.Client, packed: bytes, chunk: int) -> None:
+    def pieces() -> Iterator[bytes]:
+        for start in range(0, len(packed), chunk):
+            yield packed[start : start + chunk]
+
+    answer = server.post("/v1/images:annotate", content=pieces(), headers=GZIP)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["responses"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("packed", "says"),
+    [
+        (BODY, "the body is not"),
+        (gzip.compress(BODY)[:-5], "breaks off"),
+        (gzip.compress(BODY) + b"rubbish", "the body is not"),
+        (b"", "breaks off"),
+        (zlib.compress(BODY), "the body is not"),
+    ],
+    ids=["plain", "cut off", "more behind", "empty", "zlib"],
+)
+def test_what_is_no_gzip_is_told(server: httpx.Client, packed: bytes, says: str) -> None:
+    answer = server.post("/v1/images:annotate", content=packed, headers=GZIP)
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]["message"]
+
+
+def test_a_bomb_stops_at_the_limit(run_server: Run) -> None:
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert len(bomb) < 60_000
+    with run_server(max_request_bytes=1_000_000) as server:
+        answer = server.post("/v1/images:annotate", content=bomb, headers=GZIP)
+        assert answer.status_code == 400  # Google's word for it
+        assert "1000000 bytes" in answer.json()["error"]["message"]
+        answer = server.post("/v1/szem/classify", content=bomb * 20, headers={"content-encoding": "gzip"})
+        assert answer.status_code == 413
+        fine = server.post("/v1/images:annotate", content=gzip.compress(BODY), headers=GZIP)
+        assert fine.status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "x" * 200])
+def test_other_codings_are_refused_by_name(server: httpx.Client, coding: str) -> None:
+    answer = server.post("/v1/images:annotate", content=b"x", headers={"content-encoding": coding})
+    assert answer.status_code == 415
+    assert answer.headers["accept-encoding"] == "gzip"
+
+
+def exchange(server: httpx.Client, sent: bytes, *, close_side: bool) -> bytes:
+    """Send bytes; all that comes back until the server closes the connection."""
+    with socket.create_connection((server.base_url.host, server.base_url.port), timeout=60) as connection:
+        connection.sendall(sent)
+        if close_side:
+            connection.shutdown(socket.SHUT_WR)
+        got = b""
+        while block := connection.recv(65536):
+            got += block
+        return got
+
+
+def test_a_caller_that_closes_its_side_gets_its_answer(server: httpx.Client, cat: bytes) -> None:
+    """As `nc -N`, and some clients of other languages, do."""
+    head = f"POST /v1/szem/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(cat)}\r\n\r\n".encode()
+    got = exchange(server, head + cat, close_side=True)
+    assert got.startswith(b"HTTP/1.1 200")
+    assert b'"labels"' in got
+    twice = exchange(server, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2, close_side=True)
+    assert twice.count(b"HTTP/1.1 200") == 2, "requests that were sent one behind the other"
+
+
+def test_a_caller_that_closes_before_it_has_sent_all_is_let_go(server: httpx.Client) -> None:
+    head = b"POST /v1/szem/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
+    assert exchange(server, head, close_side=True) == b""
+
+
+def test_a_body_in_chunks_and_one_that_waits_to_be_asked_for_are_taken(server: httpx.Client) -> None:
+    head = b"POST /v1/images:annotate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    chunks = b"%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (5, BODY[:5], len(BODY) - 5, BODY[5:])
+    assert exchange(server, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks, close_side=False).startswith(
+        b"HTTP/1.1 200"
+    )
+    with socket.create_connection((server.base_url.host, server.base_url.port), timeout=60) as connection:
+        connection.sendall(head + b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(BODY))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100")
+        connection.sendall(BODY)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_the_fourth_beta_is_answered_too(server: httpx.Client) -> None:
+    for beta in ("v1p1beta1", "v1p2beta1", "v1p3beta1", "v1p4beta1"):
+        answer = server.post(f"/{beta}/images:annotate", content=BODY, headers={"content-type": "application/json"})
+        assert answer.status_code == 200, beta
+    assert server.post("/v1p5beta1/images:annotate", content=BODY).status_code in (404, 405)
+
+
+def test_a_film_larger_than_all_bodies_in_memory_may_be_is_taken_or_named_too_large(run_server: Run) -> None:
+    """A film goes to the disk as it comes; what is held in memory has its own, smaller limit."""
+    with run_server(max_body_bytes_in_flight=1 << 20, max_film_bytes=3 << 20) as server:
+        for size, status in [(2 << 20, 400), ((3 << 20) + 1, 413)]:  # 400: it came whole, and is no film
+            for sent in (bytes(size), iter([bytes(1 << 19)] * (size >> 19) + [bytes(size % (1 << 19))])):
+                answer = server.post("/v1/szem/guard/films", content=sent)
+                assert answer.status_code == status, answer.text
+        assert str(3 << 20) in answer.json()["error"]["message"]
+        large = server.post("/v1/szem/classify", content=bytes(2 << 20))
+        assert large.status_code == 413, "it would never fit: to try again does not help"
+        assert str(1 << 20) in large.json()["error"]["message"]
