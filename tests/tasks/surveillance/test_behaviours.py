@@ -152,3 +152,23 @@ def test_memory_does_not_grow() -> None:
             events(_frame([(n + 1, "person", 20 + 30 * k, 300, 150)] if k < 20 else [], n * 20 + k / 2))
     assert len(events.things) <= 1
     assert len(events._alias) <= 1
+
+
+@pytest.mark.parametrize("foot", [360.0, 352.0])
+def test_feet_cut_off_by_the_border_enter_and_loiter(foot: float) -> None:
+    story = []
+    for k in range(100):
+        x = 60 + 40 * min(k / 5, 6)
+        story.append((k / 5, [] if k < 8 else [(1, "person", x, foot, 150.0)]))
+    yard = PixelZone("yard", ((200, 150), (440, 150), (440, 360), (200, 360)), SIZE)
+    assert [e.kind for e in _play(story, zones=[yard])] == ["enters", "loiters"]
+
+
+@pytest.mark.parametrize("jitter_px", [2.0, 6.0])
+def test_who_stands_on_the_edge_of_a_zone_enters_once(jitter_px: float) -> None:
+    rng = np.random.default_rng(0)
+    story = []
+    for k in range(200):
+        x = min(20 + 15 * max(k - 8, 0), 200) + rng.normal(0, jitter_px)
+        story.append((k / 5, [] if k < 8 else [(1, "person", x + max(k - 160, 0) * 10, 300.0, 150.0)]))
+    assert [e.kind for e in _play(story, zones=[YARD])].count("enters") == 1

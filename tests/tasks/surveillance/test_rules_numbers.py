@@ -54,13 +54,13 @@ def test_rules_that_are_read_can_be_sent_as_json(table: str, more: str, name: st
 
 
 def test_an_integer_of_thousands_of_digits_is_refused() -> None:
-    with pytest.raises(RulesError, match="rules: not TOML: .*digits"):
+    with pytest.raises(RulesError, match=r"rules: not TOML: .*digits"):
         parse_rules("[keep]\ndays = " + "9" * 5000)
 
 
 @pytest.mark.parametrize("text", [".".join("a" * 3000) + " = 1", "[" + ".".join("a" * 900) + "]\nb = 1"])
 def test_tables_without_end_are_refused(text: str) -> None:
-    with pytest.raises(RulesError, match="rules: (tables lie at most 12 deep|not TOML)"):
+    with pytest.raises(RulesError, match=r"rules: (tables lie at most 12 deep|not TOML)"):
         parse_rules(text)
 
 

@@ -113,7 +113,7 @@ def test_what_has_gone_is_counted_and_forgotten() -> None:
                 counter(frame((x, 50), time_s=number * 4 + step, ids=[number]))
     assert sum(line.to_left.values()) + sum(line.to_right.values()) == 2000
     assert (door.entered, door.left, door.things, door.longest_s) == (2000, 2000, 2000, 1.0)
-    for kept in (line._known, line._there._last_s, door._inside, door.stayed_s, door._there._last_s):
+    for kept in (line._known, line._presence._last_s, line._history, door._inside, door.stayed_s, door._history):
         assert len(kept) < 60
 
 

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from szem.results.tracks import TrackedBoxes
 from szem.tasks.surveillance.open_events import OpenEvents
 from szem.tasks.surveillance.settings import WatchSettings
 from szem.tasks.video.counting import ANCHORS, LineCounter, PixelLine, PixelZone
+from szem.tasks.video.hysteresis import jitter_margin
 
 __all__ = ["BehaviourEvents"]
 
@@ -31,7 +31,7 @@ _BARE = 0.1  # less, and it shows the scene
 _BESIDE = 0.6  # of its height
 _BESIDE_S = 1.2  # what appears beside something must be in sight for so long
 _MOVED = 0.2  # of its size: how far a thing must have moved to be one
-_CLEAR = 0.04  # of its size: how far its foot must be inside or outside a zone
+_CLEAR = 0.04  # of its size: how far its foot must be inside or outside a zone at least
 _BEGINNING_S = 1.0  # what is there by then has not entered
 _PATH_S = 2.0  # how much of a thing's way is remembered
 _APPROACH_S = 0.7  # how long it must come fast
@@ -102,7 +102,6 @@ class BehaviourEvents:
     ) -> None:
         self._settings, self._told, self._cover = settings, told, cover
         self._zones = tuple(zones) or (_WHOLE,)
-        self._corners = {zone.name: np.array(zone.corners_xy, np.float32) for zone in zones}
         self._lines = tuple(LineCounter(line) for line in lines)
         self._things: dict[int, _Thing] = {}
         self._alias: dict[int, int] = {}  # a new number -> the thing's first
@@ -274,7 +273,7 @@ class BehaviourEvents:
                                     frame.time_s, place=counter.line.name, direction=crossing["to"])
                     )
                 )  # fmt: skip
-            counter.forget(self._things)
+            counter.keep_only(self._things)
         return events
 
     def _places(self, thing: _Thing, now: float) -> list[Event]:
@@ -284,7 +283,7 @@ class BehaviourEvents:
         for zone in self._zones:
             name = zone.name
             if thing.seen_s == now:
-                depth = self._depth(thing.box, zone)
+                depth = self._depth(thing.box, zone, thing.path)
                 if name in thing.inside:
                     if depth < 0:
                         since = thing.going.setdefault(name, now)
@@ -310,14 +309,17 @@ class BehaviourEvents:
         """Whether it was seen first inside a zone, before it was known to be real."""
         return self._depth(thing.first, zone) > 0
 
-    def _depth(self, box: F, zone: PixelZone) -> float:
-        """How far its foot is inside a zone, negative outside, 0 in between."""
+    def _depth(self, box: F, zone: PixelZone, path: Sequence[tuple[float, F]] = ()) -> float:
+        """How far its foot is inside a zone, negative outside, 0 where that is less than its box trembles."""
         if not zone.corners_xy:
             return 1.0
-        x, y = _foot(box)
-        depth = cv2.pointPolygonTest(self._corners[zone.name], (float(x), float(y)), True)
-        clear = _CLEAR * math.sqrt(max((box[2] - box[0]) * (box[3] - box[1]), 1.0))
-        return depth if abs(depth) > clear else 0.0
+        size = math.sqrt(max((box[2] - box[0]) * (box[3] - box[1]), 1.0))
+        boxes = np.stack([*(past for _, past in path), box])
+        depths = zone.depth(ANCHORS["bottom"](boxes))
+        depth, margin = float(depths[-1]), _CLEAR * size
+        if path and abs(depth) > margin:
+            margin = max(margin, jitter_margin(np.array([time_s for time_s, _ in path]), depths[:-1], size))
+        return depth if abs(depth) > margin else 0.0
 
     def _enter(self, thing: _Thing, zone: PixelZone, since: float, now: float) -> list[Event]:
         thing.inside[zone.name] = since
@@ -363,10 +365,8 @@ class BehaviourEvents:
         if not fast:
             for zone in self._zones:
                 if zone.corners_xy and zone.name not in thing.inside:
-                    corners = self._corners[zone.name]
-                    feet = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
-                    away = [-cv2.pointPolygonTest(corners, (float(x), float(y)), True) for x, y in feet]
-                    speed = -float(np.polyfit(times, np.array(away) / heights.mean(), 1)[0])
+                    away = -zone.depth(ANCHORS["bottom"](boxes))
+                    speed = -float(np.polyfit(times, away / heights.mean(), 1)[0])
                     if speed >= self._settings.approach_speed:
                         fast, place = True, zone.name
         if not fast:

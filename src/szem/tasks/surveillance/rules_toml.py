@@ -164,7 +164,8 @@ def _spelt(rule: dict[str, Any]) -> dict[str, Any]:
 
 def _depth(raw: dict[str, Any]) -> int:
     """How deep tables and lists lie in one another; counted without recursion, which a file could exhaust."""
-    deepest, waiting = 0, [(1, raw)]
+    deepest = 0
+    waiting: list[tuple[int, Any]] = [(1, raw)]
     while waiting:
         depth, value = waiting.pop()
         deepest = max(deepest, depth)

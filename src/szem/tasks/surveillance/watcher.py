@@ -177,11 +177,9 @@ class Watcher:
         self._events = BehaviourEvents(self.settings, self._told, zones=zones, lines=lines, cover=self._cover)
         if self._sight is not None:
             self._tracker = Tracker(TrackSettings(keep_s=4.0), thresholds=self._sight.thresholds)
-        corners_of = {zone.name: np.array(zone.corners_xy, np.float32) for zone in zones}
 
         def place_of(x: float, y: float) -> str:
-            inside = (name for name, c in corners_of.items() if cv2.pointPolygonTest(c, (x, y), False) >= 0)
-            return next(inside, "")
+            return next((zone.name for zone in zones if zone.depth(np.array([[x, y]]))[0] >= 0), "")
 
         self._left = AbandonedObjects(
             self.settings,

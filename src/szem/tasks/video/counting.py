@@ -1,9 +1,11 @@
-"""Counts of things that cross lines and stay in zones.
+"""Counts of objects that cross lines and stay in zones.
 
-One point of a thing's box says where the thing is, the *anchor*, and which one is the user's choice: `bottom` (where
-it stands on the ground: right for people and cars seen from the side), `center`, `top`, or for zones `overlap` (half
-of the box lies in it). A thing counts as across a line only once its anchor is clear of it by a fiftieth of its size,
-so a box that trembles on the line counts once. This file does not know how things are found or drawn.
+One point of an object's box says where the object is, the *anchor*, and which one is the user's choice: `bottom`
+(where it stands on the ground: right for people and cars seen from the side), `center`, `top`, or for zones `overlap`
+(half of the box lies in it). An object has changed sides only once its anchor is further from the edge than its box
+trembles (`szem.tasks.video.hysteresis`), so that somebody who stands on a line counts once. A zone's edge on the
+picture's border is open outward: whoever walks out of the picture there does not leave the zone first, and feet that
+the border cuts off are inside. This file does not know how objects are found or drawn.
 """
 
 from collections.abc import Callable, Container, Iterable
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from szem.errors import RangeError, UnknownNameError
 from szem.results.tracks import TrackedBoxes
+from szem.tasks.video.hysteresis import EdgeHistory
 
 __all__ = [
     "ANCHORS",
@@ -35,8 +38,9 @@ ANCHORS: dict[str, Callable[[F], F]] = {  # (N, 4) boxes -> (N, 2) points
     "top": lambda boxes: np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 1]]),
 }
 _MOST_PX = 1_000_000
-_KEPT_S = 60.0  # a thing not seen for so long is forgotten; its number does not come again
-_CLEAR = 0.02  # of its size: how far a thing's anchor must be from an edge to be on one side of it
+_KEPT_S = 60.0  # an object not seen for so long is forgotten; its number does not come again
+_BORDER = 0.01  # fraction of a side: an edge so close to the picture's border lies on it
+_NO_EDGE = 1e9  # distance to the edge of a zone that has none inside the picture
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,49 @@ class PixelLine:
 
 @dataclass(frozen=True)
 class PixelZone:
-    """A part of the picture: a polygon of three corners or more, in pixels."""
+    """An area of the picture: a polygon of three corners or more, in pixels.
+
+    Args:
+        name: Of the zone.
+        corners_xy: In order.
+        size: Width and height of the picture, where edges on its border are to be open outward; None: no edge is.
+    """
 
     name: str
     corners_xy: tuple[tuple[float, float], ...]
+    size: tuple[int, int] | None = None
+
+    def depth(self, points_xy: F) -> F:
+        """How far points are inside, negative outside, measured to the edges that do not lie on the picture's border.
+
+        Args:
+            points_xy: (N, 2) in pixels.
+        Returns:
+            (N,) in pixels.
+
+        >>> yard = PixelZone("yard", ((0, 50), (100, 50), (100, 100), (0, 100)), size=(100, 100))
+        >>> yard.depth(np.array([[50.0, 100.0], [50.0, 40.0]]))  # on the lower border: inside
+        array([ 50., -10.])
+        """
+        points = np.asarray(points_xy, np.float64).reshape(-1, 2)
+        corners = np.array(self.corners_xy, np.float64)
+        starts, ends = corners, np.roll(corners, -1, axis=0)
+        shown = points
+        if self.size is not None:
+            # What lies on an open edge or beyond it is judged by the nearest point just inside the picture's border.
+            near = _BORDER * np.array(self.size)
+            shown = np.clip(points, near + 0.01, np.array(self.size) - near - 0.01)
+            is_open = np.zeros(len(corners), np.bool_)
+            for axis in (0, 1):
+                for at_border in (corners[:, axis] <= near[axis], corners[:, axis] >= self.size[axis] - near[axis]):
+                    is_open |= at_border & np.roll(at_border, -1)
+            starts, ends = starts[~is_open], ends[~is_open]
+        polygon = corners.astype(np.float32)
+        inside = np.array(
+            [cv2.pointPolygonTest(polygon, (float(x), float(y)), False) >= 0 for x, y in shown], np.bool_
+        )
+        away = _segment_distances(points, starts, ends) if len(starts) else np.full(len(points), _NO_EDGE)
+        return np.where(inside, away, -away)
 
 
 def check_anchor(anchor: str, *, of: str = "zone") -> None:
@@ -73,13 +116,13 @@ def check_anchor(anchor: str, *, of: str = "zone") -> None:
 def parse_line(text: str, *, width: int, height: int, number: int = 1) -> PixelLine:
     """A line as typed: `0.1,0.5 0.9,0.5` or `gate=100,200 500,200`.
 
-    Numbers up to 1 are shares of the picture's sides, others pixels.
+    Numbers up to 1 are fractions of the picture's sides, others pixels.
 
     Args:
         text: As typed.
         width: Of the picture.
         height: Of the picture.
-        number: Its place, for lines without a name.
+        number: Its position in the list, for lines without a name.
     Raises:
         RangeError: not two different points.
 
@@ -104,7 +147,7 @@ def parse_zone(text: str, *, width: int, height: int, number: int = 1) -> PixelZ
     name, points = _parse(text, width, height)
     if len(points) < 3 or cv2.contourArea(np.array(points, np.float32)) < 1:
         raise RangeError(f'a zone is three points or more around an area, "0,0 0.5,0 0.5,1", got {text!r}')
-    return PixelZone(name or f"zone {number}", tuple(points))
+    return PixelZone(name or f"zone {number}", tuple(points), (width, height))
 
 
 def _parse(text: str, width: int, height: int) -> tuple[str, list[tuple[float, float]]]:
@@ -121,29 +164,29 @@ def _parse(text: str, width: int, height: int) -> tuple[str, list[tuple[float, f
     return name.strip(), list(zip(values[::2], values[1::2], strict=True))
 
 
-class _Present:
-    """When each thing was last there, so that a source that never ends fills no memory."""
+class _Presence:
+    """When each object was last there, so that a source that never ends fills no memory."""
 
     def __init__(self) -> None:
         self._last_s: dict[int, float] = {}
-        self._looked_s: float | None = None
+        self._checked_s: float | None = None
 
     def gone(self, frame: TrackedBoxes) -> list[int]:
-        """Things not there for a minute; each is told once."""
+        """Objects not there for a minute; each is returned once."""
         now = frame.time_s
-        self._last_s.update((int(thing), now) for thing in frame.ids)
-        if self._looked_s is not None and 0 <= now - self._looked_s < _KEPT_S:
+        self._last_s.update((int(number), now) for number in frame.ids)
+        if self._checked_s is not None and 0 <= now - self._checked_s < _KEPT_S:
             return []
-        self._looked_s = now
-        gone = [thing for thing, last in self._last_s.items() if now - last > _KEPT_S]
-        for thing in gone:
-            del self._last_s[thing]
+        self._checked_s = now
+        gone = [number for number, last in self._last_s.items() if now - last > _KEPT_S]
+        for number in gone:
+            del self._last_s[number]
         return gone
 
 
 @dataclass
 class LineCounter:
-    """Counts crossings of one line; a thing that comes back is counted both ways.
+    """Counts crossings of one line; an object that comes back is counted both ways.
 
     Args:
         line: Which.
@@ -156,14 +199,17 @@ class LineCounter:
     anchor: str = "bottom"
     to_right: dict[str, int] = field(default_factory=dict)  # class -> times; right as seen from start to end
     to_left: dict[str, int] = field(default_factory=dict)
-    _known: dict[int, tuple[float, F]] = field(default_factory=dict)  # thing -> side and place when last clear of it
-    _there: _Present = field(default_factory=_Present)
+    _known: dict[int, tuple[float, F]] = field(
+        default_factory=dict
+    )  # object -> side and anchor when last clear of it
+    _history: EdgeHistory = field(default_factory=EdgeHistory)
+    _presence: _Presence = field(default_factory=_Presence)
 
     def __post_init__(self) -> None:
         check_anchor(self.anchor, of="line")
 
     def __call__(self, frame: TrackedBoxes) -> list[dict[str, Any]]:
-        """Take in a frame; boxes that were carried on, not seen, are passed over.
+        """Take in a frame; boxes that were predicted, not seen, are ignored.
 
         Returns:
             The crossings in this frame: `{"line", "id", "label", "to"}`.
@@ -174,26 +220,33 @@ class LineCounter:
         points = ANCHORS[self.anchor](boxes)
         # In a picture y grows downward: to the right of the way from start to end the cross product is positive.
         distance = _cross(along[None], points - start) / np.hypot(*along)
-        clear = _CLEAR * _sizes(boxes)
+        sizes = _sizes(boxes)
         events = []
-        for k in np.flatnonzero(frame.seen & (np.abs(distance) > clear)):
-            thing, side = int(frame.ids[k]), float(np.sign(distance[k]))
-            before = self._known.get(thing)
-            self._known[thing] = (side, points[k])
+        for k in np.flatnonzero(frame.seen):
+            number, side = int(frame.ids[k]), float(np.sign(distance[k]))
+            margin = self._history.margin(
+                number, time_s=frame.time_s, distance=float(distance[k]), size=float(sizes[k])
+            )
+            if abs(distance[k]) <= margin:
+                continue
+            before = self._known.get(number)
+            self._known[number] = (side, points[k])
             if before is None or before[0] == side or not _meet(before[1], points[k], start, end):
                 continue
             label, to = frame.boxes.labels[k], "right" if side > 0 else "left"
             counts = self.to_right if side > 0 else self.to_left
             counts[label] = counts.get(label, 0) + 1
-            events.append({"line": self.line.name, "id": thing, "label": label, "to": to})
-        for thing in self._there.gone(frame):
-            self._known.pop(thing, None)
+            events.append({"line": self.line.name, "id": number, "label": label, "to": to})
+        for number in self._presence.gone(frame):
+            self._known.pop(number, None)
+            self._history.forget(number)
         return events
 
-    def forget(self, present: Container[int]) -> None:
-        """Let go of all things but some; for sources that never end."""
-        for thing in [thing for thing in self._known if thing not in present]:
-            del self._known[thing]
+    def keep_only(self, present: Container[int]) -> None:
+        """Forget all objects but some; for sources that never end."""
+        for number in [number for number in self._known if number not in present]:
+            del self._known[number]
+            self._history.forget(number)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -220,13 +273,14 @@ class ZoneCounter:
     zone: PixelZone
     anchor: str = "bottom"
     now: dict[str, int] = field(default_factory=dict)  # class -> how many are in it
-    entered: int = 0  # times a thing came in from outside
-    left: int = 0  # times a thing was seen to go
-    things: int = 0  # how many have been in it
-    longest_s: float = 0.0  # in the zone, all together, of the thing that stayed longest
-    stayed_s: dict[int, float] = field(default_factory=dict)  # the same of each thing that was seen of late
+    entered: int = 0  # times an object came in from outside
+    left: int = 0  # times an object was seen to go
+    things: int = 0  # how many objects have been in it
+    longest_s: float = 0.0  # in the zone, all together, of the object that stayed longest
+    stayed_s: dict[int, float] = field(default_factory=dict)  # the same of each object that was seen of late
     _inside: dict[int, bool] = field(default_factory=dict)
-    _there: _Present = field(default_factory=_Present)
+    _history: EdgeHistory = field(default_factory=EdgeHistory)
+    _presence: _Presence = field(default_factory=_Presence)
     _time_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -241,39 +295,41 @@ class ZoneCounter:
         passed_s = 0.0 if self._time_s is None else max(0.0, frame.time_s - self._time_s)
         self._time_s = frame.time_s
         boxes = frame.boxes.boxes_xyxy.astype(np.float64)
-        depth, clear = self._depth(boxes)
+        depth, sizes = self._depth(boxes)
         events, self.now = [], {}
         for k, label in enumerate(frame.boxes.labels):
-            thing = int(frame.ids[k])
-            was = self._inside.get(thing)
+            number = int(frame.ids[k])
+            was = self._inside.get(number)
             inside = bool(depth[k] >= 0) if was is None else was
-            if frame.seen[k] and was is not None and abs(depth[k]) > clear[k]:
-                inside = bool(depth[k] > 0)
-            self._inside[thing] = inside
+            if frame.seen[k]:
+                margin = self._history.margin(
+                    number, time_s=frame.time_s, distance=float(depth[k]), size=float(sizes[k])
+                )
+                if was is not None and abs(depth[k]) > margin:
+                    inside = bool(depth[k] > 0)
+            self._inside[number] = inside
             if inside:
                 self.now[label] = self.now.get(label, 0) + 1
-                self.things += thing not in self.stayed_s
-                self.stayed_s[thing] = self.stayed_s.get(thing, 0.0) + (passed_s if was else 0.0)
-                self.longest_s = max(self.longest_s, self.stayed_s[thing])
+                self.things += number not in self.stayed_s
+                self.stayed_s[number] = self.stayed_s.get(number, 0.0) + (passed_s if was else 0.0)
+                self.longest_s = max(self.longest_s, self.stayed_s[number])
             if was is not None and was != inside:
                 self.entered += inside
                 self.left += not inside
                 what = "enter" if inside else "leave"
-                events.append({"zone": self.zone.name, "id": thing, "label": label, "what": what})
-        for thing in self._there.gone(frame):
-            self._inside.pop(thing, None)
-            self.stayed_s.pop(thing, None)
+                events.append({"zone": self.zone.name, "id": number, "label": label, "what": what})
+        for number in self._presence.gone(frame):
+            self._inside.pop(number, None)
+            self.stayed_s.pop(number, None)
+            self._history.forget(number)
         return events
 
     def _depth(self, boxes: F) -> tuple[F, F]:
-        """(N,) how far inside, negative outside, and (N,) how far is clear; in pixels or, for overlap, shares."""
-        corners = np.array(self.zone.corners_xy, np.float32)
+        """(N,) how far inside, negative outside, and (N,) sizes; in pixels or, for overlap, fractions of a box."""
         if self.anchor == "overlap":
-            shares = [_share_inside(box, self.zone.corners_xy) for box in boxes]
-            return np.array(shares) - 0.5, np.full(len(boxes), _CLEAR)
-        points = ANCHORS[self.anchor](boxes)
-        inside = [cv2.pointPolygonTest(corners, (float(x), float(y)), True) for x, y in points]
-        return np.array(inside, np.float64), _CLEAR * _sizes(boxes)
+            fractions = [_fraction_inside(box, self.zone.corners_xy) for box in boxes]
+            return np.array(fractions, np.float64) - 0.5, np.ones(len(boxes))
+        return self.zone.depth(ANCHORS[self.anchor](boxes)), _sizes(boxes)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -299,12 +355,21 @@ def _sizes(boxes: F) -> F:
 
 
 def _meet(a: F, b: F, start: F, end: F) -> bool:
-    """Whether the way from a to b, known to cross the whole line, crosses it between start and end."""
+    """Whether the path from a to b, known to cross the infinite line, crosses it between start and end."""
     return float(_cross(b - a, start - a) * _cross(b - a, end - a)) <= 0
 
 
-def _share_inside(box: F, corners: Iterable[tuple[float, float]]) -> float:
-    """The share of a box that lies in a polygon. Source: I. Sutherland and G. Hodgman, Reentrant Polygon Clipping,
+def _segment_distances(points: F, starts: F, ends: F) -> F:
+    """(N,) from each point to the nearest of E segments."""
+    along = ends - starts  # (E, 2)
+    off = points[:, None] - starts[None]  # (N, E, 2)
+    t = np.clip((off * along).sum(-1) / np.maximum((along * along).sum(-1), 1e-12), 0, 1)
+    out: F = np.hypot(*np.moveaxis(off - t[..., None] * along, -1, 0)).min(1)
+    return out
+
+
+def _fraction_inside(box: F, corners: Iterable[tuple[float, float]]) -> float:
+    """The fraction of a box that lies in a polygon. Source: I. Sutherland and G. Hodgman, Reentrant Polygon Clipping,
     1974."""
     points = list(corners)
     for axis, limit, sign in ((0, box[0], 1), (0, box[2], -1), (1, box[1], 1), (1, box[3], -1)):

@@ -57,7 +57,7 @@ class Zone(_Drawn):
 
     def to_zone(self, width: int, height: int) -> PixelZone:
         """In pixels of a picture of this size."""
-        return PixelZone(self.name, tuple((x * width, y * height) for x, y in self.points))
+        return PixelZone(self.name, tuple((x * width, y * height) for x, y in self.points), (width, height))
 
 
 class Line(_Drawn):

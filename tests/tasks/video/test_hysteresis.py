@@ -1,0 +1,96 @@
+"""A box that trembles is on one side of an edge until it has really gone over; the picture's border is no edge."""
+
+import numpy as np
+import pytest
+
+from szem.results.boxes import Boxes
+from szem.results.tracks import TrackedBoxes
+from szem.tasks.video.counting import LineCounter, PixelZone, ZoneCounter, parse_line, parse_zone
+from szem.tasks.video.hysteresis import EdgeHistory, jitter_margin
+
+WIDTH, HEIGHT, SIDE = 640, 480, 60.0
+
+
+def one(x: float, y: float, time_s: float) -> TrackedBoxes:
+    """A person whose feet are there, cut off by the picture's border."""
+    box = np.clip([x - SIDE / 2, y - SIDE, x + SIDE / 2, y], 0, [WIDTH, HEIGHT, WIDTH, HEIGHT])
+    boxes = Boxes(boxes_xyxy=box[None], scores=np.array([0.9]), indices=np.array([0]), classes=("person",),
+                  width=WIDTH, height=HEIGHT, model="toy")  # fmt: skip
+    return TrackedBoxes(boxes=boxes, ids=np.array([1]), seen=np.array([True]), time_s=time_s)
+
+
+def stand_on_it(*, jitter: float, rate_hz: float, seed: int) -> list[float]:
+    """Feet, frame by frame: somebody walks to y = 240, stands there for eight seconds and walks on."""
+    rng = np.random.default_rng(seed)
+    way = np.concatenate([np.arange(160, 240, 90 / rate_hz), np.full(round(8 * rate_hz), 240.0),
+                          np.arange(240, 320, 90 / rate_hz)])  # fmt: skip
+    return list(way + rng.normal(0, jitter * SIDE, len(way)))
+
+
+@pytest.mark.parametrize("jitter", [0.005, 0.015, 0.03, 0.05])
+@pytest.mark.parametrize("rate_hz", [6, 25])
+def test_somebody_who_stands_on_an_edge_counts_once(jitter: float, rate_hz: float) -> None:
+    for seed in range(4):
+        line = LineCounter(parse_line("0,0.5 1,0.5", width=WIDTH, height=HEIGHT))
+        zone = ZoneCounter(parse_zone("0,0.5 1,0.5 1,1 0,1", width=WIDTH, height=HEIGHT))
+        for k, y in enumerate(stand_on_it(jitter=jitter, rate_hz=rate_hz, seed=seed)):
+            line(one(200, y, k / rate_hz))
+            zone(one(200, y, k / rate_hz))
+        assert (sum(line.to_right.values()), sum(line.to_left.values())) == (1, 0)
+        assert (zone.entered, zone.left) == (1, 0)
+
+
+def test_who_only_comes_up_to_a_line_is_not_counted() -> None:
+    line = LineCounter(parse_line("0,0.5 1,0.5", width=WIDTH, height=HEIGHT))
+    rng = np.random.default_rng(0)
+    for k, y in enumerate([*np.arange(160, 240, 4), *(240 + rng.normal(0, 2, 200)), *np.arange(240, 160, -4)]):
+        line(one(200, y, k / 25))
+    assert (line.to_right, line.to_left) == ({}, {})
+
+
+@pytest.mark.parametrize("bottom", [HEIGHT, HEIGHT - 3, HEIGHT - 10])
+def test_feet_cut_off_by_the_border_are_in_a_zone_that_reaches_it(bottom: float) -> None:
+    zone = ZoneCounter(parse_zone("yard=0.5,0.5 1,0.5 1,1 0.5,1", width=WIDTH, height=HEIGHT))
+    for k, x in enumerate(range(60, 540, 8)):
+        zone(one(x, bottom, k / 25))
+    assert (zone.entered, zone.left, zone.things) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("corners", "point", "depth"),
+    [
+        ("0,0 1,0 1,1 0,1", (0, 0), 1e9),  # the whole picture has no edge
+        ("0.5,0 1,0 1,1 0.5,1", (640, 480), 320),  # the corner: both borders are open
+        ("0.5,0 1,0 1,1 0.5,1", (320, 480), 0),
+        ("0.5,0 1,0 1,1 0.5,1", (300, 480), -20),
+        ("0,0.5 1,0.5 1,0.995 0,0.995", (320, 480), 240),  # drawn by hand, close to the border
+        ("0,0.5 1,0.5 1,0.9 0,0.9", (320, 480), -48),  # an edge of its own
+        ("0.2,0.2 0.8,0.2 0.8,0.8 0.2,0.8", (320, 100), 4),
+    ],
+)
+def test_how_deep_a_point_lies_in_a_zone(corners: str, point: tuple[float, float], depth: float) -> None:
+    zone = parse_zone(corners, width=WIDTH, height=HEIGHT)
+    assert zone.depth(np.array([point]))[0] == pytest.approx(depth, abs=0.01)
+
+
+def test_a_zone_without_a_picture_has_closed_edges() -> None:
+    zone = PixelZone("all", ((0, 0), (640, 0), (640, 480), (0, 480)))
+    assert zone.depth(np.array([[640.0, 100.0], [650.0, 100.0]])).tolist() == [0, -10]
+
+
+def test_the_margin_grows_with_jitter_and_keeps_its_bounds() -> None:
+    times, rng = np.arange(50) / 25, np.random.default_rng(0)
+    noise = rng.normal(0, 1, 50)
+    margins = [jitter_margin(times, sigma * noise, 100.0) for sigma in (0, 1, 4, 50)]
+    assert margins == sorted(margins)
+    assert (margins[0], margins[-1]) == (2.0, 40.0)
+    assert margins[1] == pytest.approx(4.0, rel=0.35)  # four standard deviations
+    assert jitter_margin(times, 100 * times**2, 100.0) == 2.0  # it accelerates: no jitter
+
+
+def test_objects_that_are_gone_are_forgotten() -> None:
+    history = EdgeHistory()
+    for number in range(5):
+        history.margin(number, time_s=0.0, distance=1.0, size=10.0)
+    history.forget(3)
+    assert len(history) == 4
