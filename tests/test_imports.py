@@ -84,6 +84,19 @@ def test_imports_run_downward(path: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_the_cloud_vision_dialect_is_a_leaf() -> None:
+    """szem's own routes do not depend on Google's dialect; only the application puts both together."""
+    vision = SRC / "serve" / "vision"
+    importers = {
+        path.relative_to(SRC).as_posix()
+        for path in FILES
+        if vision not in path.parents
+        for name, _ in imports_of(path)
+        if name.startswith("szem.serve.vision")
+    }
+    assert importers == {"serve/app.py"}
+
+
 def test_import_szem_is_light_and_does_nothing(tmp_path: Path) -> None:
     heavy = [
         "torch",

@@ -27,6 +27,7 @@ from szem.serve.metrics import Metrics
 from szem.serve.middleware.auth_and_limits import AuthAndLimits, is_own_path
 from szem.serve.middleware.observe import Observe
 from szem.serve.openapi import install_openapi
+from szem.serve.pictures import PictureLoader
 from szem.serve.reference import reference_page
 from szem.serve.routes.guard import build_guard_routes
 from szem.serve.routes.lab import LabViewRequest, build_lab_routes
@@ -63,6 +64,8 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _opened(chosen, metrics) as (annotator, operations):
+            app.state.engine = annotator.engine
+            app.state.pictures = annotator.pictures
             app.state.annotator = annotator
             app.state.operations = operations
             try:
@@ -114,7 +117,7 @@ async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tu
     """What lives as long as the server does."""
     engine = Engine(settings, metrics)
     folders = AllowedFolders(settings)
-    annotator = Annotator(engine, Fetcher(settings), folders, metrics)
+    annotator = Annotator(engine, PictureLoader(engine, Fetcher(settings), folders), metrics)
     url = settings.database or default_database(data_folder())
     operations = Operations(
         settings, annotator, folders, metrics, open_records=lambda: Records(url, lease_s=settings.operation_lease_s)

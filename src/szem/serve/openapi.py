@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from szem.serve.vision.protojson import Json, camel
+from szem.serve.protojson import Json, camel
 
 __all__ = ["install_openapi", "json_answer", "json_body", "message_schemas"]
 

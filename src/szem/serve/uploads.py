@@ -13,9 +13,9 @@ from starlette.requests import Request
 
 from szem.errors import UnsupportedError
 from szem.serve.engine import Engine
+from szem.serve.messages import Image
+from szem.serve.protojson import camel, parse_json, read_message
 from szem.serve.status import FieldsError, Violation
-from szem.serve.vision.protojson import camel, parse_json, read_message
-from szem.serve.vision.schema import Image
 
 __all__ = ["read_upload"]
 

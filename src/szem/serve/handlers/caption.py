@@ -9,8 +9,8 @@ from typing import Any
 from szem.arrays import Picture8
 from szem.errors import RangeError
 from szem.serve.engine import Engine
-from szem.serve.vision.protojson import Json
-from szem.serve.vision.schema import Image
+from szem.serve.messages import Image
+from szem.serve.protojson import Json
 from szem.tasks.captioning.caption import Captioner, open_captioner
 
 __all__ = ["CaptionRequest", "caption_picture"]

@@ -7,7 +7,7 @@ from szem.arrays import Picture8
 from szem.errors import RangeError
 from szem.results.boxes import Boxes
 from szem.serve.engine import Engine
-from szem.serve.vision.schema import Image
+from szem.serve.messages import Image
 from szem.tasks.detection.detect import Detector
 
 __all__ = ["DetectRequest", "detect_picture", "find_boxes"]

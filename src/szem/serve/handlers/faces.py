@@ -6,7 +6,7 @@ from typing import Any
 from szem.arrays import Picture8
 from szem.results.faces import Faces
 from szem.serve.engine import Engine
-from szem.serve.vision.schema import Image
+from szem.serve.messages import Image
 from szem.tasks.faces.detect import open_faces
 
 __all__ = ["FacesRequest", "face_picture", "find_faces_of"]

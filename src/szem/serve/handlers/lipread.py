@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from szem.errors import RangeError
 from szem.serve.engine import Engine
-from szem.serve.vision.protojson import Json
-from szem.serve.vision.schema import Image
+from szem.serve.messages import Image
+from szem.serve.protojson import Json
 from szem.tasks.lipreading.lipread import LipreadDetails, LipReader, LipreadInput, open_lip_reader
 from szem.tasks.lipreading.networks import RATE_HZ, LipNetworks, NetworkOutput
 

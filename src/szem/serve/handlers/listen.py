@@ -7,7 +7,7 @@ from szem.errors import RangeError, TooLargeError
 from szem.media.sound import SoundReader
 from szem.runtime.sessions import Session
 from szem.serve.engine import Engine
-from szem.serve.vision.schema import Image
+from szem.serve.messages import Image
 from szem.tasks.audio.listen import Listener, ListenSettings
 
 if TYPE_CHECKING:

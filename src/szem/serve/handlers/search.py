@@ -5,9 +5,9 @@ from typing import Any
 
 from szem.arrays import Array
 from szem.errors import RangeError
+from szem.serve.messages import Image
+from szem.serve.pictures import PictureLoader
 from szem.serve.status import FieldsError, Violation
-from szem.serve.vision.annotate import Annotator
-from szem.serve.vision.schema import Image
 from szem.tasks.captioning.caption import Captioner, open_captioner
 
 __all__ = ["SearchRequest", "search_pictures"]
@@ -24,7 +24,7 @@ class SearchRequest:
     images: tuple[Image, ...] = ()
 
 
-async def search_pictures(annotator: Annotator, request: SearchRequest) -> dict[str, Any]:
+async def search_pictures(pictures: PictureLoader, request: SearchRequest) -> dict[str, Any]:
     """Answer `POST /v1/szem/search`: for each picture, nearest first, its index and the cosine with the sentence.
 
     Raises:
@@ -37,13 +37,13 @@ async def search_pictures(annotator: Annotator, request: SearchRequest) -> dict[
         raise FieldsError(f"images: {told}", violations=[Violation("images", told)])
     if len(request.text) > _LONGEST:
         raise RangeError(f"text must have at most {_LONGEST} letters, got {len(request.text)}")
-    engine = annotator.engine
+    engine = pictures.engine
     await engine.session("caption")  # says clearly where there is none
     captioner = await engine.run(lambda: open_captioner(threads=1))
     wanted: Array = (await engine.run(captioner.place, [request.text]))[0]
 
     async def score(number: int, image: Image) -> float:
-        async with annotator.opened(image, place=f"images[{number}]") as picture:
+        async with pictures.opened(image, place=f"images[{number}]") as picture:
             place: Array = (await engine.run(_place, captioner, picture))[0]
         return float(place @ wanted)
 

@@ -21,8 +21,8 @@ from szem.results.masks import Masks, class_colors
 from szem.results.rle import mask_to_rle
 from szem.runtime.sessions import Session
 from szem.serve.engine import Engine
-from szem.serve.vision.protojson import Json
-from szem.serve.vision.schema import Image
+from szem.serve.messages import Image
+from szem.serve.protojson import Json
 from szem.tasks.segmentation.instance_masks import outline_with
 from szem.tasks.segmentation.segment import segment_with
 

@@ -18,7 +18,7 @@ from szem.serve.handlers.caption import CaptionRequest, caption_picture
 from szem.serve.handlers.detect import DetectRequest, detect_picture
 from szem.serve.handlers.faces import FacesRequest, face_picture
 from szem.serve.handlers.segment import SegmentRequest, find_masks, map_to_dict, segment_picture
-from szem.serve.vision.schema import Image
+from szem.serve.messages import Image
 from szem.tasks.appearance.crop_hints import DEFAULT_RATIOS, crop_hints
 from szem.tasks.appearance.dominant_colors import dominant_colors
 from szem.tasks.appearance.sharpness import measure_picture

@@ -17,7 +17,7 @@ from szem.errors import RangeError, UnknownNameError
 from szem.guard.event_record import EventQuery, StoredEvent, parse_moment
 from szem.guard.export import events_to_csv, events_to_json
 from szem.serve.handlers.guard import GuardHandler
-from szem.serve.vision.protojson import parse_json
+from szem.serve.protojson import parse_json
 
 __all__ = ["build_guard_routes"]
 

@@ -29,9 +29,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from szem.errors import BusyError, SzemError
 from szem.serve.handlers.live import LiveHandler, LiveSettings, LiveView
 from szem.serve.metrics import Metrics
+from szem.serve.protojson import parse_json, read_message
 from szem.serve.settings import ServeSettings
 from szem.serve.status import error_to_status
-from szem.serve.vision.protojson import parse_json, read_message
 
 __all__ = ["LIVE_PATH", "watch_live"]
 

@@ -15,13 +15,13 @@ from szem.serve.handlers.lipread import LipreadRequest, read_film
 from szem.serve.handlers.listen import ListenRequest, listen_to_sound
 from szem.serve.handlers.search import SearchRequest, search_pictures
 from szem.serve.handlers.tasks import TASKS, FilterRequest, TaskRoute, filter_picture
+from szem.serve.messages import Image
 from szem.serve.middleware.observe import trace_of
 from szem.serve.openapi import json_body, upload_body
+from szem.serve.protojson import parse_json, read_message
+from szem.serve.state import engine_of, pictures_of
 from szem.serve.status import FieldsError
 from szem.serve.uploads import read_upload
-from szem.serve.vision.annotate import Annotator
-from szem.serve.vision.protojson import parse_json, read_message
-from szem.serve.vision.schema import Image
 
 __all__ = ["build_own_routes"]
 
@@ -87,12 +87,12 @@ def build_own_routes() -> APIRouter:
 
 def _task_route(task: TaskRoute) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        annotator = _annotator(request)
-        message: Any = await read_upload(request, task.request, annotator.engine)
+        pictures = pictures_of(request)
+        message: Any = await read_upload(request, task.request, pictures.engine)
         trace_of(request.scope).pictures += 1
-        async with annotator.opened(message.image or Image(), place="") as picture:
+        async with pictures.opened(message.image or Image(), place="") as picture:
             height, width = picture.shape[:2]
-            found = await task.run(annotator.engine, picture, message)
+            found = await task.run(pictures.engine, picture, message)
         if isinstance(found, bytes):
             return Response(found, media_type="image/png")
         return JSONResponse({"picture": {"width": width, "height": height}, **found})
@@ -102,63 +102,57 @@ def _task_route(task: TaskRoute) -> Callable[[Request], Awaitable[Response]]:
 
 async def apply_filter(request: Request) -> Response:
     """Apply a convolution kernel to a picture; the answer is a PNG file."""
-    annotator = _annotator(request)
-    message = await read_upload(request, FilterRequest, annotator.engine)
+    pictures = pictures_of(request)
+    message = await read_upload(request, FilterRequest, pictures.engine)
     trace_of(request.scope).pictures += 1
-    async with annotator.opened(message.image or Image(), place="") as picture:
-        data = await filter_picture(annotator.engine, picture, message)
+    async with pictures.opened(message.image or Image(), place="") as picture:
+        data = await filter_picture(pictures.engine, picture, message)
     return Response(data, media_type="image/png")
 
 
 async def listen(request: Request) -> JSONResponse:
     """What is heard in a sound or film, from when to when; with curves=true also level and scores."""
-    annotator = _annotator(request)
-    message = await read_upload(request, ListenRequest, annotator.engine)
+    pictures = pictures_of(request)
+    message = await read_upload(request, ListenRequest, pictures.engine)
     data = message.sound.content if message.sound is not None else b""
     if not data:
         raise FieldsError('no sound came; send the file as the body, or JSON: {"sound": {"content": BASE64}}')
     trace_of(request.scope).pictures += 1
-    return JSONResponse(await listen_to_sound(annotator.engine, data, message))
+    return JSONResponse(await listen_to_sound(pictures.engine, data, message))
 
 
 async def get_painter(request: Request) -> JSONResponse:
     """What can be drawn: kinds and colours, and sentences to begin with."""
-    return JSONResponse(await describe_painter(_annotator(request).engine))
+    return JSONResponse(await describe_painter(engine_of(request)))
 
 
 async def generate(request: Request) -> JSONResponse:
     """Draw pictures for a sentence about a flower or a bird, or a film from one sentence to another."""
     message = await _message(request, GenerateRequest)
-    return JSONResponse(await draw_sentence(_annotator(request).engine, message))
+    return JSONResponse(await draw_sentence(engine_of(request), message))
 
 
 async def search(request: Request) -> JSONResponse:
     """Order pictures by how well they fit a sentence."""
     message = await _message(request, SearchRequest)
     trace_of(request.scope).pictures += len(message.images)
-    return JSONResponse(await search_pictures(_annotator(request), message))
+    return JSONResponse(await search_pictures(pictures_of(request), message))
 
 
 async def _message(request: Request, kind: type[M]) -> M:
     body = await request.body()
-    return await _annotator(request).engine.run(lambda: read_message(kind, parse_json(body)))
+    return await engine_of(request).run(lambda: read_message(kind, parse_json(body)))
 
 
 async def lipread_film(request: Request) -> Response:
     """What is said in a film, read from lips, sound or both, with what the networks saw."""
-    annotator = _annotator(request)
-    message = await read_upload(request, LipreadRequest, annotator.engine)
+    pictures = pictures_of(request)
+    message = await read_upload(request, LipreadRequest, pictures.engine)
     film = message.video.content if message.video is not None else b""
     if not film:
         raise FieldsError('no film came; send the file as the body, or JSON: {"video": {"content": BASE64}}')
     trace_of(request.scope).pictures += 1
-    return JSONResponse(await read_film(annotator.engine, film, message))
-
-
-def _annotator(request: Request) -> Annotator:
-    annotator = request.app.state.annotator
-    assert isinstance(annotator, Annotator)
-    return annotator
+    return JSONResponse(await read_film(pictures.engine, film, message))
 
 
 def list_samples() -> dict[str, Any]:

@@ -1,29 +1,26 @@
-"""Pictures in, answers out: where a picture comes from, its features side by side, its faults told in its answer."""
+"""Pictures in, answers out: the features of a picture side by side, its faults reported in its answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 
 from szem.arrays import Picture8
-from szem.errors import MediaError, SzemError, UnsupportedError
+from szem.errors import SzemError, UnsupportedError
 from szem.serve.engine import Engine
-from szem.serve.fetch import Fetcher
-from szem.serve.folders import AllowedFolders
 from szem.serve.metrics import Metrics
-from szem.serve.status import Code, FieldError, FieldsError, Violation, code_of, error_to_status
+from szem.serve.pictures import PictureLoader
+from szem.serve.protojson import Json
+from szem.serve.status import Code, FieldsError, Violation, code_of, error_to_status
 from szem.serve.vision.features import DEFAULT_RESULTS, Job, build_feature, merge
-from szem.serve.vision.protojson import Json
 from szem.serve.vision.schema import (
     AnnotateImageRequest,
     AnnotateImageResponse,
     Feature,
     FeatureType,
-    Image,
     ImageContext,
     Status,
 )
 
-__all__ = ["Annotator", "bad_image", "to_status"]
+__all__ = ["Annotator", "to_status"]
 
 
 class Annotator:
@@ -31,15 +28,13 @@ class Annotator:
 
     Args:
         engine: Does the work.
-        fetcher: Gets pictures over http(s).
-        folders: Gets pictures from allowed folders.
+        pictures: Loads the pictures.
         metrics: Where pictures and features are counted.
     """
 
-    def __init__(self, engine: Engine, fetcher: Fetcher, folders: AllowedFolders, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, pictures: PictureLoader, metrics: Metrics) -> None:
         self.engine = engine
-        self.fetcher = fetcher
-        self.folders = folders
+        self.pictures = pictures
         self.metrics = metrics
 
     async def annotate_all(self, requests: Sequence[AnnotateImageRequest]) -> tuple[AnnotateImageResponse, ...]:
@@ -60,7 +55,7 @@ class Annotator:
                 fault = Violation(place if image is None else f"{place}.features", "missing")
                 raise FieldsError("Request must specify image and features.", violations=[fault])
             for_labels_only = all(feature.type is FeatureType.LABEL_DETECTION for feature in request.features)
-            async with self.opened(image, place=place, for_labels_only=for_labels_only) as picture:
+            async with self.pictures.opened(image, place=place, for_labels_only=for_labels_only) as picture:
                 answer = await self.annotate_picture(
                     picture, request.features, request.image_context or ImageContext(), place=place
                 )
@@ -98,70 +93,6 @@ class Annotator:
             return error
         self.metrics.features.labels(name, "OK").inc()
         return part
-
-    @asynccontextmanager
-    async def opened(self, image: Image, *, place: str, for_labels_only: bool = False) -> AsyncIterator[Picture8]:
-        """Decode a picture, whichever way it comes, and hold it for the time of the block.
-
-        `content` comes before imageUri, imageUri before gcsImageUri.
-
-        Args:
-            image: Where it is.
-            place: Where that stands in the request, for messages.
-            for_labels_only: As in `Engine.picture`.
-        Raises:
-            SzemError: there is none, it may not be reached, or it is no picture.
-        """
-        place = f"{place}.image".lstrip(".")
-        if image.content:
-            async with self._decoded(image.content, f"{place}.content", for_labels_only) as picture:
-                yield picture
-            return
-        source = image.source
-        uri = "" if source is None else source.image_uri or source.gcs_image_uri
-        if not uri:
-            fault = Violation(place, "it has neither content nor source")
-            raise FieldsError("Request must specify image and features.", violations=[fault])
-        name = "imageUri" if source is not None and source.image_uri else "gcsImageUri"
-        where = f"{place}.source.{name}"
-        async with self.engine.outside:
-            data = await self.load(uri, where)
-            async with self._decoded(data, where, for_labels_only) as picture:
-                yield picture
-
-    async def load(self, uri: str, where: str, *, max_bytes: int | None = None) -> bytes:
-        """The bytes behind a URI.
-
-        Args:
-            uri: http(s)://, file:// or gs://.
-            where: The field that holds it, for messages.
-            max_bytes: The most a file may have; the limit for a picture by default.
-        Raises:
-            SzemError: that is not allowed, or not possible.
-        """
-        most = self.engine.settings.max_picture_bytes if max_bytes is None else max_bytes
-        try:
-            if uri.lower().startswith(("http://", "https://")):
-                return await self.fetcher.fetch(uri)
-            if uri.startswith(("file:", "gs:")):
-                return await self.engine.run(lambda: self.folders.read(uri, max_bytes=most))
-            raise FieldsError(f"{uri[:60]!r} is not a URI szem reads; use file:///…, http://… or https://…")
-        except SzemError as error:
-            raise FieldError(error, where) from error
-
-    @asynccontextmanager
-    async def _decoded(self, data: bytes, where: str, for_labels_only: bool) -> AsyncIterator[Picture8]:
-        async with AsyncExitStack() as stack:
-            try:
-                picture = await stack.enter_async_context(self.engine.picture(data, for_labels_only=for_labels_only))
-            except MediaError as error:
-                raise bad_image(error, where) from error
-            yield picture
-
-
-def bad_image(error: MediaError, where: str) -> FieldsError:
-    """Google's "Bad image data.", with the reason that Google leaves out."""
-    return FieldsError(f"Bad image data. {error}", violations=[Violation(where, str(error))])
 
 
 def to_status(error: SzemError, place: str) -> Status:

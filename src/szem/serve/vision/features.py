@@ -14,10 +14,10 @@ from szem.serve.engine import Engine
 from szem.serve.handlers.detect import find_boxes
 from szem.serve.handlers.faces import find_faces_of
 from szem.serve.handlers.segment import MOST_BOXES, find_masks, map_to_dict, outline_boxes
+from szem.serve.protojson import Json
 from szem.serve.status import FieldsError
 from szem.serve.vision.faces import annotate_faces
 from szem.serve.vision.geometry import box_to_poly
-from szem.serve.vision.protojson import Json
 from szem.serve.vision.schema import (
     AnnotateImageResponse,
     BoundingPoly,

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from szem.errors import MediaError, RangeError, SzemError, UnsupportedError
 from szem.media.pages import count_pages, picture_size, read_pages
+from szem.serve.pictures import bad_image
 from szem.serve.status import Code, FieldsError, Violation, code_of, error_to_status
-from szem.serve.vision.annotate import Annotator, bad_image, to_status
+from szem.serve.vision.annotate import Annotator, to_status
 from szem.serve.vision.schema import (
     AnnotateFileRequest,
     AnnotateFileResponse,
@@ -54,7 +55,7 @@ async def load_file(
         if config.gcs_source is None or not config.gcs_source.uri:
             raise FieldsError("Request must specify inputConfig.content or inputConfig.gcsSource.uri.")
         where = f"{place}.inputConfig.gcsSource.uri"
-        data = await annotator.load(config.gcs_source.uri, where)
+        data = await annotator.pictures.load(config.gcs_source.uri, where)
     engine = annotator.engine
     try:
         return data, await engine.run(lambda: count_pages(data, limits=engine.limits))

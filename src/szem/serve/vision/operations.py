@@ -18,11 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from szem.errors import SzemError
 from szem.serve.folders import AllowedFolders
 from szem.serve.metrics import Metrics
+from szem.serve.protojson import parse_json, read_message, write_message
 from szem.serve.settings import ServeSettings
 from szem.serve.status import UnavailableError, error_to_status
 from szem.serve.vision.annotate import Annotator, to_status
 from szem.serve.vision.files import annotate_pages, load_file
-from szem.serve.vision.protojson import parse_json, read_message, write_message
 from szem.serve.vision.records import CANCELLED_STATUS, MAX_ATTEMPTS, Record, Records, timestamp
 from szem.serve.vision.schema import (
     AnnotateFileResponse,

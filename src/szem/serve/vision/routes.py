@@ -9,13 +9,13 @@ from starlette.responses import JSONResponse
 
 from szem.serve.middleware.observe import trace_of
 from szem.serve.openapi import json_answer, json_body
+from szem.serve.protojson import M, parse_json, read_message, write_message
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError, Violation
 from szem.serve.vision import checks
 from szem.serve.vision.annotate import Annotator
 from szem.serve.vision.files import annotate_file
 from szem.serve.vision.operations import Operations, operation_to_json
-from szem.serve.vision.protojson import M, parse_json, read_message, write_message
 from szem.serve.vision.records import Record
 from szem.serve.vision.schema import (
     AsyncBatchAnnotateFilesRequest,

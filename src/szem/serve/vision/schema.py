@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar
 
-from szem.serve.vision.protojson import Json
+from szem.serve.messages import Image
+from szem.serve.protojson import Json
 
 __all__ = [
     "AnnotateFileRequest",
@@ -36,11 +37,9 @@ __all__ = [
     "FeatureType",
     "GcsDestination",
     "GcsSource",
-    "Image",
     "ImageAnnotationContext",
     "ImageContext",
     "ImageProperties",
-    "ImageSource",
     "InputConfig",
     "Likelihood",
     "LocalizedObjectAnnotation",
@@ -172,22 +171,6 @@ class LatLng:
 
 
 # Requests -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageSource:
-    """Where a picture lies; `image_uri` comes before `gcs_image_uri`."""
-
-    gcs_image_uri: str = ""
-    image_uri: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    """A picture; `content` comes before `source`."""
-
-    content: bytes = b""
-    source: ImageSource | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

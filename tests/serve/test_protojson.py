@@ -10,8 +10,8 @@ from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from szem.serve.protojson import MAX_ITEMS, parse_json, read_message, write_message
 from szem.serve.status import FieldsError
-from szem.serve.vision.protojson import MAX_ITEMS, parse_json, read_message, write_message
 from szem.serve.vision.schema import (
     AnnotateImageResponse,
     BatchAnnotateImagesRequest,
