@@ -13,6 +13,7 @@ PUBLIC = {
     "average_pool",
     "max_pool",
     "edges",
+    "view",
     "convolve",
     "Kernel",
     "__version__",

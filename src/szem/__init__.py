@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from szem.kernels.layers import receptive_field as receptive_field
     from szem.kernels.pooling import average_pool as average_pool
     from szem.kernels.pooling import max_pool as max_pool
+    from szem.kernels.views import view as view
     from szem.media.pictures import read_picture as read_picture
     from szem.media.pictures import write_picture as write_picture
     from szem.tasks.audio.listen import listen as listen
@@ -40,6 +41,7 @@ _HOME = {
     "average_pool": "szem.kernels.pooling",
     "max_pool": "szem.kernels.pooling",
     "edges": "szem.kernels.edges",
+    "view": "szem.kernels.views",
     "convolve": "szem.kernels.convolution",
     "Kernel": "szem.kernels.kernel",
     "read_picture": "szem.media.pictures",

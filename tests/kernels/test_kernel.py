@@ -136,3 +136,21 @@ def test_wrong_text_is_told(text: str, error: type[Exception], match: str) -> No
 def test_weights_that_make_no_kernel_are_refused(weights: object, error: type[Exception]) -> None:
     with pytest.raises(error, match="kernel"):
         Kernel(weights)  # type: ignore[arg-type]
+
+
+def test_kernels_too_large_to_write_out_are_refused_before_they_are_allocated() -> None:
+    with pytest.raises(ShapeError, match="4095"):
+        Kernel([[1, 2, 3]]).dilate(2**31)
+    with pytest.raises(ShapeError, match="4095"):
+        Kernel(np.ones((1, 4000))).compose(Kernel(np.ones((1, 200))))
+    with pytest.raises(RangeError, match="pixels"):
+        Kernel([[1, 2, 3]]).to_picture(cell_px=10**6)
+
+
+def test_large_kernels_are_composed_as_small_ones_are() -> None:
+    rng = np.random.default_rng(0)
+    left, right = rng.normal(size=(70, 66)), rng.normal(size=(65, 71))
+    image = rng.normal(size=(140, 140)).astype(np.float32)
+    both = convolve(convolve(image, left, border="wrap"), right, border="wrap")
+    at_once = convolve(image, Kernel(left).compose(Kernel(right)), border="wrap")
+    np.testing.assert_allclose(at_once, both, atol=0.05)

@@ -87,3 +87,17 @@ def test_impossible_sizes_are_refused(wrong: dict[str, int]) -> None:
         output_size((4, 4), (3, 3), **wrong)
     with pytest.raises(RangeError, match="groups"):
         layer_cost((4, 4), in_channels=3, out_channels=4, groups=2)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [Layer(3, dilation=2**31)],
+        [Layer(2**31)],
+        [Layer(3, stride_px=10**6), Layer(3, stride_px=10**6), Layer(3)],
+        [Layer(1)] * 1001,
+    ],
+)
+def test_a_receptive_field_that_is_too_large_is_refused_before_it_is_allocated(layers: list[Layer]) -> None:
+    with pytest.raises(RangeError, match="at most"):
+        receptive_field(layers)

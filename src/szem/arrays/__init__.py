@@ -10,11 +10,14 @@ from szem.arrays.checks import (
     check_picture,
     check_sound,
 )
+from szem.arrays.convert import array_to_image, array_to_picture
 from szem.arrays.layouts import Array, Picture8, picture_to_unit, pictures_to_nchw
 
 __all__ = [
     "Array",
     "Picture8",
+    "array_to_image",
+    "array_to_picture",
     "check_boxes_xyxy",
     "check_image",
     "check_picture",

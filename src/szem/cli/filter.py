@@ -28,8 +28,10 @@ def filter_pictures(
             "--kernel", "-k", help='A name ("sobel-x", "gaussian:2.5") or weights ("0 -1 0; -1 5 -1; 0 -1 0").'
         ),
     ] = "outline",
-    stride: Annotated[int, typer.Option(min=1, help="Pixels between outputs; 2 keeps a quarter of the data.")] = 1,
-    dilation: Annotated[int, typer.Option(min=1, help="Pixels between taps: atrous above 1.")] = 1,
+    stride: Annotated[
+        int, typer.Option(min=1, max=2**31 - 1, help="Pixels between outputs; 2 keeps a quarter of the data.")
+    ] = 1,
+    dilation: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Pixels between taps: atrous above 1.")] = 1,
     border: Annotated[str, typer.Option(help="reflect, replicate, constant, wrap or valid.")] = "reflect",
     mode: Annotated[
         str, typer.Option(help="correlation (as written) or convolution (turned by half).")
@@ -52,7 +54,7 @@ def filter_pictures(
 
     from szem.cli.walk import Targets, each_picture, find_files, report_failures
     from szem.errors import UnknownNameError
-    from szem.kernels import KERNELS, parse_kernel, plan_convolution
+    from szem.kernels import KERNELS, default_view, parse_kernel, plan_convolution
     from szem.kernels import edges as find_edges
     from szem.kernels import view as show
     from szem.kernels.views import VIEWS
@@ -68,7 +70,7 @@ def filter_pictures(
     weights = parse_kernel(kernel)
     if normalize:
         weights = weights.normalize()
-    how = view or ("absolute" if edges or abs(weights.sum) < 1e-9 else "clip")
+    how = view or ("absolute" if edges else default_view(weights))
     suffix = "edges" if edges else kernel.replace(":", "-") if kernel.split(":")[0] in KERNELS else "kernel"
     items, failures = find_files(paths or [str(sample_path("cameraman"))], leave_out=out)
     if not quiet and not edges:

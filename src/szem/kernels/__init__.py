@@ -6,14 +6,16 @@ from szem.kernels.edges import EDGE_FAMILIES, Edges, edges
 from szem.kernels.kernel import Kernel
 from szem.kernels.layers import Cost, Layer, ReceptiveField, layer_cost, output_size, receptive_field
 from szem.kernels.library import COMPASS, KERNELS, KernelRecipe, Parameter
-from szem.kernels.plan import MODES, WAYS, Option, Plan, plan_convolution
+from szem.kernels.plan import DEFAULT_MODE, MODES, WAYS, Option, Plan, plan_convolution
 from szem.kernels.pooling import average_pool, max_pool
-from szem.kernels.text import as_kernel, parse_kernel
-from szem.kernels.views import VIEWS, signed_colors, view
+from szem.kernels.signed_colors import signed_colors
+from szem.kernels.text import KernelInput, as_kernel, parse_kernel
+from szem.kernels.views import VIEWS, default_view, view
 
 __all__ = [
     "BORDERS",
     "COMPASS",
+    "DEFAULT_MODE",
     "EDGE_FAMILIES",
     "KERNELS",
     "MODES",
@@ -23,6 +25,7 @@ __all__ = [
     "Cost",
     "Edges",
     "Kernel",
+    "KernelInput",
     "KernelRecipe",
     "Layer",
     "Option",
@@ -33,6 +36,7 @@ __all__ = [
     "average_pool",
     "border_index",
     "convolve",
+    "default_view",
     "edges",
     "layer_cost",
     "max_pool",

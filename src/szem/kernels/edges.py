@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, check_image
 from szem.errors import UnknownNameError
 from szem.kernels.convolution import convolve
+from szem.media.pictures import PictureInput, as_image
 
 __all__ = ["EDGE_FAMILIES", "Edges", "edges"]
 
@@ -38,7 +38,7 @@ class Edges:
 
 
 def edges(
-    picture: Array, family: str = "sobel", *, stride_px: int = 1, dilation: int = 1, border: str = "reflect"
+    picture: PictureInput, family: str = "sobel", *, stride_px: int = 1, dilation: int = 1, border: str = "reflect"
 ) -> Edges:
     """Find edges in both directions.
 
@@ -46,7 +46,7 @@ def edges(
     together see every edge and know which way it faces. For one direction alone use `convolve(picture, "sobel-x")`.
 
     Args:
-        picture: (H, W) or (H, W, C), uint8 or float32; each channel on its own.
+        picture: As for `convolve`; each channel on its own.
         family: "sobel", "prewitt" or "scharr".
         stride_px: Pixels between outputs.
         dilation: Pixels between taps.
@@ -63,7 +63,7 @@ def edges(
     """
     if family not in EDGE_FAMILIES:
         raise UnknownNameError(f"no edge kernels called {family!r}; there are {', '.join(EDGE_FAMILIES)}")
-    image = check_image(picture)
+    image = as_image(picture)
 
     def along(axis: str) -> NDArray[np.float32]:
         return convolve(

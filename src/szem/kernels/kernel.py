@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
 from szem.errors import DTypeError, RangeError, ShapeError
-from szem.kernels.views import signed_colors
+from szem.kernels.signed_colors import signed_colors
 
-__all__ = ["MAX_SIDE", "Kernel"]
+__all__ = ["MAX_SIDE", "Kernel", "is_outer_product"]
 
 MAX_SIDE = 4095  # taps; a kernel this wide outgrows every picture it could be meant for
+_MAX_PIXELS = 75_000_000  # of a drawn kernel
+_WRITTEN_OUT = 4096  # weights up to which two kernels are composed product by product
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +125,12 @@ class Kernel:
         [[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]
         """
         weights = self.weights.astype(np.float64)
+        if is_outer_product(weights, tolerance=1e-12):  # found without the singular values, which are slow to compute
+            return [_cross(weights)]
         u, values, vt = np.linalg.svd(weights, full_matrices=False)
         count = int((values > tolerance * values[0]).sum())
         if count == 1:  # a row and a column of the kernel itself: whole numbers stay whole
-            row, column = np.unravel_index(np.abs(weights).argmax(), weights.shape)
-            return [(weights[:, column] / weights[row, column], weights[row].copy())]
+            return [_cross(weights)]
         roots = np.sqrt(values[:count])
         return [(u[:, i] * roots[i], vt[i] * roots[i]) for i in range(count)]
 
@@ -140,21 +143,34 @@ class Kernel:
     def compose(self, then: "Kernel") -> "Kernel":
         """The one kernel that does the work of two in a row (away from the border): their full convolution.
 
+        Raises:
+            ShapeError: it would have a side above 4095.
+
         >>> box = Kernel(np.ones((1, 2)), "pair")
         >>> box.compose(box).weights.tolist()
         [[1.0, 2.0, 1.0]]
         """
         (ah, aw), (bh, bw) = self.shape, then.shape
+        _check_sides(ah + bh - 1, aw + bw - 1, "the two kernels in one")
+        anchor = (self.anchor[0] + then.anchor[0], self.anchor[1] + then.anchor[1])
+        name = f"{self.name}, {then.name}"
+        if min(ah * aw, bh * bw) > _WRITTEN_OUT:
+            from scipy.signal import fftconvolve
+
+            return Kernel(fftconvolve(self.weights.astype(np.float64), then.weights), name, anchor)
         out = np.zeros((ah + bh - 1, aw + bw - 1))
         few, many = (then, self) if bh * bw <= ah * aw else (self, then)
         mh, mw = many.shape
         for (row, column), weight in np.ndenumerate(few.weights):
             out[row : row + mh, column : column + mw] += float(weight) * many.weights
-        anchor = (self.anchor[0] + then.anchor[0], self.anchor[1] + then.anchor[1])
-        return Kernel(out, f"{self.name}, {then.name}", anchor)
+        return Kernel(out, name, anchor)
 
     def dilate(self, dilation: int) -> "Kernel":
         """Spread the taps `dilation` pixels apart with zeros between: what an atrous kernel is, written out.
+
+        Raises:
+            RangeError: the dilation is below 1.
+            ShapeError: it would have a side above 4095; `convolve(picture, kernel, dilation=...)` needs no zeros.
 
         >>> Kernel([[1, 2, 3]]).dilate(2).to_text()
         '1 0 2 0 3'
@@ -162,6 +178,7 @@ class Kernel:
         if dilation < 1:
             raise RangeError(f"dilation must be at least 1, got {dilation}; 1 leaves the kernel as it is")
         kh, kw = self.shape
+        _check_sides((kh - 1) * dilation + 1, (kw - 1) * dilation + 1, "the dilated kernel")
         out = np.zeros(((kh - 1) * dilation + 1, (kw - 1) * dilation + 1), self.weights.dtype)
         out[::dilation, ::dilation] = self.weights
         return Kernel(out, self.name, (self.anchor[0] * dilation, self.anchor[1] * dilation))
@@ -187,6 +204,11 @@ class Kernel:
         """
         if cell_px < 1:
             raise RangeError(f"cell_px must be at least 1, got {cell_px}")
+        if self.weights.size * cell_px * cell_px > _MAX_PIXELS:
+            raise RangeError(
+                f"a drawn kernel has at most {_MAX_PIXELS} pixels, got {self.shape} cells of {cell_px}x{cell_px}; "
+                "draw smaller cells"
+            )
         cells = signed_colors(self.weights.astype(np.float32))
         picture = np.repeat(np.repeat(cells, cell_px, axis=0), cell_px, axis=1)
         if cell_px >= 4:
@@ -210,6 +232,29 @@ def _checked(weights: Any) -> NDArray[Any]:
         raise RangeError("kernel weights must be finite, got NaN or infinity")
     kept.setflags(write=False)
     return kept
+
+
+def is_outer_product(weights: NDArray[np.float64], *, tolerance: float = 1e-9) -> bool:
+    """Whether the kernel is one column times one row, up to `tolerance` of its largest weight.
+
+    >>> is_outer_product(np.array([[1.0, 2.0], [2.0, 4.0]])), is_outer_product(np.eye(2))
+    (True, False)
+    """
+    largest = float(np.abs(weights).max())
+    if largest == 0:
+        return False
+    return bool(np.abs(np.outer(*_cross(weights)) - weights).max() <= tolerance * largest)
+
+
+def _cross(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The column and the row through the largest weight, scaled so that their product holds it."""
+    row, column = np.unravel_index(np.abs(weights).argmax(), weights.shape)
+    return weights[:, column] / weights[row, column], weights[row].copy()
+
+
+def _check_sides(height: int, width: int, what: str) -> None:
+    if max(height, width) > MAX_SIDE:
+        raise ShapeError(f"{what} would be {height}x{width}, sides must be at most {MAX_SIDE}; filter twice instead")
 
 
 def _number(value: float) -> str:

@@ -11,6 +11,9 @@ from szem.kernels.borders import check_border
 
 __all__ = ["Cost", "Layer", "ReceptiveField", "layer_cost", "output_size", "receptive_field"]
 
+_MAX_LAYERS = 1_000
+_MAX_FIELD_PX = 100_000  # on one axis; no network sees further, and each pixel has a weight to be computed
+
 
 def output_size(
     size: tuple[int, int], kernel: tuple[int, int], *, stride_px: int = 1, dilation: int = 1, border: str = "reflect"
@@ -88,9 +91,10 @@ def receptive_field(layers: Sequence[Layer]) -> ReceptiveField:
     """Follow one output back through a stack of layers to the pixels it sees.
 
     Args:
-        layers: From the picture upward.
+        layers: From the picture upward, at most 1,000.
     Raises:
-        RangeError: a kernel, stride or dilation below 1, or a negative padding.
+        RangeError: a kernel, stride or dilation below 1, a negative padding, too many layers, or a field of more than
+            100,000 pixels.
     Source: A. Araujo, W. Norris, J. Sim, Computing receptive fields of convolutional neural networks, Distill, 2019,
         equations 2 to 4; the worth of a pixel as in W. Luo et al., 2016, arXiv:1701.04128, section 2.2.
 
@@ -100,6 +104,8 @@ def receptive_field(layers: Sequence[Layer]) -> ReceptiveField:
     >>> receptive_field([Layer(3, dilation=2)]).worth.round(2).tolist()
     [0.33, 0.0, 0.33, 0.0, 0.33]
     """
+    if len(layers) > _MAX_LAYERS:
+        raise RangeError(f"a stack has at most {_MAX_LAYERS} layers, got {len(layers)}; give fewer")
     size, jump, start = 1, 1, 0
     worth = np.ones(1)
     for layer in layers:
@@ -107,10 +113,17 @@ def receptive_field(layers: Sequence[Layer]) -> ReceptiveField:
         padding = (span - 1) // 2 if layer.padding_px is None else layer.padding_px
         if min(layer.kernel, layer.stride_px, layer.dilation) < 1 or padding < 0:
             raise RangeError(f"kernel, stride and dilation must be at least 1 and padding at least 0, got {layer}")
-        comb = np.zeros((span - 1) * jump + 1)
-        comb[:: layer.dilation * jump] = 1 / layer.kernel
-        worth = np.convolve(worth, comb)
-        size += (span - 1) * jump
+        wider = size + (span - 1) * jump
+        if wider > _MAX_FIELD_PX:
+            raise RangeError(
+                f"a receptive field has at most {_MAX_FIELD_PX} pixels, got {wider} after {layer}; "
+                "give smaller kernels, strides or dilations"
+            )
+        spread = np.zeros(wider)
+        for tap in range(layer.kernel):
+            first = tap * layer.dilation * jump
+            spread[first : first + size] += worth / layer.kernel
+        worth, size = spread, wider
         start -= padding * jump
         jump *= layer.stride_px
     return ReceptiveField(size=size, jump=jump, offset=start + (size - 1) / 2, worth=worth)

@@ -13,23 +13,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, check_image
+from szem.arrays import Array
 from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.kernels.borders import CHANNELS, Border, check_border
 from szem.kernels.costs import best_tile, in_place_ns, pieces_ns
+from szem.kernels.folding import Folded, fold_taps, folded_ns
 from szem.kernels.fourier import Fourier
 from szem.kernels.inplace import InPlace, can_run_in_place
-from szem.kernels.kernel import Kernel
+from szem.kernels.kernel import MAX_SIDE, Kernel, is_outer_product
 from szem.kernels.lattice import Axis
 from szem.kernels.parallel import thread_count
 from szem.kernels.passes import Term
 from szem.kernels.pieces import Pieces, column_ways
-from szem.kernels.text import as_kernel
+from szem.kernels.text import KernelInput, as_kernel
+from szem.media.pictures import PictureInput, as_image
 
-__all__ = ["MODES", "WAYS", "Mode", "Option", "Plan", "Way", "plan_convolution"]
+__all__ = ["DEFAULT_MODE", "MAX_STEP", "MODES", "WAYS", "Mode", "Option", "Plan", "Way", "plan_convolution"]
 
 Mode = Literal["convolution", "correlation"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+DEFAULT_MODE: Mode = "correlation"
+"""How a kernel is laid on unless said otherwise, in Python, on the command line and over HTTP: as it is written."""
+MAX_STEP = 2**31 - 1
+"""Largest stride and dilation, in pixels."""
 Way = Literal["direct", "separable", "box", "fourier"]
 WAYS: tuple[Way, ...] = get_args(Way)
 
@@ -41,6 +47,7 @@ _ABOUT: dict[Way, str] = {
 }
 _WORTH_THREADS_NS = 250_000.0
 _SKIPS_ZEROS = 11  # OpenCV passes over zeros in kernels up to this side; beyond it, it is many times slower
+_LARGEST_SPLIT = 512  # taps a side up to which the planner looks for columns and rows
 _CHANNELS = CHANNELS // 2  # of a picture that is filtered at once
 
 
@@ -50,7 +57,7 @@ class Option:
 
     way: Way
     cost_ms: float
-    runner: InPlace | Pieces | Fourier
+    runner: InPlace | Pieces | Folded | Fourier
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,6 +69,7 @@ class Plan:
         kernel: As given.
         mode, border, stride_px, dilation: As given.
         options: All ways that can do it, cheapest first; the first is taken.
+        is_folded: Taps lie beyond the picture and were folded back onto it.
     """
 
     shape: tuple[int, int, int]
@@ -71,11 +79,17 @@ class Plan:
     stride_px: int
     dilation: int
     options: tuple[Option, ...]
+    is_folded: bool = False
 
     @property
     def way(self) -> Way:
         """The way that was chosen."""
         return self.options[0].way
+
+    @property
+    def cost_ms(self) -> float:
+        """Estimated time of a run on one thread: known before a pixel is computed."""
+        return self.options[0].cost_ms
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
@@ -84,17 +98,18 @@ class Plan:
         keep = runner.keep if isinstance(runner, InPlace) else 1
         return -(-runner.y.outputs // keep), -(-runner.x.outputs // keep), self.shape[2]
 
-    def run(self, picture: Array) -> NDArray[np.float32]:
+    def run(self, picture: PictureInput) -> NDArray[np.float32]:
         """Filter one picture of the plan's shape.
 
         Args:
-            picture: (H, W) or (H, W, C) uint8 or float32.
+            picture: (H, W) or (H, W, C) of any number type.
         Returns:
             float32 with as many axes.
         Raises:
             ShapeError: the picture has another shape.
         """
-        image = check_image(picture)
+        image = as_image(picture)
+        is_grey = image.ndim == 2
         if image.shape != self.shape and (*image.shape, 1) != self.shape:
             raise ShapeError(f"this plan is for {self.shape}, got {image.shape}; make another plan")
         image = np.ascontiguousarray(image).reshape(self.shape)
@@ -108,7 +123,7 @@ class Plan:
             out = np.concatenate([runner.run(group) for group in groups], axis=2)
         else:
             out = runner.run(image)
-        return out[..., 0] if picture.ndim == 2 else out
+        return out[..., 0] if is_grey else out
 
     def explain(self) -> str:
         """What was chosen and why, in a few lines."""
@@ -117,23 +132,23 @@ class Plan:
 
 def plan_convolution(
     shape: tuple[int, ...],
-    kernel: Kernel | str,
+    kernel: KernelInput,
     *,
     stride_px: int = 1,
     dilation: int = 1,
     border: str = "reflect",
-    mode: str = "convolution",
+    mode: str = DEFAULT_MODE,
     way: Way | None = None,
 ) -> Plan:
     """Plan a convolution.
 
     Args:
         shape: (H, W) or (H, W, C) of the picture.
-        kernel: A kernel or its text.
-        stride_px: Pixels between outputs.
-        dilation: Pixels between taps.
+        kernel: A kernel, its text, or its weights.
+        stride_px: Pixels between outputs, 1 to 2,147,483,647.
+        dilation: Pixels between taps, 1 to 2,147,483,647.
         border: One of `BORDERS`.
-        mode: "convolution" or "correlation".
+        mode: "correlation" or "convolution".
         way: Take this one instead of the cheapest; "separable" and "box" exist only for kernels that are.
     Raises:
         RangeError, ShapeError, UnknownNameError, DTypeError: as `convolve`.
@@ -144,8 +159,8 @@ def plan_convolution(
     if len(shape) not in (2, 3) or min(shape) < 1:
         raise ShapeError(f"shape must be (H, W) or (H, W, C) with no empty axis, got {tuple(shape)}")
     for name, value in (("stride_px", stride_px), ("dilation", dilation)):
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            raise RangeError(f"{name} must be a whole number of at least 1, got {value!r}; 1 is the plain case")
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or not 1 <= value <= MAX_STEP:
+            raise RangeError(f"{name} must be a whole number in 1..{MAX_STEP}, got {value!r}; 1 is the plain case")
     if way is not None and way not in WAYS:
         raise UnknownNameError(f"no way called {way!r}; there are {', '.join(WAYS)}")
     H, W, C = (*shape, 1)[:3]
@@ -169,7 +184,9 @@ def _plan(
 ) -> Plan:  # fmt: skip
     oriented = kernel.flip() if mode == "convolution" else kernel
     weights, y, x = _axes(shape, oriented, stride, dilation, border)
-    options = sorted(_options(shape[2], weights, y, x, border, threads), key=lambda option: option.cost_ms)
+    is_folded = border != "valid" and any(_reaches_beyond(axis) for axis in (y, x))
+    make = _folded_options if is_folded else _options
+    options = sorted(make(shape[2], weights, y, x, border, threads), key=lambda option: option.cost_ms)
     if way is not None:
         chosen = [option for option in options if option.way == way]
         if not chosen:
@@ -185,6 +202,7 @@ def _plan(
         stride_px=stride,
         dilation=dilation,
         options=tuple(options),
+        is_folded=is_folded,
     )
 
 
@@ -194,6 +212,7 @@ def _axes(
     """The weights without outer rows and columns of zeros, and the two axes they are applied along."""
     axes: list[Axis] = []
     cuts: list[slice] = []
+    stride = min(stride, max(shape[:2]))  # beyond the picture there is one output whatever the stride
     for size, taps, anchor, used in zip(
         shape, oriented.shape, oriented.anchor, _used(oriented.weights), strict=False
     ):
@@ -221,11 +240,51 @@ def _axes(
 
 def _used(weights: Array) -> tuple[slice, slice]:
     """Rows and columns from the first to the last that holds a weight other than 0."""
-    taken = np.argwhere(weights)
-    if not len(taken):
+    rows, columns = np.flatnonzero(weights.any(axis=1)), np.flatnonzero(weights.any(axis=0))
+    if not len(rows):
         return slice(0, 1), slice(0, 1)
-    (top, left), (bottom, right) = taken.min(axis=0), taken.max(axis=0)
-    return slice(int(top), int(bottom) + 1), slice(int(left), int(right) + 1)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _reaches_beyond(axis: Axis) -> bool:
+    """Whether a tap lies so far from its pixel that it never reads the picture itself."""
+    return axis.before >= axis.size or axis.span - axis.before > axis.size
+
+
+def _folded_options(
+    channels: int, weights: NDArray[np.float64], y: Axis, x: Axis, border: Border, threads: int
+) -> list[Option]:
+    """The ways for taps beyond the picture: gathered one by one, or the folded kernel written out, by Fourier."""
+    displacements = [[axis.dilation * tap - axis.before for tap in range(axis.taps)] for axis in (y, x)]
+    folded, (rows, columns) = fold_taps(weights, displacements, (y.size, x.size), border)
+    taps = np.eye(folded.shape[1])
+    ways: dict[Way, tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]] = {
+        "direct": tuple((folded[:, k], taps[k]) for k in range(folded.shape[1]))
+    }
+    parts = _separable(folded)
+    if parts:
+        ways["separable"] = tuple(parts)
+    options = []
+    for way, terms in ways.items():
+        cost = folded_ns(y, x, channels, terms)
+        runner = Folded(
+            y=y, x=x, rows=tuple(rows), columns=tuple(columns), terms=terms, border=border,
+            threads=_threads(cost, threads),
+        )  # fmt: skip
+        options.append(Option(way, cost / 1e6, runner))
+    near_y, near_x = (
+        replace(axis, taps=places[-1] - places[0] + 1, before=-places[0], dilation=1)
+        for axis, places in ((y, rows), (x, columns))
+    )
+    tile, cost = best_tile(near_y, near_x, channels)
+    if math.isfinite(cost):  # infinite where the folded kernel is larger than any tile
+        dense = np.zeros((near_y.taps, near_x.taps))
+        dense[np.ix_(np.array(rows) - rows[0], np.array(columns) - columns[0])] = folded
+        fourier = Fourier(
+            y=near_y, x=near_x, weights=dense, border=border, tile=tile, threads=_threads(cost, threads)
+        )
+        options.append(Option("fourier", cost / 1e6, fourier))
+    return options
 
 
 def _options(
@@ -264,13 +323,22 @@ def _recipes(weights: NDArray[np.float64]) -> dict[Way, tuple[Term, ...]]:
     recipes: dict[Way, tuple[Term, ...]] = {"direct": (Term(whole),)}
     if weights.size >= 4 and (weights == weights[0, 0]).all():
         recipes["box"] = (Term(whole, box=True),)
-    if min(weights.shape) > 1:
-        parts = Kernel(weights).separate()
-        if 0 < len(parts) <= max(1, min(weights.shape) // 2):
-            recipes["separable"] = tuple(
-                Term(column.astype(np.float32)[:, None], row.astype(np.float32)[None]) for column, row in parts
-            )
+    parts = _separable(weights)
+    if parts:
+        recipes["separable"] = tuple(
+            Term(column.astype(np.float32)[:, None], row.astype(np.float32)[None]) for column, row in parts
+        )
     return recipes
+
+
+def _separable(weights: NDArray[np.float64]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """The kernel as a sum of columns times rows, where that takes fewer products; else nothing."""
+    if not 1 < min(weights.shape) <= max(weights.shape) <= MAX_SIDE:
+        return []
+    if min(weights.shape) > _LARGEST_SPLIT and not is_outer_product(weights):
+        return []  # the singular values of so large a kernel take longer than filtering by Fourier
+    parts = Kernel(weights).separate()
+    return parts if 0 < len(parts) <= max(1, min(weights.shape) // 2) else []
 
 
 def _is_finite(image: Array) -> bool:
@@ -286,7 +354,9 @@ def _explain(plan: Plan) -> list[str]:
     colour = "grey" if C == 1 else f"{C} channels"
     lines = [f"{plan.kernel.name} ({kh}x{kw}) on {W}x{H} {colour}, {plan.mode}, border {plan.border}"]
     lines.append(f"way: {plan.way}, {_ABOUT[plan.way]}; {_multiplications(chosen)}")
-    if d > 1:
+    if plan.is_folded:
+        lines.append("taps beyond the picture: folded back onto it as the border says, those that meet added up")
+    elif d > 1:
         spread = f"{(kh - 1) * d + 1}x{(kw - 1) * d + 1}"
         how = (
             f"the zeros are written out, {spread}, and passed over: cheapest while the kernel is this small"
@@ -304,6 +374,8 @@ def _explain(plan: Plan) -> list[str]:
         lines.append(f"stride {s}: {kept}")
     if isinstance(runner, Fourier):
         lines.append(f"tiles: {runner.tile[1]}x{runner.tile[0]}, two at a time as one complex tile")
+    elif isinstance(runner, Folded):
+        lines.append("pixels: read where each tap lies, strip by strip")
     elif isinstance(runner, InPlace):
         lines.append("pixels: read and written in place, the frame at the border computed after")
     else:
@@ -319,6 +391,8 @@ def _multiplications(option: Option) -> str:
     runner = option.runner
     if isinstance(runner, Fourier):
         return f"{int((runner.weights != 0).sum())} weights, the cost hardly depends on how many"
+    if isinstance(runner, Folded):
+        return f"{len(runner.rows)}x{len(runner.columns)} taps are left after folding"
     whole = sum(
         int((t.first != 0).sum()) + (0 if t.second is None else int((t.second != 0).sum())) for t in runner.terms
     )

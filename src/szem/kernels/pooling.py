@@ -5,17 +5,18 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, check_image
+from szem.arrays import Array
 from szem.errors import RangeError, ShapeError
+from szem.media.pictures import PictureInput, as_image
 
 __all__ = ["average_pool", "max_pool"]
 
 
-def max_pool(picture: Array, window_px: int = 2, *, stride_px: int | None = None) -> Array:
+def max_pool(picture: PictureInput, window_px: int = 2, *, stride_px: int | None = None) -> Array:
     """Keep the largest number of each window, channel by channel.
 
     Args:
-        picture: (H, W) or (H, W, C), uint8 or float32.
+        picture: As for `convolve`.
         window_px: Side of the square window.
         stride_px: From one window to the next; by default the window's side: windows touch, and do not overlap.
     Returns:
@@ -28,11 +29,11 @@ def max_pool(picture: Array, window_px: int = 2, *, stride_px: int | None = None
     >>> max_pool(np.array([[1, 2, 5], [3, 4, 6]], np.uint8)).tolist()
     [[4]]
     """
-    image = check_image(picture)
+    image = as_image(picture)
     return _pool(image, window_px, stride_px, np.maximum)
 
 
-def average_pool(picture: Array, window_px: int = 2, *, stride_px: int | None = None) -> NDArray[np.float32]:
+def average_pool(picture: PictureInput, window_px: int = 2, *, stride_px: int | None = None) -> NDArray[np.float32]:
     """Average the numbers of each window, channel by channel.
 
     Args, windows and errors as `max_pool`.
@@ -43,7 +44,7 @@ def average_pool(picture: Array, window_px: int = 2, *, stride_px: int | None = 
     >>> average_pool(np.array([[1, 2, 5], [3, 4, 6]], np.uint8)).tolist()
     [[2.5]]
     """
-    image = check_image(picture).astype(np.float32)
+    image = as_image(picture).astype(np.float32)
     total = _pool(image, window_px, stride_px, np.add)
     total /= np.float32(window_px * window_px)
     return total
@@ -51,8 +52,9 @@ def average_pool(picture: Array, window_px: int = 2, *, stride_px: int | None = 
 
 def _pool(image: Array, window: int, stride: int | None, combine: Callable[..., Array]) -> Array:
     step = window if stride is None else stride
-    if window < 1 or step < 1:
-        raise RangeError(f"window_px and stride_px must be at least 1, got {window} and {step}")
+    for name, value in (("window_px", window), ("stride_px", step)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+            raise RangeError(f"{name} must be a whole number of at least 1, got {value!r}")
     H, W = image.shape[:2]
     if window > H or window > W:
         raise ShapeError(

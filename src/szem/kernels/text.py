@@ -3,15 +3,20 @@
 import difflib
 import math
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
+from szem.arrays import Array
 from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
 from szem.kernels.kernel import Kernel
 from szem.kernels.library import KERNELS
 
-__all__ = ["as_kernel", "parse_kernel"]
+__all__ = ["KernelInput", "as_kernel", "parse_kernel"]
+
+KernelInput = Kernel | str | Array | Sequence[Sequence[float]]
+"""What functions take as a kernel: one, its text, or its weights."""
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _WEIGHTS = re.compile(r"\s*[-+.\d][-+.\deE\s,;/]*")
@@ -47,13 +52,26 @@ def _parsed(text: str) -> Kernel:
     return _from_weights(text) if _WEIGHTS.fullmatch(text) else _from_name(text)
 
 
-def as_kernel(value: "Kernel | str") -> Kernel:
-    """A kernel as it is, or made from its text; anything else raises DTypeError."""
+def as_kernel(value: KernelInput) -> Kernel:
+    """A kernel as it is, or made from its text or its weights.
+
+    Raises:
+        DTypeError: none of these.
+        As `parse_kernel` and `Kernel`.
+
+    >>> as_kernel([[0, 1], [1, 0]]).shape
+    (2, 2)
+    """
     if isinstance(value, Kernel):
         return value
     if isinstance(value, str):
         return parse_kernel(value)
-    raise DTypeError(f"kernel must be a Kernel or its text, got {type(value).__name__}; wrap weights in Kernel(...)")
+    if isinstance(value, np.ndarray | list | tuple) or hasattr(value, "__array__"):
+        return Kernel(np.asarray(value) if hasattr(value, "__array__") else value)
+    raise DTypeError(
+        f"kernel must be a name, weights as text or as an array, or a Kernel, got {type(value).__name__}; "
+        'use "sobel-x" or [[1, 2, 1]]'
+    )
 
 
 def _from_name(text: str) -> Kernel:

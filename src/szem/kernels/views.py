@@ -10,23 +10,34 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
 from szem.errors import ShapeError, UnknownNameError
+from szem.kernels.signed_colors import full_scale, signed_colors
+from szem.kernels.text import KernelInput, as_kernel
 
-__all__ = ["VIEWS", "signed_colors", "view"]
-
-# Blue below zero, white at zero, orange above: told apart by colour-blind eyes too.
-_BELOW = np.array([0, 92, 175], np.float32)
-_ABOVE = np.array([214, 96, 0], np.float32)
-_ZERO = np.array([250, 250, 250], np.float32)
+__all__ = ["VIEWS", "default_view", "view"]
 
 
-def view(result: Array, *, how: str = "clip", scale: float | None = None) -> Picture8:
+def default_view(kernel: KernelInput) -> str:
+    """The view that suits a kernel: by size where its weights sum to 0, as those of edges do, else clipped.
+
+    Python, the command line and HTTP show a result so unless a view is named.
+
+    >>> default_view("sobel-x"), default_view("sharpen")
+    ('absolute', 'clip')
+    """
+    weights = as_kernel(kernel).weights
+    return "absolute" if abs(float(weights.sum(dtype=np.float64))) < 1e-9 else "clip"
+
+
+def view(result: Array, *, how: str = "", kernel: KernelInput | None = None, scale: float | None = None) -> Picture8:
     """Turn a result of `convolve` into a picture.
 
     Args:
         result: (H, W), (H, W, 1) or (H, W, 3), any real type.
         how: "clip" keeps 0..255 and cuts off the rest; "absolute" shows the size and drops the sign; "signed" paints
             blue below zero and orange above (colour is averaged to grey first); "stretch" maps the smallest number to
-            black and the largest to white. "absolute" and "signed" are scaled so that the largest just fits.
+            black and the largest to white. "absolute" and "signed" are scaled so that the largest just fits. If left
+            out, `default_view(kernel)` where a kernel is given, else "clip".
+        kernel: The kernel of which this is the result.
         scale: For "absolute" and "signed": the number that becomes full strength, instead of the largest.
     Returns:
         (H, W, 3) uint8 RGB.
@@ -39,6 +50,7 @@ def view(result: Array, *, how: str = "clip", scale: float | None = None) -> Pic
     >>> view(np.array([[-10.0, 0.0, 20.0]]), how="absolute")[..., 0].tolist()
     [[128, 0, 255]]
     """
+    how = how or ("clip" if kernel is None else default_view(kernel))
     make = VIEWS.get(how)
     if make is None:
         raise UnknownNameError(f"no view called {how!r}; there are {', '.join(VIEWS)}")
@@ -51,32 +63,12 @@ def view(result: Array, *, how: str = "clip", scale: float | None = None) -> Pic
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
 
 
-def signed_colors(values: Array, *, scale: float | None = None) -> Picture8:
-    """Paint numbers: blue below zero, white at zero, orange above; the deeper the larger.
-
-    Args:
-        values: (H, W) real.
-        scale: The number painted at full strength; by default the largest absolute one.
-    Returns:
-        (H, W, 3) uint8 RGB.
-    """
-    numbers = values.astype(np.float32)
-    share = np.clip(numbers / _full(numbers, scale), -1, 1)[..., None]
-    painted = _ZERO + np.abs(share) * (np.where(share < 0, _BELOW, _ABOVE) - _ZERO)
-    return np.rint(painted).astype(np.uint8)
-
-
-def _full(values: NDArray[np.float32], scale: float | None) -> np.float32:
-    largest = float(np.abs(values).max()) if scale is None else abs(scale)
-    return np.float32(largest if largest > 0 else 1.0)
-
-
 def _clip(values: NDArray[np.float32], scale: float | None) -> Picture8:  # noqa: ARG001
     return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
 
 
 def _absolute(values: NDArray[np.float32], scale: float | None) -> Picture8:
-    return np.rint(np.clip(np.abs(values) * (255 / _full(values, scale)), 0, 255)).astype(np.uint8)
+    return np.rint(np.clip(np.abs(values) * (255 / full_scale(values, scale)), 0, 255)).astype(np.uint8)
 
 
 def _signed(values: NDArray[np.float32], scale: float | None) -> Picture8:

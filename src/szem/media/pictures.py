@@ -7,15 +7,16 @@ from the header before a pixel is decoded. This file does not know about models,
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from szem.arrays import Picture8, check_picture
-from szem.errors import RangeError, TooLargeError, UnknownNameError
+from szem.arrays import Array, Picture8, array_to_image, array_to_picture
+from szem.errors import DTypeError, RangeError, SzemError, TooLargeError, UnknownNameError
 from szem.files import write_bytes
 from szem.media.decoding import check_pixels, faults_named, image_to_picture, open_image, shrink_jpeg
 from szem.media.sources import DEFAULT_LIMITS, Limits, PictureSource, read_source
@@ -24,7 +25,11 @@ __all__ = [
     "DEFAULT_LIMITS",
     "PICTURE_SUFFIXES",
     "Limits",
+    "PictureInput",
     "PictureSource",
+    "as_image",
+    "as_picture",
+    "as_pictures",
     "encode_picture",
     "read_picture",
     "read_pictures",
@@ -34,6 +39,8 @@ __all__ = [
 PICTURE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .webp .tif .tiff .ico .ppm .pgm .pbm .pnm .mpo .avif".split()  # noqa: SIM905
 )
+PictureInput = PictureSource | Image.Image | Array
+"""What every public function takes as a picture; `as_picture` says how each is understood."""
 _WRITERS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -44,6 +51,100 @@ _WRITERS = {
     ".tiff": "TIFF",
     ".gif": "GIF",
 }
+
+
+def as_picture(value: PictureInput, *, limits: Limits = DEFAULT_LIMITS, least_side_px: int | None = None) -> Picture8:
+    """A picture from whatever people hold one in; every public function of szem converts its pictures here.
+
+    Args:
+        value: A path, a file's bytes, a binary file open for reading, a Pillow image, or an array (or what has one
+            inside): (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, bool, or float in 0..1. Colours are RGB, in this
+            order; OpenCV reads BGR: `picture[..., ::-1]`.
+        limits: Refuse files and Pillow images that are larger.
+        least_side_px: As for `read_picture`.
+    Returns:
+        (H, W, 3) uint8 RGB. An array that is that already is not copied.
+    Raises:
+        DTypeError, ShapeError, RangeError: not a picture; the message holds the call that makes it one.
+        MediaError, FileMissingError: a file that cannot be read; as `read_picture`.
+
+    >>> as_picture(np.zeros((4, 6), bool)).shape
+    (4, 6, 3)
+    """
+    if isinstance(value, Image.Image):
+        check_pixels(value.size, "picture", limits=limits)
+        with faults_named("picture"):
+            return image_to_picture(value)
+    if _is_source(value):
+        return read_picture(value, limits=limits, least_side_px=least_side_px)
+    return array_to_picture(_as_array(value, "picture"))
+
+
+def as_pictures(
+    value: PictureInput | Sequence[PictureInput], *, least_side_px: int | None = None
+) -> tuple[list[Picture8], bool]:
+    """One picture or several, as a list, and whether there was only one.
+
+    Args:
+        value: What `as_picture` takes, or a list or tuple of such.
+        least_side_px: As for `read_picture`.
+    Raises:
+        As `as_picture`; the message says which of several pictures is meant.
+
+    >>> pictures, is_one = as_pictures(np.zeros((2, 2)))
+    >>> len(pictures), is_one
+    (1, True)
+    """
+    if not isinstance(value, list | tuple):
+        return [as_picture(value, least_side_px=least_side_px)], True
+    pictures = []
+    for number, one in enumerate(value):
+        try:
+            pictures.append(as_picture(one, least_side_px=least_side_px))
+        except SzemError as error:
+            error.args = (f"picture {number} of {len(value)}: {error}",)
+            raise
+    return pictures, False
+
+
+def as_image(value: PictureInput | Sequence[Any]) -> Array:
+    """An image for the kernels, which take numbers of every type and range.
+
+    Args:
+        value: What `read_picture` reads, a Pillow image, or an array or nested lists of real numbers.
+    Returns:
+        (H, W) or (H, W, C), uint8 or float32: files and Pillow images in colour as (H, W, 3) uint8, grey Pillow
+        images as (H, W); arrays of other types than uint8 become float32 with the same values.
+    Raises:
+        DTypeError, ShapeError: not an image.
+        MediaError, FileMissingError: a file that cannot be read; as `read_picture`.
+
+    >>> as_image([[0, 1000]]).tolist()
+    [[0.0, 1000.0]]
+    """
+    if isinstance(value, Image.Image):
+        if value.mode in ("1", "L", "I", "F") or value.mode.startswith("I;16"):
+            with faults_named("picture"):
+                value.load()
+                return array_to_image(np.array(value))
+        return as_picture(value)
+    if _is_source(value):
+        return read_picture(value)
+    return array_to_image(value if isinstance(value, list | tuple) else _as_array(value, "image"))
+
+
+def _is_source(value: Any) -> bool:
+    return isinstance(value, str | bytes | bytearray | memoryview | os.PathLike) or hasattr(value, "read")
+
+
+def _as_array(value: Any, what: str) -> Any:
+    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array__"):
+        return value
+    remedy = "use np.array(...)" if isinstance(value, list | tuple) else "give one of these"
+    raise DTypeError(
+        f"{what} must be a path, a file's bytes, an open file, a Pillow image or an array, "
+        f"got {type(value).__name__}; {remedy}"
+    )
 
 
 def read_picture(
@@ -95,12 +196,12 @@ def read_pictures(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> 
             yield picture
 
 
-def write_picture(path: str | os.PathLike[str], picture: Picture8, *, quality: int = 92) -> Path:
+def write_picture(path: str | os.PathLike[str], picture: PictureInput, *, quality: int = 92) -> Path:
     """Write a picture; the suffix chooses the format. The file appears whole or not at all.
 
     Args:
         path: Where to; folders are made.
-        picture: (H, W, 3) uint8 RGB.
+        picture: What `as_picture` takes.
         quality: 1..100, for JPEG and WebP.
     Raises:
         UnknownNameError: the suffix names no format.
@@ -111,18 +212,18 @@ def write_picture(path: str | os.PathLike[str], picture: Picture8, *, quality: i
     return target
 
 
-def encode_picture(picture: Picture8, *, suffix: str = ".png", quality: int = 92) -> bytes:
+def encode_picture(picture: PictureInput, *, suffix: str = ".png", quality: int = 92) -> bytes:
     """Encode a picture as file bytes.
 
     >>> encode_picture(np.zeros((2, 2, 3), np.uint8))[1:4]
     b'PNG'
     """
-    check_picture(picture)
+    pixels = as_picture(picture)
     fmt = _WRITERS.get(suffix.lower())
     if fmt is None:
         raise UnknownNameError(f"cannot write {suffix or 'a name without suffix'}; use one of {', '.join(_WRITERS)}")
     if not 1 <= quality <= 100:
         raise RangeError(f"quality must be in 1..100, got {quality}")
     out = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(out, fmt, quality=quality)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(out, fmt, quality=quality)
     return out.getvalue()

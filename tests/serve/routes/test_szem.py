@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from PIL import Image
 
 import szem
+from szem.cli.run import run
 from szem.kernels import convolve, view
-from szem.media.pictures import read_picture
+from szem.media.pictures import read_picture, write_picture
 from szem.serve.handlers.tasks import TASKS
 
 
@@ -85,6 +87,30 @@ def test_filter_gives_what_the_package_gives(server: httpx.Client, cat: bytes) -
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB")), ours)
 
 
+@pytest.mark.parametrize("kernel", ["sobel-x", "emboss", "prewitt-ne", "sharpen", "1 0 -2", "gaussian:1.5"])
+def test_a_kernel_gives_the_same_picture_in_python_on_the_command_line_and_over_http(
+    server: httpx.Client, tmp_path: Path, kernel: str
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (24, 30, 3), dtype=np.uint8)
+    source = write_picture(tmp_path / "photo.png", picture)
+    in_python = view(convolve(picture, kernel), kernel=kernel)
+    over_http = server.post("/v1/szem/filter", params={"kernel": kernel}, content=source.read_bytes())
+    assert (read_picture(over_http.content) == in_python).all()
+    assert run(["filter", str(source), "-k", kernel, "--out", str(tmp_path / "out")]) == 0
+    [made] = (tmp_path / "out").iterdir()
+    assert (read_picture(made) == in_python).all()
+
+
+@pytest.mark.parametrize("dilation", [100_000, 50_000_000, 2**31 - 1])
+def test_a_dilation_beyond_the_picture_is_answered_over_http(
+    server: httpx.Client, small: bytes, dilation: int
+) -> None:
+    answer = server.post("/v1/szem/filter", params={"kernel": "sharpen", "dilation": dilation}, content=small)
+    assert answer.status_code == 200
+    wanted = view(convolve(read_picture(small), "sharpen", dilation=dilation))
+    assert (read_picture(answer.content) == wanted).all()
+
+
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
@@ -95,6 +121,8 @@ def test_filter_gives_what_the_package_gives(server: httpx.Client, cat: bytes) -
         ("/v1/szem/filter?kernel=nope", 400, "no kernel called"),
         ("/v1/szem/filter?kernel=box:301", 400, "at most 255 taps"),
         ("/v1/szem/filter?stride=0", 400, "stride"),
+        ("/v1/szem/filter?stride=2147483648", 400, "stride"),
+        ("/v1/szem/filter?dilation=2147483648", 400, "dilation"),
         ("/v1/szem/filter?border=none", 400, "border"),
         ("/v1/szem/filter?view=none", 400, "view"),
     ],
