@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from szem.errors import MediaError, RangeError, ShapeError, StoreError, UnknownNameError
+from szem.errors import DTypeError, MediaError, RangeError, ShapeError, StoreError, UnknownNameError
 from szem.media.headers import claimed_size, count_jpeg_scans
-from szem.media.pictures import encode_picture, read_picture, read_pictures, write_picture
+from szem.media.pictures import (
+    as_picture,
+    as_pictures,
+    encode_picture,
+    read_picture,
+    read_pictures,
+    write_picture,
+)
 
 
 def test_every_whole_file_is_read_as_it_is(corpus: ModuleType) -> None:
@@ -183,7 +190,7 @@ def test_writing_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         write_picture(tmp_path / "file" / "picture.png", picture)
     with pytest.raises(ShapeError, match="must be"):
-        encode_picture(np.zeros((2, 2), np.uint8))
+        encode_picture(np.zeros(4, np.uint8))
     with pytest.raises(RangeError, match="quality"):
         encode_picture(picture, suffix=".jpg", quality=900)
 
@@ -194,3 +201,41 @@ def test_headers_say_what_files_claim(corpus: ModuleType) -> None:
     assert claimed_size(corpus.icon_around(corpus.png_of(12_000, 9, b""))) == (12_000, 9)
     assert count_jpeg_scans(corpus.WHOLE["photo.jpg"]()) == 1
     assert 5 < count_jpeg_scans(corpus.WHOLE["progressive.jpg"]()) < 16
+
+
+def test_a_picture_is_the_same_from_a_path_bytes_a_file_pillow_or_an_array(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+    path = write_picture(tmp_path / "a.png", pixels)
+    with path.open("rb") as opened:
+        for value in (path, str(path), path.read_bytes(), opened, Image.open(path), Image.fromarray(pixels), pixels):
+            assert (as_picture(value) == pixels).all()
+
+
+def test_a_pillow_image_stands_upright_and_opaque() -> None:
+    turned = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3))
+    turned.getexif()[274] = 6
+    assert as_picture(turned).shape == (3, 2, 3)
+    assert as_picture(Image.new("RGBA", (2, 2), (0, 0, 0, 0))).min() == 255
+
+
+def test_several_pictures_may_be_of_every_kind_and_the_wrong_one_is_named() -> None:
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    pictures, is_one = as_pictures([pixels, Image.new("L", (3, 3))])
+    assert [picture.shape for picture in pictures] == [(2, 2, 3), (3, 3, 3)]
+    assert not is_one
+    with pytest.raises(RangeError, match="picture 1 of 2: a float picture"):
+        as_pictures((pixels, np.full((2, 2), 7.0)))
+
+
+@pytest.mark.parametrize("value", [None, 3, {"a": 1}, [[1, 2]]])
+def test_what_is_no_picture_is_named_by_its_type(value: object) -> None:
+    with pytest.raises(DTypeError, match=f"got {type(value).__name__}"):
+        as_picture(value)  # type: ignore[arg-type]
+
+
+def test_an_array_of_another_library_is_taken() -> None:
+    class Tensor:
+        def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+            return np.ones((2, 3), np.float32)
+
+    assert as_picture(Tensor()).tolist() == [[[255, 255, 255]] * 3] * 2  # type: ignore[arg-type]
