@@ -67,7 +67,7 @@ def as_kernel(value: KernelInput) -> Kernel:
     if isinstance(value, str):
         return parse_kernel(value)
     if isinstance(value, np.ndarray | list | tuple) or hasattr(value, "__array__"):
-        return Kernel(np.asarray(value) if hasattr(value, "__array__") else value)
+        return Kernel(value)  # type: ignore[arg-type]  # it makes an array of whatever it is given
     raise DTypeError(
         f"kernel must be a name, weights as text or as an array, or a Kernel, got {type(value).__name__}; "
         'use "sobel-x" or [[1, 2, 1]]'

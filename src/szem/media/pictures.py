@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 from PIL import Image
@@ -96,7 +96,7 @@ def as_pictures(
     (1, True)
     """
     if not isinstance(value, list | tuple):
-        return [as_picture(value, least_side_px=least_side_px)], True
+        return [as_picture(cast("PictureInput", value), least_side_px=least_side_px)], True
     pictures = []
     for number, one in enumerate(value):
         try:
@@ -133,7 +133,7 @@ def as_image(value: PictureInput | Sequence[Any]) -> Array:
     return array_to_image(value if isinstance(value, list | tuple) else _as_array(value, "image"))
 
 
-def _is_source(value: Any) -> bool:
+def _is_source(value: Any) -> TypeGuard[PictureSource]:
     return isinstance(value, str | bytes | bytearray | memoryview | os.PathLike) or hasattr(value, "read")
 
 
