@@ -95,7 +95,7 @@ def test_yolo(tmp_path: Path) -> None:
     found = read_yolo(yolo(tmp_path))
     check_dog_and_cat(found)
     assert {p.path.name: len(p.boxes_xyxy) for p in found.pictures} == {"a.png": 1, "b.png": 1, "empty.png": 0}
-    assert {b.name for b in found.broken} == {"b.png", "b.txt:3", "b.txt:4"}
+    assert {b.name for b in found.broken} == {"b.png", "b.txt:3", "b.txt:4", tmp_path.name}
 
 
 def test_what_is_missing_or_of_another_form_is_named(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_what_is_missing_or_of_another_form_is_named(tmp_path: Path) -> None:
         read_coco(tmp_path / "none.json")
     with pytest.raises(FileMissingError, match=r"no \.xml files"):
         read_voc(tmp_path)
-    with pytest.raises(FileMissingError, match="YOLO data has images/ and labels/"):
+    with pytest.raises(FileMissingError, match=r"YOLO data has images/ and labels/, or a data\.yaml"):
         read_yolo(tmp_path)
     (tmp_path / "images").mkdir()
     with pytest.raises(TrainError, match="not one usable picture"):

@@ -1,42 +1,108 @@
-"""A folder of pictures with boxes in whichever of the common forms: COCO JSON, Pascal VOC XML, YOLO text."""
+"""A folder of pictures with boxes as the common tools export it: COCO, Pascal VOC, YOLO, Roboflow, LabelMe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from szem.data.boxes import BoxedPicture, BoxSet, read_coco, read_voc, read_yolo
-from szem.errors import FileMissingError, TrainError
+from szem.data.box_set import BoxedPicture, BoxSet, join_box_sets, split_of_folder
+from szem.data.coco import is_coco, read_coco, read_json
+from szem.data.labelme import is_labelme, read_labelme
+from szem.data.voc import read_voc
+from szem.data.yolo import YAML_NAMES, read_yolo, read_yolo_yaml
+from szem.errors import FileMissingError, FormatError, TrainError
 
-__all__ = ["only_split", "read_boxed", "rename_classes"]
+__all__ = ["only_split", "read_boxed", "rename_classes", "without_held_out"]
+
+_ROBOFLOW = "_annotations.coco.json"
 
 
 def read_boxed(path: Path) -> BoxSet:
     """Read pictures with boxes; the form is found out.
 
     Args:
-        path: A COCO JSON file; or a folder with `instances.json` (or one other .json), with `Annotations/*.xml`, or
-            with `images/` and `labels/`.
+        path: A COCO JSON file, a `data.yaml`; or a folder with `instances.json` (or one other .json of COCO's), with
+            COCO's own `annotations/instances_*.json`, with Roboflow's `train/`, `valid/`, `test/`, with
+            `Annotations/*.xml`, with `data.yaml`, with `images/` and `labels/`, or with LabelMe's files.
     Raises:
         FileMissingError: none of these.
         FormatError, TrainError: as the readers of `data.boxes`.
     """
     if path.is_file():
+        if path.suffix.lower() in (".yaml", ".yml"):
+            return read_yolo_yaml(path)
+        if path.suffix.lower() == ".json" and is_labelme(read_json(path)):
+            raise FormatError(f"{path}: one file of LabelMe's, which has one for each picture; give their folder")
         return read_coco(path)
     if not path.is_dir():
         raise FileMissingError(f"{path}: no such folder or file; give COCO JSON, or a folder of VOC XML or YOLO text")
-    found = sorted(path.glob("*.json"))
-    named = [file for file in found if file.name == "instances.json"] or found
-    if len(named) == 1:
-        return read_coco(named[0])
-    if (path / "Annotations").is_dir() or any(path.glob("*.xml")):
-        return read_voc(path)
-    if (path / "images").is_dir() and (path / "labels").is_dir():
-        return read_yolo(path)
+    for reader in _READERS:
+        found = reader(path)
+        if found is not None:
+            return found
     raise FileMissingError(
-        f"{path}: no boxes found; it needs one COCO .json, or Annotations/*.xml (VOC), or images/ and labels/ (YOLO)"
+        f"{path}: no boxes found; it needs COCO .json, Annotations/*.xml (VOC), data.yaml or images/ and labels/ "
+        "(YOLO), train/ and valid/ (Roboflow), or LabelMe's .json beside the pictures"
     )
+
+
+def _one_coco(path: Path) -> BoxSet | None:
+    """`instances.json`, or the one COCO file that lies there."""
+    named = path / "instances.json"
+    files = [named] if named.is_file() else sorted(path.glob("*.json"))
+    return read_coco(files[0]) if len(files) == 1 and (files[0] == named or is_coco(read_json(files[0]))) else None
+
+
+def _coco_folders(path: Path) -> BoxSet | None:
+    """`annotations/instances_train2017.json` with the pictures in `train2017/` or `images/train2017/`."""
+    home = path / "annotations"
+    files = sorted(home.glob("instances*.json")) or [f for f in sorted(home.glob("*.json")) if is_coco(read_json(f))]
+    parts = {}
+    for file in files:
+        mark = file.stem.removeprefix("instances").strip("_-")
+        places = [path / mark, path / "images" / mark, path / "images", path] if mark else [path / "images", path]
+        images = next(place for place in places if place.is_dir())
+        parts[split_of_folder(mark) or mark] = read_coco(file, images=images)
+    return join_box_sets(parts) if parts else None
+
+
+def _by_split(read: Callable[[Path], BoxSet], pattern: str) -> Callable[[Path], BoxSet | None]:
+    """Of Roboflow's folders `train/`, `valid/`, `test/`, where they hold files of this pattern."""
+
+    def read_all(path: Path) -> BoxSet | None:
+        homes = {split_of_folder(p.name): p for p in sorted(path.iterdir()) if p.is_dir() and any(p.glob(pattern))}
+        parts = {split: read(home) for split, home in homes.items() if split}
+        return join_box_sets(parts) if parts else None
+
+    return read_all
+
+
+def _one_voc(path: Path) -> BoxSet | None:
+    return read_voc(path) if (path / "Annotations").is_dir() or any(path.glob("*.xml")) else None
+
+
+def _one_yolo(path: Path) -> BoxSet | None:
+    has_yaml = any((path / name).is_file() for name in YAML_NAMES)
+    halves = [path, *(p for p in path.iterdir() if p.is_dir() and split_of_folder(p.name))]
+    is_yolo = any((half / "images").is_dir() and (half / "labels").is_dir() for half in halves)
+    return read_yolo(path) if has_yaml or is_yolo else None
+
+
+def _all_labelme(path: Path) -> BoxSet | None:
+    first = next(iter(sorted(path.rglob("*.json"))), None)
+    return read_labelme(path) if first is not None and is_labelme(read_json(first)) else None
+
+
+_READERS: tuple[Callable[[Path], BoxSet | None], ...] = (
+    _one_coco,
+    _coco_folders,
+    _by_split(lambda home: read_coco(home / _ROBOFLOW), _ROBOFLOW),
+    _one_voc,
+    _one_yolo,
+    _by_split(read_voc, "*.xml"),
+    _all_labelme,
+)
 
 
 def only_split(boxes: BoxSet, split: str) -> BoxSet:
@@ -51,6 +117,18 @@ def only_split(boxes: BoxSet, split: str) -> BoxSet:
     if split not in marks:
         raise TrainError(f"no pictures of split {split!r}; there are {', '.join(sorted(marks))}")
     return replace(boxes, pictures=tuple(p for p in boxes.pictures if p.split == split))
+
+
+def without_held_out(boxes: BoxSet) -> BoxSet:
+    """The pictures that may be trained on: none of a split called val or test, whatever its spelling.
+
+    Raises:
+        TrainError: nothing is left.
+    """
+    kept = tuple(p for p in boxes.pictures if split_of_folder(p.split) not in ("val", "test"))
+    if not kept:
+        raise TrainError("all pictures belong to val or test; mark some as train")
+    return replace(boxes, pictures=kept)
 
 
 def rename_classes(boxes: BoxSet, classes: Sequence[str], other_names: Mapping[str, str]) -> BoxSet:

@@ -5,22 +5,33 @@ This file knows decoders and pixels, not paths.
 
 import io
 import math
+import os
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from szem.arrays import Array, Picture8
-from szem.errors import EmptyFileError, FormatError, SzemError, TooLargeError
+from szem.errors import EmptyFileError, FileMissingError, FormatError, SzemError, TooLargeError
 from szem.media.headers import claimed_size, count_jpeg_scans
 from szem.media.pillow_warnings import pillow_hushed
 from szem.media.sources import Limits
 
-__all__ = ["check_pixels", "faults_named", "image_to_picture", "open_image", "shrink_jpeg"]
+__all__ = [
+    "PictureSize",
+    "check_pixels",
+    "faults_named",
+    "image_to_picture",
+    "open_image",
+    "read_picture_size",
+    "shrink_jpeg",
+]
 
 # Only decoders that parse pictures and nothing else: no PostScript, no font or document formats.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "ICO", "PPM", "AVIF")  # MPO is read as JPEG
@@ -90,6 +101,68 @@ def open_image(data: bytes, name: str, *, limits: Limits) -> Image.Image:
         check_pixels(opened.size, name, limits=limits)
         _check_work(count_jpeg_scans(data), opened.size, name, limits)
     return opened
+
+
+@dataclass(frozen=True)
+class PictureSize:
+    """Sides of a picture file, in pixels: as `read_picture` gives it, and as the file stores it."""
+
+    width_px: int
+    height_px: int
+    orientation: int = 1  # EXIF's: what turns the stored picture upright
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Width and height before the picture is turned upright."""
+        sides = (self.width_px, self.height_px)
+        return sides if self.orientation < 5 else (sides[1], sides[0])
+
+    def to_upright(self, points_xy: Array) -> Array:
+        """Points of the stored picture as points of the upright one.
+
+        Args:
+            points_xy: (N, 2) in pixels of the stored picture.
+        Returns:
+            (N, 2) of the same type.
+
+        >>> PictureSize(96, 64, orientation=6).to_upright(np.array([[0.0, 0.0], [64.0, 96.0]])).tolist()
+        [[96.0, 0.0], [0.0, 64.0]]
+        """
+        width, height = self.stored
+        x, y = points_xy[:, 0], points_xy[:, 1]
+        if self.orientation in (5, 6, 7, 8):
+            x, y, width, height = y, x, height, width
+        if self.orientation in (2, 3, 6, 7):
+            x = width - x
+        if self.orientation in (3, 4, 7, 8):
+            y = height - y
+        return np.stack([x, y], axis=1)
+
+
+def read_picture_size(path: str | os.PathLike[str]) -> PictureSize:
+    """The size of the picture that `read_picture` gives, from the file's header; no pixel is decoded.
+
+    Raises:
+        FileMissingError: no such file.
+        FormatError: not a picture, or its header is damaged.
+        EmptyFileError: no pixels.
+    """
+    name = Path(path).name
+    try:
+        with faults_named(name), Image.open(path, formats=_FORMATS) as opened:
+            orientation = _orientation(opened)
+            width, height = opened.size
+            if opened.format == "TIFF":  # newer Pillows turn its size already here, older ones when it is loaded
+                width, height = int(opened.tag_v2[256]), int(opened.tag_v2[257])  # type: ignore[attr-defined]
+    except FormatError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise FileMissingError(f"{name}: no such picture; check its path") from error
+        raise
+    if width <= 0 or height <= 0:
+        raise EmptyFileError(f"{name}: {width}×{height} pixels; there is no picture in it")
+    if orientation not in _UPRIGHT:
+        orientation = 1
+    return PictureSize(*((width, height) if orientation < 5 else (height, width)), orientation)
 
 
 def shrink_jpeg(image: Image.Image, least_side_px: int) -> None:

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from szem.arrays import Array
-from szem.data.boxed_folder import only_split, read_boxed, rename_classes
+from szem.data.boxed_folder import only_split, read_boxed, rename_classes, without_held_out
 from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
 from szem.models.point_detector import FirstStages, PointDetector, build_point_detector, freeze_stages
@@ -115,7 +115,7 @@ class DetectRecipe:
         self.watching = [p for p, is_held in zip(everything.pictures, held, strict=True) if is_held]
         self.sets: list[list[BoxedPicture]] = [own]  # as their maps are kept
         for path in settings.more:
-            further = rename_classes(read_boxed(Path(path)), self.classes, _OTHER_NAMES)
+            further = rename_classes(without_held_out(read_boxed(Path(path))), self.classes, _OTHER_NAMES)
             self.sets.append(list(further.pictures))
             self.broken += further.broken
         self.teaching = [picture for one in self.sets for picture in one]
