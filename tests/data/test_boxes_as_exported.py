@@ -193,7 +193,7 @@ YAMLS = [
     ("ultralytics", "path: C:\\Users\\me\\set\ntrain: images\\train\nval: images\\val\nnames: [no, on]\n"),
     (
         "ultralytics",
-        "path: /home/other/set  # a remark\ntrain: /home/other/set/images/train\nval: [images/val]\nnames: [no, on]\n",
+        "path: /home/o/set  # a note\ntrain: /home/o/set/images/train\nval: [images/val]\nnames: [no, on]\n",
     ),
     ("roboflow", "train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnc: 2\nnames: ['no', 'on']\n"),
     ("roboflow", "train: train/images\nval: valid/images\nnames: {0: no, 1: on}\n"),

@@ -73,9 +73,7 @@ def read_yolo(folder: Path, *, classes: Sequence[str] | None = None) -> BoxSet:
     if (folder / "images").is_dir():
         homes = {"": folder}
     if not homes:
-        raise FileMissingError(
-            f"{folder}: no images/; YOLO data has images/ and labels/ side by side, or a data.yaml"
-        )
+        raise FileMissingError(f"{folder}: no images/; YOLO data has images/ and labels/, or a data.yaml")
     files = {split: _pictures_in(home / "images") for split, home in homes.items()}
     rows, broken = _read_rows(files, images_of=[home / "images" for home in homes.values()], has_points=False)
     return _boxes(folder, rows, broken, tuple(classes or ()) or _names_beside(folder))
