@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
 from szem.guard.event_record import EventQuery, StoredEvent, parse_moment
@@ -118,9 +119,10 @@ def test_cleaning_deletes_only_what_no_row_names_and_what_is_ours(store: EventSt
     for name in ("d/x_door_enters_00000001.jpg", "d/y_door_enters_00000002.mp4", "d/notes.txt"):
         with store.writing(name) as path:
             path.write_bytes(b"x")
-    (store.media / "d/z_door_enters_00000003.mp4.part").write_bytes(b"half")
+    (store.media / "d/z_door_enters_00000003.mp4.part").write_bytes(b"half")  # of an older szem
+    (store.media / "d/.szem-0123456789ab.part").write_bytes(b"half")  # of a process that was killed
     store.change(event.id, picture="d/x_door_enters_00000001.jpg")
-    assert store.clean() == 2
+    assert store.clean() == 3
     assert sorted(p.name for p in (store.media / "d").iterdir()) == ["notes.txt", "x_door_enters_00000001.jpg"]
 
 
@@ -168,3 +170,61 @@ def test_moments_are_read(text: str, seconds: float) -> None:
 def test_what_is_no_moment_is_said(text: str) -> None:
     with pytest.raises(RangeError, match="no moment"):
         parse_moment(text, now=0.0)
+
+
+def test_events_of_a_span_of_time_are_found_however_long_they_last(kept: EventStore) -> None:
+    spans = {"before": (0, 50), "into": (50, 110), "within": (120, 130), "over": (10, 900), "out of": (190, 250),
+             "after": (200, 210), "at its end": (20, 100)}  # fmt: skip
+    for place, (start_s, end_s) in spans.items():
+        keep(kept, now=float(end_s), start_s=10.0 - (end_s - start_s), end_s=10.0, place=place)
+    wanted = EventQuery(since=100.0, until=200.0)
+    found, _ = kept.page(wanted, size=10)
+    expected = {"into", "within", "over", "out of", "at its end"}
+    assert {event.place for event in found} == {event.place for event in kept.each(wanted)} == expected
+    assert (kept.count(wanted), set(kept.counts("place", wanted))) == (5, expected)
+    assert [event.number for event in found] == sorted((event.number for event in found), reverse=True)
+
+
+def test_nothing_is_looked_for_by_walking_through_all_events(store: EventStore) -> None:
+    event = keep(store)
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    @sqlalchemy.event.listens_for(store._engine, "before_cursor_execute")
+    def note(_c: object, _k: object, statement: str, parameters: tuple[object, ...], *_: object) -> None:
+        asked.append((statement, parameters))
+
+    hour = EventQuery(since=0.0, until=3600.0)
+    store.get(event.id[:8])
+    store.get(event.id)
+    store.page(hour, size=10)
+    store.count(hour)
+    store.counts("source", hour)
+    with closing(sqlite3.connect(store.folder / "events.sqlite3")) as database:
+        for statement, parameters in asked:
+            if not statement.startswith("SELECT"):
+                continue
+            plan = " ".join(row[3] for row in database.execute("explain query plan " + statement, parameters))
+            assert "SEARCH szem_events" in plan or "szem_events_length" in plan, (statement, plan)
+            assert "SCAN szem_events USING INDEX szem_events_s" not in plan, (statement, plan)
+
+
+def test_an_older_store_gets_its_indexes(store: EventStore) -> None:
+    store.close()
+    with closing(sqlite3.connect(store.folder / "events.sqlite3")) as database:
+        for name in ("szem_events_ended", "szem_events_length"):
+            database.execute(f"drop index {name}")
+    with closing(EventStore(store.folder)), closing(sqlite3.connect(store.folder / "events.sqlite3")) as database:
+        names = {row[0] for row in database.execute("select name from sqlite_master where type = 'index'")}
+    assert {"szem_events_ended", "szem_events_length"} <= names
+
+
+def test_nobody_else_reads_the_database(store: EventStore) -> None:
+    keep(store)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in store.folder.glob("events.sqlite3*")}
+    assert modes["events.sqlite3"] == 0o600
+    assert set(modes.values()) == {0o600}
+    assert store.media.stat().st_mode & 0o077 == 0
+    store.close()
+    (store.folder / "events.sqlite3").chmod(0o644)  # as an older szem left it
+    with closing(EventStore(store.folder)):
+        assert (store.folder / "events.sqlite3").stat().st_mode & 0o777 == 0o600

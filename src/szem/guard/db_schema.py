@@ -60,8 +60,11 @@ EVENTS = Table(
     Index("szem_events_started", "started"),
     Index("szem_events_kind", "kind", "number"),
     Index("szem_events_source", "source", "number"),
+    Index("szem_events_ended", "ended"),
     sqlite_autoincrement=True,  # a number is never given twice, even after the newest event was deleted
 )
+# The longest event bounds how long before a span of time an event that reaches into it can have begun.
+Index("szem_events_length", EVENTS.c.ended - EVENTS.c.started)
 OUTBOX = Table(
     "szem_outbox",
     TABLES,

@@ -19,8 +19,10 @@ from typing import IO, Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateIndex
 
 from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
+from szem.files import sweep_folder, write_file
 from szem.guard.db_schema import EVENTS, META, OUTBOX, SCHEMA_VERSION, SOURCES, TABLES, event_to_row, row_to_event
 from szem.guard.elapsed_clock import ElapsedClock
 from szem.guard.event_record import MARKS, EventQuery, StoredEvent
@@ -35,7 +37,7 @@ RULES_FILE = "guard.toml"  # the rules of a store, where the command line names 
 _MEDIA, _LOCK = "media", "guard.lock"
 _ID = re.compile(r"[0-9a-f]{32}\Z")
 _OURS = re.compile(r".+_[0-9a-f]{8}\.(jpg|mp4)(\.part)?\Z")  # files that may be deleted
-_PART = ".part"
+_FEW = 20_000  # events that are sorted sooner than all others are walked through
 
 
 def default_store() -> Path:
@@ -61,13 +63,17 @@ class EventStore:
         if must_exist and not url and not (folder / DATABASE_FILE).is_file():
             raise FileMissingError(f"{folder}: no events are kept there; szem watch … --store {folder} begins to")
         try:
-            self.media.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.media.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --store") from error
         where = url or f"sqlite:///{folder / DATABASE_FILE}"
+        if not url:
+            _keep_private(folder / DATABASE_FILE)
         self._engine = open_database(where, TABLES, name="events", option="--database and --store")
         self._held: IO[bytes] | None = None
         self._check_version()
+        self._add_indexes()
         self.clock = ElapsedClock(self._anchor())
 
     @property
@@ -180,7 +186,8 @@ class EventStore:
         rows: list[Any] = []
         if re.fullmatch(r"[0-9a-f]{8,32}", id):
             with self.begin() as connection:
-                query = select(EVENTS).where(EVENTS.c.id.like(f"{id}%")).limit(2)
+                # A range uses the unique index, which LIKE does not: "g" comes after every hexadecimal digit.
+                query = select(EVENTS).where(EVENTS.c.id >= id, EVENTS.c.id < id + "g").limit(2)
                 rows = list(connection.execute(query).mappings())
         if len(rows) != 1:
             what = "several events begin with" if rows else "no event"
@@ -199,11 +206,15 @@ class EventStore:
         Returns:
             The events, and the number to ask on with; None: there are no more.
         """
-        query = select(EVENTS).where(*_conditions(wanted))
-        if before is not None:
-            query = query.where(EVENTS.c.number < before)
+        number = EVENTS.c.number
         with self.begin() as connection:
-            rows = connection.execute(query.order_by(EVENTS.c.number.desc()).limit(size + 1)).mappings()
+            conditions, is_narrow = _conditions_for(connection, wanted)
+            query = select(EVENTS).where(*conditions)
+            if before is not None:
+                query = query.where(number < before)
+            # SQLite would walk all events by number; an expression makes it take the index of times and sort those.
+            order = (number + 0 if is_narrow else number).desc()
+            rows = connection.execute(query.order_by(order).limit(size + 1)).mappings()
             found = [row_to_event(row) for row in rows]
         more = found[size - 1].number if len(found) > size else None
         return found[:size], more
@@ -212,8 +223,9 @@ class EventStore:
         """All events, those kept first first; not all of them are ever in memory."""
         after = 0
         while True:
-            query = select(EVENTS).where(*_conditions(wanted), EVENTS.c.number > after).order_by(EVENTS.c.number)
             with self.begin() as connection:
+                conditions, _ = _conditions_for(connection, wanted)
+                query = select(EVENTS).where(*conditions, EVENTS.c.number > after).order_by(EVENTS.c.number)
                 found = [row_to_event(row) for row in connection.execute(query.limit(page)).mappings()]
             yield from found
             if len(found) < page:
@@ -223,16 +235,19 @@ class EventStore:
     def count(self, wanted: EventQuery) -> int:
         """How many events there are."""
         with self.begin() as connection:
-            return int(
-                connection.execute(select(func.count()).select_from(EVENTS).where(*_conditions(wanted))).scalar_one()
-            )
+            conditions, _ = _conditions_for(connection, wanted)
+            query = select(func.count()).select_from(EVENTS).where(*conditions)
+            return int(connection.execute(query).scalar_one())
 
     def counts(self, column: str, wanted: EventQuery) -> dict[str, int]:
         """How many events there are of each kind, source, place, rule or mark; the most frequent first."""
         assert column in ("kind", "source", "place", "rule", "mark")
         what, many = EVENTS.c[column], func.count()
-        query = select(what, many).where(*_conditions(wanted)).group_by(what).order_by(many.desc(), what)
         with self.begin() as connection:
+            conditions, is_narrow = _conditions_for(connection, wanted)
+            # As in `page`: an expression keeps SQLite from walking all events in the order of the groups.
+            group = func.coalesce(what, "") if is_narrow else what
+            query = select(group, many).where(*conditions).group_by(group).order_by(many.desc(), group)
             return {str(name): int(count) for name, count in connection.execute(query)}
 
     def media_path(self, name: str) -> Path:
@@ -280,21 +295,8 @@ class EventStore:
         Raises:
             StoreError: the disk is full or cannot be written.
         """
-        path = self.media / name
-        part = path.with_name(path.name + _PART)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with write_file(self.media / name) as part:
             yield part
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            part.replace(path)
-            _sync_folder(path.parent)
-        except BaseException as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            if isinstance(error, OSError) and not isinstance(error, StoreError):
-                raise StoreError(f"{path.name}: cannot be written ({error.strerror or error})") from error
-            raise
 
     def delete_media(self, names: Sequence[str]) -> None:
         """Delete files that no row names any more, and the folders that this leaves empty."""
@@ -317,7 +319,8 @@ class EventStore:
         found = [path.relative_to(self.media).as_posix() for path in self.media.rglob("*") if path.is_file()]
         left = [name for name in found if name not in named and _OURS.match(name)]
         self.delete_media(left)
-        return len(left)
+        folders = [self.media, *(path for path in self.media.rglob("*") if path.is_dir())]
+        return len(left) + sum(sweep_folder(folder) for folder in folders)
 
     # The database -----------------------------------------------------------------------------------------------
 
@@ -348,6 +351,12 @@ class EventStore:
                 f"{self.folder}: a newer szem keeps its events here (tables of version {found}, this one knows "
                 f"{SCHEMA_VERSION}); install the newer one"
             )
+
+    def _add_indexes(self) -> None:
+        """Indexes that an older szem did not make; tables alone are made when the database is opened."""
+        with self.begin() as connection:
+            for index in EVENTS.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
 
     def _anchor(self) -> tuple[float, float] | None:
         with self.begin() as connection:
@@ -428,16 +437,31 @@ def _conditions(wanted: EventQuery) -> list[Any]:
     return chosen
 
 
+def _conditions_for(connection: Connection, wanted: EventQuery) -> tuple[list[Any], bool]:
+    """The conditions of a query, and whether its span of time holds so few events that they are best found by it."""
+    chosen = _conditions(wanted)
+    if wanted.since is None:
+        return chosen, False
+    length = EVENTS.c.ended - EVENTS.c.started
+    longest_s = connection.execute(select(length).order_by(length.desc()).limit(1)).scalar_one_or_none()
+    if longest_s is not None:  # implied by `ended >= since`; with it one range of one index holds all that are wanted
+        chosen.append(EVENTS.c.started >= wanted.since - max(float(longest_s), 0.0) - 1.0)
+    span = [EVENTS.c.started >= wanted.since - max(float(longest_s or 0.0), 0.0) - 1.0]
+    if wanted.until is not None:
+        span.append(EVENTS.c.started < wanted.until)
+    few = select(EVENTS.c.started).where(*span).limit(_FEW).subquery()
+    return chosen, int(connection.execute(select(func.count()).select_from(few)).scalar_one()) < _FEW
+
+
 def _put_meta(connection: Connection, name: str, value: str) -> None:
     connection.execute(delete(META).where(META.c.name == name))
     connection.execute(insert(META).values(name=name, value=value))
 
 
-def _sync_folder(folder: Path) -> None:
-    """Have the folder's entry on the disk too; some systems cannot."""
-    with suppress(OSError):
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
+def _keep_private(database: Path) -> None:
+    """Let nobody else read events and messages; SQLite gives its other files the mode of the first."""
+    with suppress(OSError):  # the folder may be read-only: then nothing is written either
+        os.close(os.open(database, os.O_CREAT | os.O_RDWR, 0o600))
+        for file in (database, *(database.with_name(database.name + end) for end in ("-wal", "-shm"))):
+            if file.exists():
+                file.chmod(0o600)
