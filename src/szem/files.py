@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,10 +22,8 @@ from typing import Any
 
 from szem.errors import OverwriteError, StoreError, SzemError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows: a file that is open cannot be deleted there, which protects it as well as a lock
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "is_disk_full",
@@ -73,16 +72,15 @@ def write_file(path: PathLike, *, mode: int | None = None) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         # The lock tells a sweep in another process that this file still has an owner.
         holder = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode)
-        if fcntl is not None:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(OSError):  # a file system without locks
+            _lock(holder)
         yield part
         os.fsync(holder)
         wanted = kept if mode is None else mode
         if wanted is not None and hasattr(os, "fchmod"):
             with suppress(OSError):  # a file system without permissions
                 os.fchmod(holder, wanted)
-        if fcntl is None:  # Windows renames no open file
+        if os.name == "nt":  # Windows renames no open file
             os.close(holder)
             holder = -1
         part.replace(target)
@@ -152,15 +150,13 @@ def sweep_folder(folder: PathLike) -> int:
         with suppress(OSError):
             handle = os.open(file, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
             try:
-                if fcntl is not None:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its owner lives
+                _lock(handle)  # fails while its owner lives
+                if os.name != "nt":
                     file.unlink()
-                    removed += 1
             finally:
                 os.close(handle)
-            if fcntl is None:
-                file.unlink()
-                removed += 1
+            file.unlink(missing_ok=True)  # Windows deletes no open file, which protects it as well as a lock does
+            removed += 1
     return removed
 
 
@@ -231,6 +227,12 @@ def _is_about(error: OSError, part: Path, target: Path) -> bool:
         return True  # `file.write` and `fsync` do not say
     text = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else str(name)
     return text.removeprefix("file:") in (str(part), str(target)) or Path(text) in (target.parent, *target.parents)
+
+
+def _lock(handle: int) -> None:
+    """Raises OSError where another process holds the lock."""
+    if sys.platform != "win32":
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ CAT, COFFEE = str(sample_path("cat")), str(sample_path("coffee"))
 
 
 def test_sentences_are_shown_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["caption", CAT, COFFEE, "--n", "2", "--beam", "4"]) == 0
+    assert run(["caption", CAT, COFFEE, "--top", "2", "--beam", "4"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{CAT}  confidence ")
     assert lines[1].startswith("  0) ")
@@ -75,7 +75,7 @@ def test_alt_texts_are_proposed_as_a_diff_and_nothing_is_written(
     site: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     before = (site / "a.html").read_bytes()
-    assert run(["caption", "--alt", str(site), "--least", "0"]) == 0
+    assert run(["caption", "--alt", str(site), "--threshold", "0"]) == 0
     out, err = capfdbinary.readouterr()
     assert out.startswith(b"--- a/a.html\n+++ b/a.html\n")
     assert b'\n+<img alt="' in out
@@ -85,11 +85,11 @@ def test_alt_texts_are_proposed_as_a_diff_and_nothing_is_written(
 
 
 def test_alt_texts_are_written_when_asked(site: Path) -> None:
-    assert run(["caption", "--alt", str(site), "--least", "0", "--write"]) == 0
+    assert run(["caption", "--alt", str(site), "--threshold", "0", "--apply"]) == 0
     text = (site / "a.html").read_bytes().decode()
     assert text.count('<img alt="') == 1
     assert text.endswith('<img src="gone.png">\r\n')
-    assert run(["caption", "--alt", str(site), "--least", "0", "--write"]) == 0
+    assert run(["caption", "--alt", str(site), "--threshold", "0", "--apply"]) == 0
     assert (site / "a.html").read_bytes().decode() == text
 
 
@@ -100,11 +100,11 @@ def test_pictures_are_found_by_a_sentence(tmp_path: Path, capsys: pytest.Capture
         shutil.copy(path, folder)
     (folder / "bad.jpg").write_bytes(b"nothing")
     options = [str(folder), "--index", str(tmp_path / "x.index")]
-    assert run(["search", "a cat", *options]) == 0
+    assert run(["search", "a cat", *options]) == 1
     out = capsys.readouterr()
     assert len(out.out.splitlines()) == 2
-    assert "could not be read: bad.jpg" in out.err
-    assert run(["search", "a cat", *options, "--top", "1", "--json"]) == 0
+    assert "szem: bad.jpg: " in out.err
+    assert run(["search", "a cat", *options, "--top", "1", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert (len(told["hits"]), told["searched"], list(told["broken"])) == (1, 2, ["bad.jpg"])
     assert run(["search", "...", *options]) == 1

@@ -15,7 +15,6 @@ import av
 import numpy as np
 import pytest
 
-from szem.cli.detect import _split, _stream_stem
 from szem.cli.run import run
 from szem.media.pictures import write_picture
 from szem.media.video import inspect_video, read_video
@@ -213,7 +212,7 @@ def test_seconds_end_it_as_planned(color_detector: Path, tmp_path: Path) -> None
         (["--line", "0,0"], "a line is two points"),
         (["--line", "a=0,0 x,1"], "points are numbers in pairs"),
         (["--zone", "0,0 1,1"], "a zone is three points or more"),
-        (["--line", "0,0 1,1", "--no-track"], "leave tracking on"),
+        (["--line", "0,0 1,1", "--no-track"], "leave --track on"),
         (["--line", "0,0 1,1", "--anchor", "nose"], "no anchor called 'nose'"),
         (["--anchor", "nose"], "no anchor called 'nose'"),
         (["--preset", "quick"], "no preset called 'quick'"),
@@ -334,12 +333,13 @@ def test_two_sources_without_an_end_are_refused(
 
 
 def test_streams_have_names_of_their_own(color_detector: Path, tmp_path: Path) -> None:
-    from szem.cli.walk import Stems
+    from szem.cli.outputs import Stems
+    from szem.cli.sources import split_sources, stream_stem
 
     stems = Stems()
-    sources, _ = _split(["rtsp://h/a?x=1", "http://h/film.mp4", "rtsp://h/a/x/1", "rtsp://h/a?x=1"])
+    sources, _ = split_sources(["rtsp://h/a?x=1", "http://h/film.mp4", "rtsp://h/a/x/1", "rtsp://h/a?x=1"])
     assert sources == ["http://h/film.mp4", "rtsp://h/a?x=1", "rtsp://h/a/x/1"]  # what ends comes first
-    assert [stems.of(Path(_stream_stem(text))) for text in sources] == ["h-film-mp4", "h-a-x-1", "h-a-x-1-2"]
+    assert [stems.of(Path(stream_stem(text))) for text in sources] == ["h-film-mp4", "h-a-x-1", "h-a-x-1-2"]
 
 
 def test_lines_for_pictures_only_are_told(

@@ -77,9 +77,9 @@ CONTRADICTIONS = [
     (["--single", "any", "--model", "lipread"], "without --model"),
     (["--use", "lips", "--noise", "0dB"], "does not listen"),
     (["--use", "sound", "--face", "2"], "reads none"),
-    (["--srt", "a.txt"], "--srt writes .srt or .vtt"),
-    (["--srt", "h.mp4"], "--srt writes .srt or .vtt"),
-    (["--out", "read.avi"], "--out writes .mp4"),
+    (["--srt", "a.txt"], "a file ends with .srt, .vtt, a folder with /"),
+    (["--srt", "h.mp4"], "a file ends with .srt, .vtt, a folder with /"),
+    (["--out", "read.avi"], ".avi is not written here"),
     (["--use", "ears"], "--use is one of lips, sound, both"),
 ]
 
@@ -108,7 +108,7 @@ def test_one_file_cannot_hold_the_subtitles_of_several_films(
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(b"nothing" * 50)
     assert run(["lipread", str(tmp_path), "--srt", str(tmp_path / "a.srt")]) != 0
-    assert "--srt of several films is a folder" in capsys.readouterr().err
+    assert "a.srt names one file, and there are 2 inputs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("option", "name"), [("--srt", "a.srt"), ("--out", "a.mp4")])

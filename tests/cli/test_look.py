@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_annotated_pictures_are_written_and_not_looked_at_again(folder: Path, ca
 
 def test_without_a_path_bundled_pictures_are_looked_at(capsys: Capture) -> None:
     assert run(["look", "--tasks", "sharpness"]) == 0
-    assert "chelsea.png  451x300" in capsys.readouterr().out
+    assert "chelsea.png  451×300" in capsys.readouterr().out
 
 
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -113,7 +114,20 @@ def test_piped_output_is_plain(folder: Path, capsys: Capture) -> None:
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "│" not in out
-    assert out.startswith(f"{folder / 'shot1.png'}  60x41\n  colors ")
+    lines = out.splitlines()
+    assert lines[:3] == [f"{folder / 'shot1.png'}  60×41", "", "  Colours"]
+    assert lines[3].startswith("    espresso  ")
+    assert lines[3].split()[1] == "100%"  # rows of a section stand in columns under its title
+
+
+def test_piped_output_shows_no_more_rows_than_a_terminal_and_says_so(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("szem.cli.look._MOST_ROWS", 2)
+    assert run(["look", str(sample_path("coffee")), "--tasks", "colors"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert re.fullmatch(r"    and \d+ more; --json and --csv print all", lines[5])
 
 
 def test_names_cannot_play_with_the_terminal(corpus: ModuleType, tmp_path: Path, capsys: Capture) -> None:

@@ -26,7 +26,7 @@ def street(tmp_path: Path) -> Path:
 
 def test_everything_asked_for_is_written(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    command = ["segment", str(street.parent), "-m", "road", "-o", str(out), "--threads", "1"]
+    command = ["segment", str(street.parent), "-m", "road", "-o", str(out), "--workers", "1"]
     assert run([*command, "--write", "overlay,labels,coco,areas"]) == 0
     assert {p.name for p in out.iterdir()} == {"street.jpg", "street.png", "coco.json", "areas.csv"}
     assert np.asarray(Image.open(out / "street.png")).shape == (60, 80)
@@ -43,7 +43,7 @@ def test_a_film_becomes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str
         for shade in (0, 80, 160, 240):
             film.write(np.full((48, 64, 3), shade, np.uint8))
     out = tmp_path / "out"
-    command = ["segment", str(tmp_path / "a.mp4"), "-m", "road", "-o", str(out), "--every", "2", "--threads", "1"]
+    command = ["segment", str(tmp_path / "a.mp4"), "-m", "road", "-o", str(out), "--every", "2", "--workers", "1"]
     assert run([*command, "--json", "--write", "overlay,areas"]) == 0
     assert len(list(read_video(out / "a.mp4"))) == 2
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -55,7 +55,7 @@ def test_a_broken_input_is_told_and_the_others_are_done(
 ) -> None:
     (street.parent / "bad.jpg").write_bytes(b"nothing")
     (street.parent / "bad.mp4").write_bytes(b"nothing")
-    assert run(["segment", str(street.parent), "-m", "road", "--write", "none", "--threads", "1"]) == 1
+    assert run(["segment", str(street.parent), "-m", "road", "--write", "none", "--workers", "1"]) == 1
     said = capsys.readouterr()
     assert "street.png" in said.out
     assert "bad.jpg" in said.err
@@ -79,7 +79,7 @@ def test_own_classes_from_folder_to_model(
             noise = rng.integers(0, 40, (40, 40, 3), np.uint8) + np.uint8(shade)
             write_picture(tmp_path / "data" / name / f"{index}.png", noise)
     data, out = str(tmp_path / "data"), str(tmp_path / "shades")
-    small = ["--set", "loop.steps=8", "--set", "loop.batch=2", "--set", "frozen_stages=6", "--threads", "1"]
+    small = ["--set", "loop.steps=8", "--set", "loop.batch=2", "--set", "frozen_stages=6", "--workers", "1"]
     assert run(["train", "classify", "--data", data, "--out", out, "--quiet", *small]) == 0
     assert run(["train", "classify", "--data", data, "--out", out, "--quiet", *small]) == 1  # holds a run already
     assert run(["export", out]) == 0

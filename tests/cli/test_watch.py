@@ -78,7 +78,7 @@ def test_a_film_is_watched_and_its_events_listed(store: Path, typed: Run) -> Non
     [
         (("--kind", "camera covered"), 1),
         (("--kind", "enters"), 0),
-        (("--source", "hall", "--min-score", "0.2", "--channel", "video"), 1),
+        (("--source", "hall", "--threshold", "0.2", "--channel", "video"), 1),
         (("--since", "2026-05-01T22:30:00+00:00"), 0),
         (("--until", "2026-05-01T21:00:00+00:00"), 0),
         (("--channel", "sound"), 0),
@@ -126,14 +126,14 @@ def test_events_are_exported(store: Path, typed: Run, tmp_path: Path) -> None:
     (row,) = csv.DictReader(out.splitlines())
     assert row["kind"] == "camera covered"
     for name in ("a.csv", "a.json", "a.parquet"):
-        assert typed("events", "export", tmp_path / name, "--store", store)[0] == 0
+        assert typed("events", "export", "--out", tmp_path / name, "--store", store)[0] == 0
     assert json.loads((tmp_path / "a.json").read_text())[0]["kind"] == "camera covered"
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the parquet extra (pyarrow)")
     (told,) = parquet.read_table(tmp_path / "a.parquet").to_pylist()
     assert told["kind"] == "camera covered"
     assert told["started"].isoformat().startswith("2026-05-01T22:00:05")
     assert told["score"] == pytest.approx(float(row["score"]))
-    for words, match in ((("x.xls",), "csv, json, parquet"), (("--format", "parquet"), "needs a file")):
+    for words, match in ((("-o", "x.xls"), "csv, json, parquet"), (("--format", "parquet"), "needs a file")):
         status, _, err = typed("events", "export", *words, "--store", store)
         assert status == 1
         assert match in err
@@ -143,7 +143,7 @@ def test_parquet_without_its_library_says_what_to_install(
     store: Path, typed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    status, _, err = typed("events", "export", tmp_path / "a.parquet", "--store", store)
+    status, _, err = typed("events", "export", "--out", tmp_path / "a.parquet", "--store", store)
     assert status == 1
     assert "pip install 'szem[parquet]'" in err
     assert list(tmp_path.iterdir()) == []

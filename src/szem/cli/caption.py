@@ -1,11 +1,12 @@
 """`szem caption`: a sentence for each picture, and alternative texts for web pages."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from szem.cli.options import Json, Model, Quiet, spell
 
 if TYPE_CHECKING:
     from szem.arrays import Picture8
@@ -25,27 +26,32 @@ _Attention = Annotated[
 _Alt = Annotated[
     Path | None, typer.Option(help="A web page or the folder of a site: propose alt texts for pictures without any.")
 ]
+_Threshold = Annotated[
+    float, spell("--threshold", "With --alt: texts of lower confidence are only listed.", min=0, max=1)
+]
+_Apply = Annotated[bool, typer.Option("--apply", help="With --alt: change the pages, instead of showing a diff.")]
 
 
 @app.command()
 def caption(
     paths: _Paths = None,
-    beam: int = typer.Option(10, help="Sentences followed at a time: more is slower and finds likelier ones."),
-    n: int = typer.Option(1, "--n", "-n", help="Different sentences for each picture, at most."),
-    start: str = typer.Option("", help='How each sentence begins, as in "a dog".'),
-    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  \\[default: the shipped one]"),
+    beam: int = typer.Option(10, help="Beam width, 1..20: wider is slower and finds likelier sentences."),
+    top: Annotated[int, spell("--top", "How many different sentences for each picture, at most.", min=1)] = 1,
+    start: Annotated[str, typer.Option(help='How each sentence begins, as in "a dog".')] = "",
+    model: Model = "",
     attention: _Attention = None,
     alt: _Alt = None,
-    write: bool = typer.Option(False, "--write", help="With --alt: change the pages, instead of showing a diff."),
-    least: float = typer.Option(0.5, min=0, max=1, help="With --alt: texts less sure than this are only listed."),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object a line for each picture, in order."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+    apply: _Apply = False,
+    threshold: _Threshold = 0.5,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Say in a sentence what pictures show.
+    """Describe pictures in a sentence.
 
     With --alt the answer is a diff: szem caption --alt site > alt.diff; patch -p1 -d site < alt.diff
     """
-    from szem.cli.walk import Targets, each_picture, find_files, printable, report_failures
+    from szem.cli.outputs import Targets, print_json, printable
+    from szem.cli.walk import each_picture, find_files, report_failures
     from szem.errors import RangeError
     from szem.media.pictures import write_picture
     from szem.tasks.captioning.caption import open_captioner
@@ -54,7 +60,7 @@ def caption(
         raise RangeError("give pictures, or --alt with a page or the folder of a site; one of the two")
     captioner = open_captioner(model or None)
     if alt is not None:
-        raise typer.Exit(_alt_texts(alt, captioner, write=write, least=least, beam=beam))
+        raise typer.Exit(_alt_texts(alt, captioner, apply=apply, threshold=threshold, beam=beam))
     items, failures = find_files(paths or [], leave_out=attention)
     single = len(items) == 1 and attention is not None and attention.suffix != ""
     targets = Targets(item.name for item in items)
@@ -64,11 +70,11 @@ def caption(
         if attention is not None:
             file = attention if single else attention / f"{item.stem}-attention.jpg"
             to = targets.take(file, typed=single)
-        said = captioner([picture], beams=beam, n=n, start=start, attention=attention is not None)[0]
+        said = captioner([picture], beams=beam, n=top, start=start, attention=attention is not None)[0]
         if to is not None:
             write_picture(to, said.draw_attention(picture))
         if as_json:
-            print(json.dumps({"file": item.name, **said.to_dict()}), flush=True)
+            print_json({"file": item.name, **said.to_dict()})
         else:
             _print_caption(printable(item.name), said)
 
@@ -78,20 +84,19 @@ def caption(
 
 
 def _print_caption(name: str, said: "Caption") -> None:
-    doubt = "" if said.is_sure else "  (not sure)"
+    doubt = "" if said.is_sure else "  (more likely wrong than right)"
     print(f"{name}  confidence {said.confidence:.0%}{doubt}")
     for place, sentence in enumerate(said):
         print(f"  {place}) {sentence.text}  (p={sentence.probability:.2g})")
 
 
-def _alt_texts(place: Path, captioner: "object", *, write: bool, least: float, beam: int) -> int:
+def _alt_texts(place: Path, captioner: "object", *, apply: bool, threshold: float, beam: int) -> int:
     """Show or write the new alternative texts; the exit status."""
-    import os
-
     from rich.console import Console
 
-    from szem.cli.walk import printable
+    from szem.cli.outputs import printable
     from szem.errors import MediaError, SzemError
+    from szem.files import write_bytes
     from szem.tasks.captioning.alt_text import Page, find_pages, page_diff, propose_alt
     from szem.tasks.captioning.caption import Captioner
 
@@ -103,7 +108,7 @@ def _alt_texts(place: Path, captioner: "object", *, write: bool, least: float, b
     failed = False
     for path in find_pages(place):
         try:
-            page = propose_alt(path, site=site, describe=lambda p: describe([p], beams=beam)[0], least=least)
+            page = propose_alt(path, site=site, describe=lambda p: describe([p], beams=beam)[0], least=threshold)
         except (MediaError, SzemError) as error:
             console.print(f"szem: {printable(str(error))}", markup=False)
             failed = True
@@ -113,18 +118,16 @@ def _alt_texts(place: Path, captioner: "object", *, write: bool, least: float, b
             if not one.text:
                 console.print(printable(f"{path}:{one.line}: {one.source or 'img'}: {one.reason}"), markup=False)
     texts = sum(bool(one.text) for page in pages for one in page.found)
-    if write:
+    if apply:
         for page in pages:
             if page.before != page.after:
-                part = page.path.with_name(f"{page.path.name}.{os.getpid()}.part")
-                part.write_bytes(page.encode())
-                part.replace(page.path)
+                write_bytes(page.path, page.encode())
     else:
         sys.stdout.flush()
         for line in page_diff(pages, site=site):
             sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape"))
         sys.stdout.buffer.flush()
     total = sum(len(page.found) for page in pages)
-    verb = "written" if write else "proposed"
+    verb = "written" if apply else "proposed"
     console.print(f"{total} pictures without an alternative text on {len(pages)} pages, {texts} {verb}")
     return int(failed)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from szem.cli.options import Json, Quiet
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,15 +30,15 @@ def eval_(
             "what it did not learn from]"
         ),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     save: Annotated[str, typer.Option(help="Put the scores on the card, under this name of the data.")] = "",
+    quiet: Quiet = False,
 ) -> None:
     """Measure a model again and show its card's numbers beside what was found.
 
     A run is exported first, so that it is measured as it would be shipped.
     """
-    import json
-
+    from szem.cli.outputs import print_json
     from szem.errors import RangeError
     from szem.tasks.evaluate import evaluate
 
@@ -49,12 +51,12 @@ def eval_(
             _save(model, save, part, measured)
     if as_json:
         rows = [{"metric": m.metric, "value": m.value, "n": m.n} for m in measured]
-        print(json.dumps({"model": model.name, "split": part, "scores": rows}))
+        print_json({"model": model.name, "split": part, "scores": rows})
         return
     stated = {(s.metric, s.split): s.value for s in model.card.scores}
     for found in measured:
         card = stated.get((found.metric, part))
-        beside = f"   card: {card:.4f}" if card is not None else ""
+        beside = f"   card: {card:.4f}" if card is not None and not quiet else ""
         print(f"{found.metric:<12} {found.value:.4f}  ({found.n} items){beside}")
 
 

@@ -1,6 +1,5 @@
 """`szem events`: list, show, mark and export what `szem watch` has kept."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from szem.cli.options import Json, spell
 
 if TYPE_CHECKING:
     from szem.guard.event_record import EventQuery, StoredEvent
@@ -23,10 +24,10 @@ _Store = Annotated[Path | None, typer.Option("--store", "-s", help="Folder of ev
 _Database = Annotated[str, typer.Option("--database", help="SQLAlchemy URL, where the database is not in the store.")]
 _Since = Annotated[str, typer.Option("--since", help="From then on: 2026-05-01, 2026-05-01T22:00, or 2h, 7d ago.")]
 _Until = Annotated[str, typer.Option("--until", help="Before then.")]
-_Kind = Annotated[list[str] | None, typer.Option("--kind", "-k", help="Only this kind; may be given several times.")]
+_Kind = Annotated[list[str] | None, typer.Option("--kind", help="Only this kind; may be given several times.")]
 _Source = Annotated[list[str] | None, typer.Option("--source", help="Only this camera or film; likewise.")]
 _Place = Annotated[list[str] | None, typer.Option("--place", help="Only this zone or line; likewise.")]
-_Score = Annotated[float, typer.Option("--min-score", min=0, max=1, help="Lowest score.")]
+_Threshold = Annotated[float, spell("--threshold", min=0, max=1)]
 _Channel = Annotated[str, typer.Option("--channel", help="Told by sound, video or both.")]
 _Mark = Annotated[list[str] | None, typer.Option("--mark", help="Only those marked wrong, right or none.")]
 
@@ -40,28 +41,28 @@ def list_(
     kind: _Kind = None,
     source: _Source = None,
     place: _Place = None,
-    min_score: _Score = 0.0,
+    threshold: _Threshold = 0.0,
     channel: _Channel = "",
     mark: _Mark = None,
-    count: int = typer.Option(50, "--count", "-n", min=1, help="How many at most, the newest."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object an event."),
+    top: Annotated[int, spell("--top", "How many at most, the newest first.", min=1)] = 50,
+    as_json: Json = False,
 ) -> None:
     """List events, the newest first."""
-    from szem.cli.walk import printable
+    from szem.cli.outputs import json_text, printable
 
-    wanted = _wanted(since, until, kind, source, place, min_score, channel, mark)
-    left, before, total = count, None, 0
+    wanted = _wanted(since, until, kind, source, place, threshold, channel, mark)
+    left, before, total = top, None, 0
     with _opened(store, database) as events:
         total, hints = events.count(wanted), _hints(events, wanted)
         while left:
             found, before = events.page(wanted, size=min(left, 500), before=before)
             left -= len(found)
             for event in found:
-                print(json.dumps(event.to_dict(), ensure_ascii=False) if as_json else printable(_line(event)))
+                print(json_text(event.to_dict()) if as_json else printable(_line(event)))
             if before is None:
                 break
     if not as_json:
-        shown = count - left
+        shown = top - left
         print(f"{shown} of {total} events" if total else "no such events", file=sys.stderr)
     for hint in hints:
         print(printable(hint), file=sys.stderr)
@@ -72,10 +73,10 @@ def show(
     id: Annotated[str, typer.Argument(help="The event's id, or its first 8 digits.")],
     store: _Store = None,
     database: _Database = "",
-    as_json: bool = typer.Option(False, "--json", help="Print a JSON object."),
+    as_json: Json = False,
 ) -> None:
     """Show all that is known of an event, and where its picture and clip are."""
-    from szem.cli.walk import printable
+    from szem.cli.outputs import print_json, printable
 
     with _opened(store, database) as events:
         event = events.get(id)
@@ -84,7 +85,7 @@ def show(
             if name in row:
                 row[name] = str(events.media / row[name])
     if as_json:
-        print(json.dumps(row, ensure_ascii=False, indent=2))
+        print_json(row, indent=2)
         return
     for name, value in row.items():
         if value in ("", None, {}, False):
@@ -128,7 +129,8 @@ def mark(
 @app.command()
 def export(
     out: Annotated[
-        Path | None, typer.Argument(help="A .csv, .json or .parquet file, or a .zip with --marked; none: stdout.")
+        Path | None,
+        spell("--out", "A .csv, .json or .parquet file, or a .zip with --marked.  \\[default: standard output]"),
     ] = None,
     format: str = typer.Option("", "--format", "-f", help="csv, json or parquet.  \\[default: by the file's name]"),
     marked: bool = typer.Option(False, "--marked", help="Marked events with pictures and clips, to train with."),
@@ -139,13 +141,14 @@ def export(
     kind: _Kind = None,
     source: _Source = None,
     place: _Place = None,
-    min_score: _Score = 0.0,
+    threshold: _Threshold = 0.0,
     channel: _Channel = "",
     mark: _Mark = None,
 ) -> None:
     """Write events to a file, the oldest first."""
-    from szem.cli.walk import printable
+    from szem.cli.outputs import printable
     from szem.errors import FormatError, UnknownNameError
+    from szem.files import write_file
     from szem.guard.export import FORMATS, events_to_csv, events_to_json, write_marked, write_parquet
 
     ending = "" if out is None else out.suffix.lower().lstrip(".")
@@ -155,7 +158,7 @@ def export(
         raise UnknownNameError(f"events are written as {known}; got {chosen!r}: give --format, or such a file name")
     if out is None and chosen in ("parquet", "zip"):
         raise FormatError(f"{chosen} needs a file to be written to; name one")
-    wanted = _wanted(since, until, kind, source, place, min_score, channel, mark)
+    wanted = _wanted(since, until, kind, source, place, threshold, channel, mark)
     with _opened(store, database) as events:
         for hint in _hints(events, wanted):
             print(printable(hint), file=sys.stderr)
@@ -163,7 +166,7 @@ def export(
         if out is None:
             sys.stdout.writelines(events_to_csv(found) if chosen == "csv" else events_to_json(found))
             return
-        with _whole(out) as part:
+        with write_file(out) as part:
             if chosen == "zip":
                 with part.open("wb") as packed:
                     count = write_marked(events, found, packed)
@@ -173,23 +176,7 @@ def export(
                 count = events.count(wanted)
                 with part.open("w", encoding="utf-8", newline="") as text:
                     text.writelines(events_to_csv(found) if chosen == "csv" else events_to_json(found))
-    print(f"{count} events written to {out}", file=sys.stderr)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Write beside a file and put it in its place at the end."""
-    from szem.errors import StoreError
-
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
-    finally:
-        part.unlink(missing_ok=True)
+    print(printable(f"{count} events written to {out}"), file=sys.stderr)
 
 
 @contextmanager
@@ -206,7 +193,7 @@ def _wanted(
     kind: list[str] | None,
     source: list[str] | None,
     place: list[str] | None,
-    min_score: float,
+    threshold: float,
     channel: str,
     mark: list[str] | None,
 ) -> "EventQuery":
@@ -221,7 +208,7 @@ def _wanted(
         kinds=tuple(kind or ()),
         sources=tuple(source or ()),
         places=tuple(place or ()),
-        min_score=min_score,
+        min_score=threshold,
         channel=channel,
         marks=tuple(mark or ()),
     )

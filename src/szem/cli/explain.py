@@ -1,10 +1,11 @@
 """`szem explain`: what a network does to a picture, layer by layer."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from szem.cli.options import Json, Quiet, spell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,34 +20,39 @@ app = typer.Typer(add_completion=False)
 _HEATS = ("occlusion.png", "class-map.png")
 
 _Picture = Annotated[str, typer.Argument(help="A picture; without one, the bundled cat.")]
+_Model = Annotated[str, spell("--model", "A model's name, or any ONNX file.  \\[default: the classifier]")]
 _Layers = Annotated[
     list[str], typer.Option("--layer", "-l", help="Write this layer's maps: name, number or all; may be repeated.")
 ]
-_Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")]
+_Out = Annotated[Path, spell("--out", "Folder for the maps.")]
 
 
 @app.command()
 def explain(
     picture: _Picture = "",
-    model: str = typer.Option("", "--model", "-m", help="A model's name, or any ONNX file; else the classifier."),
+    model: _Model = "",
     layer: _Layers = [],  # noqa: B006
-    neuron: str = typer.Option("", help="Work out one number of the (only) --layer: map,row,column."),
-    heat: bool = typer.Option(False, "--heat", help="Write what mattered for the answer: occlusion and class map."),
+    neuron: str = typer.Option("", help="Compute one number of the (only) --layer: map,row,column."),
+    heat: bool = typer.Option(
+        False, "--heat", help="Write what mattered for the answer: occlusion and class activation map."
+    ),
     out: _Out = Path("explained"),
     size: str = typer.Option("", help="Rows×columns of the input, for networks that take any; else 224x224."),
     mean: str = typer.Option("", help="Subtracted from each colour (0..255), for files without a card: 124,116,104."),
     scale: str = typer.Option("", help="Divides what is left: 58,57,57. With one of the two, the other is 0 or 1."),
     timed: bool = typer.Option(True, "--time/--no-time", help="Measure how long each layer takes."),
-    as_json: bool = typer.Option(False, "--json", help="Print the table as JSON."),
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show a network as a table, and write the maps of its layers as PNG grids and NPZ.
 
     The network is any ONNX file that takes a picture, or a model of szem's. Parameters stand beside what they would
-    be if neurons did not share them; field is how far one neuron sees, jump how far its neighbour is moved.
+    be if neurons did not share them; field is the receptive field of one neuron, jump its distance to the next, both
+    in pixels of the input. --neuron prints how one number is computed, in place of the table.
     """
     from rich.console import Console
 
-    from szem.cli.walk import Targets
+    from szem.cli.outputs import Targets, print_json
     from szem.media.pictures import read_picture
     from szem.media.samples import read_sample
     from szem.tasks.explain.explain import Explorer
@@ -54,25 +60,26 @@ def explain(
     console = Console(highlight=False, soft_wrap=True)
     targets = Targets([picture] if picture else [])
     for name in _HEATS if heat else ():
-        targets.check(out / name)
+        targets.take(out / name)
     pixels = read_picture(picture) if picture else read_sample("cat")
     explorer = Explorer(model or None, size=_size(size), mean=_three("mean", mean), scale=_three("scale", scale))
     names = [row.name for row in explorer.rows] if "all" in layer else layer
     for name in names:
         for suffix in (".png", ".npz"):
-            targets.check(out / f"{_map_stem(explorer.layer(name).row)}{suffix}")
+            targets.take(out / f"{_map_stem(explorer.layer(name).row)}{suffix}")
+    prepared = explorer.prepare(pixels)
+    number = _neuron(explorer, prepared, names, neuron) if neuron else None
     found = explorer.explain(pixels, layers=names, timed=timed)
     if as_json:
-        print(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
+        print_json(found.to_dict() | ({"neuron": _neuron_to_dict(number)} if number else {}), indent=1)
+    elif number is not None:
+        _print_neuron(number, console)
     else:
         _print_table(found, console)
     if names:
-        _write_maps(found, out, console, quiet=as_json)
-    prepared = explorer.prepare(pixels)
-    if neuron:
-        _print_neuron(_neuron(explorer, prepared, names, neuron), console)
+        _write_maps(found, out, console, quiet=as_json or quiet)
     if heat:
-        _write_heat(explorer, prepared, out, console, quiet=as_json)
+        _write_heat(explorer, prepared, out, console, quiet=as_json or quiet)
 
 
 def _three(name: str, text: str) -> tuple[float, float, float] | None:
@@ -200,16 +207,14 @@ def _count(number: int) -> str:
 def _write_maps(found: "Explanation", out: Path, console: "Console", *, quiet: bool) -> None:
     import numpy as np
 
-    from szem.errors import MediaError
+    from szem.files import write_file
     from szem.media.pictures import write_picture
 
     for name, maps in found.activations.items():
         stem = _map_stem(found.find(name))
         write_picture(out / f"{stem}.png", found.draw(name))
-        try:
-            np.savez_compressed(out / f"{stem}.npz", maps=maps)
-        except OSError as error:
-            raise MediaError(f"{out}: cannot be written ({error.strerror}); choose another place") from error
+        with write_file(out / f"{stem}.npz") as part, part.open("wb") as file:
+            np.savez_compressed(file, maps=maps)
     if not quiet:
         console.print(f"{len(found.activations)} layers written to {out}", markup=False)
 
@@ -228,6 +233,20 @@ def _neuron(explorer: "Explorer", prepared: "PreparedInput", names: list[str], p
         raise RangeError(f"--neuron takes map,row,column and exactly one --layer, got {place!r} and {len(names)}")
     m, y, x = (int(part) for part in parts)
     return explain_neuron(explorer, prepared, names[0], map=m, row=y, column=x)
+
+
+def _neuron_to_dict(found: "NeuronSum") -> dict[str, Any]:
+    return {
+        "layer": found.layer,
+        "map": found.map,
+        "row": found.row,
+        "column": found.column,
+        "rule": found.rule,
+        "field": None if found.field_xyxy is None else [float(side) for side in found.field_xyxy],
+        "inputs": found.inputs.size,
+        "steps": [{"name": step.name, "value": float(step.value)} for step in found.steps],
+        "measured": float(found.measured),
+    }
 
 
 def _print_neuron(found: "NeuronSum", console: "Console") -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from szem.cli.options import Quiet, spell
 from szem.tasks.registry import TASKS
 
 __all__ = ["app"]
@@ -13,7 +14,7 @@ app = typer.Typer(add_completion=False)
 
 
 _Run = Annotated[Path, typer.Argument(help="Folder of a run that `szem train` made.")]
-_Out = Annotated[Path | None, typer.Option(help="Folder to put it in.  \\[default: your own models]")]
+_Out = Annotated[Path | None, spell("--out", "Folder to put it in.  \\[default: your own models]")]
 _Data = Annotated[Path | None, typer.Option(help="Folder of the data, where it has moved since.")]
 
 
@@ -27,6 +28,7 @@ def export(
     ),
     data: _Data = None,
     force: bool = typer.Option(False, "--force", help="Replace a model of that name."),
+    quiet: Quiet = False,
 ) -> None:
     """Turn a training run into a model with a card.
 
@@ -35,7 +37,7 @@ def export(
     from rich.console import Console
 
     from szem.errors import MissingExtraError, TrainError
-    from szem.runtime.store import user_folder
+    from szem.runtime.store import make_data_folder
 
     try:
         from szem.train.release import export_run
@@ -43,7 +45,7 @@ def export(
     except ImportError as error:
         raise MissingExtraError('export needs torch and onnx; pip install "szem[train]"') from error
 
-    folder = (out or user_folder()) / (name or run.resolve().name)
+    folder = (out or make_data_folder("models", instead="--out DIR")) / (name or run.resolve().name)
     if (folder / "card.json").exists() and not force:
         raise TrainError(f"{folder}: holds a model already; choose another --name, or --force to replace it")
     opened = open_run(run, data=data)
@@ -55,6 +57,8 @@ def export(
         recipe_name=opened.recipe_name,
         precision=precision,
     )
+    if quiet:
+        return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{folder}: {card.all_bytes / 1e6:.1f} MB, {card.precision}", markup=False)
     row = TASKS.get(card.task)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from szem.cli.options import Quiet, spell
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -42,8 +44,8 @@ def filter_pictures(
     view: Annotated[str, typer.Option(help="How numbers are shown: clip, absolute, signed, stretch.")] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Say how it is computed, and why so.")] = False,
     kernels: Annotated[bool, typer.Option("--kernels", help="List the named kernels and stop.")] = False,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("filtered"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    out: Annotated[str, spell("--out")] = "filtered",
+    quiet: Quiet = False,
 ) -> None:
     """Apply a convolution kernel to pictures, and write what comes out.
 
@@ -52,13 +54,14 @@ def filter_pictures(
     """
     import numpy as np
 
-    from szem.cli.walk import Targets, each_picture, find_files, report_failures
+    from szem.cli.outputs import Destination, Targets, printable
+    from szem.cli.walk import each_picture, find_files, report_failures
     from szem.errors import UnknownNameError
     from szem.kernels import KERNELS, default_view, parse_kernel, plan_convolution
     from szem.kernels import edges as find_edges
     from szem.kernels import view as show
     from szem.kernels.views import VIEWS
-    from szem.media.pictures import write_picture
+    from szem.media.pictures import WRITTEN_SUFFIXES, write_picture
     from szem.media.samples import sample_path
 
     if kernels:
@@ -72,7 +75,8 @@ def filter_pictures(
         weights = weights.normalize()
     how = view or ("absolute" if edges else default_view(weights))
     suffix = "edges" if edges else kernel.replace(":", "-") if kernel.split(":")[0] in KERNELS else "kernel"
-    items, failures = find_files(paths or [str(sample_path("cameraman"))], leave_out=out)
+    items, failures = find_files(paths or [str(sample_path("cameraman"))], leave_out=Path(out))
+    to = Destination(out, suffixes=WRITTEN_SUFFIXES, inputs=len(items))
     if not quiet and not edges:
         print(f"{weights}\n" if max(weights.shape) <= 9 else f"{weights!r}, sum {weights.sum:g}\n")
     told: set[tuple[int, ...]] = set()
@@ -90,7 +94,7 @@ def filter_pictures(
     targets = Targets(item.name for item in items)
 
     def work(item: "Item", picture: "Picture8") -> None:
-        to = targets.take(out / f"{item.stem}-{suffix}.png")
+        file = targets.take(to.file(f"{item.stem}-{suffix}.png"), typed=to.is_file)
         image: Array = picture
         if grey or (
             np.array_equal(picture[..., 0], picture[..., 1]) and np.array_equal(picture[..., 1], picture[..., 2])
@@ -99,15 +103,14 @@ def filter_pictures(
 
             image = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         result = answer(image)
-        target = write_picture(to, show(result, how=how))
+        target = write_picture(file, show(result, how=how))
         if not quiet:
             before, after = picture.shape[:2], result.shape[:2]
             print(
-                f"{item.name}: {before[1]}×{before[0]} → {after[1]}×{after[0]}, numbers "
-                f"{result.min():.4g} to {result.max():.4g}, shown {how}: {target}"
+                f"{printable(item.name)}: {before[1]}×{before[0]} → {after[1]}×{after[0]}, numbers "
+                f"{result.min():.4g} to {result.max():.4g}, shown {how}: {printable(str(target))}"
             )
 
     each_picture(items, failures, work=work, quiet=quiet)
-    status = report_failures(failures, total=len(items))
-    if status:
+    if status := report_failures(failures, total=len(items)):
         raise typer.Exit(status)

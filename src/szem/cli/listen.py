@@ -1,18 +1,18 @@
-"""`szem listen`: what is heard in sounds and films, from when to when."""
+"""`szem listen`: sound events in audio and video, from when to when."""
 
-import csv
-import json
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from szem.cli.options import Csv, Json, Model, Quiet, spell
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from szem.cli.outputs import Destination
     from szem.cli.walk import Item
     from szem.results.events import Event, Events
     from szem.tasks.audio.listen import ListenSettings
@@ -21,59 +21,68 @@ __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 
+_COLUMNS = ("file", "kind", "start_s", "end_s", "score", "best_s", "open")
 _Paths = Annotated[
-    list[str], typer.Argument(help="Sounds, films, folders, patterns; - reads a sound from the input.")
+    list[str], typer.Argument(help="Sounds, videos, folders, patterns; - reads a sound from the input.")
 ]
 _Out = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder for subtitles.  \\[default: beside the sound]")
+    str, spell("--out", "Where subtitles go: a file for one input, or a folder.  \\[default: beside the sound]")
 ]
-_COLUMNS = ("file", "kind", "start_s", "end_s", "score", "best_s", "open")
+_Threshold = Annotated[
+    float | None,
+    spell(
+        "--threshold", "Lowest score, in place of the model's own for each kind.", min=0, max=1, show_default=False
+    ),
+]
 
 
 @app.command()
 def listen(
     paths: _Paths,
-    classes: str = typer.Option("", help="Only these kinds, as in siren,gun-shot.  \\[default: all]"),
-    threshold: float | None = typer.Option(
-        None, min=0, max=1, help="Lowest score.  \\[default: each kind's own, from the model's card]"
-    ),
+    classes: Annotated[str, spell("--classes", "Only these kinds, as in siren,gun-shot.  \\[default: all]")] = "",
+    threshold: _Threshold = None,
     srt: bool = typer.Option(False, "--srt", help="Write subtitles for players: NAME.srt."),
     vtt: bool = typer.Option(False, "--vtt", help="Write subtitles for web pages: NAME.vtt."),
-    out: _Out = None,
-    model: str = typer.Option("", "--model", "-m", help="A model's name or folder.  \\[default: the shipped one]"),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object a line for each file, in order."),
-    as_csv: bool = typer.Option(False, "--csv", help=f"Lines of {', '.join(_COLUMNS)}."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+    out: _Out = "",
+    model: Model = "",
+    as_json: Json = False,
+    as_csv: Csv = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Say what is heard in sounds and films, and when: dogs, sirens, shots, horns, rain and so on.
+    """Detect sound events in audio and video: dogs, sirens, shots, horns, rain and so on.
 
     A file of hours takes no more memory than one of seconds.
     """
-    from szem.cli.walk import Failure, Targets, find_files, report_failures
-    from szem.errors import RangeError, SzemError
+    from szem.cli.outputs import Destination, Targets, refuse_two_tables
+    from szem.cli.walk import Failure, find_files, report_failures
+    from szem.errors import SzemError
+    from szem.files import is_disk_full
     from szem.media.sound import SOUND_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
     from szem.tasks.audio.listen import Listener, ListenSettings
     from szem.tasks.models import open_model
 
-    if as_json and as_csv:
-        raise RangeError("--json and --csv exclude each other; choose one")
+    refuse_two_tables(as_json=as_json, as_csv=as_csv)
     wanted = tuple(name.replace("-", " ") for name in classes.split(",") if name.strip())
     settings = ListenSettings(threshold=threshold, classes=wanted)
     items, failures = find_files(paths, suffixes=SOUND_SUFFIXES | VIDEO_SUFFIXES)
     Listener(open_model(model or None, task="listen"), settings)  # says at once what is wrong with the options
     show = _print_json if as_json else _csv_table() if as_csv else _print
     suffixes = [suffix for suffix, is_wanted in ((".srt", srt), (".vtt", vtt)) if is_wanted]
+    to = None
+    if out:
+        to = Destination(out, suffixes=suffixes if len(suffixes) == 1 else (), inputs=len(items))
     targets = Targets(item.name for item in items)
     for item in items:
         try:
-            files = [targets.take(_subtitle_file(item, suffix, out)) for suffix in suffixes]
+            is_named = to is not None and to.is_file
+            files = [targets.take(_subtitle_file(item, suffix, to), typed=is_named) for suffix in suffixes]
             found = _listen_to(item, settings, model, quiet=quiet)
             show(item.name, found)
             for file in files:
                 _write_subtitles(found, file)
         except SzemError as error:  # one input must not take the others with it
-            if os.environ.get("SZEM_DEBUG"):
+            if os.environ.get("SZEM_DEBUG") or is_disk_full(error):
                 raise
             failures.append(Failure(item.name, str(error)))
     status = report_failures(failures, total=len(items))
@@ -87,7 +96,8 @@ def _listen_to(item: "Item", settings: "ListenSettings", model: str, *, quiet: b
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     import szem
-    from szem.cli.walk import STDIN, printable
+    from szem.cli.outputs import printable
+    from szem.cli.walk import STDIN
 
     source = sys.stdin.buffer.read() if item.name == STDIN else item.name
     console = Console() if sys.stdout.isatty() else Console(stderr=True)
@@ -103,7 +113,7 @@ def _listen_to(item: "Item", settings: "ListenSettings", model: str, *, quiet: b
 
 
 def _print(name: str, found: "Events") -> None:
-    from szem.cli.walk import printable
+    from szem.cli.outputs import printable
 
     print(printable(name))
     for event in found:
@@ -123,14 +133,17 @@ def _time(seconds: float) -> str:
 
 
 def _print_json(name: str, found: "Events") -> None:
-    print(json.dumps({"file": name, **found.to_dict()}, ensure_ascii=False), flush=True)
+    from szem.cli.outputs import print_json
+
+    print_json({"file": name, **found.to_dict()})
 
 
 def _csv_table() -> "Callable[[str, Events], None]":
     """Prints the heading; the function it gives prints a line an event."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    return lambda name, found: writer.writerows(_csv_row(name, event) for event in found)
+    from szem.cli.outputs import csv_table
+
+    table = csv_table(*_COLUMNS)
+    return lambda name, found: table.writerows(_csv_row(name, event) for event in found)
 
 
 def _csv_row(name: str, event: "Event") -> list[object]:
@@ -139,25 +152,17 @@ def _csv_row(name: str, event: "Event") -> list[object]:
     return [name, event.kind, *times, f"{event.score:.4f}", best, int(event.is_open)]
 
 
-def _subtitle_file(item: "Item", suffix: str, out: Path | None) -> Path:
+def _subtitle_file(item: "Item", suffix: str, to: "Destination | None") -> Path:
     """Where players look for them: beside the sound, under its name; in a folder, under a name of their own."""
-    if out is not None:
-        return out / f"{item.stem}{suffix}"
+    if to is not None:
+        return to.file(f"{item.stem}{suffix}")
     sound = Path(item.name)
     return sound.with_suffix(suffix) if sound.exists() else Path(f"{item.stem}{suffix}")
 
 
 def _write_subtitles(found: "Events", file: Path) -> None:
-    from szem.errors import MediaError
+    from szem.files import write_text
     from szem.media.subtitles import Cue, to_srt, to_vtt
 
     cues = [Cue(e.start_s, max(e.end_s, e.start_s + 0.5), f"[{e.kind}] {e.score:.0%}") for e in found]
-    part = file.with_name(file.name + ".part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(to_srt(cues) if file.suffix == ".srt" else to_vtt(cues), encoding="utf-8")
-        part.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise MediaError(f"{file}: cannot be written ({error.strerror or error}); choose another place") from error
+    write_text(file, to_srt(cues) if file.suffix.lower() == ".srt" else to_vtt(cues))

@@ -1,12 +1,11 @@
 """`szem look`: all that szem sees in pictures."""
 
-import csv
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from szem.cli.options import Csv, Json, Quiet, spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,13 +24,13 @@ app = typer.Typer(add_completion=False)
 
 _CSV_HEAD = ("file", "task", "rank", "name", "value", "note", "x0", "y0", "x1", "y1")
 _BAR = 14  # characters
-_MOST_ROWS = 6  # of a section, on a terminal
+_MOST_ROWS = 6  # of a section; --json and --csv give all
 
 _Paths = Annotated[
     list[str] | None,
     typer.Argument(help="Pictures, folders, patterns; - reads from standard input. Nothing: bundled pictures."),
 ]
-_Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for annotated pictures.", show_default=False)]
+_Out = Annotated[str, spell("--out", "Where annotated pictures go: a file for one input, or a folder.")]
 
 
 @app.command()
@@ -40,53 +39,57 @@ def look(
     tasks: str = typer.Option(
         "", "--tasks", "-t", help="Which tasks, with commas; all that are installed if left out."
     ),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object a line for each input, in order."),
-    as_csv: bool = typer.Option(False, "--csv", help="A table with a line for each thing seen."),
-    out: _Out = None,
-    suffix: str = typer.Option(".jpg", "--format", help="Of the annotated pictures: .jpg, .png or .webp."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+    as_json: Json = False,
+    as_csv: Csv = False,
+    out: _Out = "",
+    suffix: str = typer.Option(".jpg", "--format", "-f", help="Of the annotated pictures: .jpg, .png or .webp."),
+    quiet: Quiet = False,
 ) -> None:
     """Say all that szem sees in pictures: labels, dominant colours, where to crop, how sharp they are.
 
     One bad file never stops the rest: it is listed at the end with its reason, and the exit status is then 1.
     """
-    from szem.cli.walk import Targets, each_picture, find_files, report_failures
-    from szem.errors import RangeError
-    from szem.media.pictures import encode_picture, write_picture
+    from szem.cli.outputs import Destination, Targets, refuse_two_tables
+    from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.media.pictures import WRITTEN_SUFFIXES, encode_picture, write_picture
     from szem.media.samples import read_sample, sample_path
     from szem.tasks.look import Looker
 
-    if as_json and as_csv:
-        raise RangeError("--json and --csv exclude each other; choose one")
+    refuse_two_tables(as_json=as_json, as_csv=as_csv)
     encode_picture(read_sample("coins")[:1, :1], suffix=suffix)  # a format that cannot be written is said at once
     looker = Looker([name.strip() for name in tasks.split(",") if name.strip()] if tasks else None)
     show = _json_line if as_json else _CsvTable() if as_csv else _for_people(looker.skipped)
     given = paths or [str(sample_path(name)) for name in ("cat", "coffee", "astronaut")]
-    items, failures = find_files(given, leave_out=out)
+    items, failures = find_files(given, leave_out=Path(out) if out else None)
+    to = Destination(out, suffixes=WRITTEN_SUFFIXES, inputs=len(items)) if out else None
     targets = Targets(item.name for item in items)
 
     def work(item: "Item", picture: "Picture8") -> None:
-        to = None if out is None else targets.take(out / f"{item.stem}{suffix}")
+        file = None if to is None else targets.take(to.file(f"{item.stem}{suffix}"), typed=to.is_file)
         seen = looker(picture)
-        if to is not None:
-            write_picture(to, seen.draw(picture))
+        if file is not None:
+            write_picture(file, seen.draw(picture))
         show(item.name, seen)
 
     each_picture(items, failures, work=work, quiet=quiet, failed=_json_failure if as_json else None)
     if as_json:
         for failure in failures:
-            if failure.missing:
+            if failure.missing and not failure.is_note:
                 _json_failure(failure)
     if status := report_failures(failures, total=len(items)):
         raise typer.Exit(status)
 
 
 def _json_line(name: str, seen: "Look") -> None:
-    print(json.dumps({"file": name, **seen.to_dict()}), flush=True)  # ASCII only: safe in every locale
+    from szem.cli.outputs import print_json
+
+    print_json({"file": name, **seen.to_dict()})
 
 
 def _json_failure(failure: "Failure") -> None:
-    print(json.dumps({"file": failure.name, "error": failure.reason.removeprefix(f"{failure.name}: ")}), flush=True)
+    from szem.cli.outputs import print_json
+
+    print_json({"file": failure.name, "error": failure.reason.removeprefix(f"{failure.name}: ")})
 
 
 class _CsvTable:
@@ -96,9 +99,10 @@ class _CsvTable:
         self._writer: Any = None
 
     def __call__(self, name: str, seen: "Look") -> None:
+        from szem.cli.outputs import csv_table
+
         if self._writer is None:
-            self._writer = csv.writer(sys.stdout, lineterminator="\n")
-            self._writer.writerow(_CSV_HEAD)
+            self._writer = csv_table(*_CSV_HEAD)
         for section in seen.sections:
             for rank, row in enumerate(section.rows, start=1):
                 value = "" if row.value is None else f"{row.value:.4f}"
@@ -107,10 +111,10 @@ class _CsvTable:
 
 
 def _for_people(skipped: dict[str, str]) -> "Callable[[str, Look], None]":
-    """Cards on a terminal; lines without colours or frames where the output goes elsewhere."""
+    """Cards on a terminal; the same tables without frames and colours where the output goes elsewhere."""
     from rich.console import Console
 
-    from szem.cli.walk import printable
+    from szem.cli.outputs import printable
 
     console = Console(highlight=False)
     for task, why in skipped.items():
@@ -122,13 +126,25 @@ def _for_people(skipped: dict[str, str]) -> "Callable[[str, Look], None]":
         console.print(_card(printable(name), seen, console.width))
 
     def lines(name: str, seen: "Look") -> None:
-        print(f"{printable(name)}  {seen.width}x{seen.height}")
+        print(f"{printable(name)}  {seen.width}×{seen.height}")
         for section in seen.sections:
-            for row in section.rows:
-                value = "" if row.value is None else f"{row.value:6.1%}"
-                print(f"  {section.name:<10} {value:>6}  {row.name}{'  ' + row.note if row.note else ''}")
+            if section.rows:
+                print(f"\n  {section.title}")
+                print("\n".join(_plain_rows(section)))
+        print(flush=True)
 
     return card if console.is_terminal else lines
+
+
+def _plain_rows(section: "Section") -> list[str]:
+    """The rows of a section in columns, for a pipe or a file."""
+    rows = [
+        (row.name, "" if row.value is None else f"{row.value:.0%}", row.note) for row in section.rows[:_MOST_ROWS]
+    ]
+    names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
+    lines = [f"    {name:<{names}}  {value:>{values}}  {note}".rstrip() for name, value, note in rows]
+    more = len(section.rows) - len(rows)
+    return lines + ([f"    and {more} more; --json and --csv print all"] if more else [])
 
 
 def _card(name: str, seen: "Look", width: int) -> "RenderableType":

@@ -1,31 +1,30 @@
-"""`szem models`: list, show and add models."""
+"""`szem models`: list, show, add and remove models."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from szem.cli.options import Json
+
 if TYPE_CHECKING:
     from szem.runtime.cards import Card, SoundInput
 
 __all__ = ["app"]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show and add models.")
-
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, add and remove models.")
 
 
 @app.command("list")
 def list_(
     task: Annotated[str, typer.Option(help="Only models for this task.")] = "",
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """List the models at hand, shipped ones and your own."""
-    import json
-
     from rich.console import Console
     from rich.table import Table
 
+    from szem.cli.outputs import print_json
     from szem.runtime.store import survey_models
     from szem.tasks.registry import TASKS
 
@@ -34,7 +33,7 @@ def list_(
     if as_json:
         wanted = {"name", "task", "version", "summary", "size_bytes", "precision", "licence"}
         rows = [m.card.model_dump(include=wanted) | {"shipped": m.is_shipped} for m in models]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows, indent=2)
         return
     defaults = {row.model.default for row in TASKS.values() if row.model is not None}
     table = Table("name", "task", "size", "best known score", "about", box=None, header_style="bold")
@@ -53,17 +52,18 @@ def list_(
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Show a model's card: what it is, what it was made from, how good it is."""
     from rich.console import Console
 
+    from szem.cli.outputs import print_json
     from szem.runtime.store import find_model
 
     model = find_model(name)
     model.file()  # a card is shown only of the file it describes
     if as_json:
-        print(model.card.model_dump_json(indent=2, exclude_none=True))
+        print_json(model.card.model_dump(mode="json", exclude_none=True), indent=2)
         return
     console = Console(highlight=False, soft_wrap=True)
     for line in _card_lines(model.card, labels=len(model.labels)):
@@ -156,6 +156,27 @@ def add(
     model = add_model(file, task=task, labels=labels, name=name or None, declared=declared)
     print(f"{model.name}: {model.card.head} over {len(model.labels)} labels, in {model.folder}")
     print(f"try: szem {task} {TASKS[task].takes.upper()} --model {model.name}")
+
+
+@app.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="The name of a model of your own.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a model of your own; the shipped ones stay."""
+    import sys
+
+    from szem.cli.outputs import printable
+    from szem.errors import DeniedError
+    from szem.runtime.store import remove_model, user_model_folder
+
+    folder = user_model_folder(name)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise DeniedError(f"{name}: there is nobody to ask whether {folder} is to be removed; give --yes")
+        typer.confirm(printable(f"Remove {folder}?"), abort=True)
+    remove_model(name)
+    print(printable(f"{name}: removed from {folder.parent}"))
 
 
 def _sound_rules(

@@ -2,8 +2,10 @@
 
 import os
 import sys
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib.metadata import version
+from itertools import takewhile
 from typing import Any
 
 import typer
@@ -14,7 +16,9 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from szem.cli import GROUPS, VERBS, load_verb
+from szem.cli.options import RENAMED
 from szem.errors import SzemError
+from szem.files import is_disk_full
 
 __all__ = ["run"]
 
@@ -37,33 +41,58 @@ class _Verbs(TyperGroup):
             near = get_close_matches(args[0], VERBS, n=1)
             advice = f"did you mean {near[0]}?" if near else "szem --help lists them"
             ctx.fail(f"there is no verb {args[0]!r}; {advice}")
+        for text in takewhile(lambda text: text != "--", args[1:]):
+            name = text.partition("=")[0]
+            if name in RENAMED:
+                ctx.fail(f"{name} is called {RENAMED[name]} now; szem {args[0]} --help lists all options")
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         console = Console(highlight=False)
-        console.print("\n[bold]szem[/]: pictures, video, sound and text understood on your own machine.\n")
+        console.print("\n[bold]szem[/]: vision, audio and text models that run offline on your own machine.\n")
         console.print("Begin with  [bold]szem look[/]              a bundled picture")
         console.print("       or   [bold]szem look PHOTO.jpg[/]    one of yours\n")
-        table = Table.grid(padding=(0, 3))
+        widest = max(map(len, VERBS))
         for group, title in GROUPS.items():
-            table.add_row(f"[bold]{title}[/]")
+            console.print(f"[bold]{title}[/]")
+            table = Table.grid(padding=(0, 2))
             for name, verb in VERBS.items():
                 if verb.group == group:
-                    table.add_row(f"  [bold cyan]{name}[/]", verb.summary)
-        console.print(table)
-        console.print("\n[bold]szem VERB --help[/] says more; [bold]--version[/] says which szem this is.")
+                    table.add_row(f"  [bold cyan]{name.ljust(widest)}[/]", verb.summary)
+            console.print(table)
+            console.print()
+        console.print("[bold]szem VERB --help[/] says more; [bold]--version[/] says which szem this is.")
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except SzemError as error:
+        except BrokenPipeError:  # whoever read our output has gone; click ends in silence
+            raise
+        except (SzemError, OSError) as error:
             if os.environ.get("SZEM_DEBUG"):
                 raise
-            console = Console(stderr=True, highlight=False, soft_wrap=True)
-            from szem.cli.walk import printable
-
-            console.print(f"[bold red]szem:[/] {escape(printable(str(error)))}")
+            _print_error(_message(error))
             raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            _print_error("interrupted")
+            raise typer.Exit(130) from error
+
+
+def _message(error: Exception) -> str:
+    """One line. An error of the system names its file; standard output has no name."""
+    if isinstance(error, SzemError) or not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    if error.filename:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}; check the path and its rights"
+    if is_disk_full(error):
+        return "standard output: cannot be written: the disk is full; free some space or write elsewhere"
+    return f"{error.strerror}; SZEM_DEBUG=1 shows where"
+
+
+def _print_error(text: str) -> None:
+    from szem.cli.outputs import printable
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]szem:[/] {escape(printable(text))}")
 
 
 def _show_version(wanted: bool) -> None:
@@ -93,13 +122,37 @@ def run(argv: list[str]) -> int:
     """Run one command line.
 
     Returns:
-        0 when all went well, 1 when something could not be done, 2 for wrong usage, 130 when interrupted.
+        0: all is done. 1: something could not be done, or an option's value is refused. 2: there is no such verb or
+        option. 130: interrupted by Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):  # names of files may hold what the terminal cannot show
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
         get_command(_app)(argv or ["--help"], prog_name="szem")
+        status = 0
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return _flush_output() or status
+
+
+def _flush_output() -> int:
+    """Write out what is left of standard output, while a fault can still be told; 1 where it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        return 1
+    except OSError as error:
+        _discard_output()
+        _print_error(_message(error))
+        return 1
     return 0
+
+
+def _discard_output() -> None:
+    """Have the interpreter's own flush at exit find an output that takes everything."""
+    with suppress(OSError, ValueError):
+        handle = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(handle, sys.stdout.fileno())
+        os.close(handle)

@@ -1,10 +1,11 @@
-"""`szem search`: the pictures of a folder that fit a sentence."""
+"""`szem search`: the pictures of a folder that match a sentence."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from szem.cli.options import Json, Model, Quiet, Top
 
 __all__ = ["app"]
 
@@ -21,13 +22,13 @@ _Index = Annotated[
 def search(
     text: _Text,
     folder: _Folder,
-    top: int = typer.Option(10, "--top", "-k", help="Pictures at most."),
-    model: str = typer.Option("", "--model", "-m", help="A captioning model.  \\[default: the shipped one]"),
+    top: Top = 10,
+    model: Model = "",
     index: _Index = None,
-    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Find the pictures of a folder that fit a sentence.
+    """Find the pictures of a folder that match a sentence.
 
     The first search looks at every picture; the index it makes is kept, and later searches look at new and changed
     pictures only. Pictures that cannot be read are listed.
@@ -35,14 +36,12 @@ def search(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from szem.cli.walk import find_files, printable, refuse_own_source
-    from szem.errors import RangeError
+    from szem.cli.outputs import print_json, printable, refuse_own_source
+    from szem.cli.walk import find_files
     from szem.results.hits import Hits
     from szem.tasks.captioning.caption import open_captioner
     from szem.tasks.captioning.search import update_index
 
-    if top < 1:
-        raise RangeError(f"--top must be at least 1, got {top}")
     if index is not None:
         refuse_own_source(index, [item.name for item in find_files([str(folder)])[0]], typed=True)
     captioner = open_captioner(model or None, threads=1)
@@ -60,11 +59,15 @@ def search(
     broken = {file.name: why for file, why in found.broken}
     hits = Hits(tuple(found.best(place, top)), text, captioner.card.name, len(found), broken)
     if as_json:
-        print(json.dumps(hits.to_dict()))
+        print_json(hits.to_dict())
     else:
         for hit in hits:
             print(f"{hit.score:6.3f}  {printable(str(hit.path))}")
-        for name, why in broken.items():
-            console.print(f"could not be read: {printable(name)}: {printable(why)}", markup=False)
         if not quiet:
             console.print(f"{len(found)} pictures searched", style="dim")
+    if found.unsaved and not quiet:
+        console.print(f"szem: {printable(found.unsaved)}", markup=False)
+    for name, why in broken.items():
+        console.print(f"szem: {printable(name)}: {printable(why.removeprefix(f'{name}: '))}", markup=False)
+    if broken:
+        raise typer.Exit(1)

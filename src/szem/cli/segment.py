@@ -1,15 +1,18 @@
-"""`szem segment`: every pixel of pictures and films named."""
+"""`szem segment`: a class for every pixel of pictures and videos."""
 
 import csv
 import glob
-import json
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from szem.cli.options import Csv, Json, Quiet, Seconds, Workers, spell
+
 if TYPE_CHECKING:
-    from szem.cli.walk import Targets
+    from szem.cli.outputs import Destination, Targets
+    from szem.cli.walk import Item
     from szem.results.masks import Masks
     from szem.runtime.sessions import Session
 
@@ -19,130 +22,149 @@ app = typer.Typer(add_completion=False)
 
 _WAYS = ("overlay", "labels", "coco", "areas")
 _TABLES = {"coco": "coco.json", "areas": "areas.csv"}  # of all inputs together
-
+_COLUMNS = ("file", "frame", "time_s", "label", "pixels", "share", "confidence")
 
 _Paths = Annotated[
-    list[str], typer.Argument(help="Pictures, films, folders, patterns; - reads a picture from the input.")
+    list[str], typer.Argument(help="Pictures, videos, folders, patterns; - reads a picture from the input.")
 ]
-_Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for what is made.")]
+_Model = Annotated[str, spell("--model", "things (20 classes and background), road, or one of yours.")]
+_Write = Annotated[str, spell("--write", f"Which files to write, with commas: {', '.join(_WAYS)}; or none.")]
 
 
 @app.command()
 def segment(
     paths: _Paths,
-    model: str = typer.Option("", "--model", "-m", help="things (20 kinds and background), road, or one of yours."),
-    out: _Out = Path("segmented"),
-    write: str = typer.Option("overlay", help=f"What to make, with commas: {', '.join(_WAYS)}; none only prints."),
+    model: _Model = "",
+    out: Annotated[str, spell("--out")] = "segmented",
+    write: _Write = "overlay",
     opacity: float = typer.Option(0.5, min=0, max=1, help="Of the colours over the picture."),
     legend: bool = typer.Option(True, "--legend/--no-legend", help="Write the classes' names on the picture."),
-    every: int = typer.Option(1, min=1, help="Of a film, each n-th frame only."),
-    as_json: bool = typer.Option(
-        False, "--json", help="Print one JSON object a picture, its masks run-length encoded."
-    ),
-    threads: int = typer.Option(0, help="Threads of a run; 0: as many as there are cores."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="Print nothing but errors."),
+    every: Annotated[int, spell("--every", min=1, max=100_000)] = 1,
+    seconds: Seconds = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+    workers: Workers = 0,
+    quiet: Quiet = False,
 ) -> None:
-    """Name every pixel of pictures and videos.
+    """Assign a class to every pixel of pictures and videos.
 
-    overlay: the colours over the picture (a film for a film); labels: a PNG whose values are the classes; coco: one
-    COCO JSON with run-length masks for all; areas: a CSV of how much each class covers.
+    overlay: the colours over the picture (a video for a video); labels: a PNG whose values are the classes; coco: one
+    COCO JSON with run-length masks for all; areas: a CSV of how much each class covers, which --csv prints. --json
+    prints the masks, run-length encoded.
     """
     from rich.console import Console
 
-    from szem.cli.walk import Targets, each_picture, find_files, report_failures
-    from szem.errors import UnknownNameError
-    from szem.media.pictures import PICTURE_SUFFIXES
+    from szem.cli.outputs import Destination, Targets, parse_ways, printable, refuse_two_tables
+    from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.media.pictures import PICTURE_SUFFIXES, WRITTEN_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
+    from szem.media.video_writer import WRITTEN_VIDEO_SUFFIXES
     from szem.tasks.models import open_model
 
-    ways = set() if write == "none" else {way.strip() for way in write.split(",") if way.strip()}
-    if ways - set(_WAYS):
-        raise UnknownNameError(
-            f"--write takes {', '.join(_WAYS)} or none, got {', '.join(sorted(ways - set(_WAYS)))}"
-        )
-    session = open_model(model or None, task="segment", threads=threads or None)
-    items, failures = find_files(paths, suffixes=PICTURE_SUFFIXES | VIDEO_SUFFIXES, leave_out=out)
-    films = [item for item in items if Path(item.name).suffix.lower() in VIDEO_SUFFIXES]
-    keeper = _Keeper(session, out, Targets(item.name for item in items), ways, opacity, legend, as_json, quiet)
-    with keeper:
-        each_picture([i for i in items if i not in films], failures, work=keeper.picture, quiet=quiet)
-        stopped = _each_film(films, failures, keeper, every)
-    if ways and keeper.count and not quiet:
-        Console(stderr=True, highlight=False).print(f"written to {out}", markup=False)
+    refuse_two_tables(as_json=as_json, as_csv=as_csv)
+    ways = parse_ways(write, _WAYS)
+    session = open_model(model or None, task="segment", threads=workers or None)
+    items, failures = find_files(paths, suffixes=PICTURE_SUFFIXES | VIDEO_SUFFIXES, leave_out=Path(out))
+    videos = [item for item in items if Path(item.name).suffix.lower() in VIDEO_SUFFIXES]
+    named = {
+        "overlay": WRITTEN_VIDEO_SUFFIXES if videos else WRITTEN_SUFFIXES,
+        "labels": () if videos else (".png",),  # of a video there are many
+        "coco": (".json",),
+        "areas": (".csv",),
+    }
+    only = next(iter(ways)) if len(ways) == 1 else ""
+    to = Destination(out, suffixes=named.get(only, ()), inputs=1 if only in _TABLES else len(items))
+    recorder = _Recorder(session, to, Targets(item.name for item in items), ways, opacity, legend)
+    recorder.print_as(as_json=as_json, as_csv=as_csv, quiet=quiet)
+    with recorder:
+        each_picture([i for i in items if i not in videos], failures, work=recorder.picture, quiet=quiet)
+        stopped = _each_video(videos, failures, recorder, every, seconds)
+    if ways and recorder.count and not quiet:
+        Console(stderr=True, highlight=False).print(f"written to {printable(out)}", markup=False)
     status = report_failures(failures, total=len(items))
     if stopped or status:
         raise typer.Exit(130 if stopped else status)
 
 
-def _each_film(films: list[Any], failures: list[Any], keeper: "_Keeper", every: int) -> bool:
+def _each_video(
+    videos: "list[Item]", failures: list[Any], recorder: "_Recorder", every: int, seconds: float | None
+) -> bool:
     from szem.cli.walk import Failure
     from szem.errors import SzemError
+    from szem.files import is_disk_full
 
-    for item in films:
+    for item in videos:
         try:
-            if keeper.film(item, every):
+            if recorder.video(item, every, seconds):
                 return True
         except SzemError as error:
+            if is_disk_full(error):
+                raise
             failures.append(Failure(item.name, str(error)))
     return False
 
 
-class _Keeper:
-    """Runs the model and keeps what was asked for."""
+class _Recorder:
+    """Runs the model, and prints and writes what was asked for."""
 
     def __init__(
         self,
         session: "Session",
-        out: Path,
+        to: "Destination",
         targets: "Targets",
-        ways: set[str],
+        ways: frozenset[str],
         opacity: float,
         legend: bool,
-        as_json: bool,
-        quiet: bool,
     ) -> None:
-        self.session, self.out, self.targets, self.ways = session, out, targets, ways
-        self.opacity, self.legend, self.as_json, self.quiet = opacity, legend, as_json, quiet
+        self.session, self.to, self.targets, self.ways = session, to, targets, ways
+        self.opacity, self.legend = opacity, legend
         self.count = 0
         self.coco: dict[str, list[Any]] = {"images": [], "annotations": [], "categories": []}
         self.rows: list[list[Any]] = []
         for way in sorted(ways & set(_TABLES)):
-            targets.take(out / _TABLES[way])
+            self._file(_TABLES[way])
+        self.print_as()
 
-    def __enter__(self) -> "_Keeper":
+    def print_as(self, *, as_json: bool = False, as_csv: bool = False, quiet: bool = False) -> None:
+        """How the answers are printed: a line each, unless something else is asked for."""
+        from szem.cli.outputs import csv_table
+
+        self._as_json, self._is_for_people = as_json, not (as_json or as_csv or quiet)
+        self._table = csv_table(*_COLUMNS) if as_csv else None
+
+    def __enter__(self) -> "_Recorder":
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if not self.count:
+    def __exit__(self, kind: object, error: BaseException | None, *_: object) -> None:
+        from szem.files import is_disk_full, write_json, write_text
+
+        if not self.count or is_disk_full(error):
             return
         if "coco" in self.ways:
-            self._file(_TABLES["coco"]).write_text(json.dumps(self.coco), encoding="utf-8")
+            write_json(self.to.file(_TABLES["coco"]), self.coco)
         if "areas" in self.ways:
-            with self._file(_TABLES["areas"]).open("w", newline="", encoding="utf-8") as file:
-                header = ["file", "frame", "time_s", "label", "pixels", "share", "confidence"]
-                csv.writer(file).writerows([header, *self.rows])
+            text = io.StringIO()
+            csv.writer(text).writerows([_COLUMNS, *self.rows])
+            write_text(self.to.file(_TABLES["areas"]), text.getvalue())
 
-    def picture(self, item: Any, picture: Any) -> None:
-        """One picture: run, print, keep."""
+    def picture(self, item: "Item", picture: Any) -> None:
+        """One picture: segment, print, write."""
         from szem.media.pictures import write_picture
         from szem.tasks.segmentation.segment import segment_with
 
-        overlay, labels = self.out / f"{item.stem}.jpg", self.out / f"{item.stem}.png"
-        for way, file in (("overlay", overlay), ("labels", labels)):
-            if way in self.ways:
-                self.targets.take(file)
+        overlay = self._file(f"{item.stem}.jpg") if "overlay" in self.ways else None
+        labels = self._file(f"{item.stem}.png") if "labels" in self.ways else None
         masks = segment_with(self.session, picture)
         self._keep(masks, item.name)
         self._print(masks, item.name)
-        if "overlay" in self.ways:
-            drawn = masks.draw(picture, opacity=self.opacity, legend=self.legend)
-            write_picture(overlay, drawn)
-        if "labels" in self.ways:
-            masks.to_image().save(self._file(labels.name))
+        if overlay is not None:
+            write_picture(overlay, masks.draw(picture, opacity=self.opacity, legend=self.legend))
+        if labels is not None:
+            _write_labels(labels, masks)
 
-    def film(self, item: Any, every: int) -> bool:
-        """One film: an overlay film with its sound, label PNGs and areas by frame; whether Ctrl-C stopped it."""
-        from szem.cli.films import run_film
+    def video(self, item: "Item", every: int, seconds: float | None) -> bool:
+        """One video: an overlay video with its sound, label PNGs and areas by frame; whether Ctrl-C stopped it."""
+        from szem.cli.videos import run_video
         from szem.media.pipeline import Stage
         from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_film
         from szem.tasks.segmentation.segment import segment_with
@@ -159,23 +181,25 @@ class _Keeper:
 
         def use(drawn: RenderedFrame) -> None:
             if drawn.result is not None:
-                self._film_frame(item, drawn.frame, drawn.result)
+                self._frame(item, drawn.frame, drawn.result)
 
-        out = self.targets.take(self.out / f"{item.stem}.mp4") if "overlay" in self.ways else None
+        def is_last(drawn: RenderedFrame) -> bool:
+            return seconds is not None and drawn.frame.time_s >= seconds
+
+        out = self._file(f"{item.stem}.mp4") if "overlay" in self.ways else None
         if "labels" in self.ways:  # how many there will be is not known before
-            for file in self.out.glob(f"{glob.escape(item.stem)}-[0-9]*.png"):
+            for file in self.to.folder.glob(f"{glob.escape(item.stem)}-[0-9]*.png"):
                 self.targets.check(file)
         reader = open_film(item.name, sound=True)
-        with VideoPipeline(reader, [Stage(name)], out, every=every) as maker:
-            return run_film(maker, item.name, use=use, quiet=self.quiet).was_stopped
+        with VideoPipeline(reader, [Stage(name)], out, every=every) as pipeline:
+            return run_video(pipeline, item.name, use=use, until=is_last, quiet=not self._is_for_people).was_stopped
 
-    def _film_frame(self, item: Any, frame: Any, masks: "Masks") -> None:
+    def _frame(self, item: "Item", frame: Any, masks: "Masks") -> None:
         self._keep(masks, item.name, frame=frame.index, time_s=frame.time_s)
-        if self.as_json:
+        if self._as_json:
             self._print(masks, f"{item.name}#{frame.index}")
         if "labels" in self.ways:
-            file = self.targets.take(self._file(f"{item.stem}-{frame.index:06d}.png"))
-            masks.to_image().save(file)
+            _write_labels(self._file(f"{item.stem}-{frame.index:06d}.png"), masks)
 
     def _keep(self, masks: "Masks", name: str, *, frame: int | None = None, time_s: float | None = None) -> None:
         self.count += 1
@@ -186,17 +210,29 @@ class _Keeper:
             self.coco["annotations"] += part["annotations"]
             self.coco["categories"] = part["categories"]
         time = "" if time_s is None else f"{time_s:.3f}"
-        for a in masks.areas:
-            row = [name, "" if frame is None else frame, time, a.label, a.pixels, f"{a.share:.6f}"]
-            self.rows.append([*row, f"{a.confidence:.4f}"])
+        start = [name, "" if frame is None else frame, time]
+        rows = [[*start, a.label, a.pixels, f"{a.share:.6f}", f"{a.confidence:.4f}"] for a in masks.areas]
+        if "areas" in self.ways:
+            self.rows += rows
+        if self._table is not None:
+            self._table.writerows(rows)
 
     def _print(self, masks: "Masks", name: str) -> None:
-        if self.as_json:
-            print(json.dumps({"file": name, **masks.to_dict()}, ensure_ascii=False))
-        elif not self.quiet:
-            told = ", ".join(f"{a.label} {a.share:.1%}" for a in masks.areas if a.share >= 0.001)
-            print(f"{name}: {told or 'nothing it knows'}")
+        from szem.cli.outputs import print_json, printable
+
+        if self._as_json:
+            print_json({"file": name, **masks.to_dict()})
+        elif self._is_for_people:
+            found = ", ".join(f"{a.label} {a.share:.1%}" for a in masks.areas if a.share >= 0.001)
+            print(f"{printable(name)}: {found or 'no class found'}")
 
     def _file(self, name: str) -> Path:
-        self.out.mkdir(parents=True, exist_ok=True)
-        return self.out / name
+        return self.targets.take(self.to.file(name), typed=self.to.is_file)
+
+
+def _write_labels(file: Path, masks: "Masks") -> None:
+    from szem.files import write_bytes
+
+    data = io.BytesIO()
+    masks.to_image().save(data, "PNG")
+    write_bytes(file, data.getbuffer())

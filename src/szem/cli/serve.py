@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from szem.cli.options import spell
+
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
@@ -62,6 +64,8 @@ _Host = Annotated[
         "--allow-host", help="Host of imageUri: example.com, *.example.com, * (any).", rich_help_panel=_REACH
     ),
 ]
+_Workers = Annotated[int, spell("--workers", min=0, max=1024, rich_help_panel=_MUCH)]
+_Quiet = Annotated[bool, spell("--quiet", "Print errors only: no line per request.")]
 
 
 @app.command()
@@ -90,14 +94,14 @@ def serve(
     max_picture_mb: float = typer.Option(20, help="Size of one picture file.", rich_help_panel=_MUCH),
     max_megapixels: float = typer.Option(75, help="Pixels of one picture.", rich_help_panel=_MUCH),
     max_batch: int = typer.Option(8, help="Pictures that wait for labels, in one run.", rich_help_panel=_MUCH),
-    threads: int = typer.Option(0, help="Threads for the work; 0: one per processor.", rich_help_panel=_MUCH),
+    workers: _Workers = 0,
     guard_store: _GuardStore = None,
     guard_database: str = typer.Option(
         "", help="SQLAlchemy URL of the guard's events, where they are not in its store.", rich_help_panel=_REACH
     ),
     keep_zeros: bool = typer.Option(False, "--keep-zeros", help="Write x: 0 where Google leaves it out."),
     studio: bool = typer.Option(True, "--studio/--no-studio", help="Serve the studio at /."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No line per request."),
+    quiet: _Quiet = False,
 ) -> None:
     """Serve the Cloud Vision API (and szem's own) on this machine.
 
@@ -127,7 +131,7 @@ def serve(
         max_picture_bytes=int(max_picture_mb * MIB),
         max_pixels=int(max_megapixels * 1e6),
         max_batch=max_batch,
-        threads=threads,
+        threads=workers,
         guard_store=guard_store,
         guard_database=guard_database,
         keep_zeros=keep_zeros,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from szem.cli.options import Quiet, Workers, spell
 from szem.train.recipes import RECIPES
 
 __all__ = ["app", "seconds_of"]
@@ -23,7 +24,7 @@ _Recipe = Annotated[
     ),
 ]
 _Data = Annotated[Path, typer.Option(help="Folder of the data; for classify, a folder for each class in it.")]
-_Out = Annotated[Path, typer.Option(help="Folder of the run: checkpoint, logs, plot.")]
+_Out = Annotated[Path, spell("--out", "Folder of the run: checkpoint, logs, plot.")]
 _Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a setting, as in loop.steps=500; may be repeated."),
@@ -39,8 +40,8 @@ def train(
     resume: bool = typer.Option(False, "--resume", help="Go on where the run was interrupted."),
     budget: str = typer.Option("", help="End well within this time: 90s, 40m, 2h."),
     device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1 …"),
-    threads: int = typer.Option(0, help="Threads of one process; 0: as many as there are cores."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress bar."),
+    workers: Workers = 0,
+    quiet: Quiet = False,
 ) -> None:
     """Train a network from a recipe, or on your own folder.
 
@@ -51,6 +52,7 @@ def train(
     from rich.console import Console
 
     from szem.errors import MissingExtraError, SzemError
+    from szem.files import write_json
 
     budget_s = seconds_of(budget) if budget else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -64,22 +66,21 @@ def train(
     except ImportError as error:
         raise MissingExtraError('training needs torch; pip install "szem[train]"') from error
 
-    use_threads(threads)
+    use_threads(workers)
     changes = list(settings or ())
     built = load_recipe(recipe, [*changes, f"data={json.dumps(str(data))}"])
     if built.broken:
         console.print(told(built.broken), markup=False)
-    out.mkdir(parents=True, exist_ok=True)
     command = _command(recipe, changes) + (f" --budget {budget}" if budget else "")
     about: dict[str, Any] = {"recipe": recipe, "settings": settings_to_dict(built.settings), "command": command}
-    (out / "run.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    write_json(out / "run.json", about, indent=2)
     try:
         outcome = run_training(built, out, resume=resume, budget_s=budget_s, device=device, quiet=quiet)
     except KeyboardInterrupt as error:
         sets = "".join(f" --set {shlex.quote(change)}" for change in changes)
         again = f"szem train {recipe} --data {shlex.quote(str(data))} --out {shlex.quote(str(out))}{sets} --resume"
         raise SzemError(f"interrupted; resume with: {again}") from error
-    scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items()) or "no pictures held back"
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items()) or "nothing held out"
     console.print(f"{outcome.steps} steps in {outcome.seconds:.0f} s; {scores}")
     console.print(f"Next: szem export {out}", markup=False)
 

@@ -1,41 +1,34 @@
-"""From what a person types (files, folders, globs, `-`) to files, the loop over them, and where what is made may go.
+"""From what a person types (files, folders, globs, `-`) to files, and the loop over them.
 
-One bad file never stops the rest: it is counted, reported at the end with its reason, and decides the exit status.
-No result replaces a file that a person may have made.
+One bad file never stops the rest: it is counted, reported at the end with its reason, and decides the exit status. No
+picture, video or sound is passed over in silence.
 """
 
 import glob
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from szem.arrays import Picture8
-from szem.errors import FileMissingError, OverwriteError, SzemError
+from szem.cli.outputs import Stems, printable
+from szem.errors import FileMissingError, SzemError
+from szem.files import is_disk_full
+from szem.media.formats import HEAD_BYTES, Format, Kind, recognize_bytes, recognize_suffix, why_not_read
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 
-__all__ = [
-    "STDIN",
-    "Failure",
-    "Item",
-    "Stems",
-    "Targets",
-    "each_picture",
-    "find_files",
-    "printable",
-    "refuse_own_source",
-    "report_failures",
-]
+__all__ = ["STDIN", "Failure", "Item", "each_picture", "find_files", "report_failures"]
 
 STDIN = "-"
-_KINDS = {".png": "pictures", ".wav": "sounds", ".mp4": "films"}  # a suffix of each kind of files
+_KINDS = {".png": "picture", ".wav": "sound", ".mp4": "video"}  # a suffix of each kind of files
 _AHEAD = 2  # pictures read while another is worked on
+_MOST_NOTES = 5  # names of files of other kinds
 
 
 @dataclass(frozen=True)
@@ -58,120 +51,8 @@ class Failure:
 
     name: str
     reason: str
-    missing: bool = False  # it names nothing, so it was never an input
-
-
-@dataclass
-class Stems:
-    """Gives each input an output name of its own, also when two folders hold the same file name."""
-
-    taken: set[str] = field(default_factory=set)
-
-    def of(self, path: Path) -> str:
-        """A name for what is made of one input."""
-        stem, n = printable(path.stem).replace("\\", "_") or "picture", 1
-        unique = stem
-        while unique.lower() in self.taken:
-            n += 1
-            unique = f"{stem}-{n}"
-        self.taken.add(unique.lower())
-        return unique
-
-
-class Targets:
-    """Where the results of one run go, so that none replaces what a person may have made.
-
-    A result never replaces an input, nor another result of the run. Where the inputs are, and in the folders above
-    them, it replaces no file at all: that may be anybody's. A folder of its own, such as `detected/`, is written anew
-    by each run.
-
-    Args:
-        sources: All inputs of the run; what names no file (`-`, an address) is passed over.
-    """
-
-    def __init__(self, sources: Iterable[str | os.PathLike[str]]) -> None:
-        self._inputs: set[tuple[int, int]] = set()
-        self._beside: set[tuple[int, int]] = set()
-        self._taken: set[str] = set()
-        folders: set[Path] = set()
-        for source in sources:
-            key = _identity(source)
-            if key is not None:
-                self._inputs.add(key)
-                folder = Path(source).parent.resolve()
-                folders.update((folder, *folder.parents))
-        self._beside.update(key for folder in folders if (key := _identity(folder)) is not None)
-
-    def check(self, target: Path, *, typed: bool = False) -> Path:
-        """Give the target back, if it may be written.
-
-        Args:
-            target: A file.
-            typed: The user typed this very name: then a file that is no input may be replaced.
-        Raises:
-            OverwriteError: it would replace an input, a result of this run, or a file where the inputs are.
-        """
-        if _place(target) in self._taken:
-            raise OverwriteError(
-                f"{target} is what another input of this run is written to; give --out a folder, where each has a "
-                "name of its own"
-            )
-        key = _identity(target)
-        if key is None:
-            return target
-        if key in self._inputs:
-            raise OverwriteError(
-                f"{target} is one of the inputs and would be replaced; choose another place to write to"
-            )
-        if not typed and _identity(target.parent) in self._beside:
-            raise OverwriteError(
-                f"{target} is there already, where the inputs are, and is left alone; choose another folder to "
-                "write to, or move it away"
-            )
-        return target
-
-    def take(self, target: Path, *, typed: bool = False) -> Path:
-        """`check` the target and keep it for one input; raises as `check` does."""
-        self.check(target, typed=typed)
-        self._taken.add(_place(target))
-        return target
-
-
-def refuse_own_source(target: Path, sources: Iterable[str | os.PathLike[str]], *, typed: bool = False) -> Path:
-    """One question to `Targets`, for a run that writes a single file.
-
-    Args:
-        target: The file to write.
-        sources: All inputs of the run.
-        typed: The user typed this very name: then a file that is no input may be replaced.
-    Returns:
-        The target.
-    Raises:
-        OverwriteError: it would replace an input, or a file where the inputs are.
-    """
-    return Targets(sources).check(target, typed=typed)
-
-
-def _place(target: Path) -> str:
-    return os.path.normcase(target.parent.resolve() / target.name)
-
-
-def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """What two names of one file have in common; None where there is none."""
-    try:
-        found = Path(path).stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
-
-
-def printable(text: str) -> str:
-    r"""A name as it may be shown: what would move the cursor, ring the bell or cannot be encoded becomes \xNN.
-
-    >>> print(printable("cat\n\x1b[31m.png"))
-    cat\x0a\x1b[31m.png
-    """
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    missing: bool = False  # it was never among the inputs: it names nothing, or was passed over
+    is_note: bool = False  # of a kind that the verb does not take: worth a word, no fault
 
 
 def find_files(
@@ -183,8 +64,9 @@ def find_files(
 ) -> tuple[list[Item], list[Failure]]:
     """Expand files, folders (all levels), globs and `-`.
 
-    A file named outright is taken whatever its suffix; in folders and globs only `suffixes` are. Hidden files and
-    folders inside a folder are passed over.
+    A file named outright is taken whatever it is; in folders and globs only `suffixes` are. What looks like a
+    picture, video or sound there and is not taken is among the failures. Hidden files and folders inside a folder are
+    passed over.
 
     Args:
         paths: As typed.
@@ -192,59 +74,123 @@ def find_files(
         leave_out: A folder to pass over: the one that is written to, so that no run eats what another made.
         stems: Where the run has inputs besides, which need names of their own.
     Returns:
-        The inputs in order without repeats, and what names nothing or cannot be entered.
+        The inputs in order without repeats; and what names nothing, cannot be entered or is not taken.
     """
     items: list[Item] = []
     failures: list[Failure] = []
     seen: set[str] = set()
     stems = Stems() if stems is None else stems
+    walk = _Walk(suffixes, leave_out, failures)
     for text in paths:
-        found = [Path(STDIN)] if text == STDIN else list(_expand(text, suffixes, leave_out, failures))
+        before = len(failures)
+        found = [Path(STDIN)] if text == STDIN else list(walk.expand(text))
         for path in found:
-            key = str(path)
+            # a file that is called "-" must not read standard input
+            key = f".{os.sep}{path}" if text != STDIN and str(path) == STDIN else str(path)
             if key not in seen:
                 seen.add(key)
                 items.append(Item(name=key, stem=stems.of(Path("stdin") if key == STDIN else path)))
-        if not found:
-            failures.append(Failure(text, _why_nothing(text, suffixes), missing=True))
+        if not found and all(failure.is_note for failure in failures[before:]):
+            failures.append(Failure(text, _why_nothing(text, walk.kinds), missing=True))
     return items, failures
 
 
-def _expand(text: str, suffixes: frozenset[str], leave_out: Path | None, failures: list[Failure]) -> Iterator[Path]:
-    if not text:  # Path("") is the folder one is in
-        return
+class _Walk:
+    """Goes through what was typed and notes what it passes over.
+
+    Args:
+        suffixes: Of the files that are taken.
+        leave_out: A folder that is not entered.
+        failures: Grows with what is passed over.
+    """
+
+    def __init__(self, suffixes: frozenset[str], leave_out: Path | None, failures: list[Failure]) -> None:
+        self.suffixes, self.leave_out, self.failures = suffixes, leave_out, failures
+        self.kinds = [kind for suffix, kind in _KINDS.items() if suffix in suffixes]
+
+    def expand(self, text: str) -> Iterator[Path]:
+        """The files of one path as typed."""
+        if not text:  # Path("") is the folder one is in
+            return
+        try:
+            path = Path(text)
+            if path.is_dir():
+                yield from self._in_folder(path)
+            elif os.path.lexists(path):  # also a link to nowhere: reading it says what is wrong
+                yield path
+            elif glob.has_magic(text):
+                for name in sorted(glob.glob(text, recursive=True), key=_as_people_count):
+                    hit = Path(name)
+                    if hit.is_dir():
+                        yield from self._in_folder(hit)
+                    elif self._is_taken(hit):
+                        yield hit
+        except (OSError, ValueError, re.error):  # a name too long, or with a NUL: it names nothing
+            return
+
+    def _in_folder(self, folder: Path) -> Iterator[Path]:
+        """Every file below a folder that is taken; links to folders are not followed: they may lead in circles."""
+
+        def note(error: OSError) -> None:
+            reason = f"cannot be entered ({error.strerror or error})"
+            self.failures.append(Failure(str(error.filename), reason, missing=True))
+
+        for root, folders, files in os.walk(folder, onerror=note):
+            folders[:] = sorted((f for f in folders if not f.startswith(".")), key=_as_people_count)
+            if self.leave_out is not None:
+                folders[:] = [f for f in folders if not _same(Path(root, f), self.leave_out)]
+            for name in sorted(files, key=_as_people_count):
+                if not name.startswith(".") and self._is_taken(Path(root, name)):
+                    yield Path(root, name)
+
+    def _is_taken(self, path: Path) -> bool:
+        """Whether a file is an input; what is none, though it looks like one, is noted."""
+        suffix = path.suffix.lower()
+        if suffix in self.suffixes:
+            return True
+        found = recognize_suffix(suffix)
+        if found is not None or not suffix:
+            found = _recognize(path) or found  # what a file is, its bytes say
+        elif suffix in _all_suffixes():
+            found = Format(suffix.lstrip(".").upper(), _kind_of(suffix))
+        if found is None:
+            return False
+        if found.kind in self.kinds:
+            if found.is_read:
+                return True
+            self.failures.append(Failure(str(path), why_not_read(found), missing=True))
+        else:
+            reason = f"a {found.kind}, where {_listed(self.kinds)} are looked for"
+            self.failures.append(Failure(str(path), reason, missing=True, is_note=True))
+        return False
+
+
+def _recognize(path: Path) -> Format | None:
     try:
-        path = Path(text)
-        if path.is_dir():
-            yield from _in_folder(path, suffixes, leave_out, failures)
-        elif os.path.lexists(path):  # also a link to nowhere: reading it says what is wrong
-            yield path
-        elif glob.has_magic(text):
-            for name in sorted(glob.glob(text, recursive=True), key=_as_people_count):
-                hit = Path(name)
-                if hit.is_dir():
-                    yield from _in_folder(hit, suffixes, leave_out, failures)
-                elif hit.suffix.lower() in suffixes:
-                    yield hit
-    except (OSError, ValueError, re.error):  # a name too long, or with a NUL: it names nothing
-        return
+        if not path.is_file():  # opening a pipe would wait for its writer
+            return None
+        with path.open("rb") as file:
+            return recognize_bytes(file.read(HEAD_BYTES))
+    except OSError:
+        return None
 
 
-def _in_folder(
-    folder: Path, suffixes: frozenset[str], leave_out: Path | None, failures: list[Failure]
-) -> Iterator[Path]:
-    """Every picture below a folder; links to folders are not followed, since they may lead round in circles."""
+def _all_suffixes() -> frozenset[str]:
+    from szem.media.sound import SOUND_SUFFIXES
+    from szem.media.video import VIDEO_SUFFIXES
 
-    def note(error: OSError) -> None:
-        failures.append(Failure(str(error.filename), f"cannot be entered ({error.strerror or error})", missing=True))
+    return PICTURE_SUFFIXES | SOUND_SUFFIXES | VIDEO_SUFFIXES
 
-    for root, folders, files in os.walk(folder, onerror=note):
-        folders[:] = sorted((f for f in folders if not f.startswith(".")), key=_as_people_count)
-        if leave_out is not None:
-            folders[:] = [f for f in folders if not _same(Path(root, f), leave_out)]
-        for name in sorted(files, key=_as_people_count):
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
-                yield Path(root, name)
+
+def _kind_of(suffix: str) -> Kind:
+    from szem.media.video import VIDEO_SUFFIXES
+
+    return "picture" if suffix in PICTURE_SUFFIXES else "video" if suffix in VIDEO_SUFFIXES else "sound"
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    """As in "pictures or videos"."""
+    return " or ".join(f"{kind}s" for kind in kinds)
 
 
 def _same(a: Path, b: Path) -> bool:
@@ -260,16 +206,18 @@ def _as_people_count(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
-def _why_nothing(text: str, suffixes: frozenset[str]) -> str:
+def _why_nothing(text: str, kinds: Sequence[str]) -> str:
     if not text:
         return "an empty path; name a file or folder"
     try:
         if Path(text).is_dir():
-            kinds = [kind for suffix, kind in _KINDS.items() if suffix in suffixes]
-            return f"no {' or '.join(kinds)} in this folder"
-    except (OSError, ValueError):
+            return f"no {_listed(kinds)} in this folder"
+        if glob.has_magic(text):
+            there = any(True for _ in glob.iglob(text, recursive=True))
+            return f"no {_listed(kinds)} match this pattern" if there else "nothing matches this pattern"
+    except (OSError, ValueError, re.error):
         return "not a path"
-    return "nothing matches this pattern" if glob.has_magic(text) else "no such file or folder"
+    return "no such file or folder"
 
 
 def each_picture(
@@ -290,6 +238,8 @@ def each_picture(
         work: Called with the input and its picture.
         quiet: No progress bar (it shows only in a terminal and for more than three inputs anyway).
         failed: Called with each failure as it happens.
+    Raises:
+        StoreError, OSError: the disk is full, so that the rest need not be tried.
     """
     with _bar(len(items), quiet=quiet) as bar, ThreadPoolExecutor(1, thread_name_prefix="szem-read") as reader:
         task = bar.add_task("pictures", total=len(items))
@@ -305,6 +255,8 @@ def each_picture(
                     raise
                 except Exception as error:  # one input must not take the others with it
                     if os.environ.get("SZEM_DEBUG"):
+                        raise
+                    if is_disk_full(error):  # the rest would fail alike
                         raise
                     failures.append(Failure(item.name, _reason(error)))
                     if failed is not None:
@@ -335,6 +287,8 @@ def _short(name: str, most: int = 32) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, SzemError):
         return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return f"szem failed on it ({type(error).__name__}: {error}); please report this, SZEM_DEBUG=1 shows where"
 
 
@@ -349,16 +303,29 @@ def report_failures(failures: Sequence[Failure], *, total: int) -> int:
     Raises:
         FileMissingError: there was nothing to do at all, and a single path was to blame.
     """
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    _print_notes([failure for failure in failures if failure.is_note], console)
+    failures = [failure for failure in failures if not failure.is_note]
     if not failures:
         return 0
     if total == 0 and len(failures) == 1:
-        raise FileMissingError(f"{failures[0].name}: {failures[0].reason}")
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+        raise FileMissingError(_reason_line(failures[0]))
     of = total + sum(failure.missing for failure in failures)
     if of > 1:
         console.print(f"[bold red]szem:[/] {len(failures)} of {of} could not be done:")
     for failure in failures:
-        reason = printable(failure.reason.removeprefix(f"{failure.name}: "))
-        start = "  " if of > 1 else "szem: "
-        console.print(f"{start}{printable(failure.name)}: {reason}", markup=False)
+        console.print(f"{'  ' if of > 1 else 'szem: '}{_reason_line(failure)}", markup=False)
     return 1
+
+
+def _reason_line(failure: Failure) -> str:
+    """Name and reason; the reason alone where it holds the name, or where there is no name."""
+    reason = printable(failure.reason.removeprefix(f"{failure.name}: "))
+    return f"{printable(failure.name)}: {reason}" if failure.name else reason
+
+
+def _print_notes(notes: Sequence[Failure], console: Console) -> None:
+    if notes:
+        names = ", ".join(printable(note.name) for note in notes[:_MOST_NOTES])
+        more = f" and {len(notes) - _MOST_NOTES} more" if len(notes) > _MOST_NOTES else ""
+        console.print(f"szem: passed over: {names}{more}: {notes[0].reason}", style="dim", markup=False)

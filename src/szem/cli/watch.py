@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from szem.cli.options import Model, Quiet
+
 if TYPE_CHECKING:
     from szem.guard.service import GuardService
     from szem.guard.source_worker import SourceProgress
@@ -55,8 +57,8 @@ def watch(
     database: str = typer.Option(
         "", help="SQLAlchemy URL of the events' database.  \\[default: SQLite in the store]", rich_help_panel=_KEEP
     ),
-    model: str = typer.Option("", "--model", "-m", help="A detection model; the shipped one if left out."),
-    listen_model: str = typer.Option("", help="A listening model; the shipped one if left out."),
+    model: Model = "",
+    listen_model: str = typer.Option("", help="A sound model's name or folder.  \\[default: the shipped one]"),
     clips: bool = typer.Option(
         True, "--clips/--no-clips", help="Keep a clip with each event.", rich_help_panel=_KEEP
     ),
@@ -88,7 +90,7 @@ def watch(
     ),
     metrics_host: str = typer.Option("127.0.0.1", help="Address for /metrics.", rich_help_panel=_OUT),
     check: bool = typer.Option(False, "--check", help="Read the rules, say what they are, and end."),
-    quiet: bool = typer.Option(False, "--quiet", "-q", help="Tell only what goes wrong.", rich_help_panel=_OUT),
+    quiet: Quiet = False,
 ) -> None:
     """Guard cameras, streams and films, for months.
 
@@ -99,18 +101,19 @@ def watch(
     import time
 
     from szem.guard.event_record import parse_moment
-    from szem.guard.event_store import RULES_FILE, EventStore, default_store
+    from szem.guard.event_store import RULES_FILE, EventStore
     from szem.guard.listener_pool import known_sounds, make_listening
     from szem.guard.metrics import GuardMetrics
     from szem.guard.retention import Retention
     from szem.guard.rules_reload import RulesReload
     from szem.guard.service import GuardService
     from szem.guard.sources import known_labels, name_sources
+    from szem.runtime.store import make_data_folder
     from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
     from szem.tasks.video.detect_video import open_sight
     from szem.tasks.video.zones import read_areas
 
-    folder = store or default_store()
+    folder = store or make_data_folder("guard", instead="--store DIR")
     file = folder / RULES_FILE if rules is None else rules
 
     def read() -> "Rules":

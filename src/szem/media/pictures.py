@@ -24,6 +24,7 @@ from szem.media.sources import DEFAULT_LIMITS, Limits, PictureSource, read_sourc
 __all__ = [
     "DEFAULT_LIMITS",
     "PICTURE_SUFFIXES",
+    "WRITTEN_SUFFIXES",
     "Limits",
     "PictureInput",
     "PictureSource",
@@ -51,6 +52,9 @@ _WRITERS = {
     ".tiff": "TIFF",
     ".gif": "GIF",
 }
+
+WRITTEN_SUFFIXES = frozenset(_WRITERS)
+"""Suffixes of the files that `write_picture` writes."""
 
 
 def as_picture(value: PictureInput, *, limits: Limits = DEFAULT_LIMITS, least_side_px: int | None = None) -> Picture8:

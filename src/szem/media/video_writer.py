@@ -27,11 +27,12 @@ from szem.files import is_disk_full, write_error, write_file
 from szem.media.frames import Planes
 from szem.media.sources import file_url
 
-__all__ = ["PRESETS", "VideoWriter"]
+__all__ = ["PRESETS", "WRITTEN_VIDEO_SUFFIXES", "VideoWriter"]
 
 # x264's own, quickest first: each is about a third slower than the one before, its files a little smaller.
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow")
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+WRITTEN_VIDEO_SUFFIXES = frozenset(_FORMATS)
 _LARGE_PX = 1_000_000
 _TICKS_HZ = 90_000  # the clock that times are counted by
 _CARRIED = {  # sound that such a file may hold as it is; other sound is encoded anew

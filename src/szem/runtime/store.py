@@ -6,12 +6,13 @@ variable, the platform's folder for application data). Nothing is remembered bet
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from szem.errors import CardError, StoreError, UnknownNameError
+from szem.errors import CardError, DeniedError, StoreError, UnknownNameError
 from szem.files import write_error
 from szem.runtime.cards import CARD_FILE, Card, check_file, check_part, read_card, read_labels
 
@@ -23,9 +24,11 @@ __all__ = [
     "find_model",
     "list_models",
     "make_data_folder",
+    "remove_model",
     "shipped_folder",
     "survey_models",
     "user_folder",
+    "user_model_folder",
 ]
 
 
@@ -181,6 +184,40 @@ def find_model(name: str | os.PathLike[str], *, task: str | None = None) -> Mode
             f"there are: {', '.join(m.name for m in list_models(task=task)) or 'none'}"
         )
     return model
+
+
+def user_model_folder(name: str) -> Path:
+    """The folder of a model of the user's own, also of one whose card cannot be used.
+
+    Raises:
+        DeniedError: the model came with szem.
+        UnknownNameError: there is no such model.
+    """
+    folder = user_folder() / name
+    if Path(name).name == name and not folder.is_symlink() and (folder / CARD_FILE).is_file():
+        return folder
+    if Path(name).name == name and (shipped_folder() / name / CARD_FILE).is_file():
+        raise DeniedError(f"{name}: came with szem and is not removed; only models of your own are")
+    own = sorted(place.name for place in _model_folders(user_folder()))
+    known = f"your own are: {', '.join(own)}" if own else "you have added none"
+    raise UnknownNameError(f"no model of your own called {name!r}; {known}")
+
+
+def remove_model(name: str) -> None:
+    """Delete a model of the user's own; it is gone whole, or there as before.
+
+    Raises:
+        DeniedError: the model came with szem.
+        UnknownNameError: there is no such model.
+        StoreError: its folder cannot be written.
+    """
+    folder = user_model_folder(name)
+    try:
+        # renamed first, since a folder that is half deleted would be a broken model
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".removed-", ignore_cleanup_errors=True) as trash:
+            folder.replace(Path(trash) / name)
+    except OSError as error:
+        raise write_error(folder, error, advice="check the rights of its folder") from error
 
 
 def choose_model(task: str, *, preferred: str) -> Model:

@@ -215,7 +215,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @contextmanager
 def process(home: Path, database: str = "") -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     """`szem serve` in a process of its own."""
-    command = [sys.executable, "-m", "szem", "serve", "--port", "0", "--no-studio", "--quiet", "--threads", "1"]
+    command = [sys.executable, "-m", "szem", "serve", "--port", "0", "--no-studio", "--quiet", "--workers", "1"]
     command += ["--operation-lease", "1", "--database", database]
     command += ["--allow-host", "127.0.0.1:*", "--allow-private-hosts", "--allow-write", str(home / "out")]
     env = os.environ | {"SZEM_HOME": str(home / "home")}

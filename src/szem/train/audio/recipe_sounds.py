@@ -1,6 +1,6 @@
 """Sounds by name: YAMNet taught on, second by second, so that several sounds may be heard at once.
 
-Command:  szem train sounds --data shared/data/sounds --out runs/sounds --set begin=WHEEL --budget 6m --threads 1
+Command:  szem train sounds --data shared/data/sounds --out runs/sounds --set begin=WHEEL --budget 6m --workers 1
 Duration: 6 min on one core; more learns the recordings by heart
 Seed:     0
 Expected: the scores in docs/events.md, taken from the exported model on folds never trained or tuned on

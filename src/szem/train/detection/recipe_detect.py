@@ -5,12 +5,12 @@ The first stages do not learn: their maps of several views of each picture are c
 and heads alone, then twice the later stages of the backbone with them, on more pictures (`borrow_boxes` says where
 theirs are from).
 
-Command:  szem train detect --data voc --out detect-1 --budget 12m --threads 1 --set frozen_stages=7
+Command:  szem train detect --data voc --out detect-1 --budget 12m --workers 1 --set frozen_stages=7
           --set loop.batch=16 --set loop.lr=0.002
           python -m scripts.models.borrow_boxes --data voc_masks --beside voc --out voc_masks_boxes.json …
-          szem train detect --data voc --out detect-2 --budget 60m --threads 1 --set begin_with=detect-1
+          szem train detect --data voc --out detect-2 --budget 60m --workers 1 --set begin_with=detect-1
           --set more=["voc_masks_boxes.json","coco"]
-          szem train detect --data voc --out detect --budget 32m --threads 1 --set begin_with=detect-2
+          szem train detect --data voc --out detect --budget 32m --workers 1 --set begin_with=detect-2
           --set more=["voc_masks_boxes.json","coco"]
           szem train detect … --set begin_with=shipped     (goes on from the shipped detector)
 Duration: 104 minutes on a third to a half of one core (AMD EPYC, AVX-512, bf16), 615, 4,720 and 3,512 steps

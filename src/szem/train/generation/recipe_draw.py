@@ -1,6 +1,6 @@
 """A sketch of 64×64 for a sentence: stage I of StackGAN, judged on the features of a frozen network.
 
-Command:  szem train draw --data shared/data --out runs/draw --set match=runs/draw-match --budget 50m --threads 1
+Command:  szem train draw --data shared/data --out runs/draw --set match=runs/draw-match --budget 50m --workers 1
           szem train draw … --set begin_with=runs/draw                          (goes on where a stage ended)
           szem train draw … --set begin_with=shipped                            (the decoder is the shipped one)
           szem train draw … --set loop.steps=250000 --set loop.batch=64 --set channels="[512,384,256,128,64]" (a GPU)

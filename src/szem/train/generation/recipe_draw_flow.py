@@ -1,6 +1,6 @@
 """Where codes of pictures lie, given a sentence: the second half of stage I by way of codes.
 
-Command:  szem train draw-flow --data shared/data --out runs/flow --set codes=runs/codes --budget 20m --threads 1
+Command:  szem train draw-flow --data shared/data --out runs/flow --set codes=runs/codes --budget 20m --workers 1
           szem train draw-flow … --set begin_with=runs/flow      (or shipped; goes on where a stage ended)
           szem train draw-flow … --set loop.steps=200000 --set loop.batch=4096 --set width=1024  (a GPU)
 Duration: a minute to place the sentences, then as long as the budget says; no picture is looked at

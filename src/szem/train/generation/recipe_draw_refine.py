@@ -1,6 +1,6 @@
 """From sketch to picture: stage II of StackGAN, 128×128, on a sketcher that stays as it is.
 
-Command:  szem train draw-refine --data shared/data --out runs/refine --set begin=runs/flow --budget 20m --threads 1
+Command:  szem train draw-refine --data shared/data --out runs/refine --set begin=runs/flow --budget 20m --workers 1
           szem train draw-refine … --set begin=runs/draw                        (StackGAN's own stage I)
           szem train draw-refine … --set begin_with=runs/refine                 (goes on where a stage ended)
           szem train draw-refine … --set begin_with=shipped                     (goes on from the shipped refiner)

@@ -1,6 +1,6 @@
 """Words from the lips of speakers never seen: a small network over mouth crops, brought to a fixed number of frames.
 
-Command:  szem train lipwords --data shared/data/lipwords --out runs/lipwords --budget 10m --threads 1
+Command:  szem train lipwords --data shared/data/lipwords --out runs/lipwords --budget 10m --workers 1
           szem train lipwords … --set loop.steps=60000 --set loop.batch=256 --device cuda      (a GPU; not tried)
 Duration: 10 minutes on one of two shared cores (AMD EPYC, AVX2)
 Seed:     0

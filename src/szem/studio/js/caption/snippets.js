@@ -21,7 +21,7 @@ szem.write_picture("where-it-looked.png", said.draw_attention(picture))`;
 
 export function shellText({ file, start }) {
   const begin = start ? ` --start ${JSON.stringify(start)}` : "";
-  return `szem caption ${file} --n 3${begin} --attention where-it-looked.png
+  return `szem caption ${file} --top 3${begin} --attention where-it-looked.png
 szem search "two dogs in the snow" FOLDER
 szem caption --alt SITE`;
 }

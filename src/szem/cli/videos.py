@@ -1,4 +1,4 @@
-"""One film on the command line: progress with frames a second and time left, and Ctrl-C that ends it cleanly."""
+"""One video on the command line: progress with frames a second and time left, and Ctrl-C that ends it cleanly."""
 
 import signal
 import sys
@@ -12,17 +12,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from szem.cli.walk import printable
+from szem.cli.outputs import printable
 from szem.media.video_pipeline import RenderedFrame, VideoPipeline
 
-__all__ = ["FilmReport", "run_film"]
+__all__ = ["VideoRun", "run_video"]
 
 _PACE_S = 2.0  # the rate that is shown is that of so long
 
 
 @dataclass(frozen=True)
-class FilmReport:
-    """How a film went."""
+class VideoRun:
+    """How a video went."""
 
     frames: int
     seconds: float
@@ -35,53 +35,55 @@ class FilmReport:
         return self.frames / max(self.seconds, 1e-9)
 
 
-def run_film(
-    maker: VideoPipeline,
+def run_video(
+    pipeline: VideoPipeline,
     name: str,
     *,
     use: Callable[[RenderedFrame], None],
     until: Callable[[RenderedFrame], bool] = lambda _: False,
     quiet: bool = False,
-) -> FilmReport:
-    """Run a film to its end, its fault or Ctrl-C.
+) -> VideoRun:
+    """Run a video to its end, its fault or Ctrl-C.
 
     The first Ctrl-C takes no more frames and finishes what is under way; a second one breaks off at once.
 
     Args:
-        maker: What is run.
+        pipeline: What is run.
         name: What to call it.
         use: Called with each frame, in order.
         until: Whether a frame is the last one wanted.
-        quiet: No progress bar, and no word about Ctrl-C.
+        quiet: No progress bar, and no remark about Ctrl-C.
     Raises:
-        SzemError: the film or its work failed; what came before is written.
+        SzemError: the video or its analysis failed; what came before is written.
     """
     started = time.perf_counter()
-    with _stopping(maker), _progress(maker, name, quiet=quiet) as advance:
-        for drawn in maker:
+    with _stopping(pipeline), _progress(pipeline, name, quiet=quiet) as advance:
+        for drawn in pipeline:
             use(drawn)
             advance()
             if until(drawn):
-                maker.end()
-    report = FilmReport(maker.done, time.perf_counter() - started, maker.dropped, maker.was_stopped)
-    if maker.was_stopped and not quiet:
-        end = f"stopped by Ctrl-C after {report.frames} frames ({maker.time_s:.1f} s)"
-        kept = "" if maker.out is None else f"; {printable(str(maker.out))} is whole up to there and can be played"
+                pipeline.end()
+    run = VideoRun(pipeline.done, time.perf_counter() - started, pipeline.dropped, pipeline.was_stopped)
+    if pipeline.was_stopped and not quiet:
+        end = f"stopped by Ctrl-C after {run.frames} frames ({pipeline.time_s:.1f} s)"
+        kept = (
+            "" if pipeline.out is None else f"; {printable(str(pipeline.out))} is whole up to there and can be played"
+        )
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"szem: {end}{kept}", markup=False)
-    return report
+    return run
 
 
 @contextmanager
-def _stopping(maker: VideoPipeline) -> Iterator[None]:
-    """Ctrl-C (and an end asked for by the system) stops the film instead of the program."""
+def _stopping(pipeline: VideoPipeline) -> Iterator[None]:
+    """Ctrl-C (and an end asked for by the system) stops the video instead of the program."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(*_: object) -> None:
-        if maker.was_stopped:
+        if pipeline.was_stopped:
             raise KeyboardInterrupt
-        maker.stop()
+        pipeline.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -92,7 +94,7 @@ def _stopping(maker: VideoPipeline) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(maker: VideoPipeline, name: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
+def _progress(pipeline: VideoPipeline, name: str, *, quiet: bool) -> Iterator[Callable[[], None]]:
     console = Console() if sys.stdout.isatty() else Console(stderr=True)
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -103,15 +105,15 @@ def _progress(maker: VideoPipeline, name: str, *, quiet: bool) -> Iterator[Calla
     shown = printable(Path(name).name)[:32] or name[:32]
     bar = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
     with bar:
-        task = bar.add_task(shown, total=maker.total, pace="")
-        yield _Pace(bar, task, maker)
+        task = bar.add_task(shown, total=pipeline.total, pace="")
+        yield _Pace(bar, task, pipeline)
 
 
 class _Pace:
     """Moves the bar on by a frame and says how fast frames come."""
 
-    def __init__(self, bar: Progress, task: TaskID, maker: VideoPipeline) -> None:
-        self._bar, self._task, self._maker = bar, task, maker
+    def __init__(self, bar: Progress, task: TaskID, pipeline: VideoPipeline) -> None:
+        self._bar, self._task, self._pipeline = bar, task, pipeline
         self._since, self._done = time.perf_counter(), 0
         self._text = ""
 
@@ -120,7 +122,7 @@ class _Pace:
         self._done += 1
         if now - self._since > _PACE_S or not self._text:
             rate = self._done / max(now - self._since, 1e-3)
-            lost = f", {self._maker.dropped} left out" if self._maker.dropped else ""
+            lost = f", {self._pipeline.dropped} left out" if self._pipeline.dropped else ""
             self._text = f"{rate:.0f} frames/s{lost}"
             self._since, self._done = now, 0
         if not self._bar.disable:

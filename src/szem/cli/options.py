@@ -1,0 +1,96 @@
+"""The grammar of options: one spelling, one letter and one meaning in every verb, declared once.
+
+A verb takes an alias (`quiet: Quiet = False`), or `spell("--out", "Folder for the maps.")` where its help says more.
+A test goes through all verbs and holds them to this table; `docs/cli.md` shows it.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+__all__ = [
+    "GRAMMAR",
+    "LETTERS",
+    "RENAMED",
+    "Csv",
+    "Json",
+    "Model",
+    "Option",
+    "Quiet",
+    "Seconds",
+    "Threshold",
+    "Top",
+    "Workers",
+    "spell",
+]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One row of the grammar."""
+
+    letter: str  # with its dash; empty: none
+    help: str  # what it means in every verb; a verb may say more
+
+
+GRAMMAR: dict[str, Option] = {
+    "--out": Option("-o", "Where results are written: a file for one input, or a folder."),
+    "--model": Option("-m", "A model's name or folder.  \\[default: the shipped one]"),
+    "--top": Option("-n", "How many results at most, the best first."),
+    "--threshold": Option("", "Lowest score that counts, 0..1."),
+    "--seconds": Option("", "Stop after so many seconds of the source."),
+    "--every": Option("", "Analyze each n-th frame only."),
+    "--classes": Option("", "Only these classes, with commas."),
+    "--write": Option("", "Which files to write, with commas; none: only print."),
+    "--json": Option("", "Print JSON: one object a line for each input, in order."),
+    "--csv": Option("", "Print a CSV table."),
+    "--workers": Option("", "How many threads compute; 0: one per processor."),
+    "--quiet": Option("-q", "Print results and errors only: no progress, no remarks."),
+}
+"""Options that several verbs share."""
+
+LETTERS: dict[str, str] = {
+    **{option.letter: name for name, option in GRAMMAR.items() if option.letter},
+    "-h": "--help",
+    "-k": "--kernel",
+    "-l": "--layer",
+    "-t": "--tasks",
+    "-f": "--format",
+    "-s": "--store",
+    "-r": "--rules",
+    "-a": "--areas",
+    "-y": "--yes",
+}
+"""Every letter of the command line and the one option it stands for."""
+
+RENAMED: dict[str, str] = {
+    "--least": "--threshold",
+    "--min-score": "--threshold",
+    "--threads": "--workers",
+    "--count": "--top",
+}
+"""Spellings of earlier versions, and those of today, for the answer to whoever types them."""
+
+
+def spell(name: str, help: str = "", **settings: Any) -> Any:
+    """An option of the grammar.
+
+    Args:
+        name: A key of `GRAMMAR`.
+        help: What it means in this verb, where there is more to say than in the table.
+        settings: As for `typer.Option`.
+    """
+    option = GRAMMAR[name]
+    letters = (option.letter,) if option.letter else ()
+    return typer.Option(name, *letters, help=help or option.help, **settings)
+
+
+Model = Annotated[str, spell("--model")]
+Top = Annotated[int, spell("--top", min=1)]
+Threshold = Annotated[float | None, spell("--threshold", min=0, max=1, show_default=False)]
+Seconds = Annotated[float | None, spell("--seconds", min=0, show_default=False)]
+Json = Annotated[bool, spell("--json")]
+Csv = Annotated[bool, spell("--csv")]
+Workers = Annotated[int, spell("--workers", min=0, max=1024)]
+Quiet = Annotated[bool, spell("--quiet")]
