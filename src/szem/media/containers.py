@@ -72,6 +72,7 @@ def open_container(
     Raises:
         DTypeError, EmptyFileError, FileMissingError, FormatError.
     """
+    target: Any
     if isinstance(source, str | os.PathLike):
         name = os.fspath(source)
         if not isinstance(name, str):

@@ -42,8 +42,8 @@ def cores() -> int:
 # large part of a second of spinning: with several networks in one process, the threads of those that wait take the
 # cores from the one that runs. Measured on two cores with other work beside (load 7 to 18), median milliseconds of
 # two turns, default / 0 / 20 / 50 / 200 microseconds: one network 211 / 50 / 45 / 41 / 73; a caption 438 / 49 / 81 /
-# 58 / 85; faces 1209 / 113 / 131 / 140 / 159; look 1115 / 191 / 233 / 159 / 271. On a quiet machine a network alone on
-# two threads needs 1.2 to 1.7 times as long with 0, and 1.0 to 1.35 times with 50: so 50, which keeps both good.
+# 58 / 85; faces 1209 / 113 / 131 / 140 / 159; look 1115 / 191 / 233 / 159 / 271. On a quiet machine a network alone
+# on two threads needs 1.2 to 1.7 times as long with 0, and 1.0 to 1.35 times with 50: so 50, which keeps both good.
 _SPIN_US = 50
 _SPIN_SINCE = (1, 32)  # the first version of ONNX Runtime that bounds the time; before it is all or nothing
 

@@ -63,7 +63,7 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
         def eof_received(self) -> bool | None:
             """A caller that has sent all and closed its side still gets its answer; then the connection ends."""
             if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
-                return super().eof_received()  # type: ignore[no-any-return]
+                return super().eof_received()
             self.cycle.keep_alive = False
             return True  # the transport stays open for writing
 
