@@ -68,7 +68,11 @@ def read_voc(folder: Path, *, images: Path | None = None, classes: Sequence[str]
             size = read_picture_size(file)
             known = [o for o in objects if o[0] in names]
             broken += [Broken(file.name, f"unknown class {o[0]!r}") for o in objects if o[0] not in names]
-            corners = place_points([o[1] for o in known], size, stated).reshape(-1, 4) if known else np.zeros((0, 4), np.float32)
+            corners = (
+                place_points([o[1] for o in known], size, stated).reshape(-1, 4)
+                if known
+                else np.zeros((0, 4), np.float32)
+            )
             labels = [names.index(o[0]) for o in known]
             pictures.append(box_picture(file, size, corners, labels, [o[2] for o in known], split=split))
         except SzemError as error:
