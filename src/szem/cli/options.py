@@ -16,9 +16,9 @@ __all__ = [
     "Csv",
     "Json",
     "Model",
-    "Option",
     "Quiet",
     "Seconds",
+    "SharedOption",
     "Threshold",
     "Top",
     "Workers",
@@ -27,26 +27,26 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Option:
+class SharedOption:
     """One row of the grammar."""
 
     letter: str  # with its dash; empty: none
     help: str  # what it means in every verb; a verb may say more
 
 
-GRAMMAR: dict[str, Option] = {
-    "--out": Option("-o", "Where results are written: a file for one input, or a folder."),
-    "--model": Option("-m", "A model's name or folder.  \\[default: the shipped one]"),
-    "--top": Option("-n", "How many results at most, the best first."),
-    "--threshold": Option("", "Lowest score that counts, 0..1."),
-    "--seconds": Option("", "Stop after so many seconds of the source."),
-    "--every": Option("", "Analyze each n-th frame only."),
-    "--classes": Option("", "Only these classes, with commas."),
-    "--write": Option("", "Which files to write, with commas; none: only print."),
-    "--json": Option("", "Print JSON: one object a line for each input, in order."),
-    "--csv": Option("", "Print a CSV table."),
-    "--workers": Option("", "How many threads compute; 0: one per processor."),
-    "--quiet": Option("-q", "Print results and errors only: no progress, no remarks."),
+GRAMMAR: dict[str, SharedOption] = {
+    "--out": SharedOption("-o", "Where results are written: a file for one input, or a folder."),
+    "--model": SharedOption("-m", "A model's name or folder.  \\[default: the shipped one]"),
+    "--top": SharedOption("-n", "How many results at most, the best first."),
+    "--threshold": SharedOption("", "Lowest score that counts, 0..1."),
+    "--seconds": SharedOption("", "Stop after so many seconds of the source."),
+    "--every": SharedOption("", "Analyze each n-th frame only."),
+    "--classes": SharedOption("", "Only these classes, with commas."),
+    "--write": SharedOption("", "Which files to write, with commas; none: only print."),
+    "--json": SharedOption("", "Print JSON: one object a line for each input, in order."),
+    "--csv": SharedOption("", "Print a CSV table."),
+    "--workers": SharedOption("", "How many threads compute; 0: one per processor."),
+    "--quiet": SharedOption("-q", "Print results and errors only: no progress, no remarks."),
 }
 """Options that several verbs share."""
 
