@@ -6,7 +6,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from szem.tasks.registry import TASKS
+from szem.tasks.registry import public_names
 
 if TYPE_CHECKING:
     from szem.kernels.convolution import convolve as convolve
@@ -48,7 +48,7 @@ _HOME = {
     "write_picture": "szem.media.pictures",
 }
 # What each task offers stands in its row.
-_HOME |= {path.partition(":")[2]: path.partition(":")[0] for row in TASKS.values() for path in row.public}
+_HOME |= public_names()
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 

@@ -49,7 +49,8 @@ def test_labels_out_of_order_or_range_are_refused() -> None:
 def test_to_dict_is_plain_json() -> None:
     found = toy(maps={7: ClassMap(np.float32([[1, 2]]), (0, 0, 4, 4))}).to_dict()
     assert json.loads(json.dumps(found)) == found
-    assert found["labels"][0] == {"name": "cat", "score": 0.6, "index": 7, "id": "n02", "map": [[1.0, 2.0]]}
+    whole = {"map": [[1.0, 2.0]], "map_box_xyxy": [0.0, 0.0, 4.0, 4.0]}
+    assert found["labels"][0] == {"name": "cat", "score": 0.6, "index": 7, "id": "n02", **whole}
     assert found["labels"][1] == {"name": "dog", "score": 0.3, "index": 3}
 
 

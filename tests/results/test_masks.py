@@ -1,11 +1,13 @@
 """Masks and outlines: areas, drawing, exports."""
 
+import base64
 import json
 
 import numpy as np
 import pytest
 
-from szem.errors import RangeError, ShapeError
+from szem.errors import RangeError, ShapeError, UnknownNameError
+from szem.media.pictures import read_picture
 from szem.results.masks import Masks, class_colors
 from szem.results.outlines import Outlines
 from szem.results.rle import rle_to_mask
@@ -58,8 +60,18 @@ def test_coco_json_has_a_mask_a_class_with_its_box_and_area() -> None:
 
 def test_the_dictionary_is_json() -> None:
     plain = json.loads(json.dumps(masks().to_dict()))
-    assert plain["masks"][0]["label"] == "dog"
-    assert plain["masks"][0]["color"].startswith("#")
+    assert plain["areas"][0]["label"] == "dog"
+    assert plain["areas"][0]["color"] == plain["classes"][2]["color"]
+    np.testing.assert_array_equal(rle_to_mask(plain["areas"][0]["rle"]), masks().mask_of("dog"))
+
+
+def test_the_dictionary_holds_masks_in_the_form_asked_for() -> None:
+    plain, bare = masks().to_dict(masks="png"), masks().to_dict(masks="none")
+    np.testing.assert_array_equal(read_picture(base64.b64decode(plain["map"]))[..., 0], masks().class_map)
+    assert "rle" not in plain["areas"][0]
+    assert bare == {key: value for key, value in plain.items() if key != "map"}
+    with pytest.raises(UnknownNameError, match="rle, png, none"):
+        masks().to_dict(masks="svg")
 
 
 def test_a_class_that_is_not_there_is_named() -> None:

@@ -35,6 +35,7 @@ class GeneratedPicture:
         model: The model that drew.
         unknown: Words of the sentence that the model never learned.
         warnings: What a person should know, in sentences.
+        names_subject: Whether the sentence names a flower or a bird, a part or a kind of one.
     Raises:
         RangeError: no picture, or not as many sketches.
         ShapeError: pictures of different sizes.
@@ -52,6 +53,7 @@ class GeneratedPicture:
     model: str
     unknown: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    names_subject: bool = True
 
     def __post_init__(self) -> None:
         if not self.pictures or len(self.sketches) != len(self.pictures):
@@ -81,6 +83,7 @@ class GeneratedPicture:
             "height": height,
             "unknown": list(self.unknown),
             "warnings": list(self.warnings),
+            "names_subject": self.names_subject,
         }
 
     def sheet(self, *, stages: bool = False, zoom: int = 1) -> Picture8:

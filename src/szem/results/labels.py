@@ -107,7 +107,7 @@ class Labels:
             "labels": [
                 {"name": label.name, "score": round(label.score, 6), "index": label.index}
                 | ({"id": label.id} if label.id else {})
-                | ({"map": np.round(self.maps[label.index].values, 4).tolist()} if label.index in self.maps else {})
+                | (_map_to_dict(self.maps[label.index]) if label.index in self.maps else {})
                 for label in self.items
             ],
         }
@@ -155,6 +155,14 @@ def draw_class_map(picture: Picture8, found: ClassMap) -> Picture8:
     out[y0:y1, x0:x1] = (1 - 0.55 * share) * (0.35 * part + 0.65 * out[y0:y1, x0:x1]) + 0.55 * share * tint
     drawn: Picture8 = np.clip(np.rint(out), 0, 255).astype(np.uint8)
     return drawn
+
+
+def _map_to_dict(found: ClassMap) -> dict[str, Any]:
+    """A map, and the part of the picture that it covers, in pixels."""
+    return {
+        "map": np.round(found.values, 4).tolist(),
+        "map_box_xyxy": [round(float(side), 2) for side in found.box_xyxy],
+    }
 
 
 _STOPS = np.array([0.0, 0.35, 0.7, 1.0])

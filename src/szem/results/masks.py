@@ -1,19 +1,23 @@
 """What every pixel of a picture is."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from szem.arrays import Picture8
-from szem.errors import RangeError, ShapeError
+from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.media.drawing import RGB, color_of, draw_label, draw_masks
 from szem.results.rle import mask_to_rle
 
-__all__ = ["ClassArea", "Masks", "class_colors"]
+__all__ = ["MASK_FORMS", "ClassArea", "Masks", "class_colors", "encode_grey_png"]
+
+MASK_FORMS = ("rle", "png", "none")
 
 # Colours people expect; every other class takes the palette's next.
 _KNOWN: dict[str, RGB] = {
@@ -160,25 +164,56 @@ class Masks:
             "categories": [{"id": i + 1, "name": name} for i, name in enumerate(self.classes)],
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON types: the areas and, run-length encoded, the masks."""
+    def to_dict(self, *, masks: str = "rle") -> dict[str, Any]:
+        """JSON types: the classes, and the area that each covers.
+
+        Args:
+            masks: `rle` adds to each area its mask, run-length encoded; `png` adds `map`, the class of every pixel as
+                an 8-bit grey PNG in base64; `none` adds neither.
+        Raises:
+            UnknownNameError: none of these.
+        """
+        if masks not in MASK_FORMS:
+            raise UnknownNameError(f"masks must be one of {', '.join(MASK_FORMS)}, got {masks[:40]!r}")
         height, width = self.class_map.shape
-        return {
+        areas: list[dict[str, Any]] = [
+            {
+                "index": area.index,
+                "label": area.label,
+                "pixels": area.pixels,
+                "share": round(area.share, 6),
+                "confidence": round(area.confidence, 4),
+                "color": _hex(area.rgb),
+            }
+            for area in self.areas
+        ]
+        if masks == "rle":
+            for row in areas:
+                row["rle"] = mask_to_rle(self.class_map == row["index"])
+        answer: dict[str, Any] = {
             "model": self.model,
-            "width": width,
-            "height": height,
-            "masks": [
-                {
-                    "label": area.label,
-                    "pixels": area.pixels,
-                    "share": round(area.share, 6),
-                    "confidence": round(area.confidence, 4),
-                    "color": "#{:02x}{:02x}{:02x}".format(*area.rgb),
-                    "rle": mask_to_rle(self.class_map == area.index),
-                }
-                for area in self.areas
+            "background": self.background,
+            "classes": [
+                {"index": index, "label": label, "color": _hex(color)}
+                for index, (label, color) in enumerate(zip(self.classes, class_colors(self.classes), strict=True))
             ],
+            "areas": areas,
+            "size": {"width": width, "height": height},
         }
+        if masks == "png":
+            answer["map"] = encode_grey_png(self.class_map)
+        return answer
+
+
+def encode_grey_png(values: NDArray[np.uint8]) -> str:
+    """An 8-bit grey PNG in base64, written quickly rather than small: a page reads it back and drops it."""
+    done, data = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, 2])
+    assert done
+    return base64.b64encode(data.tobytes()).decode("ascii")
+
+
+def _hex(rgb: RGB) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*rgb)
 
 
 def _inner_point(mask: NDArray[np.bool_]) -> tuple[float, float]:

@@ -16,13 +16,8 @@ from szem.runtime.store import data_folder
 from szem.serve.engine import Engine
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import AllowedFolders
-from szem.serve.handlers.generate import GenerateRequest
 from szem.serve.handlers.guard import GuardHandler
-from szem.serve.handlers.lipread import LipreadRequest
-from szem.serve.handlers.listen import ListenRequest
 from szem.serve.handlers.live import LiveHandler
-from szem.serve.handlers.search import SearchRequest
-from szem.serve.handlers.tasks import TASKS, FilterRequest
 from szem.serve.metrics import Metrics
 from szem.serve.middleware.auth_and_limits import AuthAndLimits, is_own_path
 from szem.serve.middleware.observe import Observe
@@ -32,7 +27,7 @@ from szem.serve.reference import reference_page
 from szem.serve.routes.guard import build_guard_routes
 from szem.serve.routes.lab import LabViewRequest, build_lab_routes
 from szem.serve.routes.live import LIVE_PATH, watch_live
-from szem.serve.routes.szem import build_own_routes
+from szem.serve.routes.szem import OWN_MESSAGES, build_own_routes
 from szem.serve.settings import ServeSettings
 from szem.serve.static import StudioFiles, studio_folder
 from szem.serve.status import FieldsError, Violation, error_to_reply, http_to_reply
@@ -45,9 +40,6 @@ from szem.serve.vision.versions import Versions
 __all__ = ["build_app"]
 
 KEY_HEADERS = ("x-goog-api-key", "x-szem-key", "authorization")
-# Every message that the OpenAPI description names.
-_MORE = (FilterRequest, GenerateRequest, SearchRequest, LipreadRequest, ListenRequest)
-MESSAGES = (*BODIES, *(task.request for task in TASKS.values()), *_MORE)
 
 
 def build_app(settings: ServeSettings | None = None) -> FastAPI:
@@ -95,7 +87,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
         # What no route knows is a page's file. Not a mount: that would hide a wrong method behind a 404.
         app.router.default = StudioFiles(directory=studio_folder(), html=True)
     _add_error_handlers(app)
-    install_openapi(app, (*MESSAGES, LabViewRequest))
+    install_openapi(app, (*BODIES, *OWN_MESSAGES, LabViewRequest))
     app.add_api_route("/docs", get_reference, methods=["GET"], include_in_schema=False, response_class=Response)
     # The last one added is the outermost: observe, then versions, then CORS, then guard, then the routes.
     app.add_middleware(AuthAndLimits, settings=chosen, metrics=metrics)

@@ -9,8 +9,9 @@ Google's messages.
 """
 
 import asyncio
+import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -32,6 +33,7 @@ __all__ = ["Engine"]
 
 
 T = TypeVar("T")
+X = TypeVar("X")
 _OUTSIDE = 8  # pictures fetched or read from folders at the same time; each may hold a whole file
 
 
@@ -61,24 +63,30 @@ class Engine:
     def open(self) -> None:
         """Open the network that most ask for, so that the first who asks does not wait."""
         with suppress(SzemError):  # it is missed only when it is asked for
-            self._open_session("classify", "")
+            self.open_model(task="classify")
 
     def close(self) -> None:
         """End the threads."""
         self._workers.close()
 
-    async def classify(self, picture: Picture8, *, top: int, maps: bool = False, model: str = "") -> Labels:
-        """Name what is in a picture, in one batch with others that wait; with one's own model, by its name.
+    async def classify(self, picture: Picture8, *, top: int) -> Labels:
+        """Labels of a picture, in one batch with others that wait.
 
         Raises:
-            UnknownNameError: no such model.
             UnsupportedError: no model for it is installed.
         """
-        classifier = Classifier(await self.session("classify", model), workers=1)
-        kind = ("classify", model, top, maps)
-        return await asyncio.wrap_future(
-            self._workers.submit_alike(kind, lambda many: classifier.together(many, top=top, maps=maps), picture)
-        )
+        classifier = Classifier(await self.session("classify"), workers=1)
+        return await self.run_together(("labels", top), lambda many: classifier.together(many, top=top), picture)
+
+    async def run_together(self, kind: Hashable, function: Callable[[Sequence[X]], Sequence[T]], item: X) -> T:
+        """Run blocking work that is cheaper for several requests of one kind at once.
+
+        Args:
+            kind: What may be done in one batch; equal kinds bring equal functions.
+            function: Takes items, gives as many results in their order.
+            item: What this request brings.
+        """
+        return await asyncio.wrap_future(self._workers.submit_alike(kind, function, item))
 
     async def session(self, task: str, name: str = "") -> Session:
         """The open network of a task; opened when it is first asked for, one thread each.
@@ -91,9 +99,11 @@ class Engine:
             UnsupportedError: there is no model for this task at all.
         """
         found = self._sessions.get((task, name))
-        return found if found is not None else await self.run(self._open_session, task, name)
+        return found if found is not None else await self.run(lambda: self.open_model(name, task=task))
 
-    def _open_session(self, task: str, name: str) -> Session:
+    def open_model(self, name: str | os.PathLike[str] | None = None, *, task: str) -> Session:
+        """As `session`, for work that is on a thread already."""
+        name = "" if name is None else str(name)
         known = [model.name for model in list_models(task=task)]
         if not known:
             raise UnsupportedError(f"no model for {task} is installed here; see szem models")

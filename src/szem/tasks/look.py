@@ -4,21 +4,24 @@ Networks are opened once, when a `Looker` is made. This file does not know about
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from szem.arrays import Picture8, check_picture
-from szem.errors import MissingExtraError, NotFoundError, UnknownNameError
+from szem.errors import MissingExtraError, NotFoundError, UnknownNameError, UnsupportedError
 from szem.media.legend import Section
 from szem.results.look import Look, LookResult
+from szem.tasks.contracts import OpenModel
+from szem.tasks.models import open_model
 from szem.tasks.registry import TASKS, TaskSpec, load
 
 if TYPE_CHECKING:
     from szem.media.pictures import PictureSource
     from szem.tasks.contracts import LookPart, Run
 
-__all__ = ["Looker", "look", "look_parts"]
+__all__ = ["LookRequest", "Looker", "answer_look", "look", "look_parts"]
 
 
 def look_parts(tasks: Mapping[str, TaskSpec] = TASKS) -> dict[str, str]:
@@ -52,12 +55,13 @@ class Looker:
 
     Args:
         tasks: Names from `look_parts()`, run in its order; all that are installed if left out.
+        open_model: Opens the models.
     Raises:
         UnknownNameError: no such task.
         MissingExtraError, NotFoundError: what a task named here needs is not installed (UnknownNameError: its model).
     """
 
-    def __init__(self, tasks: Sequence[str] | None = None) -> None:
+    def __init__(self, tasks: Sequence[str] | None = None, *, open_model: OpenModel = open_model) -> None:
         known = look_parts()
         unknown = [name for name in tasks or () if name not in known]
         if unknown or (tasks is not None and not tasks):
@@ -69,8 +73,8 @@ class Looker:
             if tasks is None or name in tasks:
                 try:
                     part: LookPart = load(path)
-                    self.runs[name] = part.open()
-                except (MissingExtraError, NotFoundError, UnknownNameError) as error:
+                    self.runs[name] = part.open(open_model)
+                except (MissingExtraError, NotFoundError, UnknownNameError, UnsupportedError) as error:
                     if tasks is not None:
                         raise
                     self.skipped[name] = str(error)
@@ -92,3 +96,20 @@ class Looker:
         )
         drawn = tuple(name for name in results if self.parts[name].drawn)
         return Look(width=width, height=height, results=results, sections=sections, drawn=drawn)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookRequest:
+    """Which tasks are wanted, separated by commas; all that are installed when left out."""
+
+    tasks: str = ""
+
+
+def answer_look(picture: Picture8, request: LookRequest, open_model: OpenModel) -> dict[str, Any]:
+    """The answer of each task under its name, as `Look.to_dict` gives them.
+
+    Raises:
+        UnknownNameError: no such task.
+    """
+    wanted = [name.strip() for name in request.tasks.split(",") if name.strip()] or None
+    return Looker(wanted, open_model=open_model)(picture).to_dict()

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-__all__ = ["TASKS", "LookPlace", "TaskModel", "TaskSpec", "load"]
+__all__ = ["TASKS", "LookPlace", "TaskModel", "TaskRequest", "TaskSpec", "load", "public_names"]
 
-Takes = Literal["picture", "video", "sound", "text", "any"]
+Takes = Literal["picture", "pictures", "video", "sound", "text", "any"]
 Group = Literal["recognize", "text", "motion", "inspect"]
 
 
@@ -24,6 +24,22 @@ class TaskModel:
     default: str  # the shipped model that is used when none is named
     accepts: str  # a `ModelFormat`: the head layouts of its models
     evaluate: str  # (Model, folder of data, split) -> list[Measurement]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRequest:
+    """A task as a request, for the route `POST /v1/szem/NAME`; what brings the input is the server's affair.
+
+    By what the row takes, `answer` is a function of (picture, options, open_model); of (bytes of the file, options,
+    open_model) for sound and video; of (options, open_model) for text; for pictures, a class made with (options, how
+    many, open_model) with the methods `add(picture)` and `finish()`.
+    """
+
+    options: str  # frozen dataclass whose fields all have defaults
+    answer: str  # gives JSON values, those of the result's `to_dict`; or the bytes of a PNG file
+    batches: bool = False  # `answer` takes a list of pictures that came with the same options, and gives a list
+    describe: str = ""  # (open_model) -> JSON values: what can be asked for, for `GET /v1/szem/NAME`
+    example: str = ""  # options, as in a query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +59,10 @@ class TaskSpec:
     takes: Takes = "picture"
     group: Group = "recognize"  # where `szem --help` shows its verb
     has_verb: bool = True
-    public: tuple[str, ...] = ()  # what `import szem` offers of it
+    function: str = ""  # in Python: an input and options -> a result
+    is_public: bool = True  # `import szem` offers the function
+    result: str = ""  # what the function gives
+    request: TaskRequest | None = None
     model: TaskModel | None = None
     look: LookPlace | None = None
 
@@ -52,12 +71,25 @@ _ROWS = (
     TaskSpec(
         name="look",
         summary="Run every installed task on pictures. The place to begin.",
-        public=("szem.tasks.look:look",),
+        function="szem.tasks.look:look",
+        result="szem.results.look:Look",
+        request=TaskRequest(
+            options="szem.tasks.look:LookRequest",
+            answer="szem.tasks.look:answer_look",
+            example="tasks=labels,boxes",
+        ),
     ),
     TaskSpec(
         name="classify",
         summary="Name what is in pictures: 1000 ImageNet classes, or those of your own model.",
-        public=("szem.tasks.classification.classify:classify",),
+        function="szem.tasks.classification.classify:classify",
+        result="szem.results.labels:Labels",
+        request=TaskRequest(
+            options="szem.tasks.classification.answer:ClassifyRequest",
+            answer="szem.tasks.classification.answer:answer_classify",
+            batches=True,
+            example="top=3&maps=true",
+        ),
         model=TaskModel(
             default="efficientnet-lite0",
             accepts="szem.tasks.classification.heads:CLASSIFY",
@@ -68,7 +100,13 @@ _ROWS = (
     TaskSpec(
         name="segment",
         summary="Assign a class to every pixel of pictures and videos.",
-        public=("szem.tasks.segmentation.segment:segment",),
+        function="szem.tasks.segmentation.segment:segment",
+        result="szem.results.masks:Masks",
+        request=TaskRequest(
+            options="szem.tasks.segmentation.answer:SegmentRequest",
+            answer="szem.tasks.segmentation.answer:answer_segment",
+            example="model=road",
+        ),
         model=TaskModel(
             default="things",
             accepts="szem.tasks.segmentation.heads:SEGMENT",
@@ -80,7 +118,7 @@ _ROWS = (
         name="outline",
         summary="Outline the object in each box.",
         has_verb=False,
-        public=("szem.tasks.segmentation.instance_masks:outline",),
+        function="szem.tasks.segmentation.instance_masks:outline",
         model=TaskModel(
             default="outline",
             accepts="szem.tasks.segmentation.heads:OUTLINE",
@@ -90,7 +128,13 @@ _ROWS = (
     TaskSpec(
         name="detect",
         summary="Detect, track and count objects in pictures, videos and camera streams.",
-        public=("szem.tasks.detection.detect:detect",),
+        function="szem.tasks.detection.detect:detect",
+        result="szem.results.boxes:Boxes",
+        request=TaskRequest(
+            options="szem.tasks.detection.answer:DetectRequest",
+            answer="szem.tasks.detection.answer:answer_detect",
+            example="threshold=0.4&classes=person,car",
+        ),
         model=TaskModel(
             default="detect",
             accepts="szem.tasks.detection.heads:DETECT",
@@ -102,7 +146,13 @@ _ROWS = (
         name="caption",
         summary="Describe pictures in a sentence; propose alt texts.",
         group="text",
-        public=("szem.tasks.captioning.caption:caption",),
+        function="szem.tasks.captioning.caption:caption",
+        result="szem.results.caption:Caption",
+        request=TaskRequest(
+            options="szem.tasks.captioning.answer:CaptionRequest",
+            answer="szem.tasks.captioning.answer:answer_caption",
+            example="n=3&attention=true&others=5",
+        ),
         model=TaskModel(
             default="caption",
             accepts="szem.tasks.captioning.heads:CAPTION",
@@ -114,13 +164,26 @@ _ROWS = (
         name="search",
         summary="Find the pictures of a folder that match a sentence.",
         group="text",
-        takes="text",
-        public=("szem.tasks.captioning.search:search",),
+        takes="pictures",
+        function="szem.tasks.captioning.search:search",
+        result="szem.results.hits:Hits",
+        request=TaskRequest(
+            options="szem.tasks.captioning.answer:SearchRequest",
+            answer="szem.tasks.captioning.answer:SearchAnswer",
+        ),
     ),
     TaskSpec(
         name="faces",
         summary="Find faces: boxes, 68 or 468 points and head pose of each; never whose face it is.",
         has_verb=False,
+        function="szem.tasks.faces.detect:find_faces",
+        is_public=False,
+        result="szem.results.faces:Faces",
+        request=TaskRequest(
+            options="szem.tasks.faces.answer:FacesRequest",
+            answer="szem.tasks.faces.answer:answer_faces",
+            example="threshold=0.6&mesh=true",
+        ),
         model=TaskModel(
             default="faces",
             accepts="szem.tasks.faces.heads:FACES",
@@ -132,7 +195,14 @@ _ROWS = (
         summary="Draw a flower or a bird from a sentence.",
         group="text",
         takes="text",
-        public=("szem.tasks.generation.generate:generate",),
+        function="szem.tasks.generation.generate:generate",
+        result="szem.results.generated:GeneratedPicture",
+        request=TaskRequest(
+            options="szem.tasks.generation.answer:GenerateRequest",
+            answer="szem.tasks.generation.answer:answer_generate",
+            describe="szem.tasks.generation.answer:describe_generator",
+            example="text=a+yellow+flower&n=2",
+        ),
         model=TaskModel(
             default="draw",
             accepts="szem.tasks.generation.heads:GENERATE",
@@ -144,7 +214,13 @@ _ROWS = (
         summary="Transcribe speech in videos from lips, sound or both.",
         group="motion",
         takes="video",
-        public=("szem.tasks.lipreading.lipread:lipread",),
+        function="szem.tasks.lipreading.lipread:lipread",
+        result="szem.results.transcript:Transcript",
+        request=TaskRequest(
+            options="szem.tasks.lipreading.answer:LipreadRequest",
+            answer="szem.tasks.lipreading.answer:answer_lipread",
+            example="use=lips",
+        ),
         model=TaskModel(
             default="lipread",
             accepts="szem.tasks.lipreading.heads:LIPREAD",
@@ -167,7 +243,13 @@ _ROWS = (
         summary="Detect sound events in audio and videos, with their times.",
         group="motion",
         takes="sound",
-        public=("szem.tasks.audio.listen:listen",),
+        function="szem.tasks.audio.listen:listen",
+        result="szem.results.events:Events",
+        request=TaskRequest(
+            options="szem.tasks.audio.answer:ListenRequest",
+            answer="szem.tasks.audio.answer:answer_listen",
+            example="threshold=0.5",
+        ),
         model=TaskModel(
             default="sounds",
             accepts="szem.tasks.audio.heads:LISTEN",
@@ -179,36 +261,65 @@ _ROWS = (
         summary="Watch cameras, streams and videos: events with pictures and clips.",
         group="motion",
         takes="any",
-        public=("szem.tasks.surveillance.watcher:watch",),
+        function="szem.tasks.surveillance.watcher:watch",
     ),
     TaskSpec(
         name="explain",
         summary="Look inside a network: layers, feature maps, neurons, on your picture.",
         group="inspect",
-        public=("szem.tasks.explain.explain:explain",),
+        function="szem.tasks.explain.explain:explain",
+        result="szem.results.explanation:Explanation",
     ),
     TaskSpec(
         name="colors",
         summary="The dominant colours of a picture.",
         has_verb=False,
+        function="szem.tasks.appearance.dominant_colors:dominant_colors",
+        is_public=False,
+        result="szem.results.colors:Colors",
+        request=TaskRequest(
+            options="szem.tasks.appearance.answer:ColorsRequest",
+            answer="szem.tasks.appearance.answer:answer_colors",
+            example="count=5",
+        ),
         look=LookPlace(name="colors", part="szem.tasks.appearance.look:COLORS"),
     ),
     TaskSpec(
         name="crops",
         summary="Where a picture may be cropped.",
         has_verb=False,
+        function="szem.tasks.appearance.crop_hints:crop_hints",
+        is_public=False,
+        result="szem.results.crops:Crops",
+        request=TaskRequest(
+            options="szem.tasks.appearance.answer:CropsRequest",
+            answer="szem.tasks.appearance.answer:answer_crops",
+        ),
         look=LookPlace(name="crops", part="szem.tasks.appearance.look:CROPS"),
     ),
     TaskSpec(
         name="measure",
         summary="Sharpness, edges and exposure of a picture.",
         has_verb=False,
+        function="szem.tasks.appearance.sharpness:measure_picture",
+        is_public=False,
+        result="szem.results.measures:Measures",
+        request=TaskRequest(
+            options="szem.tasks.appearance.answer:MeasureRequest",
+            answer="szem.tasks.appearance.answer:answer_measure",
+        ),
         look=LookPlace(name="sharpness", part="szem.tasks.appearance.look:SHARPNESS"),
     ),
 )
 
 TASKS: Mapping[str, TaskSpec] = {row.name: row for row in _ROWS}
 """Name -> row, in the order in which help, OpenAPI and `look` show them."""
+
+
+def public_names(tasks: Mapping[str, TaskSpec] = TASKS) -> dict[str, str]:
+    """Name in `szem` -> the module that defines it."""
+    paths = [row.function for row in tasks.values() if row.function and row.is_public]
+    return {name: module for module, _, name in (path.partition(":") for path in paths)}
 
 
 def load(path: str) -> Any:

@@ -48,7 +48,7 @@ WRONG = [
     ({"others": 500}, "others must be 0 to 20"),
     ({"start": "xylophonist"}, "no word 'xylophonist'"),
     ({"start": "a" * 600}, "at most 500 letters"),
-    ({"rank": '"a cat"'}, "must be a list of sentences"),
+    ({"rank": '"a cat"'}, "(a list)"),
     ({"rank": '["..."]'}, "one word at least"),
     ({"rank": str(["a"] * 300).replace("'", '"')}, "at most 256 sentences"),
     ({"surprise": 1}, "surprise"),

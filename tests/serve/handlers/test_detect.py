@@ -77,4 +77,4 @@ def test_the_route_takes_threshold_and_classes(server: httpx.Client, squares: by
         assert refused.status_code in (400, 404)
         assert said in refused.text
     seen = server.post("/v1/szem/look", content=squares).json()
-    assert [box["label"] for box in seen["boxes"]] == ["red", "blue"]
+    assert [box["label"] for box in seen["boxes"]["boxes"]] == ["red", "blue"]

@@ -80,11 +80,11 @@ WRONG = [
     ({"use": "eyes"}, "lips, sound, both"),
     ({"beams": 99}, "beams must be 1 to 32"),
     ({"face": "left"}, "face must be largest"),
-    ({"noiseDb": "loud"}, "noise"),
+    ({"noiseDb": '"loud"'}, "noiseDb"),
     ({"noiseDb": 900}, "noiseDb must be decibels"),
     ({"levels": "[1e9]"}, "levels must be decibels"),
     ({"levels": json.dumps([0] * 13)}, "at most 12"),
-    ({"levels": "5"}, "levels must be a list"),
+    ({"levels": "5"}, "'levels' (a list)"),
     ({"surprise": 1}, "surprise"),
 ]
 

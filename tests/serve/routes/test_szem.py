@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 from pathlib import Path
 
 import httpx
@@ -14,7 +13,7 @@ import szem
 from szem.cli.run import run
 from szem.kernels import convolve, view
 from szem.media.pictures import read_picture, write_picture
-from szem.serve.handlers.tasks import TASKS
+from szem.tasks.registry import TASKS
 
 
 def test_a_picture_comes_as_body_form_or_json(server: httpx.Client, cat: bytes) -> None:
@@ -36,19 +35,6 @@ def test_classify_takes_a_model_by_its_name(server: httpx.Client, cat: bytes) ->
     assert "no model called 'road' for classify" in answer.json()["error"]["message"]
 
 
-def test_classify_says_what_the_package_says(server: httpx.Client, cat: bytes) -> None:
-    from szem.tasks.classification.classify import classify
-
-    answer = server.post("/v1/szem/classify?top=5", content=cat).json()
-    theirs = classify(cat, top=5).to_dict()
-    assert [row["name"] for row in answer["labels"]] == [row["name"] for row in theirs["labels"]]
-    assert [row["score"] for row in answer["labels"]] == pytest.approx(
-        [r["score"] for r in theirs["labels"]], abs=1e-4
-    )
-    assert "cat" in answer["labels"][0]["name"].lower()
-    assert re.fullmatch(r"n\d{8}", answer["labels"][0]["id"])
-
-
 def test_class_maps_come_with_the_part_of_the_picture_they_cover(server: httpx.Client, cat: bytes) -> None:
     answer = server.post("/v1/szem/classify?top=2&maps=true", content=cat).json()
     for row in answer["labels"]:
@@ -61,13 +47,13 @@ def test_class_maps_come_with_the_part_of_the_picture_they_cover(server: httpx.C
     assert all("map" not in row for row in plain["labels"])
 
 
-def test_look_says_all_there_is(server: httpx.Client, cat: bytes) -> None:
-    answer = server.post("/v1/szem/look?top=2", content=cat).json()
-    assert len(answer["labels"]) == 2
+def test_look_runs_the_tasks_asked_for(server: httpx.Client, cat: bytes) -> None:
+    answer = server.post("/v1/szem/look?tasks=colors,sharpness", content=cat).json()
+    assert answer.keys() == {"picture", "width", "height", "colors", "sharpness"}
     assert answer["colors"][0]["hex"].startswith("#")
-    assert len(answer["crops"]) == 4
-    assert answer["measures"]["word"] in ("sharp", "soft", "blurred")
-    assert answer["caption"]["caption"]
+    refused = server.post("/v1/szem/look?tasks=smell", content=cat)
+    assert refused.status_code == 400
+    assert "choose labels, masks, boxes, caption, colors" in refused.json()["error"]["message"]
 
 
 def test_each_task_answers_for_itself(server: httpx.Client, cat: bytes) -> None:
@@ -156,7 +142,7 @@ def test_the_reference_page_lists_every_route_and_loads_nothing(server: httpx.Cl
     assert "<script" not in page.text
     for path in described["paths"]:
         assert path in page.text
-    for name in TASKS:
-        assert f"/v1/szem/{name}" in described["paths"]
+    for name, row in TASKS.items():
+        assert (f"/v1/szem/{name}" in described["paths"]) == (row.request is not None)
     assert "LABEL_DETECTION" in page.text
     assert szem.__version__ in page.text

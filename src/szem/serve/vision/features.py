@@ -10,10 +10,9 @@ import numpy as np
 
 from szem.arrays import Picture8
 from szem.errors import UnsupportedError
+from szem.results.boxes import Boxes
+from szem.results.faces import Faces
 from szem.serve.engine import Engine
-from szem.serve.handlers.detect import find_boxes
-from szem.serve.handlers.faces import find_faces_of
-from szem.serve.handlers.segment import MOST_BOXES, find_masks, map_to_dict, outline_boxes
 from szem.serve.protojson import Json
 from szem.serve.status import FieldsError
 from szem.serve.vision.faces import annotate_faces
@@ -35,6 +34,10 @@ from szem.serve.vision.schema import (
 )
 from szem.tasks.appearance.crop_hints import crop_hints
 from szem.tasks.appearance.dominant_colors import dominant_colors
+from szem.tasks.detection.detect import Detector
+from szem.tasks.faces.detect import face_detector_of
+from szem.tasks.segmentation.answer import MAX_BOXES, outlines_to_dict
+from szem.tasks.segmentation.segment import segment_with
 
 __all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "merge"]
 
@@ -117,7 +120,7 @@ async def objects(job: Job) -> AnnotateImageResponse:
 
     With the model `szem/outlines` the first 64 have masks too.
     """
-    found = await find_boxes(job.engine, job.picture)
+    found = await _boxes(job)
     rows = [
         LocalizedObjectAnnotation(
             name=box.label,
@@ -132,15 +135,16 @@ async def objects(job: Job) -> AnnotateImageResponse:
     ]
     rows = rows[: min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)]
     if job.feature.model == OUTLINES_MODEL:
-        boxes = np.array([box.box_xyxy for box in found], np.float32).reshape(-1, 4)[: min(len(rows), MOST_BOXES)]
-        told = await outline_boxes(job.engine, job.picture, boxes)
+        boxes = np.array([box.box_xyxy for box in found], np.float32).reshape(-1, 4)[: min(len(rows), MAX_BOXES)]
+        session = await job.engine.session("outline")
+        told = await job.engine.run(outlines_to_dict, session, job.picture, boxes)
         rows[: len(boxes)] = [replace(row, szem_mask=Json(m)) for row, m in zip(rows, told["outlines"], strict=False)]
     return AnnotateImageResponse(localized_object_annotations=tuple(rows))
 
 
 async def faces(job: Job) -> AnnotateImageResponse:
     """Faces, the surest first, each with its landmarks and angles."""
-    found = await find_faces_of(job.engine, job.picture)
+    found = await _faces(job)
     most = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)
     rows = await job.engine.run(lambda: annotate_faces(job.picture, found, most=most))
     return AnnotateImageResponse(face_annotations=rows)
@@ -149,8 +153,19 @@ async def faces(job: Job) -> AnnotateImageResponse:
 async def segmentation(job: Job) -> AnnotateImageResponse:
     """What every pixel is, as `/v1/szem/segment` tells it; `model` of the feature names the model."""
     name = "" if job.feature.model in MODELS else job.feature.model
-    found = await find_masks(job.engine, job.picture, model=name)
-    return AnnotateImageResponse(szem_segmentation=Json(await job.engine.run(map_to_dict, found)))
+    session = await job.engine.session("segment", name)
+    told = await job.engine.run(lambda: segment_with(session, job.picture).to_dict(masks="png"))
+    return AnnotateImageResponse(szem_segmentation=Json(told))
+
+
+async def _boxes(job: Job) -> Boxes:
+    session = await job.engine.session("detect")
+    return await job.engine.run(lambda: Detector(session)([job.picture])[0])
+
+
+async def _faces(job: Job) -> Faces:
+    detector = face_detector_of(await job.engine.session("faces"))
+    return await job.engine.run(detector, job.picture)
 
 
 def _color(rgb: tuple[int, int, int]) -> Color:

@@ -102,7 +102,7 @@ export async function segmentedFile(blob, wish) {
 }
 
 function askSegment(blob, { model, maxSide = 0, boxes = [], answer = "" }) {
-  const query = new URLSearchParams({ model });
+  const query = new URLSearchParams({ model, masks: "png" });
   if (maxSide) query.set("maxSide", String(maxSide));
   if (boxes.length > 0) query.set("boxesXyxy", JSON.stringify(boxes));
   if (answer) query.set("answer", answer);
@@ -130,7 +130,7 @@ export async function drawSentence(wish) {
 /** How near pictures, given as base64, lie to a sentence: [{index, score}], nearest first. */
 export async function searchPictures(text, contents) {
   const images = contents.map((content) => ({ content }));
-  return listOf(await (await postJson("/v1/szem/search", { text, images })).json(), "hits");
+  return listOf(await (await postJson("/v1/szem/search", { text, images, top: images.length })).json(), "hits");
 }
 
 /**

@@ -7,12 +7,12 @@ from szem.results.measures import Measures
 from szem.tasks.appearance.crop_hints import crop_hints
 from szem.tasks.appearance.dominant_colors import dominant_colors
 from szem.tasks.appearance.sharpness import measure_picture
-from szem.tasks.contracts import LookPart, Run
+from szem.tasks.contracts import LookPart, OpenModel, Run
 
 __all__ = ["COLORS", "CROPS", "SHARPNESS"]
 
 
-def _open_colors() -> Run:
+def _open_colors(open_model: OpenModel) -> Run:  # noqa: ARG001
     return lambda picture, shared: dominant_colors(picture)  # noqa: ARG005
 
 
@@ -20,7 +20,7 @@ def _color_rows(colors: Colors) -> list[Row]:
     return [Row(name=c.name, value=c.pixel_fraction, note=c.hex, rgb=c.rgb) for c in colors.colors]
 
 
-def _open_crops() -> Run:
+def _open_crops(open_model: OpenModel) -> Run:  # noqa: ARG001
     return lambda picture, shared: crop_hints(picture, attention=shared.get("attention"))
 
 
@@ -33,7 +33,7 @@ def _crop_rows(crops: Crops) -> list[Row]:
     return rows
 
 
-def _open_sharpness() -> Run:
+def _open_sharpness(open_model: OpenModel) -> Run:  # noqa: ARG001
     return lambda picture, shared: measure_picture(picture)  # noqa: ARG005
 
 

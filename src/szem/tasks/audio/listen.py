@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from szem.arrays import check_sound
-from szem.errors import FormatError, RangeError, UnknownNameError
+from szem.errors import FormatError, RangeError, TooLargeError, UnknownNameError
 from szem.media.sound import SoundReader, SoundSource
 from szem.results.events import Event, Events
 from szem.runtime.sessions import Session
@@ -22,7 +22,7 @@ from szem.tasks.audio.windows import AudioWindow, SoundWindows
 from szem.tasks.models import open_model
 from szem.tasks.surveillance.open_events import OpenEvents
 
-__all__ = ["ListenSettings", "ListenState", "Listener", "listen"]
+__all__ = ["ListenSettings", "ListenState", "Listener", "listen", "listen_with"]
 
 Samples = NDArray[np.float32]
 _USUAL = 0.5  # threshold of a kind for which the card has none
@@ -209,6 +209,29 @@ def listen(
         RangeError, ShapeError, DTypeError: these are not samples of sound, or nothing a sound is read from.
     """
     listener = Listener(open_model(model, task="listen", threads=1), settings)
+    return listen_with(listener, sound, rate_hz=rate_hz, told=told)
+
+
+def listen_with(
+    listener: Listener,
+    sound: SoundSource | Samples,
+    *,
+    rate_hz: int = 16000,
+    told: Callable[[float, float | None], None] | None = None,
+    max_s: float | None = None,
+) -> Events:
+    """As `listen`, with a listener that is ready and has heard nothing yet.
+
+    Args:
+        listener: The model and its settings.
+        sound: As in `listen`.
+        rate_hz: As in `listen`.
+        told: As in `listen`.
+        max_s: Longest file that is accepted; None for any.
+    Raises:
+        TooLargeError: the file is longer than `max_s`.
+        As `listen`.
+    """
     found: dict[int, Event] = {}
     notes: list[str] = []
     if isinstance(sound, np.ndarray):
@@ -220,6 +243,10 @@ def listen(
         with SoundReader(sound, rate_hz=listener.rate_hz, block_s=_BLOCK_S) as reader:
             try:
                 for block in reader:
+                    if max_s is not None and listener.time_s > max_s:
+                        raise TooLargeError(
+                            f"sound: more than {max_s:g} s; cut it, or use szem listen on the machine itself"
+                        )
                     _note(found, listener.feed(block.samples))
                     if told is not None:
                         told(listener.time_s, reader.duration_s)

@@ -25,7 +25,7 @@ from szem.runtime.sessions import OnnxFile, Session, cores
 from szem.tasks.captioning.beam_search import Hypothesis, search_beams
 from szem.tasks.models import open_model
 
-__all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "EncodedPicture", "caption", "open_captioner"]
+__all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "EncodedPicture", "caption", "captioner_of", "open_captioner"]
 
 LONGEST = 20  # words of a sentence
 MOST_BEAMS = 20
@@ -86,11 +86,12 @@ def open_captioner(model: str | os.PathLike[str] | None = None, *, threads: int 
     Raises:
         As `open_model` and `Captioner`.
     """
-    return _captioner_of(open_model(model, task="caption", threads=threads))
+    return captioner_of(open_model(model, task="caption", threads=threads))
 
 
 @cache
-def _captioner_of(session: Session) -> "Captioner":
+def captioner_of(session: Session) -> "Captioner":
+    """The captioner of an open model, made once."""
     return Captioner(session)
 
 

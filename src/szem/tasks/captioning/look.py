@@ -2,14 +2,14 @@
 
 from szem.media.legend import Row
 from szem.results.caption import Caption
-from szem.tasks.captioning.caption import open_captioner
-from szem.tasks.contracts import LookPart, Run
+from szem.tasks.captioning.caption import captioner_of
+from szem.tasks.contracts import LookPart, OpenModel, Run
 
 __all__ = ["CAPTION"]
 
 
-def _open_caption() -> Run:
-    captioner = open_captioner()
+def _open_caption(open_model: OpenModel) -> Run:
+    captioner = captioner_of(open_model(task="caption"))
     return lambda picture, shared: captioner([picture])[0]  # noqa: ARG005
 
 

@@ -46,10 +46,7 @@ def classify(
         RangeError: `top` is below 1.
     """
     classifier = Classifier(open_model(model, task="classify"))
-    if isinstance(picture, np.ndarray):
-        array = picture
-    else:  # maps have places, in pixels of the whole picture
-        array = read_picture(picture, least_side_px=None if maps else classifier.least_side_px)
+    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
     return classifier([array], top=top, maps=maps)[0]
 
 

@@ -9,13 +9,12 @@ from szem.media.legend import Row
 from szem.results.labels import Labels
 from szem.results.look import LookResult
 from szem.tasks.classification.classify import Classifier
-from szem.tasks.contracts import LookPart, Run
-from szem.tasks.models import open_model
+from szem.tasks.contracts import LookPart, OpenModel, Run
 
 __all__ = ["LABELS", "attention_map"]
 
 
-def _open_labels() -> Run:
+def _open_labels(open_model: OpenModel) -> Run:
     session = open_model(task="classify")
     classifier, maps = Classifier(session), session.has("maps")
 

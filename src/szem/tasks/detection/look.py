@@ -8,14 +8,13 @@ from szem.results.boxes import class_color
 from szem.results.look import LookResult
 from szem.results.masks import Masks
 from szem.results.outlined_boxes import OutlinedBoxes
-from szem.tasks.contracts import LookPart, Run
+from szem.tasks.contracts import LookPart, OpenModel, Run
 from szem.tasks.detection.detect import Detector
-from szem.tasks.models import open_model
 
 __all__ = ["BOXES"]
 
 
-def _open_boxes() -> Run:
+def _open_boxes(open_model: OpenModel) -> Run:
     """Open the detector; masks that an earlier task has found give the boxes their outlines.
 
     Raises:

@@ -21,7 +21,7 @@ from szem.tasks.faces.mesh import FaceMesh, Meshes, squares_of_candidates, squar
 from szem.tasks.faces.pose import head_angles
 from szem.tasks.models import open_model
 
-__all__ = ["FaceDetector", "find_faces", "open_faces"]
+__all__ = ["FaceDetector", "face_detector_of", "find_faces", "open_faces"]
 
 _PROPOSED = 0.35  # candidates below are not looked at
 _PRESENT = 0.75  # the mesh must be so sure
@@ -68,11 +68,12 @@ def open_faces(model: str | os.PathLike[str] | None = None, *, threads: int | No
     Raises:
         As `open_model` and `FaceDetector`.
     """
-    return _finder_of(open_model(model, task="faces", threads=threads))
+    return face_detector_of(open_model(model, task="faces", threads=threads))
 
 
 @cache
-def _finder_of(session: Session) -> "FaceDetector":
+def face_detector_of(session: Session) -> "FaceDetector":
+    """The face detector of an open model, made once."""
     return FaceDetector(session)
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "MOST_SEED",
     "Generator",
     "generate",
+    "generator_of",
     "names_subject",
     "open_painter",
     "what_it_draws",
@@ -110,7 +111,7 @@ def open_painter(model: str | os.PathLike[str] | None = None, *, workers: int | 
     Raises:
         As `open_model` and `Generator`.
     """
-    return _painter_of(open_model(model, task="generate", threads=1), workers)
+    return generator_of(open_model(model, task="generate", threads=1), workers)
 
 
 def what_it_draws() -> dict[str, list[str]]:
@@ -135,7 +136,8 @@ def what_it_draws() -> dict[str, list[str]]:
 
 
 @cache
-def _painter_of(session: Session, workers: int | None) -> "Generator":
+def generator_of(session: Session, workers: int | None = None) -> "Generator":
+    """The generator of an open model, made once."""
     return Generator(session, workers=workers)
 
 
@@ -184,7 +186,17 @@ class Generator:
         space = self._place(read.numbers)
         drawn = self._each(lambda chance: self._draw(space, chance), chances)
         pictures, sketches = (tuple(part) for part in zip(*drawn, strict=True))
-        return GeneratedPicture(text, pictures, sketches, seed, used, self.card.name, read.unknown, read.warnings)
+        return GeneratedPicture(
+            text,
+            pictures,
+            sketches,
+            seed,
+            used,
+            self.card.name,
+            read.unknown,
+            read.warnings,
+            names_subject=names_subject(text),
+        )
 
     def between(
         self, first: str, second: str, *, frames: int = 24, seed: int = 0, truncation: float | None = None

@@ -29,7 +29,16 @@ from szem.tasks.lipreading.confidence import ConfidenceCurves, measure_film, mea
 from szem.tasks.lipreading.networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ, LipNetworks, NetworkOutput
 from szem.tasks.models import open_model
 
-__all__ = ["LONGEST_S", "NOISES", "LipReader", "LipreadDetails", "LipreadInput", "lipread", "open_lip_reader"]
+__all__ = [
+    "LONGEST_S",
+    "NOISES",
+    "LipReader",
+    "LipreadDetails",
+    "LipreadInput",
+    "lip_reader_of",
+    "lipread",
+    "open_lip_reader",
+]
 
 LONGEST_S = 30.0
 _SHORTEST_S = 0.5
@@ -131,11 +140,12 @@ def open_lip_reader(model: str | os.PathLike[str] | None = None, *, threads: int
     Raises:
         As `open_model` and `LipNetworks`.
     """
-    return _reader_of(open_model(model, task="lipread", threads=threads))
+    return lip_reader_of(open_model(model, task="lipread", threads=threads))
 
 
 @cache
-def _reader_of(session: Session) -> "LipReader":
+def lip_reader_of(session: Session) -> "LipReader":
+    """The lip reader of an open model, made once."""
     return LipReader(session)
 
 

@@ -6,8 +6,7 @@ from szem.arrays import Picture8
 from szem.media.legend import Row
 from szem.results.look import LookResult
 from szem.results.masks import Masks
-from szem.tasks.contracts import LookPart, Run
-from szem.tasks.models import open_model
+from szem.tasks.contracts import LookPart, OpenModel, Run
 from szem.tasks.segmentation.segment import segment_with
 
 __all__ = ["MASKS", "mask_rows"]
@@ -16,7 +15,7 @@ _MIN_FRACTION = 0.005  # smaller areas are not worth a row
 _MIN_CONFIDENCE = 0.5  # nor is what the network itself doubts
 
 
-def _open_masks() -> Run:
+def _open_masks(open_model: OpenModel) -> Run:
     """Open the model for things.
 
     Raises:

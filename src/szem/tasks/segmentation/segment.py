@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8, check_picture
+from szem.media.pictures import PictureInput as PictureLike
+from szem.media.pictures import as_picture
 from szem.results.masks import Masks
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import InputWindow, find_window, prepare_picture
@@ -21,18 +23,18 @@ _CELL_PX = 2  # a cell of the scores holds two by two pixels of the input
 _LARGEST_PX = 1024  # scores are brought up to this side at most; beyond it the map of classes is enlarged instead
 
 
-def segment(picture: Picture8, *, model: str | None = None, threads: int | None = None) -> Masks:
+def segment(picture: PictureLike, *, model: str | None = None, threads: int | None = None) -> Masks:
     """Name every pixel of a picture.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
+        picture: (H, W, 3) uint8 RGB, or what else `as_picture` takes: a path, a file's bytes, an open file.
         model: A model's name or folder; by default the one for things. `road` is for street scenes.
         threads: Threads within the run; by default as many as there are cores.
     Raises:
         ShapeError, DTypeError: not a picture.
         UnknownNameError: no such model.
     """
-    return segment_with(open_model(model, task="segment", threads=threads), picture)
+    return segment_with(open_model(model, task="segment", threads=threads), as_picture(picture))
 
 
 def segment_with(session: Session, picture: Picture8, *, map_side_px: int | None = None) -> Masks:

@@ -3,7 +3,7 @@
 export function curlText(origin, { file, sampleUrl, model }) {
   const fetchIt = sampleUrl ? `curl -s -o ${file} ${origin}${sampleUrl}\n` : "";
   const call = `curl -s -g -H "Content-Type: application/octet-stream" --data-binary @${file} \\\n  "${origin}/v1/szem/segment?model=${model}`;
-  return `${fetchIt}# the areas, and the class of every pixel as a small PNG\n${call}"
+  return `${fetchIt}# the areas, each with its mask; masks=png gives the class of every pixel as a small PNG\n${call}"
 
 # a PNG with the colours and names drawn over it
 ${call}&answer=overlay" -o seen.png

@@ -1,6 +1,6 @@
-"""Lip reading on the wire: what is said in a film, and what the networks saw, heard and looked at.
+"""`lipread` as a request: a video and options in, JSON values out.
 
-The film is watched once; it can be read at several levels of noise in one request. Knows nothing of HTTP.
+The video is looked at once; it can be read at several levels of noise in one request.
 """
 
 import base64
@@ -12,79 +12,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.errors import RangeError
-from szem.serve.engine import Engine
-from szem.serve.messages import Image
-from szem.serve.protojson import Json
-from szem.tasks.lipreading.lipread import LipreadDetails, LipReader, LipreadInput, open_lip_reader
+from szem.tasks.contracts import OpenModel
+from szem.tasks.lipreading.lipread import LipreadDetails, LipReader, LipreadInput, lip_reader_of
 from szem.tasks.lipreading.networks import RATE_HZ, LipNetworks, NetworkOutput
 
-__all__ = ["LipreadRequest", "read_film"]
+__all__ = ["LipreadRequest", "answer_lipread"]
 
-_MOST_LEVELS = 12
-_MOST_BEAMS = 32
+_MAX_LEVELS = 12
+_MAX_BEAMS = 32
+_NOISE_DB = (-60.0, 100.0)
 _PER_ROW = 15  # crops in a row of the strip
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LipreadRequest:
-    """A film of a sentence, and how it is to be read.
+    """How the sentence in a video is to be read.
 
     `use`: lips, sound or both. `noiseDb`: noise mixed into the sound, so many decibels softer than it; left out,
     none. `noise`: white or pink. `beams`: sentences followed at a time (8). `face`: largest, or 1, 2 … from the left.
     `check`: false reads also what the reader does not know. `levels`: a list of decibels; for each the answer has
-    what would be read from lips, sound and both. `study`: also crops, places, chances and attention.
+    what would be read from lips, sound and both. `study`: also crops, times, probabilities and attention. `model`:
+    one of those for lipread.
     """
 
-    video: Image | None = None
     use: str = "both"
-    noise_db: Json | None = None
+    noise_db: float | None = None
     noise: str = "white"
     beams: int = 8
     face: str = "largest"
     check: bool = True
-    levels: Json | None = None
-    study: bool = True
+    levels: tuple[float, ...] | None = None
+    study: bool = False
+    model: str = ""
 
 
-async def read_film(engine: Engine, film: bytes, request: LipreadRequest) -> dict[str, Any]:
-    """Answer `POST /v1/szem/lipread`.
+def answer_lipread(video: bytes, request: LipreadRequest, open_model: OpenModel) -> dict[str, Any]:
+    """The words as `Transcript.to_dict` gives them, with `levels` and what `study` adds if they were asked for.
 
     Raises:
-        MediaError: the film cannot be read.
+        MediaError: the video cannot be read.
         RangeError, UnknownNameError: an option is wrong.
-        UnsupportedError: no model for it is installed.
+        UnsupportedError: no model is installed.
     """
-    if not 1 <= request.beams <= _MOST_BEAMS:
-        raise RangeError(f"beams must be 1 to {_MOST_BEAMS}, got {request.beams}")
+    if not 1 <= request.beams <= _MAX_BEAMS:
+        raise RangeError(f"beams must be 1 to {_MAX_BEAMS}, got {request.beams}")
     if request.face != "largest" and not (request.face.isdecimal() and 1 <= int(request.face) <= 100):
         raise RangeError(f"face must be largest, or 1, 2 … counted from the left, got {request.face[:20]!r}")
-    noise_db = None if request.noise_db is None else _number("noiseDb", request.noise_db)
-    levels = _levels(request.levels)
-    await engine.session("lipread")  # says clearly where there is none
-    reader = await engine.run(lambda: open_lip_reader(threads=1))
-    return await engine.run(_answer, reader, film, request, noise_db, levels)
-
-
-def _answer(
-    reader: LipReader, film: bytes, request: LipreadRequest, noise_db: float | None, levels: list[float]
-) -> dict[str, Any]:
+    levels = request.levels or ()
+    if len(levels) > _MAX_LEVELS:
+        raise RangeError(f"levels must be a list of at most {_MAX_LEVELS} numbers, got {len(levels)}")
+    for name, value in (("noiseDb", request.noise_db), *(("levels", level) for level in levels)):
+        if value is not None and not _NOISE_DB[0] <= value <= _NOISE_DB[1]:
+            raise RangeError(f"{name} must be decibels from {_NOISE_DB[0]:g} to {_NOISE_DB[1]:g}, got {value:g}")
+    reader = lip_reader_of(open_model(request.model or None, task="lipread"))
     face = request.face if request.face == "largest" else int(request.face)
-    seen = reader.take_in(film, use="both" if levels else request.use, face=face)
-    found = reader.read(
-        seen, use=request.use, beams=request.beams, noise_db=noise_db, noise=request.noise, check=request.check
-    )
-    answer = {**found.transcript.to_dict(), "known": round(found.known, 4), "rate_hz": RATE_HZ}
+    seen = reader.take_in(video, use="both" if levels else request.use, face=face)
+    found = _read(reader, seen, request, use=request.use, noise_db=request.noise_db)
+    answer = found.transcript.to_dict()
     if request.study:
-        answer |= study_to_dict(found, reader.networks)
+        answer |= {"known": round(found.known, 4), "rate_hz": RATE_HZ, **study_to_dict(found, reader.networks)}
     if levels:
         lips = _reading(reader, seen, request, use="lips")  # noise does not reach them
         answer["levels"] = [_at_level(reader, seen, request, level, lips) for level in levels]
     return answer
 
 
+def _read(
+    reader: LipReader, seen: LipreadInput, request: LipreadRequest, *, use: str, noise_db: float | None
+) -> LipreadDetails:
+    return reader.read(
+        seen, use=use, beams=request.beams, noise_db=noise_db, noise=request.noise, check=request.check
+    )
+
+
 def study_to_dict(found: LipreadDetails, networks: LipNetworks) -> dict[str, Any]:
-    """What the networks saw and said as JSON values: mouth and face of each frame, crops, chances, attention."""
+    """What the networks saw and said: mouth and face of each frame, crops, probabilities, attention."""
     answer: dict[str, Any] = {"begin_s": round(found.seen.begin_s, 4), "frames": found.seen.frames}
     track = found.seen.track
     if track is not None:
@@ -95,7 +98,7 @@ def study_to_dict(found: LipreadDetails, networks: LipNetworks) -> dict[str, Any
 
 
 def _moments(read: NetworkOutput, words: tuple[str, ...]) -> list[dict[str, Any]]:
-    """For each frame the chance of silence and the three likeliest words."""
+    """For each frame the probability of silence and the three most probable words."""
     rows = []
     for row in np.exp(read.chances):
         best = 1 + np.argsort(-row[1:], kind="stable")[:3]
@@ -118,9 +121,7 @@ def _at_level(reader: LipReader, seen: LipreadInput, request: LipreadRequest, le
 def _reading(
     reader: LipReader, seen: LipreadInput, request: LipreadRequest, *, use: str, noise_db: float | None = None
 ) -> Row:
-    found = reader.read(
-        seen, use=use, beams=request.beams, noise_db=noise_db, noise=request.noise, check=request.check
-    )
+    found = _read(reader, seen, request, use=use, noise_db=noise_db)
     return {**found.transcript.to_dict(), **(_said_to_dict(found, reader.networks) if request.study else {})}
 
 
@@ -149,17 +150,3 @@ def _strip(crops: NDArray[np.uint8]) -> dict[str, Any]:
     assert done
     url = "data:image/png;base64," + base64.b64encode(data.tobytes()).decode()
     return {"url": url, "count": count, "per_row": _PER_ROW, "width": width, "height": height}
-
-
-def _levels(given: Any) -> list[float]:
-    if given is None:
-        return []
-    if not isinstance(given, list) or len(given) > _MOST_LEVELS:
-        raise RangeError(f"levels must be a list of at most {_MOST_LEVELS} numbers, as in [-10, 0, 10]")
-    return [_number("levels", value) for value in given]
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -60 <= value <= 100:
-        raise RangeError(f"{name} must be decibels from -60 to 100, got {str(value)[:40]}")
-    return float(value)
