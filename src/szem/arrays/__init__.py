@@ -12,16 +12,21 @@ from szem.arrays.checks import (
 )
 from szem.arrays.convert import array_to_image, array_to_picture
 from szem.arrays.layouts import Array, Picture8, picture_to_unit, pictures_to_nchw
+from szem.arrays.values import FrozenMapping, Value, count_names, lock
 
 __all__ = [
     "Array",
+    "FrozenMapping",
     "Picture8",
+    "Value",
     "array_to_image",
     "array_to_picture",
     "check_boxes_xyxy",
     "check_image",
     "check_picture",
     "check_sound",
+    "count_names",
+    "lock",
     "picture_to_unit",
     "pictures_to_nchw",
 ]

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from szem.arrays import Value
 from szem.errors import UnknownNameError
 from szem.kernels.convolution import convolve
-from szem.media.pictures import PictureInput, as_image
+from szem.kernels.views import view
+from szem.media.pictures import PictureInput, as_image, encode_picture
 
 __all__ = ["EDGE_FAMILIES", "Edges", "edges"]
 
 EDGE_FAMILIES = ("sobel", "prewitt", "scharr")
 
 
-@dataclass(frozen=True, eq=False)
-class Edges:
+@dataclass(frozen=True, eq=False, repr=False)
+class Edges(Value):
     """The change of brightness at every pixel, as arrows.
 
     Args:
@@ -25,6 +27,13 @@ class Edges:
 
     across: NDArray[np.float32]
     down: NDArray[np.float32]
+
+    def summary(self) -> str:
+        """The size, and the strongest edge."""
+        return f"{self.across.shape[1]}x{self.across.shape[0]}, strongest {float(self.magnitude.max()):.4g}"
+
+    def _repr_png_(self) -> bytes:
+        return encode_picture(view(self.magnitude, how="absolute"))
 
     @property
     def magnitude(self) -> NDArray[np.float32]:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8
+from szem.arrays import Array, Picture8, Value
 from szem.errors import DTypeError, RangeError, ShapeError
 from szem.kernels.signed_colors import signed_colors
+from szem.media.pictures import encode_picture
 
 __all__ = ["MAX_SIDE", "Kernel", "is_outer_product"]
 
@@ -22,8 +23,8 @@ _MAX_PIXELS = 75_000_000  # of a drawn kernel
 _WRITTEN_OUT = 4096  # weights up to which two kernels are composed product by product
 
 
-@dataclass(frozen=True, eq=False)
-class Kernel:
+@dataclass(frozen=True, eq=False, repr=False)
+class Kernel(Value):
     """A kernel of any height and width with real weights.
 
     Two kernels are equal when weights and anchor are; the name is for people.
@@ -70,10 +71,14 @@ class Kernel:
     def _hash(self) -> int:
         return hash((self.anchor, self.shape, (self.weights + 0.0).astype(np.float64).tobytes()))  # -0.0 is 0.0
 
-    def __repr__(self) -> str:
+    def summary(self) -> str:
+        """The name, the size, and the anchor where it is not the centre."""
         kh, kw = self.shape
         moved = "" if self.anchor == (kh // 2, kw // 2) else f", anchor {self.anchor}"
-        return f"Kernel({self.name!r}, {kh}x{kw}{moved})"
+        return f"{self.name!r}, {kh}x{kw}{moved}"
+
+    def _repr_png_(self) -> bytes:
+        return encode_picture(self.to_picture(cell_px=max(1, min(48, 512 // max(self.shape)))))
 
     def __str__(self) -> str:
         return self.to_table()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from szem.arrays import Value
 from szem.errors import RangeError
 from szem.kernels.borders import check_border
 
@@ -64,8 +65,8 @@ class Layer:
     padding_px: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class ReceptiveField:
+@dataclass(frozen=True, eq=False, repr=False)
+class ReceptiveField(Value):
     """What one output of a stack of layers sees of the picture, along one axis.
 
     Args:
@@ -80,6 +81,10 @@ class ReceptiveField:
     jump: int
     offset: float
     worth: NDArray[np.float64]
+
+    def summary(self) -> str:
+        """Its size and the distance of neighbouring outputs' fields."""
+        return f"{self.size} pixels, jump {self.jump}, offset {self.offset:g}, {self.gaps} gaps"
 
     @property
     def gaps(self) -> int:

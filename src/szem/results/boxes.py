@@ -4,33 +4,42 @@ Checked once when made, trusted afterwards. This file does not know about models
 followed over several pictures are `Tracks`.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8, check_boxes_xyxy
+from szem.arrays import Picture8, check_boxes_xyxy, count_names
 from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
 from szem.media.drawing import RGB, color_of, draw_boxes
+from szem.media.pictures import PictureInput, as_picture
+from szem.results.indexing import ArrayResult, canvas, to_png
 
 __all__ = ["Box", "Boxes", "class_color", "known_classes"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """One thing and where it is."""
+    """One object and where it is."""
 
     label: str
     index: int  # place of the class in `Boxes.classes`
-    score: float  # 0..1, about the chance that it is right
+    score: float  # 0..1, calibrated where the model's card has a calibration
     box_xyxy: tuple[float, float, float, float]  # pixels of the picture
 
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]:
+        """As `box_xyxy`: left, top, right, bottom."""
+        return self.box_xyxy
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Boxes:
-    """Named boxes of one picture.
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Boxes(ArrayResult[Box]):
+    """Named boxes of one picture, best first.
+
+    `boxes[2]` is one `Box`; `boxes[1:3]` and `boxes[boxes.scores > 0.5]` are `Boxes` again.
 
     >>> found = Boxes(
     ...     boxes_xyxy=np.array([[1, 2, 30, 40], [5, 5, 9, 9]]),
@@ -41,9 +50,13 @@ class Boxes:
     ...     height=60,
     ...     model="toy",
     ... )
-    >>> [(box.label, round(box.score, 2)) for box in found.keep(score=0.5)]
+    >>> found
+    Boxes(2: 1 dog, 1 cat; 50x60)
+    >>> [(box.label, round(box.score, 2)) for box in found[found.scores >= 0.5]]
     [('dog', 0.9)]
     """
+
+    _rows = ("boxes_xyxy", "scores", "indices")
 
     boxes_xyxy: NDArray[np.float32] = field(repr=False)  # (N, 4) in pixels, within the picture
     scores: NDArray[np.float32] = field(repr=False)  # (N,) 0..1
@@ -73,39 +86,37 @@ class Boxes:
         object.__setattr__(self, "boxes_xyxy", boxes.clip(0, limits))
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "indices", indices.astype(np.int64, copy=False))
+        super().__post_init__()
 
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def __getitem__(self, place: int) -> Box:
+    def item(self, place: int) -> Box:
+        """One box."""
         x0, y0, x1, y1 = (float(v) for v in self.boxes_xyxy[place])
         index = int(self.indices[place])
         return Box(label=self.classes[index], index=index, score=float(self.scores[place]), box_xyxy=(x0, y0, x1, y1))
 
-    def __iter__(self) -> Iterator[Box]:
-        return (self[place] for place in range(len(self)))
+    def summary(self) -> str:
+        """How many of what, and the size of the picture."""
+        return f"{len(self)}{': ' + count_names(self.labels) if len(self) else ''}; {self.width}x{self.height}"
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self.draw(canvas(self.width, self.height)))
+
+    @property
+    def xyxy(self) -> NDArray[np.float32]:
+        """As `boxes_xyxy`: (N, 4) left, top, right, bottom."""
+        return self.boxes_xyxy
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The name of each box's class."""
         return tuple(self.classes[i] for i in self.indices)
 
-    def take(self, places: Array) -> "Boxes":
-        """Some of the boxes, in the order given.
-
-        Args:
-            places: (n,) whole numbers, or (N,) bool.
-        """
-        return replace(
-            self, boxes_xyxy=self.boxes_xyxy[places], scores=self.scores[places], indices=self.indices[places]
-        )
-
     def keep(self, *, classes: str | Collection[str] | None = None, score: float = 0.0) -> "Boxes":
-        """The boxes of some classes and from some score on.
+        """The boxes of some classes, at or above a score.
 
         Args:
             classes: Names, or a single one; None for all.
-            score: The lowest that is kept.
+            score: Threshold.
         Raises:
             UnknownNameError: there is no such class.
         """
@@ -120,16 +131,17 @@ class Boxes:
         scale = np.array([width / self.width, height / self.height] * 2, np.float32)
         return replace(self, boxes_xyxy=self.boxes_xyxy * scale, width=width, height=height)
 
-    def draw(self, picture: Picture8, *, scores: bool = True, bare: Collection[int] = ()) -> Picture8:
+    def draw(self, picture: PictureInput, *, scores: bool = True, bare: Collection[int] = ()) -> Picture8:
         """Draw the boxes with their names; the best scores' names take their places first.
 
         Args:
-            picture: (H, W, 3) uint8, of the size the boxes belong to.
+            picture: What `szem.read_picture` or `as_picture` takes, of the size the boxes belong to.
             scores: Write the score after the name.
             bare: Places of boxes of which only the name is written: something else shows where they are.
         Raises:
             ShapeError: another size.
         """
+        picture = as_picture(picture)
         if picture.shape[:2] != (self.height, self.width):
             raise ShapeError(
                 f"picture is {picture.shape[1]}×{picture.shape[0]}, the boxes are of one of "

@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8, check_picture
+from szem.arrays import Array, Picture8, Value
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import RGB, fit_text, font_of, text_px
+from szem.media.pictures import PictureInput, as_picture
+from szem.results.indexing import TupleResult, to_png
 
 __all__ = ["Caption", "Sentence", "Word"]
 
@@ -22,8 +24,8 @@ _LEAST_WIDTH_PX = 480  # of a drawn picture
 _GROUND, _LIGHT, _SOFT = (18, 19, 23), (245, 245, 245), (160, 163, 172)
 
 
-@dataclass(frozen=True, eq=False)
-class Word:
+@dataclass(frozen=True, eq=False, repr=False)
+class Word(Value):
     """One word of a sentence."""
 
     text: str
@@ -35,11 +37,14 @@ class Word:
         _check_share(f"chance of {self.text!r}", self.chance)
         if self.looked is not None and (self.looked.ndim != 2 or 0 in self.looked.shape):
             raise ShapeError(f"where {self.text!r} looked must be (h, w), got {self.looked.shape}")
+        super().__post_init__()
 
 
-@dataclass(frozen=True, eq=False)
-class Sentence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sentence(TupleResult[Word]):
     """One sentence: its words, and the chance of exactly these words."""
+
+    _field = "words"
 
     words: tuple[Word, ...]
     probability: float  # of the whole sentence, its end included, 0..1
@@ -47,6 +52,11 @@ class Sentence:
 
     def __post_init__(self) -> None:
         _check_share("a sentence's probability", self.probability)
+        super().__post_init__()
+
+    def summary(self) -> str:
+        """The words and the probability."""
+        return f"{self.text!r}, probability {self.probability:.2g}"
 
     @property
     def text(self) -> str:
@@ -54,8 +64,8 @@ class Sentence:
         return _join(word.text for word in self.words)
 
 
-@dataclass(frozen=True, eq=False)
-class Caption:
+@dataclass(frozen=True, eq=False, repr=False)
+class Caption(TupleResult[Sentence]):
     """What a picture shows, in a sentence; further sentences after the best.
 
     Args:
@@ -68,6 +78,8 @@ class Caption:
     'a dog'
     """
 
+    _field = "sentences"
+
     sentences: tuple[Sentence, ...]
     confidence: float
     model: str
@@ -76,6 +88,15 @@ class Caption:
         if not self.sentences:
             raise RangeError("a caption needs one sentence at least, got none")
         _check_share("confidence", self.confidence)
+        super().__post_init__()
+
+    def summary(self) -> str:
+        """The best sentence, its confidence, and how many more there are."""
+        more = f", {len(self) - 1} more" if len(self) > 1 else ""
+        return f"{self.text!r}, confidence {self.confidence:.0%}{more}"
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self._drawn_card(_LEAST_WIDTH_PX))
 
     @property
     def text(self) -> str:
@@ -86,12 +107,6 @@ class Caption:
     def is_sure(self) -> bool:
         """Whether the sentence is more likely right than wrong."""
         return self.confidence >= 0.5
-
-    def __iter__(self) -> Iterator[Sentence]:
-        return iter(self.sentences)
-
-    def __len__(self) -> int:
-        return len(self.sentences)
 
     def __str__(self) -> str:
         return self.text
@@ -105,27 +120,31 @@ class Caption:
             "sentences": [_sentence_to_dict(sentence) for sentence in self.sentences],
         }
 
-    def draw(self, picture: Picture8) -> Picture8:
+    def draw(self, picture: PictureInput) -> Picture8:
         """The picture with a card of its sentences below; small ones are enlarged so that the card has room.
 
         Args:
-            picture: (H, W, 3) uint8 RGB.
+            picture: What `as_picture` takes.
         """
-        height, width = check_picture(picture).shape[:2]
+        picture = as_picture(picture)
+        height, width = picture.shape[:2]
         grow = _LEAST_WIDTH_PX / width
         if grow > 1:
             size = (_LEAST_WIDTH_PX, max(1, min(round(height * grow), 4 * _LEAST_WIDTH_PX)))
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return np.concatenate((picture, self._drawn_card(picture.shape[1])), axis=0)
+
+    def _drawn_card(self, width: int) -> Picture8:
         lines = [(f"confidence {self.confidence:.0%}" + ("" if self.is_sure else ", not sure"), _SOFT)]
         for place, sentence in enumerate(self.sentences):
             lines.append((sentence.text, _LIGHT if place == 0 else _SOFT))
-        return np.concatenate((picture, _card(lines, picture.shape[1])), axis=0)
+        return _card(lines, width)
 
-    def draw_attention(self, picture: Picture8, *, columns: int = 4, side_px: int = 240) -> Picture8:
+    def draw_attention(self, picture: PictureInput, *, columns: int = 4, side_px: int = 240) -> Picture8:
         """A sheet with the picture once for each word of the best sentence, light where the network looked.
 
         Args:
-            picture: (H, W, 3) uint8 RGB.
+            picture: What `as_picture` takes.
             columns: Pictures in a row.
             side_px: Longer side of one picture.
         Returns:
@@ -138,7 +157,8 @@ class Caption:
             raise RangeError("the caption does not tell where the network looked; ask with attention=True")
         if columns < 1 or side_px < 32:
             raise RangeError(f"columns must be 1 and side_px 32 at least, got {columns} and {side_px}")
-        height, width = check_picture(picture).shape[:2]
+        picture = as_picture(picture)
+        height, width = picture.shape[:2]
         scale = side_px / max(height, width)
         size = max(1, round(width * scale)), max(1, round(height * scale))
         small: Picture8 = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

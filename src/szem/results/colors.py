@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from szem.arrays import Picture8, check_picture
+from szem.arrays import Picture8
 from szem.errors import RangeError
 from szem.media.drawing import RGB, paste_chip
+from szem.media.pictures import PictureInput, as_picture
+from szem.results.indexing import TupleResult, canvas, to_png
 
 __all__ = ["Colors", "DominantColor"]
 
@@ -23,8 +25,8 @@ class DominantColor:
 
     rgb: RGB
     name: str
-    score: float  # 0..1: share of the eye it catches; the scores of a picture add up to at most 1
-    pixel_fraction: float  # 0..1: share of the pixels nearer to it than to the others
+    score: float  # 0..1: how much of the attention it draws; the scores of a picture add up to at most 1
+    pixel_fraction: float  # 0..1: fraction of the pixels nearer to it than to the others
 
     def __post_init__(self) -> None:
         if len(self.rgb) != 3 or not all(0 <= c <= 255 for c in self.rgb):
@@ -39,9 +41,11 @@ class DominantColor:
         return "#{:02x}{:02x}{:02x}".format(*self.rgb)
 
 
-@dataclass(frozen=True)
-class Colors:
+@dataclass(frozen=True, eq=False, repr=False)
+class Colors(TupleResult[DominantColor]):
     """The dominant colours of one picture, by falling score."""
+
+    _field = "colors"
 
     colors: tuple[DominantColor, ...]
 
@@ -49,6 +53,14 @@ class Colors:
         scores = [color.score for color in self.colors]
         if scores != sorted(scores, reverse=True):
             raise RangeError("colours must come with the highest score first; sort them")
+        super().__post_init__()
+
+    def summary(self) -> str:
+        """How many, and the first ones."""
+        return f"{len(self)}: {', '.join(f'{c.name} {c.pixel_fraction:.0%}' for c in self.colors[:4])}"
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self.draw(canvas(480, 80)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and words: rgb, hex, name, score, pixel_fraction of each."""
@@ -65,9 +77,10 @@ class Colors:
             ]
         }
 
-    def draw(self, picture: Picture8) -> Picture8:
-        """Lay the palette along the lower edge; each colour is as wide as its share of the pixels."""
-        height, width = check_picture(picture).shape[:2]
+    def draw(self, picture: PictureInput) -> Picture8:
+        """Lay the palette along the lower edge; each colour is as wide as its fraction of the pixels."""
+        picture = as_picture(picture)
+        height, width = picture.shape[:2]
         total = sum(color.pixel_fraction for color in self.colors)
         tall = max(1, round(min(height, width) * 0.08))
         margin = tall // 2

@@ -8,6 +8,8 @@ import numpy as np
 from szem.arrays import Picture8, check_boxes_xyxy
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import draw_boxes
+from szem.media.pictures import PictureInput, as_picture
+from szem.results.indexing import TupleResult
 
 __all__ = ["Crop", "Crops"]
 
@@ -19,7 +21,7 @@ class Crop:
     box_xyxy: tuple[int, int, int, int]  # whole pixels; picture[y0:y1, x0:x1] is the crop
     aspect_ratio: float | None  # width / height asked for; None: free, as tight as what matters allows
     confidence: float  # 0..1: how often a crop like this keeps what matters whole
-    importance_fraction: float  # 0..1: share of what catches the eye that lies inside
+    importance_fraction: float  # 0..1: fraction of what draws attention that lies inside
 
     def __post_init__(self) -> None:
         check_boxes_xyxy([self.box_xyxy])
@@ -45,17 +47,23 @@ class Crop:
                 return f"{round(wide)}:{high}"
         return f"{self.aspect_ratio:.2f}:1"
 
-    def cut(self, picture: Picture8) -> Picture8:
+    def cut(self, picture: PictureInput) -> Picture8:
         """The window of the picture, as a picture of its own."""
         x0, y0, x1, y1 = self.box_xyxy
-        return picture[y0:y1, x0:x1].copy()
+        return as_picture(picture)[y0:y1, x0:x1].copy()
 
 
-@dataclass(frozen=True)
-class Crops:
+@dataclass(frozen=True, eq=False, repr=False)
+class Crops(TupleResult[Crop]):
     """Crop hints of one picture, in the order the shapes were asked for."""
 
+    _field = "crops"
+
     crops: tuple[Crop, ...]
+
+    def summary(self) -> str:
+        """How many, and their shapes."""
+        return f"{len(self)}: {', '.join(crop.shape_name for crop in self.crops)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers: box_xyxy in pixels, aspect_ratio, shape, confidence, importance_fraction of each."""
@@ -72,8 +80,9 @@ class Crops:
             ]
         }
 
-    def draw(self, picture: Picture8) -> Picture8:
+    def draw(self, picture: PictureInput) -> Picture8:
         """Draw a frame for each crop, named by its shape."""
+        picture = as_picture(picture)
         if not self.crops:
             return picture.copy()
         boxes = np.array([crop.box_xyxy for crop in self.crops], np.float32)

@@ -4,20 +4,21 @@ Checked once when made, trusted afterwards. This file does not know who saw or h
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
+from szem.arrays import Value, count_names
 from szem.errors import RangeError
+from szem.results.indexing import TupleResult
 
 __all__ = ["CHANNELS", "Event", "Events"]
 
 CHANNELS = ("sound", "video")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Event(Value):
     """One happening.
 
     >>> bark = Event(kind="dog bark", start_s=2.0, end_s=3.5, score=0.9, channels={"sound": 0.9})
@@ -54,8 +55,12 @@ class Event:
             unknown = set(names) - set(CHANNELS)
             if unknown:
                 raise RangeError(f"{self.kind}: channels are {', '.join(CHANNELS)}, got {', '.join(sorted(unknown))}")
-        object.__setattr__(self, "channels", MappingProxyType(dict(self.channels)))
-        object.__setattr__(self, "contributions", MappingProxyType(dict(self.contributions)))
+        super().__post_init__()
+
+    def summary(self) -> str:
+        """What, when, and its score."""
+        what = f"{self.kind} ({self.label})" if self.label else self.kind
+        return f"{what}, {self.start_s:.2f} to {self.end_s:.2f} s, score {self.score:.2f}"
 
     @property
     def duration_s(self) -> float:
@@ -93,9 +98,9 @@ class Event:
         return row
 
 
-@dataclass(frozen=True, kw_only=True)
-class Events:
-    """All that happened in a film, sound or stream, in the order of its beginnings."""
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Events(TupleResult[Event]):
+    """All that happened in a video, sound or stream, in the order of its beginnings."""
 
     items: tuple[Event, ...]
     duration_s: float  # of what was looked at or listened to
@@ -108,15 +113,12 @@ class Events:
             raise RangeError(f"events must come in the order of their beginnings, got {starts}")
         if self.duration_s < 0:
             raise RangeError(f"duration_s must not be negative, got {self.duration_s}")
+        super().__post_init__()
 
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Event]:
-        return iter(self.items)
-
-    def __getitem__(self, place: int) -> Event:
-        return self.items[place]
+    def summary(self) -> str:
+        """How many of what, in how long."""
+        named = count_names(event.kind for event in self.items)
+        return f"{len(self)}{': ' + named if named else ''}; {self.duration_s:.1f} s"
 
     @property
     def counts(self) -> dict[str, int]:

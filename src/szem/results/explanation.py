@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8
+from szem.arrays import Array, Picture8, Value
 from szem.errors import RangeError, ShapeError, UnknownNameError
 
 __all__ = ["Explanation", "LayerRow", "NeuronSum", "SumStep", "draw_heat", "draw_maps"]
@@ -54,8 +54,8 @@ class SumStep:
     value: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class NeuronSum:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class NeuronSum(Value):
     """How one number of a map came about; `value` is worked out here, `measured` is what ONNX Runtime computed."""
 
     layer: str
@@ -84,8 +84,8 @@ class NeuronSum:
         return plain
 
 
-@dataclass(frozen=True, kw_only=True)
-class Explanation:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Explanation(Value):
     """A network looked at with one picture."""
 
     network: str
@@ -97,6 +97,11 @@ class Explanation:
     total_ms: float | None = None  # one run, the median of several
     other_ms: float | None = None  # of that, what belongs to no layer
     activations: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)  # (maps, rows, columns)
+
+    def summary(self) -> str:
+        """The network, its size, and its answer."""
+        said = f"; {self.answer[0][1]} {self.answer[0][2]:.1%}" if self.answer else ""
+        return f"{self.network}: {len(self.rows)} layers, {self.parameters / 1e6:.2f} million parameters{said}"
 
     @property
     def parameters(self) -> int:

@@ -4,16 +4,17 @@ Checked once when made, trusted afterwards. It says nothing about who somebody i
 networks or films.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8, check_boxes_xyxy
+from szem.arrays import Picture8, Value, check_boxes_xyxy
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import RGB, color_of, draw_boxes, draw_lines
+from szem.media.pictures import PictureInput, as_picture
+from szem.results.indexing import ArrayResult, canvas, to_png
 
 __all__ = ["FACE_LINES", "Face", "Faces"]
 
@@ -31,18 +32,24 @@ FACE_LINES: tuple[tuple[int, int, bool], ...] = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Face:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Face(Value):
     """One face."""
 
     box_xyxy: tuple[float, float, float, float]  # the skin, from the forehead to the chin
-    score: float  # 0..1: how surely it was found
-    presence: float  # 0..1: how surely its points lie on a face
+    score: float  # 0..1: of the detector
+    presence: float  # 0..1: score of its points, that they lie on a face
     points_xy: NDArray[np.float32]  # (68, 2) iBUG's order, in pixels; 48–67 are the mouth
     mesh_xyz: NDArray[np.float32]  # (468, 3) MediaPipe's order, in pixels; smaller z is nearer
     roll_deg: float  # turned clockwise in the picture
     pan_deg: float  # turned towards the right of the picture
     tilt_deg: float  # looking up
+
+    def summary(self) -> str:
+        """Where, with which score, and how the head is turned."""
+        box = ", ".join(f"{v:.0f}" for v in self.box_xyxy)
+        turned = f"roll {self.roll_deg:.0f}°, pan {self.pan_deg:.0f}°, tilt {self.tilt_deg:.0f}°"
+        return f"box {box}; score {self.score:.2f}; {turned}"
 
     @property
     def eye_distance_px(self) -> float:
@@ -50,14 +57,18 @@ class Face:
         return float(np.linalg.norm(self.points_xy[42:48].mean(axis=0) - self.points_xy[36:42].mean(axis=0)))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Faces:
-    """Faces of one picture, the surest first.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Faces(ArrayResult[Face]):
+    """Faces of one picture, best first.
+
+    `faces[0]` is one `Face`; `faces[1:3]` and `faces[faces.scores > 0.8]` are `Faces` again.
 
     Raises:
         ShapeError: not as many of everything as boxes.
         RangeError: scores outside 0..1, angles outside −180..180, or a picture without pixels.
     """
+
+    _rows = ("boxes_xyxy", "scores", "presence", "points_xy", "mesh_xyz", "angles_deg")
 
     boxes_xyxy: NDArray[np.float32] = field(repr=False)  # (N, 4) may reach beyond the picture
     scores: NDArray[np.float32] = field(repr=False)  # (N,)
@@ -95,11 +106,22 @@ class Faces:
             raise RangeError(f"angles must lie in -180..180 degrees, got {np.abs(self.angles_deg).max()}")
         if self.width < 1 or self.height < 1:
             raise RangeError(f"the picture must have pixels, got {self.width}×{self.height}")
+        super().__post_init__()
 
-    def __len__(self) -> int:
-        return len(self.scores)
+    def summary(self) -> str:
+        """How many, and the size of the picture."""
+        return f"{len(self)}; {self.width}x{self.height}"
 
-    def __getitem__(self, place: int) -> Face:
+    def _repr_png_(self) -> bytes:
+        return to_png(self.draw(canvas(self.width, self.height)))
+
+    @property
+    def xyxy(self) -> NDArray[np.float32]:
+        """As `boxes_xyxy`: (N, 4) left, top, right, bottom."""
+        return self.boxes_xyxy
+
+    def item(self, place: int) -> Face:
+        """One face."""
         x0, y0, x1, y1 = (float(v) for v in self.boxes_xyxy[place])
         roll, pan, tilt = (float(v) for v in self.angles_deg[place])
         return Face(
@@ -113,14 +135,6 @@ class Faces:
             tilt_deg=tilt,
         )
 
-    def __iter__(self) -> Iterator[Face]:
-        return (self[place] for place in range(len(self)))
-
-    def take(self, places: Array) -> "Faces":
-        """Some of the faces, in the order given: (n,) whole numbers, or (N,) bool."""
-        names = ("boxes_xyxy", "scores", "presence", "points_xy", "mesh_xyz", "angles_deg")
-        return replace(self, **{name: getattr(self, name)[places] for name in names})
-
     @property
     def largest(self) -> Face | None:
         """The face with the largest box; None where there is none."""
@@ -128,15 +142,16 @@ class Faces:
             return None
         return self[int((self.boxes_xyxy[:, 2:] - self.boxes_xyxy[:, :2]).prod(axis=1).argmax())]
 
-    def draw(self, picture: Picture8, *, scores: bool = True) -> Picture8:
+    def draw(self, picture: PictureInput, *, scores: bool = True) -> Picture8:
         """Draw a box, its score and the 68 points of each face.
 
         Args:
-            picture: (H, W, 3) uint8, of the size the faces belong to.
+            picture: What `as_picture` takes, of the size the faces belong to.
             scores: Write the score at the box.
         Raises:
             ShapeError: another size.
         """
+        picture = as_picture(picture)
         if picture.shape[:2] != (self.height, self.width):
             raise ShapeError(
                 f"picture is {picture.shape[1]}×{picture.shape[0]}, the faces are of one of "

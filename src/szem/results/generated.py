@@ -4,17 +4,18 @@ Checked once when made, trusted afterwards. This file does not know about models
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Picture8, check_picture
+from szem.arrays import Picture8, Value, check_picture
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import fit_text, font_of
+from szem.results.indexing import Places, TupleResult, numbers_of, to_png
 
 __all__ = ["GeneratedPicture", "WordInfluence", "tile_pictures"]
 
@@ -22,16 +23,16 @@ _GAP = 6
 _GROUND, _INK = (255, 255, 255), (30, 32, 38)
 
 
-@dataclass(frozen=True, eq=False)
-class GeneratedPicture:
+@dataclass(frozen=True, eq=False, repr=False)
+class GeneratedPicture(TupleResult[Picture8]):
     """What was drawn for one sentence.
 
     Args:
         text: The sentence.
         pictures: At least one, each (H, W, 3) uint8 RGB, all of one size.
         sketches: What stage I drew, in the same order; of another size.
-        seed: From it and its place follows each picture's chance.
-        truncation: How far from the usual the chance may go.
+        seed: From it and its place follows the noise of each picture.
+        truncation: Largest magnitude of the noise.
         model: The model that drew.
         unknown: Words of the sentence that the model never learned.
         warnings: What a person should know, in sentences.
@@ -44,6 +45,8 @@ class GeneratedPicture:
     >>> GeneratedPicture("a red rose", pictures, pictures, 7, 1.0, "toy").seed
     7
     """
+
+    _field = "pictures"
 
     text: str
     pictures: tuple[Picture8, ...] = field(repr=False)
@@ -63,12 +66,24 @@ class GeneratedPicture:
         for some in (self.pictures, self.sketches):
             if len({check_picture(picture).shape for picture in some}) > 1:
                 raise ShapeError(f"pictures must be of one size, got {sorted({p.shape for p in some})}")
+        super().__post_init__()
 
-    def __iter__(self) -> Iterator[Picture8]:
-        return iter(self.pictures)
+    def summary(self) -> str:
+        """How many, for which text, and their size."""
+        height, width = self.pictures[0].shape[:2]
+        return f"{len(self)}: {self.text!r}, seed {self.seed}; {width}x{height}"
 
-    def __len__(self) -> int:
-        return len(self.pictures)
+    def take(self, places: Places) -> Self:
+        """Some of the pictures with their sketches, in the order given."""
+        kept = numbers_of(places, len(self))
+        return replace(
+            self,
+            pictures=tuple(self.pictures[i] for i in kept),
+            sketches=tuple(self.sketches[i] for i in kept),
+        )
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self.sheet())
 
     def to_dict(self) -> dict[str, Any]:
         """All but the pixels, ready for JSON."""
@@ -103,8 +118,8 @@ class GeneratedPicture:
         return tile_pictures(shown, columns=2 * columns if stages else columns, text=self.text)
 
 
-@dataclass(frozen=True, eq=False)
-class WordInfluence:
+@dataclass(frozen=True, eq=False, repr=False)
+class WordInfluence(Value):
     """What one word of a sentence does to the picture."""
 
     word: str

@@ -3,13 +3,14 @@
 Checked once when made, trusted afterwards. This file does not know about models or how the search is done.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from szem.errors import RangeError
+from szem.results.indexing import TupleResult
 
 __all__ = ["Hit", "Hits"]
 
@@ -22,8 +23,8 @@ class Hit:
     score: float  # cosine of the angle between sentence and picture, -1..1
 
 
-@dataclass(frozen=True)
-class Hits:
+@dataclass(frozen=True, eq=False, repr=False)
+class Hits(TupleResult[Hit]):
     """The answer of a search.
 
     Args:
@@ -50,15 +51,11 @@ class Hits:
             raise RangeError(f"scores must lie in -1..1, got {scores}")
         if any(before < after for before, after in pairwise(scores)):
             raise RangeError(f"hits must come best first, got scores {scores}")
+        super().__post_init__()
 
-    def __iter__(self) -> Iterator[Hit]:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, place: int) -> Hit:
-        return self.items[place]
+    def summary(self) -> str:
+        """How many of how many, for which text."""
+        return f"{len(self)} of {self.searched}: {self.text!r}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, ready for JSON."""

@@ -3,7 +3,7 @@
 Checked once when made, trusted afterwards. This file does not know about models or files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -12,33 +12,37 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8, check_picture
+from szem.arrays import Array, Picture8, Value
 from szem.errors import RangeError, ShapeError, UnknownNameError
+from szem.media.pictures import PictureInput, as_picture
+from szem.results.indexing import Places, TupleResult, numbers_of
 
 __all__ = ["ClassMap", "Label", "Labels", "draw_class_map"]
 
 
 @dataclass(frozen=True)
 class Label:
-    """One name and how sure the model is of it."""
+    """One name and its score."""
 
     name: str
     index: int  # place of the class in the model's output
-    score: float  # 0..1
+    score: float  # 0..1: probability among all classes of the model
     id: str = ""  # of the class in a public catalogue: WordNet's for ImageNet, else empty
 
 
-@dataclass(frozen=True, eq=False)
-class ClassMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassMap(Value):
     """Where in the picture a class's score comes from."""
 
     values: NDArray[np.float32]  # (h, w): what each place adds; their mean is the score before softmax
     box_xyxy: tuple[float, float, float, float]  # the part of the picture they cover, in its pixels
 
 
-@dataclass(frozen=True, eq=False)
-class Labels:
+@dataclass(frozen=True, eq=False, repr=False)
+class Labels(TupleResult[Label]):
     """Names and scores for one picture, best first.
+
+    `labels[0]` is the best `Label`; `labels[:3]` and `labels[labels.scores > 0.1]` are `Labels` again.
 
     Args:
         items: The labels, scores falling.
@@ -63,15 +67,12 @@ class Labels:
         for index, found in self.maps.items():
             if found.values.ndim != 2 or 0 in found.values.shape:
                 raise ShapeError(f"the map of class {index} must be (h, w), got {found.values.shape}")
+        super().__post_init__()
 
-    def __iter__(self) -> Iterator[Label]:
-        return iter(self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, place: int) -> Label:
-        return self.items[place]
+    def summary(self) -> str:
+        """How many, and the best with their scores."""
+        shown = ", ".join(f"{label.name} {label.score:.1%}" for label in self.items[:3])
+        return f"{len(self)}: {shown}" if self.items else "0"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,6 +89,12 @@ class Labels:
         """(N,) scores, falling."""
         return np.array([label.score for label in self.items], np.float32)
 
+    def take(self, places: Places) -> "Labels":
+        """Some of the labels with their maps, in the order given."""
+        kept = tuple(self.items[i] for i in numbers_of(places, len(self)))
+        wanted = {label.index for label in kept}
+        return Labels(kept, self.model, {i: m for i, m in self.maps.items() if i in wanted})
+
     def top(self, n: int) -> "Labels":
         """The best n, with their maps.
 
@@ -96,9 +103,7 @@ class Labels:
         """
         if n < 1:
             raise RangeError(f"top must be at least 1, got {n}")
-        kept = self.items[:n]
-        wanted = {label.index for label in kept}
-        return Labels(kept, self.model, {i: m for i, m in self.maps.items() if i in wanted})
+        return self[:n]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, ready for JSON."""
@@ -112,18 +117,18 @@ class Labels:
             ],
         }
 
-    def draw(self, picture: Picture8, *, index: int | None = None) -> Picture8:
+    def draw(self, picture: PictureInput, *, index: int | None = None) -> Picture8:
         """Lay a class's activation map over the picture: the warmer, the more a place speaks for the class.
 
         Args:
-            picture: The picture that was classified: (H, W, 3) uint8.
+            picture: The picture that was classified.
             index: Which class; the best one that has a map if left out.
         Returns:
             (H, W, 3) uint8, new.
         Raises:
             UnknownNameError: there is no map of that class.
         """
-        check_picture(picture)
+        picture = as_picture(picture)
         if index is None:
             index = next((label.index for label in self.items if label.index in self.maps), None)
         if index is None or index not in self.maps:

@@ -7,9 +7,11 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from szem.arrays import Picture8, check_picture
+from szem.arrays import Picture8, Value
 from szem.errors import ShapeError
 from szem.media.legend import Section, draw_legend
+from szem.media.pictures import PictureInput, as_picture
+from szem.results.indexing import canvas, to_png
 
 __all__ = ["Look", "LookResult"]
 
@@ -23,8 +25,8 @@ class LookResult(Protocol):
         """Plain numbers and words."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Look:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Look(Value):
     """The answers of several tasks to one picture."""
 
     width: int
@@ -32,6 +34,16 @@ class Look:
     results: Mapping[str, LookResult]  # task -> its typed result
     sections: tuple[Section, ...]  # the same for people, in the order of the tasks
     drawn: tuple[str, ...] = ()  # tasks whose results are drawn onto the picture
+
+    def __getitem__(self, task: str) -> Any:
+        return self.results[task]
+
+    def summary(self) -> str:
+        """The tasks, and the size of the picture."""
+        return f"{', '.join(self.results)}; {self.width}x{self.height}"
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self.draw(canvas(self.width, self.height)))
 
     def to_dict(self) -> dict[str, Any]:
         """The size of the picture, and under the name of each task what its result holds."""
@@ -41,18 +53,19 @@ class Look:
             told[name] = plain[name] if set(plain) == {name} else plain
         return told
 
-    def draw(self, picture: Picture8, *, legend: bool = True) -> Picture8:
+    def draw(self, picture: PictureInput, *, legend: bool = True) -> Picture8:
         """Draw onto the picture what has a place in it, and the rest on a card below.
 
         Args:
-            picture: The one that was looked at: (H, W, 3) uint8 RGB.
+            picture: The one that was looked at.
             legend: Add the card.
         Returns:
             A new picture; small ones are enlarged to a longer side of 480 pixels at least.
         Raises:
             ShapeError: it is not of the size that was looked at.
         """
-        height, width = check_picture(picture).shape[:2]
+        picture = as_picture(picture)
+        height, width = picture.shape[:2]
         if (height, width) != (self.height, self.width):
             raise ShapeError(
                 f"picture is {width}×{height}, the one looked at was {self.width}×{self.height}; give that one"

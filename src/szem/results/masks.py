@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from szem.arrays import Picture8
+from szem.arrays import Picture8, Value
 from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.media.drawing import RGB, color_of, draw_label, draw_masks
+from szem.media.pictures import PictureInput, as_picture
+from szem.results.indexing import canvas, to_png
 from szem.results.rle import mask_to_rle
 
 __all__ = ["MASK_FORMS", "ClassArea", "Masks", "class_colors", "encode_grey_png"]
@@ -53,9 +55,11 @@ class ClassArea:
     rgb: RGB
 
 
-@dataclass(frozen=True, kw_only=True)
-class Masks:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Masks(Value):
     """A class for every pixel.
+
+    `masks.areas` lists the classes that occur, `masks["road"]` is where one of them is.
 
     `background` names a class that is not drawn and not exported: the rest of the picture.
     """
@@ -73,6 +77,22 @@ class Masks:
             raise RangeError(f"class_map holds {self.class_map.max()}, there are {len(self.classes)} classes")
         if self.confidence and len(self.confidence) != len(self.classes):
             raise ShapeError(f"confidence must be one a class: {len(self.confidence)} for {len(self.classes)}")
+        super().__post_init__()
+
+    def __getitem__(self, label: str) -> NDArray[np.bool_]:
+        return self.mask_of(label)
+
+    def summary(self) -> str:
+        """The largest classes with their part of the picture, and its size."""
+        height, width = self.class_map.shape
+        areas = self.areas
+        shown = ", ".join(f"{area.label} {area.share:.0%}" for area in areas[:4])
+        more = f" and {len(areas) - 4} more" if len(areas) > 4 else ""
+        return f"{len(areas)}{': ' + shown + more if areas else ''}; {width}x{height}"
+
+    def _repr_png_(self) -> bytes:
+        height, width = self.class_map.shape
+        return to_png(self.draw(canvas(width, height), opacity=0.8))
 
     @property
     def areas(self) -> tuple[ClassArea, ...]:
@@ -104,16 +124,17 @@ class Masks:
         mask: NDArray[np.bool_] = self.class_map == self.classes.index(label)
         return mask
 
-    def draw(self, picture: Picture8, *, opacity: float = 0.5, legend: bool = True) -> Picture8:
+    def draw(self, picture: PictureInput, *, opacity: float = 0.5, legend: bool = True) -> Picture8:
         """Lay the colours of the classes over the picture, their names where they cover most.
 
         Args:
-            picture: (H, W, 3) uint8, of the size of `class_map`.
+            picture: What `as_picture` takes, of the size of `class_map`.
             opacity: 0 shows the picture alone, 1 the colours alone.
             legend: Write the names of classes that cover a hundredth of the picture.
         Raises:
             ShapeError: another size.
         """
+        picture = as_picture(picture)
         areas = self.areas
         if not areas:
             return picture.copy()

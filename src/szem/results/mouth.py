@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8
+from szem.arrays import Array, Picture8, Value
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import color_of, draw_boxes, draw_lines
+from szem.media.pictures import PictureInput, as_picture
 
 __all__ = ["MouthTrack"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MouthTrack:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MouthTrack(Value):
     """The mouth of one face, frame by frame.
 
     Raises:
@@ -47,6 +48,12 @@ class MouthTrack:
                 raise ShapeError(f"{name} must be one a frame: {len(getattr(self, name))} for {n} frames")
         if n > 1 and not (np.diff(self.times_s) > 0).all():
             raise RangeError("times of a mouth track must grow from frame to frame")
+        super().__post_init__()
+
+    def summary(self) -> str:
+        """How many frames, in how many the face was seen, and their size."""
+        seen = int(np.count_nonzero(self.valid))
+        return f"{len(self)} frames, face in {seen}; {self.width}x{self.height}"
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -95,12 +102,13 @@ class MouthTrack:
         rest: dict[str, Any] = {name: getattr(self, name)[near] for name in ("valid", "faces")}
         return replace(self, **mixed, **rest, times_s=times)
 
-    def draw(self, picture: Picture8, frame: int) -> Picture8:
+    def draw(self, picture: PictureInput, frame: int) -> Picture8:
         """Draw the face's box, the crop's frame and the lips on a frame of the film.
 
         Raises:
             ShapeError: the picture is of another size.
         """
+        picture = as_picture(picture)
         if picture.shape[:2] != (self.height, self.width):
             raise ShapeError(
                 f"picture is {picture.shape[1]}×{picture.shape[0]}, the track is of one of "

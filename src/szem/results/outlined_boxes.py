@@ -7,22 +7,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Picture8
+from szem.arrays import Picture8, Value
 from szem.media.drawing import draw_masks
+from szem.media.pictures import PictureInput, as_picture
 from szem.results.boxes import Boxes, class_color
+from szem.results.indexing import canvas, to_png
 from szem.results.masks import Masks
 
 __all__ = ["OutlinedBoxes"]
 
-_FILLED = 0.25  # share of a box that must be of its class before the mask counts as the object
+_FILLED = 0.25  # fraction of a box that must be of its class before the mask counts as the object
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutlinedBoxes:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class OutlinedBoxes(Value):
     """What is where, and the map of classes of the same picture where there is one."""
 
     boxes: Boxes
     masks: Masks | None = None
+
+    def summary(self) -> str:
+        """As of the boxes."""
+        return self.boxes.summary()
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self.draw(canvas(self.boxes.width, self.boxes.height)))
 
     def outlines(self) -> dict[int, NDArray[np.bool_]]:
         """Place of a box -> (H, W) its pixels, for the boxes whose pixels are of their class."""
@@ -40,11 +49,11 @@ class OutlinedBoxes:
                 found[place] = mask
         return found
 
-    def draw(self, picture: Picture8) -> Picture8:
+    def draw(self, picture: PictureInput) -> Picture8:
         """Draw an outline where the pixels are known, a box where they are not; each with its name."""
         outlines = self.outlines()
         colors = [class_color(self.boxes.classes, int(i)) for i in self.boxes.indices]
-        out = picture
+        out = as_picture(picture)
         if outlines:
             layers = np.stack(list(outlines.values()))
             out = draw_masks(out, layers, colors=[colors[place] for place in outlines], opacity=0.25)

@@ -1,30 +1,31 @@
-"""Which thing is where, frame by frame, and each thing's way through time.
+"""Which object is where, frame by frame, and the track of each object through time.
 
-Checked once when made, trusted afterwards. This file does not know how things are followed.
+Checked once when made, trusted afterwards. This file does not know how objects are tracked.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Picture8
+from szem.arrays import Picture8, Value, count_names
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import RGB, color_of, draw_boxes
+from szem.media.pictures import PictureInput, as_picture
 from szem.results.boxes import Boxes
+from szem.results.indexing import TupleResult, canvas, to_png
 
 __all__ = ["Track", "TrackedBoxes", "Tracks"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrackedBoxes:
-    """The boxes of one frame, each with the number of the thing it shows."""
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class TrackedBoxes(Value):
+    """The boxes of one frame, each with the number of the object it shows."""
 
     boxes: Boxes
-    ids: NDArray[np.int64] = field(repr=False)  # (N,) from 1 on; the same thing keeps its number
-    seen: NDArray[np.bool_] = field(repr=False)  # (N,) False: not found in this frame, carried on from before
+    ids: NDArray[np.int64] = field(repr=False)  # (N,) from 1 on; the same object keeps its number
+    seen: NDArray[np.bool_] = field(repr=False)  # (N,) False: not detected in this frame, propagated from before
     index: int = 0  # of the frame
     time_s: float = 0.0
 
@@ -34,26 +35,34 @@ class TrackedBoxes:
         if ids.shape != (n,) or seen.shape != (n,):
             raise ShapeError(f"{n} boxes need as many numbers, got {ids.shape} and {seen.shape}")
         if len(set(ids.tolist())) != n:
-            raise RangeError(f"a thing has one box a frame, got the numbers {sorted(ids.tolist())}")
+            raise RangeError(f"an object has one box a frame, got the numbers {sorted(ids.tolist())}")
         object.__setattr__(self, "ids", ids)
         object.__setattr__(self, "seen", seen)
+        super().__post_init__()
+
+    def summary(self) -> str:
+        """The frame, how many of what, and the size of the picture."""
+        return f"frame {self.index}, {self.time_s:.2f} s: {self.boxes.summary()}"
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self.draw(canvas(self.boxes.width, self.boxes.height)))
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What is written at each box: the class and the thing's number."""
+        """What is written at each box: the class and the object's number."""
         return tuple(f"{label} {number}" for label, number in zip(self.boxes.labels, self.ids, strict=True))
 
     @property
     def colors(self) -> tuple[RGB, ...]:
-        """A colour for each box: the thing's own, as long as it lasts."""
+        """A colour for each box: the same for an object as long as its track lasts."""
         return tuple(color_of(int(number) - 1) for number in self.ids)
 
-    def draw(self, picture: Picture8) -> Picture8:
+    def draw(self, picture: PictureInput) -> Picture8:
         """Draw the boxes with class and number."""
-        return draw_boxes(picture, self.boxes.boxes_xyxy, labels=self.texts, colors=self.colors)
+        return draw_boxes(as_picture(picture), self.boxes.boxes_xyxy, labels=self.texts, colors=self.colors)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -64,9 +73,9 @@ class TrackedBoxes:
         return {"frame": self.index, "time_s": round(self.time_s, 4), **rows}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Track:
-    """One thing's way through time."""
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Track(Value):
+    """One object followed through time."""
 
     id: int
     label: str
@@ -82,6 +91,11 @@ class Track:
             raise ShapeError(f"a track needs as many times, boxes and scores as frames ({n}), got {shapes}")
         if (np.diff(self.frames) <= 0).any():
             raise RangeError(f"a track's frames must rise, got {self.frames}")
+        super().__post_init__()
+
+    def summary(self) -> str:
+        """What, which, and when."""
+        return f"{self.label} {self.id}, {self.times_s[0]:.2f} to {self.times_s[-1]:.2f} s, {len(self.frames)} frames"
 
     @property
     def duration_s(self) -> float:
@@ -103,9 +117,9 @@ class Track:
         }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Tracks:
-    """All things of a film, by number."""
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Tracks(TupleResult[Track]):
+    """All objects of a video, by number."""
 
     items: tuple[Track, ...]
     model: str
@@ -114,16 +128,16 @@ class Tracks:
         ids = [track.id for track in self.items]
         if ids != sorted(set(ids)):
             raise RangeError(f"tracks must come by rising number, each once, got {ids}")
+        super().__post_init__()
 
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Track]:
-        return iter(self.items)
+    def summary(self) -> str:
+        """How many of what."""
+        named = count_names(track.label for track in self.items)
+        return f"{len(self)}{': ' + named if named else ''}"
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many things of each class there were, the most frequent first."""
+        """How many objects of each class there were, the most frequent first."""
         names = [track.label for track in self.items]
         return {name: names.count(name) for name in sorted(set(names), key=lambda n: (-names.count(n), n))}
 

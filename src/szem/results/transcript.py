@@ -4,12 +4,12 @@ Checked once when made, trusted afterwards. This file does not know who read it.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from szem.errors import RangeError
 from szem.media.subtitles import Cue, to_srt, to_vtt
+from szem.results.indexing import TupleResult
 
 __all__ = ["CHANNELS", "Transcript", "TranscriptWord"]
 
@@ -31,8 +31,8 @@ class TranscriptWord:
         _check_share(f"confidence of {self.text!r}", self.confidence)
 
 
-@dataclass(frozen=True)
-class Transcript:
+@dataclass(frozen=True, eq=False, repr=False)
+class Transcript(TupleResult[TranscriptWord]):
     """The words of a film.
 
     Args:
@@ -51,6 +51,8 @@ class Transcript:
     'no reading: no face'
     """
 
+    _field = "words"
+
     words: tuple[TranscriptWord, ...]
     confidence: float
     used: str
@@ -65,6 +67,11 @@ class Transcript:
         _check_share("confidence", self.confidence)
         if bool(self.words) == bool(self.reason):
             raise RangeError("a transcript has words, or a reason why there are none; got both or neither")
+        super().__post_init__()
+
+    def summary(self) -> str:
+        """The words and the confidence, or why there are none."""
+        return f"{self.text!r}, confidence {self.confidence:.0%}" if self.is_read else f"no reading: {self.reason}"
 
     @property
     def text(self) -> str:
@@ -75,12 +82,6 @@ class Transcript:
     def is_read(self) -> bool:
         """Whether there are words."""
         return bool(self.words)
-
-    def __iter__(self) -> Iterator[TranscriptWord]:
-        return iter(self.words)
-
-    def __len__(self) -> int:
-        return len(self.words)
 
     def __str__(self) -> str:
         return self.text if self.is_read else f"no reading: {self.reason}"
