@@ -94,27 +94,32 @@ def _card_lines(card: "Card", *, labels: int) -> list[str]:
 def add(
     file: Annotated[Path, typer.Argument(help="An ONNX file.")],
     task: Annotated[str, typer.Option(help="What it is for, such as classify or detect.")],
-    labels: Annotated[Path, typer.Option(help="A text file: a class name per line, in the order of the output.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="A text file: a class name per line, in the order of the output.  \\[default: the file's own names]"
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="What to call it; else the file's name.")] = "",
     head: Annotated[
         str, typer.Option(help="What its outputs mean: logits, yolox, yolov8, ssd …; else found out.")
     ] = "",
     size: Annotated[int, typer.Option(min=0, help="Side of the input in pixels, where the file leaves it open.")] = 0,
-    mean: Annotated[tuple[float, float, float], typer.Option(help="Subtracted, red green blue, 0..255.")] = (
-        123.675,
-        116.28,
-        103.53,
-    ),
-    scale: Annotated[tuple[float, float, float], typer.Option(help="Divides what is left.")] = (
-        58.395,
-        57.12,
-        57.375,
-    ),
+    mean: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Subtracted, red green blue, 0..255.  \\[default: as usual for the head]"),
+    ] = None,
+    scale: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Divides what is left.  \\[default: as usual for the head]"),
+    ] = None,
     resize: Annotated[
         str,
         typer.Option(help="centre-crop, stretch or letterbox.  \\[default: letterbox for detect, else centre-crop]"),
     ] = "",
-    colours: Annotated[str, typer.Option(help="RGB or BGR, as the network was trained.")] = "RGB",
+    colours: Annotated[
+        str, typer.Option(help="RGB or BGR, as the network was trained.  \\[default: as usual for the head]")
+    ] = "",
     crop: Annotated[float, typer.Option(min=0.05, max=1, help="Share that a centre crop keeps.")] = 0.875,
     rate: Annotated[int, typer.Option(min=1, help="Of sound: samples a second.")] = 16000,
     bands: Annotated[
@@ -140,7 +145,7 @@ def add(
     ways = ("centre-crop", "stretch", "letterbox")
     if resize and resize not in ways:
         raise UnknownNameError(f"--resize takes {', '.join(ways)}, got {resize!r}")
-    if colours not in ("RGB", "BGR"):
+    if colours not in ("", "RGB", "BGR"):
         raise UnknownNameError(f"--colours takes RGB or BGR, got {colours!r}")
     declared = Declared(
         head=head or None,
@@ -149,12 +154,14 @@ def add(
         scale=scale,
         resize=resize or None,
         crop=crop,
-        colours=colours,
+        colours=colours or None,
         sound=_sound_rules(rate, bands, band_hz, moment_s, floor),
         licence=licence,
     )
     model = add_model(file, task=task, labels=labels, name=name or None, declared=declared)
     print(f"{model.name}: {model.card.head} over {len(model.labels)} labels, in {model.folder}")
+    for limit in model.card.limits:
+        print(limit)
     print(f"try: szem {task} {TASKS[task].takes.upper()} --model {model.name}")
 
 

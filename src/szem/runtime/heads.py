@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from szem.runtime.sessions import OnnxFile
 
 __all__ = [
+    "BYTES_BGR",
+    "IMAGENET",
+    "UNIT",
+    "UNIT_BGR",
     "Fit",
     "Head",
     "ModelFormat",
     "Output",
+    "PixelScaling",
     "find_head",
     "fit_head",
     "fit_nothing",
@@ -28,11 +33,28 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class PixelScaling:
+    """How pixels of 0..255 become a network's input: (value - mean) / scale, in an order of colours."""
+
+    about: str
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    colours: str = "RGB"
+
+
+IMAGENET = PixelScaling("ImageNet's mean and deviation", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+UNIT = PixelScaling("0..1", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
+UNIT_BGR = PixelScaling("0..1, blue first", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0), "BGR")
+BYTES_BGR = PixelScaling("0..255, blue first", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "BGR")
+
+
+@dataclass(frozen=True)
 class Output:
     """An output of an ONNX file: its name and its shape, None where a side is open."""
 
     name: str
     shape: tuple[int | None, ...]
+    is_integer: bool = False  # holds whole numbers: classes, counts
 
 
 Fit = Callable[[Sequence[Output], int], dict[str, str] | None]
@@ -45,6 +67,7 @@ class Head:
 
     about: str  # what the outputs hold, for people
     fit: Fit
+    scaling: PixelScaling = IMAGENET  # how networks with this layout are usually trained
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ def run_on_noise(opened: OnnxFile, rules: PictureInput | SoundInput) -> dict[str
         ModelError: the run failed.
     """
     names = [output.name for output in opened.outputs]
-    batch = _noisy_sound(opened, rules) if isinstance(rules, SoundInput) else _noisy_picture(rules)
+    batch = _noisy_sound(opened, rules) if isinstance(rules, SoundInput) else _noisy_picture(opened, rules)
     return dict(zip(names, opened.run({opened.inputs[0].name: batch}, names), strict=True))
 
 
@@ -42,7 +42,7 @@ def fitting_heads(
     Raises:
         CardError: none fits.
     """
-    seen = [Output(name, value.shape) for name, value in values.items()]
+    seen = [Output(name, value.shape, value.dtype.kind in "iu") for name, value in values.items()]
     roles = {layout: head.fit(seen, labels) for layout, head in accepts.heads.items()}
     fitting = {layout: found for layout, found in roles.items() if found is not None}
     if not fitting:
@@ -54,9 +54,9 @@ def fitting_heads(
     return fitting
 
 
-def _noisy_picture(rules: PictureInput) -> Array:
+def _noisy_picture(opened: OnnxFile, rules: PictureInput) -> Array:
     noise = np.random.default_rng(0).integers(0, 256, (rules.height_px, rules.width_px, 3)).astype(np.uint8)
-    return prepare_picture(noise, rules)
+    return np.repeat(prepare_picture(noise, rules), opened.inputs[0].shape[0] or 1, axis=0)
 
 
 def _noisy_sound(opened: OnnxFile, rules: SoundInput) -> Array:

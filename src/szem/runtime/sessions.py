@@ -5,6 +5,7 @@ numbers mean; `szem.tasks` does.
 """
 
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -66,6 +67,9 @@ def session_options(threads: int | None = None) -> Any:
     return options
 
 
+_WIDTHS = {"tensor(float16)": np.float16}
+
+
 class OnnxFile:
     """An ONNX file opened for running; errors name the file.
 
@@ -87,7 +91,10 @@ class OnnxFile:
         try:
             self._session = ort.InferenceSession(self.path, options, providers=providers)
         except Exception as error:  # ONNX Runtime raises classes of its own that share no base
-            raise ModelError(f"{self.path}: not a model ONNX Runtime can run ({error}); export it anew") from error
+            what = _plain(error)
+            raise ModelError(f"{self.path}: not a model ONNX Runtime can run ({what}); export it anew") from error
+        # Inputs that take floating-point numbers of another width than float32.
+        self._odd = {node.name: _WIDTHS[node.type] for node in self._session.get_inputs() if node.type in _WIDTHS}
         self._run_options = ort.RunOptions()
         self._run_options.log_severity_level = 3
 
@@ -100,6 +107,11 @@ class OnnxFile:
     def input_types(self) -> tuple[str, ...]:
         """Element types of what goes in, as ONNX Runtime names them: `tensor(float)`."""
         return tuple(node.type for node in self._session.get_inputs())
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What its exporter noted: names of classes, sides of the input."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
 
     @property
     def switches(self) -> frozenset[str]:
@@ -117,14 +129,19 @@ class OnnxFile:
         Args:
             feeds: Input name -> array.
             names: The outputs wanted.
+        Returns:
+            One array per output; those in half precision as float32. Inputs in half precision are converted
+            likewise.
         Raises:
             ModelError: the run failed; the message names the file and the shapes.
         """
+        wide = {name: value.astype(self._odd[name]) if name in self._odd else value for name, value in feeds.items()}
         try:
-            return [np.asarray(value) for value in self._session.run(list(names), dict(feeds), self._run_options)]
+            values = [np.asarray(value) for value in self._session.run(list(names), wide, self._run_options)]
+            return [v.astype(np.float32) if v.dtype == np.float16 else v for v in values]
         except Exception as error:
             shapes = ", ".join(f"{name} {value.dtype}{value.shape}" for name, value in feeds.items())
-            raise ModelError(f"{self.path}: the run failed on {shapes} ({error}); check the input") from error
+            raise ModelError(f"{self.path}: the run failed on {shapes} ({_plain(error)}); check the input") from error
 
 
 class Session:
@@ -180,6 +197,9 @@ class Session:
                 raise UnknownNameError(
                     f"model {self.model.name!r} gives no {role!r}; its outputs are {', '.join(outputs)}"
                 )
+        limit = self.batch_limit
+        if limit is not None and batch.ndim and 0 < len(batch) != limit:
+            return self._run_in_parts(batch, limit, roles)
         wanted = self.input.shape
         if len(wanted) != batch.ndim or any(
             side is not None and side != got for side, got in zip(wanted, batch.shape, strict=True)
@@ -194,6 +214,15 @@ class Session:
                 feeds[self.model.card.switches[role]] = np.array(True)
         values = self._file.run(feeds, [outputs[role] for role in roles])
         return dict(zip(roles, values, strict=True))
+
+    def _run_in_parts(self, batch: Array, limit: int, roles: Sequence[str]) -> dict[str, Array]:
+        """For networks of a fixed batch: as many runs as needed, the last one filled up with its last item."""
+        parts: list[dict[str, Array]] = []
+        for first in range(0, len(batch), limit):
+            part = batch[first : first + limit]
+            full = np.concatenate([part, np.repeat(part[-1:], limit - len(part), axis=0)])
+            parts.append({role: value[: len(part)] for role, value in self.run(full, roles=roles).items()})
+        return {role: np.concatenate([part[role] for part in parts]) for role in roles}
 
 
 def open_session(model: Model, *, threads: int | None = None, provider: str = "cpu") -> Session:
@@ -240,5 +269,15 @@ def _provider_chain(provider: str) -> list[str]:
     return [name] if provider == "cpu" else [name, PROVIDERS["cpu"][0]]
 
 
+def _plain(error: Exception) -> str:
+    """What went wrong, without ONNX Runtime's marks, its own source files and line ends."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(r"^Load model from .*? failed: ?", "", text)
+    text = re.sub(r"/\S+\.(?:cc|h|cpp):\d+ .*?\) (?=[A-Z])", "", text)
+    return text.rstrip(" .")
+
+
 def _described(node: Any) -> Output:
-    return Output(node.name, tuple(side if isinstance(side, int) else None for side in node.shape))
+    sides = tuple(side if isinstance(side, int) else None for side in node.shape)
+    return Output(node.name, sides, "int" in node.type)

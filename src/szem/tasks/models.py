@@ -72,7 +72,7 @@ def add_model(
     file: str | os.PathLike[str],
     *,
     task: str,
-    labels: str | os.PathLike[str],
+    labels: str | os.PathLike[str] | None = None,
     name: str | None = None,
     declared: Declared | None = None,
 ) -> Model:
@@ -81,7 +81,7 @@ def add_model(
     Args:
         file: The ONNX file; it is copied.
         task: One of `addable_tasks()`.
-        labels: A text file, a class name per line in the order of the output.
+        labels: A text file, a class name per line in the order of the output; the file's own names if left out.
         name: What to call it; the file's name if left out.
         declared: What the file cannot say of itself.
     Raises:

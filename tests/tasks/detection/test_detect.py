@@ -90,6 +90,39 @@ def _fastestdet() -> dict[str, np.ndarray]:
     return {"predictions": maps}
 
 
+def _nms_rows(*, is_batched: bool) -> dict[str, np.ndarray]:
+    rows = np.zeros((1, 20, 6), np.float32)
+    rows[0, 0] = [*BOX, 0.9, 1]
+    return {"output0": rows if is_batched else rows[0]}
+
+
+def _end2end() -> dict[str, np.ndarray]:
+    return {"output": np.array([[0, *BOX, 1, 0.9], [0, *BOX, 2, 0.01]], np.float32)}
+
+
+def _efficient_nms(*, count: int, fractions: bool = False) -> dict[str, np.ndarray]:
+    boxes = np.tile(BOX / [WIDTH, HEIGHT, WIDTH, HEIGHT] if fractions else BOX, (1, 20, 1))
+    scores, classes = np.full((1, 20), 0.9 if count else 0.0), np.ones((1, 20), np.int32)
+    scores[0, 0] = 0.9
+    named = {"det_boxes": boxes, "det_scores": scores, "det_classes": classes}
+    return named | ({"num_dets": np.array([[count]], np.int32)} if count else {})
+
+
+def _torchvision(names: tuple[str, str, str]) -> dict[str, np.ndarray]:
+    values = np.array([BOX]), np.array([2]), np.array([0.9])  # the classes are counted from 1
+    return dict(zip(names, values, strict=True))
+
+
+def _tensorflow() -> dict[str, np.ndarray]:
+    y_first = (BOX / [WIDTH, HEIGHT, WIDTH, HEIGHT])[[1, 0, 3, 2]]
+    return {
+        "detection_boxes": np.tile(y_first, (1, 20, 1)),
+        "detection_classes": np.full((1, 20), 2.0),
+        "detection_scores": np.where(np.arange(20) == 0, 0.9, 0.0)[None],
+        "num_detections": np.array([20.0]),
+    }
+
+
 LAYOUTS: dict[str, tuple[str, Callable[[], dict[str, np.ndarray]]]] = {
     "points": ("points", _points),
     "yolox": ("yolox", _yolox),
@@ -99,7 +132,20 @@ LAYOUTS: dict[str, tuple[str, Callable[[], dict[str, np.ndarray]]]] = {
     "detr with nothing": ("detr", lambda: _detr(nothing=True)),
     "detr by sigmoid": ("detr", lambda: _detr(nothing=False)),
     "fastestdet": ("fastestdet", _fastestdet),
+    "rows with duplicates dropped": ("nms-rows", lambda: _nms_rows(is_batched=True)),
+    "rows of one picture": ("nms-rows", lambda: _nms_rows(is_batched=False)),
+    "rows of YOLOv7": ("end2end", _end2end),
+    "EfficientNMS": ("efficient-nms", lambda: _efficient_nms(count=1)),
+    "EfficientNMS without a count, in fractions": ("efficient-nms", lambda: _efficient_nms(count=0, fractions=True)),
+    "torchvision": ("torchvision", lambda: _torchvision(("boxes", "labels", "scores"))),
+    "torchvision with the names of torch's exporter": ("torchvision", lambda: _torchvision(("2274", "2276", "2275"))),
+    "TensorFlow": ("tensorflow", _tensorflow),
 }
+NAMED_BY_NUMBER = ("nms-rows", "end2end", "efficient-nms", "torchvision", "tensorflow")  # no axis of classes
+
+
+def _described(outputs: dict[str, np.ndarray]) -> list[Output]:
+    return [Output(name, value.shape, value.dtype.kind == "i") for name, value in outputs.items()]
 
 
 def constant_model(folder: Path, head: str, outputs: dict[str, np.ndarray], **changes: object) -> Session:
@@ -109,8 +155,10 @@ def constant_model(folder: Path, head: str, outputs: dict[str, np.ndarray], **ch
     nodes.append(helper.make_node("Mul", ["mean", "nothing"], ["zero"]))
     for role, value in outputs.items():
         constants.append(numpy_helper.from_array(value.astype(np.float32), f"{role}_values"))
-        nodes.append(helper.make_node("Add", [f"{role}_values", "zero"], [role]))
-        infos.append(helper.make_tensor_value_info(role, TensorProto.FLOAT, value.shape))
+        kind = helper.np_dtype_to_tensor_dtype(value.dtype) if value.dtype.kind == "i" else TensorProto.FLOAT
+        nodes.append(helper.make_node("Add", [f"{role}_values", "zero"], [f"{role}_sum"]))
+        nodes.append(helper.make_node("Cast", [f"{role}_sum"], [role], to=kind))
+        infos.append(helper.make_tensor_value_info(role, kind, value.shape))
     taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, HEIGHT, WIDTH])
     graph = helper.make_graph(nodes, "constants", [taken], infos, constants)
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +174,7 @@ def constant_model(folder: Path, head: str, outputs: dict[str, np.ndarray], **ch
         "parameters": 0,
         "input": PictureInput(width_px=WIDTH, height_px=HEIGHT, resize="letterbox"),
         "head": head,
-        "outputs": fit_head(DETECT, head, [Output(k, v.shape) for k, v in outputs.items()], labels=len(LABELS)),
+        "outputs": fit_head(DETECT, head, _described(outputs), labels=len(changes.get("labels") or LABELS)),
         "labels": LABELS,
         "made": Made(recipe="by hand", command="none"),
         "training_data": (),
@@ -150,12 +198,44 @@ def test_every_layout_is_tried_above_and_has_a_decoder() -> None:
     assert {head for head, _ in LAYOUTS.values()} == set(DETECT.heads) == set(DECODERS)
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if LAYOUTS[name][0] not in NAMED_BY_NUMBER])
 def test_outputs_of_another_number_of_classes_are_refused_with_their_shapes(name: str) -> None:
     head, build = LAYOUTS[name]
-    outputs = [Output(role, value.shape) for role, value in build().items()]
+    outputs = _described(build())
     with pytest.raises(CardError, match=r"do not fit head layout .* with 9 labels .* got "):
         fit_head(DETECT, head, outputs, labels=9)
+
+
+@pytest.mark.parametrize("head", NAMED_BY_NUMBER)
+def test_a_class_without_a_label_is_told(head: str, tmp_path: Path) -> None:
+    build = next(build for layout, build in LAYOUTS.values() if layout == head)
+    session = constant_model(tmp_path / "m", head, build(), labels=("cat",))
+    with pytest.raises(ModelError, match=r"gives the class \d, its labels are numbered 0 to .*first line"):
+        Detector(session)([np.zeros((HEIGHT, WIDTH, 3), np.uint8)])
+
+
+def test_labels_that_begin_with_the_background_are_counted_with_it(tmp_path: Path) -> None:
+    outputs = _torchvision(("boxes", "labels", "scores"))
+    session = constant_model(tmp_path / "m", "torchvision", outputs, labels=("__background__", "cat", "dog"))
+    assert Detector(session)([np.zeros((HEIGHT, WIDTH, 3), np.uint8)])[0].labels == ("dog",)
+
+
+def test_rows_of_one_class_of_yolov5_are_told_from_finished_boxes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
+    rows = np.concatenate([_xywh() * np.ones((126, 1)), np.ones((126, 1)), _scores(126)[..., 1:2].reshape(126, 1)], 1)
+    (tmp_path / "labels.txt").write_text("dog\n")
+    for name, outputs, head in (
+        ("raw", {"output": rows[None]}, "yolov5"),
+        ("finished", {"output0": np.array([[[*BOX, 0.9, 0]]])}, "nms-rows"),
+    ):
+        folder = tmp_path / name
+        file = constant_model(folder, head, outputs, labels=("dog",)).model.file()
+        assert add_model(file, task="detect", labels=tmp_path / "labels.txt", name=name).card.head == head
+        np.testing.assert_allclose(
+            detect(np.zeros((HEIGHT, WIDTH, 3), np.uint8), model=name).boxes_xyxy, [BOX], atol=1e-3
+        )
 
 
 @pytest.mark.parametrize("head", ["points", "yolox"])

@@ -4,8 +4,7 @@ One decoder a layout of `szem.tasks.detection.heads.DETECT`. Candidates below th
 here, before any arithmetic on boxes. Doubles are dropped elsewhere, unless the layout gives none (`is_final`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -13,37 +12,18 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array
 from szem.errors import ModelError
+from szem.tasks.detection.candidates import Candidates, Decoder, InputSize, order_corners
+from szem.tasks.detection.nms_inside import (
+    decode_efficient_nms,
+    decode_end2end,
+    decode_nms_rows,
+    decode_tensorflow,
+)
 
-__all__ = ["DECODERS", "Candidates", "Decoder", "grid_points"]
+__all__ = ["DECODERS", "grid_points"]
 
 STRIDES_PX = (8, 16, 32)
 """Of the levels whose places the layouts `points` and `yolox` list one after the other."""
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """Boxes before doubles are dropped."""
-
-    boxes_xyxy: NDArray[np.float32]  # (N, 4) in pixels of the input
-    scores: NDArray[np.float32]  # (N,) as the network gives them
-    indices: NDArray[np.int64]  # (N,) classes
-
-    def take(self, places: Array) -> "Candidates":
-        """Some of them."""
-        return Candidates(self.boxes_xyxy[places], self.scores[places], self.indices[places])
-
-
-_Size = tuple[int, int]  # height and width of the input
-_Decode = Callable[[Mapping[str, Array], _Size, NDArray[np.float32]], Candidates]
-
-
-@dataclass(frozen=True)
-class Decoder:
-    """How one layout is read."""
-
-    roles: tuple[str, ...]  # outputs it needs
-    decode: _Decode  # outputs of one picture, size of the input, (C,) lowest scores -> candidates
-    is_final: bool = False  # one box a thing already: nothing is dropped
 
 
 @lru_cache(maxsize=64)
@@ -65,7 +45,7 @@ def grid_points(height_px: int, width_px: int) -> tuple[NDArray[np.float32], NDA
     return np.concatenate(points), np.concatenate(strides)
 
 
-def _places(count: int, size: _Size, layout: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _places(count: int, size: InputSize, layout: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     points, strides = grid_points(*size)
     if count != len(points):
         raise ModelError(
@@ -92,23 +72,17 @@ def _corners(middles_xywh: Array) -> NDArray[np.float32]:
     return boxes.astype(np.float32, copy=False)
 
 
-def _ordered(boxes_xyxy: Array) -> NDArray[np.float32]:
-    """Corners in order, where a network gives them the other way round."""
-    low, high = boxes_xyxy[:, :2], boxes_xyxy[:, 2:]
-    return np.concatenate([np.minimum(low, high), np.maximum(low, high)], 1).astype(np.float32)
-
-
-def _decode_points(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.float32]) -> Candidates:
+def _decode_points(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
     """Scores, and distances from each place to the left, upper, right and lower side, in pixels."""
     points, _ = _places(len(outputs["scores"]), size, "points")
     places, classes, scores = _pick(outputs["scores"], lowest)
     distances = outputs["distances"][places]
     at = points[places]
     boxes = np.concatenate([at - distances[:, :2], at + distances[:, 2:]], 1)
-    return Candidates(_ordered(boxes), scores, classes)
+    return Candidates(order_corners(boxes), scores, classes)
 
 
-def _decode_yolox(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.float32]) -> Candidates:
+def _decode_yolox(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
     """Middle in cells from the place's corner, logarithm of the sides in strides, objectness, class scores.
 
     Source: Z. Ge et al., YOLOX, 2021, arXiv:2107.08430; ONNX exports leave the decoding out by default.
@@ -123,21 +97,21 @@ def _decode_yolox(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.
     return Candidates(_corners(np.concatenate([middle, sides], 1)), scores, classes)
 
 
-def _decode_yolov5(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.float32]) -> Candidates:  # noqa: ARG001
+def _decode_yolov5(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:  # noqa: ARG001
     """Middle and sides in pixels, objectness, class scores."""
     rows = outputs["predictions"]
     places, classes, scores = _pick(rows[:, 4:5] * rows[:, 5:], lowest)
     return Candidates(_corners(rows[places, :4]), scores, classes)
 
 
-def _decode_yolov8(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.float32]) -> Candidates:  # noqa: ARG001
+def _decode_yolov8(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:  # noqa: ARG001
     """(4 + classes, places): middle and sides in pixels, class scores."""
     rows = outputs["predictions"].T
     places, classes, scores = _pick(rows[:, 4:], lowest)
     return Candidates(_corners(rows[places, :4]), scores, classes)
 
 
-def _decode_ssd(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.float32]) -> Candidates:
+def _decode_ssd(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
     """Corners as shares of the input, class scores, perhaps with a background before them."""
     scores = outputs["scores"]
     if scores.ndim == 2 and scores.shape[1] == len(lowest) + 1:
@@ -145,10 +119,10 @@ def _decode_ssd(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.fl
     places, classes, best = _pick(scores, lowest)
     height, width = size
     boxes = outputs["boxes"][places] * np.array([width, height, width, height], np.float32)
-    return Candidates(_ordered(boxes), best, classes)
+    return Candidates(order_corners(boxes), best, classes)
 
 
-def _decode_detr(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.float32]) -> Candidates:
+def _decode_detr(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
     """Logits with "nothing" last (softmax) or without it (sigmoid); middle and sides as shares of the input.
 
     Source: N. Carion et al., DETR, 2020, arXiv:2005.12872, section 3; sigmoid: X. Zhu et al., Deformable DETR, 2020.
@@ -165,7 +139,7 @@ def _decode_detr(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.f
     return Candidates(_corners(outputs["boxes"][places] * sides), best, classes)
 
 
-def _decode_fastestdet(outputs: Mapping[str, Array], size: _Size, lowest: NDArray[np.float32]) -> Candidates:
+def _decode_fastestdet(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
     """(5 + classes, h, w): objectness, offset of the middle in cells (tanh), sides as shares (sigmoid), classes.
 
     The score is objectness^0.6 · class^0.4. Source: X. Ma, FastestDet, 2022, its test.py.
@@ -184,6 +158,8 @@ def _decode_fastestdet(outputs: Mapping[str, Array], size: _Size, lowest: NDArra
     return Candidates(_corners(np.concatenate([middle, sides], 1) * scale), best, classes)
 
 
+_SEPARATE = ("boxes", "scores", "classes")
+
 DECODERS: Mapping[str, Decoder] = {
     "points": Decoder(("scores", "distances"), _decode_points),
     "yolox": Decoder(("predictions",), _decode_yolox),
@@ -192,4 +168,15 @@ DECODERS: Mapping[str, Decoder] = {
     "ssd": Decoder(("boxes", "scores"), _decode_ssd),
     "detr": Decoder(("logits", "boxes"), _decode_detr, is_final=True),
     "fastestdet": Decoder(("predictions",), _decode_fastestdet),
+    "nms-rows": Decoder(("rows",), decode_nms_rows, is_final=True, axes={"rows": 2}),
+    "end2end": Decoder(("rows",), decode_end2end, is_final=True, axes={"rows": 2}),
+    "efficient-nms": Decoder(_SEPARATE, decode_efficient_nms, is_final=True, optional=("count",)),
+    "torchvision": Decoder(
+        _SEPARATE,
+        decode_efficient_nms,
+        is_final=True,
+        axes={"boxes": 2, "scores": 1, "classes": 1},
+        counts_background=True,
+    ),
+    "tensorflow": Decoder(_SEPARATE, decode_tensorflow, is_final=True, optional=("count",), counts_background=True),
 }

@@ -21,7 +21,8 @@ from szem.results.boxes import Boxes, known_classes
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import find_window, prepare_picture
 from szem.runtime.sessions import Session
-from szem.tasks.detection.decoders import DECODERS, Decoder
+from szem.tasks.detection.candidates import Decoder
+from szem.tasks.detection.decoders import DECODERS
 from szem.tasks.models import open_model
 
 __all__ = ["Detector", "detect", "finish_boxes", "tight_rules"]
@@ -139,7 +140,11 @@ class Detector:
 
     def run(self, batch: Array) -> dict[str, Array]:
         """Run the network: role -> array, a row per picture."""
-        return self.session.run(batch, roles=self._decoder.roles)
+        decoder = self._decoder
+        roles = (*decoder.roles, *(role for role in decoder.optional if self.session.has(role)))
+        outputs = self.session.run(batch, roles=roles)
+        # Exports for a single picture leave the first axis out.
+        return {r: v[None] if v.ndim == decoder.axes.get(r) else v for r, v in outputs.items()}
 
     def finish(self, outputs: Mapping[str, Array], size: tuple[int, int], *, row: int = 0) -> Boxes:
         """From the network's outputs to boxes in pixels of the picture.
@@ -203,7 +208,13 @@ def finish_boxes(
         overlap: Of two boxes of one class that overlap more than this, the better stays.
     """
     height, width = size
+    # A network that counts the background as class 0 has one class more than its labels.
+    is_shifted = decoder.counts_background and not is_background(classes[0])
+    if is_shifted:
+        lowest = np.concatenate([np.full(1, np.inf, np.float32), lowest])
     found = decoder.decode(outputs, (rules.height_px, rules.width_px), lowest)
+    if is_shifted:
+        found = replace(found, indices=found.indices - 1)
     if len(found.scores) > _MOST:
         found = found.take(np.argpartition(-found.scores, _MOST)[:_MOST])
     if not decoder.is_final and len(found.scores):
@@ -226,6 +237,15 @@ def finish_boxes(
         height=height,
         model=model,
     )
+
+
+def is_background(name: str) -> bool:
+    """Whether a label names what is no object, as the first label of many a network does.
+
+    >>> is_background("__background__"), is_background("N/A"), is_background("cat")
+    (True, True, False)
+    """
+    return name.strip("_ ").lower() in ("background", "bg", "n/a", "none")
 
 
 @lru_cache(maxsize=256)

@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 
 from szem.runtime.cards import PictureInput, SoundInput
-from szem.runtime.heads import Fit, Head, ModelFormat, Output
+from szem.runtime.heads import BYTES_BGR, UNIT, UNIT_BGR, Fit, Head, ModelFormat, Output
 from szem.runtime.probe import fitting_heads, run_on_noise
 from szem.runtime.sessions import OnnxFile
+from szem.tasks.detection.nms_inside import (
+    fit_efficient_nms,
+    fit_end2end,
+    fit_nms_rows,
+    fit_tensorflow,
+    fit_torchvision,
+    is_nms_rows,
+)
 
 __all__ = ["DETECT"]
 
@@ -59,6 +67,11 @@ def _choose(opened: OnnxFile, rules: PictureInput | SoundInput, labels: int) -> 
     assert isinstance(rules, PictureInput)
     values = run_on_noise(opened, rules)
     fitting = fitting_heads(DETECT, opened, values, labels, docs="docs/detect.md")
+    finished = fitting.get("nms-rows")
+    if finished is not None:
+        if len(fitting) == 1 or is_nms_rows(values[finished["rows"]], labels):
+            return "nms-rows"
+        del fitting["nms-rows"]
     rows = fitting.get("yolov5")
     if rows is not None and {"yolox", "yolov5"} <= fitting.keys():
         centers = values[rows["predictions"]][0, :, :2]
@@ -87,15 +100,18 @@ DETECT = ModelFormat(
             about="YOLOX not decoded: (N, places, 5 + classes) middle in cells, logarithm of the sides in strides, "
             "objectness, class scores; strides 8, 16, 32",
             fit=_fit_rows(5, last=True),
+            scaling=BYTES_BGR,
         ),
         "yolov5": Head(
             about="YOLOv5 style, decoded: (N, places, 5 + classes) middle and sides in pixels of the input, "
             "objectness, class scores",
             fit=_fit_rows(5, last=True),
+            scaling=UNIT,
         ),
         "yolov8": Head(
             about="YOLOv8 style: (N, 4 + classes, places) middle and sides in pixels of the input, class scores",
             fit=_fit_rows(4, last=False),
+            scaling=UNIT,
         ),
         "ssd": Head(
             about="SSD: (N, places, 4) boxes as x0, y0, x1, y1 in shares of the sides, and (N, places, classes) "
@@ -110,6 +126,37 @@ DETECT = ModelFormat(
         "fastestdet": Head(
             about="FastestDet: (N, 5 + classes, h, w) objectness, offset of the middle, sides, class scores",
             fit=_fit_fastestdet,
+            scaling=UNIT_BGR,
+        ),
+        "nms-rows": Head(
+            about="duplicates dropped inside: (N, boxes, 6) or (boxes, 6) rows of x0, y0, x1, y1 in pixels of the "
+            "input, score, class (Ultralytics with nms=True, YOLOv10 and later)",
+            fit=fit_nms_rows,
+            scaling=UNIT,
+        ),
+        "end2end": Head(
+            about="duplicates dropped inside: (boxes, 7) rows of place in the batch, x0, y0, x1, y1, class, score "
+            "(YOLOv7 with --end2end)",
+            fit=fit_end2end,
+            scaling=UNIT,
+        ),
+        "efficient-nms": Head(
+            about="duplicates dropped inside: (N, boxes, 4) corners in pixels, (N, boxes) scores, (N, boxes) classes "
+            "from 0, and perhaps (N, 1) their number (TensorRT's EfficientNMS)",
+            fit=fit_efficient_nms,
+            scaling=UNIT,
+        ),
+        "tensorflow": Head(
+            about="duplicates dropped inside: (N, boxes, 4) y0, x0, y1, x1 in fractions of the sides, (N, boxes) "
+            "scores, (N, boxes) classes from 1 (TensorFlow's Object Detection API)",
+            fit=fit_tensorflow,
+            scaling=UNIT,
+        ),
+        "torchvision": Head(
+            about="duplicates dropped inside: (boxes, 4) corners in pixels, (boxes,) labels from 1, (boxes,) scores "
+            "of one picture (torchvision)",
+            fit=fit_torchvision,
+            scaling=UNIT,
         ),
     },
 )
