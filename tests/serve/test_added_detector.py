@@ -118,6 +118,8 @@ def test_over_http_and_live(nuts: str, white: Path, run_server: Run) -> None:
 
 def test_by_the_guard(nuts: str, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rules = tmp_path / "rules.toml"
-    rules.write_text('[watch]\nlabels = ["nut"]\n\n[[rules]]\nname = "a nut"\nevents = ["enters"]\nclasses = ["nut"]\n')
+    rules.write_text(
+        '[watch]\nlabels = ["nut"]\n\n[[rules]]\nname = "a nut"\nevents = ["enters"]\nclasses = ["nut"]\n'
+    )
     words = ["watch", str(video), "--model", nuts, "--store", str(tmp_path / "store"), "--rules", str(rules)]
     assert run(words) == 0, capsys.readouterr().err
