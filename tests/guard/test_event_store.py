@@ -228,3 +228,16 @@ def test_nobody_else_reads_the_database(store: EventStore) -> None:
     (store.folder / "events.sqlite3").chmod(0o644)  # as an older szem left it
     with closing(EventStore(store.folder)):
         assert (store.folder / "events.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+def test_links_in_the_store_lead_nowhere(store: EventStore, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.jpg"
+    outside.write_bytes(b"secret")
+    with store.writing("d/own.jpg") as path:
+        path.write_bytes(b"own")
+    for name, target in (("d/out.jpg", outside), ("d/in.jpg", store.media / "d/own.jpg"), ("far", tmp_path)):
+        (store.media / name).symlink_to(target)
+    assert store.media_path("d/own.jpg").read_bytes() == b"own"
+    for name in ("d/out.jpg", "d/in.jpg", "far/outside.jpg"):
+        with pytest.raises(NotFoundError):
+            store.media_path(name)

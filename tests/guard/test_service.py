@@ -401,7 +401,7 @@ def test_sources_get_names(film: Path, tmp_path: Path) -> None:
         ("door", True),
         ("gate", True),
     ]
-    assert [s.shown for s in found[2:]] == ["rtsp://10.0.0.7/h264?x=1", "rtsp://10.0.0.9/1"]
+    assert [s.shown for s in found[2:]] == ["rtsp://10.0.0.7/h264", "rtsp://10.0.0.9/1"]
     assert [s.name for s in name_sources([], rules)] == ["gate"]
     (unnamed,) = name_sources(["rtsp://admin:secret@10.0.0.7/h264"], Rules())
     assert unnamed.name == "10-0-0-7-h264"

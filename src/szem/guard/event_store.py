@@ -63,7 +63,7 @@ class EventStore:
         if must_exist and not url and not (folder / DATABASE_FILE).is_file():
             raise FileMissingError(f"{folder}: no events are kept there; szem watch … --store {folder} begins to")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # pictures of people: for the guard's user alone
             self.media.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --store") from error
@@ -256,8 +256,10 @@ class EventStore:
         Raises:
             NotFoundError: there is none, or it was deleted since.
         """
-        path = self.media / name
-        if not name or not path.resolve().is_relative_to(self.media.resolve()) or not path.is_file():
+        path, real = self.media / name, self.media.resolve()
+        # A link on the way would make it another path: links are not followed, wherever they lead.
+        follows = path.resolve() != real / name
+        if not name or follows or not path.resolve().is_relative_to(real) or not path.is_file():
             raise NotFoundError(
                 "this event has no such file; it was not made, or deleted since to keep within bounds"
             )

@@ -58,12 +58,14 @@ def is_url(text: str) -> bool:
 
 
 def address_without_password(text: str) -> str:
-    """A source as it may be shown: an address loses its user and password.
+    """A source as it may be shown: an address loses its user, its password and its query, which may hold a token.
 
-    >>> address_without_password("rtsp://admin:secret@10.0.0.7/stream")
+    >>> address_without_password("rtsp://admin:secret@10.0.0.7/stream?token=1")
     'rtsp://10.0.0.7/stream'
     """
-    return re.sub(r"^([A-Za-z]+://)[^/?#]*@", r"\1", text)
+    if "://" not in text:
+        return text
+    return re.sub(r"[?#].*", "", re.sub(r"^([A-Za-z]+://)[^/?#]*@", r"\1", text), flags=re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 This file does not know the tables.
 """
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,10 @@ def open_database(url: str, tables: MetaData, *, name: str, option: str = "--dat
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+            file = Path(str(parsed.database))
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not str(parsed.database).startswith("file:"):  # SQLite's own form of address
+                _make_private(file)
         engine = create_engine(parsed, pool_pre_ping=True)
         if is_sqlite(engine):
             event.listen(engine, "connect", _prepare_sqlite)
@@ -41,6 +46,17 @@ def open_database(url: str, tables: MetaData, *, name: str, option: str = "--dat
             advice = f"; {parsed.database} is damaged: move it away, and a new one is begun, or restore a copy"
         raise RangeError(f"the database of {name} cannot be opened ({plain_fault(error)}){advice}") from error
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """Make an SQLite file that only its owner can read, and close one that everybody could read.
+
+    The files that SQLite keeps beside it get the same permissions.
+    """
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    if os.name == "posix" and file.stat().st_mode & 0o007:
+        with suppress(OSError):  # another owner's
+            file.chmod(0o600)
 
 
 def plain_fault(error: BaseException) -> str:

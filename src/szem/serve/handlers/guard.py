@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from szem.errors import FileMissingError, NotFoundError, RangeError, RulesError, StoreError
+from szem.errors import DeniedError, FileMissingError, NotFoundError, RangeError, RulesError, StoreError
+from szem.files import write_text
 from szem.guard.analyzer import build_senses
 from szem.guard.event_record import EventQuery, StoredEvent, timestamp
 from szem.guard.event_store import RULES_FILE, EventStore, default_store
@@ -21,6 +22,7 @@ from szem.guard.export import write_marked
 from szem.guard.listener_pool import known_sounds, make_listening
 from szem.guard.run_video import AnalyzedFrame, sense_film
 from szem.guard.sources import all_labels
+from szem.serve.handlers.guard_rules import RulesText, mask_address
 from szem.serve.handlers.guard_trials import GuardTrials
 from szem.serve.settings import ServeSettings
 from szem.tasks.surveillance.rules import Rules
@@ -31,6 +33,7 @@ from szem.tasks.video.zones import areas_from_json, areas_to_json
 __all__ = ["GuardHandler"]
 
 _MOST_RULES = 60_000  # characters
+_MOST_FILE = 1_000_000  # bytes of a rules file
 _LINE = re.compile(r"line (\d+)")
 
 
@@ -46,6 +49,7 @@ class GuardHandler:
         self._url = settings.guard_database
         self._store: EventStore | None = None
         self._lock = threading.Lock()
+        self._saving = threading.Lock()  # two editors: each sees the file whole, as the other left it
         self._sight: Any = None
         self._sounds: tuple[str, ...] | None = None
         self._labels: tuple[str, ...] = ()
@@ -147,23 +151,31 @@ class GuardHandler:
         return self.folder / RULES_FILE
 
     def rules(self) -> dict[str, Any]:
-        """The rules file as it is."""
-        try:
-            text = self._file.read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
+        """The rules file, with masks in place of its secrets, and what is wrong with it."""
+        file = self._read()
+        if file is None:
             return {"text": "", "saved": False, "path": str(self._file), **self.check_rules("")}
-        except (OSError, UnicodeDecodeError) as error:
-            raise StoreError(f"{self._file.name}: cannot be read ({error})") from error
-        return {"text": text, "saved": True, "path": str(self._file), **self.check_rules(text)}
+        return {"text": file.masked(), "saved": True, "path": str(self._file), **self._checked(file, file.text)}
 
     def check_rules(self, text: str) -> dict[str, Any]:
         """What is wrong with rules, and on which line; what they say where they are right."""
+        file = self._read() or RulesText("", str(self._file))
+        try:
+            whole = file.merged(text)
+        except RulesError:
+            whole = text  # the same is found below, with its line
+        except DeniedError as error:
+            found = self._checked(file, text)
+            return found if found["fault"] else {"fault": str(error), "line": None, "rules": None}
+        return self._checked(file, whole)
+
+    def _checked(self, file: RulesText, text: str) -> dict[str, Any]:
         try:
             rules = self._parse(text)
         except RulesError as error:
             found = _LINE.search(str(error))
-            return {"fault": str(error), "line": int(found[1]) if found else None, "rules": None}
-        return {"fault": "", "line": None, "rules": _told(rules)}
+            return {"fault": file.hidden(str(error)), "line": int(found[1]) if found else None, "rules": None}
+        return {"fault": "", "line": None, "rules": _rules_to_json(rules)}
 
     def areas(self, camera: str) -> str:
         """Zones and lines as JSON: those of the rules for every camera, or one camera's.
@@ -187,25 +199,43 @@ class GuardHandler:
             return {"fault": str(error), "zones": [], "lines": []}
 
     def save_rules(self, text: str) -> dict[str, Any]:
-        """Replace the rules file, in one step.
+        """Replace the rules file, in one step; the answer is built before that.
 
         Raises:
             RulesError: the rules are wrong; the old ones stay.
+            DeniedError: something changes that the operator alone may change.
             StoreError: it cannot be written.
         """
-        self._parse(text)
-        part = self._file.with_name(f".{RULES_FILE}.{os.getpid()}.{threading.get_ident()}")
+        with self._saving:
+            file = self._read() or RulesText("", str(self._file))
+            try:
+                self._parse(text)
+                whole = file.merged(text)
+                rules = self._parse(whole)
+            except RulesError as error:
+                raise RulesError(file.hidden(str(error))) from None
+            new = RulesText(whole, str(self._file))
+            answer = {"text": new.masked(), "saved": True, "path": str(self._file)}
+            answer |= {"fault": "", "line": None, "rules": _rules_to_json(rules)}
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_text(self._file, whole, mode=0o600)
+        return answer
+
+    def _read(self) -> RulesText | None:
+        """The rules file; None when there is none. One that every user of the machine could read is closed."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8") as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-            part.replace(self._file)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise StoreError(f"{self._file.name}: cannot be written ({error.strerror or error})") from error
-        return self.rules()
+            with self._file.open("rb") as opened:
+                if os.fstat(opened.fileno()).st_mode & 0o007:
+                    with suppress(OSError, AttributeError):  # another owner's; Windows has no fchmod
+                        os.fchmod(opened.fileno(), 0o600)
+                data = opened.read(_MOST_FILE + 1)
+            if len(data) > _MOST_FILE:
+                raise StoreError(f"{self._file}: larger than {_MOST_FILE:,} bytes; this is not a rules file")
+            return RulesText(data.decode("utf-8-sig"), str(self._file))
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"{self._file.name}: cannot be read ({error}); save it as UTF-8 text") from error
 
     def _parse(self, text: str) -> Rules:
         if len(text) > _MOST_RULES:
@@ -216,7 +246,11 @@ class GuardHandler:
         return parse_rules(text, name="rules", sounds=self._sounds or None, labels=self._labels or None)
 
     def _rules_or_default(self) -> Rules:
-        return self._parse(self.rules()["text"])
+        file = self._read()
+        try:
+            return self._parse("" if file is None else file.text)
+        except RulesError as error:
+            raise RulesError(str(error) if file is None else file.hidden(str(error))) from None
 
     # Films ------------------------------------------------------------------------------------------------------
 
@@ -240,8 +274,10 @@ def _source(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _told(rules: Rules) -> dict[str, Any]:
-    """Rules as an editor shows them."""
-    return rules.model_dump(mode="json", exclude={"webhooks", "mqtt"}) | {
-        "hooks": [f"webhook:{name}" for name in rules.webhooks] + [f"mqtt:{name}" for name in rules.mqtt]
-    }
+def _rules_to_json(rules: Rules) -> dict[str, Any]:
+    """Rules as an editor shows them: of notifiers their names, of cameras' addresses what is no secret."""
+    shown = rules.model_dump(mode="json", exclude={"webhooks", "mqtt"})
+    for camera in shown["cameras"].values():
+        camera["source"] = mask_address(camera["source"])
+    notifiers = [f"webhook:{name}" for name in rules.webhooks] + [f"mqtt:{name}" for name in rules.mqtt]
+    return shown | {"hooks": notifiers}

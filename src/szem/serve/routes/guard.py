@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
-from szem.errors import RangeError, UnknownNameError
+from szem.errors import RangeError, StoreError, UnknownNameError
 from szem.guard.event_record import EventQuery, StoredEvent, parse_moment
 from szem.guard.export import events_to_csv, events_to_json
 from szem.serve.handlers.guard import GuardHandler
@@ -159,9 +159,12 @@ class _Guard:
         """Send a film (the file as the body) to be guarded by the rules; ask on with the id that is given."""
         job = self.room.films.begin(name)
         try:
-            with job.path.open("wb") as out:
-                async for piece in request.stream():
-                    out.write(piece)
+            try:
+                with job.path.open("wb") as out:
+                    async for piece in request.stream():
+                        out.write(piece)
+            except OSError as error:  # a full disk
+                raise StoreError(f"the film cannot be kept ({error.strerror or error}); try again later") from error
             await _run(self.room.films.start, job)
         except BaseException:
             self.room.films.drop(job.id)

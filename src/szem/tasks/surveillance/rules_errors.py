@@ -71,11 +71,18 @@ def explain_fault(text: str, fault: Mapping[str, Any], *, name: str, keys: Colle
         )
     elif fault["type"] == "missing":
         message = "is missing"
+    elif _may_be_secret(place):
+        message = f"{message.split(', got ', 1)[0]} (its value is not shown)"
     elif not str(fault["type"]).startswith("value_error"):
         got = repr(fault["input"])
         message = message.replace("tuple", "list").replace("Input should be", "should be")
         message = f"{message}, got {got if len(got) < 80 else got[:77] + '…'}"
     return f"{name}, line {find_line(text, place)}, {shown or 'file'}: {message}"
+
+
+def _may_be_secret(place: Place) -> bool:
+    """Whether a value may hold a password or a token: messages end up in logs and answers."""
+    return bool(place) and (place[0] in ("webhooks", "mqtt") or place[-1] == "source")
 
 
 def _as_written(text: str, place: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -34,7 +34,7 @@ from szem.tasks.surveillance.rules_references import loose_names, names_taken
 from szem.tasks.surveillance.settings import WatchSettings
 from szem.tasks.video.zones import Line, Zone, Zones
 
-__all__ = ["parse_rules", "read_rules"]
+__all__ = ["load_toml", "parse_rules", "read_rules"]
 
 _MOST_BYTES = 1_000_000
 _MOST_DEPTH = 12  # the deepest there is: cameras.NAME.zones.NAME.points[k][k]
@@ -94,12 +94,7 @@ def parse_rules(
     Traceback (most recent call last):
     szem.errors.RulesError: rules, line 3, rules[1].events: no event called 'enterz'; did you mean 'enters'?
     """
-    try:
-        raw = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
-        raise RulesError(f"{name}: not TOML: {error}") from error
-    if _depth(raw) > _MOST_DEPTH:
-        raise RulesError(f"{name}: tables lie at most {_MOST_DEPTH} deep in one another; write them flatter")
+    raw = load_toml(text, name=name)
     try:
         rules = Rules.model_validate(_frozen(_shaped(raw)))
     except ValidationError as error:
@@ -112,6 +107,21 @@ def parse_rules(
     for place, what in (*faults, *loose_names(rules, sounds=sounds, labels=labels)):
         raise RulesError(f"{name}, line {find_line(text, place)}, {_path(place)}: {what}")
     return rules
+
+
+def load_toml(text: str, *, name: str = "rules") -> dict[str, Any]:
+    """The tables of a rules file, as deep as rules need them and no deeper.
+
+    Raises:
+        RulesError: not TOML, or tables too deep in one another.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
+        raise RulesError(f"{name}: not TOML: {error}") from error
+    if _depth(raw) > _MOST_DEPTH:
+        raise RulesError(f"{name}: tables lie at most {_MOST_DEPTH} deep in one another; write them flatter")
+    return raw
 
 
 _TABLES: dict[str, type[BaseModel]] = {
