@@ -84,6 +84,61 @@ def test_imports_run_downward(path: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def _file_of(name: str) -> Path | None:
+    """The file of a module, or of the module that holds a name."""
+    parts = name.split(".")[1:]
+    for length in (len(parts), len(parts) - 1):
+        place = SRC.joinpath(*parts[:length])
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
+
+
+def _cycles(graph: dict[Path, set[Path]]) -> list[list[Path]]:
+    """Groups of files that reach each other (Tarjan, Depth-first search and linear graph algorithms, 1972)."""
+    numbers: dict[Path, int] = {}
+    lowest: dict[Path, int] = {}
+    stack: list[Path] = []
+    found: list[list[Path]] = []
+
+    def visit(file: Path) -> None:
+        numbers[file] = lowest[file] = len(numbers)
+        stack.append(file)
+        for other in graph[file]:
+            if other not in numbers:
+                visit(other)
+                lowest[file] = min(lowest[file], lowest[other])
+            elif other in stack:
+                lowest[file] = min(lowest[file], numbers[other])
+        if lowest[file] == numbers[file]:
+            place = stack.index(file)
+            if len(stack) - place > 1:
+                found.append(stack[place:])
+            del stack[place:]
+
+    for file in graph:
+        if file not in numbers:
+            visit(file)
+    return found
+
+
+def test_no_files_import_each_other() -> None:
+    """Inside a room too, and however an import is deferred: into a function, or to type checkers."""
+    graph: dict[Path, set[Path]] = {}
+    for path in FILES:
+        targets = {_file_of(name) for name, _ in imports_of(path) if name.startswith("szem.")}
+        graph[path] = {target for target in targets if target is not None and target != path}
+    told = [" <-> ".join(sorted(p.relative_to(SRC).as_posix() for p in group)) for group in _cycles(graph)]
+    assert not told, "\n".join(told)
+
+
+def test_a_cycle_would_be_found() -> None:
+    a, b, c = Path("a"), Path("b"), Path("c")
+    assert _cycles({a: {b}, b: {c}, c: set()}) == []
+    assert [sorted(group) for group in _cycles({a: {b}, b: {c}, c: {b}})] == [[b, c]]
+
+
 def test_the_cloud_vision_dialect_is_a_leaf() -> None:
     """szem's own routes do not depend on Google's dialect; only the application puts both together."""
     vision = SRC / "serve" / "vision"

@@ -21,7 +21,7 @@ import httpx
 import numpy as np
 import pytest
 
-from szem.cli import VERBS
+from szem.cli.verbs import VERBS
 from szem.media.pictures import write_picture
 from szem.media.samples import sample_path
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from szem.cli import VERBS, load_verb
 from szem.cli.run import run
+from szem.cli.verbs import VERBS, load_verb
 
 
 def commands() -> list[tuple[str, ...]]:

@@ -9,9 +9,9 @@ import pytest
 from typer.main import get_command
 from typer.models import OptionInfo
 
-from szem.cli import VERBS, load_verb
 from szem.cli.options import GRAMMAR, LETTERS, RENAMED
 from szem.cli.run import run
+from szem.cli.verbs import VERBS, load_verb
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 

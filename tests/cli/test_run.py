@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from szem.cli import GROUPS, VERBS
 from szem.cli.run import run
+from szem.cli.verbs import GROUPS, VERBS
 
 Capture = pytest.CaptureFixture[str]
 

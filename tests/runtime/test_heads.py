@@ -3,7 +3,8 @@
 import pytest
 
 from szem.errors import CardError, UnknownNameError
-from szem.runtime.heads import Output, find_head, fit_head
+from szem.runtime.heads import find_head, fit_head
+from szem.runtime.outputs import Output
 from szem.tasks.classification.heads import CLASSIFY
 from szem.tasks.models import model_format
 from szem.tasks.registry import TASKS

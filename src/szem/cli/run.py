@@ -15,8 +15,8 @@ from rich.table import Table
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from szem.cli import GROUPS, VERBS, load_verb
 from szem.cli.options import RENAMED
+from szem.cli.verbs import GROUPS, VERBS, load_verb
 from szem.errors import SzemError
 from szem.files import is_disk_full
 

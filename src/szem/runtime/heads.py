@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from szem.errors import CardError, UnknownNameError
+from szem.runtime.outputs import Output
 
 if TYPE_CHECKING:
     from szem.runtime.cards import PictureInput, SoundInput
@@ -46,15 +47,6 @@ IMAGENET = PixelScaling("ImageNet's mean and deviation", (123.675, 116.28, 103.5
 UNIT = PixelScaling("0..1", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
 UNIT_BGR = PixelScaling("0..1, blue first", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0), "BGR")
 BYTES_BGR = PixelScaling("0..255, blue first", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "BGR")
-
-
-@dataclass(frozen=True)
-class Output:
-    """An output of an ONNX file: its name and its shape, None where a side is open."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    is_integer: bool = False  # holds whole numbers: classes, counts
 
 
 Fit = Callable[[Sequence[Output], int], dict[str, str] | None]

@@ -7,7 +7,8 @@ import numpy as np
 from szem.arrays import Array
 from szem.errors import CardError
 from szem.runtime.cards import PictureInput, SoundInput
-from szem.runtime.heads import ModelFormat, Output
+from szem.runtime.heads import ModelFormat
+from szem.runtime.outputs import Output
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile
 

@@ -16,8 +16,8 @@ import numpy as np
 from szem.arrays import Array
 from szem.errors import CardError, ModelError, RangeError, ShapeError, UnknownNameError, UnsupportedError
 from szem.runtime.cards import read_card
-from szem.runtime.heads import Output
 from szem.runtime.onnx import ort
+from szem.runtime.outputs import Output
 from szem.runtime.store import Model
 
 __all__ = ["PROVIDERS", "OnnxFile", "Session", "cores", "open_session"]

@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from szem import detect
 from szem.errors import CardError, DTypeError, ModelError, RangeError, ShapeError, UnknownNameError
 from szem.runtime.cards import Calibration, Card, Made, PictureInput, hash_file, read_card, write_card
-from szem.runtime.heads import Output, fit_head
+from szem.runtime.heads import fit_head
+from szem.runtime.outputs import Output
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.detection.decoders import DECODERS, grid_points

@@ -22,7 +22,7 @@ from szem.runtime.cards import PictureInput
 from szem.runtime.graph import GraphLimits
 from szem.runtime.store import Model, list_models
 from szem.serve.settings import ServeSettings
-from szem.tasks.explain.explain import Explorer
+from szem.tasks.explain.explain import EXPLAINED_TASK, Explorer
 from szem.tasks.explain.preprocess import PreparedInput
 from szem.tasks.explain.top_activations import TopActivations, find_strongest
 from szem.tasks.models import default_model
@@ -97,11 +97,10 @@ class LabHandler:
         self._searched: dict[str, float] = {}  # network -> the share of the pictures it has looked at, while it does
 
     def networks(self) -> list[dict[str, Any]]:
-        """The networks that can be looked into: classifiers, the task's own first; others; those that were sent."""
+        """The networks that can be looked into: the default first, then others of its task, others, those sent."""
         models = _picture_models()
-        named = [m for m in models if m.card.task == "classify"]
-        first = default_model("classify").name if named else ""
-        models.sort(key=lambda m: (m.name != first, m.card.task != "classify"))
+        first = default_model(EXPLAINED_TASK).name if any(m.card.task == EXPLAINED_TASK for m in models) else ""
+        models.sort(key=lambda m: (m.name != first, m.card.task != EXPLAINED_TASK))
         rows: list[dict[str, Any]] = [
             {"name": m.name, "title": m.name, "task": m.card.task, "text": m.card.summary} for m in models
         ]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from szem.runtime.cards import PictureInput, SoundInput
-from szem.runtime.heads import Head, ModelFormat, Output, fit_scores
+from szem.runtime.heads import Head, ModelFormat, fit_scores
+from szem.runtime.outputs import Output
 from szem.runtime.probe import fitting_heads, run_on_noise
 from szem.runtime.sessions import OnnxFile
 

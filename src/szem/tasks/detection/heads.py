@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from szem.runtime.cards import PictureInput, SoundInput
-from szem.runtime.heads import BYTES_BGR, UNIT, UNIT_BGR, Fit, Head, ModelFormat, Output
+from szem.runtime.heads import BYTES_BGR, UNIT, UNIT_BGR, Fit, Head, ModelFormat
+from szem.runtime.outputs import Output
 from szem.runtime.probe import fitting_heads, run_on_noise
 from szem.runtime.sessions import OnnxFile
 from szem.tasks.detection.nms_inside import (

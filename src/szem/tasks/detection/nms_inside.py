@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array
 from szem.errors import ModelError
-from szem.runtime.heads import Output
+from szem.runtime.outputs import Output
 from szem.tasks.detection.candidates import Candidates, InputSize, order_corners
 
 __all__ = [

@@ -27,7 +27,9 @@ from szem.runtime.store import Model, find_model
 from szem.tasks.explain.preprocess import PreparedInput, guess_rules, prepare
 from szem.tasks.models import default_model
 
-__all__ = ["Explorer", "explain"]
+__all__ = ["EXPLAINED_TASK", "Explorer", "explain"]
+
+EXPLAINED_TASK = "classify"  # whose default model is looked into when none is named
 
 FREE_SIDE_PX = 224  # what a network gets that takes any size
 # What is tried after that: a file may leave its sides open and still run at some sizes only.
@@ -299,7 +301,7 @@ def _open_source(model: NetworkSource | None, limits: GraphLimits) -> _Source:
     if isinstance(model, bytes):
         return _Source(read_graph(model, limits=limits), None)
     if model is None:
-        model = default_model("classify")
+        model = default_model(EXPLAINED_TASK)
     if isinstance(model, Model):
         return _Source(read_graph(model.file(), limits=limits, trusted=True), model)
     path = Path(model)
