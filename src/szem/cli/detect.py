@@ -84,7 +84,7 @@ def detect(
 
     from szem.cli.outputs import Destination, Stems, Targets, parse_ways, printable, refuse_two_tables
     from szem.cli.sources import is_video, refuse_two_endless, split_sources, stream_stem
-    from szem.cli.walk import Failure, each_picture, find_files, report_failures
+    from szem.cli.walk import STDIN, Failure, each_picture, find_files, report_failures
     from szem.errors import SzemError, UnknownNameError
     from szem.files import is_disk_full
     from szem.media.live import address_without_password
@@ -126,7 +126,10 @@ def detect(
     _check(choices, wanted, sight, only_pictures=bool(items) and not videos and not live)
     targets = Targets(item.name for item in items)
     stopped = False
-    with _Recorder(sight, to, targets, ways, wanted, as_json=as_json, as_csv=as_csv, quiet=quiet) as recorder:
+    names = [item.name for item in items if item.name != STDIN]
+    with _Recorder(
+        sight, to, targets, ways, wanted, names=names, as_json=as_json, as_csv=as_csv, quiet=quiet
+    ) as recorder:
         each_picture([i for i in items if i not in videos], failures, work=recorder.picture, quiet=quiet)
         for name, stem in [(item.name, item.stem) for item in videos] + streams:
             try:
@@ -193,6 +196,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
         ways: frozenset[str],
         classes: list[str] | None,
         *,
+        names: list[str],
         as_json: bool,
         as_csv: bool,
         quiet: bool,
@@ -209,7 +213,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
             targets.take(file, typed=to.is_file)
         self._table = csv_table(*BOX_COLUMNS) if as_csv else None
         self._is_for_people = not (quiet or as_json or as_csv)
-        self._out = BoxesOut(files)
+        self._out = BoxesOut(files, names=names)
 
     def __exit__(self, *problem: Any) -> None:
         self._out.__exit__(*problem)
@@ -286,6 +290,8 @@ class _Recorder(AbstractContextManager["_Recorder"]):
                 self._report_counts(name, counts, analyzer, log, pipeline)
         if self._is_for_people:
             lost = f", {run.dropped} left out" if run.dropped else ""
+            if damaged := getattr(reader, "damaged", 0):
+                lost += f", {damaged} damaged packet{'' if damaged == 1 else 's'} skipped"
             print(f"{printable(name)}: {run.frames} frames, {run.rate_hz:.1f} frames/s{lost}; {log}")
         return run.was_stopped
 

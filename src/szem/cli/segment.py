@@ -56,6 +56,7 @@ def segment(
 
     from szem.cli.outputs import Destination, Targets, parse_ways, printable, refuse_two_tables
     from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.media.animations import is_animated
     from szem.media.pictures import PICTURE_SUFFIXES, WRITTEN_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
     from szem.media.video_writer import WRITTEN_VIDEO_SUFFIXES
@@ -65,7 +66,7 @@ def segment(
     ways = parse_ways(write, _WAYS)
     session = open_model(model or None, task="segment", threads=workers or None)
     items, failures = find_files(paths, suffixes=PICTURE_SUFFIXES | VIDEO_SUFFIXES, leave_out=Path(out))
-    videos = [item for item in items if Path(item.name).suffix.lower() in VIDEO_SUFFIXES]
+    videos = [i for i in items if Path(i.name).suffix.lower() in VIDEO_SUFFIXES or is_animated(i.name)]
     named = {
         "overlay": WRITTEN_VIDEO_SUFFIXES if videos else WRITTEN_SUFFIXES,
         "labels": () if videos else (".png",),  # of a video there are many

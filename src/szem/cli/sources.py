@@ -7,6 +7,7 @@ from typing import Any
 
 from szem.cli.walk import STDIN, Item
 from szem.errors import RangeError, SzemError
+from szem.media.animations import is_animated
 from szem.media.formats import HEAD_BYTES, recognize_bytes
 from szem.media.live import address_without_password, is_camera, is_url
 from szem.media.pictures import PICTURE_SUFFIXES
@@ -50,7 +51,9 @@ def is_video(item: Item) -> bool:
         found = recognize_bytes(start)
         return bool(start) and (found is None or found.kind != "picture")
     suffix = Path(item.name).suffix.lower()
-    return suffix in VIDEO_SUFFIXES or (suffix not in PICTURE_SUFFIXES and _opens_as_video(item.name))
+    if suffix in VIDEO_SUFFIXES or is_animated(item.name):
+        return True
+    return suffix not in PICTURE_SUFFIXES and _opens_as_video(item.name)
 
 
 def _is_endless(source: str) -> bool:

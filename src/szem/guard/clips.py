@@ -17,7 +17,7 @@ import numpy as np
 from szem.arrays import Picture8
 from szem.errors import FormatError, StoreError
 from szem.guard.packet_buffer import BufferedPacket, PacketRun
-from szem.media.frames import Frame, turn_of
+from szem.media.frames import Frame, tag_encoder, turn_of
 
 __all__ = ["FrameBlur", "decode_pictures", "find_picture", "write_clip"]
 
@@ -90,10 +90,7 @@ def find_picture(stretch: PacketRun, time_s: float) -> Picture8 | None:
 
 def decode_pictures(stretch: PacketRun) -> Iterator[Frame]:
     """Decode a stretch; packets that are damaged are passed over. Times are the source's own."""
-    decoder: Any = av.CodecContext.create(stretch.tracks.video_codec, "r")
-    if stretch.tracks.video_extra:
-        decoder.extradata = stretch.tracks.video_extra
-    decoder.thread_count = 1
+    decoder = stretch.tracks.open_decoder()
     times: dict[int, float] = {}
     last_s, index = stretch.start_s, 0
     for bit in [*(bit for bit in stretch.bits if bit.is_video), None]:
@@ -186,6 +183,7 @@ def _code_anew(stretch: PacketRun, path: Path, hide: FrameBlur | None) -> None:
             if not size[0]:
                 size = frame.size
                 video.width, video.height = size[0] // 2 * 2, size[1] // 2 * 2
+                tag_encoder(video, frame, aspect=tracks.pixel_aspect, is_rgb=hide is not None)
             picture = _picture(frame, size, hidden)
             time_s = frame.time_s - stretch.start_s
             if not by_arrival and frame.raw.pts is not None and frame.raw.time_base:
@@ -282,7 +280,8 @@ def _zero(stretch: PacketRun) -> float:
 
 
 def _packet(bit: BufferedPacket) -> Any:
-    packet = av.Packet(bit.data)
+    packet = av.Packet(len(bit.data))  # with the zero bytes after it that decoders read, unlike one made of bytes
+    packet.update(bit.data)
     packet.pts, packet.dts, packet.time_base = bit.pts, bit.dts, bit.time_base
     packet.is_keyframe = bit.is_key
     if bit.duration:

@@ -54,6 +54,8 @@ class StreamTemplates:
         self.sound_codec, self.sound_extra, self.sound_rate_hz = "", b"", 0
         self.sound_layout = ""
         self.rate_hz = 10.0
+        self.size_px, self.video_tag, self.coded_bits = (0, 0), "", 0
+        self.pixel_aspect: Fraction | None = None
         self.is_sound_alone = packet_stream is None
         self.is_uncoded = packet_stream is not None and packet_stream.codec_context.name == "rawvideo"
         if packet_stream is not None and not self.is_uncoded:
@@ -61,6 +63,9 @@ class StreamTemplates:
             self.video = self._copy(packet_stream)
             self.video_codec, self.video_extra = context.codec.name, bytes(context.extradata or b"")
             self.pixels = str(context.pix_fmt or "")
+            self.size_px, self.video_tag = (context.width, context.height), context.codec_tag
+            self.coded_bits = context.bits_per_coded_sample or 0
+            self.pixel_aspect = packet_stream.sample_aspect_ratio or context.sample_aspect_ratio or None
             self.rate_hz = float(packet_stream.average_rate or packet_stream.guessed_rate or 0) or 25.0
 
     def add_sound(self, stream: Any) -> None:
@@ -69,6 +74,20 @@ class StreamTemplates:
         self.sound = self._copy(stream)
         self.sound_codec, self.sound_extra = context.codec.name, bytes(context.extradata or b"")
         self.sound_rate_hz, self.sound_layout = context.sample_rate, context.layout.name
+
+    def open_decoder(self) -> Any:
+        """A decoder of its pictures that knows all that the container said of them."""
+        decoder: Any = av.CodecContext.create(self.video_codec, "r")
+        if self.video_extra:
+            decoder.extradata = self.video_extra
+        if all(self.size_px):  # some codecs (MS-MPEG-4, WMV) do not repeat it in their packets
+            decoder.width, decoder.height = self.size_px
+        if self.video_tag.strip("\0"):  # MPEG-4 is decoded by the encoder's own transform: XVID, DX50
+            decoder.codec_tag = self.video_tag
+        if self.coded_bits:
+            decoder.bits_per_coded_sample = self.coded_bits
+        decoder.thread_count = 1
+        return decoder
 
     def begins_with(self, bit: "BufferedPacket") -> bool:
         """Whether a clip can begin with a packet."""

@@ -7,6 +7,7 @@ come from.
 
 import threading
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8
 from szem.errors import ShapeError
 
-__all__ = ["Frame", "Planes", "turn_of"]
+__all__ = ["Frame", "Planes", "tag_encoder", "turn_of"]
 
 _TURNS = {90: 1, -270: 1, 180: 2, -180: 2, 270: 3, -90: 3}  # degrees -> quarter turns against the clock
 _TV_RANGE, _FULL_RANGE = 1, 2  # AVColorRange: brightness in 16..235, or in 0..255
+_UNSPECIFIED, _BT601 = 2, 6  # AVColorSpace, and the same numbers of AVColorPrimaries and so on
 _own = threading.local()  # a converter each thread: they keep tables, and are not to be shared
 
 
@@ -134,6 +136,33 @@ class Frame:
 def turn_of(raw: Any) -> int:
     """Quarter turns against the clock that put a decoder's frame upright."""
     return _TURNS.get(round(getattr(raw, "rotation", 0) or 0), 0)
+
+
+def tag_encoder(
+    stream: Any, like: Frame | None = None, *, aspect: Fraction | None = None, is_rgb: bool = False
+) -> None:
+    """Give a stream that is written the pixel aspect and the colour tags that its pictures have.
+
+    Without them an anamorphic video comes out squeezed, and players guess the colours by the size of the picture.
+
+    Args:
+        stream: Of an encoder that is not open yet; its pictures are yuv420p with brightness in 16..235.
+        like: The frame that the pictures were made of; None: not known.
+        aspect: Width of a pixel as stored, divided by its height; see `VideoInfo.pixel_aspect`.
+        is_rgb: The pictures were RGB, which FFmpeg converts by BT.601, and not from `Frame.planes`.
+    """
+    context = stream.codec_context
+    context.color_range = _TV_RANGE
+    if aspect:
+        context.sample_aspect_ratio = 1 / aspect if like is not None and like.turn % 2 else aspect
+    if is_rgb:
+        context.colorspace = _BT601
+    if is_rgb or like is None:
+        return
+    for name in ("colorspace", "color_primaries", "color_trc"):
+        value = int(getattr(like.raw, name, None) or _UNSPECIFIED)
+        if value != _UNSPECIFIED:  # 0, RGB, is not written either: the planes are none
+            setattr(context, name, value)
 
 
 def _converter() -> Any:

@@ -27,7 +27,7 @@ from szem.errors import (
 from szem.media.containers import check_codec, stated_rate_hz
 from szem.media.frames import Frame, turn_of
 from szem.media.pictures import DEFAULT_LIMITS, Limits
-from szem.media.video import VideoInfo, picture_streams
+from szem.media.video import VideoInfo, picture_streams, pixel_aspect
 
 __all__ = ["Device", "LiveReader", "address_without_password", "camera_device", "is_camera", "is_url", "open_line"]
 
@@ -276,6 +276,7 @@ class LiveReader:
             duration_s=duration / av.time_base if finite else None,
             frames=stream.frames or None,
             has_sound=bool(self._container.streams.audio),
+            pixel_aspect=pixel_aspect(stream),
         )
 
     def _close(self) -> None:

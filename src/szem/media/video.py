@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ import av
 from av.stream import Disposition
 
 from szem.errors import EmptyFileError, FormatError, NoPicturesError, RangeError, TooLargeError
+from szem.media.animations import webp_to_video
 from szem.media.containers import (
     check_codec,
     container_faults_named,
@@ -33,6 +35,7 @@ __all__ = [
     "VideoSource",
     "inspect_video",
     "picture_streams",
+    "pixel_aspect",
     "read_video",
 ]
 
@@ -52,6 +55,7 @@ class VideoInfo:
     duration_s: float | None  # None where the file does not say
     frames: int | None  # likewise; an estimate
     has_sound: bool = False
+    pixel_aspect: Fraction | None = None  # width of a pixel as stored, by its height; None: square, or not stated
 
 
 def inspect_video(path: VideoSource, *, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
@@ -114,13 +118,16 @@ class VideoReader(AbstractContextManager["VideoReader"]):
     ) -> None:
         self._tap = tap
         self._limits = limits
+        converted = webp_to_video(source, limits=limits)
         self._container, self.name = open_container(
-            source,
+            source if converted is None else converted,
             kind="a video",
             wanted="a video file",
             remedy="convert it to MP4 first",
             pipe_remedy="an MP4 in a pipe must have its index in front (ffmpeg -movflags faststart), or be a file",
         )
+        if converted is not None:
+            self.name = os.fspath(source)  # type: ignore[arg-type]  # only paths are converted
         try:
             with container_faults_named(self.name):
                 self.info = _info(self._container, self.name, limits)
@@ -230,12 +237,19 @@ def _info(container: Any, name: str, limits: Limits) -> VideoInfo:
         duration_s=duration,
         frames=stream.frames if stream.frames > 0 else (round(duration * rate) if duration else None),
         has_sound=bool(container.streams.audio),
+        pixel_aspect=pixel_aspect(stream),
     )
 
 
 def picture_streams(container: Any) -> list[Any]:
     """The streams of moving pictures; a cover that lies beside a piece of music is none."""
     return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+
+
+def pixel_aspect(stream: Any) -> Fraction | None:
+    """Width of a stream's pixels by their height; None: square, not stated, or absurd."""
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return aspect if aspect and aspect != 1 and Fraction(1, 100) < aspect < 100 else None
 
 
 def _known_sound(container: Any) -> Any:

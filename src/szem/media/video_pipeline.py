@@ -147,13 +147,20 @@ class VideoPipeline(AbstractContextManager["VideoPipeline"]):
     def _open_writer(self, out: Path) -> VideoWriter:
         sound = self.reader.sound if isinstance(self.reader, VideoReader) else None
         rate = min(max(self.reader.info.rate_hz / self.every, 1.0), 240.0)
-        return VideoWriter(out, rate_hz=rate, preset=self.preset, quality=self.quality, sound=sound)
+        return VideoWriter(
+            out,
+            rate_hz=rate,
+            preset=self.preset,
+            quality=self.quality,
+            sound=sound,
+            pixel_aspect=self.reader.info.pixel_aspect,
+        )
 
     def _write(self, writer: VideoWriter, drawn: RenderedFrame) -> None:
         if isinstance(drawn.picture, Planes):
-            writer.write_planes(drawn.picture, time_s=drawn.frame.time_s)
+            writer.write_planes(drawn.picture, time_s=drawn.frame.time_s, like=drawn.frame)
         elif drawn.picture is not None:
-            writer.write(drawn.picture, time_s=drawn.frame.time_s)
+            writer.write(drawn.picture, time_s=drawn.frame.time_s, like=drawn.frame)
         if drawn.frame.sound and isinstance(self.reader, VideoReader):
             writer.write_sound(drawn.frame.sound, start_s=self.reader.start_s)
 

@@ -24,7 +24,7 @@ from szem.errors import (
     UnknownNameError,
 )
 from szem.files import is_disk_full, write_error, write_file
-from szem.media.frames import Planes
+from szem.media.frames import Frame, Planes, tag_encoder
 from szem.media.sources import file_url
 
 __all__ = ["PRESETS", "WRITTEN_VIDEO_SUFFIXES", "VideoWriter"]
@@ -50,6 +50,7 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         quality: 0 (best) to 51 (smallest): the constant rate factor.
         preset: How much work goes into a small file, one of `PRESETS`.
         sound: The stream (of `VideoReader.sound`) whose packets will come; None for a silent video.
+        pixel_aspect: Of the video the pictures are made of: `VideoInfo.pixel_aspect`.
     Raises:
         RangeError: the rate is not positive, or the quality is outside.
         UnknownNameError: no such preset.
@@ -64,6 +65,7 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         quality: int = 23,
         preset: str = "veryfast",
         sound: Any = None,
+        pixel_aspect: Fraction | None = None,
     ) -> None:
         if not 0 < rate_hz < 1000:
             raise RangeError(f"rate_hz must be in 0..1000, got {rate_hz}")
@@ -80,7 +82,7 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         self._size = (0, 0)
         self._last_tick = -1
         self._note = ""
-        self._sound = sound
+        self._sound, self._pixel_aspect = sound, pixel_aspect
         self._sound_start_s = 0.0
         with ExitStack() as opened:
             self._part = opened.enter_context(write_file(self.path))
@@ -88,27 +90,32 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
             self._file = opened.pop_all()  # from here on, `__exit__` decides what becomes of the file
         self._sound_out: Any = None
 
-    def write(self, picture: Picture8, *, time_s: float | None = None) -> None:
+    def write(self, picture: Picture8, *, time_s: float | None = None, like: Frame | None = None) -> None:
         """Add a picture; all must have the size of the first. An odd side loses its last pixel.
 
         Args:
             picture: (H, W, 3) uint8 RGB.
             time_s: When it is shown; without it, one frame after the last.
+            like: The frame it was made of, whose turn and pixel aspect it has.
         Raises:
             ShapeError: another size than the first.
         """
         height, width = check_picture(picture).shape[:2]
-        self._begin(width, height)
+        self._begin(width, height, like, is_rgb=True)
         even = np.ascontiguousarray(picture[: height // 2 * 2, : width // 2 * 2])
         self._encode(av.VideoFrame.from_ndarray(even, format="rgb24"), time_s)
 
-    def write_planes(self, planes: Planes, *, time_s: float | None = None) -> None:
+    def write_planes(self, planes: Planes, *, time_s: float | None = None, like: Frame | None = None) -> None:
         """Add a picture in the encoder's own form, which costs no conversion.
 
+        Args:
+            planes: The picture.
+            time_s: As for `write`.
+            like: The frame it was made of: the video then has its colour tags.
         Raises:
             ShapeError: another size than the first.
         """
-        self._begin(planes.width_px, planes.height_px)
+        self._begin(planes.width_px, planes.height_px, like, is_rgb=False)
         self._encode(av.VideoFrame.from_ndarray(planes.data, format="yuv420p"), time_s)
 
     def write_sound(self, packets: tuple[Any, ...], *, start_s: float = 0.0) -> None:
@@ -135,7 +142,7 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         """Put a comment into the video's metadata, when it is finished."""
         self._note = text
 
-    def _begin(self, width: int, height: int) -> None:
+    def _begin(self, width: int, height: int, like: Frame | None, *, is_rgb: bool) -> None:
         if self._stream is None:
             if min(height, width) < 2:
                 raise ShapeError(f"a video's frames have two pixels a side at least, got {width}×{height}")
@@ -148,6 +155,7 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
             # threads of its own cost x264 a fifth more work, which pays only where there is much of it
             is_little = width * height < _LARGE_PX and self._preset in PRESETS[:3]
             threads = "1" if is_little else "0"
+            tag_encoder(self._stream, like, aspect=self._pixel_aspect, is_rgb=is_rgb)
             self._stream.options = {"crf": str(self._quality), "preset": self._preset, "threads": threads}
             if self._sound is not None:
                 self._open_sound()
