@@ -25,10 +25,12 @@ __all__ = [
     "ShapeError",
     "StoreError",
     "SzemError",
+    "TimeLimitError",
     "TooLargeError",
     "TrainError",
     "UnknownNameError",
     "UnsupportedError",
+    "WorkerCrashError",
 ]
 
 
@@ -126,3 +128,11 @@ class BusyError(SzemError, RuntimeError):
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class TimeLimitError(SzemError, TimeoutError):
+    """The work took longer than it may, and was stopped."""
+
+
+class WorkerCrashError(SzemError, RuntimeError):
+    """The process that worked on an input ended; nothing else was affected."""

@@ -1,18 +1,25 @@
 """The server itself: ids, keys, names, limits, slow callers, a full house, pages."""
 
+import asyncio
+import base64
 import logging
 import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from szem.errors import DeniedError, RangeError
+from szem.serve.dispatcher import Dispatcher
 from szem.serve.server import address_of, bind
 from szem.serve.settings import ServeSettings
+from szem.serve.vision import annotate
+from tests.serve import stalls
 
 Start = Callable[..., httpx.Client]
 EMPTY = {"requests": [{}]}
@@ -298,25 +305,17 @@ def test_too_many_connections_are_sent_away(start: Start) -> None:
 
 
 def test_a_full_house_answers_429_with_a_time(start: Start, monkeypatch: pytest.MonkeyPatch, small: bytes) -> None:
-    import szem.serve.vision.features as features
-
     begun, go = threading.Event(), threading.Event()
-    real = features.dominant_colors
+    real = Dispatcher.work
 
-    def slow(*args: object, **options: object) -> object:
+    async def slow(self: Dispatcher, *arguments: Any) -> Any:
         begun.set()
-        assert go.wait(60)
-        return real(*args, **options)  # type: ignore[arg-type]
+        await asyncio.to_thread(go.wait, 60)
+        return await real(self, *arguments)
 
-    monkeypatch.setattr(features, "dominant_colors", slow)
+    monkeypatch.setattr(Dispatcher, "work", slow)
     server = start(max_in_flight=1)
-    import base64
-
-    body = {
-        "requests": [
-            {"image": {"content": base64.b64encode(small).decode()}, "features": [{"type": "IMAGE_PROPERTIES"}]}
-        ]
-    }
+    body = one_picture(small)
     answers: list[httpx.Response] = []
     worker = threading.Thread(target=lambda: answers.append(server.post("/v1/images:annotate", json=body)))
     worker.start()
@@ -333,43 +332,68 @@ def test_a_full_house_answers_429_with_a_time(start: Start, monkeypatch: pytest.
     assert server.post("/v1/images:annotate", json=EMPTY).status_code == 200
 
 
-def test_work_that_takes_too_long_is_answered_504(
-    start: Start, monkeypatch: pytest.MonkeyPatch, small: bytes
-) -> None:
-    import base64
+def one_picture(data: bytes) -> dict[str, Any]:
+    content = base64.b64encode(data).decode()
+    return {"requests": [{"image": {"content": content}, "features": [{"type": 7}]}]}
 
-    import szem.serve.vision.features as features
 
-    go = threading.Event()
-    monkeypatch.setattr(features, "dominant_colors", lambda *_, **__: go.wait(60))
-    server = start(answer_timeout_s=0.3)
-    content = base64.b64encode(small).decode()
-    body = {"requests": [{"image": {"content": content}, "features": [{"type": 7}]}]}
+def is_alive(pid: int) -> bool:
     try:
-        answer = server.post("/v1/images:annotate", json=body)
-    finally:
-        go.set()
-    assert answer.status_code == 504
-    assert answer.json()["error"]["status"] == "DEADLINE_EXCEEDED"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def test_work_that_takes_too_long_is_answered_504_and_stops(
+    start: Start, monkeypatch: pytest.MonkeyPatch, small: bytes, tmp_path: Path
+) -> None:
+    marker = tmp_path / "pid"
+    monkeypatch.setenv("SZEM_TEST_MARKER", str(marker))
+    monkeypatch.setattr(annotate, "annotate_file_data", stalls.hang)
+    server = start(answer_timeout_s=1.0, threads=1)
+    while not marker.exists():  # a busy machine may need the second for starting alone
+        answer = server.post("/v1/images:annotate", json=one_picture(small))
+        assert answer.status_code == 504
+        assert answer.json()["error"]["status"] == "DEADLINE_EXCEEDED"
+    until(lambda: not is_alive(int(marker.read_text())))
+    monkeypatch.undo()
+    assert server.post("/v1/szem/colors", content=small, headers={"content-type": "image/png"}).status_code in (
+        200,
+        504,
+    )
+
+
+@pytest.mark.parametrize(
+    ("job", "code", "text"),
+    [
+        (stalls.crash, 3, "crashed (SIGSEGV)"),
+        (stalls.spin, 3, "of processor time"),
+        (stalls.eat, 3, "more memory than"),
+    ],
+)
+def test_a_worker_that_ends_is_one_failed_picture(
+    start: Start, monkeypatch: pytest.MonkeyPatch, small: bytes, job: Any, code: int, text: str
+) -> None:
+    server = start(worker_cpu_s=0.5)
+    monkeypatch.setattr(annotate, "annotate_file_data", job)
+    (one,) = server.post("/v1/images:annotate", json=one_picture(small)).json()["responses"]
+    assert one["error"]["code"] == code
+    assert text in one["error"]["message"]
+    monkeypatch.undo()
+    (one,) = server.post("/v1/images:annotate", json=one_picture(small)).json()["responses"]
+    assert "error" not in one  # another worker has taken its place
+    assert server.get("/healthz").status_code == 200
 
 
 def test_a_fault_nobody_meant_says_nothing_of_itself(
     start: Start, monkeypatch: pytest.MonkeyPatch, small: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import base64
-
-    import szem.serve.vision.features as features
-
-    def broken(*_: object, **__: object) -> None:
-        raise KeyError("/secret/path")
-
-    monkeypatch.setattr(features, "dominant_colors", broken)
-    server = start()
-    body = {"requests": [{"image": {"content": base64.b64encode(small).decode()}, "features": [{"type": 7}]}]}
-    answer = server.post("/v1/images:annotate", json=body)
+    monkeypatch.setattr(annotate, "annotate_file_data", stalls.fault)
+    answer = start().post("/v1/images:annotate", json=one_picture(small))
     assert answer.status_code == 500
     assert "secret" not in answer.text
     until(lambda: answer.headers["x-request-id"] in caplog.text)
+    assert "KeyError" in caplog.text  # the log has the worker's traceback
 
 
 # Ports -------------------------------------------------------------------------------------------------------------

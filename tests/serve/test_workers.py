@@ -2,7 +2,6 @@
 
 import contextvars
 import threading
-from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from contextlib import closing
 
@@ -102,56 +101,3 @@ def test_at_the_end_what_runs_is_finished_and_what_waits_is_cancelled() -> None:
 def test_there_is_at_least_one_thread() -> None:
     with pytest.raises(RangeError, match="at least 1"):
         Workers(0)
-
-
-def test_work_of_one_kind_that_waits_is_done_in_one_go() -> None:
-    batches: list[list[int]] = []
-    sizes: list[int] = []
-    begun, go = threading.Event(), threading.Event()
-
-    def squares(items: Sequence[int]) -> list[int]:
-        batches.append(list(items))
-        return [item * item for item in items]
-
-    with closing(Workers(1, max_batch=4, on_batch=sizes.append)) as workers:
-        workers.submit(lambda: (begun.set(), go.wait(PATIENCE_S)))
-        assert begun.wait(PATIENCE_S)
-        futures = [workers.submit_alike("squares", squares, n) for n in range(6)]
-        other = workers.submit_alike("others", lambda items: [-item for item in items], 7)
-        go.set()
-        assert [future.result(PATIENCE_S) for future in futures] == [0, 1, 4, 9, 16, 25]
-        assert other.result(PATIENCE_S) == -7
-    assert batches == [[0, 1, 2, 3], [4, 5]]  # at most four, oldest first
-    assert sizes == [4, 2, 1]
-
-
-def test_a_batch_leaves_the_other_threads_their_share() -> None:
-    sizes: list[int] = []
-    begun, go = threading.Barrier(3, timeout=PATIENCE_S), threading.Event()
-    with closing(Workers(2, max_batch=8, on_batch=sizes.append)) as workers:
-        for _ in range(2):
-            workers.submit(lambda: (begun.wait(), go.wait(PATIENCE_S)))
-        begun.wait()
-        futures = [workers.submit_alike("same", list, n) for n in range(6)]
-        go.set()
-        assert [future.result(PATIENCE_S) for future in futures] == list(range(6))
-    assert sum(sizes) == 6
-    assert max(sizes) == 3
-
-
-def test_one_bad_item_of_a_batch_spoils_no_other() -> None:
-    begun, go = threading.Event(), threading.Event()
-
-    def halves(items: Sequence[int]) -> list[float]:
-        return [6 / item for item in items]
-
-    with closing(Workers(1, max_batch=8)) as workers:
-        workers.submit(lambda: (begun.set(), go.wait(PATIENCE_S)))
-        assert begun.wait(PATIENCE_S)
-        futures = [workers.submit_alike("halves", halves, n) for n in (1, 0, 2)]
-        futures[2].cancel()
-        go.set()
-        assert futures[0].result(PATIENCE_S) == 6
-        with pytest.raises(ZeroDivisionError):
-            futures[1].result(PATIENCE_S)
-        assert futures[2].cancelled()

@@ -93,7 +93,6 @@ def serve(
     max_request_mb: float = typer.Option(10, help="Size of one request.", rich_help_panel=_MUCH),
     max_picture_mb: float = typer.Option(20, help="Size of one picture file.", rich_help_panel=_MUCH),
     max_megapixels: float = typer.Option(75, help="Pixels of one picture.", rich_help_panel=_MUCH),
-    max_batch: int = typer.Option(8, help="Pictures that wait for labels, in one run.", rich_help_panel=_MUCH),
     workers: _Workers = 0,
     guard_store: _GuardStore = None,
     guard_database: str = typer.Option(
@@ -130,7 +129,6 @@ def serve(
         max_request_bytes=int(max_request_mb * MIB),
         max_picture_bytes=int(max_picture_mb * MIB),
         max_pixels=int(max_megapixels * 1e6),
-        max_batch=max_batch,
         threads=workers,
         guard_store=guard_store,
         guard_database=guard_database,

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from szem.errors import SzemError
 from szem.runtime.store import data_folder
-from szem.serve.engine import Engine
+from szem.serve.dispatcher import Dispatcher
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import AllowedFolders
 from szem.serve.handlers.guard import GuardHandler
@@ -56,7 +56,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _opened(chosen, metrics) as (annotator, operations):
-            app.state.engine = annotator.engine
+            app.state.dispatcher = annotator.dispatcher
             app.state.pictures = annotator.pictures
             app.state.annotator = annotator
             app.state.operations = operations
@@ -107,21 +107,21 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tuple[Annotator, Operations]]:
     """What lives as long as the server does."""
-    engine = Engine(settings, metrics)
+    dispatcher = Dispatcher(settings, metrics)
     folders = AllowedFolders(settings)
-    annotator = Annotator(engine, PictureLoader(engine, Fetcher(settings), folders), metrics)
+    annotator = Annotator(dispatcher, PictureLoader(dispatcher, Fetcher(settings), folders), metrics)
     url = settings.database or default_database(data_folder())
     operations = Operations(
         settings, annotator, folders, metrics, open_records=lambda: Records(url, lease_s=settings.operation_lease_s)
     )
     try:
-        await engine.run(engine.open)
+        dispatcher.open()
         if settings.database or (data_folder() / DATABASE_FILE).is_file():
             operations.start()  # there may be work that was left unfinished; else nothing is written before it must
         yield annotator, operations
     finally:
         await operations.stop()
-        engine.close()
+        await asyncio.to_thread(dispatcher.close)
 
 
 def get_health() -> dict[str, str]:

@@ -7,7 +7,6 @@ from starlette.responses import Response
 __all__ = ["Metrics"]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
-_BATCH = (1, 2, 4, 8, 16, 32)
 
 
 class Metrics:
@@ -34,8 +33,11 @@ class Metrics:
             "szem_pictures", "Pictures answered, by google.rpc code.", ("code",), registry=self.registry
         )
         self.features = Counter("szem_features", "Features computed.", ("feature", "code"), registry=self.registry)
-        self.batches = Histogram(
-            "szem_batch_size", "Pictures the labels' network saw at once.", buckets=_BATCH, registry=self.registry
+        self.workers = Counter(
+            "szem_worker_failures",
+            "Worker processes that ended in a call.",
+            ("kind", "reason"),
+            registry=self.registry,
         )
         self.live_frames = Counter("szem_live_frames", "Frames of live lines.", ("outcome",), registry=self.registry)
         self.operations = Counter("szem_operations", "Operations that ended.", ("state",), registry=self.registry)

@@ -44,8 +44,9 @@ class ServeSettings:
     max_async_images: int = 2_000  # pictures, or pages, in one operation
 
     # How much at once, and how long
-    threads: int = 0  # for decoding and arithmetic; 0: one per processor
-    max_batch: int = 8  # pictures the labels' network sees at once
+    threads: int = 0  # worker processes for decoding and arithmetic; 0: one per processor
+    worker_memory_bytes: int = 0  # what one of them may use; 0: half of the machine's, at most 4 GiB
+    worker_cpu_s: float = 100.0  # processor time of one request
     max_in_flight: int = 64  # requests being answered; more get 429 and Retry-After
     max_body_bytes_in_flight: int = 256 * MIB  # request bodies held in memory; more get 429
     max_live: int = 4  # live lines at the same time; more are told to come back (close code 1013)
@@ -76,7 +77,7 @@ class ServeSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise RangeError(f"port must be 0..65535, got {self.port}; {DEFAULT_PORT} is the usual one")
-        for name in ("max_images", "max_pages", "max_batch", "max_in_flight", "max_connections"):
+        for name in ("max_images", "max_pages", "max_in_flight", "max_connections"):
             if getattr(self, name) < 1:
                 raise RangeError(f"{name} must be at least 1, got {getattr(self, name)}")
         if any(not key.strip() for key in self.api_keys):

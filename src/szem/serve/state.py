@@ -2,17 +2,17 @@
 
 from fastapi import Request
 
-from szem.serve.engine import Engine
+from szem.serve.dispatcher import Dispatcher
 from szem.serve.pictures import PictureLoader
 
-__all__ = ["engine_of", "pictures_of"]
+__all__ = ["dispatcher_of", "pictures_of"]
 
 
-def engine_of(request: Request) -> Engine:
-    """Threads and networks."""
-    engine = request.app.state.engine
-    assert isinstance(engine, Engine)
-    return engine
+def dispatcher_of(request: Request) -> Dispatcher:
+    """Threads and worker processes."""
+    dispatcher = request.app.state.dispatcher
+    assert isinstance(dispatcher, Dispatcher)
+    return dispatcher
 
 
 def pictures_of(request: Request) -> PictureLoader:

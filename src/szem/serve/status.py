@@ -22,6 +22,7 @@ from szem.errors import (
     NotFoundError,
     StoreError,
     SzemError,
+    TimeLimitError,
     TooLargeError,
     TrainError,
     UnsupportedError,
@@ -116,6 +117,7 @@ class CodingError(UnsupportedError):
 # First match wins; everything else that szem raises on purpose is the caller's input: INVALID_ARGUMENT.
 _CODES: tuple[tuple[type[BaseException], Code], ...] = (
     (SlowRequestError, Code.DEADLINE_EXCEEDED),
+    (TimeLimitError, Code.DEADLINE_EXCEEDED),
     (UnavailableError, Code.UNAVAILABLE),
     (StoreError, Code.UNAVAILABLE),
     (BusyError, Code.RESOURCE_EXHAUSTED),

@@ -12,7 +12,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from szem.errors import UnsupportedError
-from szem.serve.engine import Engine
+from szem.serve.dispatcher import Dispatcher
 from szem.serve.messages import Image
 from szem.serve.protojson import camel, parse_json, read_message
 from szem.serve.status import FieldsError, Violation
@@ -23,13 +23,13 @@ M = TypeVar("M")
 _FILE_FIELDS = {"image": "picture", "video": "film", "sound": "sound"}  # field of a message -> what it brings
 
 
-async def read_upload(request: Request, kind: type[M], engine: Engine) -> M:
+async def read_upload(request: Request, kind: type[M], dispatcher: Dispatcher) -> M:
     """Read a request that brings one file.
 
     Args:
         request: JSON, multipart/form-data with a file called as the message's field, or the bytes of a file.
         kind: A message with a field of `_FILE_FIELDS`.
-        engine: Parses large bodies on its threads.
+        dispatcher: Parses large bodies on its threads.
     Raises:
         FieldsError: no file, unknown options, or options of the wrong type.
         UnsupportedError: a form that is not multipart.
@@ -39,7 +39,7 @@ async def read_upload(request: Request, kind: type[M], engine: Engine) -> M:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "application/json":
         body = await request.body()
-        return await engine.run(lambda: _read_json(body, options, kind))
+        return await dispatcher.run(lambda: _read_json(body, options, kind))
     if media == "multipart/form-data":
         data, fields = await _read_form(request, field)
         message = read_message(kind, options | _options(fields, kind))

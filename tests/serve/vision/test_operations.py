@@ -19,6 +19,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from szem.serve.vision import annotate
+from tests.serve import stalls
+
 Start = Callable[..., httpx.Client]
 COLORS = [{"type": "IMAGE_PROPERTIES"}]
 
@@ -109,15 +112,7 @@ def test_the_default_is_twenty_answers_to_a_file(server: httpx.Client, inbox: Pa
 
 
 def test_a_running_operation_can_be_cancelled(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import szem.serve.vision.features as features
-
-    real = features.dominant_colors
-
-    def slow(*args: object, **options: object) -> object:
-        time.sleep(0.2)
-        return real(*args, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(features, "dominant_colors", slow)
+    monkeypatch.setattr(annotate, "annotate_file_data", stalls.slow)
     server = start(read_folders=(tmp_path / "in",), write_folders=(tmp_path / "out",), operation_lease_s=1.0)
     name = begin(server, greys(tmp_path / "in", 200), f"{(tmp_path / 'out').as_uri()}/", size=1)["name"]
     wait_for_a_file(tmp_path / "out")

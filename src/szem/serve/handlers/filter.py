@@ -6,7 +6,6 @@ from szem.arrays import Picture8
 from szem.errors import RangeError
 from szem.kernels import DEFAULT_MODE, parse_kernel, plan_convolution, view
 from szem.media.pictures import encode_picture
-from szem.serve.engine import Engine
 from szem.serve.messages import Image
 
 __all__ = ["FilterRequest", "filter_picture"]
@@ -32,33 +31,30 @@ class FilterRequest:
     view: str = ""
 
 
-async def filter_picture(engine: Engine, picture: Picture8, request: FilterRequest) -> bytes:
+def filter_picture(picture: Picture8, request: FilterRequest) -> bytes:
     """Apply a kernel; the result as a PNG file.
 
     Raises:
         UnknownNameError, RangeError, ShapeError: the kernel or an option is wrong.
     """
 
-    def work() -> bytes:
-        kernel = parse_kernel(request.kernel)
-        if max(kernel.shape) > _LARGEST_KERNEL:
-            raise RangeError(
-                f"a kernel for the server has at most {_LARGEST_KERNEL} taps on a side, got {kernel.shape}; "
-                "use szem.convolve"
-            )
-        plan = plan_convolution(
-            picture.shape,
-            kernel,
-            stride_px=request.stride,
-            dilation=request.dilation,
-            border=request.border,
-            mode=request.mode,
+    kernel = parse_kernel(request.kernel)
+    if max(kernel.shape) > _LARGEST_KERNEL:
+        raise RangeError(
+            f"a kernel for the server has at most {_LARGEST_KERNEL} taps on a side, got {kernel.shape}; "
+            "use szem.convolve"
         )
-        if plan.cost_ms > _MOST_FILTER_MS:  # known before a pixel is computed
-            raise RangeError(
-                f"the server spends at most {_MOST_FILTER_MS / 1000:g} s on a picture, this would take about "
-                f"{plan.cost_ms / 1000:.0f} s; use a smaller picture or kernel, or szem.convolve"
-            )
-        return encode_picture(view(plan.run(picture), how=request.view, kernel=kernel))
-
-    return await engine.run(work)
+    plan = plan_convolution(
+        picture.shape,
+        kernel,
+        stride_px=request.stride,
+        dilation=request.dilation,
+        border=request.border,
+        mode=request.mode,
+    )
+    if plan.cost_ms > _MOST_FILTER_MS:  # known before a pixel is computed
+        raise RangeError(
+            f"the server spends at most {_MOST_FILTER_MS / 1000:g} s on a picture, this would take about "
+            f"{plan.cost_ms / 1000:.0f} s; use a smaller picture or kernel, or szem.convolve"
+        )
+    return encode_picture(view(plan.run(picture), how=request.view, kernel=kernel))

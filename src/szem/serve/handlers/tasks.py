@@ -1,15 +1,18 @@
-"""Runs a task of the registry for a request: loads its input and runs it on a thread."""
+"""A task of the registry as a request: its message, and its input loaded and handed to a worker."""
 
 import dataclasses
+from contextlib import AsyncExitStack
 from functools import cache
 from typing import Any, get_type_hints
 
+from szem.errors import TooLargeError
+from szem.serve.jobs import answer_task
 from szem.serve.messages import Image
-from szem.serve.pictures import PictureLoader
+from szem.serve.pictures import PictureFile, PictureLoader
 from szem.serve.status import FieldsError, Violation
 from szem.tasks.registry import TaskRequest, TaskSpec, load
 
-__all__ = ["FIELDS", "answer_task", "describe_task", "message_of"]
+__all__ = ["FIELDS", "hand_to_worker", "message_of"]
 
 # What a row takes -> the field that brings it. A sound and a video come as a picture does in Google's API: as bytes.
 FIELDS: dict[str, tuple[str, Any, Any]] = {
@@ -38,47 +41,35 @@ def message_of(row: TaskSpec) -> type:
     )
 
 
-async def answer_task(row: TaskSpec, pictures: PictureLoader, message: Any) -> dict[str, Any] | bytes:
+async def hand_to_worker(row: TaskSpec, pictures: PictureLoader, message: Any) -> tuple[str, bytes]:
     """Answer `POST /v1/szem/NAME`.
 
     Args:
         row: The task.
-        pictures: Loads pictures; its engine runs the task.
+        pictures: Loads pictures; its dispatcher has the workers.
         message: An instance of `message_of(row)`.
     Returns:
-        JSON values, or the bytes of a PNG file.
+        Media type and body.
     Raises:
         SzemError: the input cannot be read, an option is wrong, or no model is installed.
     """
-    engine, request = pictures.engine, _request_of(row)
-    kind, answer = load(request.options), load(request.answer)
+    dispatcher, kind = pictures.dispatcher, load(_request_of(row).options)
     options = kind(**{field.name: getattr(message, field.name) for field in dataclasses.fields(kind)})
-    if row.takes == "picture":
-        async with pictures.opened(message.image or Image(), place="") as picture:
-            height, width = picture.shape[:2]
-            if request.batches:
-                found = await engine.run_together(
-                    (row.name, options), lambda many: answer(many, options, engine.open_model), picture
-                )
-            else:
-                found = await engine.run(answer, picture, options, engine.open_model)
-        return found if isinstance(found, bytes) else {"picture": {"width": width, "height": height}, **found}
-    if row.takes == "pictures":
-        job = await engine.run(answer, options, len(message.images), engine.open_model)
-        for number, image in enumerate(message.images):
-            async with pictures.opened(image, place=f"images[{number}]") as picture:
-                await engine.run(job.add, picture)
-        return dict(await engine.run(job.finish))
-    if row.takes == "text":
-        return dict(await engine.run(answer, options, engine.open_model))
-    field = FIELDS[row.takes][0]
-    return dict(await engine.run(answer, _content_of(getattr(message, field), field), options, engine.open_model))
-
-
-async def describe_task(row: TaskSpec, pictures: PictureLoader) -> dict[str, Any]:
-    """Answer `GET /v1/szem/NAME`."""
-    engine = pictures.engine
-    return dict(await engine.run(load(_request_of(row).describe), engine.open_model))
+    async with AsyncExitStack() as stack:
+        files: list[PictureFile] = []
+        if row.takes == "picture":
+            files.append(await stack.enter_async_context(pictures.loaded(message.image or Image(), place="")))
+        elif row.takes == "pictures":
+            for number, image in enumerate(message.images):
+                async with pictures.loaded(image, place=f"images[{number}]") as file:
+                    files.append(file)
+                most = dispatcher.settings.max_body_bytes_in_flight
+                if sum(len(file.data) for file in files) > most:
+                    raise TooLargeError(f"images: the pictures of a request have at most {most:,} bytes; send fewer")
+        elif row.takes != "text":
+            field = FIELDS[row.takes][0]
+            files.append(PictureFile(_content_of(getattr(message, field), field), field))
+        return await dispatcher.work(answer_task, row.name, options, tuple(files))
 
 
 def _request_of(row: TaskSpec) -> TaskRequest:

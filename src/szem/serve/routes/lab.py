@@ -12,11 +12,12 @@ from starlette.responses import JSONResponse, Response
 from szem.arrays import Picture8
 from szem.errors import RangeError, UnsupportedError
 from szem.media.pictures import encode_picture, read_picture
+from szem.serve.engine import picture_limits
 from szem.serve.handlers.lab import LAB_LIMITS, LabHandler, LabView, check_layer, pack_maps, thumbnails
 from szem.serve.messages import Image
 from szem.serve.openapi import upload_body
 from szem.serve.settings import ServeSettings
-from szem.serve.state import engine_of
+from szem.serve.state import dispatcher_of
 from szem.serve.uploads import read_upload
 from szem.tasks.explain.attribution import find_class_map, find_occlusion
 from szem.tasks.explain.neuron import explain_neuron
@@ -48,60 +49,60 @@ class _Lab:
 
     async def networks(self, request: Request) -> JSONResponse:
         """The networks that can be looked into, and the limits for one's own."""
-        rows = await engine_of(request).run(self.room.networks)
+        rows = await dispatcher_of(request).run(self.room.networks)
         return JSONResponse({"networks": rows, "limits": asdict(LAB_LIMITS)})
 
     async def send_network(self, request: Request, title: str = Query("", max_length=200)) -> JSONResponse:
         """Send a network of one's own: an ONNX file as the body. Gives the name to look with."""
         data = await request.body()
-        name = await engine_of(request).run(self.room.send, title, data)
+        name = await dispatcher_of(request).run(self.room.send, title, data)
         return JSONResponse({"name": name})
 
     async def look(self, request: Request) -> JSONResponse:
         """Look at a picture with a network: its layers as a table, its answer, and a name to ask on with."""
-        engine = engine_of(request)
-        message = await read_upload(request, LabViewRequest, engine)
+        dispatcher = dispatcher_of(request)
+        message = await read_upload(request, LabViewRequest, dispatcher)
         data = (message.image or Image()).content
         if not data:
             raise RangeError("the lab takes a picture's bytes: image.content, a form's field 'image', or the body")
-        async with engine.picture(data) as picture:
-            found = await engine.run(self.room.look, message.network, picture, data)
-        return JSONResponse(await engine.run(_describe, found))
+        picture = await dispatcher.run(lambda: read_picture(data, limits=picture_limits(dispatcher.settings)))
+        found = await dispatcher.run(self.room.look, message.network, picture, data)
+        return JSONResponse(await dispatcher.run(_describe, found))
 
     async def thumbs(self, request: Request, look: str) -> Response:
         """One small map per layer: (layers, 48, 48) bytes."""
         found = self.room.find(look)
-        data = await engine_of(request).run(lambda: thumbnails(found).tobytes())
+        data = await dispatcher_of(request).run(lambda: thumbnails(found).tobytes())
         return Response(data, media_type="application/octet-stream")
 
     async def input_picture(self, request: Request, look: str) -> Response:
         """What the network sees of the picture, as PNG."""
         found = self.room.find(look)
-        data = await engine_of(request).run(lambda: encode_picture(found.prepared.picture))
+        data = await dispatcher_of(request).run(lambda: encode_picture(found.prepared.picture))
         return Response(data, media_type="image/png")
 
     async def maps(self, request: Request, look: str, layer: int) -> Response:
         """All maps of a layer, a byte per number. See `szem.serve.handlers.lab.pack_maps` for the layout."""
         found = self.room.find(look)
-        data = await engine_of(request).run(_maps, found, layer)
+        data = await dispatcher_of(request).run(_maps, found, layer)
         return Response(data, media_type="application/octet-stream")
 
     async def neuron(self, request: Request, look: str, layer: int, map: int, row: int, column: int) -> JSONResponse:
         """The sum behind one number: inputs, weights, bias, activation, and what ONNX Runtime computed."""
         found = self.room.find(look)
-        return JSONResponse(await engine_of(request).run(_neuron, found, layer, map, row, column))
+        return JSONResponse(await dispatcher_of(request).run(_neuron, found, layer, map, row, column))
 
     async def heat(
         self, request: Request, look: str, class_index: int | None = Query(None, ge=0, le=1_000_000)
     ) -> JSONResponse:
         """What mattered for a class: the occlusion map, and the class activation map where the network allows one."""
         found = self.room.find(look)
-        return JSONResponse(await engine_of(request).run(_heat, found, class_index))
+        return JSONResponse(await dispatcher_of(request).run(_heat, found, class_index))
 
     async def times(self, request: Request, look: str) -> JSONResponse:
         """Run the network several times and give each layer's time."""
         found = self.room.find(look)
-        rows, timing = await engine_of(request).run(found.explorer.measure, found.prepared.values)
+        rows, timing = await dispatcher_of(request).run(found.explorer.measure, found.prepared.values)
         times = [{"index": row.index, "time_ms": row.time_ms, "share": row.share} for row in rows]
         return JSONResponse(
             {"layers": times, "total_ms": timing.total_ms, "other_ms": timing.other_ms, "runs": timing.runs}
@@ -110,7 +111,7 @@ class _Lab:
     async def shift(self, request: Request, look: str, layer: str = Query("", max_length=300)) -> JSONResponse:
         """Move the picture by 0 to 16 pixels and measure how far maps and answer change, pooled and not."""
         found = self.room.find(look)
-        curve = await engine_of(request).run(
+        curve = await dispatcher_of(request).run(
             lambda: measure_shift(found.explorer, found.picture, layer=layer or None).to_dict()
         )
         return JSONResponse(curve)
@@ -119,7 +120,7 @@ class _Lab:
         self, request: Request, network: str, layer: int, map: int = Query(ge=0, le=100_000)
     ) -> JSONResponse:
         """What one map likes best of the gallery: pictures and the patches that its strongest neurons see."""
-        return JSONResponse(await engine_of(request).run(self._strongest, network, layer, map))
+        return JSONResponse(await dispatcher_of(request).run(self._strongest, network, layer, map))
 
     async def searched(self, network: str) -> JSONResponse:
         """How far the search for the strongest pictures is: {"share": 0 to 1, or null while there is none}."""
@@ -159,7 +160,7 @@ class _Lab:
     ) -> JSONResponse:
         """Build convolutions, run them, and give what one neuron sees, parameters, and measured milliseconds."""
         parsed = _parse_stack(layers)
-        report = await engine_of(request).run(
+        report = await dispatcher_of(request).run(
             lambda: measure_stack(parsed, channels=channels, side_px=side_px).to_dict()
         )
         return JSONResponse(report)

@@ -1,6 +1,7 @@
 """szem's own routes, `/v1/szem/*`: one for each task of the registry, kernels, and the bundled pictures."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,13 +11,14 @@ from szem.errors import NotFoundError, UnknownNameError
 from szem.kernels.library import KERNELS, KernelRecipe
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
-from szem.serve.handlers.filter import FilterRequest, filter_picture
-from szem.serve.handlers.tasks import FIELDS, answer_task, describe_task, message_of
+from szem.serve.handlers.filter import FilterRequest
+from szem.serve.handlers.tasks import FIELDS, hand_to_worker, message_of
+from szem.serve.jobs import answer_filter, describe_task
 from szem.serve.messages import Image
 from szem.serve.middleware.observe import trace_of
 from szem.serve.openapi import json_body, upload_body
 from szem.serve.protojson import parse_json, read_message
-from szem.serve.state import pictures_of
+from szem.serve.state import dispatcher_of, pictures_of
 from szem.serve.uploads import read_upload
 from szem.tasks.registry import TASKS, TaskSpec
 
@@ -75,36 +77,38 @@ def _answer(row: TaskSpec, *, is_file: bool) -> Callable[[Request], Awaitable[Re
     kind = message_of(row)
 
     async def answer(request: Request) -> Response:
-        pictures = pictures_of(request)
+        dispatcher = dispatcher_of(request)
         if is_file:
-            message: Any = await read_upload(request, kind, pictures.engine)
+            message: Any = await read_upload(request, kind, dispatcher)
         else:
             body = await request.body()
-            message = await pictures.engine.run(lambda: read_message(kind, parse_json(body)))
+            message = await dispatcher.run(lambda: read_message(kind, parse_json(body)))
         trace_of(request.scope).pictures += len(message.images) if row.takes == "pictures" else int(is_file)
-        found = await answer_task(row, pictures, message)
-        if isinstance(found, bytes):
-            return Response(found, media_type="image/png")
-        return JSONResponse(found)
+        return _response(await hand_to_worker(row, pictures_of(request), message))
 
     return answer
 
 
 def _describe(row: TaskSpec) -> Callable[[Request], Awaitable[Response]]:
     async def describe(request: Request) -> Response:
-        return JSONResponse(await describe_task(row, pictures_of(request)))
+        return _response(await dispatcher_of(request).work(describe_task, row.name))
 
     return describe
 
 
 async def apply_filter(request: Request) -> Response:
     """Apply a convolution kernel to a picture; the answer is a PNG file."""
-    pictures = pictures_of(request)
-    message = await read_upload(request, FilterRequest, pictures.engine)
+    dispatcher = dispatcher_of(request)
+    message = await read_upload(request, FilterRequest, dispatcher)
     trace_of(request.scope).pictures += 1
-    async with pictures.opened(message.image or Image(), place="") as picture:
-        data = await filter_picture(pictures.engine, picture, message)
-    return Response(data, media_type="image/png")
+    async with pictures_of(request).loaded(message.image or Image(), place="") as file:
+        return _response(await dispatcher.work(answer_filter, file, replace(message, image=None)))
+
+
+def _response(answer: tuple[str, bytes]) -> Response:
+    """What a worker answered, as it is."""
+    media_type, body = answer
+    return Response(body, media_type=media_type)
 
 
 def list_samples() -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from szem.arrays import Picture8
-from szem.errors import SzemError, UnsupportedError
+from szem.errors import MediaError, SzemError, UnsupportedError
+from szem.media.pages import read_pages
+from szem.serve.dispatcher import Dispatcher
 from szem.serve.engine import Engine
 from szem.serve.metrics import Metrics
-from szem.serve.pictures import PictureLoader
+from szem.serve.pictures import PictureLoader, bad_image
 from szem.serve.protojson import Json
 from szem.serve.status import Code, FieldsError, Violation, code_of, error_to_status
 from szem.serve.vision.features import DEFAULT_RESULTS, Job, build_feature, merge
@@ -20,20 +23,20 @@ from szem.serve.vision.schema import (
     Status,
 )
 
-__all__ = ["Annotator", "to_status"]
+__all__ = ["Annotated", "Annotator", "annotate_file_data", "annotate_page_data", "to_status"]
 
 
 class Annotator:
     """Answers for single pictures.
 
     Args:
-        engine: Does the work.
+        dispatcher: Has the work done.
         pictures: Loads the pictures.
         metrics: Where pictures and features are counted.
     """
 
-    def __init__(self, engine: Engine, pictures: PictureLoader, metrics: Metrics) -> None:
-        self.engine = engine
+    def __init__(self, dispatcher: Dispatcher, pictures: PictureLoader, metrics: Metrics) -> None:
+        self.dispatcher = dispatcher
         self.pictures = pictures
         self.metrics = metrics
 
@@ -54,45 +57,94 @@ class Annotator:
             if image is None or not request.features:
                 fault = Violation(place if image is None else f"{place}.features", "missing")
                 raise FieldsError("Request must specify image and features.", violations=[fault])
-            for_labels_only = all(feature.type is FeatureType.LABEL_DETECTION for feature in request.features)
-            async with self.pictures.opened(image, place=place, for_labels_only=for_labels_only) as picture:
-                answer = await self.annotate_picture(
-                    picture, request.features, request.image_context or ImageContext(), place=place
+            async with self.pictures.loaded(image, place=place) as file:
+                context = request.image_context or ImageContext()
+                found = await self.dispatcher.work(
+                    annotate_file_data, file.data, file.where, request.features, context, place
                 )
+            answer = self.count(found)
         except SzemError as error:
             answer = AnnotateImageResponse(error=to_status(error, place))
         self.metrics.pictures.labels(_code_name(answer)).inc()
         return answer
 
-    async def annotate_picture(
-        self, picture: Picture8, features: Sequence[Feature], context: ImageContext, *, place: str
-    ) -> AnnotateImageResponse:
-        """Answer for a decoded picture: what can be answered is, beside an error for the rest."""
-        wanted = _without_repeats(features)
-        parts = await asyncio.gather(
-            *(self._feature(Job(picture=picture, feature=f, context=context, engine=self.engine)) for f in wanted)
-        )
-        answer = AnnotateImageResponse()
-        faults: list[tuple[Feature, SzemError]] = []
-        for feature, part in zip(wanted, parts, strict=True):
-            if isinstance(part, SzemError):
-                faults.append((feature, part))
-            else:
-                answer = merge(answer, part)
-        if faults:
-            answer = merge(answer, AnnotateImageResponse(error=_feature_status(faults, features, place)))
-        return answer
+    def count(self, found: "Annotated") -> AnnotateImageResponse:
+        """Count what a worker computed; gives its answer."""
+        for name, code in found.outcomes:
+            self.metrics.features.labels(name, code).inc()
+        return found.answer
 
-    async def _feature(self, job: Job) -> AnnotateImageResponse | SzemError:
-        kind = job.feature.type
-        name = kind.name if isinstance(kind, FeatureType) else "OTHER"
-        try:
-            part = await build_feature(job)
-        except SzemError as error:
-            self.metrics.features.labels(name, code_of(error).name).inc()
-            return error
-        self.metrics.features.labels(name, "OK").inc()
-        return part
+
+@dataclass(frozen=True)
+class Annotated:
+    """A worker's answer for one picture, and how each feature of it ended: its name and google.rpc code."""
+
+    answer: AnnotateImageResponse
+    outcomes: tuple[tuple[str, str], ...]
+
+
+async def annotate_file_data(
+    engine: Engine, data: bytes, where: str, features: Sequence[Feature], context: ImageContext, place: str
+) -> Annotated:
+    """Answer for a picture file, in a worker.
+
+    Raises:
+        FieldsError: it cannot be read.
+    """
+    for_labels_only = all(feature.type is FeatureType.LABEL_DETECTION for feature in features)
+    try:
+        async with engine.picture(data, for_labels_only=for_labels_only) as picture:
+            return await _annotate(engine, picture, features, context, place)
+    except MediaError as error:
+        raise bad_image(error, where) from error
+
+
+async def annotate_page_data(
+    engine: Engine, data: bytes, number: int, features: Sequence[Feature], context: ImageContext, place: str
+) -> Annotated:
+    """Answer for one page of a file, numbered from 1, in a worker.
+
+    Raises:
+        FieldsError: it cannot be read.
+    """
+    try:
+        picture = next(read_pages(data, [number - 1], limits=engine.limits))
+    except MediaError as error:
+        raise bad_image(error, f"{place}.pages") from error
+    return await _annotate(engine, picture, features, context, place)
+
+
+async def _annotate(
+    engine: Engine, picture: Picture8, features: Sequence[Feature], context: ImageContext, place: str
+) -> Annotated:
+    """Answer for a decoded picture: what can be answered is, beside an error for the rest."""
+    wanted = _without_repeats(features)
+    jobs = [Job(picture=picture, feature=feature, context=context, engine=engine) for feature in wanted]
+    if len(jobs) == 1:
+        parts = [await _build(jobs[0])]
+    else:
+        parts = await asyncio.gather(*(_build(job) for job in jobs))
+    answer = AnnotateImageResponse()
+    faults: list[tuple[Feature, SzemError]] = []
+    outcomes = []
+    for feature, part in zip(wanted, parts, strict=True):
+        name = feature.type.name if isinstance(feature.type, FeatureType) else "OTHER"
+        if isinstance(part, SzemError):
+            faults.append((feature, part))
+            outcomes.append((name, code_of(part).name))
+        else:
+            answer = merge(answer, part)
+            outcomes.append((name, Code.OK.name))
+    if faults:
+        answer = merge(answer, AnnotateImageResponse(error=_feature_status(faults, features, place)))
+    return Annotated(answer, tuple(outcomes))
+
+
+async def _build(job: Job) -> AnnotateImageResponse | SzemError:
+    try:
+        return await build_feature(job)
+    except SzemError as error:
+        return error
 
 
 def to_status(error: SzemError, place: str) -> Status:

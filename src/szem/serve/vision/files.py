@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from szem.errors import MediaError, RangeError, SzemError, UnsupportedError
-from szem.media.pages import count_pages, picture_size, read_pages
+from szem.media.pages import count_pages
+from szem.serve.engine import Engine
 from szem.serve.pictures import bad_image
-from szem.serve.status import Code, FieldsError, Violation, code_of, error_to_status
-from szem.serve.vision.annotate import Annotator, to_status
+from szem.serve.status import Code, FieldsError, Violation, error_to_status
+from szem.serve.vision.annotate import Annotator, annotate_page_data, to_status
 from szem.serve.vision.schema import (
     AnnotateFileRequest,
     AnnotateFileResponse,
@@ -32,7 +33,7 @@ async def annotate_file(annotator: Annotator, request: AnnotateFileRequest, *, p
         data, total = await load_file(annotator, request, place=place)
     except SzemError as error:
         return AnnotateFileResponse(input_config=echoed, error=to_status(error, place))
-    numbers = number_pages(request.pages, total, most=annotator.engine.settings.max_pages)
+    numbers = number_pages(request.pages, total, most=annotator.dispatcher.settings.max_pages)
     answers = [answer async for answer in annotate_pages(annotator, request, data, numbers, total, place=place)]
     return AnnotateFileResponse(input_config=echoed, responses=tuple(answers), total_pages=total)
 
@@ -56,9 +57,8 @@ async def load_file(
             raise FieldsError("Request must specify inputConfig.content or inputConfig.gcsSource.uri.")
         where = f"{place}.inputConfig.gcsSource.uri"
         data = await annotator.pictures.load(config.gcs_source.uri, where)
-    engine = annotator.engine
     try:
-        return data, await engine.run(lambda: count_pages(data, limits=engine.limits))
+        return data, await annotator.dispatcher.work(count_file_pages, data)
     except MediaError as error:
         raise bad_image(error, where) from error
 
@@ -111,7 +111,6 @@ async def _annotate_page(
     context: ImageContext,
     place: str,
 ) -> AnnotateImageResponse:
-    engine = annotator.engine
     if not 1 <= number <= total:
         fault = RangeError(f"page {number} is not there; the file has {total}, pages run from 1 or back from -1")
         status = error_to_status(fault, field=f"{place}.pages")
@@ -119,14 +118,16 @@ async def _annotate_page(
             error=Status(code=int(Code.OUT_OF_RANGE), message=status["message"], details=tuple(status["details"]))
         )
     try:
-        width, height = await engine.run(lambda: picture_size(data, limits=engine.limits))
-        async with engine.room_for(width * height):
-            picture = await engine.run(lambda: next(read_pages(data, [number - 1], limits=engine.limits)))
-            return await annotator.annotate_picture(picture, features, context, place=place)
+        return annotator.count(
+            await annotator.dispatcher.work(annotate_page_data, data, number, features, context, place)
+        )
     except SzemError as error:
-        told = bad_image(error, f"{place}.pages") if isinstance(error, MediaError) else error
-        assert code_of(told) is not Code.OK
-        return AnnotateImageResponse(error=to_status(told, place))
+        return AnnotateImageResponse(error=to_status(error, place))
+
+
+async def count_file_pages(engine: Engine, data: bytes) -> int:
+    """How many pages a file has, in a worker."""
+    return count_pages(data, limits=engine.limits)
 
 
 def _check_type(mime_type: str, field: str) -> None:

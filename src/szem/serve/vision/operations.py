@@ -281,7 +281,7 @@ class Operations:
     async def _write(self, uri: str, message: BatchAnnotateImagesResponse | AnnotateFileResponse) -> None:
         values = write_message(message, keep_zeros=self.settings.keep_zeros)
         data = json.dumps(values, ensure_ascii=False, indent=1).encode("utf-8")
-        writing = asyncio.ensure_future(self.annotator.engine.run(self.folders.write, uri, data))
+        writing = asyncio.ensure_future(self.annotator.dispatcher.run(self.folders.write, uri, data))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:

@@ -175,7 +175,7 @@ async def _read(request: Request, kind: type[M]) -> M:
     """Read a body; on a thread, for it may be large."""
     body = await request.body()
     annotator = _annotator(request)
-    return await annotator.engine.run(lambda: read_message(kind, parse_json(body)))
+    return await annotator.dispatcher.run(lambda: read_message(kind, parse_json(body)))
 
 
 async def _check_prefixes(operations: Operations, prefixes: list[str]) -> None:
@@ -183,7 +183,7 @@ async def _check_prefixes(operations: Operations, prefixes: list[str]) -> None:
         for prefix in prefixes:
             operations.folders.check_prefix(prefix)
 
-    await operations.annotator.engine.run(check)
+    await operations.annotator.dispatcher.run(check)
 
 
 def _answer(request: Request, message: Any) -> JSONResponse:

@@ -1,0 +1,118 @@
+"""Who does the work of a server: threads for what is its own, worker processes for what strangers sent.
+
+The server's process parses requests, loads bytes, and writes answers. Whatever decodes a picture, a film or a sound,
+opens a network that somebody sent, or computes with numbers that somebody chose runs in a worker (`szem.serve.jobs`,
+`szem.serve.vision.annotate`): there it may crash, hang or take too much without an effect on other requests.
+
+Made in the application's lifespan, closed with it.
+"""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from szem.errors import SzemError
+from szem.runtime.sessions import cores
+from szem.runtime.workers.forkserver import ForkServer
+from szem.runtime.workers.limits import WorkerLimits
+from szem.runtime.workers.process import CAN_FORK
+from szem.serve.engine import make_engine
+from szem.serve.metrics import Metrics
+from szem.serve.process_pool import ProcessPool, WorkerStatus
+from szem.serve.settings import ServeSettings
+from szem.serve.workers import Workers
+
+__all__ = ["HEARTBEAT_S", "Dispatcher"]
+
+T = TypeVar("T")
+HEARTBEAT_S = 5.0  # an idle worker is asked so often, and has as long to answer
+_OUTSIDE = 8  # pictures fetched or read from folders at the same time; each may hold a whole file
+_CLOSE_S = 3.0  # for own threads at the end
+
+# One for all servers of a process: starting it takes a second, a worker from it some milliseconds.
+_FORK_SERVER = ForkServer(["szem.serve.jobs", "szem.serve.vision.annotate"]) if CAN_FORK else None
+
+
+class Dispatcher:
+    """The threads and worker processes of one application.
+
+    Args:
+        settings: The operator's choices.
+        metrics: Where workers that ended are counted.
+    """
+
+    def __init__(self, settings: ServeSettings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.outside = asyncio.Semaphore(_OUTSIDE)
+        self._threads = Workers(cores())
+        limits = WorkerLimits(
+            memory_bytes=settings.worker_memory_bytes,
+            cpu_s=settings.worker_cpu_s,
+            wall_s=settings.answer_timeout_s + 1,  # the answer's own limit comes first and says so
+        )
+        self._pictures = ProcessPool(
+            "pictures",
+            settings.threads or cores(),
+            make_engine,
+            (settings, dict(os.environ), str(Path.cwd())),
+            limits=limits,
+            server=_FORK_SERVER,
+            on_failure=lambda reason: metrics.workers.labels("pictures", reason).inc(),
+        )
+        self._pools = [self._pictures]
+        self._ended = threading.Event()
+        self._beat: threading.Thread | None = None
+        self._beaten = time.monotonic()
+
+    def open(self) -> None:
+        """Start the workers, so that the first who asks does not wait, and their heartbeat."""
+        self._beat = threading.Thread(target=self._keep_beating, name="szem-heartbeat", daemon=True)
+        self._beat.start()
+
+    def close(self) -> None:
+        """End threads and processes, whatever they do."""
+        self._ended.set()
+        self._threads.stop()
+        for pool in self._pools:
+            pool.close()
+        self._threads.close(_CLOSE_S)
+
+    async def run(self, function: Callable[..., T], *args: object) -> T:
+        """Run blocking work of szem's own (parsing a message, reading a file) on a thread, the oldest request's
+        first."""
+        return await asyncio.wrap_future(self._threads.submit(function, *args))
+
+    async def work(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: object) -> T:
+        """Run `function(engine, *arguments)` in a worker process.
+
+        Args:
+            function: A coroutine function of a module; its result must be data.
+            arguments: What can be pickled.
+        Raises:
+            As `szem.runtime.workers.process.WorkerProcess.call`.
+        """
+        return await self._pictures.work(function, *arguments)
+
+    def status(self) -> list[WorkerStatus]:
+        """How the workers are; none is well while their heartbeat is late."""
+        late = time.monotonic() - self._beaten > 4 * HEARTBEAT_S * (1 + len(self._pools))
+        found = [status for pool in self._pools for status in pool.status()]
+        return [_unwell(status) for status in found] if late else found
+
+    def _keep_beating(self) -> None:
+        with suppress(SzemError):  # the server ends already, or the machine is full: the first call says so
+            self._pictures.start()
+        while not self._ended.is_set():
+            for pool in self._pools:
+                pool.check(HEARTBEAT_S)
+            self._beaten = time.monotonic()
+            self._ended.wait(HEARTBEAT_S)
+
+
+def _unwell(status: WorkerStatus) -> WorkerStatus:
+    return WorkerStatus(**{**vars(status), "is_well": False})
