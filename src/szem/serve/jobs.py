@@ -21,7 +21,7 @@ from szem.serve.pictures import PictureFile, bad_image
 from szem.tasks.models import open_model
 from szem.tasks.registry import TASKS, TaskRequest, load
 
-__all__ = ["answer_filter", "answer_task", "describe_task", "warm_up"]
+__all__ = ["answer_filter", "answer_task", "check_task", "describe_task", "warm_up"]
 
 Answer = tuple[str, bytes]  # media type and body
 JSON, PNG = "application/json", "image/png"
@@ -74,6 +74,11 @@ async def answer_task(engine: Engine, name: str, options: Any, files: Sequence[P
     if row.takes == "text":
         return _json(answer(options, engine.open_model))
     return _json(answer(files[0].data, options, engine.open_model))
+
+
+async def check_task(engine: Engine, name: str, options: Any, count: int) -> None:
+    """Refuse wrong options, or too many pictures, before any of them is loaded."""
+    load(_request_of(name).answer)(options, count, engine.open_model)
 
 
 async def describe_task(engine: Engine, name: str) -> Answer:

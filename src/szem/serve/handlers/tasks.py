@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from szem.errors import TooLargeError
-from szem.serve.jobs import answer_task
+from szem.serve.jobs import answer_task, check_task
 from szem.serve.messages import Image
 from szem.serve.pictures import PictureFile, PictureLoader
 from szem.serve.status import FieldsError, Violation
@@ -60,6 +60,7 @@ async def hand_to_worker(row: TaskSpec, pictures: PictureLoader, message: Any) -
         if row.takes == "picture":
             files.append(await stack.enter_async_context(pictures.loaded(message.image or Image(), place="")))
         elif row.takes == "pictures":
+            await dispatcher.work(check_task, row.name, options, len(message.images))
             for number, image in enumerate(message.images):
                 async with pictures.loaded(image, place=f"images[{number}]") as file:
                     files.append(file)
