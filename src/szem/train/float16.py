@@ -10,12 +10,16 @@ from szem.errors import ModelError
 
 __all__ = ["store_as_float16"]
 
+_LARGE = 1024  # numbers of a matrix worth storing apart
 _SMALL = 64  # weights with fewer numbers stay as they are: scalars, short biases
 
 
-def store_as_float16(path: Path) -> None:
+def store_as_float16(path: Path, *, matrices_only: bool = False) -> None:
     """Rewrite an ONNX file so that its weights take half the room.
 
+    Args:
+        path: The file.
+        matrices_only: Only large matrices; in an 8-bit graph the rest are scales.
     Raises:
         ModelError: a weight is too large for float16.
     """
@@ -23,7 +27,10 @@ def store_as_float16(path: Path) -> None:
     graph = model.graph
     casts = []
     for tensor in list(graph.initializer):
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL:
+        size = np.prod(tensor.dims)
+        if tensor.data_type != TensorProto.FLOAT or size < _SMALL:
+            continue
+        if matrices_only and (len(tensor.dims) != 2 or size < _LARGE):
             continue
         values = numpy_helper.to_array(tensor)
         if np.abs(values).max() > np.finfo(np.float16).max:

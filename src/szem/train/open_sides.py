@@ -14,7 +14,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from szem.errors import ModelError
 
-__all__ = ["open_sides", "take_pixels"]
+__all__ = ["open_outputs", "open_sides", "take_pixels"]
+
+
+def open_outputs(path: Path) -> None:
+    """Forget the sides of outputs, of which the exporter takes some to be as long as in its example."""
+    model = onnx.load(path)
+    del model.graph.value_info[:]
+    for output in model.graph.output:
+        for place, side in enumerate(output.type.tensor_type.shape.dim):
+            side.ClearField("dim_value")
+            side.dim_param = f"{output.name}_{place}"
+    onnx.save(model, path)
 
 
 def open_sides(path: Path, *, step_px: int) -> None:

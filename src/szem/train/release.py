@@ -1,10 +1,10 @@
 """From a run to a model folder: ONNX file and card, refused where the file and the network disagree."""
 
-import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -12,27 +12,51 @@ from torch import Tensor, nn
 
 from szem.arrays import Array
 from szem.errors import ModelError, TrainError, UnsupportedError
-from szem.runtime.cards import Card, PictureInput, TrainingData, hash_file, write_card
+from szem.runtime.cards import (
+    Card,
+    ClipInput,
+    Part,
+    PictureInput,
+    SoundInput,
+    TextInput,
+    TrainingData,
+    hash_file,
+    write_card,
+)
 from szem.runtime.cards import Made as MadeBy
 from szem.runtime.sessions import OnnxFile
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.export import drop_notes, export_onnx, largest_difference
 from szem.train.float16 import store_as_float16
-from szem.train.open_sides import open_sides, take_pixels
+from szem.train.open_sides import open_outputs, open_sides, take_pixels
 from szem.train.quantize import last_convolutions, quantize_onnx
 from szem.train.recipe import Recipe
 
-__all__ = ["ModelWriter", "Releasable", "Release", "export_run"]
+__all__ = ["NetworkFile", "Releasable", "Release", "export_run", "trained_network", "write_model"]
 
 _PRECISIONS: dict[str, Literal["float32", "float16", "int8"]] = {
     "float32": "float32",
     "float16": "float16",
     "int8": "int8",
 }
+_VOCABULARY = "words.txt"
 _STEP_PX = 32  # sides of an open input are multiples of this
 _OPEN_TOLERANCE = 1e-3
 _FLOAT16_TOLERANCE = 0.02  # of the outputs' largest value
 _INT8_NOISE = 0.7  # of the outputs' spread: beyond it there is no signal; how good it is, the score says
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkFile:
+    """One ONNX file of a model whose input is not one picture, or that has several files."""
+
+    role: str  # the key of `Card.parts`
+    network: nn.Module
+    examples: Mapping[str, Tensor]  # input name -> a tensor of two items or more
+    outputs: Sequence[str]
+    dynamic: Sequence[dict[int, str]] = ()  # as of `export_onnx`
+    has_open_outputs: bool = False  # the exporter takes some sides of outputs for fixed that are not
+    samples: Sequence[Array] | None = None  # real inputs, for the ranges of 8-bit arithmetic; None: stays float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,27 +66,20 @@ class Release:
     task: str
     head: str  # a layout of the task (`szem.runtime.heads`)
     summary: str
-    network: nn.Module  # in the form that is exported
+    network: nn.Module  # in the form that is exported; its parameters are counted
     outputs: Mapping[str, str]  # role -> name, in the order the network gives them
-    input: PictureInput
+    input: PictureInput | SoundInput | ClipInput | TextInput
+    files: Sequence[NetworkFile] = ()  # the main one first; without them `network` takes one picture
     has_open_sides: bool = False  # the input takes pictures of any sides that 32 divides, up to `input`'s
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()  # instead of `labels` where they fill a file of their own
+    constants: Mapping[str, float] = field(default_factory=dict)
     training_data: tuple[TrainingData, ...]
     licence: str = "Apache-2.0"
     attributions: tuple[str, ...] = field(default=())
     limits: tuple[str, ...] = field(default=())
     samples: Callable[[PictureInput], list[Array]] | None = None  # real inputs, for the ranges of 8-bit arithmetic
-    finish: Callable[[Path], Card] | None = (
-        None  # done to the model's folder at last: what is tuned on held-back data
-    )
-
-
-@runtime_checkable
-class ModelWriter(Protocol):
-    """A recipe whose model is more than one file: it writes the folder itself."""
-
-    def write_model(self, run: Path, folder: Path, *, made: MadeBy, precision: str) -> Card:
-        """Write the files and the card from the run's averaged weights; `precision` is int8 or float16."""
+    finish: Callable[[Path], Card] | None = None  # done to the finished folder: what is tuned on held-out data
 
 
 class Releasable(Recipe, Protocol):
@@ -76,38 +93,12 @@ class Releasable(Recipe, Protocol):
         """Describe the model; `network` has the trained weights."""
 
 
-def export_run(
-    recipe: Releasable | ModelWriter,
-    run: Path,
-    folder: Path,
-    *,
-    command: str,
-    recipe_name: str,
-    precision: str = "float16",
-    version: str = "1",
-) -> Card:
-    """Write `model.onnx` and `card.json` from a run's averaged weights.
+def trained_network(recipe: Recipe, run: Path) -> nn.Module:
+    """The recipe's network with the averaged weights of a run, in evaluation mode.
 
-    Args:
-        recipe: The recipe with the settings of the run.
-        run: Folder of the run.
-        folder: Where to; its name becomes the model's. Its card's scores are taken afterwards by `szem eval`.
-        command: That made the run, for the card.
-        recipe_name: For the card.
-        precision: float32, float16 (stored so, computed in float32) or int8 (pixels in, 8-bit arithmetic); for models
-            of several files int8 or float16.
-        version: For the card.
     Raises:
         TrainError: no checkpoint, or it does not fit the recipe.
-        ModelError: ONNX Runtime and torch disagree.
-        UnsupportedError: another precision, or the recipe has no samples for int8.
     """
-    if isinstance(recipe, ModelWriter):
-        about = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        made = MadeBy(recipe=recipe_name, command=command, seed=about["settings"]["loop"]["seed"])
-        return recipe.write_model(run, folder, made=made, precision=precision)
-    if precision not in _PRECISIONS:
-        raise UnsupportedError(f"precision {precision!r} is not written here; there are {', '.join(_PRECISIONS)}")
     stored = load_checkpoint(run / CHECKPOINT)
     network = recipe.build_network()
     try:
@@ -116,27 +107,90 @@ def export_run(
         raise TrainError(
             f"{run}: its weights do not fit the recipe's network ({error}); use the run's settings"
         ) from error
-    release = recipe.release(network.eval())
-    file, part = folder / "model.onnx", folder / "model.part.onnx"
-    try:
-        taken = _write(release, part, precision, run)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    return network.eval()
+
+
+def export_run(
+    recipe: Releasable,
+    run: Path,
+    folder: Path,
+    *,
+    command: str,
+    recipe_name: str,
+    precision: str = "float16",
+    version: str = "1",
+) -> Card:
+    """Write a model's ONNX files and `card.json` from a run's averaged weights.
+
+    Args:
+        recipe: The recipe with the settings of the run.
+        run: Folder of the run.
+        folder: Where to; its name becomes the model's. Its card's scores are taken afterwards by `szem eval`.
+        command: That made the run, for the card.
+        recipe_name: For the card.
+        precision: float32, float16 (stored so, computed in float32) or int8 (pixels in, 8-bit arithmetic).
+        version: For the card.
+    Raises:
+        TrainError: no checkpoint, or it does not fit the recipe.
+        ModelError: ONNX Runtime and torch disagree.
+        UnsupportedError: another precision, or the recipe has no samples for int8.
+    """
+    if precision not in _PRECISIONS:
+        raise UnsupportedError(f"precision {precision!r} is not written here; there are {', '.join(_PRECISIONS)}")
+    release = recipe.release(trained_network(recipe, run))
+    made = MadeBy(recipe=recipe_name, command=command, seed=recipe.settings.loop.seed)
+    return write_model(release, folder, made=made, precision=precision, version=version, name=str(run))
+
+
+def write_model(
+    release: Release, folder: Path, *, made: MadeBy, precision: str = "float16", version: str = "1", name: str = ""
+) -> Card:
+    """Write the folder of a model; what fails leaves the folder as it was.
+
+    Args:
+        release: The model.
+        folder: Where to; its name becomes the model's.
+        made: For the card.
+        precision: float32, float16 or int8.
+        version: For the card.
+        name: What errors call it.
+    Raises:
+        ModelError: ONNX Runtime and torch disagree.
+        UnsupportedError: no samples for int8.
+    """
+    name = name or str(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    taken, parts = release.input, {}
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
+        if release.files:
+            files = _write_files(release.files, Path(scratch), precision, name)
+        else:
+            files = {"main": Path(scratch) / "model.onnx"}
+            taken = _write_picture_network(release, files["main"], precision, name)
+        if release.vocabulary:
+            (folder / _VOCABULARY).write_text("\n".join(release.vocabulary) + "\n", encoding="utf-8")
+        files = {role: file.replace(folder / file.name) for role, file in files.items()}
+    for role, file in files.items():
+        parts[role] = Part(file=file.name, sha256=hash_file(file), size_bytes=file.stat().st_size)
+    main = parts.pop(next(iter(parts)))
     card = Card(
-        name=folder.name,
+        name=folder.resolve().name,
         task=release.task,
         version=version,
         summary=release.summary,
-        sha256=hash_file(file),
-        size_bytes=file.stat().st_size,
+        file=main.file,
+        sha256=main.sha256,
+        size_bytes=main.size_bytes,
+        parts=parts,
         parameters=sum(p.numel() for p in release.network.parameters()),
         precision=_PRECISIONS[precision],
         input=taken,
         head=release.head,
         outputs=dict(release.outputs),
-        labels=release.labels,
-        made=MadeBy(recipe=recipe_name, command=command, seed=recipe.settings.loop.seed),
+        constants=dict(release.constants),
+        labels=None if release.vocabulary else release.labels,
+        labels_file=_VOCABULARY if release.vocabulary else None,
+        made=made,
         training_data=release.training_data,
         licence=release.licence,
         attributions=release.attributions,
@@ -146,10 +200,36 @@ def export_run(
     return card if release.finish is None else release.finish(folder)
 
 
-def _write(release: Release, file: Path, precision: str, run: Path) -> PictureInput:
+def _write_files(files: Sequence[NetworkFile], folder: Path, precision: str, name: str) -> dict[str, Path]:
+    """Write the ONNX files of a model, each checked against torch; role -> file."""
+    if precision == "int8" and all(one.samples is None for one in files):
+        raise UnsupportedError(f"{name}: this recipe has no samples for int8; export with precision float16")
+    written = {}
+    for one in files:
+        written[one.role] = file = folder / f"{one.role}.onnx"
+        examples, inputs = list(one.examples.values()), list(one.examples)
+        export_onnx(one.network, file, examples=examples, inputs=inputs, outputs=one.outputs, dynamic=one.dynamic)
+        if one.has_open_outputs:
+            open_outputs(file)
+        if precision == "int8" and one.samples is not None:
+            quantize_onnx(file, file, samples=list(one.samples))
+            store_as_float16(file, matrices_only=True)  # what else is float in an 8-bit graph are scales
+        elif precision != "float32":
+            store_as_float16(file)
+            worst = largest_difference(one.network, file, examples, inputs=inputs, outputs=one.outputs)
+            if not worst <= _FLOAT16_TOLERANCE:
+                raise ModelError(
+                    f"{name}: {one.role} stored as float16 differs by {worst:.2%} of the largest value, "
+                    f"{_FLOAT16_TOLERANCE:.1%} is allowed; export with precision float32"
+                )
+    return written
+
+
+def _write_picture_network(release: Release, file: Path, precision: str, run: str) -> PictureInput:
     """Write the network in one precision; what its input then is."""
     names = tuple(release.outputs.values())
     rules, network = release.input, release.network
+    assert isinstance(rules, PictureInput)
     if precision == "int8" and release.samples is None:
         raise UnsupportedError(f"{run}: this recipe has no samples for int8; export with precision float16")
     traced = rules.model_copy(update={"width_px": 96, "height_px": 64}) if release.has_open_sides else rules
@@ -199,7 +279,7 @@ def _quantise(file: Path, samples: Sequence[Array], names: Sequence[str]) -> flo
     return max(noise)
 
 
-def _check(release: Release, file: Path, example: Tensor, tolerance: float, run: Path, how: str) -> None:
+def _check(release: Release, file: Path, example: Tensor, tolerance: float, run: str, how: str) -> None:
     names = tuple(release.outputs.values())
     worst = largest_difference(release.network, file, [example], inputs=["picture"], outputs=names)
     if not worst <= tolerance:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from szem.errors import TrainError
 from szem.media.pictures import read_picture
-from szem.runtime.cards import Made, read_card
+from szem.runtime.cards import read_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.captioning.caption import Captioner
@@ -23,6 +23,7 @@ from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.loop import train
 from szem.train.recipe import settings_to_dict
 from szem.train.recipes import load_recipe
+from szem.train.release import export_run
 
 COLOURS = {"red": (210, 30, 30), "blue": (30, 30, 210)}
 SMALL = [
@@ -135,8 +136,7 @@ def test_a_run_becomes_a_model_that_says_what_torch_says(trained: Path, folder: 
     search = recipe_of("search", folder, "loop.steps=25", "width=16", f"begin={json.dumps(str(trained))}")
     losses = run_of(search, "search", tmp_path / "search")
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
-    made = Made(recipe="search", command="test")
-    search.write_model(tmp_path / "search", tmp_path / "toy", made=made, precision="float16")  # type: ignore[attr-defined]
+    export_run(search, tmp_path / "search", tmp_path / "toy", command="test", recipe_name="search")
     card = read_card(tmp_path / "toy")
     assert set(card.parts) == {"step", "sentence"}
     model = Model(card, tmp_path / "toy")

@@ -17,7 +17,7 @@ from szem.models.discriminator import Discriminator, hinge_drawn, hinge_judge
 from szem.models.generator import CodeDecoder
 from szem.models.lite_features import CHANNELS, GRID_CHANNELS
 from szem.models.refiner import Refiner
-from szem.runtime.cards import Made, read_card
+from szem.runtime.cards import read_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.generation.evaluate import evaluate_generate
@@ -32,6 +32,7 @@ from szem.train.generation.recipe_draw_refine import RefineRecipe, RefinerNetwor
 from szem.train.loop import train
 from szem.train.recipe import settings_to_dict
 from szem.train.recipes import load_recipe
+from szem.train.release import export_run
 from szem.train.shipped_weights import load_shipped, load_weights
 
 COLORS = {"white": (240, 240, 240), "red": (200, 20, 25)}
@@ -142,7 +143,7 @@ def test_stage_two_leaves_the_sketcher_alone_and_becomes_a_model_that_draws_the_
     write_about(run, "draw-refine", recipe)
 
     folder = home / "toy"
-    card = recipe.write_model(run, folder, made=Made(recipe="t", command="t"), precision="float32")
+    card = export_run(recipe, run, folder, command="t", recipe_name="t", precision="float32")
     assert card == read_card(folder)
     assert set(card.parts) == {"sketch", "refine", "judge-words", "judge-picture"}
     assert any("made" in data.name for data in card.training_data)  # that sentences were made is said
@@ -265,7 +266,7 @@ def test_codes_and_flow_become_a_model_that_draws_the_same(home: Path, flow: Pat
     assert isinstance(recipe, RefineRecipe)
     run, folder = home / "refine2", home / "toy2"
     train(recipe, run, quiet=True)
-    recipe.write_model(run, folder, made=Made(recipe="t", command="t"), precision="float32")
+    export_run(recipe, run, folder, command="t", recipe_name="t", precision="float32")
     painter = Generator(Session(Model(read_card(folder), folder), threads=1))
     sketcher = _flow(home).open_sketcher(flow).eval()
     assert painter.noise == sketcher.noise

@@ -9,11 +9,10 @@ import torch
 
 from szem.errors import FormatError, TrainError
 from szem.media.sound import write_sound
-from szem.runtime.cards import Made
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.lipreading.networks import FRAME_SAMPLES, LipNetworks, bands_of
-from szem.train.checkpoint import CHECKPOINT
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.lipreading import recipe_lipread as lipread
 from szem.train.lipreading.augment import ViewRules, in_noise, make_view, plain_view, splice
 from szem.train.lipreading.calibrate import fit_curve
@@ -21,6 +20,7 @@ from szem.train.lipreading.clips import LipClip
 from szem.train.lipreading.recipe_lipread import LipreadRecipe
 from szem.train.loop import train
 from szem.train.recipes import load_recipe
+from szem.train.release import export_run
 
 WORDS = {"bin": (1, 12), "lay": (2, 30), "now": (3, 60)}  # word -> its label; grey of its mouth, pitch / 10
 SMALL = ["width=16", "hidden=12", "dropout=0.0", "hold_back=2", "short=0.0", "splice=0.5", "loop.batch=4"]
@@ -167,13 +167,13 @@ def test_it_learns(run: Path) -> None:
 def test_exported_model_says_what_torch_says(
     recipe: LipreadRecipe, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("szem.train.lipreading.calibrate.calibrate", lambda *_: {"trust.word.lips.0": 1.0})
-    card = recipe.write_model(run, tmp_path / "toy", made=Made(recipe="lipread", command="test"), precision="float16")
+    monkeypatch.setattr("szem.train.lipreading.export.calibrate", lambda *_, **__: {"trust.word.lips.0": 1.0})
+    card = export_run(recipe, run, tmp_path / "toy", command="test", recipe_name="lipread")
     assert card.labels == recipe.vocabulary
     assert set(card.parts) == {"listen", "join", "spell"}
     networks = LipNetworks(Session(Model(card, tmp_path / "toy")))
     net = recipe.build_network()
-    net.load_state_dict(torch.load(run / CHECKPOINT, weights_only=True)["average"])
+    net.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
     net.eval()
     clip = recipe.held[0]
     sound = clip.sound.astype(np.float32) / 32768

@@ -6,30 +6,24 @@ sounds that are nothing in particular.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from szem.errors import TrainError
 from szem.models.yamnet import PATCH, Yamnet
-from szem.runtime.cards import Card, Made, SoundInput, TrainingData, hash_file, write_card
+from szem.runtime.cards import Card, SoundInput, TrainingData, read_card, write_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.audio.evaluate import rate_clips
 from szem.tasks.audio.listen import Listener
 from szem.train.audio.augment import AudioAugmentation, at_level, make_nothing
-from szem.train.checkpoint import CHECKPOINT, load_checkpoint
+from szem.train.audio.clips import BANDS, WINDOW, SoundClip
 from szem.train.detection.calibrate import fit_calibration
-from szem.train.export import export_onnx
-from szem.train.float16 import store_as_float16
+from szem.train.release import NetworkFile, Release
 
-if TYPE_CHECKING:
-    from szem.train.audio.recipe_sounds import SoundsRecipe
-
-__all__ = ["best_thresholds", "on_the_way", "write_sounds_model"]
+__all__ = ["best_thresholds", "interpolate", "sounds_release"]
 
 _NOTHING = 150  # sounds that are nothing, two seconds each
 _GRID = np.round(np.arange(0.15, 0.91, 0.025), 3)  # thresholds tried
@@ -47,51 +41,36 @@ class _Plain(nn.Module):
         return logits
 
 
-def write_sounds_model(recipe: "SoundsRecipe", run: Path, folder: Path, *, made: Made, precision: str) -> Card:
-    """Write the model's folder.
+def sounds_release(
+    net: Yamnet, *, classes: tuple[str, ...], held: Sequence[SoundClip], is_pretrained: bool
+) -> Release:
+    """Describe a `listen` model.
 
     Args:
-        recipe: Whose kinds, settings and sounds these are.
-        run: Folder of the run.
-        folder: Where to; its name becomes the model's.
-        made: For the card.
-        precision: float16 (stored so, computed in float32) or float32.
-    Raises:
-        TrainError: another precision, or the run does not fit.
-        ModelError: ONNX Runtime and torch disagree.
+        net: Trained.
+        classes: What its outputs are.
+        held: Clips that were not trained on: calibration and thresholds are fitted on them.
+        is_pretrained: Whether it began with YAMNet's weights.
     """
-    from szem.train.audio.recipe_sounds import BANDS, WINDOW
-
-    if precision not in ("float16", "float32"):
-        raise TrainError(f"{run}: precision {precision!r} is not written here; choose float16 or float32")
-    net = Yamnet((len(recipe.classes),))
-    stored = load_checkpoint(run / CHECKPOINT)["average"]
-    try:
-        net.load_state_dict(stored)
-    except RuntimeError as error:
-        raise TrainError(f"{run}: its weights do not fit ({error}); use the run's settings") from error
-    if recipe.settings.begin and recipe.settings.way < 1:
-        net.load_state_dict(on_the_way(recipe.build_network().state_dict(), stored, recipe.settings.way))
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "model.onnx"
     example = torch.randn(3, *PATCH, generator=torch.Generator().manual_seed(0)) - 2.0
-    export_onnx(_Plain(net).eval(), file, examples=[example], inputs=["bands"], outputs=["logits"])
-    if precision == "float16":
-        store_as_float16(file)
+    file = NetworkFile(role="model", network=_Plain(net).eval(), examples={"bands": example}, outputs=["logits"])
     begins = (
         (TrainingData(name="AudioSet, through YAMNet's weights", terms="CC BY 4.0 labels", use="pre-training"),)
-        if recipe.settings.begin
+        if is_pretrained
         else ()
     )
-    card = Card(
-        name=folder.name,
+
+    def finish(folder: Path) -> Card:
+        card = _calibrated(Model(read_card(folder), folder), classes, held)
+        write_card(folder, card)
+        return card
+
+    return Release(
         task="listen",
-        version="1",
-        summary=f"{len(recipe.classes)} kinds of sound of streets and houses, second by second: YAMNet taught on.",
-        sha256=hash_file(file),
-        size_bytes=file.stat().st_size,
-        parameters=sum(p.numel() for p in net.parameters()),
-        precision="float16" if precision == "float16" else "float32",
+        head="logits",
+        summary=f"{len(classes)} kinds of sound of streets and houses, second by second: YAMNet fine-tuned.",
+        network=net,
+        outputs={"logits": "logits"},
         input=SoundInput(
             kind="sound",
             rate_hz=BANDS.rate_hz,
@@ -104,10 +83,8 @@ def write_sounds_model(recipe: "SoundsRecipe", run: Path, folder: Path, *, made:
             floor=BANDS.floor,
             power=BANDS.power,
         ),
-        head="logits",
-        outputs={"logits": "logits"},
-        labels=recipe.classes,
-        made=made,
+        files=(file,),
+        labels=classes,
         training_data=(
             TrainingData(name="UrbanSound8K, folds 1 and 2", terms="CC BY-NC"),
             TrainingData(name="ESC-10, folds 1 to 3", terms="CC BY"),
@@ -130,48 +107,47 @@ def write_sounds_model(recipe: "SoundsRecipe", run: Path, folder: Path, *, made:
             "Knows these kinds only; what is like one of them may be taken for it.",
             "Air conditioners, idling engines, drills and jackhammers are easily confused from afar.",
         ),
+        finish=finish,
     )
-    write_card(folder, card)
-    card = _calibrated(recipe, Model(card, folder))
-    write_card(folder, card)
-    return card
 
 
-def on_the_way(begin: Mapping[str, Tensor], end: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+def interpolate(begin: Mapping[str, Tensor], end: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:
     """Weights between two networks: they keep more of what was known before than the end does.
 
     Source: M. Wortsman et al., Robust fine-tuning of zero-shot models, 2022, arXiv:2109.01903, section 3.
     """
     return {
-        name: value if not value.is_floating_point() else begin[name] + share * (value - begin[name])
+        name: value if not value.is_floating_point() else begin[name] + fraction * (value - begin[name])
         for name, value in end.items()
     }
 
 
-def _calibrated(recipe: "SoundsRecipe", model: Model) -> Card:
-    if not recipe.watching:
+def _calibrated(model: Model, classes: tuple[str, ...], held: Sequence[SoundClip]) -> Card:
+    if not held:
         return model.card
-    scores, truth = _score_all(recipe, Listener(Session(model, threads=1)))
+    scores, truth = _score_all(held, len(classes), Listener(Session(model, threads=1)))
     flat, right = scores.ravel(), truth.ravel()
     seen = flat > 0.005
     calibration = fit_calibration(flat[seen], right[seen])
     card = model.card.model_copy(update={"calibration": calibration})
     thresholds = best_thresholds(calibration.apply(scores), truth)
-    named = dict(zip(recipe.classes, (float(t) for t in thresholds), strict=True))
+    named = dict(zip(classes, (float(t) for t in thresholds), strict=True))
     return card.model_copy(update={"thresholds": named})
 
 
-def _score_all(recipe: "SoundsRecipe", listener: Listener) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _score_all(
+    held: Sequence[SoundClip], classes: int, listener: Listener
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """(N, K) the best score of each kind in each clip, smoothed as events are, and what is heard in it."""
     scores: list[NDArray[np.float32]] = []
     truth: list[NDArray[np.bool_]] = []
-    for clip in recipe.watching:
+    for clip in held:
         scores.append(rate_clips(listener, clip.sound.astype(np.float32)))
-        truth.append(np.arange(len(recipe.classes)) == clip.kind)
+        truth.append(np.arange(classes) == clip.kind)
     rng = np.random.default_rng(1)
     for _ in range(_NOTHING):
         scores.append(rate_clips(listener, at_level(make_nothing(32000, rng), rng, AudioAugmentation())))
-        truth.append(np.zeros(len(recipe.classes), np.bool_))
+        truth.append(np.zeros(classes, np.bool_))
     return np.array(scores), np.array(truth)
 
 

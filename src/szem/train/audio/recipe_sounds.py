@@ -23,11 +23,10 @@ from szem.data.broken import Broken, told
 from szem.data.sounds import LabelledSound, in_split, read_heard, recording_of
 from szem.errors import SzemError, TrainError
 from szem.media.sound import SOUND_SUFFIXES, read_sound
-from szem.media.spectrum import MelBands, log_mel
+from szem.media.spectrum import log_mel
 from szem.media.video import VIDEO_SUFFIXES
 from szem.models.yamnet import AUDIOSET_CLASSES, PATCH, Yamnet, load_yamnet
 from szem.nn.frozen import freeze_norms
-from szem.runtime.cards import Card, Made
 from szem.train.audio.augment import (
     AudioAugmentation,
     add_sound,
@@ -37,13 +36,14 @@ from szem.train.audio.augment import (
     hide_bands,
     make_nothing,
 )
+from szem.train.audio.clips import BANDS, WINDOW, SoundClip
+from szem.train.audio.export import interpolate, sounds_release
 from szem.train.recipe import Batch, Loop
+from szem.train.release import Release
 from szem.train.sampling import pick
 
-__all__ = ["BANDS", "WINDOW", "SoundsRecipe", "SoundsSettings", "build_recipe"]
+__all__ = ["SoundsRecipe", "SoundsSettings", "build_recipe"]
 
-BANDS = MelBands(bands=64, low_hz=125.0, high_hz=7500.0, floor=0.001, power=1.0)  # as YAMNet was taught
-WINDOW = BANDS.window + (PATCH[0] - 1) * BANDS.hop  # samples of one patch
 # Kind -> AudioSet's classes whose weights its own begin with.
 _BEGIN: dict[str, tuple[int, ...]] = {
     "dog bark": (69, 70), "gun shot": (421, 424), "jackhammer": (414,), "drilling": (419, 418), "siren": (390, 317),
@@ -76,13 +76,6 @@ class SoundsSettings:
     together: float = 0.5  # share of the others that have a second sound behind them
     smoothing: float = 0.02  # of the answers
     way: float = 0.85  # the model's weights lie so far on the way from where the training began to where it ended
-
-
-@dataclass(frozen=True, eq=False)
-class _Clip:
-    sound: NDArray[np.float16]
-    kind: int
-    recording: str
 
 
 class SoundsRecipe:
@@ -165,11 +158,15 @@ class SoundsRecipe:
             right += int(network(patches)[0].sigmoid().mean(0).argmax()) == one.kind
         return {"accuracy": right / len(self.watching)}
 
-    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
-        """A `listen` model, its thresholds fitted on the recordings held back."""
-        from szem.train.audio.export import write_sounds_model
-
-        return write_sounds_model(self, run, folder, made=made, precision=precision)
+    def release(self, network: nn.Module) -> Release:
+        """A `listen` model, its thresholds fitted on the recordings held out."""
+        s = self.settings
+        net = Yamnet((len(self.classes),))
+        weights = network.state_dict()
+        if s.begin and s.way < 1:
+            weights = interpolate(self.build_network().state_dict(), weights, s.way)
+        net.load_state_dict(weights)
+        return sounds_release(net.eval(), classes=self.classes, held=self.watching, is_pretrained=bool(s.begin))
 
     def _sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
         s, kinds = self.settings, len(self.classes)
@@ -225,7 +222,7 @@ class SoundsRecipe:
                 found.setdefault(one.recording, []).append(place)
         return list(found.values())
 
-    def _read(self, heard: Sequence[LabelledSound]) -> list["_Clip"]:
+    def _read(self, heard: Sequence[LabelledSound]) -> list[SoundClip]:
         found = []
         for one in heard:
             try:
@@ -233,7 +230,7 @@ class SoundsRecipe:
             except SzemError as error:
                 self.broken = (*self.broken, Broken(one.path.name, str(error)))
                 continue
-            found.append(_Clip(sound, self.classes.index(one.kind), recording_of(one)))
+            found.append(SoundClip(sound, self.classes.index(one.kind), recording_of(one)))
         return found
 
     def _read_others(self, folder: Path) -> list[NDArray[np.float32]]:

@@ -15,28 +15,27 @@ from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.captioning.bleu_cider import Cider
 from szem.tasks.captioning.caption import Captioner
-from szem.train.captioning.recipe_caption import CaptionRecipe
+from szem.train.captioning.data import CaptionedPictures
 
 __all__ = ["calibrate", "fit_logistic", "show_nothing"]
 
-_LEAST_HELD = 50  # with fewer pictures a curve says little
+_MINIMUM = 50  # with fewer pictures a curve says little
 _BEAMS = 10
 _TOGETHER = 8  # pictures at a time
 
 
-def calibrate(recipe: CaptionRecipe, model: Model) -> dict[str, float]:
-    """The constants of the confidence on a captioner's card; none where too few pictures were held back.
+def calibrate(model: Model, held: CaptionedPictures) -> dict[str, float]:
+    """The constants of the confidence on a captioner's card; none where too few pictures are held out.
 
     A sentence is right if it is as near to the five that people wrote (CIDEr-D) as the farthest of theirs is to the
     other four. Pictures that show nothing (noise, plain colour, slopes, shuffled pixels) are never right.
     """
-    held = range(recipe.teaching, len(recipe.shown.files))
-    if len(held) < _LEAST_HELD:
+    files = held.files
+    if len(files) < _MINIMUM:
         return {}
     captioner = Captioner(Session(model, threads=1))
-    people = [[split_words(s) for s in recipe.shown.sentences[i]] for i in held]
+    people = [[split_words(s) for s in sentences] for sentences in held.sentences]
     cider = Cider(people)
-    files = [recipe.shown.files[i] for i in held]
     evidence: list[tuple[float, float]] = []
     right: list[bool] = []
     for start in range(0, len(files), _TOGETHER):

@@ -19,25 +19,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.arrays import Array
-from szem.data.folders import read_captions
 from szem.data.words import END, FIRST_WORD, START, UNKNOWN, Vocabulary, build_vocabulary, split_words
 from szem.errors import TrainError, UnknownNameError
 from szem.models.captioner import CAPTIONERS, CaptionDecoder, CaptionNetwork
 from szem.models.encoder import Tail, Trunk, build_encoder
-from szem.runtime.cards import Card, Made
 from szem.tasks.captioning.beam_search import Hypothesis, search_beams
 from szem.tasks.captioning.bleu_cider import Cider, bleu
+from szem.train.captioning.data import CaptionedPictures, read_captioned
+from szem.train.captioning.export import CaptionParts, caption_release
 from szem.train.captioning.feature_cache import keep_maps
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.recipe import Batch, Loop
+from szem.train.release import Release
 from szem.train.sampling import pick
 
 __all__ = [
     "CaptionRecipe",
     "CaptionSettings",
-    "CaptionedFeatures",
     "build_recipe",
-    "read_shown",
     "tell",
     "torch_step",
 ]
@@ -74,38 +73,16 @@ class CaptionSettings:
     fit: float = 8.0  # how much it counts, among the sentences found, how near one is to the picture
 
 
-@dataclass(frozen=True)
-class CaptionedFeatures:
-    """Pictures with their sentences."""
-
-    files: tuple[Path, ...]
-    sentences: tuple[tuple[str, ...], ...]  # for each picture
-
-
-def read_shown(folder: Path, *, split: str) -> tuple[CaptionedFeatures, tuple[object, ...]]:
-    """The pictures of one split of `captions.csv`, in the order of the file; and its broken lines.
-
-    Raises:
-        TrainError: the split has no picture.
-    """
-    found = read_captions(folder / "captions.csv")
-    by_file: dict[Path, list[str]] = {}
-    for row in found.rows:
-        if row.split in (split, ""):
-            by_file.setdefault(row.path, []).append(row.caption)
-    if not by_file:
-        raise TrainError(f"{folder}/captions.csv: no row is of split {split!r}")
-    return CaptionedFeatures(tuple(by_file), tuple(tuple(s) for s in by_file.values())), found.broken
-
-
 class CaptionRecipe:
     """Cross-entropy of each next word."""
+
+    held_split = "val"
 
     def __init__(self, settings: CaptionSettings) -> None:
         self.settings = settings
         if settings.decoder not in CAPTIONERS:
             raise UnknownNameError(f"no decoder called {settings.decoder!r}; there are {', '.join(CAPTIONERS)}")
-        shown, broken = read_shown(settings.data, split="train")
+        shown, broken = read_captioned(settings.data, split="train")
         if len(shown.files) <= settings.hold_back:
             raise TrainError(f"{settings.data}: {len(shown.files)} pictures, {settings.hold_back} of them held back")
         self.shown = shown
@@ -203,14 +180,28 @@ class CaptionRecipe:
             out += tell(network, maps, beams=beams, power=self.settings.power)
         return out
 
-    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+    def release(self, network: nn.Module) -> Release:
         """The model of a run, without a common space: recipe search adds that."""
-        from szem.train.captioning.export import write_caption_model
-
-        network = self.build_network()
-        network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
         assert isinstance(network, CaptionNetwork)
-        return write_caption_model(self, network, None, folder, made=made, precision=precision)
+        return caption_release(self.parts(), network, None)
+
+    def parts(self) -> CaptionParts:
+        """What the model's files and card need beside the trained networks."""
+        s = self.settings
+        trunk, tail = self.build_encoder(frozen=False)
+        files, sentences = self.shown.files, self.shown.sentences
+        return CaptionParts(
+            trunk=trunk,
+            tail=tail,
+            words=self.words,
+            backbone=s.backbone,
+            decoder=s.decoder,
+            side_px=s.side_px,
+            power=s.power,
+            fit=s.fit,
+            samples=files[: self.teaching],
+            held=CaptionedPictures(files[self.teaching :], sentences[self.teaching :]),
+        )
 
     def _epoch(self, epoch: int) -> NDArray[np.int64]:
         """A new order each time, in which pictures with about as many words stand together."""

@@ -26,11 +26,11 @@ from torch import Tensor, nn
 from szem.data.words import END, FIRST_WORD, PAD, START, UNKNOWN, split_words
 from szem.errors import TrainError
 from szem.models.captioner import CaptionNetwork
-from szem.runtime.cards import Card, Made
 from szem.tasks.captioning.bleu_cider import Cider
 from szem.train.captioning.recipe_caption import CaptionRecipe, CaptionSettings
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.recipe import Batch, Loop, override
+from szem.train.release import Release
 
 __all__ = ["RewardRecipe", "RewardSettings", "build_recipe", "read_begun"]
 
@@ -57,6 +57,8 @@ class RewardSettings:
 
 class RewardRecipe:
     """Policy gradient on CIDEr-D."""
+
+    held_split = "val"
 
     def __init__(self, settings: RewardSettings) -> None:
         self.settings = settings
@@ -107,9 +109,9 @@ class RewardRecipe:
         """As of recipe caption."""
         return self.caption.score(network)
 
-    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+    def release(self, network: nn.Module) -> Release:
         """As of recipe caption."""
-        return self.caption.write_model(run, folder, made=made, precision=precision)
+        return self.caption.release(network)
 
     def _rewards(self, said: Tensor, pictures: NDArray[np.int64]) -> NDArray[np.float32]:
         names = self.words.words

@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from szem.data.words import FIRST_WORD, PAD, UNKNOWN
 from szem.models.captioner import CaptionNetwork
 from szem.models.text_image_encoder import TextImageEncoder, matching_loss
-from szem.runtime.cards import Card, Made
 from szem.tasks.captioning.bleu_cider import recall
+from szem.train.captioning.export import caption_release
 from szem.train.captioning.recipe_caption_reward import read_begun
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.recipe import Batch, Loop
+from szem.train.release import Release, trained_network
 from szem.train.sampling import pick
 
 __all__ = ["MatchingNet", "SearchRecipe", "SearchSettings", "build_recipe"]
@@ -65,6 +66,8 @@ class MatchingNet(nn.Module):
 
 class SearchRecipe:
     """Contrast between what belongs together and what does not."""
+
+    held_split = "val"
 
     def __init__(self, settings: SearchSettings) -> None:
         self.settings = settings
@@ -122,17 +125,12 @@ class SearchRecipe:
         to_picture, to_sentence = recall(network(maps, tokens).float().numpy(), owner, best=10)
         return {"recall@10 of pictures": to_picture, "recall@10 of sentences": to_sentence}
 
-    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+    def release(self, network: nn.Module) -> Release:
         """The captioner of the run this one began from, with the common space."""
-        from szem.train.captioning.export import write_caption_model
-
-        describer, network = self.caption.build_network(), self.build_network()
-        assert isinstance(describer, CaptionNetwork)
+        captioner = trained_network(self.caption, self.settings.begin)
+        assert isinstance(captioner, CaptionNetwork)
         assert isinstance(network, MatchingNet)
-        describer.load_state_dict(load_checkpoint(self.settings.begin / CHECKPOINT)["average"])
-        network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
-        matcher = network.matcher.eval()
-        return write_caption_model(self.caption, describer, matcher, folder, made=made, precision=precision)
+        return caption_release(self.caption.parts(), captioner, network.matcher)
 
 
 def build_recipe(settings: SearchSettings) -> SearchRecipe:

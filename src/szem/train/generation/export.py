@@ -14,13 +14,12 @@ from szem.models.code_generator import CodeGenerator, PictureEncoder
 from szem.models.generator import StageOneGenerator
 from szem.models.lite_features import GRID_CHANNELS
 from szem.models.refiner import Refiner
-from szem.runtime.cards import Card, Made, Part, TextInput, TrainingData, hash_file, write_card
-from szem.train.export import export_onnx
-from szem.train.float16 import store_as_float16
+from szem.runtime.cards import TextInput, TrainingData
 from szem.train.generation.base import GenerationRecipe, frozen_matcher
 from szem.train.generation.recipe_draw_match import LONGEST
+from szem.train.release import NetworkFile, Release
 
-__all__ = ["write_draw_model"]
+__all__ = ["draw_release"]
 
 _TEXT = [{0: "N", 1: "T"}]
 
@@ -37,94 +36,58 @@ class _Sketch(nn.Module):
         return drawn
 
 
-def write_draw_model(
+def draw_release(
     recipe: GenerationRecipe,
     sketcher: StageOneGenerator | CodeGenerator,
     refiner: Refiner | None,
-    folder: Path,
     *,
-    made: Made,
-    precision: str = "float16",
     encoder: PictureEncoder | None = None,
     judge_of: Path | None = None,
-) -> Card:
-    """Write the model's folder.
+) -> Release:
+    """Describe a drawing model.
 
     Args:
-        recipe: Whose words and matcher these are.
+        recipe: Whose words and text-image encoder these are.
         sketcher: The trained stage I.
         refiner: The trained stage II; without it the sketch is the picture.
-        folder: Where to; its name becomes the model's.
-        made: For the card.
-        precision: float16 (stored so, computed in float32) or float32.
         encoder: What gave the codes that the sketcher draws, so that training can go on from the model.
         judge_of: The run of recipe draw-match that measures; without it the model's R-precision cannot be measured.
-    Raises:
-        ModelError: ONNX Runtime and torch disagree.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     words = recipe.words
     tokens = torch.randint(1, len(words), (3, 7))
     tokens[1, 4:] = 0
-    space = recipe.matcher.to("cpu").sentence(tokens).float()
+    sentence = recipe.matcher.to("cpu").sentence
+    space = sentence(tokens).float()
     noise = torch.randn(3, sketcher.noise)
-    files: dict[str, Path] = {role: folder / f"{role}.onnx" for role in ("sentence", "sketch")}
-    export_onnx(
-        recipe.matcher.sentence,
-        files["sentence"],
-        examples=[tokens],
-        inputs=["tokens"],
-        outputs=["space"],
-        dynamic=_TEXT,
-    )
     net = _Sketch(sketcher).eval()
-    export_onnx(net, files["sketch"], examples=[space, noise], inputs=["space", "noise"], outputs=["picture"])
-    nets: list[nn.Module] = [recipe.matcher.sentence, sketcher]
+    counted: list[nn.Module] = [sentence, sketcher]
+    given = {"space": space, "noise": noise}
+    files = [
+        NetworkFile(role="sentence", network=sentence, examples={"tokens": tokens}, outputs=["space"], dynamic=_TEXT),
+        NetworkFile(role="sketch", network=net, examples=given, outputs=["picture"]),
+    ]
     if refiner is not None:
-        files["refine"] = folder / "refine.onnx"
         with torch.no_grad():
-            drawn = net(space, noise)
-        export_onnx(
-            refiner.eval(), files["refine"], examples=[drawn, space], inputs=["sketch", "space"], outputs=["picture"]
-        )
-        nets.append(refiner)
+            sketch = net(space, noise)
+        given = {"sketch": sketch, "space": space}
+        files.append(NetworkFile(role="refine", network=refiner.eval(), examples=given, outputs=["picture"]))
+        counted.append(refiner)
     if encoder is not None:
-        files["encode"] = folder / "encode.onnx"
-        pictures = torch.rand(3, 3, 64, 64) * 2 - 1
-        grids = torch.randn(3, 64, GRID_CHANNELS)
-        export_onnx(
-            encoder, files["encode"], examples=[grids, pictures], inputs=["grids", "pictures"],
-            outputs=["mean", "log_scale"],
-        )  # fmt: skip
-        nets.append(encoder)
+        given = {"grids": torch.randn(3, 64, GRID_CHANNELS), "pictures": torch.rand(3, 3, 64, 64) * 2 - 1}
+        files.append(NetworkFile(role="encode", network=encoder, examples=given, outputs=["mean", "log_scale"]))
+        counted.append(encoder)
     if judge_of is not None:
-        files |= _write_judge(recipe, judge_of, folder, tokens)
-    if precision != "float32":
-        for file in files.values():
-            store_as_float16(file)
-    (folder / "words.txt").write_text("\n".join(words.words) + "\n", encoding="utf-8")
-    main = files.pop("sentence")
-    parts = {
-        role: Part(file=file.name, sha256=hash_file(file), size_bytes=file.stat().st_size)
-        for role, file in files.items()
-    }
-    card = Card(
-        name=folder.name,
+        files += _judge_files(recipe, judge_of, tokens)
+    return Release(
         task="generate",
-        version="1",
-        summary="Draws a flower or a bird for a sentence: a sketch of 64×64 first, then the picture of 128×128.",
-        file=main.name,
-        sha256=hash_file(main),
-        size_bytes=main.stat().st_size,
-        parts=parts,
-        parameters=sum(p.numel() for n in nets for p in n.parameters()),
-        precision="float32" if precision == "float32" else "float16",
-        input=TextInput(kind="text", words=LONGEST),
         head="stages",
+        summary="Draws a flower or a bird for a sentence: a sketch of 64×64 first, then the picture of 128×128.",
+        network=nn.ModuleList(counted),
         outputs={"space": "space"},
-        labels_file="words.txt",
+        input=TextInput(kind="text", words=LONGEST),
+        files=files,
+        vocabulary=tuple(words.words),
         constants={"noise": float(sketcher.noise)},
-        made=made,
         training_data=(
             TrainingData(
                 name="Oxford-102 flowers, split train, 128×128; sentences made from the pictures' own colours, from "
@@ -152,18 +115,15 @@ def write_draw_model(
             "What it draws is no evidence of anything: no such flower or bird need exist.",
         ),
     )
-    write_card(folder, card)
-    return card
 
 
-def _write_judge(recipe: GenerationRecipe, run: Path, folder: Path, tokens: Tensor) -> dict[str, Path]:
-    """Both sides of the matcher that only measures."""
+def _judge_files(recipe: GenerationRecipe, run: Path, tokens: Tensor) -> list[NetworkFile]:
+    """Both towers of the text-image encoder that only measures."""
     words, judge = frozen_matcher(run, recipe.data)
     assert words.words == recipe.words.words
-    files = {role: folder / f"{role}.onnx" for role in ("judge-words", "judge-picture")}
-    export_onnx(
-        judge.sentence, files["judge-words"], examples=[tokens], inputs=["tokens"], outputs=["space"], dynamic=_TEXT
-    )
     maps = torch.randn(3, 49, judge.picture.norm.normalized_shape[0])
-    export_onnx(judge.picture, files["judge-picture"], examples=[maps], inputs=["maps"], outputs=["space"])
-    return files
+    text = {"tokens": tokens}
+    return [
+        NetworkFile(role="judge-words", network=judge.sentence, examples=text, outputs=["space"], dynamic=_TEXT),
+        NetworkFile(role="judge-picture", network=judge.picture, examples={"maps": maps}, outputs=["space"]),
+    ]

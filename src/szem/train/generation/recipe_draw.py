@@ -23,7 +23,6 @@ from torch.nn import functional as F
 
 from szem.models.discriminator import Discriminator
 from szem.models.generator import StageOneGenerator
-from szem.runtime.cards import Card, Made
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.generation.base import (
     EXAMPLES,
@@ -34,9 +33,11 @@ from szem.train.generation.base import (
     write_grid,
 )
 from szem.train.generation.codes import find_codes
+from szem.train.generation.export import draw_release
 from szem.train.generation.losses import copy_loss, drawing_loss, fit_loss, judge_loss, variety_loss
 from szem.train.generation.recipe_draw_match import encode_sentences, keep_grids, to_signed
 from szem.train.recipe import Batch, Loop
+from szem.train.release import Release
 from szem.train.sampling import pick
 from szem.train.shipped_weights import load_shipped
 
@@ -178,11 +179,10 @@ class DrawRecipe(GenerationRecipe):
         width = self.settings.condition
         return find_codes(flat, told, width=width, seed=self.settings.loop.seed)
 
-    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+    def release(self, network: nn.Module) -> Release:
         """The model without stage II; recipe draw-refine writes the whole."""
-        from szem.train.generation.export import write_draw_model
-
-        return write_draw_model(self, self.open_sketcher(run), None, folder, made=made, precision=precision)
+        assert isinstance(network, AdversarialPair)
+        return draw_release(self, network.sketcher, None)
 
 
 def build_recipe(settings: DrawSettings) -> DrawRecipe:

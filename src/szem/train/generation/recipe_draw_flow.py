@@ -24,12 +24,13 @@ from torch.nn import functional as F
 
 from szem.errors import TrainError
 from szem.models.code_generator import CodeFlow, CodeGenerator
-from szem.runtime.cards import Card, Made
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.generation.base import EXAMPLES, held_scores, write_grid
+from szem.train.generation.export import draw_release
 from szem.train.generation.recipe_draw_codes import CodeNetworks, DrawCodesRecipe, DrawCodesSettings
 from szem.train.generation.recipe_draw_match import to_signed
 from szem.train.recipe import Batch, Loop, override
+from szem.train.release import Release
 from szem.train.runs_settings import read_settings, to_assignments
 from szem.train.sampling import pick
 from szem.train.shipped_weights import load_shipped
@@ -144,17 +145,16 @@ class DrawFlowRecipe:
         """The averaged flow of a run of this recipe with the decoder of its codes."""
         flow = self._new_flow()
         flow.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
+        return self._generator(flow)
+
+    def _generator(self, flow: CodeFlow) -> CodeGenerator:
         s = self.settings
         return CodeGenerator(flow, self.open_coding().decoder, steps=s.steps, guidance=s.guidance)
 
-    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+    def release(self, network: nn.Module) -> Release:
         """The model without stage II; recipe draw-refine writes the whole."""
-        from szem.train.generation.export import write_draw_model
-
-        encoder = self.open_coding().encoder
-        return write_draw_model(
-            self.coded, self.open_sketcher(run), None, folder, made=made, precision=precision, encoder=encoder
-        )
+        assert isinstance(network, CodeFlow)
+        return draw_release(self.coded, self._generator(network), None, encoder=self.open_coding().encoder)
 
     @cached_property
     def codes(self) -> tuple[Tensor, Tensor]:

@@ -27,15 +27,16 @@ from szem.models.code_generator import CodeGenerator, PictureEncoder
 from szem.models.discriminator import Discriminator
 from szem.models.generator import StageOneGenerator
 from szem.models.refiner import Refiner
-from szem.runtime.cards import Card, Made
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.generation.base import EXAMPLES, held_scores, to_place, write_grid
+from szem.train.generation.export import draw_release
 from szem.train.generation.losses import drawing_loss, fit_loss, judge_loss
 from szem.train.generation.recipe_draw import DrawRecipe, DrawSettings
 from szem.train.generation.recipe_draw_codes import DrawCodesRecipe
 from szem.train.generation.recipe_draw_flow import DrawFlowRecipe, DrawFlowSettings
 from szem.train.generation.recipe_draw_match import to_signed
 from szem.train.recipe import Batch, Loop, override
+from szem.train.release import Release
 from szem.train.runs_settings import read_recipe_name, read_settings, to_assignments
 from szem.train.shipped_weights import load_shipped
 
@@ -162,23 +163,11 @@ class RefineRecipe:
 
         return held_scores(self.drawn, draw, network.sketcher.noise, whole=True)
 
-    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+    def release(self, network: nn.Module) -> Release:
         """Words, both stages, and what measures."""
-        from szem.train.generation.export import write_draw_model
-
-        network = self.build_network()
         assert isinstance(network, RefinerNetworks)
-        network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
-        return write_draw_model(
-            self.drawn,
-            network.sketcher,
-            network.refiner,
-            folder,
-            made=made,
-            precision=precision,
-            encoder=self.encoder,
-            judge_of=Path(self.settings.judge_of) if self.settings.judge_of else None,
-        )
+        judge_of = Path(self.settings.judge_of) if self.settings.judge_of else None
+        return draw_release(self.drawn, network.sketcher, network.refiner, encoder=self.encoder, judge_of=judge_of)
 
 
 def build_recipe(settings: RefineSettings) -> RefineRecipe:

@@ -6,9 +6,8 @@ other kinds, docs/lipread.md tells.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -27,9 +26,6 @@ from szem.tasks.lipreading.networks import CROP_SIZE, FRAME_SAMPLES, RATE_HZ, Li
 from szem.train.captioning.calibrate import fit_logistic
 from szem.train.lipreading.clips import LipClip
 
-if TYPE_CHECKING:
-    from szem.train.lipreading.recipe_lipread import LipreadRecipe
-
 __all__ = ["calibrate", "fit_curve"]
 
 _KEPT = 0.97  # share of the sentences held back that the check lets pass
@@ -40,20 +36,29 @@ _LEVELS_DB = (None, 10.0, 0.0, -6.0)
 _WAYS = ("lips", "sound", "both")
 
 
-def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
-    """Constants for the card: see `szem.tasks.lipreading.confidence.ConfidenceCurves`."""
+def calibrate(
+    model: Model, held: Sequence[LipClip], *, voices: Sequence[LipClip], others: Path | None
+) -> dict[str, float]:
+    """Constants for the card: see `szem.tasks.lipreading.confidence.ConfidenceCurves`.
+
+    Args:
+        model: The exported networks.
+        held: Clips that were not trained on.
+        voices: Clips whose sound makes babble.
+        others: Folder with lipwords/ and sounds/, that the reader shall not read; None knows fewer.
+    """
     networks = LipNetworks(Session(model, threads=1))
-    share = _best_share(recipe, networks)
+    share = _best_share(held, voices, networks)
     networks.share = share
     words: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
     films: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
     known: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
-    for number, clip in enumerate(recipe.held):
+    for number, clip in enumerate(held):
         rng = np.random.default_rng((19, number))
         truth = tuple(label for label, _, _ in clip.words)
         seen = networks.watch(clip.crops)
         for level in _LEVELS_DB:
-            heard = networks.listen(_sound(clip, level, recipe.teaching, rng), len(clip.crops))
+            heard = networks.listen(_sound(clip, level, voices, rng), len(clip.crops))
             for way in _WAYS:
                 if way == "lips" and level is not None:
                     continue
@@ -69,10 +74,9 @@ def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
             for way in _WAYS:
                 read = networks.read(None if way == "sound" else seen_other, None if way == "lips" else heard_other)
                 known[way].append((measure_film(read)[0], False))
-    folder = recipe.settings.others
-    for crops in _other_lips(Path(folder)) if folder else ():
+    for crops in _other_lips(others) if others else ():
         known["lips"].append((measure_film(networks.read(networks.watch(crops), None))[0], False))
-    for sound in _other_sounds(Path(folder)) if folder else ():
+    for sound in _other_sounds(others) if others else ():
         heard = networks.listen(sound, max(8, len(sound) // FRAME_SAMPLES))
         known["sound"].append((measure_film(networks.read(None, heard))[0], False))
     constants = {"speller": share}
@@ -89,14 +93,14 @@ def calibrate(recipe: "LipreadRecipe", model: Model) -> dict[str, float]:
     return constants
 
 
-def _best_share(recipe: "LipreadRecipe", networks: LipNetworks) -> float:
+def _best_share(held: Sequence[LipClip], voices: Sequence[LipClip], networks: LipNetworks) -> float:
     """How much the speller's word should count: with fewest wrong words of lips, sound and both, in noise."""
     wrong = dict.fromkeys(_SHARES, 0)
-    for number, clip in enumerate(recipe.held):
+    for number, clip in enumerate(held):
         rng = np.random.default_rng((23, number))
         truth = [[str(label) for label, _, _ in clip.words]]
         seen = networks.watch(clip.crops)
-        heard = networks.listen(_sound(clip, 0.0, recipe.teaching, rng), len(clip.crops))
+        heard = networks.listen(_sound(clip, 0.0, voices, rng), len(clip.crops))
         for lips, ears in ((seen, None), (None, heard), (seen, heard)):
             chances, memory = networks.join(lips, ears)
             found, written = networks.propose(chances, memory, networks.spell(memory), beams=8)
@@ -123,7 +127,7 @@ def fit_curve(measures: NDArray[np.float64], is_so: NDArray[np.bool_], *, pull: 
 
 
 def _sound(
-    clip: LipClip, level: float | None, voices: tuple[LipClip, ...], rng: np.random.Generator
+    clip: LipClip, level: float | None, voices: Sequence[LipClip], rng: np.random.Generator
 ) -> NDArray[np.float32]:
     sound = clip.heard
     if level is None:

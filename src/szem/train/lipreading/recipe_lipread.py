@@ -29,13 +29,14 @@ from szem.data.words import END, START
 from szem.errors import FormatError, TrainError
 from szem.media.noise import white_noise
 from szem.models.lip_reader import LipReaderNetwork
-from szem.runtime.cards import Card, Made
 from szem.tasks.faces.mouth_crops import track_mouth
 from szem.tasks.lipreading.networks import RATE_HZ
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.lipreading.augment import ClipView, ViewRules, in_noise, make_view, plain_view, splice
 from szem.train.lipreading.clips import keep_clips
+from szem.train.lipreading.export import lip_release
 from szem.train.recipe import Batch, Loop
+from szem.train.release import Release
 from szem.train.sampling import pick, spread_over
 
 __all__ = ["LipreadRecipe", "LipreadSettings", "build_recipe"]
@@ -190,13 +191,17 @@ class LipreadRecipe:
             truth.append(" ".join(self.vocabulary[i - 1] for i in view.words))
         return float(jiwer.wer(truth, said))
 
-    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:
+    def release(self, network: nn.Module) -> Release:
         """The model of a run."""
-        from szem.train.lipreading.export import write_lip_model
-
-        network = self.build_network()
-        network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
-        return write_lip_model(self, network, folder, made=made, precision=precision)
+        assert isinstance(network, LipReaderNetwork)
+        others = self.settings.others
+        return lip_release(
+            network,
+            vocabulary=self.vocabulary,
+            clips=self.teaching,
+            held=self.held,
+            others=Path(others) if others else None,
+        )
 
 
 def watch_film(path: Path) -> NDArray[np.uint8]:

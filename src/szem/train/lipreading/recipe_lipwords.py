@@ -20,14 +20,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.data.lip_words import TEST_SPEAKERS, LipTake, read_lip_takes
-from szem.errors import ModelError, TrainError
+from szem.errors import TrainError
 from szem.models.lip_words import LipWords
-from szem.runtime.cards import Card, ClipInput, Made, TrainingData, hash_file, write_card
+from szem.runtime.cards import ClipInput, TrainingData
 from szem.tasks.lipreading.single_words import RATE_HZ, fit_clip
-from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.export import export_onnx, largest_difference
-from szem.train.float16 import store_as_float16
 from szem.train.recipe import Batch, Loop
+from szem.train.release import NetworkFile, Release
 from szem.train.sampling import pick
 
 if TYPE_CHECKING:
@@ -192,39 +190,24 @@ class LipWordsRecipe:
         seconds = np.array([[len(take.frames) / RATE_HZ] for take in takes], np.float32)
         return torch.from_numpy(clips), torch.from_numpy(seconds)
 
-    def write_model(self, run: Path, folder: Path, *, made: Made, precision: str) -> Card:  # noqa: ARG002
-        """The model of a run; always stored as float16.
-
-        Raises:
-            ModelError: ONNX Runtime and torch disagree.
-        """
-        network = self.build_network()
-        network.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
-        network.eval()
-        folder.mkdir(parents=True, exist_ok=True)
-        file, s = folder / "model.onnx", self.settings
-        names, examples = ["crops", "seconds"], list(self._plain(self.teaching[:: len(self.teaching) // 4]))
-        export_onnx(network, file, examples=examples, inputs=names, outputs=["logits"])
-        store_as_float16(file)
-        worst = largest_difference(network, file, examples, inputs=names, outputs=["logits"])
-        if not worst <= _FLOAT16_TOLERANCE:
-            raise ModelError(f"{run}: stored as float16 the scores differ by {worst:.2%}; train again")
+    def release(self, network: nn.Module) -> Release:
+        """The model of a run."""
+        s = self.settings
+        crops, seconds = self._plain(self.teaching[:: len(self.teaching) // 4])
+        file = NetworkFile(
+            role="model", network=network, examples={"crops": crops, "seconds": seconds}, outputs=["logits"]
+        )
         speakers = ", ".join(sorted({take.speaker for take in self.teaching}))
-        card = Card(
-            name=folder.resolve().name,
+        return Release(
             task="lipwords",
-            version="1",
-            summary=f"Which of {len(self.words)} words and phrases a mouth said, for speakers never seen.",
-            sha256=hash_file(file),
-            size_bytes=file.stat().st_size,
-            parameters=sum(p.numel() for p in network.parameters()),
-            precision="float16",
-            input=ClipInput(kind="clip", width_px=s.width_px, height_px=s.height_px, rate_hz=RATE_HZ),
             head="logits",
+            summary=f"Which of {len(self.words)} words and phrases a mouth said, for speakers never seen.",
+            network=network,
             outputs={"logits": "logits"},
-            constants={"frames": float(s.frames), "words": float(self.kinds.count("word"))},
+            input=ClipInput(kind="clip", width_px=s.width_px, height_px=s.height_px, rate_hz=RATE_HZ),
+            files=(file,),
             labels=self.words,
-            made=made,
+            constants={"frames": float(s.frames), "words": float(self.kinds.count("word"))},
             training_data=(TrainingData(name=f"MIRACL-VC1, speakers {speakers}", terms="research"),),
             licence="CC-BY-NC-4.0",
             attributions=("Data: MIRACL-VC1 by A. Rekik, A. Ben-Hamadou and W. Mahdi, 2014; given for research.",),
@@ -234,8 +217,6 @@ class LipWordsRecipe:
                 f"Never learned from: speakers {', '.join(TEST_SPEAKERS)}, on whom it is measured.",
             ),
         )
-        write_card(folder, card)
-        return card
 
 
 def build_recipe(settings: LipWordsSettings) -> LipWordsRecipe:
