@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from machine import describe_machine
-from szem.data.spoken import SpokenFilm, read_spoken
+from szem.data.spoken import SpokenVideo, read_spoken
 from szem.media.sound import read_sound, write_sound
 from szem.tasks.lipreading.evaluate import count_errors
 from szem.tasks.lipreading.lipread import LipReader, open_lip_reader
@@ -56,40 +56,40 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--peer", default="", help="Python of an environment with pocketsphinx.")
     given = parser.parse_args()
-    films = read_spoken(given.data, split=given.split).films[: given.films]
+    videos = read_spoken(given.data, split=given.split).videos[: given.videos]
     print(describe_machine())
     reader = open_lip_reader()
-    reader.read(reader.take_in(films[0].path))  # opens what is opened at first use
-    measure(reader, films)
+    reader.read(reader.take_in(videos[0].path))  # opens what is opened at first use
+    measure(reader, videos)
     if given.peer:
-        compare(given.peer, films)
+        compare(given.peer, videos)
 
 
-def measure(reader: LipReader, films: tuple[SpokenFilm, ...]) -> None:
+def measure(reader: LipReader, videos: tuple[SpokenVideo, ...]) -> None:
     """szem: seconds of film a second, all steps together and each."""
     length_s = take_s = read_s = 0.0
     said = []
-    for film in films:
+    for video in videos:
         began = time.perf_counter()
-        seen = reader.take_in(film.path)
+        seen = reader.take_in(video.path)
         middle = time.perf_counter()
         said.append(reader.read(seen).transcript.text.split())
         take_s, read_s = take_s + middle - began, read_s + time.perf_counter() - middle
         length_s += seen.frames / RATE_HZ
-    wrong, words = count_errors([film.words for film in films], said)
+    wrong, words = count_errors([video.words for video in videos], said)
     speed = length_s / (take_s + read_s)
-    print(f"{len(films)} films, {length_s:.0f} s: {speed:.1f} times real time (goal {GOAL:g})")
+    print(f"{len(videos)} films, {length_s:.0f} s: {speed:.1f} times real time (goal {GOAL:g})")
     print(f"  decode, faces, mouth, watch  {take_s / length_s:.3f} s per second of film")
     print(f"  listen, join, search, spell  {read_s / length_s:.3f} s per second of film")
     print(f"  words wrong {wrong / words:.4f} ({words} words)")
 
 
-def compare(python: str, films: tuple[SpokenFilm, ...]) -> None:
+def compare(python: str, videos: tuple[SpokenVideo, ...]) -> None:
     """pocketsphinx on the clean sound."""
     with tempfile.TemporaryDirectory() as folder:
         files, length_s = [], 0.0
-        for number, film in enumerate(films):
-            sound = read_sound(film.path)
+        for number, video in enumerate(videos):
+            sound = read_sound(video.path)
             files.append(str(Path(folder) / f"{number}.wav"))
             write_sound(files[-1], sound)
             length_s += len(sound) / 16000
@@ -100,7 +100,7 @@ def compare(python: str, films: tuple[SpokenFilm, ...]) -> None:
             done = subprocess.run([python, "-c", PEER, options], capture_output=True, text=True, check=True)
             answer = json.loads(done.stdout.strip().splitlines()[-1])
             said = [text.replace(".", "").split() for text in answer["said"]]
-            wrong, words = count_errors([film.words for film in films], said)
+            wrong, words = count_errors([video.words for video in videos], said)
             speed = length_s / answer["seconds"]
             print(f"pocketsphinx, sound alone, {name}: words wrong {wrong / words:.4f}, {speed:.1f} times real time")
 

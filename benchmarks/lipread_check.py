@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from machine import describe_machine
-from szem.data.spoken import SpokenFilm, read_spoken
+from szem.data.spoken import SpokenVideo, read_spoken
 from szem.media.pictures import read_picture
 from szem.media.sound import read_sound
 from szem.media.video import read_video
@@ -52,18 +52,18 @@ def main() -> None:
     given = parser.parse_args()
     print(describe_machine())
     reader = open_lip_reader(threads=1)
-    films = read_spoken(given.data / "grid", split="val").films
-    taken = [reader.take_in(film.path) for film in films]
+    videos = read_spoken(given.data / "grid", split="val").videos
+    taken = [reader.take_in(video.path) for video in videos]
     for use in ("lips", "sound", "both"):
         show(reader, f"GRID val, {use} (to be read)", [(seen, use) for seen in taken])
-    show_pairs(reader, films, taken, voices_of(given.data / "grid", "val"))
+    show_pairs(reader, videos, taken, voices_of(given.data / "grid", "val"))
     with tempfile.TemporaryDirectory() as folder:
         spoken = list(synthesised(Path(folder)))
         show(reader, "synthesised speech, sound", [(only_sound(sound), "sound") for sound in spoken])
         show(reader, "people reading, sound", [(only_sound(sound), "sound") for sound in read_aloud()])
         takes = list(unseen_lips(reader, given.data / "lipwords", given.takes))
         show(reader, "words of unseen speakers, lips", [(seen, "lips") for seen in takes])
-        swaying = [reader.take_in(film) for film in swaying_faces(given.data / "faces", spoken, Path(folder))]
+        swaying = [reader.take_in(video) for video in swaying_faces(given.data / "faces", spoken, Path(folder))]
         for use in ("lips", "both"):
             show(reader, f"swaying photographs, {use}", [(seen, use) for seen in swaying])
 
@@ -77,43 +77,43 @@ def show(reader: LipReader, name: str, rows: list[tuple[LipreadInput, str]]) -> 
         if not one.is_read:
             key = one.reason.partition(":")[0][:48]
             reasons[key] = reasons.get(key, 0) + 1
-    sure = sum(one.confidence >= 0.5 for one in read)
-    told = "; ".join(f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
+    confidences = sum(one.confidence >= 0.5 for one in read)
+    spelled = "; ".join(f"{count} {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
     print(
-        f"{name:42} {len(read):3} of {len(said):3} read, {sure} of them with confidence over one half   {told}",
+        f"{name:42} {len(read):3} of {len(said):3} read, {confidences} surely   {spelled}",
         flush=True,
     )
 
 
 def show_pairs(
-    reader: LipReader, films: Sequence[SpokenFilm], taken: Sequence[LipreadInput], voices: Sequence[np.ndarray]
+    reader: LipReader, videos: Sequence[SpokenVideo], taken: Sequence[LipreadInput], voices: Sequence[np.ndarray]
 ) -> None:
     """A line for each way that lips and sound go together: how many are read, with how many words wrong."""
     ways: dict[str, list[tuple[LipreadInput, tuple[str, ...]]]] = {}
     for late_s in (0.0, 0.08, 0.12, 0.2, 0.4, 1.5, -0.2, -0.4):
         name = "on time" if not late_s else f"sound {abs(late_s):g} s {'late' if late_s > 0 else 'early'}"
-        ways[name] = [(moved(seen, late_s), film.words) for film, seen in zip(films, taken, strict=True)]
+        ways[name] = [(moved(seen, late_s), video.words) for video, seen in zip(videos, taken, strict=True)]
     for kind in ("white", "babble"):
         ways[f"{kind} noise, 0 dB"] = [
-            (noisy(EvaluatedVideo(film, seen, number), kind, 0.0, voices), film.words)
-            for number, (film, seen) in enumerate(zip(films, taken, strict=True))
+            (noisy(EvaluatedVideo(video, seen, number), kind, 0.0, voices), video.words)
+            for number, (video, seen) in enumerate(zip(videos, taken, strict=True))
         ]
     ways["lips and sound of two sentences"] = [
         (replace(seen, sound=taken[(number + step) % len(taken)].sound), ())
         for step in (1, 7, 31)
-        for number, (film, seen) in enumerate(zip(films, taken, strict=True))
-        if film.words != films[(number + step) % len(taken)].words
+        for number, (video, seen) in enumerate(zip(videos, taken, strict=True))
+        if video.words != videos[(number + step) % len(taken)].words
     ]
     for name, rows in ways.items():
         said = [reader.read(seen).transcript for seen, _ in rows]
         read = [(one, words) for one, (_, words) in zip(said, rows, strict=True) if one.is_read]
         wrong, count = count_errors([words for _, words in read if words], [one.text.split() for one, w in read if w])
-        told = f"{wrong} of {count} words wrong, " if count else ""
+        spelled = f"{wrong} of {count} words wrong, " if count else ""
         different = sum(one.reason.startswith("lips and sound say") for one in said)
         notes = Counter(re.sub(r" about [\d.]+ s|[;:].*", "", note) for one in said for note in one.notes)
         told_beside = "; ".join(f"{count} {note}" for note, count in notes.items())
         print(
-            f"{name:34} {len(read):3} of {len(rows):3} read, {told}{different} told to be different   {told_beside}",
+            f"{name:34} {len(read):3} of {len(rows):3} read, {spelled}{different} different   {told_beside}",
             flush=True,
         )
 
@@ -179,8 +179,8 @@ def swaying_faces(folder: Path, spoken: list[np.ndarray], out: Path) -> Iterator
         zip(pictures[::300], spoken or [np.zeros(48000, np.float32)] * 12, strict=False)
     ):
         picture = cv2.resize(read_picture(file), (256, 256), interpolation=cv2.INTER_CUBIC)
-        film = out / f"sway{number}.mp4"
-        with av.open(str(film), "w") as container:
+        video = out / f"sway{number}.mp4"
+        with av.open(str(video), "w") as container:
             video = container.add_stream("libx264", rate=RATE_HZ)
             video.width, video.height, video.pix_fmt = 256, 256, "yuv420p"
             track = container.add_stream("aac", rate=16000, layout="mono")
@@ -193,7 +193,7 @@ def swaying_faces(folder: Path, spoken: list[np.ndarray], out: Path) -> Iterator
             frame.sample_rate = 16000
             container.mux(track.encode(frame))
             container.mux(track.encode())
-        yield film
+        yield video
 
 
 if __name__ == "__main__":

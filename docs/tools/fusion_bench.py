@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.sounds import LabelledSound, in_split, read_heard
+from szem.data.sounds import LabelledSound, in_split, read_labelled_sounds
 from szem.media.sound import read_sound
 from szem.results.events import Event
 from szem.tasks.audio.listen import Listener
@@ -88,7 +88,7 @@ class Clip:
 def make_clips(data: Path, part: str, count: int) -> Iterator[Clip]:
     """Compose clips and run both channels on them."""
     sprites = read_sprites(data, split=part)
-    heard = in_split(read_heard(data / "sounds"), part)
+    heard = in_split(read_labelled_sounds(data / "sounds"), part)
     listener = Listener(open_model(task="listen", threads=1))
     detector = Detector(open_model(task="detect", threads=1), thresholds=0.02)
     for number in range(count):

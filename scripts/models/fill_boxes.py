@@ -22,13 +22,13 @@ from PIL import Image
 
 from szem.arrays import Picture8
 from szem.data.boxes import BoxedPicture, read_coco
-from szem.data.broken import Broken, told
+from szem.data.broken import Broken, describe_broken
 from szem.data.pixels import IGNORED, read_classes
 from szem.errors import FormatError, SzemError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 from szem.runtime.sessions import Session
 from szem.tasks.models import open_model
-from szem.tasks.segmentation.instance_masks import iter_chances
+from szem.tasks.segmentation.instance_masks import iter_probabilities
 
 __all__ = ["Filled", "SureOf", "fill_boxes", "fill_folder", "same_pictures"]
 
@@ -43,7 +43,7 @@ class SureOf:
     object: float = 0.65  # chance from which a pixel is the object
     other: float = 0.3  # chance up to which it is not
     side_px: float = 20.0  # shorter side of the smallest box that is filled
-    share: float = 0.15  # of the box that the object covers at least
+    fraction: float = 0.15  # of the box that the object covers at least
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,15 @@ def fill_boxes(
         label[int(y0) : int(y1), int(x0) : int(x1)] = IGNORED
     order = np.flatnonzero(is_wanted)[np.argsort(-sides[is_wanted].prod(1))]
     filled = 0
-    for index, found in zip(order, iter_chances(session, picture, boxed.boxes_xyxy[order]), strict=True):
+    for index, found in zip(order, iter_probabilities(session, picture, boxed.boxes_xyxy[order]), strict=True):
         if found is None:
             continue
         region = label[found.rows, found.columns]
-        is_object = found.chance >= sure.object
-        if is_object.mean() < sure.share:
+        is_object = found.generator >= sure.object
+        if is_object.mean() < sure.fraction:
             region[...] = IGNORED
             continue
-        region[(found.chance > sure.other) & ~is_object & (region == 0)] = IGNORED
+        region[(found.generator > sure.other) & ~is_object & (region == 0)] = IGNORED
         region[is_object] = boxed.labels[index] + 1
         filled += 1
     return label, filled
@@ -175,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     session = open_model(None, task="outline", threads=given.threads or None)
     filled = fill_folder(given.boxes, given.out, like=given.like, split=given.split, session=session)
     print(f"{filled.pictures} pictures, {filled.boxes} boxes filled, {filled.unsure} not counted,", end=" ")
-    print(f"{filled.known} pictures left out that are in {given.like}. {told(filled.broken)}")
+    print(f"{filled.known} pictures left out that are in {given.like}. {describe_broken(filled.broken)}")
 
 
 if __name__ == "__main__":

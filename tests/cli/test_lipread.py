@@ -20,9 +20,9 @@ from szem.media.video_writer import VideoWriter
 def test_a_film_is_read_with_subtitles_and_a_drawn_film(
     data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    film = read_spoken(data_dir / "grid", split="val").films[0]
+    video = read_spoken(data_dir / "grid", split="val").videos[0]
     srt, drawn = tmp_path / "said.srt", tmp_path / "read.mp4"
-    asked = ["lipread", str(film.path), "--words", "--srt", str(srt), "--out", str(drawn)]
+    asked = ["lipread", str(video.path), "--words", "--srt", str(srt), "--out", str(drawn)]
     assert run(asked) == 0
     out = capsys.readouterr().out
     assert "confidence" in out
@@ -33,10 +33,10 @@ def test_a_film_is_read_with_subtitles_and_a_drawn_film(
     made = inspect_video(drawn)
     assert made.frames == 75
     assert made.has_sound
-    assert run(["lipread", str(film.path), "--json", "--use", "lips", "--beam", "2"]) == 0
+    assert run(["lipread", str(video.path), "--json", "--use", "lips", "--beam", "2"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert row["used"] == "lips"
-    assert row["file"] == str(film.path)
+    assert row["file"] == str(video.path)
 
 
 def test_a_film_without_a_face_says_so_and_a_broken_one_does_not_stop_it(
@@ -45,20 +45,20 @@ def test_a_film_without_a_face_says_so_and_a_broken_one_does_not_stop_it(
     write_grey(tmp_path / "grey.mp4")
     (tmp_path / "broken.mp4").write_bytes(b"nothing" * 50)
     assert run(["lipread", str(tmp_path), "--srt", str(tmp_path / "out")]) == 1
-    told = capsys.readouterr()
-    assert "grey.mp4: no reading: no face is seen, and the film has no sound" in told.out
-    assert "broken.mp4" in told.err
+    spelled = capsys.readouterr()
+    assert "grey.mp4: no reading: no face is seen, and the film has no sound" in spelled.out
+    assert "broken.mp4" in spelled.err
     assert (tmp_path / "out" / "grey.srt").read_text() == ""
 
 
 @pytest.mark.data
 def test_a_word_said_alone_is_told_with_its_rivals(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    film = str(data_dir / "grid" / read_spoken(data_dir / "grid", split="val").films[0].path)
-    assert run(["lipread", film, "--single", "word", "--json"]) == 0
+    video = str(data_dir / "grid" / read_spoken(data_dir / "grid", split="val").videos[0].path)
+    assert run(["lipread", video, "--single", "word", "--json"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert row["model"] == "lipwords"
     assert len(row["labels"]) == 5
-    assert run(["lipread", film, "--single", "phrase"]) == 0
+    assert run(["lipread", video, "--single", "phrase"]) == 0
     assert "%" in capsys.readouterr().out
 
 
@@ -96,9 +96,9 @@ def test_contradictory_options_are_refused_at_once(
     for name in ("a.mp4", "h.mp4"):
         (tmp_path / name).write_bytes(b"nothing" * 50)
     assert run(["lipread", "a.mp4", "h.mp4", *options]) != 0
-    told = capsys.readouterr().err
-    assert told.count(says) == 1
-    assert "a.mp4:" not in told
+    spelled = capsys.readouterr().err
+    assert spelled.count(says) == 1
+    assert "a.mp4:" not in spelled
     assert (tmp_path / "h.mp4").read_bytes() == b"nothing" * 50
 
 
@@ -115,25 +115,25 @@ def test_one_file_cannot_hold_the_subtitles_of_several_films(
 def test_what_cannot_be_written_is_told_by_its_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, name: str
 ) -> None:
-    film = write_grey(tmp_path / "grey.mp4")
+    video = write_grey(tmp_path / "grey.mp4")
     (tmp_path / "file").write_text("no folder")
-    assert run(["lipread", str(film), option, str(tmp_path / "file" / name)]) == 1
-    told = capsys.readouterr().err
-    assert "cannot be written" in told
-    assert "Errno" not in told
+    assert run(["lipread", str(video), option, str(tmp_path / "file" / name)]) == 1
+    spelled = capsys.readouterr().err
+    assert "cannot be written" in spelled
+    assert "Errno" not in spelled
 
 
 @pytest.mark.parametrize("out", ["grey.mp4", ".", "link.mp4"])
 def test_a_drawn_film_never_replaces_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], out: str
 ) -> None:
-    film = write_grey(tmp_path / "grey.mp4")
-    (tmp_path / "link.mp4").symlink_to(film)
-    before = film.read_bytes()
+    video = write_grey(tmp_path / "grey.mp4")
+    (tmp_path / "link.mp4").symlink_to(video)
+    before = video.read_bytes()
     monkeypatch.chdir(tmp_path)
     assert run(["lipread", "grey.mp4", "--out", out]) != 0
     assert "would be replaced" in capsys.readouterr().err
-    assert film.read_bytes() == before
+    assert video.read_bytes() == before
 
 
 def test_subtitles_leave_what_lies_beside_the_films_alone(
@@ -159,8 +159,8 @@ def test_a_film_comes_through_the_pipe(
 
 @pytest.mark.data
 def test_a_face_that_is_not_there_is_not_another(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    film = str(read_spoken(data_dir / "grid", split="val").films[0].path)
-    assert run(["lipread", film, "--face", "3"]) == 0
+    video = str(read_spoken(data_dir / "grid", split="val").videos[0].path)
+    assert run(["lipread", video, "--face", "3"]) == 0
     assert "no reading: only 1 face is seen, number 3 was asked for" in capsys.readouterr().out
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from szem.data.broken import Broken, told
+from szem.data.broken import Broken, describe_broken
 from szem.data.folders import read_captions, read_folders
 from szem.errors import FileMissingError, FormatError, TrainError
 
@@ -64,5 +64,5 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes, error: type[Exc
 
 def test_what_is_broken_is_told_in_a_sentence() -> None:
     many = [Broken(f"{n}.jpg", "no bytes") for n in range(7)]
-    assert told(many, most=1) == "7 left out: 0.jpg (no bytes); and 6 more"
-    assert told([]) == ""
+    assert describe_broken(many, most=1) == "7 left out: 0.jpg (no bytes); and 6 more"
+    assert describe_broken([]) == ""

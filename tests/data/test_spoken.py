@@ -22,11 +22,11 @@ e.mp4,train,75,lay,lay:x-20
 def test_index_gives_words_times_and_what_is_broken(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text(INDEX)
     found = read_spoken(tmp_path)
-    assert [film.name for film in found.films] == ["a.mp4", "b.mp4"]
-    assert found.films[0].times == (TimedWord("bin", 10, 16), TimedWord("blue", 18, 19))  # at least one frame
-    assert found.films[1].times == ()
+    assert [video.name for video in found.videos] == ["a.mp4", "b.mp4"]
+    assert found.videos[0].times == (TimedWord("bin", 10, 16), TimedWord("blue", 18, 19))  # at least one frame
+    assert found.videos[1].times == ()
     assert [broken.name for broken in found.broken] == ["c.mp4", "index.csv, line 5", "e.mp4"]
-    assert [film.name for film in read_spoken(tmp_path, split="val").films] == ["b.mp4"]
+    assert [video.name for video in read_spoken(tmp_path, split="val").videos] == ["b.mp4"]
 
 
 def test_index_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:

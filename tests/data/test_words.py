@@ -27,7 +27,7 @@ def test_sentences_are_split(text: str, words: list[str]) -> None:
 
 
 def test_rare_words_are_unknown_and_marks_are_not_words() -> None:
-    words = build_vocabulary(["a dog", "a dog", "a fox"], least=2)
+    words = build_vocabulary(["a dog", "a dog", "a fox"], minimum=2)
     assert words.words == ("<pad>", "<start>", "<end>", "<unknown>", "a", "dog")
     assert words.encode("A fox, a dog") == [4, UNKNOWN, 4, 5]
     assert words.encode("<start>") == [UNKNOWN]

@@ -103,7 +103,7 @@ def make_answer() -> dict[str, Any]:
     }
 
 
-def make_reading(used: str, text: tuple[str, ...], sure: float) -> dict[str, Any]:
+def make_reading(used: str, text: tuple[str, ...], confidences: float) -> dict[str, Any]:
     """A reading with chances that rise in each word's time, and letters that look there."""
     seconds = np.arange(FRAMES) / RATE_HZ
 
@@ -113,7 +113,7 @@ def make_reading(used: str, text: tuple[str, ...], sure: float) -> dict[str, Any
     spans = list(zip(text, TIMES, strict=True))
     moments = []
     for second in range(FRAMES):
-        found = sorted(((sure * float(bump(*span)[second]), word) for word, span in spans), reverse=True)[:3]
+        found = sorted(((confidences * float(bump(*span)[second]), word) for word, span in spans), reverse=True)[:3]
         moments.append({"silence": 0.0, "words": [{"text": word, "chance": round(c, 3)} for c, word in found]})
     letters = " ".join(text)
     at = np.interp(np.arange(len(letters)), [0, len(letters) - 1], [0.6, 2.2])
@@ -122,9 +122,9 @@ def make_reading(used: str, text: tuple[str, ...], sure: float) -> dict[str, Any
         "used": used,
         "is_read": True,
         "text": letters,
-        "confidence": round(sure, 4),
+        "confidence": round(confidences, 4),
         "words": [
-            {"text": word, "start_s": a, "end_s": b, "confidence": round(max(0.02, sure - 0.04 * k), 4)}
+            {"text": word, "start_s": a, "end_s": b, "confidence": round(max(0.02, confidences - 0.04 * k), 4)}
             for k, (word, (a, b)) in enumerate(spans)
         ],
         "moments": moments,

@@ -1,4 +1,4 @@
-"""A recipe of seconds, for the tests of the loop: a line of dots is told by a small network with dropout."""
+"""A recipe of seconds, for the tests of the loop: a line of dots is reported by a small network with dropout."""
 
 import os
 import sys

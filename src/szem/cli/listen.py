@@ -108,7 +108,7 @@ def _listen_to(item: "Item", settings: "ListenSettings", model: str, *, quiet: b
             source,
             model=model or None,
             settings=settings,
-            told=lambda done, total: bar.update(task, completed=done, total=total),
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.broken import Broken, told
+from szem.data.broken import Broken, describe_broken
 from szem.errors import FileMissingError, FormatError, SzemError, TrainError
 from szem.media.decoding import PictureSize
 from szem.media.pictures import PICTURE_SUFFIXES
@@ -193,7 +193,7 @@ def check_box_set(where: Path, names: Sequence[str], pictures: list[BoxedPicture
         TrainError: not one usable picture.
     """
     if not pictures:
-        raise TrainError(f"{where}: not one usable picture. {told(broken)}")
+        raise TrainError(f"{where}: not one usable picture. {describe_broken(broken)}")
     return BoxSet(tuple(names), tuple(pictures), tuple(broken))
 
 

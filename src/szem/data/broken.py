@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Broken", "told"]
+__all__ = ["Broken", "describe_broken"]
 
 
 @dataclass(frozen=True)
@@ -14,10 +14,10 @@ class Broken:
     reason: str
 
 
-def told(broken: Sequence[Broken], *, most: int = 5) -> str:
+def describe_broken(broken: Sequence[Broken], *, most: int = 5) -> str:
     """A sentence for people; empty where nothing is broken.
 
-    >>> told([Broken("a.jpg", "no bytes")])
+    >>> describe_broken([Broken("a.jpg", "no bytes")])
     '1 left out: a.jpg (no bytes)'
     """
     if not broken:

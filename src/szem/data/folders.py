@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from szem.data.broken import Broken, told
+from szem.data.broken import Broken, describe_broken
 from szem.errors import FileMissingError, FormatError, TrainError
 from szem.media.pictures import PICTURE_SUFFIXES
 
@@ -54,7 +54,7 @@ def read_folders(folder: Path) -> FolderSet:
     if len(classes) < 2:
         raise TrainError(
             f"{folder}: needs a folder for each class, two at least, with pictures inside; found "
-            f"{', '.join(classes) or 'none'}. {told(broken)}"
+            f"{', '.join(classes) or 'none'}. {describe_broken(broken)}"
         )
     return FolderSet(tuple(classes), tuple(files), tuple(labels), tuple(broken))
 
@@ -112,5 +112,5 @@ def read_captions(path: Path, *, images: Path | None = None) -> CaptionSet:
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
     if not rows:
-        raise TrainError(f"{path}: not one usable row. {told(broken)}")
+        raise TrainError(f"{path}: not one usable row. {describe_broken(broken)}")
     return CaptionSet(tuple(rows), tuple(broken))

@@ -1,7 +1,7 @@
 """Of which speech sounds the words of the GRID sentences are made, in British English.
 
 Words that share sounds share movements of the lips; a network that is also asked for the sounds learns from fewer
-films. Signs are ARPAbet's, in lower case. This file does not know networks.
+videos. Signs are ARPAbet's, in lower case. This file does not know networks.
 """
 
 __all__ = ["SOUNDS", "sounds_of"]

@@ -40,7 +40,7 @@ def read_lip_takes(folder: Path, *, split: str = "all", size: tuple[int, int] | 
         size: Rows and columns to bring the crops to; as they are if left out.
     Raises:
         UnknownNameError: no such part or speaker.
-        FileMissingError: there is no index, or a film is missing.
+        FileMissingError: there is no index, or a video is missing.
         FormatError: the index lacks a column.
     """
     index = folder / "index.csv"
@@ -62,9 +62,9 @@ def read_lip_takes(folder: Path, *, split: str = "all", size: tuple[int, int] | 
 def _speakers(split: str, known: Sequence[str]) -> set[str]:
     if split == "all":
         return set(known)
-    held = set(TEST_SPEAKERS) & set(known)
+    held_out = set(TEST_SPEAKERS) & set(known)
     if split in ("train", "test"):
-        return held if split == "test" else set(known) - held
+        return held_out if split == "test" else set(known) - held_out
     named = set(split.split(","))
     if not named <= set(known):
         raise UnknownNameError(
@@ -73,9 +73,9 @@ def _speakers(split: str, known: Sequence[str]) -> set[str]:
     return named
 
 
-def _read(film: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+def _read(video: Path, size: tuple[int, int] | None) -> NDArray[np.uint8]:
     frames = []
-    for frame in read_video(film):
+    for frame in read_video(video):
         grey = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)
         if size is not None and grey.shape != size:
             grey = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""Single objects with their outlines, from three kinds of masks: what the outline model is taught and measured with.
+"""Single objects with their outlines, from three kinds of masks: what the outline model is trained and measured with.
 
 Every object becomes a cut of its picture, somewhat larger than its box, with a mask of 0 and 1.
 """

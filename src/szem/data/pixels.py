@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from szem.arrays import Picture8
-from szem.data.broken import Broken, told
+from szem.data.broken import Broken, describe_broken
 from szem.errors import FileMissingError, ShapeError, SzemError, TrainError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 
@@ -93,7 +93,9 @@ def read_pixel_set(folder: Path, *, split: str | None, classes: int) -> PixelSet
         labels.append(np.where(mask < classes, mask, np.uint8(IGNORED)))
     if not names:
         where = f" in split {split!r}" if split else ""
-        raise TrainError(f"{folder}: no picture with labels{where}; expected images/ and labels/. {told(broken)}")
+        raise TrainError(
+            f"{folder}: no picture with labels{where}; expected images/ and labels/. {describe_broken(broken)}"
+        )
     return PixelSet(tuple(names), tuple(pictures), tuple(labels), tuple(broken))
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from szem.errors import FileMissingError, FormatError, UnknownNameError
 
-__all__ = ["SPLITS", "LabelledSound", "in_split", "kind_of", "read_heard", "recording_of"]
+__all__ = ["SPLITS", "LabelledSound", "in_split", "kind_of", "read_labelled_sounds", "recording_of"]
 
-_TUNED = 8  # one recording in so many of the folds learned from is held back for tuning
+_TUNED = 8  # one recording in so many of the folds learned from is held out for tuning
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LabelledSound:
     fold: int = 0
 
 
-def read_heard(folder: Path) -> list[LabelledSound]:
+def read_labelled_sounds(folder: Path) -> list[LabelledSound]:
     """Read a folder's `index.csv`; the files lie in `audio/` or beside it.
 
     Raises:
@@ -58,7 +58,7 @@ def kind_of(label: str) -> str:
     return " ".join(label.replace("_", " ").split()).lower()
 
 
-def recording_of(heard: LabelledSound) -> str:
+def recording_of(labelled: LabelledSound) -> str:
     """The recording a clip was cut from: its number at Freesound, which both sets' file names tell.
 
     >>> recording_of(LabelledSound(Path("101415-3-0-2.ogg"), "dog bark", "urbansound8k", 1))
@@ -66,8 +66,8 @@ def recording_of(heard: LabelledSound) -> str:
     >>> recording_of(LabelledSound(Path("1-100032-A.ogg"), "dog bark", "esc10", 1))
     '100032'
     """
-    parts = heard.path.stem.split("-")
-    return parts[1] if heard.source.startswith("esc") and len(parts) > 1 else parts[0]
+    parts = labelled.path.stem.split("-")
+    return parts[1] if labelled.source.startswith("esc") and len(parts) > 1 else parts[0]
 
 
 # What the recipe `sounds` never sees: a fold of each set. Of the others one recording in eight is for tuning.
@@ -75,7 +75,7 @@ _TEST_FOLDS: Mapping[str, int] = {"urbansound8k": 3, "esc10": 4}
 SPLITS = ("all", "train", "tune", "test", "test-urbansound8k", "test-esc10")
 
 
-def in_split(heard: Sequence[LabelledSound], split: str) -> list[LabelledSound]:
+def in_split(labelled: Sequence[LabelledSound], split: str) -> list[LabelledSound]:
     """Those of one split; recordings never cross, also where both sets cut clips from the same.
 
     Raises:
@@ -84,11 +84,11 @@ def in_split(heard: Sequence[LabelledSound], split: str) -> list[LabelledSound]:
     if split not in SPLITS:
         raise UnknownNameError(f"no split called {split!r}; there are {', '.join(SPLITS)}")
     if split == "all":
-        return list(heard)
-    test = [h for h in heard if _TEST_FOLDS.get(h.source) == h.fold]
+        return list(labelled)
+    test = [h for h in labelled if _TEST_FOLDS.get(h.source) == h.fold]
     if split.startswith("test"):
         _, _, source = split.partition("-")
         return [h for h in test if source in ("", h.source)]
     crossing = {recording_of(h) for h in test}
-    rest = [h for h in heard if _TEST_FOLDS.get(h.source) != h.fold and recording_of(h) not in crossing]
+    rest = [h for h in labelled if _TEST_FOLDS.get(h.source) != h.fold and recording_of(h) not in crossing]
     return [h for h in rest if (zlib.crc32(recording_of(h).encode()) % _TUNED == 0) == (split == "tune")]

@@ -1,8 +1,8 @@
-"""Films of spoken sentences: an `index.csv` that says for each film its words and, where known, when each is said.
+"""Videos of spoken sentences: an `index.csv` that says for each film its words and, where known, when each is said.
 
 Columns: `video` (path from the index's folder), `words`, and perhaps `split`, `frames` and `alignment_frames`
 (`word:first-last`, frame numbers, a word ends where the next begins; `sil` and `sp` are silence). This file does not
-open the films.
+open the videos.
 """
 
 import csv
@@ -12,7 +12,7 @@ from pathlib import Path
 from szem.data.broken import Broken
 from szem.errors import FileMissingError, FormatError, UnknownNameError
 
-__all__ = ["SILENCES", "SpokenFilm", "SpokenSet", "TimedWord", "read_spoken"]
+__all__ = ["SILENCES", "SpokenSet", "SpokenVideo", "TimedWord", "read_spoken"]
 
 SILENCES = ("sil", "sp")
 _COLUMNS = ("video", "words")
@@ -28,8 +28,8 @@ class TimedWord:
 
 
 @dataclass(frozen=True)
-class SpokenFilm:
-    """A film and what is said in it."""
+class SpokenVideo:
+    """A video and what is said in it."""
 
     path: Path
     name: str  # as the index gives it
@@ -40,9 +40,9 @@ class SpokenFilm:
 
 @dataclass(frozen=True)
 class SpokenSet:
-    """The films of an index, in its order."""
+    """The videos of an index, in its order."""
 
-    films: tuple[SpokenFilm, ...]
+    videos: tuple[SpokenVideo, ...]
     broken: tuple[Broken, ...] = field(default=())
 
 
@@ -51,7 +51,7 @@ def read_spoken(folder: Path, *, split: str = "all") -> SpokenSet:
 
     Args:
         folder: Holds `index.csv`.
-        split: Only films of this part; `all` for every one.
+        split: Only videos of this part; `all` for every one.
     Raises:
         FileMissingError: there is no index.
         FormatError: a column is missing.
@@ -60,7 +60,7 @@ def read_spoken(folder: Path, *, split: str = "all") -> SpokenSet:
     index = folder / "index.csv"
     if not index.is_file():
         raise FileMissingError(f"{index}: no such file; give the folder of films with their index.csv")
-    films, broken = [], []
+    videos, broken = [], []
     with index.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         missing = [c for c in _COLUMNS if c not in (rows.fieldnames or ())]
@@ -76,10 +76,10 @@ def read_spoken(folder: Path, *, split: str = "all") -> SpokenSet:
             elif times is None or (times and tuple(t.text for t in times) != words):
                 broken.append(Broken(name, "its alignment does not fit its words"))
             else:
-                films.append(SpokenFilm(folder / name, name, words, times, row.get("split") or ""))
-    if not films:
+                videos.append(SpokenVideo(folder / name, name, words, times, row.get("split") or ""))
+    if not videos:
         raise UnknownNameError(f"{index}: no film is of split {split!r}")
-    return SpokenSet(tuple(films), tuple(broken))
+    return SpokenSet(tuple(videos), tuple(broken))
 
 
 def _times(text: str) -> tuple[TimedWord, ...] | None:

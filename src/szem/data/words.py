@@ -61,12 +61,12 @@ class Vocabulary:
         return " ".join(words)
 
 
-def build_vocabulary(sentences: Iterable[str], *, least: int) -> Vocabulary:
+def build_vocabulary(sentences: Iterable[str], *, minimum: int) -> Vocabulary:
     """The words that occur at least so often, the most frequent first.
 
-    >>> build_vocabulary(["a dog", "a cat", "a dog"], least=2).words[4:]
+    >>> build_vocabulary(["a dog", "a cat", "a dog"], minimum=2).words[4:]
     ('a', 'dog')
     """
     counts = Counter(word for sentence in sentences for word in split_words(sentence))
-    kept = sorted((word for word, count in counts.items() if count >= least), key=lambda w: (-counts[w], w))
+    kept = sorted((word for word, count in counts.items() if count >= minimum), key=lambda w: (-counts[w], w))
     return Vocabulary((*_MARKS, *kept))

@@ -45,7 +45,7 @@ class _About:
 class _Rows:
     """The lines of one label file."""
 
-    shares: NDArray[np.float32]  # (N, 4) x0, y0, x1, y1 in fractions of the sides
+    fractions: NDArray[np.float32]  # (N, 4) x0, y0, x1, y1 in fractions of the sides
     labels: NDArray[np.int64]
     polygons: tuple[NDArray[np.float32] | None, ...]  # (n, 2) in fractions
 
@@ -128,7 +128,7 @@ def _boxes(where: Path, rows: list[tuple[Path, str, _Rows]], broken: list[Broken
                 for ring, is_kept in zip(row.polygons, keep, strict=True)
                 if is_kept
             ]
-            boxes = row.shares[keep] * np.tile(sides, 2)
+            boxes = row.fractions[keep] * np.tile(sides, 2)
             labels = row.labels[keep].tolist()
             hard = [False] * len(labels)
             pictures.append(box_picture(file, size, boxes, labels, hard, polygons=tuple(polygons), split=split))
@@ -278,7 +278,7 @@ def _read_rows(
 
 
 def _rows(path: Path, broken: list[Broken], *, has_points: bool) -> _Rows:
-    shares, labels, polygons = [], [], []
+    fractions, labels, polygons = [], [], []
     text = path.read_text(encoding="utf-8-sig") if path.exists() else ""  # no file: nothing in the picture
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -290,9 +290,9 @@ def _rows(path: Path, broken: list[Broken], *, has_points: bool) -> _Rows:
             broken.append(Broken(f"{path.name}:{number}", reason))
             continue
         labels.append(label)
-        shares.append(corners)
+        fractions.append(corners)
         polygons.append(ring)
-    boxes = np.asarray(shares, np.float32).reshape(-1, 4)
+    boxes = np.asarray(fractions, np.float32).reshape(-1, 4)
     return _Rows(boxes, np.asarray(labels, np.int64), tuple(polygons))
 
 

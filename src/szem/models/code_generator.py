@@ -76,7 +76,7 @@ class PictureEncoder(nn.Module):
         seen = self.seen(grids.transpose(1, 2)).unflatten(2, (8, 8))
         x = torch.cat((seen, self.pixels(F.avg_pool2d(pictures, 2))), dim=1)
         mean, log_scale = self.out(self.body(x).flatten(1)).chunk(2, dim=-1)
-        # bounded, since a code far out teaches nothing and tears the sketcher with it
+        # bounded, since a code far out teaches nothing and tears the generator with it
         return _FAR * torch.tanh(mean / _FAR), (log_scale - 1).clamp(-5, 1)
 
 
@@ -129,18 +129,18 @@ class CodeFlow(nn.Module):
         self.mean: Tensor
         self.scale: Tensor
 
-    def forward(self, x: Tensor, moment: Tensor, space: Tensor, told: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, moment: Tensor, space: Tensor, stored: Tensor | None = None) -> Tensor:
         """Velocities (B, code).
 
         Args:
             x: (B, code), codes of mean 0 and size 1 on their way.
             moment: (B,), 0 where all is chance, 1 where the codes are.
             space: (B, space), of length 1.
-            told: (B,) bool, False where the sentence is not told; all are if left out.
+            stored: (B,) bool, False where the sentence is not told; all are if left out.
         """
         place = self._place(space)
-        if told is not None:
-            place = torch.where(told[:, None], place, self.nothing)
+        if stored is not None:
+            place = torch.where(stored[:, None], place, self.nothing)
         return self._velocity(x, moment, place)
 
     def sample(self, space: Tensor, noise: Tensor, *, steps: int, guidance: float) -> Tensor:
@@ -153,7 +153,7 @@ class CodeFlow(nn.Module):
         x, place = noise, self._place(space)
         for step in range(steps):
             # more steps near the chance, where the way bends most
-            here, there = ((share / steps) ** 1.3 for share in (step, step + 1))
+            here, there = ((fraction / steps) ** 1.3 for fraction in (step, step + 1))
             moment = torch.full_like(x[:, 0], here)
             led, free = self._velocity(x, moment, place), self._velocity(x, moment, self.nothing)
             x = x + (there - here) * (free + guidance * (led - free))

@@ -14,7 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from szem.models.lite_features import CHANNELS
 
-__all__ = ["Discriminator", "hinge_drawn", "hinge_judge"]
+__all__ = ["Discriminator", "hinge_discriminator", "hinge_generator"]
 
 
 class Discriminator(nn.Module):
@@ -25,8 +25,8 @@ class Discriminator(nn.Module):
         width: Channels of the mixed maps.
 
     >>> maps = [torch.zeros(2, c, 32 >> n, 32 >> n) for n, c in enumerate(CHANNELS)]
-    >>> judge = Discriminator(space=6, width=8)
-    >>> [tuple(part.shape) for part in judge(maps, torch.zeros(2, 6))]
+    >>> discriminator = Discriminator(space=6, width=8)
+    >>> [tuple(part.shape) for part in discriminator(maps, torch.zeros(2, 6))]
     [(2, 4, 16), (2, 4)]
     """
 
@@ -47,9 +47,9 @@ class Discriminator(nn.Module):
 
     def forward(self, maps: list[Tensor], space: Tensor) -> tuple[Tensor, Tensor]:
         """Of the picture (B, 4, places), of picture and sentence (B, 4): higher is truer."""
-        return self.judge(self.project(maps), space)
+        return self.score(self.project(maps), space)
 
-    def judge(self, mixed: list[Tensor], space: Tensor) -> tuple[Tensor, Tensor]:
+    def score(self, mixed: list[Tensor], space: Tensor) -> tuple[Tensor, Tensor]:
         """As `forward`, for maps that were mixed already."""
         said = [head(one, space) for head, one in zip(self.heads, mixed, strict=True)]
         return torch.stack([s[0] for s in said], dim=1), torch.stack([s[1] for s in said], dim=1)
@@ -84,7 +84,7 @@ class _Head(nn.Module):
 def _spread(x: Tensor) -> Tensor:
     """How much a batch (B, C, 4, 4) differs in itself, by channel and by place: (C + 16,).
 
-    Drawings that are all alike are told by it, though each by itself looks well.
+    Drawings that are all alike are reported by it, though each by itself looks well.
 
     Source: T. Karras et al., Progressive Growing of GANs, 2018, arXiv:1710.10196, section 3.
     """
@@ -92,8 +92,8 @@ def _spread(x: Tensor) -> Tensor:
     return torch.cat((apart.mean((1, 2)), apart.mean(0).flatten()))
 
 
-def hinge_judge(real: tuple[Tensor, Tensor], wrong: Tensor, drawn: tuple[Tensor, Tensor]) -> Tensor:
-    """The judge's loss: photographs with their sentences are true; with others', and drawings, are not.
+def hinge_discriminator(real: tuple[Tensor, Tensor], wrong: Tensor, drawn: tuple[Tensor, Tensor]) -> Tensor:
+    """The discriminator's loss: photographs with their sentences are true; with others', and drawings, are not.
 
     Args:
         real: Answers for photographs and their sentences.
@@ -107,7 +107,7 @@ def hinge_judge(real: tuple[Tensor, Tensor], wrong: Tensor, drawn: tuple[Tensor,
     return alone + fitting
 
 
-def hinge_drawn(drawn: tuple[Tensor, Tensor]) -> Tensor:
+def hinge_generator(drawn: tuple[Tensor, Tensor]) -> Tensor:
     """The loss of what draws."""
     return -drawn[0].mean() - drawn[1].mean()
 

@@ -164,6 +164,6 @@ class StageOneGenerator(nn.Module):
         Returns:
             (B, 3, 64, 64) in -1..1, and mean and logarithm of the scale of the condition.
         """
-        around, chance = noise.chunk(2, dim=-1)
+        around, noise_generator = noise.chunk(2, dim=-1)
         condition, mean, log_scale = self.conditioner(space, around)
-        return self.decoder(torch.cat((condition, self.gain * chance), dim=-1)), mean, log_scale
+        return self.decoder(torch.cat((condition, self.gain * noise_generator), dim=-1)), mean, log_scale

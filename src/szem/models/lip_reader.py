@@ -2,7 +2,7 @@
 
 Both channels are brought to one time axis, 25 moments a second. Two outputs share one memory: at each moment a word
 or silence (which gives words with their times, and the sum over all alignments, CTC), and a decoder that looks at the
-moments and spells the sentence letter by letter. This file does not know words, letters, films or sound files.
+moments and spells the sentence letter by letter. This file does not know words, letters, videos or sound files.
 
 Source: J. S. Chung et al., Lip Reading Sentences in the Wild, 2017, arXiv:1611.05358; Y. Assael et al., LipNet, 2016,
 arXiv:1611.01599; CTC beside attention: S. Watanabe et al., Hybrid CTC/Attention Architecture, 2017.
@@ -140,7 +140,7 @@ class LipReaderNetwork(nn.Module):
         sounds: Nothing and the speech sounds, which are asked for only while training.
         width: Channels of what is seen and of what is heard.
         hidden: Of the joiner.
-        dropout: Of the joiner, while training; the others take a share of it.
+        dropout: Of the joiner, while training; the others take a fraction of it.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
 """Stage II: a sketch of 64×64 and its sentence to a picture of 128×128.
 
-Down to 16×16, where the sentence is told, and up again, as in StackGAN's second stage; what comes out is added to the
-enlarged sketch. Source: H. Zhang et al., StackGAN, 2017, arXiv:1612.03242, section 3.3; skips across the bends: O.
-Ronneberger et al., U-Net, 2015, arXiv:1505.04597; enlarging by channels: W. Shi et al., 2016, arXiv:1609.05158.
+Down to 16×16, where the sentence enters, and up again, as in StackGAN's second stage; what comes out is added
+to the enlarged sketch. Source: H. Zhang et al., StackGAN, 2017, arXiv:1612.03242, section 3.3; skips across the
+bends: O. Ronneberger et al., U-Net, 2015, arXiv:1505.04597; enlarging by channels: W. Shi et al., 2016,
+arXiv:1609.05158.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ class Refiner(nn.Module):
     ) -> None:
         super().__init__()
         fine, middle, coarse = channels
-        self.told = nn.Linear(space, condition)
+        self.stored = nn.Linear(space, condition)
         self.enter = nn.Conv2d(3, fine, 3, padding=1)
         self.down = nn.ModuleList([nn.Conv2d(fine, middle, 4, 2, 1), nn.Conv2d(middle, coarse, 4, 2, 1)])
         self.inner = nn.ModuleList(_Residual(coarse, condition) for _ in range(depth))
@@ -63,7 +64,7 @@ class Refiner(nn.Module):
 
     def forward(self, sketch: Tensor, space: Tensor) -> Tensor:
         """(B, 3, 64, 64) in -1..1 and (B, space) to (B, 3, 128, 128) in -1..1."""
-        condition = F.leaky_relu(self.told(space * space.shape[-1] ** 0.5), 0.2)
+        condition = F.leaky_relu(self.stored(space * space.shape[-1] ** 0.5), 0.2)
         x64 = F.leaky_relu(self.enter(sketch), 0.2)
         x32 = F.leaky_relu(self.down[0](x64), 0.2)
         x = F.leaky_relu(self.down[1](x32), 0.2)

@@ -1,7 +1,7 @@
 """YAMNet: what is heard in one second, from its log-mel picture.
 
 A MobileNet of thirteen separable layers over 96 moments by 64 mel bands; its mean over time and bands, 1024 numbers,
-describes a second of sound well enough to tell sounds apart that it was never taught.
+describes a second of sound well enough to tell sounds apart that it was never trained.
 
 Source: Google, models/research/audioset/yamnet (Apache-2.0), after A. Howard et al., MobileNets, 2017,
 arXiv:1704.04861.
@@ -35,7 +35,7 @@ class Yamnet(nn.Module):
 
     Args:
         heads: Sizes of the linear layers on top, each a result of its own.
-        dropout: Share of what the heads see that is hidden while training.
+        dropout: Fraction of what the heads see that is hidden while training.
     """
 
     def __init__(self, heads: Sequence[int] = (AUDIOSET_CLASSES,), *, dropout: float = 0.0) -> None:

@@ -24,7 +24,7 @@ class AtrousPyramid(nn.Module):
         out_channels: Channels of every branch and of the output.
         rates: Distance between the taps of each atrous branch, in pixels of the map.
         separable: Each atrous branch filters depthwise first (DeepLabv3+); otherwise dense (DeepLabv3).
-        dropout: Share of the joined maps dropped while training.
+        dropout: Fraction of the joined maps dropped while training.
     Raises:
         RangeError: no rates, or one below 1.
     Source: L.-C. Chen et al., Rethinking Atrous Convolution, 2017, arXiv:1706.05587, section 3.3; separable:

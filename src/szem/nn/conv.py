@@ -78,7 +78,7 @@ class ConvNorm(nn.Module):
         groups: `in_channels` for a depthwise convolution.
         activation: A name of `ACTIVATIONS`.
         norm_eps: Added to the variance.
-        norm_momentum: Share of the newest batch in the running statistics.
+        norm_momentum: Fraction of the newest batch in the running statistics.
 
     >>> import torch
     >>> ConvNorm(3, 8, kernel=3, stride_px=2)(torch.zeros(1, 3, 15, 16)).shape

@@ -19,7 +19,7 @@ class DecoderBlock(nn.Module):
     Args:
         width: Channels D of the words; a multiple of `heads`.
         heads: Attention heads.
-        dropout: Share of values dropped after each part while training.
+        dropout: Fraction of values dropped after each part while training.
     Raises:
         ShapeError: `width` is not a multiple of `heads`.
 

@@ -1,4 +1,4 @@
-"""Blocks that look at films frame by frame: neighbouring frames laid together, and residual stages.
+"""Blocks that look at videos frame by frame: neighbouring frames laid together, and residual stages.
 
 Source of the stages: K. He et al., Deep Residual Learning, 2016, arXiv:1512.03385; averaging on the way around: T. He
 et al., Bag of Tricks, 2019, arXiv:1812.01187, section 4. This file does not know what is looked for.
@@ -14,9 +14,9 @@ __all__ = ["FrameStage", "surroundings"]
 
 
 def surroundings(frames: Tensor, span: int) -> Tensor:
-    """Each frame with those around it; outside the film the first and the last frame stand still.
+    """Each frame with those around it; outside the video the first and the last frame stand still.
 
-    A convolution over the result is one over time and space of a film of one channel, at the speed of a flat one.
+    A convolution over the result is one over time and space of a video of one channel, at the speed of a flat one.
 
     Args:
         frames: (B, T, H, W).

@@ -11,7 +11,7 @@ class WeightAverage:
 
     Args:
         network: Its state is copied.
-        decay: Share of the old average that stays at each step, once the training is long under way.
+        decay: Fraction of the old average that stays at each step, once the training is long under way.
     Source: B. Polyak, A. Juditsky, Acceleration of stochastic approximation by averaging, 1992; the faster beginning:
         TensorFlow, tf.train.ExponentialMovingAverage, `num_updates`.
     """
@@ -23,7 +23,7 @@ class WeightAverage:
     @torch.no_grad()
     def follow(self, network: nn.Module, *, step: int) -> None:
         """Move towards the network's weights; `step` counts from 0."""
-        share = 1 - min(self.decay, (1 + step) / (10 + step))
+        fraction = 1 - min(self.decay, (1 + step) / (10 + step))
         floats: list[Tensor] = []
         now: list[Tensor] = []
         for name, value in network.state_dict().items():
@@ -32,4 +32,4 @@ class WeightAverage:
                 now.append(value)
             else:
                 self.state[name].copy_(value)
-        torch._foreach_lerp_(floats, now, share)
+        torch._foreach_lerp_(floats, now, fraction)

@@ -42,7 +42,7 @@ def export_onnx(
         inputs: Their names.
         outputs: The names of what comes out.
         dynamic: Per input: axis -> name, for axes whose length is left open. Without it only axis 0, called N.
-        tolerance: Largest difference allowed, as a share of the output's largest value.
+        tolerance: Largest difference allowed, as a fraction of the output's largest value.
     Returns:
         The largest difference found, as such a share.
     Raises:
@@ -77,7 +77,7 @@ def largest_difference(
     inputs: Sequence[str],
     outputs: Sequence[str],
 ) -> float:
-    """How far ONNX Runtime is from torch: the largest difference as a share of the output's largest value.
+    """How far ONNX Runtime is from torch: the largest difference as a fraction of the output's largest value.
 
     Raises:
         ModelError: shapes differ, or the file cannot be run.

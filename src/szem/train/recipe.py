@@ -28,7 +28,7 @@ class Loop:
     steps: int  # updates of the weights in a whole training
     batch: int  # samples of one update, over all processes
     lr: float = 1e-3  # highest learning rate; recipes may scale it per group of parameters
-    warmup: float = 0.05  # share of the training in which the rate grows
+    warmup: float = 0.05  # fraction of the training in which the rate grows
     weight_decay: float = 0.02  # of AdamW, on weights with two axes or more
     clip_norm: float = 5.0  # longest gradient; 0 does not clip
     accumulate: int = 1  # pieces one batch is computed in, to save memory
@@ -59,7 +59,7 @@ class Recipe(Protocol):
         """One number, the mean over the samples."""
 
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Scores on what is held back from training to watch it; the first is the main one."""
+        """Scores on what is held out from training to watch it; the first is the main one."""
 
 
 def override(settings: Any, assignments: Sequence[str]) -> Any:

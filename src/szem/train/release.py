@@ -262,16 +262,16 @@ def _quantise(file: Path, samples: Sequence[Array], names: Sequence[str]) -> flo
     """Quantise a file in place.
 
     Returns:
-        The noise it adds, as a share of the outputs' spread, on an eighth of the samples that the ranges do not come
-        from.
+        The noise it adds, as a fraction of the outputs' spread, on an eighth of the samples that the ranges do not
+        come from.
     """
-    held, seen = samples[::8], [sample for index, sample in enumerate(samples) if index % 8] or samples
+    held_out, seen = samples[::8], [sample for index, sample in enumerate(samples) if index % 8] or samples
     before = OnnxFile(file)
-    expected = [before.run({"picture": sample}, names) for sample in held]
+    expected = [before.run({"picture": sample}, names) for sample in held_out]
     quantize_onnx(file, file, samples=seen, keep_float=last_convolutions(file))
     drop_notes(file)
     after = OnnxFile(file)
-    found = [after.run({"picture": sample}, names) for sample in held]
+    found = [after.run({"picture": sample}, names) for sample in held_out]
     noise = []
     for one, other in zip(zip(*expected, strict=True), zip(*found, strict=True), strict=True):
         want, got = np.concatenate([x.ravel() for x in one]), np.concatenate([x.ravel() for x in other])
@@ -291,8 +291,8 @@ def _check(release: Release, file: Path, example: Tensor, tolerance: float, run:
 
 def _example(wanted: PictureInput) -> Tensor:
     """Two noisy pictures as the network sees them."""
-    chance = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (2, 3, wanted.height_px, wanted.width_px), generator=chance).float()
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (2, 3, wanted.height_px, wanted.width_px), generator=generator).float()
     mean = torch.tensor(wanted.mean)[:, None, None]
     scale = torch.tensor(wanted.scale)[:, None, None]
     return (pixels - mean) / scale

@@ -1,7 +1,7 @@
 """Go on from a shipped model: weights read back from its ONNX file by their names.
 
 The exporter makes normalisations part of the convolutions before them. In evaluation that is the same network; to be
-taught on, `renew_norms` parts them again.
+fine-tuned, `renew_norms` parts them again.
 """
 
 from collections.abc import Callable

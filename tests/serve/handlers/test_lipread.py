@@ -37,10 +37,10 @@ def ask(server: httpx.Client, data: bytes, **options: object) -> dict[str, Any]:
 
 @pytest.mark.data
 def test_a_film_is_read_as_the_package_reads_it(server: httpx.Client, data_dir: Path) -> None:
-    film = read_spoken(data_dir / "grid", split="val").films[0]
-    data = film.path.read_bytes()
+    video = read_spoken(data_dir / "grid", split="val").videos[0]
+    data = video.path.read_bytes()
     found = ask(server, data, use="both", levels="[100, -5]", study="true")
-    wanted = szem.lipread(film.path)
+    wanted = szem.lipread(video.path)
     assert found["text"] == wanted.text
     assert found["confidence"] == pytest.approx(wanted.confidence, abs=1e-3)
     assert [level["noise_db"] for level in found["levels"]] == [100, -5]
@@ -61,7 +61,7 @@ def test_a_film_is_read_as_the_package_reads_it(server: httpx.Client, data_dir: 
 
 @pytest.mark.data
 def test_a_face_that_is_not_there_is_answered_with_the_reason(server: httpx.Client, data_dir: Path) -> None:
-    data = read_spoken(data_dir / "grid", split="val").films[0].path.read_bytes()
+    data = read_spoken(data_dir / "grid", split="val").videos[0].path.read_bytes()
     found = ask(server, data, face=7, study="false")
     assert found["is_read"] is False
     assert found["reason"] == "only 1 face is seen, number 7 was asked for"

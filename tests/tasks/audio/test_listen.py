@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 import szem
-from szem.data.sounds import in_split, read_heard
+from szem.data.sounds import in_split, read_labelled_sounds
 from szem.errors import DTypeError, FormatError, RangeError, ShapeError, UnknownNameError
 from szem.media.sound import read_sound, write_sound
 from szem.results.events import Event
@@ -112,13 +112,13 @@ def test_blocks_of_any_length_give_the_same(request: pytest.FixtureRequest, name
 
 def test_what_goes_on_is_told_before_it_ends_with_one_number(loud: Path) -> None:
     ears = listener(loud)
-    told = ears.feed(joined(sounds.quiet(1), sounds.noise(4)))
-    assert [(e.kind, e.is_open) for e in told] == [("loud", True), ("very loud", True)] or [
-        e.is_open for e in told
+    reported = ears.feed(joined(sounds.quiet(1), sounds.noise(4)))
+    assert [(e.kind, e.is_open) for e in reported] == [("loud", True), ("very loud", True)] or [
+        e.is_open for e in reported
     ] == [True]
     assert ears.going_on[0].is_open
     later = ears.feed(sounds.quiet(4))
-    assert {e.number for e in told} <= {e.number for e in later}
+    assert {e.number for e in reported} <= {e.number for e in later}
     assert not any(e.is_open for e in later)
     assert not ears.going_on
 
@@ -189,11 +189,11 @@ def test_a_file_cut_short_gives_what_came_before(loud: Path, tmp_path: Path) -> 
 
 def test_a_dead_and_an_overdriven_microphone_are_told(loud: Path) -> None:
     ears = listener(loud)
-    told = ears.feed(np.zeros(16000 * 12, np.float32))
-    assert [(e.kind, e.is_open) for e in told] == [("microphone silent", True)]
+    reported = ears.feed(np.zeros(16000 * 12, np.float32))
+    assert [(e.kind, e.is_open) for e in reported] == [("microphone silent", True)]
     assert not ears.heard.hears
-    told = ears.feed(sounds.quiet(2))
-    assert [(e.kind, e.is_open) for e in told] == [("microphone silent", False)]
+    reported = ears.feed(sounds.quiet(2))
+    assert [(e.kind, e.is_open) for e in reported] == [("microphone silent", False)]
     assert ears.heard.hears
     driven = np.sign(sounds.noise(6, seed=4)).astype(np.float32)
     assert "microphone overdriven" in {e.kind for e in ears.feed(driven)}
@@ -232,8 +232,8 @@ def test_noise_clicks_and_sweeps_are_no_alarms(shipped: str) -> None:
 
 @pytest.mark.data
 def test_real_sirens_shots_and_dogs_are_heard(shipped: str, data_dir: Path) -> None:
-    held = in_split(read_heard(data_dir / "sounds"), "test")
-    for kind, least in (("siren", 0.4), ("gun shot", 0.5), ("dog bark", 0.5)):
+    held = in_split(read_labelled_sounds(data_dir / "sounds"), "test")
+    for kind, minimum in (("siren", 0.4), ("gun shot", 0.5), ("dog bark", 0.5)):
         clips = [h for h in held if h.kind == kind][:12]
         heard = [kind in szem.listen(read_sound(clip.path), model=shipped).counts for clip in clips]
-        assert np.mean(heard) >= least, (kind, heard)
+        assert np.mean(heard) >= minimum, (kind, heard)

@@ -17,8 +17,8 @@ from szem.tasks.captioning.alt_text import find_pages, page_diff, propose_alt
 
 def say(picture: Picture8) -> Caption:
     """Red pictures are surely so, others nobody knows."""
-    sure = 0.9 if picture[..., 0].mean() > 128 else 0.2
-    return Caption((Sentence((Word('a "red"', 1), Word("wall", 1)), 0.5),), sure, "toy")
+    confident = 0.9 if picture[..., 0].mean() > 128 else 0.2
+    return Caption((Sentence((Word('a "red"', 1), Word("wall", 1)), 0.5),), confident, "toy")
 
 
 def png(colour: tuple[int, int, int]) -> bytes:
@@ -77,9 +77,9 @@ def test_pages_get_what_they_lack(site: Path, before: str, after: str, reasons: 
     found = propose_alt(page, site=site, describe=say)
     if reasons is not None:
         assert found.encode() == after.replace("{}", NEW).encode()
-        told = [one.reason for one in found.found if not one.text]
-        assert len(told) == len(reasons)
-        assert all(part in reason for part, reason in zip(reasons, told, strict=True))
+        hypotheses = [one.reason for one in found.found if not one.text]
+        assert len(hypotheses) == len(reasons)
+        assert all(part in reason for part, reason in zip(reasons, hypotheses, strict=True))
     assert page.read_bytes() == before.encode()  # nothing is written
 
 

@@ -12,7 +12,7 @@ from szem.tasks.captioning.beam_search import Hypothesis, search_beams
 WORDS = 8  # four marks and four words
 
 
-def chances(seed: int, length: int) -> np.ndarray:
+def probabilities(seed: int, length: int) -> np.ndarray:
     """(length + 1, words, words): scores of the next word after each word, at each place."""
     return np.random.default_rng(seed).normal(0, 2, (length + 1, WORDS, WORDS)).astype(np.float32)
 
@@ -52,20 +52,20 @@ def all_sentences(table: np.ndarray, longest: int, power: float) -> list[tuple[f
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("power", [0.0, 0.7])
 def test_wide_beams_find_the_best_of_all_sentences(seed: int, power: float) -> None:
-    table = chances(seed, 4)
+    table = probabilities(seed, 4)
     found = run(table, beams=400, longest=4, power=power)[0]
     best = all_sentences(table, 4, power)
     assert found[0].numbers == best[0][1]
     assert found[0].rank == pytest.approx(best[0][0], abs=1e-4)
-    assert found[0].log_chance == pytest.approx(best[0][0] * (len(best[0][1]) + 1) ** power, abs=1e-3)
+    assert found[0].log_probability == pytest.approx(best[0][0] * (len(best[0][1]) + 1) ** power, abs=1e-3)
 
 
 def test_no_word_twice_in_a_row_and_no_triple_again() -> None:
     table = np.full((13, WORDS, WORDS), -5, np.float32)
     table[:, :, 4] = 3  # word 4 always wins, then 5
     table[:, :, 5] = 2
-    for told in run(table, beams=3, longest=12, power=0.0)[0]:
-        numbers = told.numbers
+    for hypotheses in run(table, beams=3, longest=12, power=0.0)[0]:
+        numbers = hypotheses.numbers
         assert all(a != b for a, b in itertools.pairwise(numbers))
         triples = [numbers[i : i + 3] for i in range(len(numbers) - 2)]
         assert len(set(triples)) == len(triples)
@@ -73,28 +73,28 @@ def test_no_word_twice_in_a_row_and_no_triple_again() -> None:
 
 def test_words_that_come_once_come_once() -> None:
     for seed in range(3):
-        for told in run(chances(seed, 9), beams=4, longest=9, power=0.5, again=[4, 5])[0]:
-            assert all(told.numbers.count(word) <= 1 for word in (6, 7))
+        for hypotheses in run(probabilities(seed, 9), beams=4, longest=9, power=0.5, again=[4, 5])[0]:
+            assert all(hypotheses.numbers.count(word) <= 1 for word in (6, 7))
 
 
 def test_marks_are_never_said_and_a_sentence_is_never_empty() -> None:
     table = np.zeros((6, WORDS, WORDS), np.float32)
     table[..., :4] = 9  # the marks win everywhere
-    for told in run(table, beams=3, longest=5, power=0.7)[0]:
-        assert told.numbers
-        assert min(told.numbers) >= 4
+    for hypotheses in run(table, beams=3, longest=5, power=0.7)[0]:
+        assert hypotheses.numbers
+        assert min(hypotheses.numbers) >= 4
 
 
 def test_a_start_is_kept_and_its_chances_are_counted() -> None:
-    table = chances(5, 6)
-    for told in run(table, beams=3, longest=6, power=0.7, prefix=[6, 5])[0]:
-        assert told.numbers[:2] == (6, 5)
-        assert len(told.log_chances) == len(told.looked) == len(told.numbers)
+    table = probabilities(5, 6)
+    for hypotheses in run(table, beams=3, longest=6, power=0.7, prefix=[6, 5])[0]:
+        assert hypotheses.numbers[:2] == (6, 5)
+        assert len(hypotheses.log_probabilities) == len(hypotheses.looked) == len(hypotheses.numbers)
     assert run(table, beams=2, longest=6, power=0.7, prefix=[7, 7])[0][0].numbers[:2] == (7, 7)  # as it was asked
 
 
 def test_pictures_are_searched_together_as_alone() -> None:
-    table = chances(6, 5)
+    table = probabilities(6, 5)
     together = run(table, beams=3, longest=5, power=0.7, pictures=3)
     alone = run(table, beams=3, longest=5, power=0.7)
-    assert [[t.numbers for t in told] for told in together] == [[t.numbers for t in alone[0]]] * 3
+    assert [[t.numbers for t in hypotheses] for hypotheses in together] == [[t.numbers for t in alone[0]]] * 3

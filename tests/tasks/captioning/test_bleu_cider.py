@@ -36,9 +36,9 @@ def test_bleu_by_hand() -> None:
 def test_what_people_say_scores_best_and_nonsense_nothing() -> None:
     _, people = split()
     cider = Cider(people)
-    for place, said in enumerate(people):
-        if len(said[0]) > 2:
-            assert cider.score(said[0], place) > cider.score(said[0][::-1], place)
+    for place, captions in enumerate(people):
+        if len(captions[0]) > 2:
+            assert cider.score(captions[0], place) > cider.score(captions[0][::-1], place)
         assert cider.score(["xyz"], place) == 0.0
     assert cider.score([], 0) == 0.0
     assert cider.score_against(people[0][0], people[0]) == pytest.approx(cider.score(people[0][0], 0))

@@ -1,4 +1,4 @@
-"""tasks/captioning/caption.py with the shipped model: sentences, starts, others, batches; what is wrong is told."""
+"""caption.py with the shipped model: sentences, starts, others, batches; what is wrong is reported."""
 
 import json
 import math
@@ -22,31 +22,31 @@ def captioner() -> Captioner:
 
 
 def test_a_picture_gets_a_sentence() -> None:
-    said = szem.caption(read_sample("astronaut"), n=3, attention=True, others=4)
-    assert 1 <= len(said) <= 3
-    assert len({sentence.text for sentence in said}) == len(said)
-    assert 0 <= said.confidence <= 1
-    for sentence in said:
+    captions = szem.caption(read_sample("astronaut"), n=3, attention=True, others=4)
+    assert 1 <= len(captions) <= 3
+    assert len({sentence.text for sentence in captions}) == len(captions)
+    assert 0 <= captions.confidence <= 1
+    for sentence in captions:
         assert 1 <= len(sentence.words) <= LONGEST
         assert sentence.ending is not None
-        product = math.prod(word.chance for word in sentence.words) * sentence.ending.chance
+        product = math.prod(word.probability for word in sentence.words) * sentence.ending.probability
         assert sentence.probability == pytest.approx(product, rel=1e-3)
         for word in sentence.words:
             assert word.looked is not None
             assert word.looked.sum() == pytest.approx(1, abs=1e-3)
             assert len(word.others) == 4
-            chances = [chance for _, chance in word.others]
-            assert chances == sorted(chances, reverse=True)
+            probabilities = [probability for _, probability in word.others]
+            assert probabilities == sorted(probabilities, reverse=True)
             assert word.text not in dict(word.others)
-            assert word.chance + sum(chances) <= 1.001
-    probabilities = [s.probability for s in said]
+            assert word.probability + sum(probabilities) <= 1.001
+    probabilities = [s.probability for s in captions]
     assert probabilities[0] > 0
-    assert szem.caption(sample_path("astronaut"), n=3).text == said.text  # a path is as good as an array
+    assert szem.caption(sample_path("astronaut"), n=3).text == captions.text  # a path is as good as an array
 
 
 def test_a_start_is_kept_and_goes_on(captioner: Captioner) -> None:
-    said = captioner([read_sample("cat")], start="Two dogs", n=2)[0]
-    for sentence in said:
+    captions = captioner([read_sample("cat")], start="Two dogs", n=2)[0]
+    for sentence in captions:
         assert sentence.text.startswith("two dogs")
         assert len(sentence.words) > 2
 
@@ -64,7 +64,7 @@ def test_many_pictures_are_said_as_each_alone(captioner: Captioner) -> None:
     pictures = [read_sample(name) for name in names]
     together = captioner(pictures)
     alone = {name: captioner([read_sample(name)])[0] for name in set(names)}
-    assert [said.text for said in together] == [alone[name].text for name in names]
+    assert [captions.text for captions in together] == [alone[name].text for name in names]
     assert captioner([]) == []
 
 
@@ -73,13 +73,15 @@ def test_of_likely_sentences_the_nearest_to_the_picture_comes_first(captioner: C
     found = captioner.search(encoded, beams=5)[0]
     power, weight = (captioner.card.constants[name] for name in ("power", "fit"))
     assert weight > 0
-    for told in found:
-        near = captioner.fit(encoded[0], captioner.words.decode(told.numbers))
+    for hypotheses in found:
+        near = captioner.fit(encoded[0], captioner.words.decode(hypotheses.numbers))
         assert near is not None
-        assert told.rank == pytest.approx(
-            told.log_chance / (len(told.numbers) + 1) ** power + weight * near, abs=1e-3
+        assert hypotheses.rank == pytest.approx(
+            hypotheses.log_probability / (len(hypotheses.numbers) + 1) ** power + weight * near, abs=1e-3
         )
-    assert [told.rank for told in found] == sorted((told.rank for told in found), reverse=True)
+    assert [hypotheses.rank for hypotheses in found] == sorted(
+        (hypotheses.rank for hypotheses in found), reverse=True
+    )
 
 
 @pytest.mark.parametrize("kind", ["noise", "black", "white"])
@@ -90,9 +92,9 @@ def test_what_shows_nothing_gets_a_low_score(captioner: Captioner, kind: str) ->
         "black": np.zeros((64, 64, 3), np.uint8),
         "white": np.full((30, 90, 3), 255, np.uint8),
     }[kind]
-    said = captioner([picture])[0]
-    assert not said.is_sure
-    assert said.confidence < 0.35
+    captions = captioner([picture])[0]
+    assert not captions.is_sure
+    assert captions.confidence < 0.35
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3000, 2, 3), (2, 900, 3)])

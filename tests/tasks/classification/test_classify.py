@@ -45,8 +45,8 @@ def test_scores_are_shares_best_first() -> None:
 def test_the_mean_of_a_map_is_the_score_before_softmax(classifier: Classifier) -> None:
     labels = classifier([read_sample("cat")], top=5, maps=True)[0]
     means = np.array([labels.maps[label.index].values.mean(dtype=np.float64) for label in labels])
-    shares = np.array([label.score for label in labels], np.float64)
-    np.testing.assert_allclose(np.exp(means - means[0]), shares / shares[0], rtol=1e-3)
+    fractions = np.array([label.score for label in labels], np.float64)
+    np.testing.assert_allclose(np.exp(means - means[0]), fractions / fractions[0], rtol=1e-3)
 
 
 def test_maps_cost_nothing_while_nobody_asks(classifier: Classifier) -> None:

@@ -1,4 +1,4 @@
-"""The mouth followed through films made from one picture: moved, turned, resized, hidden, doubled."""
+"""The mouth followed through videos made from one picture: moved, turned, resized, hidden, doubled."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def face() -> Picture8:
     return np.ascontiguousarray(read_sample("astronaut")[0:280, 80:360])
 
 
-def film(face: Picture8, way: Way, *, frames: int = 24, rate_hz: float = 25.0) -> Iterator[tuple[float, Picture8]]:
+def video(face: Picture8, way: Way, *, frames: int = 24, rate_hz: float = 25.0) -> Iterator[tuple[float, Picture8]]:
     """The face moved over grey ground."""
     for number in range(frames):
         x, y, size, degrees = way(number / rate_hz)
@@ -55,7 +55,7 @@ MOVES: dict[str, Way] = {
 
 @pytest.mark.parametrize("name", MOVES)
 def test_crops_stand_still_however_the_head_moves(finder: FaceDetector, face: Picture8, name: str) -> None:
-    track = follow_mouth(film(face, MOVES[name]), finder=finder)
+    track = follow_mouth(video(face, MOVES[name]), finder=finder)
     assert track.valid.all()
     assert track.crops.shape == (24, *CROP_SIZE)
     assert track.rate_hz == pytest.approx(25)
@@ -68,14 +68,14 @@ def test_crops_stand_still_however_the_head_moves(finder: FaceDetector, face: Pi
 
 
 def test_crops_of_a_small_and_a_large_film_are_alike(finder: FaceDetector, face: Picture8) -> None:
-    small = follow_mouth(film(face, lambda t: (0, 0, 0.7, 0), frames=4), finder=finder)
-    large = follow_mouth(film(face, lambda t: (0, 0, 1.1, 0), frames=4), finder=finder)
+    small = follow_mouth(video(face, lambda t: (0, 0, 0.7, 0), frames=4), finder=finder)
+    large = follow_mouth(video(face, lambda t: (0, 0, 1.1, 0), frames=4), finder=finder)
     assert np.abs(small.crops[2].astype(float) - large.crops[2]).mean() < 8
 
 
 def test_a_face_that_leaves_and_comes_back_is_marked(finder: FaceDetector, face: Picture8) -> None:
     def frames() -> Iterator[tuple[float, Picture8]]:
-        for number, (time_s, picture) in enumerate(film(face, STILL, frames=30)):
+        for number, (time_s, picture) in enumerate(video(face, STILL, frames=30)):
             yield time_s, np.full_like(picture, 110) if 10 <= number < 20 else picture
 
     track = follow_mouth(frames(), finder=finder)
@@ -88,7 +88,7 @@ def test_a_face_that_leaves_and_comes_back_is_marked(finder: FaceDetector, face:
 def test_the_chosen_face_is_followed(finder: FaceDetector, face: Picture8) -> None:
     def frames() -> Iterator[tuple[float, Picture8]]:
         for (time_s, left), (_, right) in zip(
-            film(face, lambda t: (0, 0, 0.6, 0), frames=5), film(face, STILL, frames=5), strict=True
+            video(face, lambda t: (0, 0, 0.6, 0), frames=5), video(face, STILL, frames=5), strict=True
         ):
             yield time_s, np.concatenate([left, right], axis=1)
 
@@ -105,8 +105,8 @@ def test_the_chosen_face_is_followed(finder: FaceDetector, face: Picture8) -> No
 
 def test_a_film_on_its_side_is_followed(finder: FaceDetector, face: Picture8) -> None:
     """A phone's film whose header does not say how it was held."""
-    upright = follow_mouth(film(face, STILL, frames=4), finder=finder)
-    turned = ((t, np.ascontiguousarray(np.rot90(p))) for t, p in film(face, STILL, frames=4))
+    upright = follow_mouth(video(face, STILL, frames=4), finder=finder)
+    turned = ((t, np.ascontiguousarray(np.rot90(p))) for t, p in video(face, STILL, frames=4))
     track = follow_mouth(turned, finder=finder)
     assert track.valid.all()
     assert np.abs(track.crops[2].astype(float) - upright.crops[2]).mean() < 6
@@ -126,7 +126,7 @@ def test_nobody_and_nothing(finder: FaceDetector) -> None:
 
 
 def test_another_rate_keeps_the_time(finder: FaceDetector, face: Picture8) -> None:
-    track = follow_mouth(film(face, MOVES["it walks"], frames=26), finder=finder)
+    track = follow_mouth(video(face, MOVES["it walks"], frames=26), finder=finder)
     slow = track.at_rate(15)
     assert len(slow) == 16
     assert slow.rate_hz == pytest.approx(15)
@@ -137,7 +137,7 @@ def test_another_rate_keeps_the_time(finder: FaceDetector, face: Picture8) -> No
 
 
 def test_an_open_mouth_is_told_from_a_closed_one(face: Picture8, finder: FaceDetector) -> None:
-    track = follow_mouth(film(face, STILL, frames=2), finder=finder)
+    track = follow_mouth(video(face, STILL, frames=2), finder=finder)
     assert 0 <= track.openness()[0] < 0.5
     lips = track.points_xy.copy()
     lips[:, 17:20, 1] += 20

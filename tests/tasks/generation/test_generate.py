@@ -74,8 +74,8 @@ def test_a_film_leads_from_one_sentence_to_the_other(painter: Generator) -> None
 def test_the_colour_has_more_influence_than_small_words(painter: Generator) -> None:
     words = painter.influence("this flower has purple petals", seed=1)
     assert [w.word for w in words] == ["this", "flower", "has", "purple", "petals"]
-    assert sum(w.share for w in words) == pytest.approx(1)
-    assert max(words, key=lambda w: w.share).word == "purple"
+    assert sum(w.fraction for w in words) == pytest.approx(1)
+    assert max(words, key=lambda w: w.fraction).word == "purple"
     assert words[0].where.shape == words[0].picture.shape[:2] == (128, 128)
 
 

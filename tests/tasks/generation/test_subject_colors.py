@@ -57,7 +57,7 @@ def flower(petals: str, centre: str, ground: tuple[int, int, int] = (40, 90, 35)
 def test_a_drawn_flower_is_seen_as_it_was_drawn(session: Session, petals: str, centre: str) -> None:
     seen = see_flower(session, flower(petals, centre), kind="toy")
     assert (seen.main, seen.centre, seen.ground, seen.kind) == (petals, centre, "green", "toy")
-    assert seen.sure > 0.8
+    assert seen.confidence > 0.8
 
 
 def test_what_is_cut_out_covers_the_flower_and_not_the_leaves(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Films of a talking face, changed as films come in life: other rates, sides, tracks and faces."""
+"""Videos of a talking face, changed as videos come in life: other rates, sides, tracks and faces."""
 
 import struct
 from fractions import Fraction
@@ -15,14 +15,14 @@ __all__ = ["RATE_HZ", "SOUND_HZ", "pictures_of", "put_beside", "sound_of", "turn
 RATE_HZ, SOUND_HZ = 25, 16_000
 
 
-def pictures_of(film: Path) -> np.ndarray:
+def pictures_of(video: Path) -> np.ndarray:
     """(T, H, W, 3) uint8."""
-    return np.stack([frame.picture for frame in read_video(film)])
+    return np.stack([frame.picture for frame in read_video(video)])
 
 
-def sound_of(film: Path) -> np.ndarray:
+def sound_of(video: Path) -> np.ndarray:
     """(T,) float32."""
-    return read_sound(film, rate_hz=SOUND_HZ)
+    return read_sound(video, rate_hz=SOUND_HZ)
 
 
 def write_film(
@@ -53,7 +53,7 @@ def write_film(
 
 
 def put_beside(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Two films in one, side by side; the shorter one's last picture stays, the lower one is filled up with grey."""
+    """Two videos in one, side by side; the shorter one's last picture stays, the lower one is filled up with grey."""
     count, height = max(len(left), len(right)), max(left.shape[1], right.shape[1])
     parts = []
     for part in (left, right):

@@ -1,25 +1,27 @@
-"""tasks/lipreading/av_sync.py on chances written by hand: what rules what out, and how late the second is."""
+"""tasks/lipreading/av_sync.py on probabilities written by hand: what rules what out, and how late the second is."""
 
 import numpy as np
 import pytest
 
 from szem.tasks.lipreading.av_sync import find_delay, strain_of, strain_of_pair
-from szem.tasks.lipreading.ctc import CtcSpan, align, log_chance
+from szem.tasks.lipreading.ctc import CtcSpan, align, log_probability
 from szem.tasks.lipreading.networks import NetworkOutput, SpelledSentence
 
 NOTHING = SpelledSentence("", 0.0, np.zeros((0, 1), np.float32))
 
 
-def reading(*labels: int, sure: float = 0.97, begin: int = 2, classes: int = 8) -> NetworkOutput:
+def reading(*labels: int, confidences: float = 0.97, begin: int = 2, classes: int = 8) -> NetworkOutput:
     """Each label for three moments and two of silence, begun at a moment of forty."""
-    chances = np.full((40, classes), (1 - sure) / (classes - 1))
-    chances[:, 0] = sure
+    probabilities = np.full((40, classes), (1 - confidences) / (classes - 1))
+    probabilities[:, 0] = confidences
     for number, label in enumerate(labels):
         here = slice(begin + 5 * number, begin + 5 * number + 3)
-        chances[here] = (1 - sure) / (classes - 1)
-        chances[here, label] = sure
-    logs = np.log(chances).astype(np.float32)
-    return NetworkOutput(logs, labels, tuple(align(logs, labels)), log_chance(logs, labels), -99.0, NOTHING, NOTHING)
+        probabilities[here] = (1 - confidences) / (classes - 1)
+        probabilities[here, label] = confidences
+    logs = np.log(probabilities).astype(np.float32)
+    return NetworkOutput(
+        logs, labels, tuple(align(logs, labels)), log_probability(logs, labels), -99.0, NOTHING, NOTHING
+    )
 
 
 def test_what_was_read_strains_nothing() -> None:
@@ -33,13 +35,13 @@ def test_one_sentence_at_two_times_strains_nothing() -> None:
 
 
 def test_an_unsure_reading_gives_way_to_a_sure_one_and_two_sure_ones_do_not() -> None:
-    sure, unsure = reading(1, 2, 3), reading(1, 2, 4, sure=0.3)
-    assert strain_of_pair(sure, unsure) < 3
-    assert strain_of_pair(sure, reading(4, 5, 6)) > 25
+    confidences, unsure = reading(1, 2, 3), reading(1, 2, 4, confidences=0.3)
+    assert strain_of_pair(confidences, unsure) < 3
+    assert strain_of_pair(confidences, reading(4, 5, 6)) > 25
 
 
 def test_a_third_reading_may_be_the_common_one() -> None:
-    first, second, third = reading(1, 2, 3, sure=0.6), reading(4, 2, 5, sure=0.6), reading(1, 2, 5)
+    first, second, third = reading(1, 2, 3, confidences=0.6), reading(4, 2, 5, confidences=0.6), reading(1, 2, 5)
     assert strain_of_pair(first, second, third) <= strain_of_pair(first, second)
 
 

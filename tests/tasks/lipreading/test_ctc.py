@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from szem.errors import RangeError, ShapeError
-from szem.tasks.lipreading.ctc import CtcSpan, align, best_path, log_chance, search_ctc
+from szem.tasks.lipreading.ctc import CtcSpan, align, best_path, log_probability, search_ctc
 
 
 def some_chances(seed: int, moments: int = 5, classes: int = 3) -> np.ndarray:
@@ -18,39 +18,39 @@ def collapsed(path: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(label for label, _ in itertools.groupby(path) if label)
 
 
-def every_sequence(chances: np.ndarray) -> dict[tuple[int, ...], float]:
+def every_sequence(probabilities: np.ndarray) -> dict[tuple[int, ...], float]:
     """The chance of each sequence, by trying all paths."""
     found: dict[tuple[int, ...], float] = {}
-    for path in itertools.product(range(chances.shape[1]), repeat=len(chances)):
-        chance = float(np.exp(sum(chances[t, label] for t, label in enumerate(path))))
-        found[collapsed(path)] = found.get(collapsed(path), 0.0) + chance
+    for path in itertools.product(range(probabilities.shape[1]), repeat=len(probabilities)):
+        probability = float(np.exp(sum(probabilities[t, label] for t, label in enumerate(path))))
+        found[collapsed(path)] = found.get(collapsed(path), 0.0) + probability
     return found
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_sums_are_those_of_all_paths(seed: int) -> None:
-    chances = some_chances(seed)
-    truth = every_sequence(chances)
+    probabilities = some_chances(seed)
+    truth = every_sequence(probabilities)
     assert sum(truth.values()) == pytest.approx(1, abs=1e-5)
-    for sequence, chance in truth.items():
-        assert np.exp(log_chance(chances, sequence)) == pytest.approx(chance, rel=1e-4)
+    for sequence, probability in truth.items():
+        assert np.exp(log_probability(probabilities, sequence)) == pytest.approx(probability, rel=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_wide_beam_finds_the_likeliest_sequence_and_its_chance(seed: int) -> None:
-    chances = some_chances(seed)
-    truth = every_sequence(chances)
-    found = search_ctc(chances, beams=400, per_moment=3)
+    probabilities = some_chances(seed)
+    truth = every_sequence(probabilities)
+    found = search_ctc(probabilities, beams=400, per_moment=3)
     assert found[0].classes == max(truth, key=lambda key: truth[key])
-    assert found[0].log_chance == pytest.approx(np.log(truth[found[0].classes]), abs=1e-4)
-    assert [r.log_chance for r in found] == sorted((r.log_chance for r in found), reverse=True)
+    assert found[0].log_probability == pytest.approx(np.log(truth[found[0].classes]), abs=1e-4)
+    assert [r.log_probability for r in found] == sorted((r.log_probability for r in found), reverse=True)
 
 
 def test_sum_beats_the_likeliest_path_where_many_paths_agree() -> None:
     # path (0, 0) has .36, but word 1 has .24 + .24 + .16
-    chances = np.log(np.array([[0.6, 0.4], [0.6, 0.4]], np.float32))
-    assert best_path(chances) == ()
-    assert search_ctc(chances, beams=4)[0].classes == (1,)
+    probabilities = np.log(np.array([[0.6, 0.4], [0.6, 0.4]], np.float32))
+    assert best_path(probabilities) == ()
+    assert search_ctc(probabilities, beams=4)[0].classes == (1,)
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_sum_beats_the_likeliest_path_where_many_paths_agree() -> None:
 def test_times_are_those_of_the_clear_path(
     path: tuple[int, ...], words: tuple[int, ...], spans: list[CtcSpan]
 ) -> None:
-    chances = np.full((len(path), 3), 0.05)
-    chances[np.arange(len(path)), path] = 0.9
-    assert best_path(np.log(chances)) == words
-    assert align(np.log(chances), words) == spans
+    probabilities = np.full((len(path), 3), 0.05)
+    probabilities[np.arange(len(path)), path] = 0.9
+    assert best_path(np.log(probabilities)) == words
+    assert align(np.log(probabilities), words) == spans
 
 
 def test_too_few_moments_are_an_error() -> None:

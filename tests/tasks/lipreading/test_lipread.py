@@ -1,4 +1,4 @@
-"""lipread.py on real sentences never trained on, changed as films come in life: right, or a clear reason."""
+"""lipread.py on real sentences never trained on, changed as videos come in life: right, or a clear reason."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import szem
-from szem.data.spoken import SpokenFilm, read_spoken
+from szem.data.spoken import SpokenVideo, read_spoken
 from szem.errors import FormatError, MediaError, RangeError, UnknownNameError
 from szem.results.transcript import Transcript
 from szem.tasks.lipreading.lipread import LipReader, in_noise, lipread, motion_of, open_lip_reader
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.data
 
 @dataclass(frozen=True, eq=False)
 class Talk:
-    """A sentence held back from training, and what is read from it as it is."""
+    """A sentence held out from training, and what is read from it as it is."""
 
-    film: SpokenFilm
+    video: SpokenVideo
     pictures: np.ndarray
     sound: np.ndarray
     said: dict[str, Transcript]
@@ -35,11 +35,11 @@ def reader() -> LipReader:
 @pytest.fixture(scope="module")
 def talk(data_dir: Path, reader: LipReader) -> Talk:
     """The first of the sentences that are read right from lips and sound alike, so that changes show."""
-    for film in read_spoken(data_dir / "grid", split="val").films[:8]:
-        seen = reader.take_in(film.path)
+    for video in read_spoken(data_dir / "grid", split="val").videos[:8]:
+        seen = reader.take_in(video.path)
         said = {use: reader.read(seen, use=use).transcript for use in ("lips", "sound", "both")}
-        if all(tuple(one.text.split()) == film.words for one in said.values()):
-            return Talk(film, pictures_of(film.path), sound_of(film.path), said)
+        if all(tuple(one.text.split()) == video.words for one in said.values()):
+            return Talk(video, pictures_of(video.path), sound_of(video.path), said)
     raise AssertionError("none of eight sentences is read right")
 
 
@@ -54,37 +54,37 @@ def test_a_sentence_has_its_words_times_and_confidence(talk: Talk) -> None:
         assert 0 < said.confidence <= 1
         assert np.mean([word.confidence for word in said.words]) > 0.7
         assert not said.notes
-        off = [abs(w.start_s * 25 - t.first) for w, t in zip(said.words, talk.film.times, strict=True)]
+        off = [abs(w.start_s * 25 - t.first) for w, t in zip(said.words, talk.video.times, strict=True)]
         assert np.mean(off) < 4
 
 
 def test_the_public_verb_takes_paths_and_bytes(talk: Talk) -> None:
-    assert szem.lipread(talk.film.path, use="lips").text == talk.said["lips"].text
-    assert lipread(talk.film.path.read_bytes(), use="lips").text == talk.said["lips"].text
+    assert szem.lipread(talk.video.path, use="lips").text == talk.said["lips"].text
+    assert lipread(talk.video.path.read_bytes(), use="lips").text == talk.said["lips"].text
 
 
 def test_greedy_and_beams_read_a_clear_sentence_alike(talk: Talk, reader: LipReader) -> None:
-    seen = reader.take_in(talk.film.path)
+    seen = reader.take_in(talk.video.path)
     found = {beams: reader.read(seen, beams=beams).transcript.text for beams in (1, 2, 8)}
     assert set(found.values()) == {talk.said["both"].text}
 
 
 def test_without_a_sound_track_the_lips_are_read(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
-    film = write_film(tmp_path / "mute.mp4", talk.pictures)
-    said = reader.read(reader.take_in(film)).transcript
+    video = write_film(tmp_path / "mute.mp4", talk.pictures)
+    said = reader.read(reader.take_in(video)).transcript
     assert said.used == "lips"
     assert said.notes == ("read from the lips alone: the film has no sound",)
     assert said.text == talk.said["lips"].text
-    only = reader.read(reader.take_in(film, use="sound"), use="sound").transcript
+    only = reader.read(reader.take_in(video, use="sound"), use="sound").transcript
     assert str(only) == "no reading: the film has no sound"
 
 
 def test_a_late_sound_track_keeps_its_place_in_time(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
     late_s = 0.4
-    film = write_film(
+    video = write_film(
         tmp_path / "late.mp4", talk.pictures, talk.sound[round(late_s * SOUND_HZ) :], sound_begins_s=late_s
     )
-    said = reader.read(reader.take_in(film, use="sound"), use="sound").transcript
+    said = reader.read(reader.take_in(video, use="sound"), use="sound").transcript
     assert said.text == talk.said["sound"].text
     assert same_times(talk.said["sound"], said)
 
@@ -95,8 +95,8 @@ def test_sound_beside_its_lips_is_moved_and_said_to_be(
 ) -> None:
     blank = np.zeros(round(abs(late_s) * SOUND_HZ), np.float32)
     sound = np.append(blank, talk.sound) if late_s > 0 else np.append(talk.sound[len(blank) :], blank)
-    film = write_film(tmp_path / "late.mp4", talk.pictures, sound)
-    said = reader.read(reader.take_in(film)).transcript
+    video = write_film(tmp_path / "late.mp4", talk.pictures, sound)
+    said = reader.read(reader.take_in(video)).transcript
     assert said.text == talk.said["both"].text
     assert same_times(talk.said["both"], said)  # those of the lips
     when = "late" if late_s > 0 else "early"
@@ -104,8 +104,8 @@ def test_sound_beside_its_lips_is_moved_and_said_to_be(
 
 
 def test_a_sound_that_ends_long_after_the_pictures_is_found(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
-    film = write_film(tmp_path / "late.mp4", talk.pictures, np.append(np.zeros(24_000, np.float32), talk.sound))
-    said = reader.read(reader.take_in(film)).transcript
+    video = write_film(tmp_path / "late.mp4", talk.pictures, np.append(np.zeros(24_000, np.float32), talk.sound))
+    said = reader.read(reader.take_in(video)).transcript
     assert said.text == talk.said["both"].text
     assert said.notes == ("the sound is about 1.5 s late; it is read as if it were on time",)
 
@@ -114,9 +114,9 @@ def test_lips_and_sound_of_two_sentences_are_not_mixed(
     talk: Talk, data_dir: Path, tmp_path: Path, reader: LipReader
 ) -> None:
     refused = 0
-    for other in read_spoken(data_dir / "grid", split="val").films[20:24]:
-        film = write_film(tmp_path / "mixed.mp4", talk.pictures, sound_of(other.path))
-        found = reader.read(reader.take_in(film))
+    for other in read_spoken(data_dir / "grid", split="val").videos[20:24]:
+        video = write_film(tmp_path / "mixed.mp4", talk.pictures, sound_of(other.path))
+        found = reader.read(reader.take_in(video))
         by_sound = reader.read(found.seen, use="sound").transcript
         assert not found.transcript.is_read
         assert found.transcript.guess == ""
@@ -149,10 +149,10 @@ def test_other_rates_are_read_at_25(
     talk: Talk, tmp_path: Path, reader: LipReader, rate_hz: float, most_wrong: int
 ) -> None:
     count = round(len(talk.pictures) * rate_hz / 25)
-    film = write_film(
+    video = write_film(
         tmp_path / "rate.mp4", talk.pictures[(np.arange(count) * 25 / rate_hz).astype(int)], rate_hz=rate_hz
     )
-    said = reader.read(reader.take_in(film, use="lips"), use="lips", check=False).transcript
+    said = reader.read(reader.take_in(video, use="lips"), use="lips", check=False).transcript
     wrong = sum(a != b for a, b in zip(said.text.split(), talk.said["lips"].text.split(), strict=True))
     assert wrong <= most_wrong
     assert same_times(talk.said["lips"], said, within_s=0.2)
@@ -160,10 +160,10 @@ def test_other_rates_are_read_at_25(
 
 @pytest.mark.parametrize("degrees", [90, 270])
 def test_phone_films_are_read_as_they_are_shown(talk: Talk, tmp_path: Path, reader: LipReader, degrees: int) -> None:
-    film = write_film(tmp_path / "phone.mp4", np.rot90(talk.pictures, degrees // 90, axes=(1, 2)))
-    turn(film, degrees)
-    assert pictures_of(film).shape[1:3] == talk.pictures.shape[1:3]
-    said = reader.read(reader.take_in(film, use="lips"), use="lips", check=False).transcript
+    video = write_film(tmp_path / "phone.mp4", np.rot90(talk.pictures, degrees // 90, axes=(1, 2)))
+    turn(video, degrees)
+    assert pictures_of(video).shape[1:3] == talk.pictures.shape[1:3]
+    said = reader.read(reader.take_in(video, use="lips"), use="lips", check=False).transcript
     assert said.text == talk.said["lips"].text
 
 
@@ -174,9 +174,9 @@ def test_of_several_faces_the_largest_or_the_chosen_one_is_read(
 
     still = np.repeat(talk.pictures[:1], len(talk.pictures), axis=0)
     smaller = np.stack([cv2.resize(p, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA) for p in still])
-    film = write_film(tmp_path / "two.mp4", put_beside(smaller, talk.pictures))
+    video = write_film(tmp_path / "two.mp4", put_beside(smaller, talk.pictures))
     for face, reads in (("largest", True), (2, True), (1, False), (3, False)):
-        said = reader.read(reader.take_in(film, use="lips", face=face), use="lips").transcript
+        said = reader.read(reader.take_in(video, use="lips", face=face), use="lips").transcript
         assert said.is_read is reads, (face, said)
         if reads:
             assert said.text == talk.said["lips"].text
@@ -192,8 +192,8 @@ def test_of_several_faces_the_largest_or_the_chosen_one_is_read(
 
 def test_a_face_that_leaves_is_read_while_it_is_there(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
     empty = np.full((25, *talk.pictures.shape[1:]), 90, np.uint8)
-    film = write_film(tmp_path / "leaves.mp4", np.concatenate([empty, talk.pictures, empty]))
-    said = reader.read(reader.take_in(film, use="lips"), use="lips", check=False).transcript
+    video = write_film(tmp_path / "leaves.mp4", np.concatenate([empty, talk.pictures, empty]))
+    said = reader.read(reader.take_in(video, use="lips"), use="lips", check=False).transcript
     assert said.text == talk.said["lips"].text
     assert same_times(talk.said["lips"], said, shift_s=1.0)
 
@@ -203,7 +203,7 @@ def grey(count: int = 30) -> np.ndarray:
 
 
 REASONS = [
-    # what is done to the film, what is said
+    # what is done to the video, what is said
     ("still", "the face does not move"),
     ("empty", "no face is seen"),
     ("small", "the mouth is too small"),
@@ -237,38 +237,38 @@ def test_what_cannot_be_read_gets_its_reason(
         pictures = pictures[:8]
     else:
         pictures, rate_hz = np.concatenate([grey(25)] * 31)[:755], 25.0
-    film = write_film(tmp_path / "film.mp4", pictures, rate_hz=rate_hz)
-    said = reader.read(reader.take_in(film, use="lips"), use="lips").transcript
+    video = write_film(tmp_path / "film.mp4", pictures, rate_hz=rate_hz)
+    said = reader.read(reader.take_in(video, use="lips"), use="lips").transcript
     assert not said.is_read
     assert reason in said.reason
     assert said.confidence == 0
 
 
 def test_sound_without_a_face_is_read_and_said_so(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
-    film = write_film(tmp_path / "faceless.mp4", grey(75), talk.sound)
-    said = reader.read(reader.take_in(film)).transcript
+    video = write_film(tmp_path / "faceless.mp4", grey(75), talk.sound)
+    said = reader.read(reader.take_in(video)).transcript
     assert said.used == "sound"
     assert said.notes == ("read from the sound alone: no face is seen",)
     assert said.text == talk.said["sound"].text
 
 
 def test_silence_and_nothing_at_all_have_reasons(tmp_path: Path, reader: LipReader) -> None:
-    film = write_film(tmp_path / "silent.mp4", grey(), np.zeros(20_000, np.float32))
-    said = reader.read(reader.take_in(film)).transcript
+    video = write_film(tmp_path / "silent.mp4", grey(), np.zeros(20_000, np.float32))
+    said = reader.read(reader.take_in(video)).transcript
     assert said.reason == "no face is seen, and the sound is silent"
 
 
 def test_speech_it_does_not_know_is_not_read(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
-    film = write_film(tmp_path / "back.mp4", talk.pictures[::-1], talk.sound[::-1])
+    video = write_film(tmp_path / "back.mp4", talk.pictures[::-1], talk.sound[::-1])
     for use in ("lips", "sound", "both"):
-        found = reader.read(reader.take_in(film, use=use), use=use)
+        found = reader.read(reader.take_in(video, use=use), use=use)
         assert not found.transcript.is_read, (use, found.known)
         assert found.transcript.reason.startswith(("not a sentence", "no word"))
-    assert reader.read(reader.take_in(film), check=False).transcript.is_read
+    assert reader.read(reader.take_in(video), check=False).transcript.is_read
 
 
 def test_noise_takes_the_sound_away_and_leaves_the_lips(talk: Talk, reader: LipReader) -> None:
-    seen = reader.take_in(talk.film.path)
+    seen = reader.take_in(talk.video.path)
     loud = {use: reader.read(seen, use=use, noise_db=-25.0).transcript for use in ("lips", "sound", "both")}
     assert loud["lips"].text == talk.said["lips"].text
     assert loud["sound"].text != talk.said["sound"].text
@@ -277,7 +277,7 @@ def test_noise_takes_the_sound_away_and_leaves_the_lips(talk: Talk, reader: LipR
 
 
 def test_wrong_options_and_files_are_errors(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
-    path = talk.film.path
+    path = talk.video.path
     with pytest.raises(UnknownNameError, match="lips, sound, both"):
         reader.take_in(path, use="eyes")
     seen = reader.take_in(path, use="sound")

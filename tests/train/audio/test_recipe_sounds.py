@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import szem
-from szem.data.sounds import LabelledSound, in_split, read_heard, recording_of
+from szem.data.sounds import LabelledSound, in_split, read_labelled_sounds, recording_of
 from szem.errors import FileMissingError, FormatError, ModelError, UnknownNameError
 from szem.media.sound import write_sound
 from szem.models.tensorflow_bundle import read_bundle
@@ -63,7 +63,7 @@ def test_a_short_training_becomes_a_model_that_listens(tmp_path: Path) -> None:
 
 
 def test_recordings_never_cross_splits() -> None:
-    heard = [
+    labelled = [
         LabelledSound(Path(f"{recording}-0-0-{n}.ogg"), "siren", "urbansound8k", recording % 3 + 1)
         for recording in range(60)
         for n in range(2)
@@ -71,14 +71,14 @@ def test_recordings_never_cross_splits() -> None:
         LabelledSound(Path(f"1-{recording}-A.ogg"), "siren", "esc10", recording % 4 + 1)
         for recording in range(40, 90)
     ]
-    parts = {split: {recording_of(h) for h in in_split(heard, split)} for split in ("train", "tune", "test")}
+    parts = {split: {recording_of(h) for h in in_split(labelled, split)} for split in ("train", "tune", "test")}
     assert all(parts.values())
     for one in parts:
         for other in parts:
             assert one == other or not parts[one] & parts[other]
-    assert {h.fold for h in in_split(heard, "test-urbansound8k")} == {3}
+    assert {h.fold for h in in_split(labelled, "test-urbansound8k")} == {3}
     with pytest.raises(UnknownNameError, match="no split called"):
-        in_split(heard, "other")
+        in_split(labelled, "other")
 
 
 BAD = [
@@ -99,7 +99,7 @@ def test_an_index_that_cannot_be_used_is_told(
     if index is not None:
         (tmp_path / "index.csv").write_text(index)
     with pytest.raises(error, match=says):
-        read_heard(tmp_path)
+        read_labelled_sounds(tmp_path)
 
 
 def test_views_keep_length_and_range() -> None:

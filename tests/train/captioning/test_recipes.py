@@ -17,7 +17,7 @@ from szem.tasks.captioning.caption import Captioner
 from szem.tasks.evaluate import evaluate
 from szem.train.captioning.calibrate import fit_logistic, show_nothing
 from szem.train.captioning.feature_cache import keep_maps
-from szem.train.captioning.recipe_caption import CaptionRecipe, tell
+from szem.train.captioning.recipe_caption import CaptionRecipe, generate_captions
 from szem.train.captioning.recipe_caption_reward import RewardRecipe
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.loop import train
@@ -101,8 +101,8 @@ def test_what_is_rewarded_becomes_likelier(trained: Path, folder: Path) -> None:
     assert all(torch.isfinite(loss) for loss in losses)
     losses[0].backward()  # type: ignore[no-untyped-call]
     assert any(p.grad is not None and p.grad.any() for p in network.parameters())
-    said = torch.tensor([[[4, 5, 2], [4, 2, 0], [4, 6, 2]]])
-    rewards = recipe._rewards(said, np.array([0]))
+    captions = torch.tensor([[[4, 5, 2], [4, 2, 0], [4, 6, 2]]])
+    rewards = recipe._rewards(captions, np.array([0]))
     assert rewards.shape == (1, 3)
 
 
@@ -148,12 +148,12 @@ def test_a_run_becomes_a_model_that_says_what_torch_says(trained: Path, folder: 
     pictures = range(6)
     maps = torch.from_numpy(recipe.maps[list(pictures), 0].astype(np.float32))
     again = captioner._again
-    by_torch = tell(network.eval(), maps, beams=3, power=card.constants["power"], again=again)
+    by_torch = generate_captions(network.eval(), maps, beams=3, power=card.constants["power"], again=again)
     encoded = captioner.encode([read_picture(recipe.shown.files[i]) for i in pictures])
     by_onnx = captioner.search(encoded, beams=3)
     for a, b in zip(by_torch, by_onnx, strict=True):
         assert a[0].numbers == b[0].numbers
-        assert a[0].log_chance == pytest.approx(b[0].log_chance, abs=0.05)
+        assert a[0].log_probability == pytest.approx(b[0].log_probability, abs=0.05)
 
     measured = {m.metric: m.value for m in evaluate(model, folder, split="val")}
     assert {"BLEU-1", "BLEU-4", "CIDEr-D", "recall@10, picture by sentence"} <= set(measured)
@@ -172,6 +172,6 @@ def test_pictures_that_show_nothing_are_of_five_kinds() -> None:
 def test_a_logistic_curve_finds_what_made_the_data() -> None:
     rng = np.random.default_rng(0)
     evidence = rng.normal(0, 1, (20000, 2))
-    chance = 1 / (1 + np.exp(-(0.5 + 2 * evidence[:, 0] - evidence[:, 1])))
-    right = (rng.random(20000) < chance).astype(np.float64)
+    probability = 1 / (1 + np.exp(-(0.5 + 2 * evidence[:, 0] - evidence[:, 1])))
+    right = (rng.random(20000) < probability).astype(np.float64)
     assert fit_logistic(evidence, right) == pytest.approx((0.5, 2, -1), abs=0.1)

@@ -13,7 +13,7 @@ from PIL import Image
 from szem.errors import CardError, TrainError, UnknownNameError
 from szem.media.pictures import read_picture
 from szem.models.code_generator import CodeFlow, CodeGenerator, PictureEncoder
-from szem.models.discriminator import Discriminator, hinge_drawn, hinge_judge
+from szem.models.discriminator import Discriminator, hinge_discriminator, hinge_generator
 from szem.models.generator import CodeDecoder
 from szem.models.lite_features import CHANNELS, GRID_CHANNELS
 from szem.models.refiner import Refiner
@@ -23,7 +23,7 @@ from szem.runtime.store import Model
 from szem.tasks.generation.evaluate import evaluate_generate
 from szem.tasks.generation.generate import Generator, open_painter
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.generation.losses import judge_loss, variety_loss
+from szem.train.generation.losses import discriminator_loss, variety_loss
 from szem.train.generation.recipe_draw import DrawRecipe
 from szem.train.generation.recipe_draw_codes import DrawCodesRecipe
 from szem.train.generation.recipe_draw_flow import DrawFlowRecipe, DrawFlowSettings
@@ -37,7 +37,7 @@ from szem.train.shipped_weights import load_shipped, load_weights
 
 COLORS = {"white": (240, 240, 240), "red": (200, 20, 25)}
 LOOP = ["loop.batch=4", "loop.scores=1", "loop.precision=float32", "loop.seed=3"]
-SMALL = ["channels=[16,16,8,8,8]", "condition=8", "judge=8"]
+SMALL = ["channels=[16,16,8,8,8]", "condition=8", "discriminator=8"]
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve flowers with an index, twelve birds with sentences of people for half of them."""
     folder = tmp_path_factory.mktemp("drawn")
     rng = np.random.default_rng(0)
-    for thing, ground in (("flowers", (30, 90, 30)), ("birds", (150, 190, 230))):
-        images = folder / "data" / thing / "images"
+    for subject, ground in (("flowers", (30, 90, 30)), ("birds", (150, 190, 230))):
+        images = folder / "data" / subject / "images"
         images.mkdir(parents=True)
         rows, captions = [], []
         for number in range(12):
@@ -58,10 +58,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows.append((f"{number}.png", "val" if number >= 8 else "train", f"{color} toy"))
             if number < 6:
                 captions.append((f"{number}.png", f"a {color} bird with a short beak"))
-        with (folder / "data" / thing / "index.csv").open("w", newline="") as file:
+        with (folder / "data" / subject / "index.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("image", "split", "name"), *rows])
-        if thing == "birds":
-            with (folder / "data" / thing / "captions.csv").open("w", newline="") as file:
+        if subject == "birds":
+            with (folder / "data" / subject / "captions.csv").open("w", newline="") as file:
                 csv.writer(file).writerows([("image", "caption"), *captions])
     return folder
 
@@ -77,7 +77,7 @@ def write_about(run: Path, name: str, recipe: object) -> None:
 
 @pytest.fixture(scope="module")
 def match(home: Path) -> Path:
-    """A matcher, and one that only measures, trained for three steps."""
+    """A text-image encoder, and one that only measures, trained for three steps."""
     for features, run in (("lite0", "match"), ("classifier", "judge")):
         changes = [f"seen={home / 'seen.json'}", f"maps={home / 'maps'}", f"features={features}", "loop.steps=3"]
         recipe = recipe_of("draw-match", home, *changes)
@@ -109,7 +109,7 @@ def test_stage_one_moves_both_sides_writes_samples_and_resumes_exactly(home: Pat
     stored = load_checkpoint(draw / CHECKPOINT)
     begun = _draw(home).build_network().state_dict()
     torch.manual_seed(3)
-    for side in ("sketcher.decoder.out.weight", "judge.heads.0.said.parametrizations.weight.original"):
+    for side in ("generator.decoder.out.weight", "discriminator.heads.0.said.parametrizations.weight.original"):
         assert not torch.equal(stored["network"][side], begun[side])
     grids = sorted((home / "samples").glob("*.png"))
     assert len(grids) == 1
@@ -130,14 +130,14 @@ def test_a_later_stage_begins_with_an_earlier_ones_weights(home: Path, draw: Pat
 
 @pytest.mark.train
 def test_stage_two_leaves_the_sketcher_alone_and_becomes_a_model_that_draws_the_same(home: Path, draw: Path) -> None:
-    changes = [f"begin={draw}", f"judge_of={home / 'judge'}", f"samples={home / 'refined'}", "loop.steps=2"]
-    recipe = recipe_of("draw-refine", home, *changes, "channels=[8,8,8]", "depth=1", "judge=8")
+    changes = [f"begin={draw}", f"evaluation_run={home / 'judge'}", f"samples={home / 'refined'}", "loop.steps=2"]
+    recipe = recipe_of("draw-refine", home, *changes, "channels=[8,8,8]", "depth=1", "discriminator=8")
     assert isinstance(recipe, RefineRecipe)
     run = home / "refine"
     train(recipe, run, quiet=True)
     state = load_checkpoint(run / CHECKPOINT)["average"]
     for name, value in load_checkpoint(draw / CHECKPOINT)["average"].items():
-        if name.startswith("sketcher."):
+        if name.startswith("generator."):
             assert torch.equal(state[name], value), name
     assert state["refiner.out.weight"].abs().sum() > 0  # it begins at zero
     write_about(run, "draw-refine", recipe)
@@ -153,10 +153,12 @@ def test_stage_two_leaves_the_sketcher_alone_and_becomes_a_model_that_draws_the_
     assert isinstance(network, RefinerNetworks)
     network.load_state_dict(state)
     network.eval()
-    chance = np.random.Generator(np.random.Philox(key=[5, 0])).standard_normal((1, painter.noise)).astype(np.float32)
+    noise_generator = (
+        np.random.Generator(np.random.Philox(key=[5, 0])).standard_normal((1, painter.noise)).astype(np.float32)
+    )
     with torch.no_grad():
         space = torch.from_numpy(painter.place("a red bird"))[None]
-        sketch = network.sketcher(space, torch.from_numpy(chance))[0]
+        sketch = network.generator(space, torch.from_numpy(noise_generator))[0]
         refined = network.refiner(sketch, space)
     drawn = painter("a red bird", seed=5)
     for pixels, truth in ((drawn.sketches[0], sketch), (drawn.pictures[0], refined)):
@@ -198,7 +200,7 @@ def _codes(home: Path, *changes: str) -> DrawCodesRecipe:
         *places,
         "channels=[16,16,8,8,8]",
         "code=16",
-        "judge=8",
+        "discriminator=8",
         "loop.steps=4",
         "judged=0.5",
         *changes,
@@ -223,7 +225,7 @@ def test_the_encoder_learns_until_it_is_settled_and_the_sketcher_goes_on(home: P
     half, whole = (load_checkpoint(home / name / CHECKPOINT)["network"] for name in ("codes-half", "codes"))
     for part in ("encoder.out.weight", "decoder.out.weight"):
         assert not torch.equal(half[part], begun[part]), part
-    said = "judge.heads.0.said.parametrizations.weight.original"
+    said = "discriminator.heads.0.said.parametrizations.weight.original"
     assert not torch.equal(whole[said], begun[said])
     for name, value in half.items():
         if name.startswith("encoder."):
@@ -243,41 +245,43 @@ def test_codes_begin_with_a_sketcher_of_either_recipe(home: Path, draw: Path, co
         stored = load_checkpoint(run / CHECKPOINT)["average"]
         for name in state:
             if name.startswith("decoder."):
-                assert torch.equal(state[name], stored[f"sketcher.{name}" if run == draw else name]), name
+                assert torch.equal(state[name], stored[f"generator.{name}" if run == draw else name]), name
 
 
 @pytest.mark.train
 def test_the_flow_learns_from_codes_of_mean_nought_and_size_one(home: Path, flow: Path) -> None:
     recipe = _flow(home)
-    net = recipe.open_sketcher(flow).flow
+    net = recipe.open_generator(flow).flow
     batch = recipe.batch(range(512), 0.0)
     codes = (batch["codes"] - net.mean) / net.scale
     assert codes.mean().abs() < 0.1
     assert codes.std() == pytest.approx(1, abs=0.1)
     torch.testing.assert_close(batch["space"].norm(dim=1), torch.ones(512), atol=1e-2, rtol=0)
-    things = {recipe.coded.data.items[int(own[0])].thing for own in recipe.coded.own}
-    assert things == {"flower", "bird"}
+    subjects = {recipe.coded.data.items[int(own[0])].subject for own in recipe.coded.own}
+    assert subjects == {"flower", "bird"}
 
 
 @pytest.mark.train
 def test_codes_and_flow_become_a_model_that_draws_the_same(home: Path, flow: Path) -> None:
     changes = [f"begin={flow}", f"samples={home / 'refined2'}", "loop.steps=2", "channels=[8,8,8]", "depth=1"]
-    recipe = recipe_of("draw-refine", home, *changes, "judge=8")
+    recipe = recipe_of("draw-refine", home, *changes, "discriminator=8")
     assert isinstance(recipe, RefineRecipe)
     run, folder = home / "refine2", home / "toy2"
     train(recipe, run, quiet=True)
     export_run(recipe, run, folder, command="t", recipe_name="t", precision="float32")
     painter = Generator(Session(Model(read_card(folder), folder), threads=1))
-    sketcher = _flow(home).open_sketcher(flow).eval()
-    assert painter.noise == sketcher.noise
-    chance = np.random.Generator(np.random.Philox(key=[5, 0])).standard_normal((1, painter.noise)).astype(np.float32)
+    generator = _flow(home).open_generator(flow).eval()
+    assert painter.noise == generator.noise
+    noise_generator = (
+        np.random.Generator(np.random.Philox(key=[5, 0])).standard_normal((1, painter.noise)).astype(np.float32)
+    )
     with torch.no_grad():
-        sketch, _ = sketcher(torch.from_numpy(painter.place("a red bird"))[None], torch.from_numpy(chance))
+        sketch, _ = generator(torch.from_numpy(painter.place("a red bird"))[None], torch.from_numpy(noise_generator))
     expected = ((sketch[0].permute(1, 2, 0) + 1) * 127.5).numpy()
     assert np.abs(painter("a red bird", seed=5).sketches[0] - expected).max() <= 0.6
     for part, file, within in (
-        (sketcher.flow, "sketch.onnx", "flow"),
-        (sketcher.decoder, "sketch.onnx", "decoder"),
+        (generator.flow, "sketch.onnx", "flow"),
+        (generator.decoder, "sketch.onnx", "decoder"),
         (_flow(home).open_coding().encoder, "encode.onnx", ""),
     ):
         again = copy.deepcopy(part)
@@ -320,9 +324,9 @@ def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told() -> None:
     load_shipped(decoder, "sketch", within="decoder")
     load_shipped(refiner, "refine")
     load_shipped(PictureEncoder(channels=GRID_CHANNELS, code=painter.noise), "encode")
-    sketcher = CodeGenerator(flow, decoder, steps=wanted.steps, guidance=wanted.guidance)
+    generator = CodeGenerator(flow, decoder, steps=wanted.steps, guidance=wanted.guidance)
     with torch.no_grad():
-        sketch = sketcher.eval()(space, noise)[0]
+        sketch = generator.eval()(space, noise)[0]
         refined = refiner.eval()(sketch, space)
     feeds = {"space": space.numpy(), "noise": noise.numpy()}
     shipped = painter._sketch.run(feeds, ["picture"])[0]
@@ -337,13 +341,13 @@ def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told() -> None:
 
 
 def test_what_one_side_wants_does_not_reach_the_other() -> None:
-    judge = Discriminator(space=6, width=8)
+    discriminator = Discriminator(space=6, width=8)
     maps = [torch.randn(3, c, 32 >> n, 32 >> n, requires_grad=True) for n, c in enumerate(CHANNELS)]
     space = torch.randn(3, 6)
-    mixed = judge.project(maps)
-    judge_loss(judge, mixed, mixed, space, space).backward()
-    assert all(p.grad is not None for p in judge.heads.parameters())
-    assert all(p.grad is None for p in (*judge.mix.parameters(), *judge.cross.parameters()))
+    mixed = discriminator.project(maps)
+    discriminator_loss(discriminator, mixed, mixed, space, space).backward()
+    assert all(p.grad is not None for p in discriminator.heads.parameters())
+    assert all(p.grad is None for p in (*discriminator.mix.parameters(), *discriminator.cross.parameters()))
 
 
 def test_hinge_losses_are_those_of_the_formula() -> None:
@@ -351,8 +355,8 @@ def test_hinge_losses_are_those_of_the_formula() -> None:
     drawn = (torch.tensor([[[-2.0]], [[0.0]]]), torch.tensor([[-3.0], [1.0]]))
     wrong = torch.tensor([[-1.0], [-0.5]])
     # alone: (0 + 0.5) / 2 + (0 + 1) / 2; fitting: (1 + 0) / 2 + ((0 + 0.5) / 2 + (0 + 2) / 2) / 2
-    assert float(hinge_judge(real, wrong, drawn)) == pytest.approx(0.75 + 0.5 + 0.625)
-    assert float(hinge_drawn(drawn)) == pytest.approx(1 + 1)
+    assert float(hinge_discriminator(real, wrong, drawn)) == pytest.approx(0.75 + 0.5 + 0.625)
+    assert float(hinge_generator(drawn)) == pytest.approx(1 + 1)
 
 
 def test_variety_is_asked_for_up_to_a_limit() -> None:

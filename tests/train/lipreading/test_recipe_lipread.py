@@ -81,9 +81,9 @@ def test_noise_comes_at_the_level_asked_for_and_bands_fit_frames() -> None:
     noise = np.random.default_rng(0).standard_normal(len(clip.sound)).astype(np.float32)
     mixed = in_noise(clip, noise, snr_db=0.0).sound.astype(float)
     own = clip.sound.astype(float)
-    share = float((mixed * own).sum() / (own * own).sum())  # the sum may have been turned down
-    rest = mixed - share * own
-    assert np.mean((share * own) ** 2) / np.mean(rest**2) == pytest.approx(1, rel=0.1)
+    fraction = float((mixed * own).sum() / (own * own).sum())  # the sum may have been turned down
+    rest = mixed - fraction * own
+    assert np.mean((fraction * own) ** 2) / np.mean(rest**2) == pytest.approx(1, rel=0.1)
     assert plain_view(clip).mel.shape == (120, 64)
     assert bands_of(np.zeros(10, np.float32), 3).shape == (12, 64)
 
@@ -100,7 +100,7 @@ def test_curve_finds_what_tells_right_from_wrong() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve films of two words; one has no face, one is not there."""
+    """Twelve videos of two words; one has no face, one is not there."""
     home = tmp_path_factory.mktemp("spoken")
     rows = ["video,split,words,alignment_frames"]
     names = list(WORDS)
@@ -132,12 +132,12 @@ def recipe(folder: Path) -> LipreadRecipe:
 
 def test_recipe_keeps_clips_and_tells_what_it_left_out(recipe: LipreadRecipe, folder: Path) -> None:
     assert recipe.vocabulary == ("bin", "lay", "now")
-    assert (len(recipe.teaching), len(recipe.held)) == (10, 2)
+    assert (len(recipe.training_items), len(recipe.held_out)) == (10, 2)
     assert [broken.name for broken in recipe.broken] == ["faceless.wav"]
-    # kept clips are opened again without watching; watching would fail here, where there are no films
+    # kept clips are opened again without watching; watching would fail here, where there are no videos
     places = [f"data={json.dumps(str(folder))}", f"clips={json.dumps(str(folder / 'clips'))}"]
     again = load_recipe("lipread", [*SMALL, *places])
-    assert np.array_equal(again.teaching[0].crops, recipe.teaching[0].crops)
+    assert np.array_equal(again.training_items[0].crops, recipe.training_items[0].crops)
     with pytest.raises(TrainError, match="held back"):
         load_recipe("lipread", [*SMALL, *places, "hold_back=11"])
 
@@ -175,7 +175,7 @@ def test_exported_model_says_what_torch_says(
     net = recipe.build_network()
     net.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
     net.eval()
-    clip = recipe.held[0]
+    clip = recipe.held_out[0]
     sound = clip.sound.astype(np.float32) / 32768
     seen, heard = networks.watch(clip.crops), networks.listen(sound, len(clip.crops))
     with torch.no_grad():

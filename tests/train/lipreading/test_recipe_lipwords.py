@@ -41,15 +41,15 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _write(path: Path, text: str, *, light: int) -> None:
-    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 15, (128, 80))
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 15, (128, 80))
     for number in range(9):
         part = np.sin(np.pi * number / 8)
         tall = 6 + 24 * part * (text == "open")
         wide = 30 + 26 * part * (text == "wide")
         frame = np.full((80, 128, 3), light, np.uint8)
         cv2.ellipse(frame, (64, 40), (int(wide), int(tall)), 0, 0, 360, (20, 20, 20), -1)
-        film.write(frame)
-    film.release()
+        video.write(frame)
+    video.release()
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_nobody_is_in_two_parts(takes: Path) -> None:
 
 def test_watched_speakers_are_not_learned_from(takes: Path) -> None:
     recipe = LipWordsRecipe(LipWordsSettings(data=takes, watch=("A2",)))
-    assert {take.speaker for take in recipe.teaching} == {"A1"}
+    assert {take.speaker for take in recipe.training_items} == {"A1"}
     assert {take.speaker for take in recipe.watching} == {"A2"}
     assert recipe.words == ("open", "wide", "shut up")  # words first
 

@@ -58,7 +58,7 @@ def word_seen(seen: Attributes, rng: np.random.Generator) -> str:
     >>> word_seen(daisy, np.random.default_rng(4)) == word_seen(daisy, np.random.default_rng(4))
     True
     """
-    return (_flower if seen.thing == "flower" else _bird)(seen, rng)
+    return (_flower if seen.subject == "flower" else _bird)(seen, rng)
 
 
 def _flower(seen: Attributes, rng: np.random.Generator) -> str:
@@ -67,12 +67,12 @@ def _flower(seen: Attributes, rng: np.random.Generator) -> str:
     color = pick.color(seen.main, seen.tone)
     counts = tuple(word for word in words if word in _COUNTS)
     adjectives = pick.some(tuple(word for word in words if word not in _COUNTS), most=2)
-    many = f"{pick.one(counts)} " if counts and pick.chance(0.3) else ""
+    many = f"{pick.one(counts)} " if counts and pick.probability(0.3) else ""
     joined = _and(adjectives)
-    both = f"{color} and {pick.color(seen.second)}" if seen.second and pick.chance(0.7) else color
-    kind = seen.kind if seen.kind and pick.chance(0.45) else ""
+    both = f"{color} and {pick.color(seen.second)}" if seen.second and pick.probability(0.7) else color
+    kind = seen.kind if seen.kind and pick.probability(0.45) else ""
     name = kind or pick.one(("flower", "flower", "flower", "bloom", "blossom"))
-    before = pick.shuffled([both, *adjectives[:1]]) if pick.chance(0.4) else [both]
+    before = pick.shuffled([both, *adjectives[:1]]) if pick.probability(0.4) else [both]
     petals = many + (f"{' '.join(before)} petals" if not any(" and " in b for b in before) else f"{both} petals")
     heads = [
         f"this {name} has {petals}",
@@ -92,19 +92,19 @@ def _flower(seen: Attributes, rng: np.random.Generator) -> str:
     ]
     head = pick.one(heads)
     tails: list[str] = []
-    if seen.centre and pick.chance(0.75):
+    if seen.centre and pick.probability(0.75):
         part, tint = pick.one(_MIDDLES), pick.color(seen.centre)
         tails.append(
             pick.one((f"a {tint} {part}", f"{tint} {part}", f"{_a(part)} that is {tint}", f"{tint} in the middle"))
             if not part.endswith("s")
             else f"{tint} {part}"
         )
-    if seen.rim and pick.chance(0.7):
+    if seen.rim and pick.probability(0.7):
         tint = pick.color(seen.rim)
         tails.append(pick.one((f"{tint} edges", f"a {tint} tip", f"{tint} tips", f"{tint} at the edges")))
-    if joined and " that are " not in head and pick.chance(0.5):
-        tails.append(f"petals that are {joined}" if pick.chance(0.4) else f"{joined} petals")
-    if seen.second and seen.second not in head and pick.chance(0.5):
+    if joined and " that are " not in head and pick.probability(0.5):
+        tails.append(f"petals that are {joined}" if pick.probability(0.4) else f"{joined} petals")
+    if seen.second and seen.second not in head and pick.probability(0.5):
         tint = pick.color(seen.second)
         tails.append(pick.one((f"some {tint}", f"{tint} markings", f"touches of {tint}", f"{tint} on the petals")))
     tails = pick.shuffled(tails)[:2]
@@ -115,10 +115,10 @@ def _flower(seen: Attributes, rng: np.random.Generator) -> str:
         )
         link = " and " if " with " in head else pick.one(links)
         text += link + " and ".join(tails)
-    if whole and pick.chance(0.25):
+    if whole and pick.probability(0.25):
         extra = pick.one(whole)
         text += f", {extra}"
-    if seen.ground in _GROUNDS and pick.chance(0.25):
+    if seen.ground in _GROUNDS and pick.probability(0.25):
         text += f" {pick.one(_GROUNDS[seen.ground])}"
     return text
 
@@ -128,9 +128,9 @@ def _bird(seen: Attributes, rng: np.random.Generator) -> str:
     about = BIRD_KINDS.get(seen.kind)
     color = pick.color(seen.main)
     second = pick.color(seen.second) if seen.second else ""
-    both = f"{color} {pick.one(('and', 'with'))} {second}" if second and pick.chance(0.7) else color
-    name = seen.kind.lower() if seen.kind and pick.chance(0.3) else "bird"
-    size = f"{about.size} " if about and about.size and name == "bird" and pick.chance(0.3) else ""
+    both = f"{color} {pick.one(('and', 'with'))} {second}" if second and pick.probability(0.7) else color
+    name = seen.kind.lower() if seen.kind and pick.probability(0.3) else "bird"
+    size = f"{about.size} " if about and about.size and name == "bird" and pick.probability(0.3) else ""
     heads = [
         f"this {size}{name} is {both}",
         f"this {name} is {both} in color",
@@ -141,14 +141,14 @@ def _bird(seen: Attributes, rng: np.random.Generator) -> str:
     ]
     text = pick.one(heads)
     tails: list[str] = []
-    if about and about.beak and pick.chance(0.65):
-        shape = _and(pick.some(about.beak, most=2, least=1), comma=True)
+    if about and about.beak and pick.probability(0.65):
+        shape = _and(pick.some(about.beak, most=2, minimum=1), comma=True)
         word = pick.one(("beak", "bill"))
-        very = "very " if shape.startswith(("short", "long")) and pick.chance(0.3) else ""
+        very = "very " if shape.startswith(("short", "long")) and pick.probability(0.3) else ""
         tails.append(f"{_a(very + shape)} {word}")
-    if seen.centre and pick.chance(0.7):
+    if seen.centre and pick.probability(0.7):
         tails.append(f"{_a(pick.color(seen.centre))} {pick.one(('belly', 'breast', 'belly and breast'))}")
-    if seen.rim and pick.chance(0.6):
+    if seen.rim and pick.probability(0.6):
         tails.append(f"{_a(pick.color(seen.rim))} {pick.one(('crown', 'head', 'back'))}")
     tails = pick.shuffled(tails)[:2]
     if tails:
@@ -163,24 +163,24 @@ class _Picker:
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
 
-    def chance(self, share: float) -> bool:
-        return bool(self.rng.random() < share)
+    def probability(self, fraction: float) -> bool:
+        return bool(self.rng.random() < fraction)
 
     def one(self, items: tuple[str, ...] | list[str]) -> str:
         return items[int(self.rng.integers(len(items)))]
 
-    def some(self, items: tuple[str, ...], *, most: int, least: int = 0) -> list[str]:
-        count = int(self.rng.integers(min(least, len(items)), min(most, len(items)) + 1))
+    def some(self, items: tuple[str, ...], *, most: int, minimum: int = 0) -> list[str]:
+        count = int(self.rng.integers(min(minimum, len(items)), min(most, len(items)) + 1))
         return [items[i] for i in self.rng.choice(len(items), count, replace=False)] if count else []
 
     def shuffled(self, items: list[str]) -> list[str]:
         return [items[i] for i in self.rng.permutation(len(items))]
 
     def color(self, word: str, tone: str = "") -> str:
-        if (word, tone) in _TONED and self.chance(0.4):
+        if (word, tone) in _TONED and self.probability(0.4):
             return self.one(_TONED[word, tone])
         name = self.one(COLOR_WORDS[word])
-        shade = self.one(_TONES[tone]) if name == word and self.chance(0.6) else ""
+        shade = self.one(_TONES[tone]) if name == word and self.probability(0.6) else ""
         return f"{shade} {name}".strip()
 
 

@@ -9,7 +9,7 @@ __all__ = ["Attributes"]
 class Attributes:
     """Colours by part; an empty word where nothing sure can be said."""
 
-    thing: str  # flower or bird
+    subject: str  # flower or bird
     kind: str  # its name, from the data set
     main: str  # of the petals, or of the bird
     tone: str = ""  # light or dark; cream, of white
@@ -17,4 +17,4 @@ class Attributes:
     centre: str = ""  # of the flower's middle, or of the bird's lower parts, where it is not the main one
     rim: str = ""  # of the petals' outer parts, or of the bird's upper parts, where it is not the main one
     ground: str = ""  # green, dark, blue, light …
-    sure: float = 1.0  # share of the petals, or of the bird, that has the main colour
+    confidence: float = 1.0  # fraction of the petals, or of the bird, that has the main colour

@@ -1,7 +1,7 @@
 """What is sure of each of 50 kinds of birds, written down by hand: colours its feathers can have, its beak, its size.
 
-The colours are those of both sexes and of young birds; a picture decides which of them are told. This file does not
-know pictures.
+The colours are those of both sexes and of young birds; a picture decides which of them are reported. This file does
+not know pictures.
 """
 
 from dataclasses import dataclass

@@ -12,9 +12,9 @@ from pathlib import Path
 from szem.data.folders import read_captions
 from szem.errors import FileMissingError, FormatError, TrainError
 
-__all__ = ["THINGS", "Drawable", "read_drawables"]
+__all__ = ["SUBJECTS", "Drawable", "read_drawables"]
 
-THINGS = {"flowers": "flower", "birds": "bird"}
+SUBJECTS = {"flowers": "flower", "birds": "bird"}
 """Folder -> what its pictures show."""
 _VAL_EVERY = 10
 
@@ -24,7 +24,7 @@ class Drawable:
     """A picture file and what is said of it."""
 
     path: Path
-    thing: str  # flower or bird
+    subject: str  # flower or bird
     kind: str
     split: str
     sentences: tuple[str, ...] = ()  # written by people
@@ -38,7 +38,7 @@ def read_drawables(folder: Path, *, split: str = "") -> list[Drawable]:
         FormatError: an index lacks a column.
         TrainError: no picture is of this split.
     """
-    homes = [folder / name for name in THINGS if (folder / name / "index.csv").is_file()]
+    homes = [folder / name for name in SUBJECTS if (folder / name / "index.csv").is_file()]
     if not homes:
         raise FileMissingError(f"{folder}: has neither flowers/index.csv nor birds/index.csv; give their folder")
     found = [one for home in homes for one in _read(home) if split in ("", one.split)]
@@ -50,8 +50,8 @@ def read_drawables(folder: Path, *, split: str = "") -> list[Drawable]:
 def _read(home: Path) -> list[Drawable]:
     sentences: dict[Path, list[str]] = {}
     if (home / "captions.csv").is_file():
-        for told in read_captions(home / "captions.csv").rows:
-            sentences.setdefault(told.path, []).append(told.caption)
+        for is_named in read_captions(home / "captions.csv").rows:
+            sentences.setdefault(is_named.path, []).append(is_named.caption)
     out: list[Drawable] = []
     seen: dict[str, int] = {}
     with (home / "index.csv").open(newline="", encoding="utf-8-sig") as file:
@@ -62,5 +62,5 @@ def _read(home: Path) -> list[Drawable]:
             path = home / "images" / row["image"]
             seen[kind] = seen.get(kind, 0) + 1
             split = row.get("split") or ("val" if seen[kind] % _VAL_EVERY == 0 else "train")
-            out.append(Drawable(path, THINGS[home.name], kind, split, tuple(sentences.get(path, ()))))
+            out.append(Drawable(path, SUBJECTS[home.name], kind, split, tuple(sentences.get(path, ()))))
     return out

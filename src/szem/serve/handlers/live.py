@@ -18,7 +18,7 @@ from szem.media.pages import picture_size
 from szem.media.pictures import Limits, read_picture
 from szem.serve.settings import ServeSettings
 from szem.tasks.models import open_model
-from szem.tasks.segmentation.instance_masks import iter_chances
+from szem.tasks.segmentation.instance_masks import iter_probabilities
 from szem.tasks.video.counting import LineCounter, ZoneCounter, check_anchor, parse_line, parse_zone
 from szem.tasks.video.detect_video import VideoDetector, open_sight
 from szem.tasks.video.tracker import Tracker, TrackSettings
@@ -169,10 +169,10 @@ class LiveView:
         chosen = rows[:_MOST_OUTLINES]
         boxes = np.array([row["box_xyxy"] for row in chosen], np.float32)
         session = open_model(None, task="outline", threads=1)
-        for row, inside in zip(chosen, iter_chances(session, picture, boxes), strict=True):
+        for row, inside in zip(chosen, iter_probabilities(session, picture, boxes), strict=True):
             if inside is None:
                 continue
-            mask = (inside.chance > 0.5).astype(np.uint8)
+            mask = (inside.probability > 0.5).astype(np.uint8)
             shapes, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
             if shapes:
                 largest = cv2.approxPolyDP(max(shapes, key=cv2.contourArea), 1.0, True).reshape(-1, 2)

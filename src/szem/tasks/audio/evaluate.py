@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.sounds import LabelledSound, in_split, read_heard
+from szem.data.sounds import LabelledSound, in_split, read_labelled_sounds
 from szem.errors import FileMissingError, UnknownNameError
 from szem.media.sound import read_sound
 from szem.results.events import Event
@@ -26,14 +26,14 @@ _NOT = "not "
 
 
 def evaluate_listen(model: Model, folder: Path, split: str) -> list[Measurement]:
-    """Accuracy and events of named clips, or how well shots, say, are told from what is not.
+    """Accuracy and events of named clips, or how well shots, say, are reported from what is not.
 
     Raises:
         UnknownNameError: no such split, or the model does not know the kinds.
         FileMissingError: no clip is of this split.
     """
     session = Session(model, threads=1)
-    heard = in_split(read_heard(folder), split)
+    heard = in_split(read_labelled_sounds(folder), split)
     if not heard:
         raise FileMissingError(f"{folder}: nothing is of split {split!r}; choose another, or all")
     denied = {h.kind.removeprefix(_NOT) for h in heard if h.kind.startswith(_NOT)}

@@ -1,4 +1,4 @@
-"""Listen to a sound file, a film or a microphone: what is heard, from when to when, and how sure.
+"""Listen to a sound file, a video or a microphone: what is heard, from when to when, and how confident.
 
 The network's windows are made by `sound_windows`, events by `sound_events`; what is wrong with the sound itself is
 told too: a microphone that is dead or overdriven. This file does not know about video, rules or where events lie.
@@ -60,8 +60,8 @@ class ListenState:
 class Listener:
     """Listens to one stream; give it all samples, in order, at `rate_hz`.
 
-    A sound that ends soon is told once. One that goes on is told when it is sure (`is_open`), and again, with the
-    same `number`, when it ends.
+    A sound that ends soon is reported once. One that goes on is reported when it is sure (`is_open`), and again,
+    with the same `number`, when it ends.
 
     Args:
         session: A model for `listen`, from `open_model`; may be shared between listeners.
@@ -79,16 +79,16 @@ class Listener:
         self.card, self.names = session.model.card, self._windows.names
         self.rate_hz = self._windows.rate_hz
         self.thresholds = _thresholds(self.names, self.card.thresholds, self.settings)
-        told = OpenEvents()
+        reported = OpenEvents()
         self._events = SoundEvents(
             self.names,
             self.thresholds * [self.settings.factors.get(name, 1.0) for name in self.names],
             window_s=self._windows.window_s,
             hop_s=self._windows.hop_s,
-            told=told,
+            reported=reported,
             settings=self.settings.events,
         )
-        self._faults = _Faults(told)
+        self._faults = _Faults(reported)
         self.heard = ListenState()
         self.loudest_db = -120.0
         self.on_window: Callable[[AudioWindow], None] | None = None  # called with each window, for curves
@@ -154,9 +154,9 @@ class Listener:
 class _Faults:
     """Watches over the microphone."""
 
-    def __init__(self, told: OpenEvents) -> None:
+    def __init__(self, reported: OpenEvents) -> None:
         self.fault = ""
-        self._told = told
+        self._reported = reported
         self._since: dict[str, float | None] = {"microphone silent": None, "microphone overdriven": None}
 
     def feed(self, window: AudioWindow, hop_s: float) -> list[Event]:
@@ -170,17 +170,17 @@ class _Faults:
             since = self._since[kind] = (now if self._since[kind] is None else self._since[kind]) if is_so else None
             if since is None and self.fault == kind:
                 self.fault = ""
-                ended = self._told.end(kind, now)
+                ended = self._reported.end(kind, now)
                 events += [ended] if ended is not None else []
             wanted = _DEAD_S if kind == "microphone silent" else _DRIVEN_S
             if since is not None and not self.fault and now + hop_s - since >= wanted:
                 self.fault = kind
                 event = Event(kind=kind, start_s=since, end_s=now, score=0.95, channels={"sound": 0.95})
-                events.append(self._told.begin(kind, event))
+                events.append(self._reported.begin(kind, event))
         return events
 
     def finish(self, end_s: float) -> list[Event]:
-        return self._told.end_all(end_s)
+        return self._reported.end_all(end_s)
 
 
 def listen(
@@ -189,7 +189,7 @@ def listen(
     rate_hz: int = 16000,
     model: str | os.PathLike[str] | None = None,
     settings: ListenSettings | None = None,
-    told: Callable[[float, float | None], None] | None = None,
+    on_progress: Callable[[float, float | None], None] | None = None,
 ) -> Events:
     """What is heard in a sound file or film.
 
@@ -199,7 +199,7 @@ def listen(
         rate_hz: Of samples; files say their own.
         model: A model for `listen`; the shipped one if left out.
         settings: From when on a sound counts.
-        told: Called with the seconds that are done, and all there are where the file says.
+        on_progress: Called with the seconds that are done, and all there are where the file says.
     Returns:
         All events, by their beginning; notes say where there was silence, or nothing known. A file that is damaged on
         the way gives what came before, and a note.
@@ -248,8 +248,8 @@ def listen_with(
                             f"sound: more than {max_s:g} s; cut it, or use szem listen on the machine itself"
                         )
                     _note(found, listener.feed(block.samples))
-                    if told is not None:
-                        told(listener.time_s, reader.duration_s)
+                    if on_progress is not None:
+                        on_progress(listener.time_s, reader.duration_s)
             except FormatError as error:
                 if not listener.time_s:
                     raise

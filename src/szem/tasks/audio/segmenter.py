@@ -21,10 +21,10 @@ __all__ = ["EventSettings", "SoundEvents"]
 class EventSettings:
     """From when on a sound counts."""
 
-    keep: float = 0.5  # share of its threshold below which a sound is over
+    keep: float = 0.5  # fraction of its threshold below which a sound is over
     gap_s: float = 0.75  # silence within one event, at most
     overlap_s: float = 0.24  # of a sound and a window before the sound is heard in it
-    told_after_s: float = 1.5  # an event that goes on for so long is told before it ends
+    report_after_s: float = 1.5  # an event that goes on for so long is reported before it ends
     silence_db: float = -68.0  # below full scale: quieter windows hold nothing
 
 
@@ -36,7 +36,7 @@ class _Going:
     last_s: float  # beginning of the last window that it was heard in
     best: float
     best_s: float
-    is_told: bool = False
+    is_reported: bool = False
 
 
 class SoundEvents:
@@ -47,7 +47,7 @@ class SoundEvents:
         thresholds: (K,) scores from which on each kind counts.
         window_s: Length of a window.
         hop_s: From one window to the next.
-        told: Counts the events, with those of others.
+        reported: Counts the events, with those of others.
         settings: From when on a sound counts.
     """
 
@@ -58,7 +58,7 @@ class SoundEvents:
         *,
         window_s: float,
         hop_s: float,
-        told: OpenEvents,
+        reported: OpenEvents,
         settings: EventSettings | None = None,
     ) -> None:
         self.settings = settings or EventSettings()
@@ -66,7 +66,7 @@ class SoundEvents:
         self._window_s, self._hop_s = window_s, hop_s
         self._before: NDArray[np.float32] | None = None
         self._going: dict[int, _Going] = {}
-        self._told = told
+        self._reported = reported
 
     def feed(self, window: AudioWindow) -> list[Event]:
         """Take in the next window.
@@ -95,10 +95,10 @@ class SoundEvents:
                 going.last_s = max(going.last_s, now if still else now - self._hop_s)
                 if score > going.best:
                     going.best, going.best_s = score, now
-                if not going.is_told and now - going.begin_s >= s.told_after_s:
-                    going.is_told = True
+                if not going.is_reported and now - going.begin_s >= s.report_after_s:
+                    going.is_reported = True
                     event = self._event(place, going, until_s=now + self._window_s)
-                    events.append(self._told.begin(("sound", place), event))
+                    events.append(self._reported.begin(("sound", place), event))
             elif now - going.last_s > s.gap_s + self._window_s - s.overlap_s:
                 events.append(self._end(place, until_s=now))
         return events
@@ -119,11 +119,11 @@ class SoundEvents:
     def _end(self, place: int, *, until_s: float) -> Event:
         going = self._going.pop(place)
         event = self._event(place, going, until_s=until_s)
-        if not going.is_told:
-            return self._told.once(event)
+        if not going.is_reported:
+            return self._reported.once(event)
         key = ("sound", place)
-        self._told.change(key, end_s=event.end_s, score=event.score, channels=event.channels, best_s=event.best_s)
-        ended = self._told.end(key, event.end_s)
+        self._reported.change(key, end_s=event.end_s, score=event.score, channels=event.channels, best_s=event.best_s)
+        ended = self._reported.end(key, event.end_s)
         assert ended is not None
         return ended
 

@@ -21,7 +21,7 @@ Samples = NDArray[np.float32]
 _AT_ONCE = 32  # windows of one run
 _USUAL_S = 1.0  # length of a window where the network takes any
 _STEADY = 0.04  # natural logarithm: a band that stays so near its mean is no sound of this world
-_HEARD = 0.9  # share of the sound whose bands must be steady
+_HEARD = 0.9  # fraction of the sound whose bands must be steady
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +29,7 @@ class AudioWindow:
     """One window and what the network says of it."""
 
     time_s: float  # when it begins
-    scores: NDArray[np.float32]  # (K,) chances, calibrated
+    scores: NDArray[np.float32]  # (K,) probabilities, calibrated
     level_db: float  # below full scale; -120 is digital silence
     peak: float  # largest sample, 0..1
     is_steady: bool  # nothing in it changes: a tone made by a machine
@@ -137,7 +137,7 @@ class SoundWindows:
         shape = self._session.input.shape
         if len(shape) == batch.ndim + 1 and shape[1] in (1, None):
             batch = batch[:, None]  # (N, 1, moments, bands)
-        scores = _to_chances(np.concatenate(list(self._runs(batch))), self._head, self._calibration)
+        scores = _to_probabilities(np.concatenate(list(self._runs(batch))), self._head, self._calibration)
         if scores.shape[1] != len(self.names):
             raise CardError(
                 f"model {self._session.model.name!r} gives {scores.shape[1]} scores, its labels are "
@@ -189,14 +189,14 @@ def window_of(rules: SoundInput) -> int:
     return rules.samples or round(_USUAL_S * rules.rate_hz)
 
 
-def _to_chances(values: NDArray[np.float32], head: str, calibration: Calibration | None) -> NDArray[np.float32]:
+def _to_probabilities(values: NDArray[np.float32], head: str, calibration: Calibration | None) -> NDArray[np.float32]:
     if values.ndim == 3:  # (N, moments, K): what is heard at the clearest moment
         values = values.max(axis=1)
     wide = values.astype(np.float64)
     if head == "logits":
         wide = 1 / (1 + np.exp(-np.clip(wide, -60, 60)))
-    chances = np.clip(wide, 0.0, 1.0).astype(np.float32)
-    return chances if calibration is None else calibration.apply(chances)
+    probabilities = np.clip(wide, 0.0, 1.0).astype(np.float32)
+    return probabilities if calibration is None else calibration.apply(probabilities)
 
 
 def _is_steady(bands: NDArray[np.float32]) -> bool:

@@ -75,14 +75,14 @@ def find_pages(place: Path) -> list[Path]:
     return pages
 
 
-def propose_alt(path: Path, *, site: Path, describe: Callable[[Picture8], Caption], least: float = 0.5) -> Page:
+def propose_alt(path: Path, *, site: Path, describe: Callable[[Picture8], Caption], minimum: float = 0.5) -> Page:
     """Find the pictures of a page that have no alternative text, and one for each.
 
     Args:
         path: The page.
         site: Folder of the site: `/a.jpg` is looked for here, and nothing is read outside.
         describe: Says what a picture shows.
-        least: Texts with a lower confidence are not proposed, only told.
+        minimum: Texts with a lower confidence are not proposed, only told.
     Raises:
         FileMissingError, FormatError: the page cannot be read.
     """
@@ -90,11 +90,11 @@ def propose_alt(path: Path, *, site: Path, describe: Callable[[Picture8], Captio
     found: list[AltText] = []
     pieces: list[str] = []
     done = 0
-    told: dict[str, AltText] = {}
+    hypotheses: dict[str, AltText] = {}
     for gap in _find_gaps(before):
-        if gap.source not in told:
-            told[gap.source] = _describe(gap, path=path, site=site, describe=describe, least=least)
-        one = told[gap.source]
+        if gap.source not in hypotheses:
+            hypotheses[gap.source] = _describe(gap, path=path, site=site, describe=describe, minimum=minimum)
+        one = hypotheses[gap.source]
         found.append(AltText(gap.line, one.source, one.text, one.confidence, one.reason))
         if one.text:
             pieces += [before[done : gap.insert_at], f' alt="{html.escape(one.text)}"']
@@ -138,16 +138,18 @@ def _find_gaps(text: str) -> list[_Gap]:
     return finder.gaps
 
 
-def _describe(gap: _Gap, *, path: Path, site: Path, describe: Callable[[Picture8], Caption], least: float) -> AltText:
+def _describe(
+    gap: _Gap, *, path: Path, site: Path, describe: Callable[[Picture8], Caption], minimum: float
+) -> AltText:
     shown = gap.source if len(gap.source) <= 60 else f"{gap.source[:57]}..."
     try:
-        said = describe(_read_linked(gap.source, path=path, site=site))
+        captions = describe(_read_linked(gap.source, path=path, site=site))
     except (MediaError, FileMissingError) as error:
         return AltText(gap.line, shown, "", 0.0, str(error))
-    if said.confidence < least:
-        return AltText(gap.line, shown, "", said.confidence, f"not sure enough of {said.text!r}")
-    text = said.text[:1].upper() + said.text[1:]
-    return AltText(gap.line, shown, text, said.confidence)
+    if captions.confidence < minimum:
+        return AltText(gap.line, shown, "", captions.confidence, f"not sure enough of {captions.text!r}")
+    text = captions.text[:1].upper() + captions.text[1:]
+    return AltText(gap.line, shown, text, captions.confidence)
 
 
 def _read_linked(source: str, *, path: Path, site: Path) -> Picture8:

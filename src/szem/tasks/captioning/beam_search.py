@@ -30,21 +30,21 @@ class Hypothesis:
     """A sentence as it was found: words without start and end."""
 
     numbers: tuple[int, ...]
-    log_chances: tuple[float, ...]  # of each word, natural logarithm
-    end_log_chance: float  # of ending here
+    log_probabilities: tuple[float, ...]  # of each word, natural logarithm
+    end_log_probability: float  # of ending here
     looked: tuple[Array, ...]  # (S,) for each word
-    rank: float  # log chance with the length taken out: what it was chosen by
+    rank: float  # log probability with the length taken out: what it was chosen by
 
     @property
-    def log_chance(self) -> float:
+    def log_probability(self) -> float:
         """Of the whole sentence, its end included."""
-        return sum(self.log_chances) + self.end_log_chance
+        return sum(self.log_probabilities) + self.end_log_probability
 
 
 @dataclass(frozen=True, eq=False)
 class _Beam:
     numbers: tuple[int, ...] = ()
-    log_chances: tuple[float, ...] = ()
+    log_probabilities: tuple[float, ...] = ()
     looked: tuple[Array, ...] = ()
     total: float = 0.0
 
@@ -69,7 +69,7 @@ def search_beams(
         pictures: How many.
         beams: How many sentences are followed at a time.
         longest: Most words of a sentence.
-        power: Of the length, by which the log chance is divided; 0 does not.
+        power: Of the length, by which the log probability is divided; 0 does not.
         prefix: Words every sentence starts with.
         again: Words that may be said more than once; None for all.
         may_repeat: Also follow words said twice in a row and triples said before, as letters need.
@@ -83,13 +83,13 @@ def search_beams(
     free = None if again is None else frozenset(again)
     for length in range(longest + 1):
         scores, looked, state = step(last, state)
-        chances = _log_softmax(scores)
+        probabilities = _log_softmax(scores)
         forced = prefix[length] if length < len(prefix) else None
         rows = np.tile(np.arange(beams), (pictures, 1))
         for picture, followed in enumerate(alive):
             if not followed:
                 continue
-            found = chances[picture, : len(followed)]
+            found = probabilities[picture, : len(followed)]
             choices = found.copy()
             choices[:, silent] = _NOTHING
             if length == len(prefix) == 0:
@@ -120,7 +120,7 @@ def search_beams(
                     going.append(
                         _Beam(
                             (*beam.numbers, word),
-                            (*beam.log_chances, float(found[row, word])),
+                            (*beam.log_probabilities, float(found[row, word])),
                             (*beam.looked, looked[picture, row]),
                             total,
                         )
@@ -131,12 +131,12 @@ def search_beams(
         for picture, followed in enumerate(alive):
             last[picture, : len(followed)] = [beam.numbers[-1] for beam in followed]
         state = state[np.arange(pictures)[:, None], rows]
-    return [sorted(told, key=lambda t: -t.rank) for told in ended]
+    return [sorted(hypotheses, key=lambda t: -t.rank) for hypotheses in ended]
 
 
 def _finish(beam: _Beam, end: float, power: float) -> Hypothesis:
     rank = (beam.total + end) / (len(beam.numbers) + 1) ** power
-    return Hypothesis(beam.numbers, beam.log_chances, end, beam.looked, rank)
+    return Hypothesis(beam.numbers, beam.log_probabilities, end, beam.looked, rank)
 
 
 def _is_done(ended: Sequence[Hypothesis], going: Sequence[_Beam], beams: int, power: float) -> bool:
@@ -145,7 +145,7 @@ def _is_done(ended: Sequence[Hypothesis], going: Sequence[_Beam], beams: int, po
         return True
     if len(ended) < beams:
         return False
-    worst = sorted(told.rank for told in ended)[-beams]
+    worst = sorted(hypotheses.rank for hypotheses in ended)[-beams]
     return max(beam.total for beam in going) / (len(going[0].numbers) + 1) ** power <= worst
 
 

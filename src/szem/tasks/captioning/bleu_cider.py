@@ -118,7 +118,7 @@ def recall(fit: Array, owner: Array, *, best: int) -> tuple[float, float]:
         owner: (sentences,), the picture of each sentence.
         best: How many answers are looked at.
     Returns:
-        Share of sentences whose picture is among the best, and of pictures one of whose sentences is.
+        Fraction of sentences whose picture is among the best, and of pictures one of whose sentences is.
 
     >>> recall(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([0, 1]), best=1)
     (0.5, 1.0)

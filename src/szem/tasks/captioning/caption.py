@@ -153,8 +153,8 @@ class Captioner:
             encoded = [self._encode(picture) for picture in part]
             found = self.search(encoded, beams=width, prefix=prefix)
             out = []
-            for one, told in zip(encoded, found, strict=True):
-                kept = self._distinct(told, n)
+            for one, hypotheses in zip(encoded, found, strict=True):
+                kept = self._distinct(hypotheses, n)
                 extras = [self._others(one, t, others) if others else None for t in kept]
                 sentences = tuple(
                     self._to_sentence(t, extra, attention=attention) for t, extra in zip(kept, extras, strict=True)
@@ -164,9 +164,9 @@ class Captioner:
 
         parts = [pictures[i : i + _TOGETHER] for i in range(0, len(pictures), _TOGETHER)]
         if len(parts) < 2 or self.workers < 2:
-            return [said for part in parts for said in work(part)]
+            return [captions for part in parts for captions in work(part)]
         with ThreadPoolExecutor(self.workers) as pool:
-            return [said for some in pool.map(work, parts) for said in some]
+            return [captions for some in pool.map(work, parts) for captions in some]
 
     def encode(self, pictures: Sequence[Picture8]) -> list[EncodedPicture]:
         """Run the encoder on each picture."""
@@ -181,7 +181,7 @@ class Captioner:
         """The best sentences of each picture, as numbers of words: likely ones, and near to the picture.
 
         The beams find likely sentences; among those, the space that pictures share with sentences knows better
-        which one fits. So the rank is the log chance, with the length taken out, and a multiple of the cosine of
+        which one fits. So the rank is the log probability, with the length taken out, and a multiple of the cosine of
         the angle between the two.
         """
         memory = np.concatenate([one.memory for one in encoded])
@@ -201,14 +201,14 @@ class Captioner:
             prefix=prefix,
             again=self._again,
         )
-        return [self._ranked(one, told) for one, told in zip(encoded, found, strict=True)]
+        return [self._ranked(one, hypotheses) for one, hypotheses in zip(encoded, found, strict=True)]
 
-    def _ranked(self, encoded: EncodedPicture, told: list[Hypothesis]) -> list[Hypothesis]:
+    def _ranked(self, encoded: EncodedPicture, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
         weight = self.card.constants.get("fit", 0.0)
-        if not weight or self._sentence is None or encoded.space is None or len(told) < 2:
-            return told
-        near = self._places([list(one.numbers) for one in told]) @ encoded.space
-        moved = [replace(one, rank=one.rank + weight * float(n)) for one, n in zip(told, near, strict=True)]
+        if not weight or self._sentence is None or encoded.space is None or len(hypotheses) < 2:
+            return hypotheses
+        near = self._places([list(one.numbers) for one in hypotheses]) @ encoded.space
+        moved = [replace(one, rank=one.rank + weight * float(n)) for one, n in zip(hypotheses, near, strict=True)]
         return sorted(moved, key=lambda one: -one.rank)
 
     def numbers_of(self, start: str) -> list[int]:
@@ -282,55 +282,57 @@ class Captioner:
         scores, looked, following = self._step.run(feeds, ["scores", "looked", "following"])
         return scores, looked, following
 
-    def _distinct(self, told: Sequence[Hypothesis], n: int) -> list[Hypothesis]:
+    def _distinct(self, hypotheses: Sequence[Hypothesis], n: int) -> list[Hypothesis]:
         """The best that say something else than those before."""
         kept: list[Hypothesis] = []
-        said: list[frozenset[str]] = []
-        for one in told:
+        captions: list[frozenset[str]] = []
+        for one in hypotheses:
             content = frozenset(self.words.words[number] for number in one.numbers) - _SMALL
-            if content not in said:
+            if content not in captions:
                 kept.append(one)
-                said.append(content)
+                captions.append(content)
             if len(kept) == n:
                 break
         return kept
 
-    def _others(self, encoded: EncodedPicture, told: Hypothesis, count: int) -> list[tuple[tuple[str, float], ...]]:
+    def _others(
+        self, encoded: EncodedPicture, hypothesis: Hypothesis, count: int
+    ) -> list[tuple[tuple[str, float], ...]]:
         """For each word, and for the end, what else might have come."""
         state = self._first_state(encoded.memory, 1)
         out = []
-        for before, chosen in zip((START, *told.numbers), (*told.numbers, END), strict=True):
+        for before, chosen in zip((START, *hypothesis.numbers), (*hypothesis.numbers, END), strict=True):
             scores, _, state = self._run_step(np.array([[before]]), encoded.memory, state)
-            chances = _softmax(scores[0, 0])
-            chances[[PAD, START, UNKNOWN, chosen]] = -1
+            probabilities = _softmax(scores[0, 0])
+            probabilities[[PAD, START, UNKNOWN, chosen]] = -1
             if before == START:
-                chances[END] = -1
-            best = np.argsort(-chances, kind="stable")[:count]
+                probabilities[END] = -1
+            best = np.argsort(-probabilities, kind="stable")[:count]
             names = ["." if number == END else self.words.words[number] for number in best]
-            out.append(tuple(zip(names, (float(c) for c in chances[best]), strict=True)))
+            out.append(tuple(zip(names, (float(c) for c in probabilities[best]), strict=True)))
         return out
 
     def _to_sentence(
-        self, told: Hypothesis, others: Sequence[tuple[tuple[str, float], ...]] | None, *, attention: bool
+        self, hypothesis: Hypothesis, others: Sequence[tuple[tuple[str, float], ...]] | None, *, attention: bool
     ) -> Sentence:
         words = []
-        for place, number in enumerate(told.numbers):
-            looked = _grid(told.looked[place]) if attention else None
-            chance = math.exp(min(0.0, told.log_chances[place]))
-            words.append(Word(self.words.words[number], chance, looked, others[place] if others else ()))
-        ending = Word(".", math.exp(min(0.0, told.end_log_chance)), None, others[-1]) if others else None
-        return Sentence(tuple(words), math.exp(min(0.0, told.log_chance)), ending)
+        for place, number in enumerate(hypothesis.numbers):
+            looked = _grid(hypothesis.looked[place]) if attention else None
+            probability = math.exp(min(0.0, hypothesis.log_probabilities[place]))
+            words.append(Word(self.words.words[number], probability, looked, others[place] if others else ()))
+        ending = Word(".", math.exp(min(0.0, hypothesis.end_log_probability)), None, others[-1]) if others else None
+        return Sentence(tuple(words), math.exp(min(0.0, hypothesis.log_probability)), ending)
 
-    def evidence(self, encoded: EncodedPicture, told: Hypothesis) -> tuple[float, float]:
-        """What the confidence rests on: mean log chance of the words, and how near the sentence is to the picture."""
-        mean = told.log_chance / (len(told.numbers) + 1)
-        near = self.fit(encoded, self.words.decode(told.numbers)) if told.numbers else None
+    def evidence(self, encoded: EncodedPicture, hypothesis: Hypothesis) -> tuple[float, float]:
+        """Evidence for the confidence: mean log probability of the words, and similarity of sentence and picture."""
+        mean = hypothesis.log_probability / (len(hypothesis.numbers) + 1)
+        near = self.fit(encoded, self.words.decode(hypothesis.numbers)) if hypothesis.numbers else None
         return mean, near or 0.0
 
-    def _confidence(self, encoded: EncodedPicture, told: Hypothesis) -> float:
-        """A logistic curve over the evidence, fitted on pictures held back from training."""
+    def _confidence(self, encoded: EncodedPicture, hypothesis: Hypothesis) -> float:
+        """A logistic curve over the evidence, fitted on pictures held out from training."""
         numbers = self.card.constants
-        mean, near = self.evidence(encoded, told)
+        mean, near = self.evidence(encoded, hypothesis)
         value = numbers.get("confidence_base", 0.0)
         value += numbers.get("confidence_chance", 1.0) * mean + numbers.get("confidence_fit", 0.0) * near
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, value))))
@@ -348,6 +350,6 @@ def _softmax(scores: Array) -> NDArray[np.float64]:
     return wide
 
 
-def _check(name: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise RangeError(f"{name} must be {least} to {most}, got {value}")
+def _check(name: str, value: int, minimum: int, most: int) -> None:
+    if not minimum <= value <= most:
+        raise RangeError(f"{name} must be {minimum} to {most}, got {value}")

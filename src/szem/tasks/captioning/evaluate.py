@@ -26,7 +26,7 @@ _BEST = 10  # answers looked at for recall
 
 
 def evaluate_caption(model: Model, folder: Path, split: str) -> list[Measurement]:
-    """BLEU-1 to BLEU-4, CIDEr-D, share of sentences that no training picture has, and recall@10 both ways.
+    """BLEU-1 to BLEU-4, CIDEr-D, fraction of sentences that no training picture has, and recall@10 both ways.
 
     Raises:
         UnknownNameError: no row is of this split.
@@ -34,20 +34,20 @@ def evaluate_caption(model: Model, folder: Path, split: str) -> list[Measurement
     captioner = Captioner(Session(model, threads=1))
     pictures = read_split(folder, split)
     files = list(pictures)
-    said: list[list[str]] = []
+    captions: list[list[str]] = []
     places = []
     for start in range(0, len(files), _TOGETHER):
         encoded = captioner.encode([read_picture(file) for file in files[start : start + _TOGETHER]])
         found = captioner.search(encoded, beams=10)
-        said += [split_words(captioner.words.decode(told[0].numbers)) for told in found]
+        captions += [split_words(captioner.words.decode(hypotheses[0].numbers)) for hypotheses in found]
         places += [one.space for one in encoded]
     people = [[split_words(text) for text in pictures[file]] for file in files]
     n = len(files)
-    out = [Measurement(f"BLEU-{k}", value, n) for k, value in enumerate(bleu(said, people), start=1)]
-    out.append(Measurement("CIDEr-D", Cider(people).mean(said), n))
-    taught = {tuple(split_words(text)) for texts in _taught(folder, split) for text in texts}
-    if taught:
-        new = sum(tuple(words) not in taught for words in said)
+    out = [Measurement(f"BLEU-{k}", value, n) for k, value in enumerate(bleu(captions, people), start=1)]
+    out.append(Measurement("CIDEr-D", Cider(people).mean(captions), n))
+    trained = {tuple(split_words(text)) for texts in _training_captions(folder, split) for text in texts}
+    if trained:
+        new = sum(tuple(words) not in trained for words in captions)
         out.append(Measurement("share of sentences not in training", new / n, n))
     if "sentence" in model.card.parts:
         texts = [text for file in files for text in pictures[file]]
@@ -77,7 +77,7 @@ def read_split(folder: Path, split: str) -> dict[Path, list[str]]:
     return out
 
 
-def _taught(folder: Path, split: str) -> Sequence[list[str]]:
+def _training_captions(folder: Path, split: str) -> Sequence[list[str]]:
     """The sentences of split `train`, where it is not the one that is measured."""
     if split in ("train", "all"):
         return ()

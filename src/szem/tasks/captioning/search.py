@@ -92,7 +92,7 @@ def search(
     if top < 1:
         raise RangeError(f"top must be at least 1, got {top}")
     captioner = open_captioner(model, threads=1)
-    place = captioner.place([text])[0]  # before the long work: an empty text is told at once
+    place = captioner.place([text])[0]  # before the long work: an empty text is reported at once
     found = update_index(folder, captioner=captioner, file=index)
     broken = {file.name: why for file, why in found.broken}
     return Hits(tuple(found.best(place, top)), text, captioner.card.name, len(found), broken)

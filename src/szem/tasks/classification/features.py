@@ -28,7 +28,7 @@ _STAGES = (2, 4, 6)  # whose maps are read, at strides 8, 16, 32
 
 
 class ClassifierFeatures:
-    """Mean features (N, 1280), chances (N, 1000) and maps on a grid (N, 49, 472) of pictures.
+    """Mean features (N, 1280), probabilities (N, 1000) and maps on a grid (N, 49, 472) of pictures.
 
     Args:
         workers: Pictures looked at side by side; None for as many as there are cores.
@@ -46,8 +46,8 @@ class ClassifierFeatures:
         with ThreadPoolExecutor(self.workers) as pool:
             seen = list(pool.map(self._one, pictures))
         means, logits, grids = (np.concatenate(part) for part in zip(*seen, strict=True))
-        chances = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-        return means, chances / chances.sum(axis=1, keepdims=True), grids
+        probabilities = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+        return means, probabilities / probabilities.sum(axis=1, keepdims=True), grids
 
     def _one(self, picture: Picture8) -> tuple[Array, Array, Array]:
         # no more of the picture than it has is cut away: drawings are square already

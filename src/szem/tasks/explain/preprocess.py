@@ -53,9 +53,9 @@ def guess_rules(
     Raises:
         RangeError: a number that is not finite, or a scale of 0.
     """
-    told = mean is not None or scale is not None
-    means = mean or ((0.0, 0.0, 0.0) if told else IMAGENET_MEAN)
-    scales = scale or ((1.0, 1.0, 1.0) if told else IMAGENET_SCALE)
+    reported = mean is not None or scale is not None
+    means = mean or ((0.0, 0.0, 0.0) if reported else IMAGENET_MEAN)
+    scales = scale or ((1.0, 1.0, 1.0) if reported else IMAGENET_SCALE)
     if 0 in scales or not np.isfinite((*means, *scales)).all():
         raise RangeError(f"mean and scale must be finite and scale not 0, got {means} and {scales}")
     if layout.dtype == "uint8":

@@ -51,7 +51,7 @@ def find_strongest(
 
     Args:
         explorer: The opened network.
-        files: Pictures; those that cannot be read are told, not raised.
+        files: Pictures; those that cannot be read are reported, not raised.
         keep: How many per map.
         cache: Where to keep what was found; by default a folder beside the user's models.
         progress: Called with the share that is done.

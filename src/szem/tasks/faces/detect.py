@@ -1,7 +1,7 @@
 """Find faces in a picture: two detectors propose, the mesh decides and gives the points.
 
 Where nothing is sure the picture is turned by quarters and looked at again, as phones turn pictures. This file does
-not know about films or requests.
+not know about videos or requests.
 """
 
 import os
@@ -118,7 +118,7 @@ class FaceDetector:
         return found
 
     def follow(self, picture: Picture8, faces: Faces) -> Faces:
-        """Find the same faces in the next picture of a film, without looking for others.
+        """Find the same faces in the next picture of a video, without looking for others.
 
         Args:
             picture: (H, W, 3) uint8 RGB.

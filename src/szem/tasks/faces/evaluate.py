@@ -20,7 +20,8 @@ _WRONG = 0.1  # a mouth whose points are further off than this, in the eyes' dis
 
 
 def evaluate_faces(model: Model, folder: Path, split: str) -> list[Measurement]:
-    """Share of faces found, and how far the points are from where people set them, in shares of the eyes' distance.
+    """Fraction of faces found, and how far the points are from where people set them, in shares of the eyes'
+    distance.
 
     Args:
         model: A `faces` model.

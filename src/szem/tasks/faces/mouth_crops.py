@@ -1,4 +1,4 @@
-"""Follow one mouth through a film and cut steady grey pictures of it.
+"""Follow one mouth through a video and cut steady grey pictures of it.
 
 A face is found, then followed by its points; the detectors look again every second, or when it is lost. Place, turn
 and size of each cut are smoothed over the frames around it: the turn and size of the head change slowly, and the cut
@@ -50,7 +50,7 @@ def track_mouth(
     finder: FaceDetector | None = None,
     crop_size: tuple[int, int] = CROP_SIZE,
 ) -> MouthTrack:
-    """Follow the mouth of one face through a film.
+    """Follow the mouth of one face through a video.
 
     Args:
         video: A file, an open binary file, or frames.
@@ -61,7 +61,7 @@ def track_mouth(
         One entry for each frame; frames without the face are marked as not valid: all, where there are never so many
         faces as to have one of this number.
     Raises:
-        MediaError, FileMissingError: the film cannot be read.
+        MediaError, FileMissingError: the video cannot be read.
         RangeError: no such way of choosing a face.
     """
     source: Any = video

@@ -1,9 +1,9 @@
 """Measure a drawing model through the shipped path, on sentences of photographs that nothing was trained on.
 
-For each held-back photograph a sentence is taken with a fixed seed, drawn once (for diversity: four times for some),
+For each held-out photograph a sentence is taken with a fixed seed, drawn once (for diversity: four times for some),
 and compared. Fréchet distance and inception score are taken in the features of the shipped ImageNet classifier, so
 they compare with the numbers of the photographs beside them, not with those of other papers. R-precision is that of a
-matcher of its own, on other features and with other chance than the one that the drawings follow.
+text-image encoder of its own, on other features and with other chance than the one that the drawings follow.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from szem.tasks.generation.generate import Generator
 from szem.tasks.generation.subject_colors import see_bird, see_flower
 from szem.tasks.models import open_model
 
-__all__ = ["COLOR_TEST", "SEED", "EvaluationEncoder", "evaluate_generate", "held_sentences"]
+__all__ = ["COLOR_TEST", "SEED", "EvaluationEncoder", "evaluate_generate", "held_out_sentences"]
 
 SEED = 2024
 _AMONG = 100
@@ -41,7 +41,7 @@ COLOR_TEST = ("white", "yellow", "orange", "red", "pink", "purple", "blue")
 
 
 class EvaluationEncoder:
-    """The space of the matcher that only measures.
+    """The space of the text-image encoder that only measures.
 
     Args:
         model: With parts `judge-words` and `judge-picture`.
@@ -62,7 +62,7 @@ class EvaluationEncoder:
         return np.concatenate(parts).astype(np.float32)
 
 
-def held_sentences(items: Sequence[Drawable], seen: Sequence[Attributes], *, seed: int = SEED) -> list[str]:
+def held_out_sentences(items: Sequence[Drawable], seen: Sequence[Attributes], *, seed: int = SEED) -> list[str]:
     """A sentence for each photograph: one that people wrote, where there is one, else a made one."""
     rng = np.random.default_rng(seed)
     return [
@@ -81,14 +81,14 @@ def evaluate_generate(model: Model, folder: Path, split: str) -> list[Measuremen
     if split not in ("val", "train"):
         raise UnknownNameError(f"no split called {split!r}; there are val, which nothing was trained on, and train")
     painter, look = Generator(Session(model, threads=1)), ClassifierFeatures()
-    judge = EvaluationEncoder(model) if "judge-words" in model.card.parts else None
+    discriminator = EvaluationEncoder(model) if "judge-words" in model.card.parts else None
     cut = open_model(task="outline", threads=1)
     items = read_drawables(folder, split=split)
     out: list[Measurement] = []
-    for thing in ("flower", "bird"):
-        own = [one for one in items if one.thing == thing]
+    for subject in ("flower", "bird"):
+        own = [one for one in items if one.subject == subject]
         if own:
-            out += _measure(painter, look, judge, cut, own, thing)
+            out += _measure(painter, look, discriminator, cut, own, subject)
     asked = [f"this flower has {color} petals" for color in COLOR_TEST]
     named = [
         see_flower(cut, picture).main == color
@@ -102,62 +102,66 @@ def evaluate_generate(model: Model, folder: Path, split: str) -> list[Measuremen
 def _measure(
     painter: Generator,
     look: ClassifierFeatures,
-    judge: EvaluationEncoder | None,
+    discriminator: EvaluationEncoder | None,
     cut: Session,
     items: list[Drawable],
-    thing: str,
+    subject: str,
 ) -> list[Measurement]:
-    see = see_flower if thing == "flower" else see_bird
+    see = see_flower if subject == "flower" else see_bird
     photographs = [read_picture(one.path) for one in items]
     with ThreadPoolExecutor(cores()) as pool:
         seen = list(pool.map(lambda i: see(cut, photographs[i], kind=items[i].kind), range(len(items))))
-    texts = held_sentences(items, seen)
+    texts = held_out_sentences(items, seen)
     drawn = [painter(text, seed=SEED + number).pictures[0] for number, text in enumerate(texts)]
-    means, chances, grids = look(drawn)
-    real_means, real_chances, real_grids = look(photographs)
+    means, probabilities, grids = look(drawn)
+    real_means, real_probabilities, real_grids = look(photographs)
     n, half = len(items), len(items) // 2
     order = np.random.default_rng(SEED).permutation(n)
     out = [
-        Measurement(f"Fréchet distance, {thing}s", frechet_distance(means, real_means), n),
+        Measurement(f"Fréchet distance, {subject}s", frechet_distance(means, real_means), n),
         Measurement(
-            f"Fréchet distance, {thing}s, one half of the photographs from the other",
+            f"Fréchet distance, {subject}s, one half of the photographs from the other",
             frechet_distance(real_means[order[:half]], real_means[order[half:]]),
             half,
         ),
-        Measurement(f"inception score, {thing}s", inception_score(chances[order], parts=min(10, n))[0], n),
+        Measurement(f"inception score, {subject}s", inception_score(probabilities[order], parts=min(10, n))[0], n),
         Measurement(
-            f"inception score, {thing}s, photographs", inception_score(real_chances[order], parts=min(10, n))[0], n
+            f"inception score, {subject}s, photographs",
+            inception_score(real_probabilities[order], parts=min(10, n))[0],
+            n,
         ),
     ]
-    if judge is not None:
-        places = judge.sentences([painter.numbers(text) for text in texts])
+    if discriminator is not None:
+        places = discriminator.sentences([painter.numbers(text) for text in texts])
         among = min(_AMONG, n)
-        for name, grid in ((f"{thing}s", grids), (f"{thing}s, photographs", real_grids)):
-            value = r_precision(judge.pictures(grid), places, among=among, seed=SEED)
+        for name, grid in ((f"{subject}s", grids), (f"{subject}s, photographs", real_grids)):
+            value = r_precision(discriminator.pictures(grid), places, among=among, seed=SEED)
             out.append(Measurement(f"R-precision among {among}, {name}", value, n))
-    right = _agreement(cut, drawn, seen, texts, thing)
-    out.append(Measurement(f"colour agreement, {thing}s, of held-back sentences", float(np.mean(right)), len(right)))
+    right = _agreement(cut, drawn, seen, texts, subject)
+    out.append(
+        Measurement(f"colour agreement, {subject}s, of held-back sentences", float(np.mean(right)), len(right))
+    )
     many = [painter(text, n=_EACH, seed=SEED).pictures for text in texts[:: max(1, n // _MANY)]]
     features = look([picture for some in many for picture in some])[0]
     groups = np.repeat(np.arange(len(many)), _EACH)
-    out.append(Measurement(f"diversity of one sentence's {thing}s", diversity(features, groups), len(many)))
-    out.append(Measurement(f"diversity of all {thing} photographs", diversity(real_means, np.zeros(n)), n))
+    out.append(Measurement(f"diversity of one sentence's {subject}s", diversity(features, groups), len(many)))
+    out.append(Measurement(f"diversity of all {subject} photographs", diversity(real_means, np.zeros(n)), n))
     return out
 
 
 def _agreement(
-    cut: Session, drawn: Sequence[Picture8], seen: Sequence[Attributes], texts: Sequence[str], thing: str
+    cut: Session, drawn: Sequence[Picture8], seen: Sequence[Attributes], texts: Sequence[str], subject: str
 ) -> list[bool]:
     """Whether the main colour is the one asked for: the photograph's, where it is sure and the sentence says it."""
     asked = [
         (picture, known)
         for picture, known, text in zip(drawn, seen, texts, strict=True)
-        if known.sure >= 0.6 and set(COLOR_WORDS[known.main]) & set(split_words(text))
+        if known.confidence >= 0.6 and set(COLOR_WORDS[known.main]) & set(split_words(text))
     ]
 
     def is_right(pair: tuple[Picture8, Attributes]) -> bool:
         picture, known = pair
-        found = see_flower(cut, picture) if thing == "flower" else see_bird(cut, picture, kind=known.kind)
+        found = see_flower(cut, picture) if subject == "flower" else see_bird(cut, picture, kind=known.kind)
         return found.main == known.main
 
     with ThreadPoolExecutor(cores()) as pool:

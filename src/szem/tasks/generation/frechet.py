@@ -1,6 +1,7 @@
 """Numbers that say how good drawings are: Fréchet distance, inception score, R-precision, diversity. Numpy only.
 
-They are taken on features, chances and places that others computed; this file knows no pictures and no networks.
+They are taken on features, probabilities and places that others computed; this file knows no pictures and no
+networks.
 """
 
 import numpy as np
@@ -44,21 +45,21 @@ def _root(centred: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.qr(centred, mode="r")) if rows > columns else centred
 
 
-def inception_score(chances: Array, *, parts: int = 10) -> tuple[float, float]:
+def inception_score(probabilities: Array, *, parts: int = 10) -> tuple[float, float]:
     """exp of the mean divergence of a picture's classes from all pictures': mean and deviation over parts.
 
     Args:
-        chances: (N, classes), each row adds up to 1, in an order by chance.
+        probabilities: (N, classes), each row adds up to 1, in an order by chance.
         parts: In how many the set is cut.
     Source: T. Salimans et al., Improved Techniques for Training GANs, 2016, arXiv:1606.03498, section 4.
 
     >>> inception_score(np.tile(np.eye(4), (10, 1)), parts=5)
     (4.0, 0.0)
     """
-    if chances.ndim != 2 or len(chances) < parts:
-        raise ShapeError(f"chances must be (N, classes) with N at least {parts}, got {chances.shape}")
+    if probabilities.ndim != 2 or len(probabilities) < parts:
+        raise ShapeError(f"chances must be (N, classes) with N at least {parts}, got {probabilities.shape}")
     scores = []
-    for part in np.array_split(chances.astype(np.float64), parts):
+    for part in np.array_split(probabilities.astype(np.float64), parts):
         mean = part.mean(axis=0, keepdims=True)
         terms = part * (np.log(np.maximum(part, 1e-12)) - np.log(np.maximum(mean, 1e-12)))
         scores.append(np.exp(terms.sum(axis=1).mean()))
@@ -68,7 +69,7 @@ def inception_score(chances: Array, *, parts: int = 10) -> tuple[float, float]:
 def r_precision(
     pictures: NDArray[np.float32], sentences: NDArray[np.float32], *, among: int = 100, seed: int = 0
 ) -> float:
-    """Share of pictures whose own sentence is the nearest among some, the others drawn by chance.
+    """Fraction of pictures whose own sentence is the nearest among some, the others drawn by chance.
 
     Args:
         pictures: (N, D), of length 1.

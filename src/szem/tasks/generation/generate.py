@@ -181,10 +181,10 @@ class Generator:
         """Draw; the arguments are those of `generate`."""
         n, seed = _whole("n", n, 1, MOST_PICTURES), _whole("seed", seed, 0, MOST_SEED)
         read = self._read(text)
-        used = self._share_of_chance(truncation)
-        chances = self._chances(range(n), seed, used)
+        used = self._truncation_of(truncation)
+        probabilities = self._probabilities(range(n), seed, used)
         space = self._place(read.numbers)
-        drawn = self._each(lambda chance: self._draw(space, chance), chances)
+        drawn = self._each(lambda probability: self._draw(space, probability), probabilities)
         pictures, sketches = (tuple(part) for part in zip(*drawn, strict=True))
         return GeneratedPicture(
             text,
@@ -201,7 +201,7 @@ class Generator:
     def between(
         self, first: str, second: str, *, frames: int = 24, seed: int = 0, truncation: float | None = None
     ) -> list[Picture8]:
-        """A film from one sentence to another: the same chance, and places on the way between both.
+        """A video from one sentence to another: the same chance, and places on the way between both.
 
         Args:
             first: Where it begins.
@@ -214,9 +214,9 @@ class Generator:
         """
         frames, seed = _whole("frames", frames, 2, _MOST_FRAMES), _whole("seed", seed, 0, MOST_SEED)
         a, b = (self._place(self._read(text).numbers) for text in (first, second))
-        chance = self._chances([0], seed, self._share_of_chance(truncation))[0]
+        probability = self._probabilities([0], seed, self._truncation_of(truncation))[0]
         places = [_on_the_way(a, b, step / (frames - 1)) for step in range(frames)]
-        return [picture for picture, _ in self._each(lambda place: self._draw(place, chance), places)]
+        return [picture for picture, _ in self._each(lambda place: self._draw(place, probability), places)]
 
     def influence(
         self, text: str, *, seed: int = 0, truncation: float | None = None, samples: int = 4
@@ -237,10 +237,10 @@ class Generator:
         read = self._read(text)
         if len(read.numbers) < 2:
             raise RangeError("one word alone has all the influence; write a sentence")
-        chances = self._chances(range(samples), seed, self._share_of_chance(truncation))
+        probabilities = self._probabilities(range(samples), seed, self._truncation_of(truncation))
         left_out = [read.numbers[:i] + read.numbers[i + 1 :] for i in range(len(read.numbers))]
         places = [self._place(numbers) for numbers in (read.numbers, *left_out)]
-        jobs = [(place, chance) for place in places for chance in chances]
+        jobs = [(place, probability) for place in places for probability in probabilities]
         drawn = self._each(lambda job: self._draw(*job)[0], jobs)
         labs = [rgb_to_oklab(picture) for picture in drawn]
         wheres = []
@@ -304,7 +304,7 @@ class Generator:
         tokens = np.array([numbers], np.int64)
         return self.session.run(tokens, roles=["space"])["space"].astype(np.float32)
 
-    def _share_of_chance(self, truncation: Any) -> float:
+    def _truncation_of(self, truncation: Any) -> float:
         if truncation is None:
             return self.truncation
         if not isinstance(truncation, int | float | np.integer | np.floating) or isinstance(truncation, bool):
@@ -313,7 +313,7 @@ class Generator:
             raise RangeError(f"truncation must lie in 0..{_MOST_TRUNCATION}, got {truncation}")
         return float(truncation)
 
-    def _chances(self, places: Sequence[int], seed: int, scale: float) -> list[NDArray[np.float32]]:
+    def _probabilities(self, places: Sequence[int], seed: int, scale: float) -> list[NDArray[np.float32]]:
         return [
             (
                 scale * np.random.Generator(np.random.Philox(key=[seed, place])).standard_normal((1, self.noise))
@@ -321,9 +321,9 @@ class Generator:
             for place in places
         ]
 
-    def _draw(self, space: NDArray[np.float32], chance: NDArray[np.float32]) -> tuple[Picture8, Picture8]:
+    def _draw(self, space: NDArray[np.float32], probability: NDArray[np.float32]) -> tuple[Picture8, Picture8]:
         """Picture and sketch."""
-        sketch = self._sketch.run({"space": space, "noise": chance}, ["picture"])[0]
+        sketch = self._sketch.run({"space": space, "noise": probability}, ["picture"])[0]
         if self._refine is None:
             return _to_picture(sketch), _to_picture(sketch)
         refined = self._refine.run({"sketch": sketch, "space": space}, ["picture"])[0]
@@ -364,7 +364,7 @@ def _is_about(words: Sequence[str]) -> bool:
     return len(perhaps) > 1 or any(word in known or word.removesuffix("s") in known for word in words)
 
 
-def _on_the_way(a: NDArray[np.float32], b: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+def _on_the_way(a: NDArray[np.float32], b: NDArray[np.float32], fraction: float) -> NDArray[np.float32]:
     """Between two places on the sphere, along it.
 
     >>> a, b = np.array([[1.0, 0]], np.float32), np.array([[0, 1.0]], np.float32)
@@ -374,7 +374,7 @@ def _on_the_way(a: NDArray[np.float32], b: NDArray[np.float32], share: float) ->
     angle = float(np.arccos(np.clip((a * b).sum(), -1, 1)))
     if angle < 1e-4:
         return a
-    mixed = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+    mixed = (np.sin((1 - fraction) * angle) * a + np.sin(fraction * angle) * b) / np.sin(angle)
     return np.asarray(mixed, np.float32)
 
 
@@ -384,8 +384,8 @@ def _to_picture(drawn: NDArray[np.float32]) -> Picture8:
     return np.ascontiguousarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def _whole(name: str, value: Any, least: int, most: int) -> int:
+def _whole(name: str, value: Any, minimum: int, most: int) -> int:
     """A whole number of any kind, numpy's too, as Python's own."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
-        raise RangeError(f"{name} must be a whole number in {least}..{most}, got {value!r}")
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not minimum <= value <= most:
+        raise RangeError(f"{name} must be a whole number in {minimum}..{most}, got {value!r}")
     return int(value)

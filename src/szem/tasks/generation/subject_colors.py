@@ -18,7 +18,7 @@ from szem.media.oklab import rgb_to_oklab
 from szem.runtime.sessions import Session
 from szem.tasks.appearance.color_names import COLOR_NAMES, nearest_name
 from szem.tasks.appearance.saliency import salience_map
-from szem.tasks.segmentation.instance_masks import iter_chances
+from szem.tasks.segmentation.instance_masks import iter_probabilities
 
 __all__ = ["PLAIN", "cut_out", "see_bird", "see_flower"]
 
@@ -46,13 +46,13 @@ _OUTSIDE = (
     "green", "dark green", "bright green", "light green", "pale green", "mint", "emerald", "blue", "deep blue",
     "sky blue", "pale blue", "steel blue", "dusk blue", "turquoise", "cyan", "teal",
 )  # fmt: skip
-_LEAST = 0.22  # share of the pixels below which a second colour is not told
+_MINIMUM = 0.22  # fraction of the pixels below which a second colour is not told
 _CUT_SIDE = 72  # longest side of what is cut out
 _CELL = 8  # width of a cell of the table of names
 
 
 @dataclass(frozen=True, eq=False)
-class _Shares:
+class _Fractions:
     """How often each plain colour comes in a part of a picture."""
 
     counts: NDArray[np.float64]  # as `PLAIN`
@@ -83,12 +83,12 @@ def cut_out(session: Session, picture: Picture8) -> NDArray[np.bool_]:
         return np.asarray(soft > 0.5, np.bool_) if (soft > 0.5).any() else np.ones((height, width), bool)
     margin = 0.045 * np.array([width, height, -width, -height])
     box = (np.array([0, 0, width, height]) + margin).astype(np.float32)
-    found = next(iter_chances(session, picture, box[None]))
-    chance = np.zeros((height, width), np.float32)
+    found = next(iter_probabilities(session, picture, box[None]))
+    probability = np.zeros((height, width), np.float32)
     if found is not None:
-        chance[found.rows, found.columns] = found.chance
+        probability[found.rows, found.columns] = found.probability
     catching = np.asarray(cv2.resize(salience_map(picture), (width, height)), np.float32)
-    prior = 0.6 * chance + 0.4 * catching
+    prior = 0.6 * probability + 0.4 * catching
     labels = np.full((height, width), cv2.GC_PR_BGD, np.uint8)
     labels[prior > 0.5] = cv2.GC_PR_FGD
     labels[prior < 0.08] = cv2.GC_BGD
@@ -100,9 +100,9 @@ def cut_out(session: Session, picture: Picture8) -> NDArray[np.bool_]:
     try:
         cv2.grabCut(colors, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     except cv2.error:  # one kind of pixels only
-        return chance > 0.5 if (chance > 0.5).any() else np.ones((height, width), bool)
+        return probability > 0.5 if (probability > 0.5).any() else np.ones((height, width), bool)
     cut: NDArray[np.bool_] = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
-    rough = chance > 0.5
+    rough = probability > 0.5
     # where it took a part for the whole, what the network found is nearer to the truth
     if cut.sum() < 0.4 * rough.sum() or cut.mean() < 0.03:
         cut = rough if rough.any() else np.ones((height, width), bool)
@@ -119,23 +119,23 @@ def see_flower(session: Session, picture: Picture8, *, kind: str = "") -> Attrib
     """
     cut = cut_out(session, picture)
     names = _names_of(picture)  # (H, W), places in PLAIN
-    petals = _shares(names, cut)
-    main, share, second, second_share = petals.best(without=_SHADE)
-    if share == 0 or petals.counts[PLAIN.index("green")] > 0.75 * petals.counts.sum():
-        main, share, second, second_share = petals.best()
+    petals = _fractions(names, cut)
+    main, fraction, second, second_fraction = petals.best(without=_SHADE)
+    if fraction == 0 or petals.counts[PLAIN.index("green")] > 0.75 * petals.counts.sum():
+        main, fraction, second, second_fraction = petals.best()
     middle, rim = _middle_and_rim(cut)
-    centre = _centre(_shares(names, middle), _shares(names, cut & ~middle), main)
-    edge, edge_share, _, _ = _shares(names, rim).best(without=_SHADE)
+    centre = _centre(_fractions(names, middle), _fractions(names, cut & ~middle), main)
+    edge, edge_fraction, _, _ = _fractions(names, rim).best(without=_SHADE)
     return Attributes(
-        thing="flower",
+        subject="flower",
         kind=kind,
         main=main,
         tone=_tone(picture, names, cut, main),
-        second=second if second_share >= _LEAST else "",
+        second=second if second_fraction >= _MINIMUM else "",
         centre=centre,
-        rim=edge if edge_share >= 0.55 and edge != main else "",
+        rim=edge if edge_fraction >= 0.55 and edge != main else "",
         ground=_ground(picture, names, cut),
-        sure=share,
+        confidence=fraction,
     )
 
 
@@ -151,25 +151,25 @@ def see_bird(session: Session, picture: Picture8, *, kind: str = "") -> Attribut
     ground = _ground(picture, names, cut)
     if about is not None:
         names, cut = _possible(picture, cut, about.colors)
-    main, share, second, second_share = _shares(names, cut).best()
+    main, fraction, second, second_fraction = _fractions(names, cut).best()
     rows = np.flatnonzero(cut.any(axis=1))
     third = max(1, (int(rows[-1]) - int(rows[0]) + 1) // 3) if len(rows) else 1
     upper, lower = cut.copy(), cut.copy()
     if len(rows):
         upper[rows[0] + third :] = False
         lower[: rows[-1] + 1 - third] = False
-    top, top_share, _, _ = _shares(names, upper).best()
-    belly, belly_share, _, _ = _shares(names, lower).best()
+    top, top_fraction, _, _ = _fractions(names, upper).best()
+    belly, belly_fraction, _, _ = _fractions(names, lower).best()
     return Attributes(
-        thing="bird",
+        subject="bird",
         kind=kind,
         main=main,
         tone="",
-        second=second if second_share >= 0.16 else "",
-        centre=belly if belly_share >= 0.55 and belly != main else "",
-        rim=top if top_share >= 0.55 and top != main else "",
+        second=second if second_fraction >= 0.16 else "",
+        centre=belly if belly_fraction >= 0.55 and belly != main else "",
+        rim=top if top_fraction >= 0.55 and top != main else "",
         ground=ground,
-        sure=share,
+        confidence=fraction,
     )
 
 
@@ -230,19 +230,19 @@ def _nearest(names: list[str]) -> NDArray[np.uint8]:
     return nearest_name(cells, names).astype(np.uint8)
 
 
-def _shares(names: NDArray[np.uint8], where: NDArray[np.bool_]) -> _Shares:
-    return _Shares(np.bincount(names[where], minlength=len(PLAIN)).astype(np.float64))
+def _fractions(names: NDArray[np.uint8], where: NDArray[np.bool_]) -> _Fractions:
+    return _Fractions(np.bincount(names[where], minlength=len(PLAIN)).astype(np.float64))
 
 
-def _centre(middle: _Shares, petals: _Shares, main: str) -> str:
+def _centre(middle: _Fractions, petals: _Fractions, main: str) -> str:
     """The colour that fills the middle, or that comes there much more often than elsewhere."""
-    word, share, _, _ = middle.best(without=frozenset({"grey"}))
-    if share >= 0.45 and word != main:
+    word, fraction, _, _ = middle.best(without=frozenset({"grey"}))
+    if fraction >= 0.45 and word != main:
         return word
     here = middle.counts / max(1.0, float(middle.counts.sum()))
     there = petals.counts / max(1.0, float(petals.counts.sum()))
-    told = np.array([word not in ("grey", main) for word in PLAIN])
-    lift = np.where(told & (here >= 0.25) & (here > 2.5 * there), here, 0)
+    is_named = np.array([word not in ("grey", main) for word in PLAIN])
+    lift = np.where(is_named & (here >= 0.25) & (here > 2.5 * there), here, 0)
     return PLAIN[int(lift.argmax())] if lift.any() else ""
 
 
@@ -283,7 +283,7 @@ def _ground(picture: Picture8, names: NDArray[np.uint8], cut: NDArray[np.bool_])
     light = float(np.median(rgb_to_oklab(picture[away])[:, 0]))
     if light < 0.3:
         return "dark"
-    word, share, _, _ = _shares(names, away).best()
-    if share < 0.5:
+    word, fraction, _, _ = _fractions(names, away).best()
+    if fraction < 0.5:
         return ""
     return {"white": "light", "grey": "grey", "black": "dark"}.get(word, word)

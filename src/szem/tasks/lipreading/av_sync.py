@@ -3,14 +3,14 @@
 Two readings of one sentence may differ in a letter, where the lips cannot tell b from p or noise covers the sound;
 but then one could almost as well have read what the other did. Readings of two sentences rule each other out. How
 likely a sentence is does not depend on when it is said, so that a sound that is late rules nothing out. This file
-does not know films, or how far a reading may be trusted.
+does not know videos, or how far a reading may be trusted.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from szem.tasks.lipreading.ctc import CtcSpan, log_chance
+from szem.tasks.lipreading.ctc import CtcSpan, log_probability
 from szem.tasks.lipreading.networks import NetworkOutput
 
 __all__ = ["find_delay", "strain_of", "strain_of_pair"]
@@ -18,7 +18,7 @@ __all__ = ["find_delay", "strain_of", "strain_of_pair"]
 
 def strain_of(read: NetworkOutput, labels: Sequence[int]) -> float:
     """How much less likely a sentence is than the one that was read: the difference of the logarithms, in nats."""
-    return log_chance(read.chances, read.labels) - log_chance(read.chances, labels)
+    return log_probability(read.probabilities, read.labels) - log_probability(read.probabilities, labels)
 
 
 def strain_of_pair(first: NetworkOutput, second: NetworkOutput, *others: NetworkOutput) -> float:

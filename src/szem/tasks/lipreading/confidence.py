@@ -1,8 +1,8 @@
 """How far a reading may be trusted: each word, the sentence, and whether this is speech the reader knows at all.
 
-Each answer is a logistic curve over a few measures of what the networks said, fitted on sentences and on other films
+Each answer is a logistic curve over a few measures of what the networks said, fitted on sentences and on other videos
 that neither training nor the scores of the card have seen; the curves' numbers stand on the model's card. This file
-does not know films or faces.
+does not know videos or faces.
 
 Source of the idea: a network's probability says little about input of another kind (D. Hendrycks, K. Gimpel, A
 Baseline for Detecting Misclassified and Out-of-Distribution Examples, 2017, arXiv:1610.02136); two readers that agree
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from szem.tasks.lipreading.networks import NetworkOutput
 
-__all__ = ["KINDS", "ConfidenceCurves", "measure_film", "measure_words"]
+__all__ = ["KINDS", "ConfidenceCurves", "measure_video", "measure_words"]
 
 KINDS = ("word", "sentence", "known")
 """What is answered: that a word is right, that all are, that this is speech the reader knows."""
@@ -38,10 +38,10 @@ class ConfidenceCurves:
         for name in sorted({key.rpartition(".")[0] for key in constants if key.startswith("trust.")}):
             places = [key for key in constants if key.rpartition(".")[0] == name]
             self.curves[name] = np.array([constants[f"{name}.{i}"] for i in range(len(places))])
-        self.least = {key.removeprefix("least."): v for key, v in constants.items() if key.startswith("least.")}
+        self.minimum = {key.removeprefix("least."): v for key, v in constants.items() if key.startswith("least.")}
 
-    def chances(self, kind: str, used: str, measures: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Measures (N, M) to chances (N,)."""
+    def probabilities(self, kind: str, used: str, measures: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Measures (N, M) to probabilities (N,)."""
         curve = self.curves.get(f"trust.{kind}.{used}")
         if curve is None:
             return np.ones(len(measures))
@@ -49,14 +49,14 @@ class ConfidenceCurves:
         return found
 
     def is_readable(self, used: str, known: float, whole: float) -> bool:
-        """Whether a film is to be read: it is likely enough speech the reader knows, and the sentence not all wrong.
+        """Whether a video is to be read: it is likely enough speech the reader knows, and the sentence not all wrong.
 
         Args:
             used: The channel.
             known: The chance of the first.
             whole: The chance that all words are right.
         """
-        return known >= self.least.get(used, 0.0) and whole >= _UNCLEAR
+        return known >= self.minimum.get(used, 0.0) and whole >= _UNCLEAR
 
 
 def measure_words(read: NetworkOutput) -> NDArray[np.float64]:
@@ -64,23 +64,23 @@ def measure_words(read: NetworkOutput) -> NDArray[np.float64]:
     all letters, and how surely the sentence wins; each as log-odds or logarithm."""
     rows = []
     spelling = _spelling(read)
-    margin = min(10.0, read.log_chance - read.second)
+    margin = min(10.0, read.log_probability - read.second)
     for span in read.spans:
-        inside = np.exp(read.chances[span.first : span.last, span.label].astype(np.float64))
+        inside = np.exp(read.probabilities[span.first : span.last, span.label].astype(np.float64))
         poorest = np.sort(inside)[: max(1, len(inside) // 3)]
         rows.append((_log_odds(inside.mean()), _log_odds(poorest.mean()), spelling, margin))
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
-def measure_film(read: NetworkOutput) -> NDArray[np.float64]:
-    """(1, 7) of the film: of the words' measures the mean and the least, how surely the sentence wins and is spelled,
-    whether the speller writes the same by itself, how undecided the moments are, and how many are speech."""
+def measure_video(read: NetworkOutput) -> NDArray[np.float64]:
+    """(1, 7) of the video: of the words' measures the mean and the least, how surely the sentence wins and is
+    spelled, whether the speller writes the same by itself, how undecided the moments are, and how many are speech."""
     words = measure_words(read)
     if not len(words):
         return np.array([[-5.0, -9.0, 0.0, -5.0, 0.0, 3.0, 0.0]])
-    chances = np.exp(read.chances.astype(np.float64))
-    undecided = float(-(chances * read.chances).sum(-1).mean())
-    speech = float((read.chances.argmax(-1) > 0).mean())
+    probabilities = np.exp(read.probabilities.astype(np.float64))
+    undecided = float(-(probabilities * read.probabilities).sum(-1).mean())
+    speech = float((read.probabilities.argmax(-1) > 0).mean())
     agrees = float(read.own.text == read.spelled.text)
     return np.array(
         [[words[:, 0].mean(), words[:, 0].min(), words[0, 3], _spelling(read), agrees, undecided, speech]]
@@ -88,9 +88,9 @@ def measure_film(read: NetworkOutput) -> NDArray[np.float64]:
 
 
 def _spelling(read: NetworkOutput) -> float:
-    return max(-5.0, read.spelled.log_chance / (1 + len(read.spelled.text)))
+    return max(-5.0, read.spelled.log_probability / (1 + len(read.spelled.text)))
 
 
-def _log_odds(chance: float) -> float:
-    held = min(max(chance, _FLOOR), 1 - _FLOOR)
-    return math.log(held / (1 - held))
+def _log_odds(probability: float) -> float:
+    held_out = min(max(probability, _FLOOR), 1 - _FLOOR)
+    return math.log(held_out / (1 - held_out))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from szem.errors import RangeError, ShapeError
 
-__all__ = ["CtcHypothesis", "CtcSpan", "align", "best_path", "log_chance", "search_ctc"]
+__all__ = ["CtcHypothesis", "CtcSpan", "align", "best_path", "log_probability", "search_ctc"]
 
 _NOTHING = -1e30
 Scores = NDArray[np.float32]
@@ -25,7 +25,7 @@ class CtcHypothesis:
     """A sequence of classes and the natural logarithm of its chance, all alignments together."""
 
     classes: tuple[int, ...]
-    log_chance: float
+    log_probability: float
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,25 @@ class CtcSpan:
     last: int
 
 
-def best_path(log_chances: Scores) -> tuple[int, ...]:
+def best_path(log_probabilities: Scores) -> tuple[int, ...]:
     """The likeliest class of each moment, repeated ones taken as one, without silences: the greedy reading.
 
     Args:
-        log_chances: (T, classes).
+        log_probabilities: (T, classes).
 
     >>> best_path(np.log(np.array([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7]])))
     (1, 1)
     """
-    labels = _checked(log_chances).argmax(-1)
+    labels = _checked(log_probabilities).argmax(-1)
     firsts = labels[np.flatnonzero(np.diff(labels, prepend=0))]
     return tuple(int(label) for label in firsts if label)
 
 
-def search_ctc(log_chances: Scores, *, beams: int, per_moment: int = 6) -> list[CtcHypothesis]:
+def search_ctc(log_probabilities: Scores, *, beams: int, per_moment: int = 6) -> list[CtcHypothesis]:
     """The likeliest sequences, all alignments of each taken together, the best first.
 
     Args:
-        log_chances: (T, classes), natural logarithms that add up to 1.
+        log_probabilities: (T, classes), natural logarithms that add up to 1.
         beams: How many sequences are followed; 1 is greedy but sums alignments.
         per_moment: Classes looked at in each moment, the likeliest.
     Raises:
@@ -63,7 +63,7 @@ def search_ctc(log_chances: Scores, *, beams: int, per_moment: int = 6) -> list[
     """
     if beams < 1 or per_moment < 1:
         raise RangeError(f"beams and per_moment must be 1 or more, got {beams} and {per_moment}")
-    rows = _checked(log_chances).astype(np.float64)
+    rows = _checked(log_probabilities).astype(np.float64)
     # sequence -> logarithms of the chance to be in silence after it, and in its last class
     alive: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, _NOTHING)}
     for row in rows:
@@ -86,17 +86,17 @@ def search_ctc(log_chances: Scores, *, beams: int, per_moment: int = 6) -> list[
     return [CtcHypothesis(sequence, float(np.logaddexp(values[0], values[1]))) for sequence, values in alive.items()]
 
 
-def log_chance(log_chances: Scores, classes: Sequence[int]) -> float:
+def log_probability(log_probabilities: Scores, classes: Sequence[int]) -> float:
     """The natural logarithm of the chance of a sequence, all alignments together.
 
     Args:
-        log_chances: (T, classes).
+        log_probabilities: (T, classes).
         classes: Without silences.
 
-    >>> float(np.exp(log_chance(np.log(np.full((2, 2), 0.5, np.float32)), [1])).round(3))
+    >>> float(np.exp(log_probability(np.log(np.full((2, 2), 0.5, np.float32)), [1])).round(3))
     0.75
     """
-    rows = _checked(log_chances).astype(np.float64)
+    rows = _checked(log_probabilities).astype(np.float64)
     states = _with_silences(classes)
     reach = np.full(len(states), _NOTHING)
     reach[0] = rows[0, 0]
@@ -110,7 +110,7 @@ def log_chance(log_chances: Scores, classes: Sequence[int]) -> float:
     return float(np.logaddexp(reach[-1], reach[-2]) if len(states) > 1 else reach[-1])
 
 
-def align(log_chances: Scores, classes: Sequence[int]) -> list[CtcSpan]:
+def align(log_probabilities: Scores, classes: Sequence[int]) -> list[CtcSpan]:
     """When each class of a sequence is said: the likeliest alignment (Viterbi).
 
     Raises:
@@ -119,7 +119,7 @@ def align(log_chances: Scores, classes: Sequence[int]) -> list[CtcSpan]:
     >>> align(np.log(np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])), [1])
     [Span(label=1, first=1, last=3)]
     """
-    rows = _checked(log_chances).astype(np.float64)
+    rows = _checked(log_probabilities).astype(np.float64)
     states = _with_silences(classes)
     count, length = len(rows), len(states)
     if not classes:
@@ -144,15 +144,15 @@ def align(log_chances: Scores, classes: Sequence[int]) -> list[CtcSpan]:
         state -= came[t, state]
     spans = []
     for place, label in enumerate(classes):
-        held = np.flatnonzero(path == 2 * place + 1)
-        spans.append(CtcSpan(int(label), int(held[0]), int(held[-1]) + 1))
+        held_out = np.flatnonzero(path == 2 * place + 1)
+        spans.append(CtcSpan(int(label), int(held_out[0]), int(held_out[-1]) + 1))
     return spans
 
 
-def _checked(log_chances: Scores) -> Scores:
-    if log_chances.ndim != 2 or 0 in log_chances.shape:
-        raise ShapeError(f"scores must be (T, classes), got {log_chances.shape}")
-    return log_chances
+def _checked(log_probabilities: Scores) -> Scores:
+    if log_probabilities.ndim != 2 or 0 in log_probabilities.shape:
+        raise ShapeError(f"scores must be (T, classes), got {log_probabilities.shape}")
+    return log_probabilities
 
 
 def _with_silences(classes: Sequence[int]) -> NDArray[np.int64]:

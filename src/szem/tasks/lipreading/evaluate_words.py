@@ -13,7 +13,7 @@ __all__ = ["evaluate_lip_words"]
 
 
 def evaluate_lip_words(model: Model, folder: Path, split: str) -> list[Measurement]:
-    """Share of takes whose word is right among the words, phrase among the phrases, and either among all.
+    """Fraction of takes whose word is right among the words, phrase among the phrases, and either among all.
 
     Args:
         model: A `lipwords` model.

@@ -1,7 +1,7 @@
-"""Read a sentence from a film: from the lips, from the sound, or from both; or say why it cannot be read.
+"""Read a sentence from a video: from the lips, from the sound, or from both; or say why it cannot be read.
 
-The mouth is followed (`szem.tasks.faces.mouth_crops`), the sound is taken from the film's own beginning, both at 25
-moments a second. Where the film is not what the reader knows, there is no reading but a reason. This file does not
+The mouth is followed (`szem.tasks.faces.mouth_crops`), the sound is taken from the video's own beginning, both at 25
+moments a second. Where the video is not what the reader knows, there is no reading but a reason. This file does not
 know about folders or requests.
 """
 
@@ -25,7 +25,7 @@ from szem.runtime.sessions import Session
 from szem.tasks.faces.detect import FaceDetector, open_faces
 from szem.tasks.faces.mouth_crops import track_mouth
 from szem.tasks.lipreading.av_sync import find_delay, strain_of, strain_of_pair
-from szem.tasks.lipreading.confidence import ConfidenceCurves, measure_film, measure_words
+from szem.tasks.lipreading.confidence import ConfidenceCurves, measure_video, measure_words
 from szem.tasks.lipreading.networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ, LipNetworks, NetworkOutput
 from szem.tasks.models import open_model
 
@@ -43,7 +43,7 @@ __all__ = [
 LONGEST_S = 30.0
 _SHORTEST_S = 0.5
 _LEAST_RATE_HZ = 20.0
-_LEAST_SHARE = 0.9  # of the frames from the first to the last with the face, those that it must be seen in
+_MIN_FRACTION = 0.9  # of the frames from the first to the last with the face, those that it must be seen in
 _LEAST_EYES_PX = 20.0  # distance of the eyes; the mouth is about as wide
 _LEAST_MOTION = 1.8  # grey levels from frame to frame, of the tenth that moves most; below, the face stands still
 _LEAST_LOUDNESS = 1e-3  # of the loudest tenth of a second, where 1 is the loudest there can be
@@ -61,13 +61,13 @@ NOISES: dict[str, Callable[[int, np.random.Generator], NDArray[np.float32]]] = {
 
 @dataclass(frozen=True, eq=False)
 class LipreadInput:
-    """A film as it was taken in, before anything is read: it can be read several times."""
+    """A video as it was taken in, before anything is read: it can be read several times."""
 
     track: MouthTrack | None  # None where no lips were asked for
     lips: NDArray[np.float32] | None  # (2, T, D) what the network saw; None where the lips cannot be read
     sound: NDArray[np.float32] | None  # (T,) 16,000 a second; None where there is none
     frames: int  # RATE_HZ a second
-    begin_s: float = 0.0  # when the first one is, from the film's beginning
+    begin_s: float = 0.0  # when the first one is, from the video's beginning
     why_not_lips: str = ""
     why_not_sound: str = ""
 
@@ -82,7 +82,7 @@ class LipreadDetails:
     known: float  # chance that this is speech the reader knows
 
 
-Film = str | os.PathLike[str] | bytes
+Video = str | os.PathLike[str] | bytes
 Vectors = NDArray[np.float32]
 
 
@@ -98,7 +98,7 @@ class _Judged:
 
 
 def lipread(
-    video: Film,
+    video: Video,
     *,
     use: str = "both",
     model: str | os.PathLike[str] | None = None,
@@ -108,21 +108,21 @@ def lipread(
     noise: str = "white",
     check: bool = True,
 ) -> Transcript:
-    """Read what is said in a film.
+    """Read what is said in a video.
 
     Args:
-        video: A film of one sentence, at most `LONGEST_S` seconds: its path or its bytes.
+        video: A video of one sentence, at most `LONGEST_S` seconds: its path or its bytes.
         use: lips, sound or both.
         model: A model for this task; the shipped one if left out.
         beams: Sentences followed at a time; 1 takes the likeliest word of each moment.
         face: `largest`, or which one from the left, counted from 1; without that one nothing is read.
         noise_db: Mix noise into the sound, so many decibels softer than it; None for none.
         noise: A key of `NOISES`.
-        check: Give no reading where the film is not what the reader knows; False reads whatever comes.
+        check: Give no reading where the video is not what the reader knows; False reads whatever comes.
     Returns:
         The words with their times, or a reason why there are none.
     Raises:
-        MediaError, FileMissingError: the film cannot be read.
+        MediaError, FileMissingError: the video cannot be read.
         UnknownNameError: no such model, channel or noise.
         RangeError: a number is out of its range.
     """
@@ -163,7 +163,7 @@ class LipReader:
         self.trust = ConfidenceCurves(session.model.card.constants)
         self.name = session.model.name
 
-    def take_in(self, video: Film, *, use: str = "both", face: str | int = "largest") -> LipreadInput:
+    def take_in(self, video: Video, *, use: str = "both", face: str | int = "largest") -> LipreadInput:
         """Follow the mouth, take the sound, and look; the arguments are those of `lipread`.
 
         Raises:
@@ -197,7 +197,7 @@ class LipReader:
         noise: str = "white",
         check: bool = True,
     ) -> LipreadDetails:
-        """Read a film that was taken in; the arguments are those of `lipread`.
+        """Read a video that was taken in; the arguments are those of `lipread`.
 
         Raises:
             As `lipread`.
@@ -219,37 +219,39 @@ class LipReader:
             )
             return LipreadDetails(self._nothing(use, ", and ".join(filter(None, reasons)), notes), None, seen, 0.0)
         if check and lips is not None and heard is not None and sound is not None:
-            judged, more, reason = self._together(lips, heard, sound, beams)
+            assessed, more, reason = self._together(lips, heard, sound, beams)
             notes += more
         else:
-            judged = self._judge(lips, heard, beams)
-            reason = "" if not check or judged.is_readable else _UNKNOWN
-        read = judged.read
+            assessed = self._assess(lips, heard, beams)
+            reason = "" if not check or assessed.is_readable else _UNKNOWN
+        read = assessed.read
         if not read.labels and reason in ("", _UNKNOWN):
             reason = "no word is said"
         if reason:
-            nothing = self._nothing(judged.used, reason, notes)
+            nothing = self._nothing(assessed.used, reason, notes)
             guess = self._text(read) if reason == _UNKNOWN else ""  # of two sentences it would be a mixture
-            return LipreadDetails(replace(nothing, guess=guess), read, seen, judged.known)
-        sure = self.trust.chances("word", judged.used, measure_words(read))
+            return LipreadDetails(replace(nothing, guess=guess), read, seen, assessed.known)
+        confidences = self.trust.probabilities("word", assessed.used, measure_words(read))
         words = tuple(
             TranscriptWord(
                 self.networks.words[span.label - 1],
                 seen.begin_s + span.first / RATE_HZ,
                 seen.begin_s + span.last / RATE_HZ,
-                float(chance),
+                float(probability),
             )
-            for span, chance in zip(read.spans, sure, strict=True)
+            for span, probability in zip(read.spans, confidences, strict=True)
         )
-        transcript = Transcript(words, confidence=judged.whole, used=judged.used, model=self.name, notes=tuple(notes))
-        return LipreadDetails(transcript, read, seen, judged.known)
+        transcript = Transcript(
+            words, confidence=assessed.whole, used=assessed.used, model=self.name, notes=tuple(notes)
+        )
+        return LipreadDetails(transcript, read, seen, assessed.known)
 
-    def _judge(self, lips: Vectors | None, heard: Vectors | None, beams: int) -> "_Judged":
+    def _assess(self, lips: Vectors | None, heard: Vectors | None, beams: int) -> "_Judged":
         """Read, and tell how far the reading may be trusted."""
         used = "both" if lips is not None and heard is not None else "sound" if lips is None else "lips"
         read = self.networks.read(lips, heard, beams=beams)
-        film = measure_film(read)
-        known, whole = (float(self.trust.chances(kind, used, film)[0]) for kind in ("known", "sentence"))
+        video = measure_video(read)
+        known, whole = (float(self.trust.probabilities(kind, used, video)[0]) for kind in ("known", "sentence"))
         return _Judged(read, used, known, whole, bool(read.labels) and self.trust.is_readable(used, known, whole))
 
     def _together(
@@ -261,26 +263,26 @@ class LipReader:
             What is to be said, notes, and a reason where nothing is.
         """
         frames = heard.shape[1]
-        joint, by_lips = self._judge(lips, heard, beams), self._judge(lips, None, beams)
-        by_sound = self._judge(None, heard, beams)
+        joint, by_lips = self._assess(lips, heard, beams), self._assess(lips, None, beams)
+        by_sound = self._assess(None, heard, beams)
         strain = strain_of_pair(by_lips.read, by_sound.read, joint.read)
         longer = -(-len(sound) // FRAME_SAMPLES)
         if by_lips.is_readable and longer > frames and (not by_sound.is_readable or strain > _STRAIN):
             # a sound that is late says its last words after the last picture
-            longest = self._judge(None, self.networks.listen(sound, longer), beams)
+            longest = self._assess(None, self.networks.listen(sound, longer), beams)
             strain_then = strain_of_pair(by_lips.read, longest.read)
             if longest.is_readable and strain_then <= _STRAIN:
                 by_sound, strain = longest, strain_then
         readable = [one for one in (by_lips, by_sound) if one.is_readable]
         if len(readable) == 2 and strain > _STRAIN:
-            told = ", ".join(f"{one.used} '{self._text(one.read)}' ({one.whole:.0%})" for one in readable)
-            return joint, [], f"{_DIFFERENT}: {told}"
+            spelled = ", ".join(f"{one.used} '{self._text(one.read)}' ({one.whole:.0%})" for one in readable)
+            return joint, [], f"{_DIFFERENT}: {spelled}"
         notes = []
         later = find_delay(by_lips.read.spans, by_sound.read.spans) if len(readable) == 2 else None
         if later is not None and abs(later) >= _LATE:
             when = "late" if later > 0 else "early"
             notes.append(f"the sound is about {abs(later) / RATE_HZ:.1f} s {when}; it is read as if it were on time")
-            joint = self._judge(lips, self.networks.listen(_earlier(sound, round(later)), frames), beams)
+            joint = self._assess(lips, self.networks.listen(_earlier(sound, round(later)), frames), beams)
         if joint.is_readable and all(strain_of(one.read, joint.read.labels) <= _STRAIN for one in readable):
             return joint, notes, ""
         surest = max(readable, key=lambda one: one.whole, default=None)
@@ -330,11 +332,11 @@ def _check_channel(use: str) -> None:
         raise UnknownNameError(f"no channel called {use!r}; there are {', '.join(CHANNELS)}")
 
 
-def _opened(video: Film) -> VideoSource:
+def _opened(video: Video) -> VideoSource:
     return io.BytesIO(video) if isinstance(video, bytes) else video
 
 
-def _mouth_of(video: Film, face: str | int, finder: FaceDetector) -> tuple[MouthTrack | None, str]:
+def _mouth_of(video: Video, face: str | int, finder: FaceDetector) -> tuple[MouthTrack | None, str]:
     """The mouth from the first to the last frame it is seen in, `RATE_HZ` a second; and why it cannot be read."""
     about = inspect_video(_opened(video))
     if about.duration_s is not None and about.duration_s > LONGEST_S:
@@ -354,7 +356,7 @@ def _mouth_of(video: Film, face: str | int, finder: FaceDetector) -> tuple[Mouth
         reason = f"the face is seen for {length_s:.1f} s only"
     elif rate < _LEAST_RATE_HZ:
         reason = f"{rate:.0f} frames a second, lips need {_LEAST_RATE_HZ:.0f} or more"
-    elif track.share_seen < _LEAST_SHARE:
+    elif track.share_seen < _MIN_FRACTION:
         reason = f"the face is seen in {track.share_seen:.0%} of the frames only"
     elif float(np.median(track.eyes_px[track.valid])) < _LEAST_EYES_PX:
         reason = (
@@ -369,7 +371,7 @@ def _mouth_of(video: Film, face: str | int, finder: FaceDetector) -> tuple[Mouth
 
 
 def _seconds(length_s: float) -> str:
-    """With one decimal, rounded up, so that a film just too long does not look as long as it may be."""
+    """With one decimal, rounded up, so that a video just too long does not look as long as it may be."""
     return f"{math.ceil(length_s * 10 - 1e-6) / 10:.1f}"
 
 
@@ -384,7 +386,7 @@ def motion_of(crops: NDArray[np.uint8]) -> float:
     return float(most.mean())
 
 
-def _sound_of(video: Film, begin_s: float) -> tuple[NDArray[np.float32] | None, str]:
+def _sound_of(video: Video, begin_s: float) -> tuple[NDArray[np.float32] | None, str]:
     try:
         sound = read_sound(video, rate_hz=SOUND_HZ, most_s=LONGEST_S + 1)
     except EmptyFileError:

@@ -1,6 +1,6 @@
 """The four networks of a lip reader, and how one film goes through them: watch, listen, join, spell.
 
-Arrays in, chances out. This file does not know films, faces, confidence or what is not to be read.
+Arrays in, probabilities out. This file does not know videos, faces, confidence or what is not to be read.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from szem.errors import CardError, ShapeError
 from szem.media.spectrum import MelBands, log_mel
 from szem.runtime.sessions import OnnxFile, Session
 from szem.tasks.captioning.beam_search import search_beams
-from szem.tasks.lipreading.ctc import CtcHypothesis, CtcSpan, align, best_path, log_chance, search_ctc
+from szem.tasks.lipreading.ctc import CtcHypothesis, CtcSpan, align, best_path, log_probability, search_ctc
 
 __all__ = [
     "CROP_SIZE",
@@ -36,7 +36,7 @@ FRAME_SAMPLES = SOUND_HZ // RATE_HZ
 CROP_SIZE = (48, 80)
 """Height and width of a mouth crop."""
 _LONGEST = 60  # letters of a sentence
-_SHARE = 0.3  # how much the speller's word counts among the sentences found, where the card does not tell
+_FRACTION = 0.3  # how much the speller's word counts among the sentences found, where the card does not tell
 _KEPT = 8  # sentences that the speller is asked about
 
 
@@ -45,18 +45,18 @@ class SpelledSentence:
     """A sentence as the speller writes it, and where it looked."""
 
     text: str
-    log_chance: float  # of all its letters and of its end
+    log_probability: float  # of all its letters and of its end
     looked: NDArray[np.float32]  # (L, T), for each letter the moments, adding up to 1
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkOutput:
-    """What the networks say of a film."""
+    """What the networks say of a video."""
 
-    chances: NDArray[np.float32]  # (T, 1 + words) natural logarithms, silence first
+    probabilities: NDArray[np.float32]  # (T, 1 + words) natural logarithms, silence first
     labels: tuple[int, ...]  # the words chosen, numbered from 1
     spans: tuple[CtcSpan, ...]  # when each is said
-    log_chance: float  # of the words, all alignments together
+    log_probability: float  # of the words, all alignments together
     second: float  # of the next best sentence, likewise
     spelled: SpelledSentence  # the same words, spelled
     own: SpelledSentence  # what the speller writes when it is free
@@ -76,7 +76,7 @@ class LipNetworks:
         if model.card.head != "moments" or not session.has("seen"):
             raise CardError(f"{model.folder}: not a lip reader (head {model.card.head!r}); use one with head moments")
         self.session, self.words = session, model.labels
-        self.share = model.card.constants.get("speller", _SHARE)
+        self.fraction = model.card.constants.get("speller", _FRACTION)
         self.listener, self.joiner, self.speller = (
             OnnxFile(model.part(role), threads=session.threads) for role in ("listen", "join", "spell")
         )
@@ -95,7 +95,7 @@ class LipNetworks:
     def join(
         self, seen: NDArray[np.float32] | None, heard: NDArray[np.float32] | None
     ) -> tuple[NDArray[np.float32], Array]:
-        """The logarithms of chances of silence and words (T, 1 + words), and what the speller looks at.
+        """The logarithms of probabilities of silence and words (T, 1 + words), and what the speller looks at.
 
         Raises:
             ShapeError: neither is given, or they are of different lengths.
@@ -111,8 +111,8 @@ class LipNetworks:
             "is_seen": np.full(ways, float(seen is not None), np.float32),
             "is_heard": np.full(ways, float(heard is not None), np.float32),
         }
-        chances, memory = self.joiner.run(feeds, ["words", "memory"])
-        mixed = np.log(np.exp(chances.astype(np.float64)).mean(0) + 1e-12)
+        probabilities, memory = self.joiner.run(feeds, ["words", "memory"])
+        mixed = np.log(np.exp(probabilities.astype(np.float64)).mean(0) + 1e-12)
         return mixed.astype(np.float32), memory[:1]
 
     def read(
@@ -125,39 +125,39 @@ class LipNetworks:
             heard: From `listen`; None passes the sound over.
             beams: Sentences followed at a time; 1 takes the likeliest word of each moment, whatever the speller says.
         """
-        chances, memory = self.join(seen, heard)
+        probabilities, memory = self.join(seen, heard)
         own = self.spell(memory, beams=min(beams, 4))
-        found, written = self.propose(chances, memory, own, beams=beams)
-        order = rank(found, written, self.share)
+        found, written = self.propose(probabilities, memory, own, beams=beams)
+        order = rank(found, written, self.fraction)
         best = found[order[0]]
         return NetworkOutput(
-            chances=chances,
+            probabilities=probabilities,
             labels=best.classes,
-            spans=tuple(align(chances, best.classes)),
-            log_chance=best.log_chance,
-            second=found[order[1]].log_chance if len(found) > 1 else -float(len(chances)),
+            spans=tuple(align(probabilities, best.classes)),
+            log_probability=best.log_probability,
+            second=found[order[1]].log_probability if len(found) > 1 else -float(len(probabilities)),
             spelled=written[order[0]],
             own=own,
         )
 
     def propose(
-        self, chances: NDArray[np.float32], memory: Array, own: SpelledSentence, *, beams: int
+        self, probabilities: NDArray[np.float32], memory: Array, own: SpelledSentence, *, beams: int
     ) -> tuple[list[CtcHypothesis], list[SpelledSentence]]:
         """Sentences that may have been said: those of the moments, likeliest first, the speller's among them where
         its words are known; and each as the speller would write it."""
         if beams == 1:
-            labels = best_path(chances)
-            found = [CtcHypothesis(labels, log_chance(chances, labels))]
+            labels = best_path(probabilities)
+            found = [CtcHypothesis(labels, log_probability(probabilities, labels))]
         else:
-            found = search_ctc(chances, beams=beams)
+            found = search_ctc(probabilities, beams=beams)
             spelled = self._labels(own.text)
             if (
                 spelled is not None
                 and all(spelled != reading.classes for reading in found)
-                and 2 * len(spelled) < len(chances)
+                and 2 * len(spelled) < len(probabilities)
             ):
-                found.append(CtcHypothesis(spelled, log_chance(chances, spelled)))
-        found = sorted(found, key=lambda reading: -reading.log_chance)[:_KEPT]
+                found.append(CtcHypothesis(spelled, log_probability(probabilities, spelled)))
+        found = sorted(found, key=lambda reading: -reading.log_probability)[:_KEPT]
         return found, self.write(memory, [self._text(reading.classes) for reading in found])
 
     def spell(self, memory: Array, *, beams: int = 4) -> SpelledSentence:
@@ -169,9 +169,11 @@ class LipNetworks:
             return scores, looked, following
 
         start = _start(memory, beams)
-        told = search_beams(step, start, pictures=1, beams=beams, longest=_LONGEST, power=0.0, may_repeat=True)[0][0]
-        looked = np.stack(told.looked) if told.looked else np.zeros((0, memory.shape[3]))
-        return SpelledSentence(decode_letters(told.numbers), told.log_chance, looked.astype(np.float32))
+        spelled = search_beams(step, start, pictures=1, beams=beams, longest=_LONGEST, power=0.0, may_repeat=True)[0][
+            0
+        ]
+        looked = np.stack(spelled.looked) if spelled.looked else np.zeros((0, memory.shape[3]))
+        return SpelledSentence(decode_letters(spelled.numbers), spelled.log_probability, looked.astype(np.float32))
 
     def write(self, memory: Array, texts: Sequence[str]) -> list[SpelledSentence]:
         """What the speller thinks of given sentences."""
@@ -183,10 +185,10 @@ class LipNetworks:
             scores, looked, state = self.speller.run(
                 {"letters": last, "memory": memory, "state": state}, ["scores", "looked", "following"]
             )
-            chances = _log_softmax(scores[0])
+            probabilities = _log_softmax(scores[0])
             wanted = np.array([row[place] if place < len(row) else END for row in rows])
             due = np.array([place <= len(row) for row in rows])
-            totals += np.where(due, chances[np.arange(len(rows)), wanted], 0.0)
+            totals += np.where(due, probabilities[np.arange(len(rows)), wanted], 0.0)
             looks.append(looked[0])
             last = wanted[None].astype(np.int64)
         return [
@@ -205,16 +207,16 @@ class LipNetworks:
         return tuple(self.words.index(word) + 1 for word in words)
 
 
-def rank(found: Sequence[CtcHypothesis], written: Sequence[SpelledSentence], share: float) -> list[int]:
+def rank(found: Sequence[CtcHypothesis], written: Sequence[SpelledSentence], fraction: float) -> list[int]:
     """The places of sentences, best first.
 
     Args:
-        found: With their chances from the moments.
-        written: The same, with their chances from the speller.
-        share: How much the speller's word counts, 0..1.
+        found: With their probabilities from the moments.
+        written: The same, with their probabilities from the speller.
+        fraction: How much the speller's word counts, 0..1.
     """
     scores = [
-        (1 - share) * reading.log_chance + share * text.log_chance
+        (1 - fraction) * reading.log_probability + fraction * text.log_probability
         for reading, text in zip(found, written, strict=True)
     ]
     return [int(place) for place in np.argsort(-np.array(scores), kind="stable")]
@@ -225,7 +227,7 @@ def bands_of(sound: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
 
     Args:
         sound: (T,) at `SOUND_HZ`.
-        frames: Of the film, `RATE_HZ` a second.
+        frames: Of the video, `RATE_HZ` a second.
     """
     bands = MelBands()
     whole = np.zeros(frames * FRAME_SAMPLES, np.float32)

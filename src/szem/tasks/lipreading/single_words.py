@@ -1,6 +1,6 @@
 """Which word or phrase a mouth said, from one take: mouth crops in, the likeliest words out.
 
-A take is brought to a fixed number of frames, however many it had. This file does not know about films or faces, but
+A take is brought to a fixed number of frames, however many it had. This file does not know about videos or faces, but
 takes a `MouthTrack` of one.
 """
 
@@ -118,15 +118,15 @@ class LipWordReader:
         allowed = np.full(len(self.words), -np.inf)
         allowed[ours[kind]] = 0
         scores = logits / 2 + allowed
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        shares /= shares.sum(axis=1, keepdims=True)
-        return [self._labels(row, top) for row in shares]
+        fractions = np.exp(scores - scores.max(axis=1, keepdims=True))
+        fractions /= fractions.sum(axis=1, keepdims=True)
+        return [self._labels(row, top) for row in fractions]
 
-    def _labels(self, shares: NDArray[np.float32], top: int) -> Labels:
-        best = np.argsort(-shares, kind="stable")[:top]
+    def _labels(self, fractions: NDArray[np.float32], top: int) -> Labels:
+        best = np.argsort(-fractions, kind="stable")[:top]
         return Labels(
             items=tuple(
-                Label(index=int(i), name=self.words[i], score=float(shares[i])) for i in best if shares[i] > 0
+                Label(index=int(i), name=self.words[i], score=float(fractions[i])) for i in best if fractions[i] > 0
             ),
             model=self.card.name,
         )

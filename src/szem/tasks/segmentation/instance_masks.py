@@ -17,10 +17,10 @@ from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import Session
 from szem.tasks.models import open_model
 
-__all__ = ["MARGIN", "BoxProbability", "iter_chances", "outline", "outline_with"]
+__all__ = ["MARGIN", "BoxProbability", "iter_probabilities", "outline", "outline_with"]
 
 MARGIN = 0.2
-"""Share of the box that is added on every side; the recipe `outline` trains with the same."""
+"""Fraction of the box that is added on every side; the recipe `outline` trains with the same."""
 
 
 def outline(
@@ -46,7 +46,7 @@ class BoxProbability:
 
     rows: slice
     columns: slice
-    chance: NDArray[np.float32]  # (rows, columns)
+    probability: NDArray[np.float32]  # (rows, columns)
 
 
 def outline_with(session: Session, picture: Picture8, boxes_xyxy: Array) -> Outlines:
@@ -55,15 +55,15 @@ def outline_with(session: Session, picture: Picture8, boxes_xyxy: Array) -> Outl
     boxes = check_boxes_xyxy(boxes_xyxy)
     masks = np.zeros((len(boxes), *picture.shape[:2]), bool)
     confidence = np.zeros(len(boxes), np.float32)
-    for index, inside in enumerate(iter_chances(session, picture, boxes)):
+    for index, inside in enumerate(iter_probabilities(session, picture, boxes)):
         if inside is not None:
-            found = inside.chance > 0.5
+            found = inside.probability > 0.5
             masks[index, inside.rows, inside.columns] = found
-            confidence[index] = inside.chance[found].mean() if found.any() else 0.0
+            confidence[index] = inside.probability[found].mean() if found.any() else 0.0
     return Outlines(boxes_xyxy=boxes, masks=masks, confidence=confidence, model=session.model.name)
 
 
-def iter_chances(
+def iter_probabilities(
     session: Session, picture: Picture8, boxes_xyxy: NDArray[np.float32]
 ) -> Iterator[BoxProbability | None]:
     """Go through the boxes one by one; None for one that is narrower than a pixel or outside of the picture.
@@ -81,8 +81,8 @@ def iter_chances(
             continue
         square = _square(picture, box, wanted.width_px, wanted.height_px)
         scores = session.run(prepare_picture(square, wanted), roles=["scores"])["scores"][0]  # (2, h, w)
-        chance = (1 / (1 + np.exp(scores[0] - scores[1]))).astype(np.float32)
-        yield _put_back(chance, box, width, height)
+        probability = (1 / (1 + np.exp(scores[0] - scores[1]))).astype(np.float32)
+        yield _put_back(probability, box, width, height)
 
 
 def _square(picture: Picture8, box: NDArray[np.float32], width_px: int, height_px: int) -> Picture8:
@@ -100,10 +100,10 @@ def _square(picture: Picture8, box: NDArray[np.float32], width_px: int, height_p
 
 
 def _put_back(
-    chance: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int
+    probability: NDArray[np.float32], box: NDArray[np.float32], width: int, height: int
 ) -> BoxProbability | None:
-    """The chances brought back to the picture's pixels inside the box."""
-    x0, y0, x_step, y_step = _steps(box, chance.shape[1], chance.shape[0])
+    """The probabilities brought back to the picture's pixels inside the box."""
+    x0, y0, x_step, y_step = _steps(box, probability.shape[1], probability.shape[0])
     left, top = max(0, int(np.floor(box[0]))), max(0, int(np.floor(box[1])))
     right, bottom = min(width, int(np.ceil(box[2]))), min(height, int(np.ceil(box[3])))
     if right <= left or bottom <= top:
@@ -114,7 +114,7 @@ def _put_back(
     )
     flags: Any = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     inside = cv2.warpAffine(
-        chance, to_cell, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        probability, to_cell, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     return BoxProbability(slice(top, bottom), slice(left, right), inside.astype(np.float32, copy=False))
 

@@ -38,5 +38,5 @@ def mean_iou(table: NDArray[np.int64]) -> float:
 
 
 def pixel_accuracy(table: NDArray[np.int64]) -> float:
-    """Share of the pixels that got their class."""
+    """Fraction of the pixels that got their class."""
     return float(np.trace(table) / max(table.sum(), 1))

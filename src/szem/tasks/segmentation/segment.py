@@ -51,16 +51,16 @@ def segment_with(session: Session, picture: Picture8, *, map_side_px: int | None
     window = find_window(height, width, rules, step_px=_CELL_PX)
     batch = prepare_picture(picture, rules, step_px=_CELL_PX)
     scores = session.run(batch, roles=["scores"])["scores"][0]  # (C, h, w)
-    chances = _softmax(_cut_scores(scores, window, rules))  # (h', w', C)
+    probabilities = _softmax(_cut_scores(scores, window, rules))  # (h', w', C)
     wanted = _within(width, height, map_side_px or max(width, height))
-    class_map = _name_pixels(chances, _within(*wanted, _LARGEST_PX))
+    class_map = _name_pixels(probabilities, _within(*wanted, _LARGEST_PX))
     if class_map.shape != wanted[::-1]:
         class_map = cv2.resize(class_map, wanted, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     return Masks(
         class_map=class_map,
         classes=classes,
         model=session.model.name,
-        confidence=_confidence(chances),
+        confidence=_confidence(probabilities),
         background=_BACKGROUND if _BACKGROUND in classes else None,
     )
 
@@ -71,15 +71,15 @@ def _within(width: int, height: int, side: int) -> tuple[int, int]:
     return max(1, round(width * shrink)), max(1, round(height * shrink))
 
 
-def _name_pixels(chances: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _name_pixels(probabilities: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
     """(h, w) the likeliest class: (h', w', C) brought to `size` (width, height) class by class, the best one kept.
 
     One class at a time: all of them at full size would be read from memory again and again.
     """
-    best = cv2.resize(np.ascontiguousarray(chances[..., 0]), size, interpolation=cv2.INTER_LINEAR)
+    best = cv2.resize(np.ascontiguousarray(probabilities[..., 0]), size, interpolation=cv2.INTER_LINEAR)
     winner = np.zeros(best.shape, np.uint8)
-    for index in range(1, chances.shape[2]):
-        plane = cv2.resize(np.ascontiguousarray(chances[..., index]), size, interpolation=cv2.INTER_LINEAR)
+    for index in range(1, probabilities.shape[2]):
+        plane = cv2.resize(np.ascontiguousarray(probabilities[..., index]), size, interpolation=cv2.INTER_LINEAR)
         winner[plane > best] = index
         cv2.max(best, plane, dst=best)
     return winner
@@ -94,9 +94,9 @@ def _cut_scores(scores: NDArray[np.float32], window: InputWindow, wanted: Pictur
     return np.ascontiguousarray(scores[:, top:bottom, left:right].transpose(1, 2, 0), dtype=np.float32)
 
 
-def _confidence(chances: NDArray[np.float32]) -> tuple[float, ...]:
+def _confidence(probabilities: NDArray[np.float32]) -> tuple[float, ...]:
     """Mean probability of each class over the cells it wins; 0 where it wins none."""
-    cells = chances.reshape(-1, chances.shape[2])
+    cells = probabilities.reshape(-1, probabilities.shape[2])
     winner = cells.argmax(1)
     best = np.take_along_axis(cells, winner[:, None], 1)[:, 0]
     counts = np.bincount(winner, minlength=cells.shape[1])

@@ -17,7 +17,7 @@ _RATE_HZ = 16000
 
 @dataclass(frozen=True, kw_only=True)
 class AudioAugmentation:
-    """How far sounds are changed; chances run from 0 to 1."""
+    """How far sounds are changed; probabilities run from 0 to 1."""
 
     far: float = 0.35  # chance that it comes from afar: high tones lost, echoes
     quiet_db: tuple[float, float] = (-48.0, -12.0)  # level of the whole, below full scale

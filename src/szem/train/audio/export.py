@@ -1,6 +1,6 @@
 """From a trained run to a `listen` model: ONNX file, card, and what its scores are worth.
 
-Calibration and thresholds are fitted through the shipped path on the recordings held back for tuning, joined by
+Calibration and thresholds are fitted through the shipped path on the recordings held out for tuning, joined by
 sounds that are nothing in particular.
 """
 
@@ -42,14 +42,14 @@ class _Plain(nn.Module):
 
 
 def sounds_release(
-    net: Yamnet, *, classes: tuple[str, ...], held: Sequence[SoundClip], is_pretrained: bool
+    net: Yamnet, *, classes: tuple[str, ...], held_out: Sequence[SoundClip], is_pretrained: bool
 ) -> Release:
     """Describe a `listen` model.
 
     Args:
         net: Trained.
         classes: What its outputs are.
-        held: Clips that were not trained on: calibration and thresholds are fitted on them.
+        held_out: Clips that were not trained on: calibration and thresholds are fitted on them.
         is_pretrained: Whether it began with YAMNet's weights.
     """
     example = torch.randn(3, *PATCH, generator=torch.Generator().manual_seed(0)) - 2.0
@@ -61,7 +61,7 @@ def sounds_release(
     )
 
     def finish(folder: Path) -> Card:
-        card = _calibrated(Model(read_card(folder), folder), classes, held)
+        card = _calibrated(Model(read_card(folder), folder), classes, held_out)
         write_card(folder, card)
         return card
 
@@ -122,10 +122,10 @@ def interpolate(begin: Mapping[str, Tensor], end: Mapping[str, Tensor], fraction
     }
 
 
-def _calibrated(model: Model, classes: tuple[str, ...], held: Sequence[SoundClip]) -> Card:
-    if not held:
+def _calibrated(model: Model, classes: tuple[str, ...], held_out: Sequence[SoundClip]) -> Card:
+    if not held_out:
         return model.card
-    scores, truth = _score_all(held, len(classes), Listener(Session(model, threads=1)))
+    scores, truth = _score_all(held_out, len(classes), Listener(Session(model, threads=1)))
     flat, right = scores.ravel(), truth.ravel()
     seen = flat > 0.005
     calibration = fit_calibration(flat[seen], right[seen])
@@ -136,12 +136,12 @@ def _calibrated(model: Model, classes: tuple[str, ...], held: Sequence[SoundClip
 
 
 def _score_all(
-    held: Sequence[SoundClip], classes: int, listener: Listener
+    held_out: Sequence[SoundClip], classes: int, listener: Listener
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """(N, K) the best score of each kind in each clip, smoothed as events are, and what is heard in it."""
     scores: list[NDArray[np.float32]] = []
     truth: list[NDArray[np.bool_]] = []
-    for clip in held:
+    for clip in held_out:
         scores.append(rate_clips(listener, clip.sound.astype(np.float32)))
         truth.append(np.arange(classes) == clip.kind)
     rng = np.random.default_rng(1)
@@ -159,8 +159,12 @@ def best_thresholds(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> Se
     above = scores[:, :, None] >= _GRID  # (N, K, grid)
     hits, given = (above & truth[:, :, None]).sum(0).astype(float), above.sum(0).astype(float)
     asked = truth.sum(0).astype(float)
-    share = _SHARED / max(asked.sum(), 1.0)
-    hits, given, asked = hits + share * hits.sum(0), given + share * given.sum(0), asked + share * asked.sum()
+    fraction = _SHARED / max(asked.sum(), 1.0)
+    hits, given, asked = (
+        hits + fraction * hits.sum(0),
+        given + fraction * given.sum(0),
+        asked + fraction * asked.sum(),
+    )
     weight = _WEIGHT**2
     f = (1 + weight) * hits / np.maximum(given + weight * asked[:, None], 1e-9)
     return [float(_GRID[row.argmax()]) for row in f]

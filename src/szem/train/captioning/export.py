@@ -32,14 +32,18 @@ _SAMPLES = 128
 
 
 class _Encoder(nn.Module):
-    """Pictures to the memory of the decoder and, where there is a matcher, to the common space."""
+    """Pictures to the memory of the decoder and, where there is a text-image encoder, to the common space."""
 
     def __init__(
-        self, trunk: nn.Module, tail: nn.Module, captioner: CaptionDecoder, matcher: TextImageEncoder | None
+        self,
+        trunk: nn.Module,
+        tail: nn.Module,
+        captioner: CaptionDecoder,
+        text_image_encoder: TextImageEncoder | None,
     ) -> None:
         super().__init__()
         self.trunk, self.tail, self.captioner = trunk, tail, captioner
-        self.side = None if matcher is None else matcher.picture
+        self.side = None if text_image_encoder is None else text_image_encoder.picture
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         maps = self.tail(self.trunk(x))
@@ -69,39 +73,41 @@ class CaptionParts:
     power: float  # of the length, in beam search
     fit: float  # weight of the text-image similarity among the sentences found
     samples: Sequence[Path]  # pictures that were trained on, for the ranges of 8-bit arithmetic
-    held: CaptionedPictures  # for the calibration of the confidence
+    held_out: CaptionedPictures  # for the calibration of the confidence
 
 
-def caption_release(parts: CaptionParts, network: CaptionNetwork, matcher: TextImageEncoder | None) -> Release:
+def caption_release(
+    parts: CaptionParts, network: CaptionNetwork, text_image_encoder: TextImageEncoder | None
+) -> Release:
     """Describe a captioning model.
 
     Args:
         parts: What belongs to it.
         network: The trained tail and captioner.
-        matcher: The trained common space; without it the model cannot search.
+        text_image_encoder: The trained common space; without it the model cannot search.
     """
     network.eval()
     parts.tail.load_state_dict(network.tail.state_dict())
-    net = _Encoder(parts.trunk, parts.tail, network.captioner, matcher).eval()
+    net = _Encoder(parts.trunk, parts.tail, network.captioner, text_image_encoder).eval()
     rules = input_rules(parts.side_px)
     chosen = parts.samples[:: max(1, len(parts.samples) // _SAMPLES)][:_SAMPLES]
     samples = [prepare_picture(read_picture(file), rules) for file in chosen]
     pictures = torch.from_numpy(np.concatenate(samples[:2]))
     pixels = FromPixels(net, mean=127, scale=128)
-    outputs = ["memory"] if matcher is None else ["memory", "space"]
+    outputs = ["memory"] if text_image_encoder is None else ["memory", "space"]
     files = [
         NetworkFile(
             role="encoder", network=pixels, examples={"pictures": pictures}, outputs=outputs, samples=samples
         ),
         _step_file(network.captioner, net, pictures),
     ]
-    if matcher is not None:
+    if text_image_encoder is not None:
         tokens = torch.randint(1, len(parts.words), (3, 7))
         tokens[1, 4:] = 0
         files.append(
             NetworkFile(
                 role="sentence",
-                network=matcher.sentence,
+                network=text_image_encoder.sentence,
                 examples={"tokens": tokens},
                 outputs=["space"],
                 dynamic=[{0: "N", 1: "T"}],
@@ -111,7 +117,7 @@ def caption_release(parts: CaptionParts, network: CaptionNetwork, matcher: TextI
 
     def finish(folder: Path) -> Card:
         card = read_card(folder)
-        constants = {**card.constants, **calibrate(Model(card, folder), parts.held)}
+        constants = {**card.constants, **calibrate(Model(card, folder), parts.held_out)}
         card = card.model_copy(update={"constants": constants})
         write_card(folder, card)
         return card
@@ -120,12 +126,12 @@ def caption_release(parts: CaptionParts, network: CaptionNetwork, matcher: TextI
         task="caption",
         head="steps",
         summary=f"A sentence for a picture: {named} and a {_KINDS[parts.decoder]}; finds pictures by sentences.",
-        network=nn.ModuleList([net, *([] if matcher is None else [matcher.sentence])]),
+        network=nn.ModuleList([net, *([] if text_image_encoder is None else [text_image_encoder.sentence])]),
         outputs={name: name for name in outputs},
         input=rules,
         files=files,
         vocabulary=tuple(parts.words.words),
-        constants={"power": parts.power, "fit": 0.0 if matcher is None else parts.fit},
+        constants={"power": parts.power, "fit": 0.0 if text_image_encoder is None else parts.fit},
         training_data=(
             TrainingData(name="Flickr8k, split train, as prepared in captions.csv", terms="research"),
             TrainingData(name="the last pictures of that split", terms="research", use="tuning"),

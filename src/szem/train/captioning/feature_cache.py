@@ -30,7 +30,7 @@ from szem.train.export import export_onnx
 __all__ = ["FORMS", "input_rules", "keep_maps"]
 
 FORMS = 4  # whole, mirrored, cut, cut and mirrored
-_SMALLEST_CUT = 0.78  # share of a side
+_SMALLEST_CUT = 0.78  # fraction of a side
 
 
 def input_rules(side_px: int) -> PictureInput:
@@ -66,7 +66,7 @@ def keep_maps(
     maps, done = _open(folder, (len(files), forms, *shape))
     missing = np.flatnonzero(done == 0).tolist()
     if not missing:
-        return maps, _told_broken(folder)
+        return maps, _describe_broken(folder)
     graph = folder / "trunk.onnx"
     example = torch.randint(0, 256, (2, side_px, side_px, 3), dtype=torch.uint8)
     export_onnx(
@@ -74,7 +74,7 @@ def keep_maps(
     )
     session = OnnxFile(graph, threads=1)
     rules = input_rules(side_px)
-    broken = _told_broken(folder)
+    broken = _describe_broken(folder)
 
     def one(index: int) -> None:
         try:
@@ -104,7 +104,7 @@ def _hash_weights(trunk: Trunk) -> str:
     return digest.hexdigest()
 
 
-def _told_broken(folder: Path) -> list[Broken]:
+def _describe_broken(folder: Path) -> list[Broken]:
     file = folder / "broken.json"
     return [Broken(name, why) for name, why in json.loads(file.read_text(encoding="utf-8"))] if file.is_file() else []
 

@@ -37,7 +37,7 @@ __all__ = [
     "CaptionRecipe",
     "CaptionSettings",
     "build_recipe",
-    "tell",
+    "generate_captions",
     "torch_step",
 ]
 
@@ -64,10 +64,10 @@ class CaptionSettings:
     width: int = 256  # channels of a word
     blocks: int = 2  # of the attender
     dropout: float = 0.3
-    smoothing: float = 0.1  # share of the truth spread over all words
-    forget: float = 0.1  # share of the words given that are hidden while training
+    smoothing: float = 0.1  # fraction of the truth spread over all words
+    forget: float = 0.1  # fraction of the words given that are hidden while training
     tail_lr: float = 0.1  # factor of the learning rate of the encoder's last stage
-    least: int = 5  # how often a word must occur to be learned
+    minimum: int = 5  # how often a word must occur to be learned
     hold_back: int = 500  # so many pictures are not trained on but scored, to watch and to choose
     power: float = 0.8  # of the length, in beam search
     fit: float = 8.0  # how much it counts, among the sentences found, how near one is to the picture
@@ -87,9 +87,11 @@ class CaptionRecipe:
             raise TrainError(f"{settings.data}: {len(shown.files)} pictures, {settings.hold_back} of them held back")
         self.shown = shown
         # picture files of the data's kind come in the order of a number without meaning, so the last are any
-        self.teaching = len(shown.files) - settings.hold_back
-        self.words = build_vocabulary((s for p in shown.sentences[: self.teaching] for s in p), least=settings.least)
-        self.rows = [_row(self.words, sentences) for sentences in shown.sentences[: self.teaching]]
+        self.train_count = len(shown.files) - settings.hold_back
+        self.words = build_vocabulary(
+            (s for p in shown.sentences[: self.train_count] for s in p), minimum=settings.minimum
+        )
+        self.rows = [_row(self.words, sentences) for sentences in shown.sentences[: self.train_count]]
         trunk, _ = self.build_encoder()
         self.maps, spoiled = keep_maps(trunk, shown.files, settings.maps, side_px=settings.side_px)
         self.broken = (*broken, *spoiled)
@@ -126,7 +128,7 @@ class CaptionRecipe:
         """Maps (B, C, h, w) float32; the words given, their places and the words wanted, each (B, T) int64."""
         s = self.settings
         indices = self.indices(samples).tolist()
-        rngs = [pick(number, of=self.teaching, seed=s.loop.seed)[1] for number in samples]
+        rngs = [pick(number, of=self.train_count, seed=s.loop.seed)[1] for number in samples]
         maps = np.stack(
             [self.maps[i, int(rng.integers(self.maps.shape[1]))] for i, rng in zip(indices, rngs, strict=True)]
         )
@@ -147,7 +149,7 @@ class CaptionRecipe:
 
     def indices(self, samples: Sequence[int]) -> NDArray[np.int64]:
         """Which pictures the samples are."""
-        places = [divmod(number, self.teaching) for number in samples]
+        places = [divmod(number, self.train_count) for number in samples]
         return np.array([self._order(epoch)[place] for epoch, place in places], np.int64)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
@@ -161,23 +163,28 @@ class CaptionRecipe:
         )
 
     def score(self, network: nn.Module) -> dict[str, float]:
-        """CIDEr-D and BLEU of the pictures held back, three beams."""
+        """CIDEr-D and BLEU of the pictures held out, three beams."""
         assert isinstance(network, CaptionNetwork)
-        held = range(self.teaching, len(self.shown.files))
-        if not held:
+        held_out = range(self.train_count, len(self.shown.files))
+        if not held_out:
             return {}
-        said = [split_words(self.words.decode(told[0].numbers)) for told in self.tell_all(network, held)]
-        truth = [[split_words(s) for s in self.shown.sentences[i]] for i in held]
-        blues = bleu(said, truth)
-        return {"CIDEr-D": Cider(truth).mean(said), "BLEU-1": blues[0], "BLEU-4": blues[3]}
+        captions = [
+            split_words(self.words.decode(hypotheses[0].numbers))
+            for hypotheses in self.caption_all(network, held_out)
+        ]
+        truth = [[split_words(s) for s in self.shown.sentences[i]] for i in held_out]
+        blues = bleu(captions, truth)
+        return {"CIDEr-D": Cider(truth).mean(captions), "BLEU-1": blues[0], "BLEU-4": blues[3]}
 
-    def tell_all(self, network: CaptionNetwork, pictures: Sequence[int], *, beams: int = 3) -> list[list[Hypothesis]]:
+    def caption_all(
+        self, network: CaptionNetwork, pictures: Sequence[int], *, beams: int = 3
+    ) -> list[list[Hypothesis]]:
         """The sentences found for some of the pictures."""
         out: list[list[Hypothesis]] = []
         for start in range(0, len(pictures), 50):
             part = list(pictures[start : start + 50])
             maps = torch.from_numpy(self.maps[part, 0].astype(np.float32))
-            out += tell(network, maps, beams=beams, power=self.settings.power)
+            out += generate_captions(network, maps, beams=beams, power=self.settings.power)
         return out
 
     def release(self, network: nn.Module) -> Release:
@@ -199,15 +206,15 @@ class CaptionRecipe:
             side_px=s.side_px,
             power=s.power,
             fit=s.fit,
-            samples=files[: self.teaching],
-            held=CaptionedPictures(files[self.teaching :], sentences[self.teaching :]),
+            samples=files[: self.train_count],
+            held_out=CaptionedPictures(files[self.train_count :], sentences[self.train_count :]),
         )
 
     def _epoch(self, epoch: int) -> NDArray[np.int64]:
         """A new order each time, in which pictures with about as many words stand together."""
         s = self.settings
         rng = np.random.default_rng((s.loop.seed, 3, epoch))
-        order = rng.permutation(self.teaching)
+        order = rng.permutation(self.train_count)
         lengths = np.array([row.shape[1] for row in self.rows])
         span = 8 * s.loop.batch
         parts = [order[i : i + span] for i in range(0, len(order), span)]
@@ -222,7 +229,7 @@ def build_recipe(settings: CaptionSettings) -> CaptionRecipe:
 
 
 @torch.no_grad()
-def tell(
+def generate_captions(
     network: CaptionNetwork, maps: Tensor, *, beams: int, power: float, again: Collection[int] | None = None
 ) -> list[list[Hypothesis]]:
     """Beam search with the network itself: maps (B, C, h, w) to sentences for each picture; see `search_beams`."""

@@ -70,7 +70,7 @@ class RewardRecipe:
             changes=(f"dropout={settings.dropout}", f"tail_lr={settings.tail_lr}"),
         )
         self.broken, self.words = self.caption.broken, self.caption.words
-        shown = self.caption.shown.sentences[: self.caption.teaching]
+        shown = self.caption.shown.sentences[: self.caption.train_count]
         self.cider = Cider([[[*split_words(s), "<end>"] for s in sentences] for sentences in shown])
 
     def build_network(self) -> nn.Module:
@@ -89,13 +89,13 @@ class RewardRecipe:
         return {"maps": maps, "picture": torch.from_numpy(self.caption.indices(samples))}
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Mean over the words of minus advantage times log chance."""
+        """Mean over the words of minus advantage times log probability."""
         assert isinstance(network, CaptionNetwork)
         network.eval()
-        said = _say(network, batch["maps"], samples=self.settings.samples, longest=self.settings.longest)
+        captions = _say(network, batch["maps"], samples=self.settings.samples, longest=self.settings.longest)
         network.train()
-        tokens, at, wanted, sentence = _rows(said)
-        rewards = self._rewards(said, batch["picture"].cpu().numpy())
+        tokens, at, wanted, sentence = _rows(captions)
+        rewards = self._rewards(captions, batch["picture"].cpu().numpy())
         others = (rewards.sum(1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
         advantage = torch.from_numpy(rewards - others).to(tokens.device)  # (B, K)
         scores = network(batch["maps"], tokens, at).float()
@@ -113,10 +113,10 @@ class RewardRecipe:
         """As of recipe caption."""
         return self.caption.release(network)
 
-    def _rewards(self, said: Tensor, pictures: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _rewards(self, captions: Tensor, pictures: NDArray[np.int64]) -> NDArray[np.float32]:
         names = self.words.words
-        out = np.zeros(said.shape[:2], np.float32)
-        for row, (picture, sentences) in enumerate(zip(pictures, said.tolist(), strict=True)):
+        out = np.zeros(captions.shape[:2], np.float32)
+        for row, (picture, sentences) in enumerate(zip(pictures, captions.tolist(), strict=True)):
             for column, numbers in enumerate(sentences):
                 words = [names[n] if n >= FIRST_WORD else "<end>" for n in numbers if n != PAD]
                 out[row, column] = self.cider.score(words, int(picture))
@@ -131,10 +131,10 @@ def read_begun(run: Path, *, data: Path, maps: Path, loop: Loop, changes: Sequen
     """
     about = run / "run.json"
     try:
-        told = json.loads(about.read_text(encoding="utf-8"))
-        if told["recipe"] == "caption-reward":
-            return read_begun(Path(told["settings"]["begin"]), data=data, maps=maps, loop=loop, changes=changes)
-        then = {k: v for k, v in told["settings"].items() if k not in ("loop", "data", "maps", "begin_with")}
+        hypotheses = json.loads(about.read_text(encoding="utf-8"))
+        if hypotheses["recipe"] == "caption-reward":
+            return read_begun(Path(hypotheses["settings"]["begin"]), data=data, maps=maps, loop=loop, changes=changes)
+        then = {k: v for k, v in hypotheses["settings"].items() if k not in ("loop", "data", "maps", "begin_with")}
     except (OSError, ValueError, KeyError) as error:
         raise TrainError(f"{about}: not the run of recipe caption ({error}); set begin=RUN") from error
     fields = [f"{k}={json.dumps(v)}" for k, v in then.items()]
@@ -154,35 +154,35 @@ def _say(network: CaptionNetwork, maps: Tensor, *, samples: int, longest: int) -
     state = network.captioner.start(memory, samples)
     last = torch.full((len(maps), samples), START, device=maps.device)
     going = torch.ones_like(last, dtype=torch.bool)
-    said: list[Tensor] = []
+    captions: list[Tensor] = []
     for _ in range(longest):
         scores, _, state = network.captioner.step(last, memory, state)
         scores = scores.float()
         scores[..., list(_SILENT)] = -torch.inf
         last = torch.multinomial(scores.softmax(-1).flatten(0, 1), 1).reshape(last.shape)
-        said.append(torch.where(going, last, PAD))
+        captions.append(torch.where(going, last, PAD))
         going = going & (last != END)
         if not going.any():
             break
-    return torch.stack(said, dim=2)
+    return torch.stack(captions, dim=2)
 
 
-def _rows(said: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _rows(captions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Sentences (B, K, T) as rows for the network: words given, places, words wanted (-1: none), which sentence."""
-    lengths = (said != PAD).sum(2)  # (B, K)
+    lengths = (captions != PAD).sum(2)  # (B, K)
     longest = int(lengths.sum(1).max())
-    tokens, wanted = said.new_zeros(len(said), longest), said.new_full((len(said), longest), -1)
+    tokens, wanted = captions.new_zeros(len(captions), longest), captions.new_full((len(captions), longest), -1)
     at, sentence = torch.zeros_like(tokens), torch.zeros_like(tokens)
-    for row in range(len(said)):
+    for row in range(len(captions)):
         begin = 0
         for column, length in enumerate(lengths[row].tolist()):
             here = slice(begin, begin + length)
-            wanted[row, here] = said[row, column, :length]
+            wanted[row, here] = captions[row, column, :length]
             tokens[row, begin] = START
-            tokens[row, begin + 1 : begin + length] = said[row, column, : length - 1]
-            at[row, here] = torch.arange(length, device=said.device)
+            tokens[row, begin + 1 : begin + length] = captions[row, column, : length - 1]
+            at[row, here] = torch.arange(length, device=captions.device)
             sentence[row, here] = column
             begin += length
-        at[row, begin:] = torch.arange(longest - begin, device=said.device) % said.shape[2]
-        sentence[row, begin:] = said.shape[1]
+        at[row, begin:] = torch.arange(longest - begin, device=captions.device) % captions.shape[2]
+        sentence[row, begin:] = captions.shape[1]
     return tokens, at, wanted, sentence

@@ -45,22 +45,22 @@ class SearchSettings:
     maps: Path = Path("runs/maps")  # where the maps of the pictures are kept
     width: int = 256  # of the common space
     dropout: float = 0.3
-    forget: float = 0.1  # share of the words that are hidden while training
+    forget: float = 0.1  # fraction of the words that are hidden while training
     per_picture: int = 3  # sentences of a picture in a batch
 
 
 class MatchingNet(nn.Module):
     """The encoder's tail, which stays as it is, and the two sides."""
 
-    def __init__(self, tail: nn.Module, matcher: TextImageEncoder) -> None:
+    def __init__(self, tail: nn.Module, text_image_encoder: TextImageEncoder) -> None:
         super().__init__()
-        self.tail, self.matcher = tail, matcher
+        self.tail, self.text_image_encoder = tail, text_image_encoder
 
     def forward(self, maps: Tensor, tokens: Tensor) -> Tensor:
         """Maps (B, C, h, w) of the trunk and sentences (N, T) to their fit (N, B)."""
         with torch.no_grad():
             seen = self.tail(maps)
-        fit: Tensor = self.matcher(seen, tokens)
+        fit: Tensor = self.text_image_encoder(seen, tokens)
         return fit
 
 
@@ -90,14 +90,14 @@ class SearchRecipe:
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The sides learn, the tail does not."""
         assert isinstance(network, MatchingNet)
-        return [(1.0, list(network.matcher.parameters()))]
+        return [(1.0, list(network.text_image_encoder.parameters()))]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
         """Maps (B, C, h, w) float32, for each picture some sentences (B, R, T) with hidden words."""
         s = self.settings
         maps, rows = [], []
         for number in samples:
-            index, rng = pick(number, of=self.caption.teaching, seed=s.loop.seed)
+            index, rng = pick(number, of=self.caption.train_count, seed=s.loop.seed)
             maps.append(self.caption.maps[index, int(rng.integers(self.caption.maps.shape[1]))])
             sentences = self.numbers[index]
             for place in rng.choice(len(sentences), s.per_picture, replace=len(sentences) < s.per_picture):
@@ -115,13 +115,13 @@ class SearchRecipe:
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Share of sentences whose picture is among the ten best, and the other way, of the pictures held back."""
-        held = list(range(self.caption.teaching, len(self.caption.shown.files)))
-        if not held:
+        """Fraction of sentences whose picture is among the ten best, and the other way, of the pictures held out."""
+        held_out = list(range(self.caption.train_count, len(self.caption.shown.files)))
+        if not held_out:
             return {}
-        maps = torch.from_numpy(self.caption.maps[held, 0].astype(np.float32))
-        tokens = torch.from_numpy(_padded([np.array(n) for i in held for n in self.numbers[i]]))
-        owner = np.repeat(np.arange(len(held)), [len(self.numbers[i]) for i in held])
+        maps = torch.from_numpy(self.caption.maps[held_out, 0].astype(np.float32))
+        tokens = torch.from_numpy(_padded([np.array(n) for i in held_out for n in self.numbers[i]]))
+        owner = np.repeat(np.arange(len(held_out)), [len(self.numbers[i]) for i in held_out])
         to_picture, to_sentence = recall(network(maps, tokens).float().numpy(), owner, best=10)
         return {"recall@10 of pictures": to_picture, "recall@10 of sentences": to_sentence}
 
@@ -130,7 +130,7 @@ class SearchRecipe:
         captioner = trained_network(self.caption, self.settings.begin)
         assert isinstance(captioner, CaptionNetwork)
         assert isinstance(network, MatchingNet)
-        return caption_release(self.caption.parts(), captioner, network.matcher)
+        return caption_release(self.caption.parts(), captioner, network.text_image_encoder)
 
 
 def build_recipe(settings: SearchSettings) -> SearchRecipe:

@@ -1,9 +1,9 @@
-"""Your own classes: EfficientNet-Lite, taught on to folders of your pictures.
+"""Your own classes: EfficientNet-Lite, fine-tuned to folders of your pictures.
 
 Command:  szem train classify --data MY_PICTURES --out runs/mine
 Duration: a few minutes for some hundred pictures on two cores
 Seed:     0
-Expected: depends on the pictures; one in five is held back, and the score is taken on those
+Expected: depends on the pictures; one in five is held out, and the score is taken on those
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.arrays import Picture8
-from szem.data.broken import Broken, told
+from szem.data.broken import Broken, describe_broken
 from szem.data.folders import read_folders
 from szem.errors import SzemError, TrainError
 from szem.media.pictures import read_picture
@@ -33,7 +33,7 @@ from szem.train.segmentation.base import pictures_to_input
 
 __all__ = ["ClassifyRecipe", "ClassifySettings", "build_recipe"]
 
-_CROP = 0.875  # share of the shorter side that a picture is judged by
+_CROP = 0.875  # fraction of the shorter side that a picture is judged by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class ClassifyRecipe:
         self.classes = found.classes
         self.side_px = VARIANTS[settings.backbone].side_px if settings.backbone in VARIANTS else 224
         broken = list(found.broken)
-        self.teaching: list[tuple[Picture8, int]] = []
+        self.training_items: list[tuple[Picture8, int]] = []
         self.watching: list[tuple[Picture8, int]] = []
         seen = [0] * len(found.classes)
         for file, label in zip(found.files, found.labels, strict=True):
@@ -69,12 +69,14 @@ class ClassifyRecipe:
                 broken.append(Broken(f"{file.parent.name}/{file.name}", str(error)))
                 continue
             seen[label] += 1
-            held = settings.hold_back > 0 and seen[label] % settings.hold_back == 0
-            (self.watching if held else self.teaching).append((picture, label))
+            held_out = settings.hold_back > 0 and seen[label] % settings.hold_back == 0
+            (self.watching if held_out else self.training_items).append((picture, label))
         self.broken = tuple(broken)
         self.held_split = f"held-back:{settings.hold_back}" if settings.hold_back else "all"
-        if len({label for _, label in self.teaching}) < len(self.classes):
-            raise TrainError(f"{settings.data}: a class has no readable picture to learn from. {told(broken)}")
+        if len({label for _, label in self.training_items}) < len(self.classes):
+            raise TrainError(
+                f"{settings.data}: a class has no readable picture to learn from. {describe_broken(broken)}"
+            )
 
     def build_network(self) -> nn.Module:
         """The network with as many outputs as there are classes."""
@@ -98,8 +100,8 @@ class ClassifyRecipe:
         change = Augmentation(height_px=side, width_px=side, scale_low=0.9, scale_high=1.6, light=0.25)
         pictures, labels = [], []
         for number in samples:
-            index, rng = pick(number, of=len(self.teaching), seed=self.settings.loop.seed)
-            picture, label = self.teaching[index]
+            index, rng = pick(number, of=len(self.training_items), seed=self.settings.loop.seed)
+            picture, label = self.training_items[index]
             pictures.append(cut_sample(picture, np.zeros(picture.shape[:2], np.uint8), change, rng)[0])
             labels.append(label)
         return {"picture": pictures_to_input(np.stack(pictures)), "label": torch.tensor(labels)}
@@ -110,7 +112,7 @@ class ClassifyRecipe:
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Share of the pictures held back that get their class."""
+        """Fraction of the pictures held out that get their class."""
         if not self.watching:
             return {}
         place = next(network.parameters()).device
@@ -140,7 +142,9 @@ class ClassifyRecipe:
             ),
             labels=self.classes,
             training_data=(
-                TrainingData(name=f"{self.settings.data.name} ({len(self.teaching)} pictures)", terms="one's own"),
+                TrainingData(
+                    name=f"{self.settings.data.name} ({len(self.training_items)} pictures)", terms="one's own"
+                ),
                 TrainingData(
                     name="ImageNet-1k, through the backbone's weights", terms="research", use="pre-training"
                 ),
@@ -148,7 +152,7 @@ class ClassifyRecipe:
             licence="LicenseRef-own",
             samples=lambda given: [
                 prepare_picture(_middle(picture, side), given.model_copy(update={"crop": 1.0}))
-                for picture, _ in spread_over(self.teaching)
+                for picture, _ in spread_over(self.training_items)
             ],
             attributions=(f"Backbone weights: EfficientNet-{self.settings.backbone} by Google, Apache-2.0.",),
         )

@@ -17,27 +17,27 @@ _RIDGE = 10.0
 _MOST = 3.0  # codes are cut off here
 
 
-def find_codes(features: Array, told: Array, *, width: int, seed: int = 0) -> NDArray[np.float32]:
+def find_codes(features: Array, stored: Array, *, width: int, seed: int = 0) -> NDArray[np.float32]:
     """Codes for pictures.
 
     Args:
         features: (N, V, D): of each picture in some views.
-        told: (N, S): places of sentences of the pictures.
+        stored: (N, S): places of sentences of the pictures.
         width: Length of a code, less than N.
         seed: Of the search for directions.
     Returns:
-        (N, V, width): mean 0 and size 1 over the pictures, not to be foretold from `told` by a linear map.
+        (N, V, width): mean 0 and size 1 over the pictures, not to be foretold from `stored` by a linear map.
     Source: the part that an instance adds to its condition: A. Casanova et al., Instance-Conditioned GAN, 2021,
         arXiv:2109.05070; directions by N. Halko et al., Finding Structure with Randomness, 2011.
 
     >>> rng = np.random.default_rng(0)
-    >>> told, free = rng.standard_normal((200, 3)), rng.standard_normal((200, 2))
-    >>> codes = find_codes(np.concatenate((told, free), axis=1)[:, None], told, width=2)
-    >>> round(float(np.abs(codes[:, 0].T @ told).max() / 200), 1), round(float(codes.std()), 1)
+    >>> stored, free = rng.standard_normal((200, 3)), rng.standard_normal((200, 2))
+    >>> codes = find_codes(np.concatenate((stored, free), axis=1)[:, None], stored, width=2)
+    >>> round(float(np.abs(codes[:, 0].T @ stored).max() / 200), 1), round(float(codes.std()), 1)
     (0.0, 1.0)
     """
     count, views, _ = features.shape
-    known = torch.from_numpy(np.asarray(told, np.float32))
+    known = torch.from_numpy(np.asarray(stored, np.float32))
     known = torch.cat((known - known.mean(0), torch.ones(count, 1)), dim=1)  # (N, S + 1)
     mean = torch.from_numpy(features.astype(np.float32).mean(axis=1))  # (N, D)
     gram = known.T @ known + _RIDGE / count * torch.eye(known.shape[1])

@@ -32,7 +32,7 @@ from szem.tasks.models import open_model
 __all__ = ["GenerationData", "see_all"]
 
 SIDE_PX = 128
-_PEOPLE = 0.7  # share of the sentences taken from people, where there are some
+_PEOPLE = 0.7  # fraction of the sentences taken from people, where there are some
 _SAVE_EVERY = 500
 
 
@@ -43,7 +43,7 @@ class GenerationData:
         folder: Holds flowers/ and birds/.
         seen: Where what was seen is kept, a JSON file; made if it is missing.
         split: train or val.
-        things: flower, bird or both.
+        subjects: flower, bird or both.
         most: At most so many pictures of each thing, evenly chosen; for tests.
     """
 
@@ -53,13 +53,13 @@ class GenerationData:
         seen: Path,
         *,
         split: str,
-        things: Sequence[str] = ("flower", "bird"),
+        subjects: Sequence[str] = ("flower", "bird"),
         most: int = 0,
         quiet: bool = True,
     ) -> None:
-        every = [one for one in read_drawables(folder, split=split) if one.thing in things]
+        every = [one for one in read_drawables(folder, split=split) if one.subject in subjects]
         if most:
-            every = [one for thing in things for one in _spread([e for e in every if e.thing == thing], most)]
+            every = [one for subject in subjects for one in _spread([e for e in every if e.subject == subject], most)]
         self.items = tuple(every)
         self.seen = see_all(self.items, seen, quiet=quiet)
         self.broken: list[Broken] = []
@@ -91,12 +91,12 @@ class GenerationData:
             return people[int(rng.integers(len(people)))]
         return word_seen(self.seen[index], rng)
 
-    def vocabulary(self, *, rounds: int = 12, least: int = 4) -> Vocabulary:
+    def vocabulary(self, *, rounds: int = 12, minimum: int = 4) -> Vocabulary:
         """The words of what people wrote and of some rounds of made sentences."""
         rng = np.random.default_rng(0)
         made = [word_seen(seen, rng) for _ in range(rounds) for seen in self.seen]
         people = [text for one in self.items for text in one.sentences]
-        return build_vocabulary([*made, *people], least=least)
+        return build_vocabulary([*made, *people], minimum=minimum)
 
 
 def fit_square(picture: Picture8, side_px: int) -> Picture8:
@@ -124,8 +124,8 @@ def see_all(items: Sequence[Drawable], file: Path, *, quiet: bool = True) -> lis
             try:
                 picture = read_picture(item.path)
             except MediaError:
-                return _key(item), asdict(Attributes(item.thing, item.kind, "white", sure=0.0))
-            see = see_flower if item.thing == "flower" else see_bird
+                return _key(item), asdict(Attributes(item.subject, item.kind, "white", confidence=0.0))
+            see = see_flower if item.subject == "flower" else see_bird
             return _key(item), asdict(see(session, picture, kind=item.kind))
 
         with ThreadPoolExecutor(int(os.environ.get("OMP_NUM_THREADS", "0")) or cores()) as pool:
@@ -138,7 +138,7 @@ def see_all(items: Sequence[Drawable], file: Path, *, quiet: bool = True) -> lis
 
 
 def _key(item: Drawable) -> str:
-    return f"{item.thing}/{item.path.name}"
+    return f"{item.subject}/{item.path.name}"
 
 
 def _save(file: Path, kept: dict[str, dict[str, object]]) -> None:

@@ -15,7 +15,7 @@ from szem.models.generator import StageOneGenerator
 from szem.models.lite_features import GRID_CHANNELS
 from szem.models.refiner import Refiner
 from szem.runtime.cards import TextInput, TrainingData
-from szem.train.generation.base import GenerationRecipe, frozen_matcher
+from szem.train.generation.base import GenerationRecipe, frozen_text_image_encoder
 from szem.train.generation.recipe_draw_match import LONGEST
 from szem.train.release import NetworkFile, Release
 
@@ -27,9 +27,9 @@ _TEXT = [{0: "N", 1: "T"}]
 class _Sketch(nn.Module):
     """Place and chance to a picture, without what only training wants."""
 
-    def __init__(self, sketcher: StageOneGenerator | CodeGenerator) -> None:
+    def __init__(self, generator: StageOneGenerator | CodeGenerator) -> None:
         super().__init__()
-        self.net = sketcher
+        self.net = generator
 
     def forward(self, space: Tensor, noise: Tensor) -> Tensor:
         drawn: Tensor = self.net(space, noise)[0]
@@ -38,29 +38,30 @@ class _Sketch(nn.Module):
 
 def draw_release(
     recipe: GenerationRecipe,
-    sketcher: StageOneGenerator | CodeGenerator,
+    generator: StageOneGenerator | CodeGenerator,
     refiner: Refiner | None,
     *,
     encoder: PictureEncoder | None = None,
-    judge_of: Path | None = None,
+    evaluation_run: Path | None = None,
 ) -> Release:
     """Describe a drawing model.
 
     Args:
         recipe: Whose words and text-image encoder these are.
-        sketcher: The trained stage I.
+        generator: The trained stage I.
         refiner: The trained stage II; without it the sketch is the picture.
-        encoder: What gave the codes that the sketcher draws, so that training can go on from the model.
-        judge_of: The run of recipe draw-match that measures; without it the model's R-precision cannot be measured.
+        encoder: What gave the codes that the generator draws, so that training can go on from the model.
+        evaluation_run: The run of recipe draw-match that measures; without it the model's R-precision cannot be
+            measured.
     """
     words = recipe.words
     tokens = torch.randint(1, len(words), (3, 7))
     tokens[1, 4:] = 0
-    sentence = recipe.matcher.to("cpu").sentence
+    sentence = recipe.text_image_encoder.to("cpu").sentence
     space = sentence(tokens).float()
-    noise = torch.randn(3, sketcher.noise)
-    net = _Sketch(sketcher).eval()
-    counted: list[nn.Module] = [sentence, sketcher]
+    noise = torch.randn(3, generator.noise)
+    net = _Sketch(generator).eval()
+    counted: list[nn.Module] = [sentence, generator]
     given = {"space": space, "noise": noise}
     files = [
         NetworkFile(role="sentence", network=sentence, examples={"tokens": tokens}, outputs=["space"], dynamic=_TEXT),
@@ -76,8 +77,8 @@ def draw_release(
         given = {"grids": torch.randn(3, 64, GRID_CHANNELS), "pictures": torch.rand(3, 3, 64, 64) * 2 - 1}
         files.append(NetworkFile(role="encode", network=encoder, examples=given, outputs=["mean", "log_scale"]))
         counted.append(encoder)
-    if judge_of is not None:
-        files += _judge_files(recipe, judge_of, tokens)
+    if evaluation_run is not None:
+        files += _evaluation_files(recipe, evaluation_run, tokens)
     return Release(
         task="generate",
         head="stages",
@@ -87,7 +88,7 @@ def draw_release(
         input=TextInput(kind="text", words=LONGEST),
         files=files,
         vocabulary=tuple(words.words),
-        constants={"noise": float(sketcher.noise)},
+        constants={"noise": float(generator.noise)},
         training_data=(
             TrainingData(
                 name="Oxford-102 flowers, split train, 128×128; sentences made from the pictures' own colours, from "
@@ -117,13 +118,15 @@ def draw_release(
     )
 
 
-def _judge_files(recipe: GenerationRecipe, run: Path, tokens: Tensor) -> list[NetworkFile]:
+def _evaluation_files(recipe: GenerationRecipe, run: Path, tokens: Tensor) -> list[NetworkFile]:
     """Both towers of the text-image encoder that only measures."""
-    words, judge = frozen_matcher(run, recipe.data)
+    words, discriminator = frozen_text_image_encoder(run, recipe.data)
     assert words.words == recipe.words.words
-    maps = torch.randn(3, 49, judge.picture.norm.normalized_shape[0])
+    maps = torch.randn(3, 49, discriminator.picture.norm.normalized_shape[0])
     text = {"tokens": tokens}
     return [
-        NetworkFile(role="judge-words", network=judge.sentence, examples=text, outputs=["space"], dynamic=_TEXT),
-        NetworkFile(role="judge-picture", network=judge.picture, examples={"maps": maps}, outputs=["space"]),
+        NetworkFile(
+            role="judge-words", network=discriminator.sentence, examples=text, outputs=["space"], dynamic=_TEXT
+        ),
+        NetworkFile(role="judge-picture", network=discriminator.picture, examples={"maps": maps}, outputs=["space"]),
     ]

@@ -4,41 +4,43 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from szem.models.discriminator import Discriminator, hinge_drawn, hinge_judge
+from szem.models.discriminator import Discriminator, hinge_discriminator, hinge_generator
 from szem.models.lite_features import grid_of
 from szem.models.text_image_encoder import TextImageEncoder
 
-__all__ = ["copy_loss", "drawing_loss", "fit_loss", "judge_loss", "variety_loss"]
+__all__ = ["copy_loss", "discriminator_loss", "fit_loss", "generator_loss", "variety_loss"]
 
 
-def judge_loss(judge: Discriminator, real: list[Tensor], mixed: list[Tensor], space: Tensor, asked: Tensor) -> Tensor:
-    """What the judge wants of photographs and drawings, each with its sentences; drawings do not feel it."""
-    true, false = judge.judge(real, space), judge.judge([m.detach() for m in mixed], asked)
-    wrong = judge.judge(real, space.roll(1, dims=0))[1]
-    return hinge_judge(_float(true), wrong.float(), _float(false))
+def discriminator_loss(
+    discriminator: Discriminator, real: list[Tensor], mixed: list[Tensor], space: Tensor, asked: Tensor
+) -> Tensor:
+    """What the discriminator wants of photographs and drawings, each with its sentences; drawings do not feel it."""
+    true, false = discriminator.score(real, space), discriminator.score([m.detach() for m in mixed], asked)
+    wrong = discriminator.score(real, space.roll(1, dims=0))[1]
+    return hinge_discriminator(_float(true), wrong.float(), _float(false))
 
 
-def drawing_loss(judge: Discriminator, mixed: list[Tensor], space: Tensor) -> Tensor:
-    """What the drawing wants of the judge; the judge does not feel it."""
-    learning = [p for p in judge.parameters() if p.requires_grad]
+def generator_loss(discriminator: Discriminator, mixed: list[Tensor], space: Tensor) -> Tensor:
+    """What the drawing wants of the discriminator; the discriminator does not feel it."""
+    learning = [p for p in discriminator.parameters() if p.requires_grad]
     for parameter in learning:
         parameter.requires_grad_(False)
-    answer = judge.judge(mixed, space)
+    answer = discriminator.score(mixed, space)
     for parameter in learning:
         parameter.requires_grad_(True)
-    return hinge_drawn(_float(answer))
+    return hinge_generator(_float(answer))
 
 
-def fit_loss(matcher: TextImageEncoder, maps: list[Tensor], space: Tensor) -> Tensor:
+def fit_loss(text_image_encoder: TextImageEncoder, maps: list[Tensor], space: Tensor) -> Tensor:
     """How badly drawings and their sentences find one another in the batch; a sentence may come several times."""
-    fit = matcher.sharp.exp().clamp(max=100) * matcher.picture(grid_of(maps)).float() @ space.T
+    fit = text_image_encoder.sharp.exp().clamp(max=100) * text_image_encoder.picture(grid_of(maps)).float() @ space.T
     own = ((space[:, None] - space).square().sum(-1) < 1e-3).float()
     own = own / own.sum(1, keepdim=True)
     return (F.cross_entropy(fit, own) + F.cross_entropy(fit.T, own)) / 2
 
 
 def copy_loss(drawn: list[Tensor], photographs: list[Tensor]) -> Tensor:
-    """How far drawings are from photographs, as pictures and as maps, each as a share of the photographs' size."""
+    """How far drawings are from photographs, as pictures and as maps, each as a fraction of the photographs' size."""
     apart = []
     for one, real in zip(drawn, photographs, strict=True):
         some, truth = one.float(), real[: len(one)].float()

@@ -28,13 +28,13 @@ from szem.train.generation.base import (
     EXAMPLES,
     GenerationRecipe,
     GenerationSettings,
-    held_scores,
+    held_out_scores,
     to_place,
     write_grid,
 )
 from szem.train.generation.codes import find_codes
 from szem.train.generation.export import draw_release
-from szem.train.generation.losses import copy_loss, drawing_loss, fit_loss, judge_loss, variety_loss
+from szem.train.generation.losses import copy_loss, discriminator_loss, fit_loss, generator_loss, variety_loss
 from szem.train.generation.recipe_draw_match import encode_sentences, keep_grids, to_signed
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
@@ -57,20 +57,20 @@ class DrawSettings(GenerationSettings):
     )
     samples: Path = Path("runs/draw-samples")  # where the grids of samples are written
     condition: int = 128  # numbers of the condition, and of the chance beside it
-    judge_lr: float = 1.0  # factor of the judge's learning rate
+    discriminator_lr: float = 1.0  # factor of the discriminator's learning rate
     fit: float = 0.4  # how much it counts that the drawing is matched to its sentence
     copy: float = 4.0  # how much it counts that with a photograph's own code the drawing is like it
     vary: float = 0.5  # how much it counts that two drawings of one sentence differ
-    apart: float = 0.6  # how far they should be, as a share of how far two photographs are
+    apart: float = 0.6  # how far they should be, as a fraction of how far two photographs are
     cloud: float = 0.3  # how much it counts that the cloud round a sentence is a normal one
 
 
 class AdversarialPair(nn.Module):
     """What draws and what judges, trained at the same time."""
 
-    def __init__(self, sketcher: StageOneGenerator, judge: Discriminator) -> None:
+    def __init__(self, generator: StageOneGenerator, discriminator: Discriminator) -> None:
         super().__init__()
-        self.sketcher, self.judge = sketcher, judge
+        self.generator, self.discriminator = generator, discriminator
 
 
 class DrawRecipe(GenerationRecipe):
@@ -84,22 +84,22 @@ class DrawRecipe(GenerationRecipe):
         self.codes = self._find_codes()
 
     def build_network(self) -> nn.Module:
-        """Sketcher and judge, new or from an earlier run."""
+        """generator and judge, new or from an earlier run."""
         s = self.settings
-        space = self.matcher.sentence.out.out_features
-        sketcher = StageOneGenerator(space=space, condition=s.condition, channels=s.channels)
-        drawer = AdversarialPair(sketcher, Discriminator(space=space, width=s.judge))
+        space = self.text_image_encoder.sentence.out.out_features
+        generator = StageOneGenerator(space=space, condition=s.condition, channels=s.channels)
+        drawer = AdversarialPair(generator, Discriminator(space=space, width=s.discriminator))
         if s.begin_with == "shipped":
-            load_shipped(drawer.sketcher.decoder, "sketch", within="decoder")
+            load_shipped(drawer.generator.decoder, "sketch", within="decoder")
         elif s.begin_with:
             drawer.load_state_dict(load_checkpoint(Path(s.begin_with) / CHECKPOINT)["average"])
         return drawer
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
-        """The judge may learn at another rate."""
+        """The discriminator may learn at another rate."""
         assert isinstance(network, AdversarialPair)
-        judging = [p for p in network.judge.parameters() if p.requires_grad]
-        return [(1.0, list(network.sketcher.parameters())), (self.settings.judge_lr, judging)]
+        discriminating = [p for p in network.discriminator.parameters() if p.requires_grad]
+        return [(1.0, list(network.generator.parameters())), (self.settings.discriminator_lr, discriminating)]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
         """Photographs (B, 128, 128, 3) uint8, mirrored by chance, and a sentence each (B, T)."""
@@ -120,47 +120,47 @@ class DrawRecipe(GenerationRecipe):
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Of both; what one wants does not reach the other's weights."""
         assert isinstance(network, AdversarialPair)
-        s, judge = self.settings, network.judge
-        to_place(self.matcher, self.lite, batch["pictures"].device)
+        s, discriminator = self.settings, network.discriminator
+        to_place(self.text_image_encoder, self.lite, batch["pictures"].device)
         with torch.no_grad():
-            space = self.matcher.sentence(batch["tokens"]).float()
+            space = self.text_image_encoder.sentence(batch["tokens"]).float()
             photographs = F.avg_pool2d(to_signed(batch["pictures"]), 2)
             seen = self.lite(photographs)
-            real = judge.project(seen)
+            real = discriminator.project(seen)
         # each sentence of the first half is drawn twice: with its photograph's code, and with chance in its place
         half = (len(space) + 1) // 2
         asked = torch.cat([space[:half]] * 2)[: len(space)]
-        noise = torch.randn(len(space), network.sketcher.noise, device=space.device)
+        noise = torch.randn(len(space), network.generator.noise, device=space.device)
         noise[:half, -s.condition :] = batch["codes"][:half] + _JITTER * noise[:half, -s.condition :]
-        drawn, mean, log_scale = network.sketcher(asked, noise)
+        drawn, mean, log_scale = network.generator(asked, noise)
         maps = self.lite(drawn)
-        mixed = judge.project(maps)
-        judging = judge_loss(judge, real, mixed, space, asked)
-        fit = fit_loss(self.matcher, maps, asked)
+        mixed = discriminator.project(maps)
+        discriminating = discriminator_loss(discriminator, real, mixed, space, asked)
+        fit = fit_loss(self.text_image_encoder, maps, asked)
         vary = variety_loss([drawn, *maps[2:]], [photographs, *seen[2:]], apart=s.apart)
         copy = copy_loss([x[:half] for x in (drawn, *maps[1:])], [photographs, *seen[1:]])
         cloud = (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).mean() / 2
-        drawing = drawing_loss(judge, mixed, asked) + s.fit * fit + s.copy * copy
-        return judging + drawing + s.vary * vary + s.cloud * cloud
+        drawing = generator_loss(discriminator, mixed, asked) + s.fit * fit + s.copy * copy
+        return discriminating + drawing + s.vary * vary + s.cloud * cloud
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Fréchet distance and R-precision as training sees them, on held-back sentences; writes a grid."""
+        """Fréchet distance and R-precision as training sees them, on held-out sentences; writes a grid."""
         assert isinstance(network, AdversarialPair)
         space = self.space_of(EXAMPLES)
         rows = [
-            network.sketcher(space, torch.randn(len(space), network.sketcher.noise, generator=g))[0]
-            for g in _chances(8)
+            network.generator(space, torch.randn(len(space), network.generator.noise, generator=g))[0]
+            for g in _noise_generators(8)
         ]
         write_grid(rows, self.settings.samples)
-        return held_scores(self, lambda space, noise: network.sketcher(space, noise)[0], network.sketcher.noise)
+        return held_out_scores(self, lambda space, noise: network.generator(space, noise)[0], network.generator.noise)
 
-    def open_sketcher(self, run: Path) -> StageOneGenerator:
-        """The averaged sketcher of a run of this recipe."""
+    def open_generator(self, run: Path) -> StageOneGenerator:
+        """The averaged generator of a run of this recipe."""
         drawer = self.build_network()
         assert isinstance(drawer, AdversarialPair)
         drawer.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
-        return drawer.sketcher
+        return drawer.generator
 
     def _find_codes(self) -> NDArray[np.float32]:
         """(N, 2, condition): codes of the photographs, whole and mirrored."""
@@ -169,7 +169,7 @@ class DrawRecipe(GenerationRecipe):
         coarse = np.asarray(grids).reshape(count, views, 4, 2, 4, 2, channels).mean(axis=(3, 5), dtype=np.float32)
         assert places == 64
         rng = np.random.default_rng(11)
-        told = np.concatenate(
+        stored = np.concatenate(
             [
                 self.space_of([self.data.sentence(i, rng) for i in range(start, min(start + 512, count))]).numpy()
                 for start in range(0, count, 512)
@@ -177,12 +177,12 @@ class DrawRecipe(GenerationRecipe):
         )
         flat = coarse.reshape(count, views, 16 * channels)
         width = self.settings.condition
-        return find_codes(flat, told, width=width, seed=self.settings.loop.seed)
+        return find_codes(flat, stored, width=width, seed=self.settings.loop.seed)
 
     def release(self, network: nn.Module) -> Release:
         """The model without stage II; recipe draw-refine writes the whole."""
         assert isinstance(network, AdversarialPair)
-        return draw_release(self, network.sketcher, None)
+        return draw_release(self, network.generator, None)
 
 
 def build_recipe(settings: DrawSettings) -> DrawRecipe:
@@ -190,5 +190,5 @@ def build_recipe(settings: DrawSettings) -> DrawRecipe:
     return DrawRecipe(settings)
 
 
-def _chances(count: int) -> list[torch.Generator]:
+def _noise_generators(count: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(100 + n) for n in range(count)]

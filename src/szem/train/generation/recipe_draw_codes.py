@@ -2,15 +2,15 @@
 
 Command:  szem train draw-codes --data shared/data --out runs/codes --set match=runs/draw-match --budget 75m
           szem train draw-codes … --set begin_with=runs/codes      (or runs/draw; goes on where a stage ended)
-          szem train draw-codes … --set begin_with=shipped --set judged=0       (the judge begins anew)
+          szem train draw-codes … --set begin_with=shipped --set judged=0       (the discriminator begins anew)
           szem train draw-codes … --set loop.steps=250000 --set loop.batch=64        (a GPU; also wider channels)
 Duration: two cores: stages of at most 100 minutes; see docs/generate.md for what was reached
 Seed:     0
 Expected: the scores in docs/generate.md, taken from the exported model
 
 First pictures are encoded and drawn again, which gives soft drawings. After `judged` of the training the encoder
-stays as it is and the judge of recipe `draw` comes: it tells drawings of codes, and of what lies between two codes,
-from photographs. From then on recipe `draw-flow` can learn where codes lie, while the decoder goes on.
+stays as it is and the discriminator of recipe `draw` comes: it tells drawings of codes, and of what lies between two
+codes, from photographs. From then on recipe `draw-flow` can learn where codes lie, while the decoder goes on.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from szem.models.lite_features import GRID_CHANNELS
 from szem.tasks.generation.frechet import frechet_distance
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.generation.base import GenerationRecipe, GenerationSettings, to_place, write_grid
-from szem.train.generation.losses import copy_loss, drawing_loss, fit_loss, judge_loss
+from szem.train.generation.losses import copy_loss, discriminator_loss, fit_loss, generator_loss
 from szem.train.generation.recipe_draw_match import encode_sentences, keep_grids, to_signed
 from szem.train.recipe import Batch, Loop
 from szem.train.runs_settings import read_recipe_name
@@ -52,21 +52,23 @@ class DrawCodesSettings(GenerationSettings):
     )
     samples: Path = Path("runs/codes-samples")  # where the grids of samples are written
     code: int = 256  # length of a code
-    judge_lr: float = 0.5  # factor of the judge's learning rate
-    mixed: float = 0.25  # share of the drawings whose code lies between those of two pictures
+    discriminator_lr: float = 0.5  # factor of the discriminator's learning rate
+    mixed: float = 0.25  # fraction of the drawings whose code lies between those of two pictures
     fit: float = 0.1  # how much it counts that the drawing is matched to its sentence
     copy: float = 4.0  # how much it counts that a picture drawn from its code is like it
-    judged: float = 0.3  # before this share of the training there is no judge; after it, the encoder learns no more
-    trick: float = 0.4  # how much it counts that the judge takes drawings for photographs
+    judged: float = (
+        0.3  # before this fraction of the training there is no judge; after it, the encoder learns no more
+    )
+    trick: float = 0.4  # how much it counts that the discriminator takes drawings for photographs
     normal: float = 0.01  # how much it counts that codes are spread as normal chance is
 
 
 class CodeNetworks(nn.Module):
     """What encodes, what draws and what judges, trained at the same time."""
 
-    def __init__(self, encoder: PictureEncoder, decoder: CodeDecoder, judge: Discriminator) -> None:
+    def __init__(self, encoder: PictureEncoder, decoder: CodeDecoder, discriminator: Discriminator) -> None:
         super().__init__()
-        self.encoder, self.decoder, self.judge = encoder, decoder, judge
+        self.encoder, self.decoder, self.discriminator = encoder, decoder, discriminator
 
 
 class DrawCodesRecipe(GenerationRecipe):
@@ -79,18 +81,18 @@ class DrawCodesRecipe(GenerationRecipe):
         s = settings
         super().__init__(settings)
         self.grids = keep_grids(self.data, "lite0", s.maps, "train")
-        self.held_grids = keep_grids(self.held, "lite0", s.maps, "val")
-        things = [one.thing for one in self.data.items]
-        self.own = [np.flatnonzero(np.array(things) == thing) for thing in sorted(set(things))]
+        self.held_out_grids = keep_grids(self.held_out, "lite0", s.maps, "val")
+        subjects = [one.subject for one in self.data.items]
+        self.own = [np.flatnonzero(np.array(subjects) == subject) for subject in sorted(set(subjects))]
 
     def build_network(self) -> nn.Module:
         """All three, new or from an earlier run."""
         s = self.settings
-        space = self.matcher.sentence.out.out_features
+        space = self.text_image_encoder.sentence.out.out_features
         network = CodeNetworks(
             PictureEncoder(channels=GRID_CHANNELS, code=s.code),
             CodeDecoder(code=s.code, channels=s.channels),
-            Discriminator(space=space, width=s.judge),
+            Discriminator(space=space, width=s.discriminator),
         )
         if s.begin_with == "shipped":
             load_shipped(network.decoder, "sketch", within="decoder")
@@ -100,11 +102,11 @@ class DrawCodesRecipe(GenerationRecipe):
         return network
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
-        """The judge may learn at another rate."""
+        """The discriminator may learn at another rate."""
         assert isinstance(network, CodeNetworks)
         drawing = [*network.encoder.parameters(), *network.decoder.parameters()]
-        judging = [p for p in network.judge.parameters() if p.requires_grad]
-        return [(1.0, drawing), (self.settings.judge_lr, judging)]
+        discriminating = [p for p in network.discriminator.parameters() if p.requires_grad]
+        return [(1.0, drawing), (self.settings.discriminator_lr, discriminating)]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:
         """Photographs (B, 128, 128, 3) uint8, mirrored by chance, their features and a sentence each (B, T)."""
@@ -125,12 +127,12 @@ class DrawCodesRecipe(GenerationRecipe):
         }
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Of all three; what one wants does not reach the judge's weights, nor the other way."""
+        """Of all three; what one wants does not reach the discriminator's weights, nor the other way."""
         assert isinstance(network, CodeNetworks)
-        s, judge = self.settings, network.judge
-        to_place(self.matcher, self.lite, batch["pictures"].device)
+        s, discriminator = self.settings, network.discriminator
+        to_place(self.text_image_encoder, self.lite, batch["pictures"].device)
         with torch.no_grad():
-            space = self.matcher.sentence(batch["tokens"]).float()
+            space = self.text_image_encoder.sentence(batch["tokens"]).float()
             photographs = F.avg_pool2d(to_signed(batch["pictures"]), 2)
             seen = self.lite(photographs)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not bool(batch["is_judged"])):
@@ -145,17 +147,19 @@ class DrawCodesRecipe(GenerationRecipe):
             return s.copy * self._copy(drawn, self.lite(drawn), photographs, seen) + s.normal * normal
         # the neighbour of the same thing, that many places further
         step = len(self.own)
-        share = torch.rand(between, 1, device=codes.device)
-        size = (share.square() + (1 - share).square()).sqrt()
-        mixed = [share * x[copies:] + (1 - share) * x.roll(-step, dims=0)[copies:] for x in (codes, space)]
+        fraction = torch.rand(between, 1, device=codes.device)
+        size = (fraction.square() + (1 - fraction).square()).sqrt()
+        mixed = [fraction * x[copies:] + (1 - fraction) * x.roll(-step, dims=0)[copies:] for x in (codes, space)]
         asked = torch.cat((space[:copies], F.normalize(mixed[1], dim=-1)))
         drawn = network.decoder(torch.cat((codes[:copies], mixed[0] / size)))
         maps = self.lite(drawn)
-        real, projected = judge.project(seen), judge.project(maps)
-        judging = judge_loss(judge, real, projected, space, asked)
+        real, projected = discriminator.project(seen), discriminator.project(maps)
+        discriminating = discriminator_loss(discriminator, real, projected, space, asked)
         copy = self._copy(drawn[:copies], [m[:copies] for m in maps], photographs, seen)
-        drawing = s.trick * drawing_loss(judge, projected, asked) + s.fit * fit_loss(self.matcher, maps, asked)
-        return judging + drawing + s.copy * copy + s.normal * normal
+        drawing = s.trick * generator_loss(discriminator, projected, asked) + s.fit * fit_loss(
+            self.text_image_encoder, maps, asked
+        )
+        return discriminating + drawing + s.copy * copy + s.normal * normal
 
     def _copy(self, drawn: Tensor, maps: list[Tensor], photographs: Tensor, seen: list[Tensor]) -> Tensor:
         """How far drawings are from the first photographs: in pixels, in large, and as the frozen network sees."""
@@ -164,11 +168,11 @@ class DrawCodesRecipe(GenerationRecipe):
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """How far held-back photographs drawn from their codes are from them; writes a grid of some."""
+        """How far held-out photographs drawn from their codes are from them; writes a grid of some."""
         assert isinstance(network, CodeNetworks)
-        chosen = torch.tensor([i for thing in ("flower", "bird") for i in self._some(thing, 64)])
-        photographs = F.avg_pool2d(to_signed(torch.from_numpy(self.held.pictures[chosen.numpy()])), 2)
-        grids = torch.from_numpy(self.held_grids[chosen.numpy(), 0].astype(np.float32))
+        chosen = torch.tensor([i for subject in ("flower", "bird") for i in self._some(subject, 64)])
+        photographs = F.avg_pool2d(to_signed(torch.from_numpy(self.held_out.pictures[chosen.numpy()])), 2)
+        grids = torch.from_numpy(self.held_out_grids[chosen.numpy(), 0].astype(np.float32))
         drawn, scales, sizes = [], [], []
         for part, seen in zip(torch.split(photographs, 32), torch.split(grids, 32), strict=True):
             mean, log_scale = network.encoder(seen, part)
@@ -187,15 +191,15 @@ class DrawCodesRecipe(GenerationRecipe):
             "size": float(torch.stack(sizes).mean()),
         }
 
-    def _some(self, thing: str, count: int) -> list[int]:
-        return spread_over([i for i, one in enumerate(self.held.items) if one.thing == thing], most=count)
+    def _some(self, subject: str, count: int) -> list[int]:
+        return spread_over([i for i, one in enumerate(self.held_out.items) if one.subject == subject], most=count)
 
 
 def load_begun(network: CodeNetworks, run: Path) -> None:
     """Take on the averaged weights of a run of this recipe, or decoder and judge of one of recipe draw."""
     stored = load_checkpoint(run / CHECKPOINT)["average"]
     if read_recipe_name(run) == "draw":
-        stored = {name.removeprefix("sketcher."): value for name, value in stored.items()}
+        stored = {name.removeprefix("generator."): value for name, value in stored.items()}
         network.load_state_dict({k: v for k, v in stored.items() if not k.startswith("conditioner.")}, strict=False)
     else:
         network.load_state_dict(stored)

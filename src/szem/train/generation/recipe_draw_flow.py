@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from szem.errors import TrainError
 from szem.models.code_generator import CodeFlow, CodeGenerator
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.generation.base import EXAMPLES, held_scores, write_grid
+from szem.train.generation.base import EXAMPLES, held_out_scores, write_grid
 from szem.train.generation.export import draw_release
 from szem.train.generation.recipe_draw_codes import CodeNetworks, DrawCodesRecipe, DrawCodesSettings
 from szem.train.generation.recipe_draw_match import to_signed
@@ -53,7 +53,7 @@ class DrawFlowSettings:
     begin_with: str = ""  # folder of an earlier run on the same codes whose weights are taken on, or "shipped"
     width: int = 384  # of the layers
     depth: int = 5  # how many blocks
-    untold: float = 0.15  # share of the samples whose sentence is not told
+    untold: float = 0.15  # fraction of the samples whose sentence is not told
     sentences: int = 16  # of each picture
     steps: int = 12  # of the way from chance to a code, in the model
     guidance: float = 3.0  # how much further than told a sentence pulls, in the model
@@ -66,8 +66,8 @@ class DrawFlowRecipe:
 
     def __init__(self, settings: DrawFlowSettings) -> None:
         self.settings = settings
-        told = {k: v for k, v in read_settings(settings.codes).items() if k not in ("loop", "data", "begin_with")}
-        begun = override(DrawCodesSettings(loop=settings.loop, data=settings.data), to_assignments(told))
+        stored = {k: v for k, v in read_settings(settings.codes).items() if k not in ("loop", "data", "begin_with")}
+        begun = override(DrawCodesSettings(loop=settings.loop, data=settings.data), to_assignments(stored))
         self.coded = DrawCodesRecipe(begun)
         self.broken = self.coded.broken
 
@@ -115,8 +115,8 @@ class DrawFlowRecipe:
             mine = own[number % len(own)]
             place, rng = pick(number // len(own), of=len(mine), seed=self.settings.loop.seed)
             index, view = int(mine[place]), int(rng.integers(2))
-            chance = torch.from_numpy(rng.standard_normal(means.shape[-1], np.float32))
-            codes.append(means[index, view] + scales[index, view] * chance)
+            noise_generator = torch.from_numpy(rng.standard_normal(means.shape[-1], np.float32))
+            codes.append(means[index, view] + scales[index, view] * noise_generator)
             spaces.append(places[index, int(rng.integers(places.shape[1]))])
         return {"codes": torch.stack(codes), "space": torch.stack(spaces).float()}
 
@@ -124,11 +124,11 @@ class DrawFlowRecipe:
         """How far the velocities are from those that lead straight from chance to the codes."""
         assert isinstance(network, CodeFlow)
         codes = (batch["codes"] - network.mean) / network.scale
-        chance = torch.randn_like(codes)
+        noise_generator = torch.randn_like(codes)
         moment = torch.sigmoid(torch.randn(len(codes), device=codes.device))
-        told = torch.rand(len(codes), device=codes.device) >= self.settings.untold
-        x = chance + moment[:, None] * (codes - chance)
-        return F.mse_loss(network(x, moment, batch["space"], told).float(), codes - chance)
+        stored = torch.rand(len(codes), device=codes.device) >= self.settings.untold
+        x = noise_generator + moment[:, None] * (codes - noise_generator)
+        return F.mse_loss(network(x, moment, batch["space"], stored).float(), codes - noise_generator)
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
@@ -137,11 +137,11 @@ class DrawFlowRecipe:
         s = self.settings
         net = CodeGenerator(network.to("cpu"), self.open_coding().decoder, steps=s.steps, guidance=s.guidance).eval()
         space = self.coded.space_of(EXAMPLES)
-        rows = [net(space, torch.randn(len(space), net.noise, generator=_chance(n)))[0] for n in range(8)]
+        rows = [net(space, torch.randn(len(space), net.noise, generator=_noise_generator(n)))[0] for n in range(8)]
         write_grid(rows, s.samples)
-        return held_scores(self.coded, lambda space, noise: net(space, noise)[0], net.noise)
+        return held_out_scores(self.coded, lambda space, noise: net(space, noise)[0], net.noise)
 
-    def open_sketcher(self, run: Path) -> CodeGenerator:
+    def open_generator(self, run: Path) -> CodeGenerator:
         """The averaged flow of a run of this recipe with the decoder of its codes."""
         flow = self._new_flow()
         flow.load_state_dict(load_checkpoint(run / CHECKPOINT)["average"])
@@ -187,7 +187,7 @@ class DrawFlowRecipe:
 
     def _new_flow(self) -> CodeFlow:
         s = self.settings
-        space = self.coded.matcher.sentence.out.out_features
+        space = self.coded.text_image_encoder.sentence.out.out_features
         return CodeFlow(space=space, code=self.coded.settings.code, width=s.width, depth=s.depth)
 
 
@@ -197,12 +197,12 @@ def build_recipe(settings: DrawFlowSettings) -> DrawFlowRecipe:
 
 
 def _is_judged(stored: dict[str, Any]) -> bool:
-    """Whether the judge of a checkpoint has learned: then it is not its own average."""
-    name = "judge.heads.0.said.parametrizations.weight.original"
+    """Whether the discriminator of a checkpoint has learned: then it is not its own average."""
+    name = "discriminator.heads.0.said.parametrizations.weight.original"
     return not torch.allclose(stored["network"][name], stored["average"][name], rtol=1e-5, atol=1e-6)
 
 
-def _chance(number: int) -> torch.Generator:
+def _noise_generator(number: int) -> torch.Generator:
     return torch.Generator().manual_seed(100 + number)
 
 

@@ -52,7 +52,7 @@ class DrawMatchSettings:
     features: str = "lite0"  # lite0, in torch at 128 px; classifier, the shipped ONNX file at 224 px
     width: int = 256  # of the common space
     dropout: float = 0.3
-    forget: float = 0.08  # share of the words that are hidden while training
+    forget: float = 0.08  # fraction of the words that are hidden while training
     most: int = 0  # pictures of each thing, 0 for all: for tests
 
 
@@ -65,16 +65,16 @@ class DrawMatchRecipe:
             raise UnknownNameError(f"no features called {settings.features!r}; there are {', '.join(_FEATURES)}")
         s = settings
         self.data = GenerationData(s.data, s.seen, split="train", most=s.most)
-        self.held = GenerationData(s.data, s.seen, split="val", most=s.most)
+        self.held_out = GenerationData(s.data, s.seen, split="val", most=s.most)
         self.words: Vocabulary = self.data.vocabulary()
         self.maps = keep_grids(self.data, s.features, s.maps, "train")
-        self.held_maps = keep_grids(self.held, s.features, s.maps, "val")
-        self.broken = (*self.data.broken, *self.held.broken)
+        self.held_out_maps = keep_grids(self.held_out, s.features, s.maps, "val")
+        self.broken = (*self.data.broken, *self.held_out.broken)
 
     def build_network(self) -> nn.Module:
         """Both sides."""
         s = self.settings
-        return build_matcher(len(self.words), features=s.features, width=s.width, dropout=s.dropout)
+        return build_text_image_encoder(len(self.words), features=s.features, width=s.width, dropout=s.dropout)
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """All learns."""
@@ -98,19 +98,19 @@ class DrawMatchRecipe:
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """R-precision among 100 of the held-back photographs, for each thing."""
+        """R-precision among 100 of the held-out photographs, for each thing."""
         assert isinstance(network, TextImageEncoder)
         rng = np.random.default_rng(7)
-        tokens = encode_sentences(self.words, [self.held.sentence(i, rng) for i in range(len(self.held))])
+        tokens = encode_sentences(self.words, [self.held_out.sentence(i, rng) for i in range(len(self.held_out))])
         sentences = network.sentence(torch.from_numpy(tokens)).float().numpy()
-        maps = torch.from_numpy(self.held_maps[:, 0].astype(np.float32))
+        maps = torch.from_numpy(self.held_out_maps[:, 0].astype(np.float32))
         pictures = torch.cat([network.picture(part) for part in torch.split(maps, 256)]).float().numpy()
         out: dict[str, float] = {}
-        for thing in ("flower", "bird"):
-            own = np.flatnonzero([one.thing == thing for one in self.held.items])
+        for subject in ("flower", "bird"):
+            own = np.flatnonzero([one.subject == subject for one in self.held_out.items])
             if len(own) > 1:
                 among = min(100, len(own))
-                out[f"R-precision@{among}, {thing}s"] = r_precision(pictures[own], sentences[own], among=among)
+                out[f"R-precision@{among}, {subject}s"] = r_precision(pictures[own], sentences[own], among=among)
         return out
 
 
@@ -135,7 +135,7 @@ def keep_grids(data: GenerationData, features: str, folder: Path, split: str) ->
     return whole
 
 
-def build_matcher(words: int, *, features: str, width: int, dropout: float) -> TextImageEncoder:
+def build_text_image_encoder(words: int, *, features: str, width: int, dropout: float) -> TextImageEncoder:
     """Both sides for one kind of features."""
     return TextImageEncoder(
         words, channels=_FEATURES[features], width=width, dropout=dropout, looks=4, near=5, longest=LONGEST
@@ -161,7 +161,7 @@ def build_recipe(settings: DrawMatchSettings) -> DrawMatchRecipe:
 
 
 class _Lite0:
-    """Features as the judge of drawings sees them."""
+    """Features as the discriminator of drawings sees them."""
 
     def __init__(self) -> None:
         self.net = LiteFeatures(build_efficientnet_lite("lite0", pretrained=True).eval()).eval()

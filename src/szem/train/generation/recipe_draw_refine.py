@@ -1,4 +1,4 @@
-"""From sketch to picture: stage II of StackGAN, 128×128, on a sketcher that stays as it is.
+"""From sketch to picture: stage II of StackGAN, 128×128, on a generator that stays as it is.
 
 Command:  szem train draw-refine --data shared/data --out runs/refine --set begin=runs/flow --budget 20m --workers 1
           szem train draw-refine … --set begin=runs/draw                        (StackGAN's own stage I)
@@ -10,7 +10,7 @@ Seed:     0
 Expected: the scores in docs/generate.md, taken from the exported model
 
 Half of each batch are photographs made small and refined again, whose truth is known; half are sketches, which only
-the judge can tell how to refine. The model that is exported holds both stages and the words.
+the discriminator can tell how to refine. The model that is exported holds both stages and the words.
 """
 
 import copy
@@ -28,9 +28,9 @@ from szem.models.discriminator import Discriminator
 from szem.models.generator import StageOneGenerator
 from szem.models.refiner import Refiner
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.generation.base import EXAMPLES, held_scores, to_place, write_grid
+from szem.train.generation.base import EXAMPLES, held_out_scores, to_place, write_grid
 from szem.train.generation.export import draw_release
-from szem.train.generation.losses import drawing_loss, fit_loss, judge_loss
+from szem.train.generation.losses import discriminator_loss, fit_loss, generator_loss
 from szem.train.generation.recipe_draw import DrawRecipe, DrawSettings
 from szem.train.generation.recipe_draw_codes import DrawCodesRecipe
 from szem.train.generation.recipe_draw_flow import DrawFlowRecipe, DrawFlowSettings
@@ -54,13 +54,13 @@ class RefineSettings:
     )
     data: Path = Path("data")  # holds flowers/ and birds/
     begin: Path = Path("runs/flow")  # the run of recipe draw-flow or draw whose sketches are refined
-    judge_of: str = ""  # folder of the run of recipe draw-match that only measures, to be part of the model
-    gain: float = 2.0  # of the chance, here and in the model, where recipe draw made the sketcher
+    evaluation_run: str = ""  # folder of the run of recipe draw-match that only measures, to be part of the model
+    gain: float = 2.0  # of the chance, here and in the model, where recipe draw made the generator
     samples: Path = Path("runs/refine-samples")  # where the grids of samples are written
     begin_with: str = ""  # folder of an earlier run whose weights are taken on, or "shipped"
     channels: tuple[int, ...] = (48, 80, 144)  # of the refiner at 64, 32 and 16 pixels
     depth: int = 2  # residual blocks at 16 pixels
-    judge: int = 48  # channels of the judge's mixed maps
+    discriminator: int = 48  # channels of the discriminator's mixed maps
     truth: float = 8.0  # how much it counts that small photographs become what they were
     seen_truth: float = 1.0  # … as the frozen network sees it
     fit: float = 0.2  # how much it counts that the picture is matched to its sentence
@@ -68,53 +68,59 @@ class RefineSettings:
 
 
 class RefinerNetworks(nn.Module):
-    """What refines and what judges, trained at the same time; the sketcher is there and stays."""
+    """What refines and what judges, trained at the same time; the generator is there and stays."""
 
-    def __init__(self, sketcher: StageOneGenerator | CodeGenerator, refiner: Refiner, judge: Discriminator) -> None:
+    def __init__(
+        self, generator: StageOneGenerator | CodeGenerator, refiner: Refiner, discriminator: Discriminator
+    ) -> None:
         super().__init__()
-        self.sketcher, self.refiner, self.judge = sketcher, refiner, judge
-        for parameter in sketcher.parameters():
+        self.generator, self.refiner, self.discriminator = generator, refiner, discriminator
+        for parameter in generator.parameters():
             parameter.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "RefinerNetworks":
-        """As always, but for the sketcher."""
+        """As always, but for the generator."""
         super().train(mode)
-        self.sketcher.eval()
+        self.generator.eval()
         return self
 
 
 class RefineRecipe:
-    """On the data, the words and the sketcher of a run of recipe draw or draw-flow."""
+    """On the data, the words and the generator of a run of recipe draw or draw-flow."""
 
     held_split = "val"
     betas = (0.0, 0.99)
 
     def __init__(self, settings: RefineSettings) -> None:
         self.settings = settings
-        self.drawn, self.sketcher, self.encoder = _open_begun(settings)
-        self.data, self.held = self.drawn.data, self.drawn.held
-        self.lite, self.matcher, self.words = self.drawn.lite, self.drawn.matcher, self.drawn.words
+        self.drawn, self.generator, self.encoder = _open_begun(settings)
+        self.data, self.held_out = self.drawn.data, self.drawn.held_out
+        self.lite, self.text_image_encoder, self.words = (
+            self.drawn.lite,
+            self.drawn.text_image_encoder,
+            self.drawn.words,
+        )
         self.broken = self.drawn.broken
 
     def build_network(self) -> nn.Module:
-        """The sketcher of the run, a new refiner and a new judge, or those of an earlier run."""
+        """The generator of the run, a new refiner and a new judge, or those of an earlier run."""
         s = self.settings
-        sketcher = copy.deepcopy(self.sketcher)
-        space = self.matcher.sentence.out.out_features
+        generator = copy.deepcopy(self.generator)
+        space = self.text_image_encoder.sentence.out.out_features
         refiner = Refiner(space=space, channels=s.channels, depth=s.depth)
-        network = RefinerNetworks(sketcher, refiner, Discriminator(space=space, width=s.judge))
+        network = RefinerNetworks(generator, refiner, Discriminator(space=space, width=s.discriminator))
         if s.begin_with == "shipped":
             load_shipped(refiner, "refine")
         elif s.begin_with:
             stored = load_checkpoint(Path(s.begin_with) / CHECKPOINT)["average"]
-            network.load_state_dict({k: v for k, v in stored.items() if not k.startswith("sketcher.")}, strict=False)
+            network.load_state_dict({k: v for k, v in stored.items() if not k.startswith("generator.")}, strict=False)
         return network
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """Refiner and judge."""
         assert isinstance(network, RefinerNetworks)
-        judging = [p for p in network.judge.parameters() if p.requires_grad]
-        return [(1.0, list(network.refiner.parameters())), (1.0, judging)]
+        discriminating = [p for p in network.discriminator.parameters() if p.requires_grad]
+        return [(1.0, list(network.refiner.parameters())), (1.0, discriminating)]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:
         """As of recipe draw."""
@@ -123,14 +129,14 @@ class RefineRecipe:
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """The first half of the batch is photographs refined again; to the other half, sketches are drawn."""
         assert isinstance(network, RefinerNetworks)
-        s, judge = self.settings, network.judge
-        to_place(self.matcher, self.lite, batch["pictures"].device)
+        s, discriminator = self.settings, network.discriminator
+        to_place(self.text_image_encoder, self.lite, batch["pictures"].device)
         half = max(1, len(batch["tokens"]) // 2)
         photographs = to_signed(batch["pictures"])
         with torch.no_grad():
-            space = self.matcher.sentence(batch["tokens"]).float()
-            noise = torch.randn(len(space) - half, network.sketcher.noise, device=space.device)
-            sketches = network.sketcher(space[half:], noise)[0].float()
+            space = self.text_image_encoder.sentence(batch["tokens"]).float()
+            noise = torch.randn(len(space) - half, network.generator.noise, device=space.device)
+            sketches = network.generator(space[half:], noise)[0].float()
             small = F.avg_pool2d(photographs[:half], 2)
             truth = self.lite(photographs)
         refined = network.refiner(torch.cat((small, sketches)), space).float()
@@ -140,10 +146,12 @@ class RefineRecipe:
                    zip(maps[:3], truth[:3], strict=True)) / 3  # fmt: skip
         kept = (F.avg_pool2d(refined[half:], 2) - sketches).abs().mean()
         drawn = [m[half:] for m in maps]
-        mixed, real = judge.project(drawn), judge.project([m[half:] for m in truth])
-        judging = judge_loss(judge, real, mixed, space[half:], space[half:])
-        drawing = drawing_loss(judge, mixed, space[half:]) + s.fit * fit_loss(self.matcher, drawn, space[half:])
-        total: Tensor = judging + drawing + s.truth * again + s.seen_truth * seen + s.keep * kept
+        mixed, real = discriminator.project(drawn), discriminator.project([m[half:] for m in truth])
+        discriminating = discriminator_loss(discriminator, real, mixed, space[half:], space[half:])
+        drawing = generator_loss(discriminator, mixed, space[half:]) + s.fit * fit_loss(
+            self.text_image_encoder, drawn, space[half:]
+        )
+        total: Tensor = discriminating + drawing + s.truth * again + s.seen_truth * seen + s.keep * kept
         return total
 
     @torch.no_grad()
@@ -153,21 +161,23 @@ class RefineRecipe:
         space = self.drawn.space_of(EXAMPLES)
         rows = []
         for n in range(5):
-            noise = torch.randn(len(space), network.sketcher.noise, generator=torch.Generator().manual_seed(100 + n))
-            sketch = network.sketcher(space, noise)[0]
+            noise = torch.randn(len(space), network.generator.noise, generator=torch.Generator().manual_seed(100 + n))
+            sketch = network.generator(space, noise)[0]
             rows += [F.interpolate(sketch, scale_factor=2, mode="nearest"), network.refiner(sketch, space)]
         write_grid(rows, self.settings.samples)
 
         def draw(space: Tensor, noise: Tensor) -> Tensor:
-            return network.refiner(network.sketcher(space, noise)[0], space)
+            return network.refiner(network.generator(space, noise)[0], space)
 
-        return held_scores(self.drawn, draw, network.sketcher.noise, whole=True)
+        return held_out_scores(self.drawn, draw, network.generator.noise, whole=True)
 
     def release(self, network: nn.Module) -> Release:
         """Words, both stages, and what measures."""
         assert isinstance(network, RefinerNetworks)
-        judge_of = Path(self.settings.judge_of) if self.settings.judge_of else None
-        return draw_release(self.drawn, network.sketcher, network.refiner, encoder=self.encoder, judge_of=judge_of)
+        evaluation_run = Path(self.settings.evaluation_run) if self.settings.evaluation_run else None
+        return draw_release(
+            self.drawn, network.generator, network.refiner, encoder=self.encoder, evaluation_run=evaluation_run
+        )
 
 
 def build_recipe(settings: RefineSettings) -> RefineRecipe:
@@ -181,13 +191,13 @@ def _open_begun(
     """Data and words of the run this one begins from, what draws its sketches, and what gave them codes."""
     run = settings.begin
     name = read_recipe_name(run)
-    told = {k: v for k, v in read_settings(run).items() if k not in ("loop", "data", "begin_with")}
+    stored = {k: v for k, v in read_settings(run).items() if k not in ("loop", "data", "begin_with")}
     if name == "draw-flow":
-        flow = DrawFlowRecipe(override(DrawFlowSettings(data=settings.data), to_assignments(told)))
-        return flow.coded, flow.open_sketcher(run), flow.open_coding().encoder
+        flow = DrawFlowRecipe(override(DrawFlowSettings(data=settings.data), to_assignments(stored)))
+        return flow.coded, flow.open_generator(run), flow.open_coding().encoder
     if name != "draw":
         raise TrainError(f"{run}: was made by recipe {name}; sketches come from draw-flow or draw")
-    drawn = DrawRecipe(override(DrawSettings(loop=settings.loop, data=settings.data), to_assignments(told)))
-    sketcher = drawn.open_sketcher(run)
-    sketcher.gain = settings.gain
-    return drawn, sketcher, None
+    drawn = DrawRecipe(override(DrawSettings(loop=settings.loop, data=settings.data), to_assignments(stored)))
+    generator = drawn.open_generator(run)
+    generator.gain = settings.gain
+    return drawn, generator, None

@@ -18,14 +18,14 @@ __all__ = ["ClipView", "ViewRules", "in_noise", "make_view", "plain_view", "spli
 
 _MOMENTS = 4  # of sound, a frame
 _IGNORED = -100
-_LEAST_SHARE = 0.6  # of a word that must be inside a cut for it to be read there
+_MIN_FRACTION = 0.6  # of a word that must be inside a cut for it to be read there
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewRules:
     """How much is changed."""
 
-    splice: float = 0.4  # share of clips made of two
+    splice: float = 0.4  # fraction of clips made of two
     clean: float = 0.2  # share without noise
     loudest_db: float = -12.0  # noise over sound, at most
     softest_db: float = 24.0
@@ -34,7 +34,7 @@ class ViewRules:
     grow: float = 0.12
     turn_deg: float = 7.0
     hide_frames: int = 8  # frames that stand still, at most, once or twice
-    cutout: float = 0.3  # share of clips with a grey rectangle
+    cutout: float = 0.3  # fraction of clips with a grey rectangle
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,8 @@ def make_view(
         len(mel) - 1,
     )
     lower = fine.astype(np.int64)
-    upper, share = np.minimum(lower + 1, len(mel) - 1), (fine - lower)[:, None].astype(np.float32)
-    bands = mel[lower] * (1 - share) + mel[upper] * share
+    upper, fraction = np.minimum(lower + 1, len(mel) - 1), (fine - lower)[:, None].astype(np.float32)
+    bands = mel[lower] * (1 - fraction) + mel[upper] * fraction
     return ClipView(_moved(clip.crops[near], rules, rng), _hidden(bands, rng), labels, words)
 
 
@@ -141,7 +141,7 @@ def _read_inside(
     for label, first, last in clip.words:
         inside = (taken > first - 0.5) & (taken < last - 0.5)
         seen = min(last - 0.5, float(taken[-1]) + 0.5) - max(first - 0.5, float(taken[0]) - 0.5)
-        if seen >= _LEAST_SHARE * (last - first) and inside.any():
+        if seen >= _MIN_FRACTION * (last - first) and inside.any():
             words.append(label)
         else:
             labels[inside] = _IGNORED

@@ -1,8 +1,8 @@
 """Fit how far a lip reader's answers may be trusted: curves for words, sentences, and for what it does not know.
 
-Fitted on the sentences held back from training, clean and in noise, and on films that hold none: the same backwards,
-in pieces shuffled, standing still; words from other lips, and sounds of a city. How the check fares with films of yet
-other kinds, docs/lipread.md tells.
+Fitted on the sentences held out from training, clean and in noise, and on videos that hold none: the same backwards,
+in pieces shuffled, standing still; words from other lips, and sounds of a city. How the check fares with videos of
+yet other kinds, docs/lipread.md tells.
 """
 
 import csv
@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.sounds import read_heard
+from szem.data.sounds import read_labelled_sounds
 from szem.errors import FileMissingError
 from szem.media.noise import add_noise, babble, white_noise
 from szem.media.sound import read_sound
 from szem.media.video import read_video
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.lipreading.confidence import measure_film, measure_words
+from szem.tasks.lipreading.confidence import measure_video, measure_words
 from szem.tasks.lipreading.evaluate import count_errors
 from szem.tasks.lipreading.networks import CROP_SIZE, FRAME_SAMPLES, RATE_HZ, LipNetworks, NetworkOutput, rank
 from szem.train.captioning.calibrate import fit_logistic
@@ -28,32 +28,32 @@ from szem.train.lipreading.clips import LipClip
 
 __all__ = ["calibrate", "fit_curve"]
 
-_KEPT = 0.97  # share of the sentences held back that the check lets pass
+_KEPT = 0.97  # fraction of the sentences held out that the check lets pass
 _EVERY_TAKE, _EVERY_SOUND = 16, 40  # of other lips and sounds so many are passed over for one that is used
 _TAKES_HZ = 15  # frames a second of the other lips
-_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+_FRACTIONS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 _LEVELS_DB = (None, 10.0, 0.0, -6.0)
 _WAYS = ("lips", "sound", "both")
 
 
 def calibrate(
-    model: Model, held: Sequence[LipClip], *, voices: Sequence[LipClip], others: Path | None
+    model: Model, held_out: Sequence[LipClip], *, voices: Sequence[LipClip], others: Path | None
 ) -> dict[str, float]:
     """Constants for the card: see `szem.tasks.lipreading.confidence.ConfidenceCurves`.
 
     Args:
         model: The exported networks.
-        held: Clips that were not trained on.
+        held_out: Clips that were not trained on.
         voices: Clips whose sound makes babble.
         others: Folder with lipwords/ and sounds/, that the reader shall not read; None knows fewer.
     """
     networks = LipNetworks(Session(model, threads=1))
-    share = _best_share(held, voices, networks)
-    networks.share = share
+    fraction = _best_fraction(held_out, voices, networks)
+    networks.fraction = fraction
     words: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
-    films: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
+    videos: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
     known: dict[str, list[tuple[NDArray[np.float64], bool]]] = {way: [] for way in _WAYS}
-    for number, clip in enumerate(held):
+    for number, clip in enumerate(held_out):
         rng = np.random.default_rng((19, number))
         truth = tuple(label for label, _, _ in clip.words)
         seen = networks.watch(clip.crops)
@@ -65,49 +65,49 @@ def calibrate(
                 read = networks.read(None if way == "sound" else seen, None if way == "lips" else heard)
                 right = _are_right(read, truth)
                 words[way] += [(row, ok) for row, ok in zip(measure_words(read), right, strict=True)]
-                films[way].append((measure_film(read)[0], read.labels == truth))
+                videos[way].append((measure_video(read)[0], read.labels == truth))
                 if level is None or level >= 5.0:
-                    known[way].append((measure_film(read)[0], True))
-        for crops, sound in _other_films(clip, rng):
+                    known[way].append((measure_video(read)[0], True))
+        for crops, sound in _other_videos(clip, rng):
             seen_other = networks.watch(crops)
             heard_other = networks.listen(sound, len(crops))
             for way in _WAYS:
                 read = networks.read(None if way == "sound" else seen_other, None if way == "lips" else heard_other)
-                known[way].append((measure_film(read)[0], False))
+                known[way].append((measure_video(read)[0], False))
     for crops in _other_lips(others) if others else ():
-        known["lips"].append((measure_film(networks.read(networks.watch(crops), None))[0], False))
+        known["lips"].append((measure_video(networks.read(networks.watch(crops), None))[0], False))
     for sound in _other_sounds(others) if others else ():
         heard = networks.listen(sound, max(8, len(sound) // FRAME_SAMPLES))
-        known["sound"].append((measure_film(networks.read(None, heard))[0], False))
-    constants = {"speller": share}
-    for kind, table in (("word", words), ("sentence", films), ("known", known)):
+        known["sound"].append((measure_video(networks.read(None, heard))[0], False))
+    constants = {"speller": fraction}
+    for kind, table in (("word", words), ("sentence", videos), ("known", known)):
         for way, rows in table.items():
             measures = np.array([row for row, _ in rows])
             curve = fit_curve(measures, np.array([ok for _, ok in rows]))
             constants |= {f"trust.{kind}.{way}.{i}": round(float(value), 5) for i, value in enumerate(curve)}
             if kind == "known":
-                chances = 1 / (1 + np.exp(-(measures @ curve[:-1] + curve[-1])))
-                passing = np.sort(chances[[ok for _, ok in rows]])
-                least = float(passing[int((1 - _KEPT) * len(passing))])
-                constants[f"least.{way}"] = round(least, 5)
+                probabilities = 1 / (1 + np.exp(-(measures @ curve[:-1] + curve[-1])))
+                passing = np.sort(probabilities[[ok for _, ok in rows]])
+                minimum = float(passing[int((1 - _KEPT) * len(passing))])
+                constants[f"least.{way}"] = round(minimum, 5)
     return constants
 
 
-def _best_share(held: Sequence[LipClip], voices: Sequence[LipClip], networks: LipNetworks) -> float:
+def _best_fraction(held_out: Sequence[LipClip], voices: Sequence[LipClip], networks: LipNetworks) -> float:
     """How much the speller's word should count: with fewest wrong words of lips, sound and both, in noise."""
-    wrong = dict.fromkeys(_SHARES, 0)
-    for number, clip in enumerate(held):
+    wrong = dict.fromkeys(_FRACTIONS, 0)
+    for number, clip in enumerate(held_out):
         rng = np.random.default_rng((23, number))
         truth = [[str(label) for label, _, _ in clip.words]]
         seen = networks.watch(clip.crops)
         heard = networks.listen(_sound(clip, 0.0, voices, rng), len(clip.crops))
         for lips, ears in ((seen, None), (None, heard), (seen, heard)):
-            chances, memory = networks.join(lips, ears)
-            found, written = networks.propose(chances, memory, networks.spell(memory), beams=8)
-            for share in _SHARES:
-                best = found[rank(found, written, share)[0]].classes
-                wrong[share] += count_errors(truth, [[str(label) for label in best]])[0]
-    return min(_SHARES, key=lambda share: wrong[share])
+            probabilities, memory = networks.join(lips, ears)
+            found, written = networks.propose(probabilities, memory, networks.spell(memory), beams=8)
+            for fraction in _FRACTIONS:
+                best = found[rank(found, written, fraction)[0]].classes
+                wrong[fraction] += count_errors(truth, [[str(label) for label in best]])[0]
+    return min(_FRACTIONS, key=lambda fraction: wrong[fraction])
 
 
 def fit_curve(measures: NDArray[np.float64], is_so: NDArray[np.bool_], *, pull: float = 0.02) -> NDArray[np.float64]:
@@ -147,8 +147,8 @@ def _are_right(read: NetworkOutput, truth: tuple[int, ...]) -> list[bool]:
     return [label in truth for label in read.labels]
 
 
-def _other_films(clip: LipClip, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-    """Films that hold no sentence: backwards; pieces of a fifth of a second shuffled; a still face with noise."""
+def _other_videos(clip: LipClip, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """Videos that hold no sentence: backwards; pieces of a fifth of a second shuffled; a still face with noise."""
     sound = clip.heard
     yield clip.crops[::-1].copy(), sound[::-1].copy()
     length = len(clip.crops) // 5
@@ -175,7 +175,7 @@ def _other_lips(folder: Path) -> Iterator[NDArray[np.uint8]]:
 
 def _other_sounds(folder: Path) -> Iterator[NDArray[np.float32]]:
     """Sounds of a city."""
-    for heard in read_heard(folder / "sounds")[::_EVERY_SOUND]:
+    for heard in read_labelled_sounds(folder / "sounds")[::_EVERY_SOUND]:
         yield read_sound(heard.path)
 
 

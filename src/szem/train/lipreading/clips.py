@@ -1,4 +1,4 @@
-"""Mouth crops and sound of spoken films, worked out once and kept, with a word for each frame.
+"""Mouth crops and sound of spoken videos, worked out once and kept, with a word for each frame.
 
 Both take the shipped path: the task's own mouth track, the package's own sound reader. This file does not know what
 is learned from them.
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.data.broken import Broken
-from szem.data.spoken import SpokenFilm
+from szem.data.spoken import SpokenVideo
 from szem.errors import SzemError, TrainError
 from szem.media.sound import read_sound
 from szem.tasks.lipreading.networks import FRAME_SAMPLES
@@ -25,7 +25,7 @@ _FILES = ("crops.npy", "sound.npy", "lengths.npy")
 
 @dataclass(frozen=True, eq=False)
 class LipClip:
-    """A film as the network sees and hears it, and what is said."""
+    """A video as the network sees and hears it, and what is said."""
 
     crops: NDArray[np.uint8]  # (T, 48, 80)
     sound: NDArray[np.int16]  # (T * FRAME_SAMPLES,)
@@ -40,15 +40,15 @@ class LipClip:
 
 @dataclass(frozen=True, eq=False)
 class LipClips:
-    """The clips of a folder of films."""
+    """The clips of a folder of videos."""
 
     clips: tuple[LipClip, ...]
-    films: tuple[SpokenFilm, ...]
+    videos: tuple[SpokenVideo, ...]
     broken: tuple[Broken, ...]
 
 
 def keep_clips(
-    films: Sequence[SpokenFilm],
+    videos: Sequence[SpokenVideo],
     folder: Path,
     *,
     watch: Callable[[Path], NDArray[np.uint8]],
@@ -58,49 +58,49 @@ def keep_clips(
     """Open kept clips, or work them out and keep them.
 
     Args:
-        films: With the times of their words.
+        videos: With the times of their words.
         folder: Where they are kept.
-        watch: A film's mouth crops (T, 48, 80), 25 a second.
+        watch: A video's mouth crops (T, 48, 80), 25 a second.
         about: What the crops depend on; clips kept under another text are worked out anew.
         vocabulary: The words in order.
     Raises:
         TrainError: not one film can be used.
     """
     place = {word: i + 1 for i, word in enumerate(vocabulary)}
-    key: dict[str, object] = {"about": about, "films": [film.name for film in films]}
+    key: dict[str, object] = {"about": about, "films": [video.name for video in videos]}
     lengths = _lengths(folder, key)
     if lengths is None:
-        lengths = _work_out(films, folder, watch, key)
+        lengths = _work_out(videos, folder, watch, key)
     crops = np.load(folder / _FILES[0], mmap_mode="r")
     sound = np.load(folder / _FILES[1], mmap_mode="r")
     clips, kept, broken, begin = [], [], [], 0
-    for film, length in zip(films, lengths.tolist(), strict=True):
+    for video, length in zip(videos, lengths.tolist(), strict=True):
         part = slice(begin, begin + length)
         begin += length
-        spans = [(place.get(t.text, 0), t.first, min(t.last, length)) for t in film.times]
+        spans = [(place.get(t.text, 0), t.first, min(t.last, length)) for t in video.times]
         if length < 8 or not spans or any(label == 0 or last <= first for label, first, last in spans):
-            broken.append(Broken(film.name, "no mouth track, no times of its words, or a word not to be learned"))
+            broken.append(Broken(video.name, "no mouth track, no times of its words, or a word not to be learned"))
             continue
         labels = np.zeros(length, np.int64)
         for label, first, last in spans:
             labels[first:last] = label
         heard = sound[part.start * FRAME_SAMPLES : part.stop * FRAME_SAMPLES]
         clips.append(LipClip(np.asarray(crops[part]), np.asarray(heard), labels, tuple(spans)))
-        kept.append(film)
+        kept.append(video)
     if not clips:
         raise TrainError(f"{folder}: not one film with times of its words can be used")
     return LipClips(tuple(clips), tuple(kept), tuple(broken))
 
 
 def _work_out(
-    films: Sequence[SpokenFilm], folder: Path, watch: Callable[[Path], NDArray[np.uint8]], key: dict[str, object]
+    videos: Sequence[SpokenVideo], folder: Path, watch: Callable[[Path], NDArray[np.uint8]], key: dict[str, object]
 ) -> NDArray[np.int64]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "about.json").unlink(missing_ok=True)
     seen, heard, lengths = [], [], []
-    for film in films:
+    for video in videos:
         try:
-            crops, sound = watch(film.path), read_sound(film.path)
+            crops, sound = watch(video.path), read_sound(video.path)
         except SzemError:
             lengths.append(0)
             continue
@@ -110,7 +110,7 @@ def _work_out(
         heard.append(np.rint(fitted.clip(-1, 1) * 32767).astype(np.int16))
         lengths.append(len(crops))
     if not seen:
-        raise TrainError(f"{films[0].path.parent}: not one film could be read")
+        raise TrainError(f"{videos[0].path.parent}: not one film could be read")
     np.save(folder / _FILES[0], np.concatenate(seen))
     np.save(folder / _FILES[1], np.concatenate(heard))
     np.save(folder / _FILES[2], np.asarray(lengths, np.int64))

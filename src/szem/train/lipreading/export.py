@@ -1,7 +1,7 @@
 """From a trained lip reader to a model: watching, listening, joining and spelling as ONNX files with one card.
 
 `watch.onnx`: mouth crops to a vector a frame. `listen.onnx`: bands of sound to a vector a frame. `join.onnx`: both to
-words at each moment and to the memory that `spell.onnx` looks at for each letter. So a film is watched once however
+words at each moment and to the memory that `spell.onnx` looks at for each letter. So a video is watched once however
 often its sound is changed. Each file is refused where torch and ONNX Runtime differ.
 """
 
@@ -60,7 +60,7 @@ class _Watch(nn.Module):
 
 
 class _Join(nn.Module):
-    """The joiner, what the speller keeps of the moments, and chances for scores."""
+    """The joiner, what the speller keeps of the moments, and probabilities for scores."""
 
     def __init__(self, reader: LipReaderNetwork) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ def lip_release(
     *,
     vocabulary: tuple[str, ...],
     clips: Sequence[LipClip],
-    held: Sequence[LipClip],
+    held_out: Sequence[LipClip],
     others: Path | None,
 ) -> Release:
     """Describe a lip reader.
@@ -94,7 +94,7 @@ def lip_release(
         network: Trained.
         vocabulary: Its words.
         clips: Clips that were trained on: examples for the export, voices for babble.
-        held: Clips that were not, for the calibration.
+        held_out: Clips that were not, for the calibration.
         others: Folder with lipwords/ and sounds/ that the reader shall not read; None knows fewer.
     """
     network.eval()
@@ -127,7 +127,7 @@ def lip_release(
 
     def finish(folder: Path) -> Card:
         card = read_card(folder)
-        constants = calibrate(Model(card, folder), held, voices=clips, others=others)
+        constants = calibrate(Model(card, folder), held_out, voices=clips, others=others)
         card = card.model_copy(update={"constants": constants})
         write_card(folder, card)
         return card
@@ -149,7 +149,7 @@ def lip_release(
         labels=vocabulary,
         training_data=(
             TrainingData(name="GRID corpus, speaker s1, split train", terms="CC BY 4.0"),
-            TrainingData(name=f"{len(held)} sentences of that split", terms="CC BY 4.0", use="tuning"),
+            TrainingData(name=f"{len(held_out)} sentences of that split", terms="CC BY 4.0", use="tuning"),
             *(_CHECKED_ON if others else ()),
         ),
         licence="Apache-2.0",

@@ -4,12 +4,12 @@ Command:  szem train lipread --data shared/data/grid --out runs/lipread --budget
           szem train lipread … --out runs/more --budget 61m --set begin_with=runs/lipread --set clean=0.4
             --set loop.lr=0.0012 --set loop.ema=0.99                            (goes on where the first ended)
           szem train lipread … --set loop.steps=40000 --set loop.batch=64 --device cuda    (a GPU; not tried)
-Duration: mouth tracks of 804 films once (some minutes); then as long as the budget says, on one core. The shipped
+Duration: mouth tracks of 804 videos once (some minutes); then as long as the budget says, on one core. The shipped
           weights took 104 minutes in four parts, which their card tells; the two lines above come near
 Seed:     0
 Expected: the scores in docs/lipread.md, taken from the exported model on sentences never trained or tuned on
 
-`others` names the films and sounds that the check is fitted against; without it the check knows fewer.
+`others` names the videos and sounds that the check is fitted against; without it the check knows fewer.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ __all__ = ["LipreadRecipe", "LipreadSettings", "build_recipe"]
 
 _IGNORED = -100
 _WAYS = ((1.0, 0.0, 1.0), (0.0, 1.0, 1.0))  # whether lips count, whether sound counts, of the three readings
-_LEAST_SHARE = 0.9  # of the frames that the face is seen in
+_MIN_FRACTION = 0.9  # of the frames that the face is seen in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +64,9 @@ class LipreadSettings:
     hidden: int = 192
     dropout: float = 0.3
     smoothing: float = 0.05
-    splice: float = 0.35  # share of clips made of two
-    clean: float = 0.2  # share of clips whose sound has no noise
-    short: float = 0.15  # share of batches of parts of sentences
+    splice: float = 0.35  # fraction of clips made of two
+    clean: float = 0.2  # fraction of clips whose sound has no noise
+    short: float = 0.15  # fraction of batches of parts of sentences
     ctc: float = 0.03  # weight of the sum over all alignments; more, and silence wins for long
     spell: float = 0.3  # weight of the speller
     sounds: float = 0.15  # weight of the speech sounds
@@ -78,18 +78,18 @@ class LipreadRecipe:
     def __init__(self, settings: LipreadSettings) -> None:
         self.settings = settings
         found = read_spoken(settings.data, split="train")
-        self.vocabulary = tuple(sorted({word for film in found.films for word in film.words}))
+        self.vocabulary = tuple(sorted({word for video in found.videos for word in video.words}))
         kept = keep_clips(
-            found.films, settings.clips, watch=watch_film, about="mouth track 1", vocabulary=self.vocabulary
+            found.videos, settings.clips, watch=watch_video, about="mouth track 1", vocabulary=self.vocabulary
         )
         self.broken = (*found.broken, *kept.broken)
         if len(kept.clips) <= settings.hold_back + 1:
             raise TrainError(f"{settings.data}: {len(kept.clips)} films, {settings.hold_back} of them held back")
         numbers = range(len(kept.clips))
-        held = set(spread_over(numbers, most=settings.hold_back)) if settings.hold_back else set()
-        self.teaching = tuple(kept.clips[i] for i in numbers if i not in held)
-        self.held = tuple(kept.clips[i] for i in numbers if i in held)
-        self.held_films = tuple(kept.films[i] for i in numbers if i in held)
+        held_out = set(spread_over(numbers, most=settings.hold_back)) if settings.hold_back else set()
+        self.training_items = tuple(kept.clips[i] for i in numbers if i not in held_out)
+        self.held_out = tuple(kept.clips[i] for i in numbers if i in held_out)
+        self.held_out_videos = tuple(kept.videos[i] for i in numbers if i in held_out)
         self.rules = ViewRules(splice=settings.splice, clean=settings.clean)
 
     @property
@@ -119,15 +119,15 @@ class LipreadRecipe:
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
         """Views of clips, see `_stacked`."""
         s = self.settings
-        chance = np.random.default_rng((s.loop.seed, 5, samples[0]))
-        frames = int(chance.integers(32, 72)) if chance.random() < s.short else 75
+        probability = np.random.default_rng((s.loop.seed, 5, samples[0]))
+        frames = int(probability.integers(32, 72)) if probability.random() < s.short else 75
         views = []
         for number in samples:
-            index, rng = pick(number, of=len(self.teaching), seed=s.loop.seed)
-            clip = self.teaching[index]
+            index, rng = pick(number, of=len(self.training_items), seed=s.loop.seed)
+            clip = self.training_items[index]
             if rng.random() < self.rules.splice:
-                clip = splice(clip, self.teaching[int(rng.integers(len(self.teaching)))], rng)
-            views.append(make_view(clip, self.teaching, frames=frames, rules=self.rules, rng=rng))
+                clip = splice(clip, self.training_items[int(rng.integers(len(self.training_items)))], rng)
+            views.append(make_view(clip, self.training_items, frames=frames, rules=self.rules, rng=rng))
         return _stacked(views, self.vocabulary)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
@@ -158,13 +158,13 @@ class LipreadRecipe:
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Word error rates of the sentences held back, the likeliest word of each frame, runs taken as one."""
+        """Word error rates of the sentences held out, the likeliest word of each frame, runs taken as one."""
         assert isinstance(network, LipReaderNetwork)
-        if not self.held:
+        if not self.held_out:
             return {}
-        clean = [plain_view(clip) for clip in self.held]
+        clean = [plain_view(clip) for clip in self.held_out]
         noisy = []
-        for number, clip in enumerate(self.held):
+        for number, clip in enumerate(self.held_out):
             noise = white_noise(len(clip.sound), np.random.default_rng((7, number)))
             noisy.append(plain_view(in_noise(clip, noise, snr_db=0.0)))
         return {
@@ -198,20 +198,20 @@ class LipreadRecipe:
         return lip_release(
             network,
             vocabulary=self.vocabulary,
-            clips=self.teaching,
-            held=self.held,
+            clips=self.training_items,
+            held_out=self.held_out,
             others=Path(others) if others else None,
         )
 
 
-def watch_film(path: Path) -> NDArray[np.uint8]:
-    """A film's mouth crops (T, 48, 80), by the shipped track.
+def watch_video(path: Path) -> NDArray[np.uint8]:
+    """A video's mouth crops (T, 48, 80), by the shipped track.
 
     Raises:
-        FormatError: the face is not seen well, or it is not a film of 25 frames a second.
+        FormatError: the face is not seen well, or it is not a video of 25 frames a second.
     """
     track = track_mouth(path)
-    if track.share_seen < _LEAST_SHARE or abs(track.rate_hz - RATE_HZ) > 0.1:
+    if track.share_seen < _MIN_FRACTION or abs(track.rate_hz - RATE_HZ) > 0.1:
         raise FormatError(
             f"{path}: the face is seen in {track.share_seen:.0%} of {track.rate_hz:.0f} frames a second"
         )

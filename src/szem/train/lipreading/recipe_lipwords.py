@@ -52,12 +52,12 @@ class LipWordsSettings:
     channels: tuple[int, ...] = (24, 40, 64, 96)
     width: int = 128  # of a frame's vector
     dropout: float = 0.4
-    smooth: float = 0.1  # share of the goal that is spread over all words
-    mixing: float = 0.3  # share of the clips that are mixed with another
+    smooth: float = 0.1  # fraction of the goal that is spread over all words
+    mixing: float = 0.3  # fraction of the clips that are mixed with another
     shift: float = 0.09  # how far a mouth is moved, in shares of the crop's sides
     grow: float = 0.2  # how much larger or smaller it becomes
     turn_deg: float = 8.0  # how far it is turned
-    hole: float = 0.5  # share of the clips in which a part is hidden
+    hole: float = 0.5  # fraction of the clips in which a part is hidden
 
 
 class LipWordsRecipe:
@@ -66,11 +66,11 @@ class LipWordsRecipe:
     def __init__(self, settings: LipWordsSettings) -> None:
         self.settings = settings
         self.held_split = "test"
-        self.broken: tuple[Broken, ...] = ()  # a film that cannot be read ends it: there are few
+        self.broken: tuple[Broken, ...] = ()  # a video that cannot be read ends it: there are few
         takes = read_lip_takes(settings.data, split="train", size=_SIZE)
-        self.teaching = [take for take in takes if take.speaker not in settings.watch]
+        self.training_items = [take for take in takes if take.speaker not in settings.watch]
         self.watching = [take for take in takes if take.speaker in settings.watch]
-        if not self.teaching:
+        if not self.training_items:
             raise TrainError(f"{settings.data}: nobody is left to learn from; watch fewer speakers")
         kinds = {take.text: take.kind for take in takes}
         self.words = tuple(sorted(kinds, key=lambda text: (kinds[text] != "word", text)))
@@ -89,14 +89,14 @@ class LipWordsRecipe:
         """Clips (B, T, H, W) float32, their seconds (B, 1), and the goal (B, words)."""
         clips, seconds, goals = [], [], []
         for number in samples:
-            index, rng = pick(number, of=len(self.teaching), seed=self.settings.loop.seed)
+            index, rng = pick(number, of=len(self.training_items), seed=self.settings.loop.seed)
             clip, length, goal = self._moved(index, rng)
             if rng.random() < self.settings.mixing:
-                other, other_length, other_goal = self._moved(int(rng.integers(len(self.teaching))), rng)
-                share = float(rng.beta(0.4, 0.4))
-                clip = share * clip + (1 - share) * other
-                length = share * length + (1 - share) * other_length
-                goal = share * goal + (1 - share) * other_goal
+                other, other_length, other_goal = self._moved(int(rng.integers(len(self.training_items))), rng)
+                fraction = float(rng.beta(0.4, 0.4))
+                clip = fraction * clip + (1 - fraction) * other
+                length = fraction * length + (1 - fraction) * other_length
+                goal = fraction * goal + (1 - fraction) * other_goal
             clips.append(clip)
             seconds.append(length)
             goals.append(goal)
@@ -108,7 +108,7 @@ class LipWordsRecipe:
 
     def _moved(self, index: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], float, NDArray[np.float32]]:
         """A take as it might have been: another place, size, turn, pace and light."""
-        s, take = self.settings, self.teaching[index]
+        s, take = self.settings, self.training_items[index]
         first, end = 0, len(take.frames)
         if end > 6:  # where a word begins and ends is not known to the frame
             first, end = int(rng.integers(0, 3)), end - int(rng.integers(0, 3))
@@ -193,11 +193,11 @@ class LipWordsRecipe:
     def release(self, network: nn.Module) -> Release:
         """The model of a run."""
         s = self.settings
-        crops, seconds = self._plain(self.teaching[:: len(self.teaching) // 4])
+        crops, seconds = self._plain(self.training_items[:: len(self.training_items) // 4])
         file = NetworkFile(
             role="model", network=network, examples={"crops": crops, "seconds": seconds}, outputs=["logits"]
         )
-        speakers = ", ".join(sorted({take.speaker for take in self.teaching}))
+        speakers = ", ".join(sorted({take.speaker for take in self.training_items}))
         return Release(
             task="lipwords",
             head="logits",

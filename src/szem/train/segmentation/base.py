@@ -81,7 +81,7 @@ class HalfResolution(nn.Module):
 
 
 class PixelRecipe:
-    """DeepLabv3+ on EfficientNet-Lite, taught with pieces of pictures.
+    """DeepLabv3+ on EfficientNet-Lite, trained with pieces of pictures.
 
     Args:
         settings: Of the recipe.
@@ -112,14 +112,14 @@ class PixelRecipe:
         self.held_split = "val"
         self.classes = read_classes(settings.data)
         everything = read_pixel_set(settings.data, split=settings.split or None, classes=len(self.classes))
-        watched = set(_held_back(len(everything), settings.hold_back, spread=spread))
+        watched = set(_held_out(len(everything), settings.hold_back, spread=spread))
         true = [i for i in range(len(everything)) if i not in watched]
-        self.teaching, self.watching = everything.part(true), everything.part(sorted(watched))
+        self.training_items, self.watching = everything.part(true), everything.part(sorted(watched))
         self.broken = everything.broken
         more = read_pixel_set(Path(filled), split=None, classes=len(self.classes)) if filled else None
         if more is not None:
-            self.teaching, self.broken = self.teaching + more, self.broken + more.broken
-        counts = _pixel_counts(self.teaching, len(self.classes))  # (pictures, classes)
+            self.training_items, self.broken = self.training_items + more, self.broken + more.broken
+        counts = _pixel_counts(self.training_items, len(self.classes))  # (pictures, classes)
         self.weights = class_weights(torch.from_numpy(counts.sum(0)).float(), power=settings.weight_power)
         self.order = repeat_rare(counts > 0, most=repeat_most) + ([*range(len(true))] if more is not None else [])
 
@@ -158,7 +158,9 @@ class PixelRecipe:
         for number in samples:
             place, rng = pick(number, of=len(self.order), seed=self.settings.loop.seed)
             index = self.order[place]
-            picture, label = cut_sample(self.teaching.pictures[index], self.teaching.labels[index], change, rng)
+            picture, label = cut_sample(
+                self.training_items.pictures[index], self.training_items.labels[index], change, rng
+            )
             row, column = rng.integers(0, 2, 2)
             pictures.append(picture)
             labels.append(label[row::2, column::2])
@@ -174,7 +176,7 @@ class PixelRecipe:
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Mean intersection over union on the pictures held back from training; nothing where none are."""
+        """Mean intersection over union on the pictures held out from training; nothing where none are."""
         classes = len(self.classes)
         table = np.zeros((classes, classes), np.int64)
         place = next(network.parameters()).device
@@ -209,7 +211,9 @@ class PixelRecipe:
             training_data=about.training_data,
             attributions=about.attributions,
             limits=about.limits,
-            samples=lambda given: [prepare_picture(p, given, step_px=2) for p in spread_over(self.teaching.pictures)],
+            samples=lambda given: [
+                prepare_picture(p, given, step_px=2) for p in spread_over(self.training_items.pictures)
+            ],
         )
 
 
@@ -239,7 +243,7 @@ def repeat_rare(has: NDArray[np.bool_], *, most: int) -> list[int]:
     return [index for index, n in enumerate(times) for _ in range(n)]
 
 
-def _held_back(pictures: int, wanted: int, *, spread: bool) -> Sequence[int]:
+def _held_out(pictures: int, wanted: int, *, spread: bool) -> Sequence[int]:
     """Places of the pictures that are not trained on: the last ones, or one in every so many."""
     if not spread or wanted == 0:
         return range(pictures - wanted, pictures)

@@ -15,9 +15,9 @@ def class_weights(counts: Tensor, *, power: float) -> Tensor:
     >>> class_weights(torch.tensor([1.0, 4.0]), power=0.5).tolist()
     [1.666..., 0.833...]
     """
-    share = counts.clamp_min(1) / counts.clamp_min(1).sum()
-    weights = share**-power
-    return weights / (weights * share).sum()
+    fraction = counts.clamp_min(1) / counts.clamp_min(1).sum()
+    weights = fraction**-power
+    return weights / (weights * fraction).sum()
 
 
 def soft_jaccard(scores: Tensor, labels: Tensor) -> Tensor:
@@ -33,14 +33,14 @@ def soft_jaccard(scores: Tensor, labels: Tensor) -> Tensor:
     0.0
     """
     counted = labels != IGNORED
-    chance = scores.softmax(1).permute(0, 2, 3, 1)[counted].float()  # (n, C)
+    generator = scores.softmax(1).permute(0, 2, 3, 1)[counted].float()  # (n, C)
     truth = labels[counted]
     both = torch.zeros(scores.shape[1], device=scores.device).index_add(
-        0, truth, chance.gather(1, truth[:, None])[:, 0]
+        0, truth, generator.gather(1, truth[:, None])[:, 0]
     )
-    counts = torch.bincount(truth, minlength=scores.shape[1]).to(chance.dtype)
+    counts = torch.bincount(truth, minlength=scores.shape[1]).to(generator.dtype)
     present = counts > 0
-    return 1 - (both / (chance.sum(0) + counts - both).clamp_min(1e-6))[present].mean()
+    return 1 - (both / (generator.sum(0) + counts - both).clamp_min(1e-6))[present].mean()
 
 
 def pixel_loss(scores: Tensor, labels: Tensor, *, weights: Tensor | None = None, jaccard: float = 0.5) -> Tensor:
@@ -50,7 +50,7 @@ def pixel_loss(scores: Tensor, labels: Tensor, *, weights: Tensor | None = None,
         scores: (B, C, H, W) before softmax.
         labels: (B, H, W) int64; `IGNORED` does not count.
         weights: (C,) or None.
-        jaccard: Share of the region loss.
+        jaccard: Fraction of the region loss.
     """
     entropy = F.cross_entropy(scores, labels, weight=weights, ignore_index=IGNORED)
     return entropy + jaccard * soft_jaccard(scores, labels) if jaccard else entropy

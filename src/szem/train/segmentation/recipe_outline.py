@@ -38,8 +38,8 @@ class OutlineSettings:
     loop: Loop = field(default_factory=lambda: Loop(steps=40000, batch=16, lr=2e-3, ema=0.99, scores=5))
     data: Path = Path("data")  # holds voc_masks/, coco/ and pedestrians/
     side_px: int = 160  # of the square the box is stretched to
-    margin: float = 0.2  # share of the box added on every side
-    jitter: float = 0.06  # how far the corners move while training, as a share of the box
+    margin: float = 0.2  # fraction of the box added on every side
+    jitter: float = 0.06  # how far the corners move while training, as a fraction of the box
     hold_back: int = 100  # the last so many objects are not trained on but scored, to watch
     backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
     pretrained: bool = True  # begin with ImageNet's weights
@@ -62,7 +62,7 @@ class OutlineRecipe:
         # mix the sources, but keep a picture's objects on one side
         found.sort(key=lambda o: (sum(map(ord, o.name)) * 7919 % 1009, o.name))
         cut = len(found) - settings.hold_back
-        self.teaching, self.watching = found[:cut], found[cut:]
+        self.training_items, self.watching = found[:cut], found[cut:]
 
     def build_network(self) -> nn.Module:
         """DeepLabv3+ with its first stages frozen."""
@@ -92,8 +92,8 @@ class OutlineRecipe:
         s = self.settings
         pictures, labels = [], []
         for number in samples:
-            index, rng = pick(number, of=len(self.teaching), seed=s.loop.seed)
-            item = self.teaching[index]
+            index, rng = pick(number, of=len(self.training_items), seed=s.loop.seed)
+            item = self.training_items[index]
             width, height = item.box_xyxy[2:] - item.box_xyxy[:2]
             moved = item.box_xyxy + rng.uniform(-s.jitter, s.jitter, 4) * (width, height, width, height)
             picture, label = _square(item, moved, s, flip=bool(rng.random() < 0.5))
@@ -110,7 +110,7 @@ class OutlineRecipe:
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Mean intersection over union of the objects held back, in the square's pixels."""
+        """Mean intersection over union of the objects held out, in the square's pixels."""
         place = next(network.parameters()).device
         ious = []
         for item in self.watching:
@@ -154,7 +154,7 @@ class OutlineRecipe:
             limits=("The box must fit: taught with corners moved by up to 6 % of the box.",),
             samples=lambda given: [
                 prepare_picture(_square(o, o.box_xyxy.astype(np.float64), self.settings, flip=False)[0], given)
-                for o in spread_over(self.teaching)
+                for o in spread_over(self.training_items)
             ],
         )
 

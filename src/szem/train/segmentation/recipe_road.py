@@ -37,7 +37,7 @@ class RoadSettings:
     large_px: tuple[int, int] = (360, 480)  # of the pieces at the end
     large_from: float = 0.7  # where in the training the large pieces begin
     weight_power: float = 0.35  # of the class weights: 0 none, 1 inverse frequency
-    jaccard: float = 0.5  # share of the region loss
+    jaccard: float = 0.5  # fraction of the region loss
 
 
 _MODEL = PixelModel(

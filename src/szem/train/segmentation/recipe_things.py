@@ -40,7 +40,7 @@ class ThingsSettings:
     large_from: float = 0.7  # where in the training the large pieces begin
     repeat_most: int = 3  # how often a picture with a rare class is seen in an epoch, at most
     weight_power: float = 0.2  # of the class weights: 0 none, 1 inverse frequency
-    jaccard: float = 0.5  # share of the region loss
+    jaccard: float = 0.5  # fraction of the region loss
 
 
 _MODEL = PixelModel(
