@@ -50,7 +50,7 @@ class Refiner(nn.Module):
     ) -> None:
         super().__init__()
         fine, middle, coarse = channels
-        self.stored = nn.Linear(space, condition)
+        self.condition = nn.Linear(space, condition)
         self.enter = nn.Conv2d(3, fine, 3, padding=1)
         self.down = nn.ModuleList([nn.Conv2d(fine, middle, 4, 2, 1), nn.Conv2d(middle, coarse, 4, 2, 1)])
         self.inner = nn.ModuleList(_Residual(coarse, condition) for _ in range(depth))
@@ -64,7 +64,7 @@ class Refiner(nn.Module):
 
     def forward(self, sketch: Tensor, space: Tensor) -> Tensor:
         """(B, 3, 64, 64) in -1..1 and (B, space) to (B, 3, 128, 128) in -1..1."""
-        condition = F.leaky_relu(self.stored(space * space.shape[-1] ** 0.5), 0.2)
+        condition = F.leaky_relu(self.condition(space * space.shape[-1] ** 0.5), 0.2)
         x64 = F.leaky_relu(self.enter(sketch), 0.2)
         x32 = F.leaky_relu(self.down[0](x64), 0.2)
         x = F.leaky_relu(self.down[1](x32), 0.2)

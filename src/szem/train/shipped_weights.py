@@ -18,6 +18,7 @@ from szem.tasks.models import default_model
 
 __all__ = ["load_shipped", "load_weights", "renew_norms"]
 
+_RENAMED = {"told": "condition"}  # layers of shipped files whose name has changed since
 _EPS = 1e-5  # of torch's normalisation
 
 
@@ -52,6 +53,8 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
     stored = {}
     for one in graph.initializer:
         name = one.name.removesuffix("_float16").removeprefix("net.")
+        layer, dot, rest = name.partition(".")
+        name = _RENAMED.get(layer, layer) + dot + rest
         if name.startswith(before):
             stored[name.removeprefix(before)] = one
 

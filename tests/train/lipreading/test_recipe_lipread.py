@@ -123,7 +123,7 @@ def recipe(folder: Path) -> LipreadRecipe:
         return np.load(path.with_suffix(".npy"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lipread, "watch_film", watch)
+        patch.setattr(lipread, "watch_video", watch)
         places = [f"data={json.dumps(str(folder))}", f"clips={json.dumps(str(folder / 'clips'))}"]
         built = load_recipe("lipread", [*SMALL, "loop.steps=24", *places])
     assert isinstance(built, LipreadRecipe)
