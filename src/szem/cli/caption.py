@@ -108,7 +108,7 @@ def _alt_texts(place: Path, captioner: "object", *, apply: bool, threshold: floa
     failed = False
     for path in find_pages(place):
         try:
-            page = propose_alt(path, site=site, describe=lambda p: describe([p], beams=beam)[0], least=threshold)
+            page = propose_alt(path, site=site, describe=lambda p: describe([p], beams=beam)[0], minimum=threshold)
         except (MediaError, SzemError) as error:
             console.print(f"szem: {printable(str(error))}", markup=False)
             failed = True

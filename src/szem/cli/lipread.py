@@ -118,8 +118,8 @@ def lipread(
 
 
 def _print(name: str, said: "Transcript", *, words: bool, notes: bool) -> None:
-    sure = f"  (confidence {said.confidence:.0%}, {said.used})" if said.is_read else ""
-    print(f"{name}: {said}{sure}", flush=True)
+    confidences = f"  (confidence {said.confidence:.0%}, {said.used})" if said.is_read else ""
+    print(f"{name}: {said}{confidences}", flush=True)
     for note in said.notes if notes else ():
         print(f"  {note}")
     for word in said if words else ():

@@ -56,7 +56,7 @@ def train(
 
     budget_s = seconds_of(budget) if budget else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    from szem.data.broken import told
+    from szem.data.broken import describe_broken
 
     try:
         from szem.train.loop import train as run_training
@@ -70,7 +70,7 @@ def train(
     changes = list(settings or ())
     built = load_recipe(recipe, [*changes, f"data={json.dumps(str(data))}"])
     if built.broken:
-        console.print(told(built.broken), markup=False)
+        console.print(describe_broken(built.broken), markup=False)
     command = _command(recipe, changes) + (f" --budget {budget}" if budget else "")
     about: dict[str, Any] = {"recipe": recipe, "settings": settings_to_dict(built.settings), "command": command}
     write_json(out / "run.json", about, indent=2)

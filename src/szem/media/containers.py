@@ -79,7 +79,7 @@ def open_container(
             raise DTypeError(f"{kind} is read from a path of text, got {type(name).__name__}; decode it first")
         check_media_file(name, wanted=wanted)
         # "file" alone: a playlist inside must not lead to other files or hosts
-        target: str | IO[bytes] = file_url(name)
+        target = file_url(name)
         protocols = "file"
     else:
         noun = kind.split()[-1]

@@ -209,7 +209,7 @@ def listen(
         RangeError, ShapeError, DTypeError: these are not samples of sound, or nothing a sound is read from.
     """
     listener = Listener(open_model(model, task="listen", threads=1), settings)
-    return listen_with(listener, sound, rate_hz=rate_hz, told=told)
+    return listen_with(listener, sound, rate_hz=rate_hz, on_progress=on_progress)
 
 
 def listen_with(
@@ -217,7 +217,7 @@ def listen_with(
     sound: SoundSource | Samples,
     *,
     rate_hz: int = 16000,
-    told: Callable[[float, float | None], None] | None = None,
+    on_progress: Callable[[float, float | None], None] | None = None,
     max_s: float | None = None,
 ) -> Events:
     """As `listen`, with a listener that is ready and has heard nothing yet.
@@ -226,7 +226,7 @@ def listen_with(
         listener: The model and its settings.
         sound: As in `listen`.
         rate_hz: As in `listen`.
-        told: As in `listen`.
+        reported: As in `listen`.
         max_s: Longest file that is accepted; None for any.
     Raises:
         TooLargeError: the file is longer than `max_s`.

@@ -100,7 +100,7 @@ def study_to_dict(found: LipreadDetails, networks: LipNetworks) -> dict[str, Any
 def _moments(read: NetworkOutput, words: tuple[str, ...]) -> list[dict[str, Any]]:
     """For each frame the probability of silence and the three most probable words."""
     rows = []
-    for row in np.exp(read.chances):
+    for row in np.exp(read.probabilities):
         best = 1 + np.argsort(-row[1:], kind="stable")[:3]
         rows.append(
             {
