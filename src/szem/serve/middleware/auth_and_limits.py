@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from szem.errors import SzemError
-from szem.serve.middleware.body import RefusedError, RequestBody, check_length
+from szem.serve.middleware.body import BodyRefusedError, RequestBody, check_length
 from szem.serve.middleware.caller import CallerCheck
 from szem.serve.middleware.limits import RequestGate
 from szem.serve.status import error_to_reply
@@ -83,10 +83,10 @@ class AuthAndLimits:
             with self.gate.enter() if _is_work(scope) else nullcontext() as body.place:
                 async with asyncio.timeout(self.settings.answer_timeout_s):
                     await self.app(scope, body.receive, send_in_time)
-        except (RefusedError, SzemError, TimeoutError) as error:
+        except (BodyRefusedError, SzemError, TimeoutError) as error:
             if started:
                 raise
-            reason = error.reason if isinstance(error, RefusedError) else error
+            reason = error.reason if isinstance(error, BodyRefusedError) else error
             self.metrics.refused.labels(type(reason).__name__).inc()
             await self._refuse(reason, scope, body, send_in_time)
 

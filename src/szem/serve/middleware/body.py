@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from szem.serve.middleware.limits import RequestSlot
 
-__all__ = ["RefusedError", "RequestBody", "check_length"]
+__all__ = ["BodyRefusedError", "RequestBody", "check_length"]
 
 _LINGER_S = 3.0
 _PIECE = 256 * 1024  # unpacked bytes passed on at a time
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-class RefusedError(Exception):
+class BodyRefusedError(Exception):
     """Carries a refusal from `receive` through the application, past its own error handlers, to the middleware."""
 
     def __init__(self, reason: SzemError) -> None:
@@ -97,13 +97,13 @@ class RequestBody:
                         message = self._unpacked(message.get("body", b""), last=not message.get("more_body", False))
             self._count(message)
         except TimeoutError as error:
-            raise RefusedError(
+            raise BodyRefusedError(
                 SlowRequestError(
                     f"the request's body did not arrive within {self._timeout_s:g} s; send it faster or smaller"
                 )
             ) from error
         except SzemError as error:
-            raise RefusedError(error) from error
+            raise BodyRefusedError(error) from error
         return message
 
     def _unpacked(self, data: bytes, *, last: bool) -> "Message":
