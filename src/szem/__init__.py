@@ -1,4 +1,4 @@
-"""szem (Hungarian: "eye"): pictures, video, sound and text understood on your own machine.
+"""szem (Hungarian: "eye"): vision, audio and text models that run offline, and a course that shows how they work.
 
 `import szem` is light: it loads no network and no heavy library. Each verb below loads what it needs when first used.
 """
