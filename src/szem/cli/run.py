@@ -18,7 +18,7 @@ from typer.main import get_command
 from szem.cli.options import RENAMED
 from szem.cli.verbs import GROUPS, VERBS, load_verb
 from szem.errors import SzemError
-from szem.files import is_disk_full
+from szem.files import is_disk_full, write_error
 
 __all__ = ["run"]
 
@@ -82,10 +82,13 @@ def _message(error: Exception) -> str:
     """One line. An error of the system names its file; standard output has no name."""
     if isinstance(error, SzemError) or not isinstance(error, OSError) or not error.strerror:
         return str(error)
-    if error.filename:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}; check the path and its rights"
+    name = error.filename2 or error.filename  # of two files, the second one is written
     if is_disk_full(error):
+        if isinstance(name, str):
+            return str(write_error(name, error))
         return "standard output: cannot be written: the disk is full; free some space or write elsewhere"
+    if isinstance(name, str):
+        return f"{name}: {error.strerror}; check the path and its rights"
     return f"{error.strerror}; SZEM_DEBUG=1 shows where"
 
 
@@ -133,6 +136,11 @@ def run(argv: list[str]) -> int:
         status = 0
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BrokenPipeError:
+        status = 1
+    except OSError as error:  # from printing help; verbs' own are caught in `invoke`
+        _print_error(_message(error))
+        status = 1
     return _flush_output() or status
 
 

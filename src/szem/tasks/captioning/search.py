@@ -219,7 +219,7 @@ def _write(file: Path, index: PictureIndex) -> None:
     try:
         write_bytes(file, body.getvalue())
     except StoreError as error:
-        raise StoreError(f"the index cannot be kept: {error}; name a file for it by --index") from error
+        raise StoreError(f"the index cannot be kept: {error} (--index names its file)") from error
 
 
 def _look_at(path: Path, captioner: Captioner) -> tuple[NDArray[np.float16] | None, str]:
