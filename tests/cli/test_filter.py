@@ -76,3 +76,28 @@ def test_one_bad_file_does_not_stop_the_rest(photo: Path, tmp_path: Path, capsys
     assert run(["filter", str(bad), str(photo), "-k", "box:3", "--out", str(tmp_path / "out")]) == 1
     assert (tmp_path / "out" / "photo-box-3.png").is_file()
     assert "bad.jpg" in capsys.readouterr().err
+
+
+def test_one_input_may_be_written_to_a_file_of_that_name(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("out.png", "deep/er/out.jpg"):
+        assert run(["filter", str(photo), "-k", "box:3", "-o", str(tmp_path / name), "-q"]) == 0
+        assert read_picture(tmp_path / name).shape == (40, 60, 3)
+    assert capsys.readouterr().out == ""
+    assert run(["filter", str(photo), "-k", "box:3", "-o", f"{tmp_path}/out.v2/"]) == 0
+    assert (tmp_path / "out.v2" / "photo-box-3.png").is_file()
+
+
+def test_several_inputs_need_a_folder(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = write_picture(tmp_path / "other.png", read_picture(photo))
+    assert run(["filter", str(photo), str(other), "-o", str(tmp_path / "out.png")]) == 1
+    assert "names one file, and there are 2 inputs" in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_the_input_is_not_replaced_by_its_own_result(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = photo.read_bytes()
+    assert run(["filter", str(photo), "-o", str(photo)]) == 1
+    assert "is one of the inputs" in capsys.readouterr().err
+    assert photo.read_bytes() == before

@@ -47,7 +47,7 @@ def test_a_film_becomes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert run([*command, "--json", "--write", "overlay,areas"]) == 0
     assert len(list(read_video(out / "a.mp4"))) == 2
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [Path(t["file"]).name for t in told] == ["a.mp4#0", "a.mp4#2"]
+    assert [(Path(t["file"]).name, t["frame"], t["time_s"]) for t in told] == [("a.mp4", 0, 0.0), ("a.mp4", 2, 0.2)]
 
 
 def test_a_broken_input_is_told_and_the_others_are_done(

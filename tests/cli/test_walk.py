@@ -1,5 +1,6 @@
 """From what is typed to inputs, and the loop over them."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from szem.cli.walk import Failure, Item, each_picture, find_files, report_failures
-from szem.errors import FileMissingError, FormatError
+from szem.errors import FileMissingError, FormatError, StoreError
 from szem.media.pictures import PICTURE_SUFFIXES, write_picture
 from szem.media.sound import SOUND_SUFFIXES
 from szem.media.video import VIDEO_SUFFIXES
@@ -155,3 +156,94 @@ def test_stdin_that_is_no_picture_is_an_error(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stdin", Fed())
     with pytest.raises(FormatError):
         Item("-", "stdin").read()
+
+
+def unread(folder: Path) -> Path:
+    """A folder with pictures that are read, that are not, and files of other kinds."""
+    write_picture(folder / "good.png", np.zeros((2, 2, 3), np.uint8))
+    heic = b"\0\0\0\x18ftypheic" + bytes(4) + b"mif1heic"
+    for name, data in {
+        "phone.HEIC": heic,
+        "camera.nef": b"MM\0*",
+        "late.jxl": b"\xff\x0a",
+        "no-suffix": b"\xff\x0a\0\0",
+        "film.mp4": b"",
+        "notes.txt": b"II*\0",
+        "x.json": b"{}",
+        "renamed.heic": (folder / "good.png").read_bytes(),
+    }.items():
+        (folder / name).write_bytes(data)
+    (folder / "also-no-suffix").write_bytes((folder / "good.png").read_bytes())
+    return folder
+
+
+def test_a_picture_that_is_not_read_is_named_with_its_format(tmp_path: Path) -> None:
+    items, failures = find_files([str(unread(tmp_path))])
+    # what a file is, its bytes say: a PNG without a suffix or under another one is taken
+    assert {Path(item.name).name for item in items} == {"good.png", "also-no-suffix", "renamed.heic"}
+    reasons = {Path(f.name).name: f.reason.partition(",")[0] for f in failures if not f.is_note}
+    assert reasons == {
+        "phone.HEIC": "HEIC",
+        "camera.nef": "a camera's raw format",
+        "late.jxl": "JPEG XL",
+        "no-suffix": "JPEG XL",
+    }
+    assert [Path(f.name).name for f in failures if f.is_note] == ["film.mp4"]
+
+
+def test_patterns_name_what_they_match_and_is_not_read(tmp_path: Path) -> None:
+    unread(tmp_path)
+    items, failures = find_files([str(tmp_path / "*.HEIC")])
+    assert (items, [Path(f.name).name for f in failures]) == ([], ["phone.HEIC"])
+    items, failures = find_files([str(tmp_path / "*.txt")])
+    assert (items, [f.reason for f in failures]) == ([], ["no pictures match this pattern"])
+
+
+def test_what_is_passed_over_decides_the_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, failures = find_files([str(unread(tmp_path))])
+    assert report_failures(failures, total=3) == 1
+    told = capsys.readouterr().err
+    assert "szem: 4 of 7 could not be done:" in told
+    assert f"szem: passed over: {tmp_path / 'film.mp4'}: a video, where pictures are looked for" in told
+    assert report_failures([f for f in failures if f.is_note], total=3) == 0
+
+
+def test_many_files_of_another_kind_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_picture(tmp_path / "good.png", np.zeros((2, 2, 3), np.uint8))
+    for n in range(9):
+        (tmp_path / f"{n}.wav").write_bytes(b"")
+    _, failures = find_files([str(tmp_path)])
+    assert report_failures(failures, total=1) == 0
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "4.wav and 4 more: a sound, where pictures are looked for" in told
+
+
+def test_a_file_that_is_called_dash_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = write_picture(tmp_path / "x.png", np.full((3, 4, 3), 7, np.uint8)).read_bytes()
+    (tmp_path / "-").write_bytes(data)
+    for typed in ("./-", "."):
+        items, _ = find_files([typed])
+        item = next(item for item in items if item.stem == "-")
+        assert item.read().shape == (3, 4, 3)
+
+
+def test_a_full_disk_ends_the_loop(tree: Path) -> None:
+    items, _ = find_files([str(tree)])
+    done: list[str] = []
+
+    def work(item: Item, picture: object) -> None:
+        done.append(item.stem)
+        error = StoreError("x.jpg: cannot be written: the disk is full")
+        error.errno = errno.ENOSPC
+        raise error
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        each_picture(items, [], work=work)
+    assert len(done) == 1
+
+
+def test_a_failure_without_a_name_is_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    assert report_failures([Failure("", "there is no word to draw")], total=1) == 1
+    assert capsys.readouterr().err == "szem: there is no word to draw\n"

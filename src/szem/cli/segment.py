@@ -198,7 +198,7 @@ class _Recorder:
     def _frame(self, item: "Item", frame: Any, masks: "Masks") -> None:
         self._keep(masks, item.name, frame=frame.index, time_s=frame.time_s)
         if self._as_json:
-            self._print(masks, f"{item.name}#{frame.index}")
+            self._print(masks, item.name, {"frame": frame.index, "time_s": round(frame.time_s, 4)})
         if "labels" in self.ways:
             _write_labels(self._file(f"{item.stem}-{frame.index:06d}.png"), masks)
 
@@ -218,11 +218,11 @@ class _Recorder:
         if self._table is not None:
             self._table.writerows(rows)
 
-    def _print(self, masks: "Masks", name: str) -> None:
+    def _print(self, masks: "Masks", name: str, when: dict[str, Any] | None = None) -> None:
         from szem.cli.outputs import print_json, printable
 
         if self._as_json:
-            print_json({"file": name, **masks.to_dict()})
+            print_json({"file": name, **(when or {}), **masks.to_dict()})
         elif self._is_for_people:
             found = ", ".join(f"{a.label} {a.share:.1%}" for a in masks.areas if a.share >= 0.001)
             print(f"{printable(name)}: {found or 'no class found'}")

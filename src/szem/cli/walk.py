@@ -20,7 +20,7 @@ from szem.arrays import Picture8
 from szem.cli.outputs import Stems, printable
 from szem.errors import FileMissingError, SzemError
 from szem.files import is_disk_full
-from szem.media.formats import HEAD_BYTES, Format, Kind, recognize_bytes, recognize_suffix, why_not_read
+from szem.media.formats import HEAD_BYTES, TIFF, Format, Kind, recognize_bytes, recognize_suffix, why_not_read
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 
 __all__ = ["STDIN", "Failure", "Item", "each_picture", "find_files", "report_failures"]
@@ -150,7 +150,8 @@ class _Walk:
             return True
         found = recognize_suffix(suffix)
         if found is not None or not suffix:
-            found = _recognize(path) or found  # what a file is, its bytes say
+            by_bytes = _recognize(path)  # what a file is, its bytes say; but raw files look like TIFF
+            found = found if found is not None and by_bytes == TIFF else by_bytes or found
         elif suffix in _all_suffixes():
             found = Format(suffix.lstrip(".").upper(), _kind_of(suffix))
         if found is None:

@@ -19,6 +19,7 @@ from PIL.ExifTags import Base
 
 from szem.arrays import Array, Picture8
 from szem.errors import EmptyFileError, FileMissingError, FormatError, SzemError, TooLargeError
+from szem.media.formats import HEAD_BYTES, HEIC, recognize_bytes, why_not_read
 from szem.media.headers import claimed_size, count_jpeg_scans
 from szem.media.pillow_warnings import pillow_hushed
 from szem.media.sources import Limits
@@ -93,11 +94,16 @@ def open_image(data: bytes, name: str, *, limits: Limits) -> Image.Image:
     Raises:
         FormatError, EmptyFileError, TooLargeError.
     """
+    found = recognize_bytes(data[:HEAD_BYTES])
+    if found is not None and not found.is_read:
+        raise FormatError(f"{name}: {why_not_read(found)}")
+    if found is not None and found.kind != "picture":
+        raise FormatError(f"{name}: a {found.kind} ({found.name}), where a picture is wanted")
     claimed = claimed_size(data)
     if claimed is not None:
         check_pixels(claimed, name, limits=limits)
     with faults_named(name):
-        opened = Image.open(io.BytesIO(data), formats=_FORMATS)
+        opened = Image.open(io.BytesIO(data), formats=_heif_formats() if found == HEIC else _FORMATS)
         check_pixels(opened.size, name, limits=limits)
         _check_work(count_jpeg_scans(data), opened.size, name, limits)
     return opened
@@ -163,6 +169,14 @@ def read_picture_size(path: str | os.PathLike[str]) -> PictureSize:
     if orientation not in _UPRIGHT:
         orientation = 1
     return PictureSize(*((width, height) if orientation < 5 else (height, width)), orientation)
+
+
+def _heif_formats() -> tuple[str, ...]:
+    """Pillow's name of HEIC, once the optional decoder is known to it; it reads no pixels while opening."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
 
 
 def shrink_jpeg(image: Image.Image, least_side_px: int) -> None:

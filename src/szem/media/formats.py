@@ -5,9 +5,10 @@ themselves, by the bytes alone. This file reads no files.
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
-__all__ = ["HEAD_BYTES", "Format", "Kind", "recognize_bytes", "recognize_suffix", "why_not_read"]
+__all__ = ["HEAD_BYTES", "HEIC", "TIFF", "Format", "Kind", "recognize_bytes", "recognize_suffix", "why_not_read"]
 
 HEAD_BYTES = 132  # enough of a file to recognize it
 Kind = Literal["picture", "video", "sound"]
@@ -19,29 +20,36 @@ class Format:
 
     name: str
     kind: Kind
-    is_read: bool = True
+    has_decoder: bool = True
+    package: str = ""  # on PyPI, that brings the decoder
+    module: str = ""  # of that package
+
+    @property
+    def is_read(self) -> bool:
+        """Whether szem reads such a file, as it is installed here."""
+        return self.has_decoder or (self.module != "" and find_spec(self.module) is not None)
 
 
-_HEIC = Format("HEIC", "picture", is_read=False)
-_JXL = Format("JPEG XL", "picture", is_read=False)
-_JP2 = Format("JPEG 2000", "picture", is_read=False)
-_PSD = Format("Photoshop", "picture", is_read=False)
-_RAW = Format("a camera's raw format", "picture", is_read=False)
-_EXR = Format("OpenEXR", "picture", is_read=False)
-_HDR = Format("Radiance HDR", "picture", is_read=False)
-_XCF = Format("GIMP", "picture", is_read=False)
-_DDS = Format("DDS", "picture", is_read=False)
-_QOI = Format("QOI", "picture", is_read=False)
-_JXR = Format("JPEG XR", "picture", is_read=False)
-_SVG = Format("SVG", "picture", is_read=False)
-_EPS = Format("PostScript", "picture", is_read=False)
-_TGA = Format("Targa", "picture", is_read=False)
-_DICOM = Format("DICOM", "picture", is_read=False)
-_MIDI = Format("MIDI", "sound", is_read=False)
-_FLASH = Format("Flash", "video", is_read=False)
-_REAL = Format("RealMedia", "video", is_read=False)
+HEIC = Format("HEIC", "picture", has_decoder=False, package="pillow-heif", module="pillow_heif")
+_JXL = Format("JPEG XL", "picture", has_decoder=False)
+_JP2 = Format("JPEG 2000", "picture", has_decoder=False)
+_PSD = Format("Photoshop", "picture", has_decoder=False)
+_RAW = Format("a camera's raw format", "picture", has_decoder=False)
+_EXR = Format("OpenEXR", "picture", has_decoder=False)
+_HDR = Format("Radiance HDR", "picture", has_decoder=False)
+_XCF = Format("GIMP", "picture", has_decoder=False)
+_DDS = Format("DDS", "picture", has_decoder=False)
+_QOI = Format("QOI", "picture", has_decoder=False)
+_JXR = Format("JPEG XR", "picture", has_decoder=False)
+_SVG = Format("SVG", "picture", has_decoder=False)
+_EPS = Format("PostScript", "picture", has_decoder=False)
+_TGA = Format("Targa", "picture", has_decoder=False)
+_DICOM = Format("DICOM", "picture", has_decoder=False)
+_MIDI = Format("MIDI", "sound", has_decoder=False)
+_FLASH = Format("Flash", "video", has_decoder=False)
+_REAL = Format("RealMedia", "video", has_decoder=False)
 
-_TIFF, _MP4, _OGG = Format("TIFF", "picture"), Format("MP4", "video"), Format("Ogg", "sound")
+TIFF, _MP4, _OGG = Format("TIFF", "picture"), Format("MP4", "video"), Format("Ogg", "sound")
 
 # The first bytes -> the format; the first match counts.
 _STARTS: tuple[tuple[bytes, Format], ...] = (
@@ -66,8 +74,8 @@ _STARTS: tuple[tuple[bytes, Format], ...] = (
     (b"IIRO", _RAW),
     (b"%!PS", _EPS),
     (b"<svg", _SVG),
-    (b"II*\0", _TIFF),
-    (b"MM\0*", _TIFF),
+    (b"II*\0", TIFF),
+    (b"MM\0*", TIFF),
     (b"\x1aE\xdf\xa3", Format("Matroska", "video")),
     (b"FLV\x01", Format("Flash video", "video")),
     (b"FWS", _FLASH),
@@ -86,13 +94,13 @@ _RIFF = {
     b"WAVE": Format("WAV", "sound"),
 }
 _BRANDS = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), _HEIC),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), HEIC),
     **dict.fromkeys((b"avif", b"avis"), Format("AVIF", "picture")),
     b"crx ": _RAW,
     b"M4A ": Format("M4A", "sound"),
 }
 _UNREAD = {
-    ".heic .heif .hif": _HEIC,
+    ".heic .heif .hif": HEIC,
     ".jxl": _JXL,
     ".jp2 .j2k .jpf .jpx .jpm": _JP2,
     ".psd .psb": _PSD,
@@ -154,8 +162,10 @@ def recognize_suffix(suffix: str) -> Format | None:
 def why_not_read(found: Format) -> str:
     """The reason to give for a file of such a format, with what to do.
 
-    >>> why_not_read(recognize_suffix(".heic"))
-    'HEIC, which szem does not read; convert it to JPEG or PNG first'
+    >>> why_not_read(recognize_suffix(".jxl"))
+    'JPEG XL, which szem does not read; convert it to JPEG or PNG first'
     """
     into = {"picture": "JPEG or PNG", "video": "MP4", "sound": "WAV"}[found.kind]
+    if found.package:
+        return f"{found.name}, which szem reads after: pip install {found.package}; or convert it to {into} first"
     return f"{found.name}, which szem does not read; convert it to {into} first"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import check_sound
 from szem.errors import EmptyFileError, FormatError, RangeError, TooLargeError
+from szem.files import write_file
 from szem.media.containers import (
     ContainerSource,
     check_codec,
@@ -30,7 +31,9 @@ from szem.media.mixing import MonoResampler
 
 __all__ = ["SOUND_SUFFIXES", "SoundBlock", "SoundReader", "SoundSource", "read_sound", "write_sound"]
 
-SOUND_SUFFIXES = frozenset((".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".wma", ".aif", ".aiff"))
+SOUND_SUFFIXES = frozenset(
+    ".wav .flac .ogg .oga .opus .mp3 .mp2 .m4a .m4b .mka .aac .ac3 .wma .aif .aiff .aifc .amr .au .caf .weba".split()  # noqa: SIM905
+)
 SoundSource = ContainerSource
 Samples = NDArray[np.float32]
 _MOST_S = 2 * 3600.0  # of one array; longer sounds are read block by block
@@ -183,12 +186,13 @@ def write_sound(path: str | os.PathLike[str], samples: Samples, *, rate_hz: int 
         rate_hz: Samples a second.
     Raises:
         FormatError: another ending.
+        StoreError: the folder cannot be written, or the disk is full.
         As `check_sound`.
     """
     samples = check_sound(samples, rate_hz=rate_hz)
     if Path(path).suffix.lower() != ".wav":
         raise FormatError(f"{os.fspath(path)}: sound is written as WAV; let the name end in .wav")
-    with wave.open(os.fspath(path), "wb") as out:
+    with write_file(path) as part, wave.open(os.fspath(part), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(rate_hz)

@@ -39,7 +39,9 @@ __all__ = [
     "read_video",
 ]
 
-VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv"))
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .ogv .3gp .3g2 .wmv .asf .flv .f4v .vob .mxf".split()  # noqa: SIM905
+)
 VideoSource = str | os.PathLike[str] | IO[bytes]
 _DEFAULT_RATE_HZ = 25.0  # where the file does not say
 _CUT_SHARE, _CUT_S = 0.9, 0.5  # a film that ends so much before its header says was cut off

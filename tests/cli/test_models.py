@@ -1,0 +1,72 @@
+"""`szem models remove`: models of one's own go, shipped ones stay."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from szem.cli.run import run
+from szem.runtime.store import find_model, shipped_folder
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a model of the user's own, `road-2`."""
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path))
+    folder = tmp_path / "models" / "road-2"
+    shutil.copytree(shipped_folder() / "road", folder)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"name": "road-2"}))
+    return folder
+
+
+def test_a_model_of_ones_own_is_removed(mine: Path, capsys: Capture) -> None:
+    assert find_model("road-2").folder == mine
+    assert run(["models", "remove", "road-2", "--yes"]) == 0
+    assert "road-2: removed" in capsys.readouterr().out
+    assert list(mine.parent.iterdir()) == []
+    assert run(["models", "remove", "road-2", "-y"]) == 1
+    assert "no model of your own called 'road-2'; you have added none" in capsys.readouterr().err
+
+
+def test_one_whose_card_is_broken_is_removed_too(mine: Path) -> None:
+    (mine / "card.json").write_text("{")
+    assert run(["models", "remove", "road-2", "--yes"]) == 0
+    assert not mine.exists()
+
+
+@pytest.mark.parametrize("name", ["detect", "no-such", ".", "..", "../models/road-2", "", "a/b", "road"])
+def test_nothing_else_is_removed(name: str, mine: Path, capsys: Capture) -> None:
+    assert run(["models", "remove", "--yes", "--", name]) == 1
+    told = capsys.readouterr().err
+    assert ("came with szem" in told) == (name in ("detect", "road"))
+    assert "your own are: road-2" in told or "came with szem" in told
+    assert (mine / "card.json").is_file()
+    assert (shipped_folder() / "road" / "card.json").is_file()
+
+
+def test_a_link_is_not_followed(mine: Path, tmp_path: Path) -> None:
+    mine.rename(tmp_path / "elsewhere")
+    mine.symlink_to(tmp_path / "elsewhere")
+    assert run(["models", "remove", "road-2", "--yes"]) == 1
+    assert (tmp_path / "elsewhere" / "card.json").is_file()
+
+
+def test_it_asks_before_it_removes(mine: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(["models", "remove", "road-2"]) == 1  # nobody to ask
+    assert "give --yes" in capsys.readouterr().err
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    for answer, stays in ((False, True), (True, False)):
+
+        def confirm(text: str, *, abort: bool, answer: bool = answer) -> None:
+            assert str(mine) in text
+            if abort and not answer:
+                raise SystemExit(1)
+
+        monkeypatch.setattr("typer.confirm", confirm)
+        assert run(["models", "remove", "road-2"]) == int(stays)
+        assert mine.exists() == stays
