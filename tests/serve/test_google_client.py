@@ -267,7 +267,7 @@ def test_masks_come_beside_what_googles_client_reads(
         return answer
 
     told = ask({"type": "LABEL_DETECTION"}, {"type": "SZEM_SEGMENTATION", "model": "road"})
-    route = server.post("/v1/szem/segment?model=road", content=cat).json()
+    route = server.post("/v1/szem/segment?model=road&masks=png", content=cat).json()
     assert told["szemSegmentation"] == {key: value for key, value in route.items() if key != "picture"}
     assert ask({"type": 1001})["szemSegmentation"]["model"] == "things"  # type: ignore[index]
     assert "szemSegmentation" not in ask({"type": "LABEL_DETECTION"})

@@ -23,7 +23,6 @@ __all__ = [
     "Fit",
     "Head",
     "ModelFormat",
-    "Output",
     "PixelScaling",
     "find_head",
     "fit_head",
