@@ -79,7 +79,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     app.add_api_route("/healthz", get_health, methods=["GET"], tags=["server"])
     app.add_api_route("/metrics", get_metrics, methods=["GET"], tags=["server"], response_class=Response)
     app.include_router(build_own_routes())
-    app.include_router(build_lab_routes(chosen))
+    app.include_router(build_lab_routes())
     app.include_router(build_guard_routes(room))
     app.router.add_websocket_route(LIVE_PATH, watch_live)
     app.include_router(build_vision_routes())

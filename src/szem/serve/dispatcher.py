@@ -22,6 +22,7 @@ from szem.runtime.workers.forkserver import ForkServer
 from szem.runtime.workers.limits import WorkerLimits
 from szem.runtime.workers.process import CAN_FORK
 from szem.serve.engine import make_engine
+from szem.serve.handlers.lab import SENT_PREFIX, LookSource, make_lab
 from szem.serve.metrics import Metrics
 from szem.serve.process_pool import ProcessPool, WorkerStatus
 from szem.serve.settings import ServeSettings
@@ -35,7 +36,9 @@ _OUTSIDE = 8  # pictures fetched or read from folders at the same time; each may
 _CLOSE_S = 3.0  # for own threads at the end
 
 # One for all servers of a process: starting it takes a second, a worker from it some milliseconds.
-_FORK_SERVER = ForkServer(["szem.serve.jobs", "szem.serve.vision.annotate"]) if CAN_FORK else None
+_FORK_SERVER = (
+    ForkServer(["szem.serve.jobs", "szem.serve.handlers.lab", "szem.serve.vision.annotate"]) if CAN_FORK else None
+)
 
 
 class Dispatcher:
@@ -55,16 +58,24 @@ class Dispatcher:
             cpu_s=settings.worker_cpu_s,
             wall_s=settings.answer_timeout_s + 1,  # the answer's own limit comes first and says so
         )
-        self._pictures = ProcessPool(
-            "pictures",
-            settings.threads or cores(),
-            make_engine,
-            (settings, dict(os.environ), str(Path.cwd())),
-            limits=limits,
-            server=_FORK_SERVER,
-            on_failure=lambda reason: metrics.workers.labels("pictures", reason).inc(),
-        )
-        self._pools = [self._pictures]
+
+        def pool(kind: str, number: int, make_context: Callable[..., Any]) -> ProcessPool:
+            return ProcessPool(
+                kind,
+                number,
+                make_context,
+                (settings, dict(os.environ), str(Path.cwd())),
+                limits=limits,
+                server=_FORK_SERVER,
+                on_failure=lambda reason: metrics.workers.labels(kind, reason).inc(),
+            )
+
+        self._pictures = pool("pictures", settings.threads or cores(), make_engine)
+        # Networks that are looked into, and those that strangers sent: apart, so that one of the latter that hangs
+        # keeps nobody else waiting. Started when first asked.
+        self._lab = pool("lab", min(2, cores()), make_lab)
+        self._sent = pool("sent networks", 1, make_lab)
+        self._pools = [self._pictures, self._lab, self._sent]
         self._ended = threading.Event()
         self._beat: threading.Thread | None = None
         self._beaten = time.monotonic()
@@ -97,6 +108,23 @@ class Dispatcher:
             As `szem.runtime.workers.process.WorkerProcess.call`.
         """
         return await self._pictures.work(function, *arguments)
+
+    async def explore(
+        self,
+        function: Callable[..., Coroutine[Any, Any, T]],
+        source: LookSource,
+        *arguments: object,
+        wall_s: float | None = None,
+        on_progress: Callable[[Any], None] = lambda _: None,
+    ) -> T:
+        """Run `function(lab, source, *arguments)` in a worker of the network lab.
+
+        Raises:
+            ForgottenError: the worker needs the files of `source`.
+            SzemError: as `work`.
+        """
+        pool = self._sent if source.network.startswith(SENT_PREFIX) else self._lab
+        return await pool.work(function, source, *arguments, wall_s=wall_s, on_progress=on_progress)
 
     def status(self) -> list[WorkerStatus]:
         """How the workers are; none is well while their heartbeat is late."""

@@ -71,6 +71,7 @@ class ProcessPool:
         function: Callable[..., Coroutine[Any, Any, T]],
         *arguments: object,
         wall_s: float | None = None,
+        on_progress: Callable[[Any], None] = lambda _: None,
     ) -> T:
         """Run `function(context, *arguments)` in a worker. When the caller is cancelled (its answer would come too
         late), so is the work: what waits is dropped, what runs is ended with its process.
@@ -79,7 +80,7 @@ class ProcessPool:
             As `WorkerProcess.call`.
         """
         call = _Call()
-        future = self._threads.submit(self._run, call, function, arguments, wall_s)
+        future = self._threads.submit(self._run, call, function, arguments, wall_s, on_progress)
         try:
             return cast("T", await asyncio.wrap_future(future))
         except asyncio.CancelledError:
@@ -135,13 +136,16 @@ class ProcessPool:
         function: Callable[..., Any],
         arguments: tuple[object, ...],
         wall_s: float | None,
+        on_progress: Callable[[Any], None],
     ) -> Any:
         with self._lock:
             slot = self._free.pop()  # as many as there are threads: one is always free; the last used is warmest
         starts = slot.process.starts
         try:
             call.begin(slot.process)
-            found = slot.process.call(function, *arguments, wall_s=wall_s, is_cancelled=call.is_cancelled)
+            found = slot.process.call(
+                function, *arguments, wall_s=wall_s, is_cancelled=call.is_cancelled, on_progress=on_progress
+            )
             slot.answered, slot.is_well = time.monotonic(), True
             return found
         except Exception as error:

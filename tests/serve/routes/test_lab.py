@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from szem.media.samples import read_sample, sample_path
-from szem.serve.handlers.lab import _Recent
+from szem.serve.handlers.lab import Recent
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain.explain import Explorer
 from szem.tasks.explain.neuron import explain_neuron
@@ -203,7 +203,7 @@ def test_unknown_networks_and_classes_are_told(server: httpx.Client) -> None:
 
 
 def test_the_oldest_is_forgotten_first() -> None:
-    recent: _Recent[str] = _Recent(10)
+    recent: Recent[str] = Recent(10)
     for name, weight in (("a", 4), ("b", 4)):
         recent.put(name, name, weight)
     assert recent.get("a") == "a"  # now the newest

@@ -1,8 +1,9 @@
 """The inside of a worker process: takes calls one after the other, answers each, ends when its parent is gone.
 
 A call is a pickled `(function, arguments, cpu_s)`; the function is found by its name, and gets the worker's context
-(an engine with open networks, say) first. The answer is one byte (a result, an error of szem, another error) and a
-pickle. What a worker unpickles comes from its parent alone; what the parent unpickles is held to data (`process.py`).
+(an engine with open networks, say) first. The answer is one byte (a result, an error of szem, another error, or
+progress, after which more comes) and a pickle. What a worker unpickles comes from its parent alone; what the parent
+unpickles is held to data (`process.py`).
 """
 
 import asyncio
@@ -20,11 +21,20 @@ from typing import Any
 from szem.errors import SzemError, TooLargeError
 from szem.runtime.workers.limits import WorkerLimits, limit_cpu, limit_process
 
-__all__ = ["ERROR", "FAULT", "RESULT", "run_worker", "silence_signals"]
+__all__ = ["ERROR", "FAULT", "PROGRESS", "RESULT", "report_progress", "run_worker", "silence_signals"]
 
-RESULT, ERROR, FAULT = b"r", b"e", b"f"
+RESULT, ERROR, FAULT, PROGRESS = b"r", b"e", b"f", b"p"
 _NO_MEMORY = ("bad_alloc", "failed to allocate", "insufficient memory", "cannot allocate", "out of memory")
 _PR_SET_PDEATHSIG = 1  # man 2 prctl
+
+
+_reports: list[Connection] = []  # the worker's own connection, while it is in a call
+
+
+def report_progress(value: object) -> None:
+    """Send data to the caller before the answer; outside a worker, nothing happens."""
+    for connection in _reports:
+        connection.send_bytes(PROGRESS + pickle.dumps(value, protocol=5))
 
 
 def run_worker(connection: Connection, parent_pid: int = 0) -> None:
@@ -51,6 +61,7 @@ def run_worker(connection: Connection, parent_pid: int = 0) -> None:
                 connection.send_bytes(RESULT + pickle.dumps(None))
                 continue
             limit_cpu(cpu_s)
+            _reports[:] = [connection]
             try:
                 if context is None:
                     context = make_context(*arguments)

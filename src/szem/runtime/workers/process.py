@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar, cast
 
 from szem.errors import BusyError, SzemError, TimeLimitError, TooLargeError, WorkerCrashError
-from szem.runtime.workers.child import ERROR, RESULT, run_worker
+from szem.runtime.workers.child import ERROR, PROGRESS, RESULT, run_worker
 from szem.runtime.workers.forkserver import ForkServer
 from szem.runtime.workers.limits import WorkerLimits
 
@@ -87,6 +87,7 @@ class WorkerProcess:
         *arguments: object,
         wall_s: float | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[Any], None] = lambda _: None,
     ) -> T:
         """Run `function(context, *arguments)` in the worker and wait for it.
 
@@ -94,6 +95,7 @@ class WorkerProcess:
             function: A function of a module, or a coroutine function.
             arguments: What can be pickled.
             wall_s: Less than the limit's, if given.
+            on_progress: Called with what the function reports before it is done.
             is_cancelled: Asked once, when `cancel` begins to have an effect: whether that was wanted before.
         Raises:
             SzemError: the function raised it.
@@ -108,7 +110,7 @@ class WorkerProcess:
             try:
                 # Pickled before anything is sent: what cannot be is the caller's fault and costs no worker.
                 message = pickle.dumps((function, arguments, self.limits.cpu_s), protocol=5)
-                answer = self._exchange(connection, message, limit_s, is_cancelled)
+                answer = self._exchange(connection, message, limit_s, is_cancelled, on_progress)
             finally:
                 with self._state:
                     self._since = None
@@ -185,16 +187,22 @@ class WorkerProcess:
         message: bytes,
         limit_s: float,
         is_cancelled: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[Any], None] = lambda _: None,
     ) -> bytes:
+        deadline = time.monotonic() + limit_s
         with self._state:
             self._since, self._cancelled = time.monotonic(), False
         if is_cancelled():
             raise TimeLimitError("the request was given up before its work began")
         try:
             connection.send_bytes(message)
-            if not connection.poll(limit_s):
-                raise TimeoutError
-            return connection.recv_bytes(_MAX_ANSWER_BYTES)
+            while True:
+                if not connection.poll(max(0.0, deadline - time.monotonic())):
+                    raise TimeoutError
+                answer = connection.recv_bytes(_MAX_ANSWER_BYTES)
+                if answer[:1] != PROGRESS:
+                    return answer
+                on_progress(_Unpickler(io.BytesIO(answer[1:])).load())
         except (TimeoutError, BlockingIOError):
             self._end()
             raise TimeLimitError(

@@ -1,184 +1,176 @@
-"""What the network lab keeps between requests: networks that are open, and the pictures being looked at.
+"""The network lab in a worker process: networks that are open, and the pictures being looked at.
 
-Everything here is bounded: the oldest is forgotten first, and asking for it again opens it anew (a network by name)
-or says that it is gone (a picture, or a network that was sent). Knows nothing of HTTP.
+A network that somebody sent is parsed, judged and run here and nowhere else. Everything is bounded: the oldest is
+forgotten first. What is asked for and is not here is brought again by the server (`ForgottenError`), which keeps the
+files: a worker may have been replaced since. Knows nothing of HTTP.
 """
 
-import hashlib
-import threading
+import base64
+import json
+import os
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8
-from szem.errors import FormatError, NotFoundError, UnknownNameError
-from szem.media.pictures import PICTURE_SUFFIXES
+from szem.errors import NotFoundError, RangeError, UnknownNameError, UnsupportedError
+from szem.media.pictures import PICTURE_SUFFIXES, encode_picture, read_picture
 from szem.media.samples import SAMPLES, sample_path
 from szem.runtime.cards import PictureInput
 from szem.runtime.graph import GraphLimits
 from szem.runtime.store import Model, list_models
+from szem.runtime.workers.child import report_progress
+from szem.serve.engine import picture_limits
 from szem.serve.settings import ServeSettings
-from szem.tasks.explain.explain import EXPLAINED_TASK, Explorer
+from szem.tasks.explain.attribution import find_class_map, find_occlusion
+from szem.tasks.explain.explain import Explorer
+from szem.tasks.explain.neuron import explain_neuron
 from szem.tasks.explain.preprocess import PreparedInput
-from szem.tasks.explain.top_activations import TopActivations, find_strongest
-from szem.tasks.models import default_model
+from szem.tasks.explain.receptive_field import StackLayer, measure_stack
+from szem.tasks.explain.shift_invariance import measure_shift
+from szem.tasks.explain.top_activations import cut_patch, find_strongest
 
-__all__ = ["LAB_LIMITS", "LabHandler", "LabView", "pack_maps"]
+__all__ = ["LAB_LIMITS", "SENT_PREFIX", "ForgottenError", "Lab", "LookSource", "make_lab", "picture_models"]
 
 LAB_LIMITS = GraphLimits(
     max_bytes=150 << 20, max_nodes=5_000, max_multiplications=1e11, max_value_bytes=256 << 20, max_run_s=20.0
 )
+SENT_PREFIX = "sent-"
 _OPEN_NETWORKS = 4
-_SENT_BYTES = 320_000_000  # networks that visitors sent, all together
 _LOOKS = 48
 _GALLERY = 400  # pictures that maps are searched for what they like best
-_SENT_PREFIX = "sent-"
+_PATCH_PX = 96
+_MOST_INPUTS = 60_000  # numbers of one sum that are sent; a dense layer may have more
+_MOST_MAP_BYTES = 64_000_000
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
-class LabView:
-    """One picture in one network."""
+class ForgottenError(NotFoundError):
+    """This worker does not hold the network or the picture: the call is to be made again, with the files."""
 
-    name: str
+
+@dataclass(frozen=True)
+class LookSource:
+    """A picture in a network, by their names; the files where the worker may not have them."""
+
     network: str
+    name: str = ""  # of the look; empty: only the network is meant
+    network_data: bytes | None = None
+    picture_data: bytes | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """One picture in one network, open."""
+
+    source: LookSource
     explorer: Explorer
-    picture_size: tuple[int, int]
     prepared: PreparedInput
     picture: Picture8
 
 
-class _Recent(Generic[T]):
+class Recent(Generic[T]):
     """The last few things by name; the weight of all together stays below a limit."""
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self._kept: OrderedDict[str, tuple[T, float]] = OrderedDict()
-        self._lock = threading.Lock()
 
     def get(self, name: str) -> T | None:
-        with self._lock:
-            if name not in self._kept:
-                return None
-            self._kept.move_to_end(name)
-            return self._kept[name][0]
+        """What was put under a name; None if it has been forgotten."""
+        if name not in self._kept:
+            return None
+        self._kept.move_to_end(name)
+        return self._kept[name][0]
 
-    def put(self, name: str, thing: T, weight: float = 1.0) -> None:
-        with self._lock:
-            self._kept.pop(name, None)
-            self._kept[name] = (thing, weight)
-            while len(self._kept) > 1 and sum(w for _, w in self._kept.values()) > self._limit:
-                self._kept.popitem(last=False)
+    def put(self, name: str, item: T, weight: float = 1.0) -> None:
+        """Keep something; the oldest make room for it."""
+        self._kept.pop(name, None)
+        self._kept[name] = (item, weight)
+        while len(self._kept) > 1 and sum(w for _, w in self._kept.values()) > self._limit:
+            self._kept.popitem(last=False)
 
     def names(self) -> list[str]:
-        with self._lock:
-            return list(self._kept)
+        """All names, the oldest first."""
+        return list(self._kept)
 
 
-class LabHandler:
-    """The lab of one server.
+def make_lab(settings: ServeSettings, environment: Mapping[str, str], folder: str) -> "Lab":
+    """The lab of a worker, in the environment and working folder of its server."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    return Lab(settings)
+
+
+class Lab:
+    """Open networks and looks of one worker.
 
     Args:
         settings: The operator's choices: below `read_folders` lie the pictures that maps are searched over.
     """
 
     def __init__(self, settings: ServeSettings) -> None:
-        self._settings = settings
-        self._explorers: _Recent[Explorer] = _Recent(_OPEN_NETWORKS)
-        self._sent: _Recent[tuple[str, bytes]] = _Recent(_SENT_BYTES)
-        self._looks: _Recent[LabView] = _Recent(_LOOKS)
-        self._opening = threading.Lock()  # one network is opened at a time: it takes all cores
-        self._searching = threading.Lock()  # and one searches the pictures; who asks for the same finds it on disk
-        self._searched: dict[str, float] = {}  # network -> the share of the pictures it has looked at, while it does
+        self.settings = settings
+        self._explorers: Recent[Explorer] = Recent(_OPEN_NETWORKS)
+        self._views: Recent[_View] = Recent(_LOOKS)
 
-    def networks(self) -> list[dict[str, Any]]:
-        """The networks that can be looked into: the default first, then others of its task, others, those sent."""
-        models = _picture_models()
-        first = default_model(EXPLAINED_TASK).name if any(m.card.task == EXPLAINED_TASK for m in models) else ""
-        models.sort(key=lambda m: (m.name != first, m.card.task != EXPLAINED_TASK))
-        rows: list[dict[str, Any]] = [
-            {"name": m.name, "title": m.name, "task": m.card.task, "text": m.card.summary} for m in models
-        ]
-        for name in reversed(self._sent.names()):
-            kept = self._sent.get(name)
-            if kept is not None:
-                rows.append({"name": name, "title": kept[0], "task": "", "text": ""})
-        return rows
-
-    def send(self, title: str, data: bytes) -> str:
-        """Take a network that a visitor sent: open it once, which is what judges it, and give its name.
+    def explorer(self, source: LookSource) -> Explorer:
+        """The network, open.
 
         Raises:
-            As `Explorer`.
+            NotFoundError: there is no such network.
+            ForgottenError: it was sent, and is not here.
+            SzemError: as `Explorer`.
         """
-        if not data:
-            raise FormatError("no network came; send an .onnx file as the body")
-        name = _SENT_PREFIX + hashlib.sha256(data).hexdigest()[:20]
-        if self._sent.get(name) is None:
-            with self._opening:
-                self._explorers.put(name, Explorer(data, limits=LAB_LIMITS))
-        self._sent.put(name, (title[:80] or "network", data), len(data))
-        return name
-
-    def open(self, name: str) -> Explorer:
-        """A network by name.
-
-        Raises:
-            NotFoundError: no such network, or one that was sent and has been forgotten since.
-        """
-        found = self._explorers.get(name)
-        if found is not None:
-            return found
-        with self._opening:
-            found = self._explorers.get(name)
-            if found is not None:
-                return found
-            found = self._open_anew(name)
-            self._explorers.put(name, found)
-            return found
-
-    def _open_anew(self, name: str) -> Explorer:
-        if name.startswith(_SENT_PREFIX):
-            kept = self._sent.get(name)
-            if kept is None:
-                raise NotFoundError("this network has been forgotten since; send its file again")
-            return Explorer(kept[1], limits=LAB_LIMITS)
-        try:
-            model = next(m for m in _picture_models() if m.name == name)
-        except StopIteration:
-            names = ", ".join(m.name for m in _picture_models()) or "none"
-            raise NotFoundError(f"no network called {name[:80]!r}; there are {names}") from None
-        return Explorer(model, limits=LAB_LIMITS)
-
-    def look(self, network: str, picture: Picture8, data: bytes) -> LabView:
-        """Begin to look at a picture; the same picture in the same network has the same name."""
-        explorer = self.open(network)
-        name = hashlib.sha256(network.encode() + b"\0" + data).hexdigest()[:24]
-        prepared = explorer.prepare(picture)
-        found = LabView(name, network, explorer, (picture.shape[0], picture.shape[1]), prepared, picture)
-        self._looks.put(name, found)
+        found = self._explorers.get(source.network)
+        if found is None:
+            found = self._open(source)
+            self._explorers.put(source.network, found)
         return found
 
-    def find(self, name: str) -> LabView:
-        """A picture being looked at.
+    def _open(self, source: LookSource) -> Explorer:
+        if source.network.startswith(SENT_PREFIX):
+            if source.network_data is None:
+                raise ForgottenError("the network is not open here")
+            return Explorer(source.network_data, limits=LAB_LIMITS)
+        for model in picture_models():
+            if model.name == source.network:
+                return Explorer(model, limits=LAB_LIMITS)
+        names = ", ".join(model.name for model in picture_models()) or "none"
+        raise NotFoundError(f"no network called {source.network[:80]!r}; there are {names}")
+
+    def view(self, source: LookSource) -> _View:
+        """The picture in the network, prepared.
 
         Raises:
-            NotFoundError: it has been forgotten since.
+            ForgottenError: the picture is not here.
+            MediaError: it cannot be read.
+            SzemError: as `explorer`.
         """
-        found = self._looks.get(name)
-        if found is None:
-            raise NotFoundError("this picture has been forgotten since; send it again")
+        found = self._views.get(source.name)
+        if found is not None:
+            return found
+        if source.picture_data is None:
+            raise ForgottenError("the picture is not here")
+        explorer = self.explorer(source)
+        picture = read_picture(source.picture_data, limits=picture_limits(self.settings))
+        kept = replace(source, network_data=None, picture_data=None)
+        found = _View(kept, explorer, explorer.prepare(picture), picture)
+        self._views.put(source.name, found)
         return found
 
     def gallery(self) -> list[Path]:
         """The pictures that maps are searched over: those below the folders the operator allows, else the bundled."""
         files: list[Path] = []
-        for folder in self._settings.read_folders:
+        for folder in self.settings.read_folders:
             for path in sorted(folder.rglob("*")):
                 if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
                     files.append(path)
@@ -186,32 +178,154 @@ class LabHandler:
                     return files
         return files or [sample_path(name) for name in SAMPLES]
 
-    def strongest(self, network: str) -> TopActivations:
-        """The strongest pictures for every map of a network; found once, then kept on disk."""
-        explorer = self.open(network)
-        with self._searching:
-            try:
-                return find_strongest(
-                    explorer, self.gallery(), keep=6, progress=lambda share: self._searched.update({network: share})
-                )
-            finally:
-                self._searched.pop(network, None)
 
-    def searched(self, network: str) -> float | None:
-        """How far the search for a network's strongest pictures is, 0 to 1; None while there is none."""
-        return self._searched.get(network)
+def picture_models() -> list[Model]:
+    """The models that take pictures: only those can be looked into."""
+    return [model for model in list_models() if isinstance(model.card.input, PictureInput)]
 
 
-def thumbnails(look: LabView, *, side_px: int = 48) -> NDArray[np.uint8]:
+# What a worker is asked. Each takes the lab, what is meant, and options; answers are JSON or bytes, ready to be sent.
+
+
+async def open_network(lab: Lab, source: LookSource) -> None:
+    """Open a network, which is what judges it."""
+    lab.explorer(source)
+
+
+async def describe_look(lab: Lab, source: LookSource) -> bytes:
+    """The network's layers as a table, and its answer for the picture."""
+    view = lab.view(source)
+    explorer, prepared = view.explorer, view.prepared
+    return _json(
+        {
+            "look": source.name,
+            "network": source.network,
+            "title": explorer.name,
+            "picture_size": view.picture.shape[:2],
+            "input_size": explorer.size,
+            "crop_xyxy": prepared.crop_xyxy,
+            "answer": [
+                {"class_index": index, "name": name, "probability": p}
+                for index, name, p in explorer.top(prepared.values, count=5)
+            ],
+            "parameters": sum(row.parameters for row in explorer.rows),
+            "multiplications": sum(row.multiplications for row in explorer.rows),
+            "layers": [asdict(row) for row in explorer.rows],
+        }
+    )
+
+
+async def draw_input(lab: Lab, source: LookSource) -> bytes:
+    """What the network sees of the picture, as PNG."""
+    return encode_picture(lab.view(source).prepared.picture)
+
+
+async def draw_thumbnails(lab: Lab, source: LookSource) -> bytes:
+    """One small map per layer: (layers, 48, 48) bytes."""
+    view = lab.view(source)
+    return thumbnails(view.explorer, view.prepared).tobytes()
+
+
+async def read_maps(lab: Lab, source: LookSource, layer: int) -> bytes:
+    """All maps of a layer, packed."""
+    view = lab.view(source)
+    _check_layer(view.explorer, layer)
+    found = view.explorer.layers[layer]
+    size = int(np.prod([float(side) for side in found.row.output_shape]))
+    if size > _MOST_MAP_BYTES:
+        raise UnsupportedError(
+            f"{found.row.name} has {size:,} numbers, the studio shows up to {_MOST_MAP_BYTES:,}; "
+            "use szem explain --layer, or a smaller input"
+        )
+    return pack_maps(view.explorer.maps(view.prepared.values, [found])[found.row.name])
+
+
+async def read_neuron(lab: Lab, source: LookSource, layer: int, map_index: int, row: int, column: int) -> bytes:
+    """The sum behind one number."""
+    view = lab.view(source)
+    _check_layer(view.explorer, layer)
+    found = explain_neuron(view.explorer, view.prepared, layer, map=map_index, row=row, column=column)
+    plain = found.to_dict()
+    if found.inputs.size > _MOST_INPUTS:
+        plain |= {"inputs": None, "weights": None, "inside": None}
+    plain["input_count"] = int(found.inputs.size)
+    return _json(plain)
+
+
+async def find_attribution(lab: Lab, source: LookSource, class_index: int | None) -> bytes:
+    """What mattered for a class."""
+    view = lab.view(source)
+    occlusion = find_occlusion(view.explorer, view.prepared, class_index=class_index)
+    answer: dict[str, Any] = {
+        "name": view.explorer.label(occlusion.class_index),
+        "occlusion": occlusion.to_dict(),
+        "class_map": None,
+        "why_no_class_map": "",
+    }
+    try:
+        found = find_class_map(view.explorer, view.prepared, class_index=occlusion.class_index)
+    except UnsupportedError as error:
+        answer["why_no_class_map"] = str(error)
+    else:
+        answer["class_map"] = found.to_dict()
+    return _json(answer)
+
+
+async def measure_times(lab: Lab, source: LookSource) -> bytes:
+    """Each layer's time."""
+    view = lab.view(source)
+    rows, timing = view.explorer.measure(view.prepared.values)
+    times = [{"index": row.index, "time_ms": row.time_ms, "share": row.share} for row in rows]
+    return _json({"layers": times, "total_ms": timing.total_ms, "other_ms": timing.other_ms, "runs": timing.runs})
+
+
+async def measure_shifts(lab: Lab, source: LookSource, layer: str) -> bytes:
+    """How far maps and answer change when the picture moves."""
+    view = lab.view(source)
+    return _json(measure_shift(view.explorer, view.picture, layer=layer or None).to_dict())
+
+
+async def search_strongest(lab: Lab, source: LookSource, layer: int, map_index: int) -> bytes:
+    """What one map likes best of the gallery; the search over all maps is kept on disk."""
+    explorer = lab.explorer(source)
+    _check_layer(explorer, layer)
+    row = explorer.rows[layer]
+    if map_index >= row.output_shape[0]:
+        raise RangeError(f"{row.name} has maps 0 to {row.output_shape[0] - 1}, got {map_index}")
+    found = find_strongest(explorer, lab.gallery(), keep=6, progress=report_progress)
+    entries = []
+    for rank, picture_index in enumerate(found.pictures[row.name][map_index]):
+        if picture_index < 0:
+            continue
+        y, x = (int(v) for v in found.places[row.name][map_index][rank])
+        picture = read_picture(found.files[picture_index])
+        entries.append(
+            {
+                "value": float(found.scores[row.name][map_index][rank]),
+                "row": y,
+                "column": x,
+                "patch": _data_url(cut_patch(explorer, picture, layer, row=y, column=x)),
+                "picture": _data_url(picture),
+            }
+        )
+    return _json({"pictures": len(found.files) - len(found.skipped), "strongest": entries})
+
+
+async def run_stack(_: Lab, __: LookSource, layers: tuple[StackLayer, ...], channels: int, side_px: int) -> bytes:
+    """Convolutions built and run: what one neuron sees, parameters, milliseconds."""
+    return _json(measure_stack(layers, channels=channels, side_px=side_px).to_dict())
+
+
+def thumbnails(explorer: Explorer, prepared: PreparedInput, *, side_px: int = 48) -> NDArray[np.uint8]:
     """One small map per layer, for the overview: the map whose numbers differ most over its places.
 
     Returns:
         (layers, side, side) uint8; 0 is the map's least number, 255 its largest; a layer without rows is shown as
         its maps' numbers, line by line in a square.
     """
-    found = look.explorer.maps(look.prepared.values, look.explorer.layers)
+    found = explorer.maps(prepared.values, explorer.layers)
     out = np.zeros((len(found), side_px, side_px), np.uint8)
-    for i, layer in enumerate(look.explorer.layers):
+    for i, layer in enumerate(explorer.layers):
         maps = found[layer.row.name]
         if maps.shape[1] < 2 or maps.shape[2] < 2:
             numbers = np.nan_to_num(maps).ravel()
@@ -242,16 +356,21 @@ def pack_maps(maps: NDArray[np.float32]) -> bytes:
     return b"".join(part.tobytes() for part in parts)
 
 
-def check_layer(explorer: Explorer, index: int) -> None:
-    """Check that a network has such a layer.
-
-    Raises:
-        UnknownNameError: it has not.
-    """
+def _check_layer(explorer: Explorer, index: int) -> None:
     if not 0 <= index < len(explorer.layers):
         raise UnknownNameError(f"there is no layer {index}; they are numbered 0 to {len(explorer.layers) - 1}")
 
 
-def _picture_models() -> list[Model]:
-    """The models that take pictures: only those can be looked into."""
-    return [model for model in list_models() if isinstance(model.card.input, PictureInput)]
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _data_url(picture: Picture8) -> str:
+    """A small JPEG inside the answer."""
+    height, width = picture.shape[:2]
+    factor = _PATCH_PX / max(height, width)
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    small = cv2.resize(np.ascontiguousarray(picture), size, interpolation=how).astype(np.uint8)
+    data = encode_picture(small, suffix=".jpg", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
