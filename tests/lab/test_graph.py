@@ -198,20 +198,102 @@ def test_a_shape_bomb_that_shows_only_while_running_is_stopped() -> None:
     assert probe.run({"x": np.ones((1, 3, 8, 8), np.float32)}, ["big"])["big"].shape == (192,)  # and it goes on
 
 
-def test_a_loop_without_end_is_stopped() -> None:
+def _loop(trips: int, condition: list[Any]) -> Any:
     body = helper.make_graph(
-        [helper.make_node("Identity", ["c"], ["c2"]), helper.make_node("Identity", ["a"], ["a2"])],
+        [*condition, helper.make_node("Identity", ["a"], ["a2"])],
         "body",
         [_value("i", [], TensorProto.INT64), _value("c", [], TensorProto.BOOL), _value("a", None)],
         [_value("c2", [], TensorProto.BOOL), _value("a2", None)],
     )
-    count = helper.make_tensor("n", TensorProto.INT64, [], [2**60])
+    count = helper.make_tensor("n", TensorProto.INT64, [], [trips])
     go = helper.make_tensor("go", TensorProto.BOOL, [], [True])
-    loop = helper.make_node("Loop", ["n", "go", "x"], ["y"], body=body)
+    return _model([helper.make_node("Loop", ["n", "go", "x"], ["y"], body=body)], weights=[count, go])
+
+
+ONWARD = [helper.make_node("Identity", ["c"], ["c2"])]
+ASKED = [helper.make_node("Not", ["c"], ["d"]), helper.make_node("Not", ["d"], ["c2"])]
+
+
+def test_a_loop_whose_condition_never_changes_is_refused_before_it_runs() -> None:
+    for trips in (2**62, 10**12):
+        with pytest.raises(TooLargeError, match="multiplications for one picture"):
+            Probe(read_graph(_loop(trips, ONWARD).SerializeToString(), limits=GraphLimits(max_multiplications=1e11)))
+    Probe(read_graph(_loop(3, ONWARD).SerializeToString()))
+
+
+def test_a_loop_that_only_running_it_ends_is_stopped() -> None:
     limits = GraphLimits(max_run_s=0.3)
-    graph = read_graph(_model([loop], weights=[count, go]).SerializeToString(), limits=limits)
+    graph = read_graph(_loop(2**62, ASKED).SerializeToString(), limits=limits)
     with pytest.raises(TooLargeError, match="takes more than"):
         Probe(graph).run({}, ["y"])
+
+
+def _zeros(name: str, shape: list[int]) -> list[Any]:
+    sides = numpy_helper.from_array(np.array(shape, np.int64))
+    return [
+        helper.make_node("Constant", [], [f"{name}_shape"], value=sides),
+        helper.make_node("ConstantOfShape", [f"{name}_shape"], [name]),
+    ]
+
+
+def _summed(nodes: list[Any], name: str) -> Any:
+    return _model(
+        [
+            *nodes,
+            helper.make_node("ReduceSum", [name], ["sum"], keepdims=0),
+            helper.make_node("Add", ["x", "sum"], ["y"]),
+        ]
+    )
+
+
+def _recurrent(op: str, gates: int, steps: int, **attributes: Any) -> Any:
+    sides = 2 if attributes.get("direction") == "bidirectional" else 1
+    nodes = [
+        *_zeros("w", [sides, gates * 1000, 1]),
+        *_zeros("r", [sides, gates * 1000, 1000]),
+        *_zeros("s", [steps, 1, 1]),
+        helper.make_node(op, ["s", "w", "r"], ["", "h"], hidden_size=1000, **attributes),
+    ]
+    return _summed(nodes, "h")
+
+
+@pytest.mark.parametrize(
+    ("op", "gates", "attributes"),
+    [("LSTM", 4, {}), ("GRU", 3, {}), ("RNN", 1, {}), ("GRU", 3, {"direction": "bidirectional"})],
+)
+def test_recurrent_layers_cost_their_steps(op: str, gates: int, attributes: dict[str, Any]) -> None:
+    """They make a thousand numbers, whatever the number of steps: the output alone says nothing of the work."""
+    limits = GraphLimits(max_multiplications=1e11)
+    with pytest.raises(TooLargeError, match=f"at {op}"):
+        Probe(read_graph(_recurrent(op, gates, 200_000, **attributes).SerializeToString(), limits=limits))
+    Probe(read_graph(_recurrent(op, gates, 3, **attributes).SerializeToString(), limits=limits))
+
+
+def test_sums_of_products_cost_all_their_indices() -> None:
+    nodes = [
+        *_zeros("a", [8000, 8000]),
+        *_zeros("b", [8000, 8000]),
+        helper.make_node("Einsum", ["a", "b"], ["c"], equation="ij,jk->ik"),
+    ]
+    with pytest.raises(TooLargeError, match=r"5\.12e\+11 multiplications"):
+        Probe(read_graph(_summed(nodes, "c").SerializeToString(), limits=GraphLimits(max_multiplications=1e11)))
+
+
+def test_scans_cost_their_length() -> None:
+    body = helper.make_graph(
+        [helper.make_node("Add", ["state", "item"], ["next"])],
+        "body",
+        [_value("state", [1]), _value("item", [1])],
+        [_value("next", [1])],
+    )
+    nodes = [
+        *_zeros("start", [1]),
+        *_zeros("items", [50_000_000, 1]),
+        helper.make_node("Scan", ["start", "items"], ["end"], body=body, num_scan_inputs=1),
+    ]
+    limits = GraphLimits(max_multiplications=1e8)
+    with pytest.raises(TooLargeError, match="multiplications"):
+        Probe(read_graph(_summed(nodes, "end").SerializeToString(), limits=limits))
 
 
 def test_work_for_hours_is_refused_before_it_starts() -> None:

@@ -21,6 +21,7 @@ import onnx
 from szem.arrays import Array
 from szem.errors import FormatError, RangeError, ShapeError, TooLargeError, UnknownNameError, UnsupportedError
 from szem.runtime.graph import Graph, ValueInfo
+from szem.runtime.graph_limits import check_cost
 from szem.runtime.onnx import ort
 from szem.runtime.sessions import session_options
 
@@ -141,7 +142,7 @@ class Probe:
                 self.shapes[node.name] = tuple(node.shape)
         self._known: dict[str, Array] = {}
         self._names = {node.name for node in self._session.get_outputs()}
-        _check_cost(graph, self.shapes)
+        check_cost(graph, self.shapes)
         unknown = [n for n in self._names if n not in self.shapes or n in graph.constant_names]
         ends = [value.name for value in graph.outputs if value.name in self._names]
         for name, value in self.run({}, unknown or ends).items():  # one run at least: here a contradiction shows
@@ -405,42 +406,3 @@ def _dtype(text: str) -> type:
         return np.dtype(kind).type
     except TypeError:
         return object
-
-
-def _check_cost(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse before running what would run for hours, or hold more than the memory allowed."""
-    limits, total = graph.limits, 0.0
-    for node in graph.nodes:
-        for out in node.outputs:
-            shape = shapes.get(out)
-            if shape is None:
-                continue
-            size = float(np.prod([float(side) for side in shape]))
-            if size * 4 > limits.max_value_bytes:
-                raise TooLargeError(
-                    f"{graph.name}: {node.name} makes {size:,.0f} numbers ({_sides(shape)}), more than "
-                    f"{limits.max_value_bytes / 2**30:.1f} GiB; take a smaller picture or network"
-                )
-            total += size * _terms(node.op, node.inputs, shapes)
-    if total > limits.max_multiplications:
-        raise TooLargeError(
-            f"{graph.name}: {total:.3g} multiplications for one picture, the limit is "
-            f"{limits.max_multiplications:.3g}; take a smaller picture or network"
-        )
-
-
-def _terms(op: str, inputs: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]) -> float:
-    """How many products one output of this operation sums, roughly."""
-    position = {"QLinearConv": 3, "QLinearMatMul": 0, "QGemm": 0}.get(op, 0 if "MatMul" in op or op == "Gemm" else 1)
-    shape = shapes.get(inputs[position]) if position < len(inputs) else None
-    if shape is None or not shape:
-        return 1.0
-    if "Conv" in op:
-        return float(np.prod([float(side) for side in shape[1:]]))
-    if "MatMul" in op or "Gemm" in op:
-        return float(max(shape[-1], shape[-2] if len(shape) > 1 else 1))
-    return 1.0
-
-
-def _sides(shape: tuple[int, ...]) -> str:
-    return "×".join(str(side) for side in shape)
