@@ -1,13 +1,23 @@
 """file:// and gs:// under allowed folders: nothing outside is read or written, whatever the path says."""
 
+import errno
+import fcntl
 import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from szem.errors import DeniedError, FileMissingError, MediaError, SzemError, TooLargeError, UnsupportedError
-from szem.serve.folders import AllowedFolders
+from szem.errors import (
+    DeniedError,
+    FileMissingError,
+    MediaError,
+    StoreError,
+    SzemError,
+    TooLargeError,
+    UnsupportedError,
+)
+from szem.serve.folders import AllowedFolders, list_pictures
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError
 
@@ -42,9 +52,61 @@ def test_files_below_an_allowed_folder_are_read(folders: AllowedFolders, place: 
     assert read(folders, f"file://{place}/in/deep/b%20c.png") == b"B"
 
 
-def test_a_link_that_stays_inside_is_followed(folders: AllowedFolders, place: Path) -> None:
+def test_links_are_never_followed_wherever_they_lead(folders: AllowedFolders, place: Path) -> None:
     (place / "in" / "link.png").symlink_to(place / "in" / "a.png")
-    assert read(folders, f"file://{place}/in/link.png") == b"A"
+    (place / "in" / "around").symlink_to(place / "in" / "deep")
+    (place / "in" / "hard.png").hardlink_to(place / "secret.txt")
+    for name in ("link.png", "around/b%20c.png", "hard.png"):
+        with pytest.raises(DeniedError):
+            read(folders, f"file://{place}/in/{name}")
+    (place / "out" / "around").symlink_to(place / "out")
+    with pytest.raises(DeniedError, match="links are not followed"):
+        folders.write(f"file://{place}/out/around/new", b"x")
+    assert list((place / "out").iterdir()) == [place / "out" / "around"]
+
+
+def test_a_folder_may_itself_be_reached_by_a_link_of_the_operators(place: Path) -> None:
+    (place / "name").symlink_to(place / "in")
+    folders = AllowedFolders(ServeSettings(read_folders=(place / "name",)))
+    for name in ("name", "in"):
+        assert read(folders, f"file://{place}/{name}/a.png") == b"A"
+
+
+def test_the_pictures_of_a_folder_are_listed_without_its_links(place: Path) -> None:
+    for name, target in (("l.png", place / "secret.txt"), ("far", place / "inside-out"), ("loop", place / "in")):
+        (place / "in" / name).symlink_to(target)
+    (place / "inside-out" / "x.png").write_bytes(b"X")
+    (place / "in" / "h.png").hardlink_to(place / "inside-out" / "x.png")
+    found = list_pictures((place / "in",), suffixes={".png"}, most=10)
+    assert [path.relative_to(place / "in").as_posix() for path in found] == ["a.png", "deep/b c.png"]
+    assert len(list_pictures((place / "in",), suffixes={".png"}, most=1)) == 1
+
+
+def test_a_full_disk_is_told_as_what_it_is_and_leaves_nothing(
+    folders: AllowedFolders, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        folders.write(f"file://{place}/out/a.json", b"x")
+    assert list((place / "out").iterdir()) == []
+
+
+def test_what_a_killed_server_left_is_swept_and_what_is_being_written_stays(
+    folders: AllowedFolders, place: Path
+) -> None:
+    (place / "out" / "run").mkdir()
+    for name in (".szem-0123.part", ".szem-4567.part", ".other.part", "a.json"):
+        (place / "out" / "run" / name).write_bytes(b"half")
+    with (place / "out" / "run" / ".szem-4567.part").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert folders.sweep(f"file://{place}/out/run/") == 1
+    assert sorted(p.name for p in (place / "out" / "run").iterdir()) == [".other.part", ".szem-4567.part", "a.json"]
+    assert folders.sweep(f"file://{place}/out/none/there/") == 0
+    with pytest.raises(DeniedError):
+        folders.sweep(f"file://{place}/in/")
 
 
 ESCAPES = [

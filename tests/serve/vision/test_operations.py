@@ -1,6 +1,7 @@
 """Operations over real HTTP: states, cancelling, listing; and a server that is killed in the middle."""
 
 import base64
+import errno
 import json
 import os
 import re
@@ -102,6 +103,62 @@ def test_wire_form_of_an_operation(server: httpx.Client, inbox: Path, outbox: Pa
     assert server.delete(f"/v1/{name}").json() == {}
     assert server.get(f"/v1/{name}").status_code == 404
     assert server.get("/v1/projects/p/locations/eu/operations").json() == {}
+
+
+def test_a_full_disk_holds_an_operation_up_and_does_not_end_it(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    server = start(read_folders=(tmp_path,), write_folders=(out,))
+    full = threading.Event()
+    full.set()
+    fsync = os.fsync
+
+    def sync(descriptor: int) -> None:
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    name = begin(server, greys(tmp_path / "in", 3), f"{out.as_uri()}/")["name"]
+    deadline = time.monotonic() + 120
+    while caplog.text.count("an operation waits") < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert "done" not in server.get(f"/v1/{name}").json()
+    assert list(out.iterdir()) == []
+    full.clear()
+    assert "response" in wait(server, name)
+    assert read_back(out) == [0.0, 1.0, 2.0]
+
+
+def test_an_operation_that_waits_for_the_disk_can_be_cancelled(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    (tmp_path / "out").mkdir()
+    server = start(read_folders=(tmp_path,), write_folders=(tmp_path / "out",))
+    monkeypatch.setattr(os, "fsync", full)
+    name = begin(server, greys(tmp_path / "in", 1), f"{(tmp_path / 'out').as_uri()}/")["name"]
+    deadline = time.monotonic() + 120
+    while "an operation waits" not in caplog.text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    server.post(f"/v1/{name}:cancel")
+    done = wait(server, name)
+    assert done["error"]["code"] == 1  # type: ignore[index]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_killed_server_left_half_written_is_swept(server: httpx.Client, inbox: Path, outbox: Path) -> None:
+    (outbox / "swept").mkdir()
+    (outbox / "swept" / ".szem-0123456789abcdef.part").write_bytes(b"half an answer")
+    done = wait(server, begin(server, greys(inbox / "swept", 1), f"{outbox.as_uri()}/swept/")["name"])
+    assert "response" in done
+    assert [path.name for path in (outbox / "swept").iterdir()] == ["output-1-to-1.json"]
 
 
 def test_the_default_is_twenty_answers_to_a_file(server: httpx.Client, inbox: Path, outbox: Path) -> None:

@@ -27,6 +27,7 @@ from szem.runtime.graph import GraphLimits
 from szem.runtime.store import Model, list_models
 from szem.runtime.workers.child import report_progress
 from szem.serve.engine import picture_limits
+from szem.serve.folders import list_pictures
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain.attribution import find_class_map, find_occlusion
 from szem.tasks.explain.explain import Explorer
@@ -169,13 +170,7 @@ class Lab:
 
     def gallery(self) -> list[Path]:
         """The pictures that maps are searched over: those below the folders the operator allows, else the bundled."""
-        files: list[Path] = []
-        for folder in self.settings.read_folders:
-            for path in sorted(folder.rglob("*")):
-                if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
-                    files.append(path)
-                if len(files) >= _GALLERY:
-                    return files
+        files = list_pictures(self.settings.read_folders, suffixes=PICTURE_SUFFIXES, most=_GALLERY)
         return files or [sample_path(name) for name in SAMPLES]
 
 

@@ -2,20 +2,23 @@
 
 Answers go into files of `batchSize` pictures or pages each. A file appears whole, and only then is progress noted; a
 server that dies between the two writes the same file again. So each picture is answered exactly once.
+
+What passes is waited for: a full disk, or a database that does not answer, holds an operation up and does not end it.
+What killed servers left half-written is swept when their operation goes on.
 """
 
 import asyncio
 import json
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from szem.errors import SzemError
+from szem.errors import StoreError, SzemError
 from szem.serve.folders import AllowedFolders
 from szem.serve.metrics import Metrics
 from szem.serve.protojson import parse_json, read_message, write_message
@@ -45,6 +48,8 @@ _STATES = {"CREATED": 1, "RUNNING": 2, "DONE": 3, "CANCELLED": 4}
 _AT_ONCE = 4  # pictures of one operation at the same time: callers who wait come first
 _POLL_S = 2.0  # how often to look for work that another server left
 _FORGET_S = 3600.0  # how often to drop what ended long ago
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0  # before a write that found the disk full is tried again
+_WAIT_IN_ALL_S = 86_400.0  # then the operation ends with the fault
 DEFAULT_BATCH = 20
 T = TypeVar("T")
 
@@ -198,7 +203,8 @@ class Operations:
         except asyncio.CancelledError:
             if self._stopping:
                 work.cancel()
-                await self.ask(lambda records: records.release(record.id, self.worker))
+                with suppress(UnavailableError):  # then its lease runs out
+                    await self.ask(lambda records: records.release(record.id, self.worker))
                 raise
             ended = {"state": "CANCELLED", "error": CANCELLED_STATUS}
         except SzemError as error:
@@ -208,7 +214,7 @@ class Operations:
             ended = {"state": "DONE", "error": error_to_status(error)}
         finally:
             pulse.cancel()
-        if await self.ask(lambda records: records.finish(record.id, self.worker, **ended)):
+        if await self._keep_asking(lambda records: records.finish(record.id, self.worker, **ended)):
             self.metrics.operations.labels("FAILED" if "error" in ended else "DONE").inc()
 
     async def _pulse(self, record: Record, work: asyncio.Task[Any]) -> None:
@@ -226,14 +232,24 @@ class Operations:
         if record.attempts > MAX_ATTEMPTS:
             message = f"given up: the server ended {MAX_ATTEMPTS} times while it worked on this without progress"
             return {"state": "DONE", "error": {"code": 13, "message": message}}
-        if record.cancelled:
-            raise _StoppedError
         body = parse_json(record.body.encode("utf-8"))
         if record.kind == "images":
-            response = await self._do_images(record, read_message(AsyncBatchAnnotateImagesRequest, body))
+            images = read_message(AsyncBatchAnnotateImagesRequest, body)
+            await self._sweep(record, images.output_config)
+            response = await self._do_images(record, images)
         else:
-            response = await self._do_files(record, read_message(AsyncBatchAnnotateFilesRequest, body))
+            files = read_message(AsyncBatchAnnotateFilesRequest, body)
+            await self._sweep(record, *(one.output_config for one in files.requests))
+            response = await self._do_files(record, files)
         return {"state": "DONE", "response": response}
+
+    async def _sweep(self, record: Record, *outputs: OutputConfig | None) -> None:
+        """Remove what a killed server left in the folders of an operation, also of one that was cancelled since."""
+        for prefix in {_output(one)[0] for one in outputs}:
+            with suppress(SzemError):  # the operator may have taken a folder away since
+                await self.annotator.dispatcher.run(self.folders.sweep, prefix)
+        if record.cancelled:
+            raise _StoppedError
 
     async def _do_images(self, record: Record, request: AsyncBatchAnnotateImagesRequest) -> dict[str, Any]:
         prefix, size = _output(request.output_config)
@@ -281,6 +297,9 @@ class Operations:
     async def _write(self, uri: str, message: BatchAnnotateImagesResponse | AnnotateFileResponse) -> None:
         values = write_message(message, keep_zeros=self.settings.keep_zeros)
         data = json.dumps(values, ensure_ascii=False, indent=1).encode("utf-8")
+        await self._waiting_out(lambda: self._write_once(uri, data), StoreError)
+
+    async def _write_once(self, uri: str, data: bytes) -> None:
         writing = asyncio.ensure_future(self.annotator.dispatcher.run(self.folders.write, uri, data))
         try:
             await asyncio.shield(writing)
@@ -289,8 +308,26 @@ class Operations:
             raise
 
     async def _advance(self, record: Record, *, part: int, item: int) -> None:
-        if not await self.ask(lambda records: records.advance(record.id, self.worker, part=part, item=item)):
+        if not await self._keep_asking(lambda records: records.advance(record.id, self.worker, part=part, item=item)):
             raise _StoppedError
+
+    async def _keep_asking(self, function: Callable[[Records], T]) -> T:
+        """As `ask`, until the database answers."""
+        return await self._waiting_out(lambda: self.ask(function), UnavailableError)
+
+    async def _waiting_out(self, attempt: Callable[[], Awaitable[T]], passing: type[SzemError]) -> T:
+        """Try until it succeeds, as long as the fault is one that passes by itself; cancelling ends it."""
+        wait_s, waited_s = _FIRST_WAIT_S, 0.0
+        while True:
+            try:
+                return await attempt()
+            except passing as error:
+                if waited_s >= _WAIT_IN_ALL_S:
+                    raise
+                _log.warning("an operation waits: %s", error)
+            await asyncio.sleep(wait_s)
+            waited_s += wait_s
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
 
 def _output(config: OutputConfig | None) -> tuple[str, int]:
