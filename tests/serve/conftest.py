@@ -1,6 +1,7 @@
 """Servers on free loopback ports, in threads of this process, and pictures to send them."""
 
 import io
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -14,8 +15,17 @@ from PIL import Image
 
 from szem.media.samples import sample_path
 from szem.serve.server import address_of, bind, build_server
-from szem.serve.settings import ServeSettings
+from szem.serve.settings import ServeSettings, is_loopback
 
+
+def _stay_on_this_machine(event: str, args: tuple[object, ...]) -> None:
+    """No test opens a connection to another machine: what a refusal should stop must not be tried out."""
+    if event == "socket.connect" and isinstance(args[1], tuple):
+        host = str(args[1][0])
+        assert host == "" or is_loopback(host), f"a test connects to {host}"
+
+
+sys.addaudithook(_stay_on_this_machine)
 KEY = "a-key-for-the-tests-of-the-server"
 
 

@@ -38,6 +38,15 @@ TRICKS: dict[str, tuple[str, list[str]]] = {
     "carrier-grade NAT": ("http://100.64.0.1/", ["100.64.0.1"]),
     "cloud metadata": ("http://169.254.169.254/latest/meta-data/", ["169.254.169.254"]),
     "cloud metadata by name": ("http://metadata.google.internal/", ["169.254.169.254"]),
+    "Azure's own address, among public ones": ("http://168.63.129.16/", ["168.63.129.16"]),
+    "Azure by a public name": ("http://azure.example/", ["168.63.129.16"]),
+    "Alibaba's metadata": ("http://100.100.100.200/", ["100.100.100.200"]),
+    "Oracle's metadata": ("http://192.0.0.192/", ["192.0.0.192"]),
+    "IBM's own services": ("http://161.26.0.10/", ["161.26.0.10"]),
+    "AWS metadata over IPv6": ("http://[fd00:ec2::254]/", ["fd00:ec2::254"]),
+    "Google's metadata over IPv6": ("http://[fd20:ce::254]/", ["fd20:ce::254"]),
+    "metadata by NAT64 of a network's own prefix": ("http://nat.example/", ["2a00:1450:64::a9fe:a9fe"]),
+    "metadata by 6to4": ("http://[2002:a9fe:a9fe::]/", ["2002:a9fe:a9fe::"]),
     "benchmark network": ("http://198.18.0.1/", ["198.18.0.1"]),
     "documentation network": ("http://203.0.113.7/", ["203.0.113.7"]),
     "protocol assignments": ("http://192.0.0.8/", ["192.0.0.8"]),
@@ -144,6 +153,46 @@ def test_a_public_address_would_have_been_let_through() -> None:
 
     with pytest.raises(NoDoorError, match=r"93\.184\.216\.34"):
         asyncio.run(Fetcher(ServeSettings(allow_hosts=("*",)), resolve=resolve).fetch("http://example.com/"))
+
+
+CLOUDS = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "168.63.129.16",
+    "100.100.100.200",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+    "::ffff:169.254.169.254",
+    "::ffff:a83f:8110",
+    "::169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::6464:64c8",
+    "2002:a9fe:a9fe::1",
+    "fe80::a9fe:a9fe%eth0",
+]
+
+
+@pytest.mark.usefixtures("no_connection")
+@pytest.mark.parametrize("address", CLOUDS)
+def test_a_clouds_own_address_is_never_reached_whatever_the_operator_allows(address: str) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1", address]
+
+    settings = ServeSettings(allow_hosts=("*",), allow_private_hosts=True)
+    with pytest.raises(DeniedError) as told:
+        asyncio.run(Fetcher(settings, resolve=resolve).fetch("http://name.example/"))
+    assert address not in str(told.value)
+
+
+@pytest.mark.usefixtures("no_connection")
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.7", "fd00::7", "::1"])
+def test_other_private_addresses_are_reached_where_the_operator_allows_them(address: str) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return [address]
+
+    settings = ServeSettings(allow_hosts=("*",), allow_private_hosts=True)
+    with pytest.raises(NoDoorError):
+        asyncio.run(Fetcher(settings, resolve=resolve).fetch("http://name.example/"))
 
 
 @given(st.ip_addresses(v=4))

@@ -4,7 +4,7 @@ A URL is taken apart once, strictly; whatever two parsers could read in two ways
 if it is on no list of special addresses; IPv6 addresses that only wrap an IPv4 address never are.
 
 Source: IANA IPv4 and IPv6 Special-Purpose Address Registries; RFC 6052 (NAT64), RFC 3056 (6to4), RFC 4380 (Teredo),
-RFC 5214 (ISATAP).
+RFC 5214 (ISATAP); the clouds' own documentation of their metadata services.
 """
 
 import re
@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from szem.errors import DeniedError
 from szem.serve.status import FieldsError
 
-__all__ = ["Target", "check_host_allowed", "is_public", "parse_target"]
+__all__ = ["Target", "check_host_allowed", "is_of_a_cloud", "is_public", "parse_target"]
 
 _PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
@@ -52,6 +52,30 @@ _SPECIAL_6 = tuple(
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4
         "3fff::/20",  # documentation
+    )
+)
+
+
+# Where a cloud tells its machines who they are, keys included: never, whatever the operator allows.
+_CLOUDS_4 = tuple(
+    IPv4Network(text)
+    for text in (
+        "169.254.0.0/16",  # AWS, Google, Azure, DigitalOcean, OpenStack, Oracle, Tencent; AWS for containers
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure, in the midst of public addresses
+        "192.0.0.192/32",  # Oracle
+        "161.26.0.0/16",  # IBM, services within its cloud
+        "166.8.0.0/14",  # IBM likewise
+    )
+)
+_CLOUDS_6 = tuple(
+    IPv6Network(text)
+    for text in (
+        "fd00:ec2::/32",  # AWS: metadata, time, names
+        "fd20:ce::/32",  # Google
+        "fd00:c1::/32",  # Oracle
+        "fd00:42::/32",  # Scaleway
+        "fe80::a9fe:a9fe/128",  # OpenStack
     )
 )
 
@@ -171,6 +195,8 @@ def is_public(text: str) -> bool:
         address = ip_address(text)
     except ValueError:
         return False
+    if is_of_a_cloud(text):
+        return False
     if isinstance(address, IPv4Address):
         return not any(address in net for net in _SPECIAL_4)
     return (
@@ -179,6 +205,36 @@ def is_public(text: str) -> bool:
         and not any(address in net for net in _SPECIAL_6)
         and not _is_isatap(address)
     )
+
+
+def is_of_a_cloud(text: str) -> bool:
+    """Whether an address is one at which a cloud answers its own machines, in whatever form it is written.
+
+    >>> [is_of_a_cloud(a) for a in ("169.254.169.254", "::ffff:168.63.129.16", "fd00:ec2::254", "10.0.0.1")]
+    [True, True, True, False]
+    """
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, IPv4Address):
+        return any(address in net for net in _CLOUDS_4)
+    if any(IPv6Address(int(address)) in net for net in _CLOUDS_6):  # without its zone
+        return True
+    return any(inner in net for inner in _wrapped(address) for net in _CLOUDS_4)
+
+
+def _wrapped(address: IPv6Address) -> tuple[IPv4Address, ...]:
+    """The IPv4 addresses an IPv6 address may stand for: mapped, compatible, NAT64 of any prefix, 6to4, Teredo.
+
+    Networks choose their own prefixes for NAT64 (RFC 6052), so the last 32 bits always count.
+    """
+    found = [IPv4Address(int(address) & 0xFFFFFFFF)]
+    if address.sixtofour is not None:
+        found.append(address.sixtofour)
+    if address.teredo is not None:
+        found += address.teredo
+    return tuple(found)
 
 
 def _is_isatap(address: IPv6Address) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 import h11
 
 from szem.errors import DeniedError, SzemError, TooLargeError
-from szem.serve.addresses import Target, check_host_allowed, is_public, parse_target
+from szem.serve.addresses import Target, check_host_allowed, is_of_a_cloud, is_public, parse_target
 from szem.serve.settings import ServeSettings
 from szem.serve.status import UnavailableError
 
@@ -94,7 +94,8 @@ class Fetcher:
             raise FetchError(f"We can not access the URL currently: {target.host} has no address.") from error
         if not found:
             raise FetchError(f"We can not access the URL currently: {target.host} has no address.")
-        if not self.settings.allow_private_hosts and not all(is_public(address) for address in found):
+        private_too = self.settings.allow_private_hosts
+        if any(is_of_a_cloud(one) for one in found) or not (private_too or all(is_public(one) for one in found)):
             raise DeniedError(  # without the address: the caller need not learn what lies inside
                 f"{target.host!r} is not a public address; send the picture in image.content"
             )
