@@ -8,6 +8,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,10 +19,8 @@ from szem.files import is_disk_full, sweep_folder, write_error
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["AllowedFolders", "list_pictures"]
 
@@ -206,20 +205,19 @@ def _names_of(folders: Sequence[Path]) -> dict[Path, Path]:
 
 def _hold(descriptor: int) -> None:
     """Tell a sweep in another process that this file still has a writer."""
-    if fcntl is not None:
+    if sys.platform != "win32":
         with suppress(OSError):  # a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _is_abandoned(folder: int, name: str) -> bool:
-    if fcntl is None:
-        return True
     try:
         descriptor = os.open(name, os.O_RDWR | _NO_LINKS, dir_fd=folder)
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if sys.platform != "win32":
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     finally:
