@@ -27,7 +27,7 @@ def eval_(
         str,
         typer.Option(
             help="Which part: all, even, odd, held-back:5, or a split the data names.  \\[default: all; of a run, "
-            "what it did not learn from]"
+            "what was held out of its training]"
         ),
     ] = "",
     as_json: Json = False,

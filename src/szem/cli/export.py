@@ -1,4 +1,4 @@
-"""`szem export`: a run becomes a model with a card."""
+"""`szem export`: turn a training run into a model with a card."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,7 @@ def export(
     name: str = typer.Option("", help="Name of the model.  \\[default: that of the run's folder]"),
     out: _Out = None,
     precision: str = typer.Option(
-        "float16", help="float16 (weights stored in half the room), int8 (where the recipe can) or float32."
+        "float16", help="float16 (weights of half the size), int8 (where the recipe supports it) or float32."
     ),
     data: _Data = None,
     force: bool = typer.Option(False, "--force", help="Replace a model of that name."),
@@ -32,7 +32,7 @@ def export(
 ) -> None:
     """Turn a training run into a model with a card.
 
-    Refused where ONNX Runtime and torch give different numbers.
+    Refuses where ONNX Runtime and torch give different numbers.
     """
     from rich.console import Console
 

@@ -8,19 +8,16 @@ asks seven tasks) goes to threads. Knows nothing of HTTP or of Google's messages
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from szem.arrays import Picture8
-from szem.errors import SzemError, UnknownNameError, UnsupportedError
+from szem.errors import UnknownNameError, UnsupportedError
 from szem.media.pictures import Limits, read_picture
-from szem.results.labels import Labels
 from szem.runtime.sessions import Session, cores
 from szem.runtime.store import list_models
 from szem.serve.settings import ServeSettings
-from szem.tasks.classification.classify import Classifier
 from szem.tasks.models import open_model
 
 __all__ = ["Engine", "make_engine", "picture_limits"]
@@ -58,15 +55,6 @@ class Engine:
         self._sessions: dict[tuple[str, str], Session] = {}
         self._opening = threading.Lock()
 
-    async def classify(self, picture: Picture8, *, top: int) -> Labels:
-        """Labels of a picture.
-
-        Raises:
-            UnsupportedError: no model for it is installed.
-        """
-        classifier = Classifier(await self.session("classify"), workers=1)
-        return (await self.run(lambda: classifier.together([picture], top=top)))[0]
-
     async def session(self, task: str, name: str = "") -> Session:
         """The open network of a task; opened when it is first asked for, one thread each.
 
@@ -99,21 +87,13 @@ class Engine:
             return function(*args)
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
-    @asynccontextmanager
-    async def picture(self, data: bytes, *, for_labels_only: bool = False) -> AsyncIterator[Picture8]:
-        """Decode a picture and hold it for the time of the block.
+    def picture(self, data: bytes, *, least_side_px: int | None = None) -> Picture8:
+        """Decode a picture.
 
         Args:
             data: A picture file.
-            for_labels_only: It may be smaller than it is: as small as the labels' network needs it.
+            least_side_px: As for `szem.media.pictures.read_picture`.
         Raises:
-            As `szem.media.pictures.read_picture`.
+            As `read_picture`.
         """
-        side_px = await self._labels_side_px() if for_labels_only else None
-        yield read_picture(data, limits=self.limits, least_side_px=side_px)
-
-    async def _labels_side_px(self) -> int | None:
-        try:
-            return Classifier(await self.session("classify")).least_side_px
-        except SzemError:
-            return None  # said when the labels are asked for
+        return read_picture(data, limits=self.limits, least_side_px=least_side_px)

@@ -13,7 +13,6 @@ import cv2
 
 from szem.arrays import Picture8
 from szem.errors import MediaError, SzemError
-from szem.media.pictures import read_picture
 from szem.serve.engine import Engine
 from szem.serve.handlers.filter import FilterRequest, filter_picture
 from szem.serve.memory import keep_freed_memory
@@ -34,8 +33,9 @@ def warm_up() -> None:
     for row in TASKS.values():  # what a task imports is imported once, for all workers
         if row.request is not None:
             load(row.request.answer)
-    with suppress(SzemError):  # it is missed only when it is asked for
-        open_model(task="classify", threads=1)  # what most ask for; its weights are shared by all workers
+            if row.request.preload:
+                with suppress(SzemError):  # it is missed only when it is asked for
+                    open_model(task=row.name, threads=1)  # its weights are shared by all workers
 
 
 async def answer_task(engine: Engine, name: str, options: Any, files: Sequence[PictureFile]) -> Answer:
@@ -56,11 +56,7 @@ async def answer_task(engine: Engine, name: str, options: Any, files: Sequence[P
     if row.takes == "picture":
         picture = _read(engine, files[0])
         height, width = picture.shape[:2]
-        found = (
-            answer([picture], options, engine.open_model)[0]
-            if request.batches
-            else answer(picture, options, engine.open_model)
-        )
+        found = answer(picture, options, engine.open_model)
         return (
             (PNG, found)
             if isinstance(found, bytes)
@@ -99,7 +95,7 @@ def _request_of(name: str) -> TaskRequest:
 
 def _read(engine: Engine, file: PictureFile) -> Picture8:
     try:
-        return read_picture(file.data, limits=engine.limits)
+        return engine.picture(file.data)
     except MediaError as error:
         raise bad_image(error, file.where) from error
 

@@ -25,7 +25,7 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 }
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "description": "A fault of the whole request.",
+    "description": "An error of the whole request.",
     "required": ["error"],
     "properties": {
         "error": {
@@ -68,8 +68,10 @@ def upload_body(kind: type) -> dict[str, Any]:
 def _option(name: str, hint: Any) -> dict[str, Any]:
     """An option in the query; lists are JSON there."""
     schema = _schema(hint, {})
-    told = {"schema": schema} if hint in (int, str, bool) else {"content": {"application/json": {"schema": schema}}}
-    return {"name": camel(name), "in": "query", "required": False, **told}
+    content = (
+        {"schema": schema} if hint in (int, str, bool) else {"content": {"application/json": {"schema": schema}}}
+    )
+    return {"name": camel(name), "in": "query", "required": False, **content}
 
 
 def json_answer(kind: type, text: str = "The answer.") -> dict[str, Any]:
@@ -94,11 +96,11 @@ def install_openapi(app: FastAPI, kinds: tuple[type, ...]) -> None:
         schemas["Error"] = ERROR_SCHEMA
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        fault = {"description": "A fault.", "content": {"application/json": {"schema": {"$ref": _REF + "Error"}}}}
+        error = {"description": "An error.", "content": {"application/json": {"schema": {"$ref": _REF + "Error"}}}}
         for path in whole["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
-                operation["responses"]["default"] = fault
+                operation["responses"]["default"] = error
         whole["components"]["securitySchemes"] = {
             "key": {"type": "apiKey", "in": "header", "name": "x-goog-api-key"},
             "query": {"type": "apiKey", "in": "query", "name": "key"},

@@ -37,12 +37,12 @@ def reference_page(described: dict[str, Any], *, server: str) -> HTMLResponse:
         described: The OpenAPI description.
         server: The address that examples name.
     """
-    rooms: dict[str, list[str]] = {}
+    sections: dict[str, list[str]] = {}
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             tag = (operation.get("tags") or ["other"])[0]
-            rooms.setdefault(tag, []).append(_operation(path, method.upper(), operation, server))
-    parts = [f"<h2>{escape(tag)}</h2>{''.join(rows)}" for tag, rows in rooms.items()]
+            sections.setdefault(tag, []).append(_operation(path, method.upper(), operation, server))
+    parts = [f"<h2>{escape(tag)}</h2>{''.join(rows)}" for tag, rows in sections.items()]
     schemas = described.get("components", {}).get("schemas", {})
     messages = "".join(_schema(name, schema) for name, schema in sorted(schemas.items()))
     text = (
@@ -66,10 +66,10 @@ def _operation(path: str, method: str, operation: dict[str, Any], server: str) -
     table = f"<table><tr><th>option</th><th>in</th><th>type</th></tr>{rows}</table>" if rows else ""
     body = operation.get("requestBody", {}).get("content", {})
     message = _type(body.get("application/json", {}).get("schema", {})) if body else ""
-    told = f"<p>Body: <code>{escape(message)}</code></p>" if message else ""
+    message_line = f"<p>Body: <code>{escape(message)}</code></p>" if message else ""
     curl, python = _examples(path, method, body, server)
     return (
-        f'<h3><b class="{method}">{method}</b> {escape(path)}</h3><p>{about}</p>{told}{table}'
+        f'<h3><b class="{method}">{method}</b> {escape(path)}</h3><p>{about}</p>{message_line}{table}'
         f"<pre>{escape(curl)}</pre><pre>{escape(python)}</pre>"
     )
 

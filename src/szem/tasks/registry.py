@@ -37,7 +37,7 @@ class TaskRequest:
 
     options: str  # frozen dataclass whose fields all have defaults
     answer: str  # gives JSON values, those of the result's `to_dict`; or the bytes of a PNG file
-    batches: bool = False  # `answer` takes a list of pictures that came with the same options, and gives a list
+    preload: bool = False  # servers open the default model before the first request: it is asked for most
     describe: str = ""  # (open_model) -> JSON values: what can be asked for, for `GET /v1/szem/NAME`
     example: str = ""  # options, as in a query
 
@@ -87,7 +87,7 @@ _ROWS = (
         request=TaskRequest(
             options="szem.tasks.classification.answer:ClassifyRequest",
             answer="szem.tasks.classification.answer:answer_classify",
-            batches=True,
+            preload=True,
             example="top=3&maps=true",
         ),
         model=TaskModel(

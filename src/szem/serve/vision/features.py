@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from szem.arrays import Picture8
-from szem.errors import UnsupportedError
+from szem.errors import SzemError, UnsupportedError
 from szem.results.boxes import Boxes
 from szem.results.faces import Faces
 from szem.serve.engine import Engine
@@ -34,12 +34,13 @@ from szem.serve.vision.schema import (
 )
 from szem.tasks.appearance.crop_hints import crop_hints
 from szem.tasks.appearance.dominant_colors import dominant_colors
+from szem.tasks.classification.classify import Classifier
 from szem.tasks.detection.detect import Detector
 from szem.tasks.faces.detect import face_detector_of
 from szem.tasks.segmentation.answer import MAX_BOXES, outlines_to_dict
 from szem.tasks.segmentation.segment import segment_with
 
-__all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "merge"]
+__all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "least_side_for_labels", "merge"]
 
 MODELS = frozenset({"", "builtin/stable", "builtin/latest", "builtin/weekly"})  # Google's: the same here
 OUTLINES_MODEL = "szem/outlines"  # of OBJECT_LOCALIZATION: the same boxes, each with its mask
@@ -74,7 +75,8 @@ def missing(what: str) -> Build:
 async def labels(job: Job) -> AnnotateImageResponse:
     """What is in the picture, in the network's words; `mid` is the WordNet id where there is one."""
     most = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)
-    found = await job.engine.classify(job.picture, top=most)
+    classifier = Classifier(await job.engine.session("classify"), workers=1)
+    found = (await job.engine.run(lambda: classifier.together([job.picture], top=most)))[0]
     least = job.engine.settings.min_label_score
     return AnnotateImageResponse(
         label_annotations=tuple(
@@ -156,6 +158,14 @@ async def segmentation(job: Job) -> AnnotateImageResponse:
     session = await job.engine.session("segment", name)
     told = await job.engine.run(lambda: segment_with(session, job.picture).to_dict(masks="png"))
     return AnnotateImageResponse(szem_segmentation=Json(told))
+
+
+async def least_side_for_labels(engine: Engine) -> int | None:
+    """How small the shorter side of a picture may be decoded that is only asked for its labels; None: not smaller."""
+    try:
+        return Classifier(await engine.session("classify")).least_side_px
+    except SzemError:
+        return None  # reported when the labels are computed
 
 
 async def _boxes(job: Job) -> Boxes:

@@ -1,6 +1,5 @@
 """`classify` as a request: options in, JSON values out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +26,8 @@ class ClassifyRequest:
     model: str = ""
 
 
-def answer_classify(
-    pictures: Sequence[Picture8], request: ClassifyRequest, open_model: OpenModel
-) -> list[dict[str, Any]]:
-    """Labels of each picture, as `Labels.to_dict` gives them.
-
-    Several pictures with the same options go through the network in one batch.
+def answer_classify(picture: Picture8, request: ClassifyRequest, open_model: OpenModel) -> dict[str, Any]:
+    """Labels as `Labels.to_dict` gives them.
 
     Raises:
         RangeError: `top` is out of range.
@@ -41,4 +36,4 @@ def answer_classify(
     if not 1 <= request.top <= _MAX_TOP:
         raise RangeError(f"top must be 1 to {_MAX_TOP}, got {request.top}")
     classifier = Classifier(open_model(request.model or None, task="classify"), workers=1)
-    return [labels.to_dict() for labels in classifier.together(pictures, top=request.top, maps=request.maps)]
+    return classifier([picture], top=request.top, maps=request.maps)[0].to_dict()
