@@ -12,6 +12,7 @@ from typing import Any
 
 from szem.errors import FormatError, NotFoundError
 from szem.serve.handlers.lab import SENT_PREFIX, LookSource, Recent, picture_models
+from szem.tasks.explain.explain import EXPLAINED_TASK
 from szem.tasks.models import default_model
 
 __all__ = ["LabFiles"]
@@ -34,9 +35,9 @@ class LabFiles:
     def networks(self) -> list[dict[str, Any]]:
         """The networks that can be looked into: classifiers, the task's own first; others; those that were sent."""
         models = picture_models()
-        named = [m for m in models if m.card.task == "classify"]
-        first = default_model("classify").name if named else ""
-        models.sort(key=lambda m: (m.name != first, m.card.task != "classify"))
+        named = [m for m in models if m.card.task == EXPLAINED_TASK]
+        first = default_model(EXPLAINED_TASK).name if named else ""
+        models.sort(key=lambda m: (m.name != first, m.card.task != EXPLAINED_TASK))
         rows: list[dict[str, Any]] = [
             {"name": m.name, "title": m.name, "task": m.card.task, "text": m.card.summary} for m in models
         ]
