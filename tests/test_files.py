@@ -1,9 +1,11 @@
 """The one writer: whole or not at all, whatever goes wrong, and nothing is left lying about."""
 
+import ast
 import errno
 import json
 import multiprocessing
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -178,3 +180,45 @@ def test_sweeping_no_folder_does_nothing(tmp_path: Path) -> None:
 def test_an_error_says_what_the_system_said() -> None:
     told = write_error("a.csv", PermissionError(errno.EACCES, "x"), advice="set SZEM_HOME")
     assert str(told) == f"a.csv: cannot be written ({os.strerror(errno.EACCES)}); set SZEM_HOME"
+
+
+SRC = Path(__file__).parents[1] / "src" / "szem"
+# Who opens a file for writing by itself, and why.
+OWN = {
+    "files.py": "the writer",
+    "serve/folders.py": "walks by open folders, so that no link is followed",
+    "serve/keys.py": "must not replace a key that another process has made",
+    "serve/handlers/guard.py": "a nameless file of one answer",
+    "serve/routes/guard.py": "a file of one answer in a temporary folder",
+    "guard/event_store.py": "the lock",
+    "guard/recorder.py": "a part of the store's `write_file`",
+    "guard/source_worker.py": "a part of the store's `write_file`",
+    "train/journal.py": "a log that grows by lines; half a line is dropped on resuming",
+    "runtime/adding.py": "a new model in a temporary folder, which is renamed whole",
+    "runtime/external_data.py": "a new model in a temporary folder, which is renamed whole",
+    "cli/studio.py": "a page in a temporary folder",
+}
+
+
+def _writes(path: Path) -> list[int]:
+    """Lines that write a file otherwise than through a part of `write_file`."""
+    lines = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+        of = node.func.value if isinstance(node.func, ast.Attribute) else None
+        modes = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        named = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+        is_part = any("part" in one for one in named) or "av" in named  # what av opens, `VideoWriter` names
+        if name in ("write_text", "write_bytes") and of is not None and not is_part:
+            lines.append(node.lineno)
+        if name in ("open", "fdopen") and not is_part and any(re.fullmatch("[wax][bt+]*", mode) for mode in modes):
+            lines.append(node.lineno)
+    return lines
+
+
+def test_files_are_written_by_the_one_writer() -> None:
+    found = {path.relative_to(SRC).as_posix(): lines for path in SRC.rglob("*.py") if (lines := _writes(path))}
+    assert {name: lines for name, lines in found.items() if name not in OWN} == {}
+    assert set(OWN) - {"files.py"} <= set(found), "no longer needed"

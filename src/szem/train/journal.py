@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from szem.files import write_file
 from szem.runtime.store import user_folder
 
 __all__ = ["Journal"]
@@ -103,7 +104,8 @@ class Journal(AbstractContextManager["Journal"]):
             right.plot([p[0] for p in points], [p[1] for p in points], "o-", color="tab:orange", label=main)
             right.set_ylabel(main)
         path = self.run / "plot.png"
-        figure.savefig(path, dpi=100)
+        with write_file(path) as part:
+            figure.savefig(part, dpi=100, format="png")
         return path
 
 
@@ -139,10 +141,8 @@ def _add_row(path: Path, row: list[Any]) -> None:
 def _keep_rows(path: Path, header: tuple[str, ...], last_step: int) -> None:
     """Drop rows of steps that will be made again, and half a row a kill left behind."""
     whole = [row for row in _rows(path) if len(row) == len(header) and int(row[0]) <= last_step]
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with write_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([list(header), *whole])
-    part.replace(path)
 
 
 def _open_board(run: Path, from_step: int) -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from szem.arrays import Array
 from szem.errors import ModelError, TrainError, UnsupportedError
+from szem.files import write_text
 from szem.runtime.cards import (
     Card,
     ClipInput,
@@ -168,7 +169,7 @@ def write_model(
             files = {"main": Path(scratch) / "model.onnx"}
             taken = _write_picture_network(release, files["main"], precision, name)
         if release.vocabulary:
-            (folder / _VOCABULARY).write_text("\n".join(release.vocabulary) + "\n", encoding="utf-8")
+            write_text(folder / _VOCABULARY, "\n".join(release.vocabulary) + "\n")
         files = {role: file.replace(folder / file.name) for role, file in files.items()}
     for role, file in files.items():
         parts[role] = Part(file=file.name, sha256=hash_file(file), size_bytes=file.stat().st_size)

@@ -19,6 +19,7 @@ from rich.progress import track
 from szem.arrays import Picture8
 from szem.data.broken import Broken
 from szem.errors import MediaError
+from szem.files import write_json
 from szem.media.pictures import read_picture
 from szem.models.encoder import Trunk
 from szem.nn.pixels import FromPixels
@@ -60,7 +61,7 @@ def keep_maps(
     about = folder / "about.json"
     if not (about.is_file() and json.loads(about.read_text(encoding="utf-8")) == key):
         (folder / "done.npy").unlink(missing_ok=True)
-        about.write_text(json.dumps(key), encoding="utf-8")
+        write_json(about, key)
     with torch.no_grad():
         shape = tuple(trunk(torch.zeros(1, 3, side_px, side_px)).shape[1:])
     maps, done = _open(folder, (len(files), forms, *shape))
@@ -92,7 +93,7 @@ def keep_maps(
             pass
     maps.flush()
     done.flush()
-    (folder / "broken.json").write_text(json.dumps([(b.name, b.reason) for b in broken]), encoding="utf-8")
+    write_json(folder / "broken.json", [(b.name, b.reason) for b in broken])
     return maps, broken
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.errors import TrainError
+from szem.files import write_file, write_json
 
 __all__ = ["JoinedMaps", "MapCache", "open_maps", "write_maps"]
 
@@ -69,10 +70,9 @@ def write_maps(folder: Path, items: Iterable[NDArray[np.float32]], *, about: dic
         items: The maps.
         about: What they depend on, as JSON types; `open_maps` compares it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / _ABOUT).unlink(missing_ok=True)
     index, begin = [], 0
-    with (folder / _MAPS).open("wb") as file:
+    with write_file(folder / _MAPS) as part, part.open("wb") as file:
         for maps in items:
             half = np.clip(maps, -65504, 65504).astype(np.float16)
             file.write(np.ascontiguousarray(half).tobytes())
@@ -80,8 +80,9 @@ def write_maps(folder: Path, items: Iterable[NDArray[np.float32]], *, about: dic
             begin += half.size
     if not index:
         raise TrainError(f"{folder}: no maps to keep; the data has no pictures")
-    np.save(folder / _INDEX, np.asarray(index, np.int64))
-    (folder / _ABOUT).write_text(json.dumps(about, sort_keys=True) + "\n", encoding="utf-8")
+    with write_file(folder / _INDEX) as part, part.open("wb") as file:
+        np.save(file, np.asarray(index, np.int64))
+    write_json(folder / _ABOUT, about)
     kept = open_maps(folder, about=about)
     assert kept is not None
     return kept

@@ -24,6 +24,7 @@ from szem.data.flowers_birds.attributes import Attributes
 from szem.data.flowers_birds.drawables import Drawable, read_drawables
 from szem.data.words import Vocabulary, build_vocabulary
 from szem.errors import MediaError
+from szem.files import write_json
 from szem.media.pictures import read_picture
 from szem.runtime.sessions import cores
 from szem.tasks.generation.subject_colors import see_bird, see_flower
@@ -142,10 +143,7 @@ def _key(item: Drawable) -> str:
 
 
 def _save(file: Path, kept: dict[str, dict[str, object]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(file.name + ".part")
-    part.write_text(json.dumps(kept), encoding="utf-8")
-    part.replace(file)
+    write_json(file, kept)
 
 
 def _spread(items: list[Drawable], most: int) -> list[Drawable]:

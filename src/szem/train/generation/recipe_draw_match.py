@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from szem.arrays import Picture8
 from szem.data.words import FIRST_WORD, PAD, UNKNOWN, Vocabulary
 from szem.errors import UnknownNameError
+from szem.files import write_file
 from szem.models.efficientnet_lite import build_efficientnet_lite
 from szem.models.lite_features import GRID_CHANNELS, LiteFeatures, grid_of
 from szem.models.text_image_encoder import TextImageEncoder, matching_loss
@@ -126,12 +127,9 @@ def keep_grids(data: GenerationData, features: str, folder: Path, split: str) ->
         part = data.pictures[start : start + _TOGETHER]
         both = [look(list(views)) for views in (part, part[:, :, ::-1])]
         parts.append(np.stack(both, axis=1).astype(np.float16))
-    folder.mkdir(parents=True, exist_ok=True)
     whole = np.concatenate(parts)
-    part_file = file.with_name(file.name + ".part")
-    with part_file.open("wb") as opened:
+    with write_file(file) as part_file, part_file.open("wb") as opened:
         np.save(opened, whole)
-    part_file.replace(file)
     return whole
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from szem.data.broken import Broken
 from szem.data.spoken import SpokenVideo
 from szem.errors import SzemError, TrainError
+from szem.files import write_file, write_json
 from szem.media.sound import read_sound
 from szem.tasks.lipreading.networks import FRAME_SAMPLES
 
@@ -111,10 +112,11 @@ def _work_out(
         lengths.append(len(crops))
     if not seen:
         raise TrainError(f"{videos[0].path.parent}: not one film could be read")
-    np.save(folder / _FILES[0], np.concatenate(seen))
-    np.save(folder / _FILES[1], np.concatenate(heard))
-    np.save(folder / _FILES[2], np.asarray(lengths, np.int64))
-    (folder / "about.json").write_text(json.dumps(key) + "\n", encoding="utf-8")
+    tables = (np.concatenate(seen), np.concatenate(heard), np.asarray(lengths, np.int64))
+    for name, table in zip(_FILES, tables, strict=True):
+        with write_file(folder / name) as part, part.open("wb") as opened:
+            np.save(opened, table)
+    write_json(folder / "about.json", key)
     return np.asarray(lengths, np.int64)
 
 
