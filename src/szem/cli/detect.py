@@ -1,4 +1,4 @@
-"""`szem detect`: named, numbered boxes in pictures, films, cameras and streams."""
+"""`szem detect`: named, numbered boxes in pictures, videos, cameras and streams."""
 
 import sys
 from contextlib import AbstractContextManager, ExitStack

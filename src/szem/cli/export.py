@@ -43,7 +43,9 @@ def export(
         from szem.train.release import export_run
         from szem.train.runs import open_run
     except ImportError as error:
-        raise MissingExtraError('export needs torch and onnx; pip install "szem[train]"') from error
+        raise MissingExtraError(
+            'export needs torch and onnx; in the folder of szem: pip install ".[train]"'
+        ) from error
 
     folder = (out or make_data_folder("models", instead="--out DIR")) / (name or run.resolve().name)
     if (folder / "card.json").exists() and not force:

@@ -79,15 +79,15 @@ def filter_pictures(
     to = Destination(out, suffixes=WRITTEN_SUFFIXES, inputs=len(items))
     if not quiet and not edges:
         print(f"{weights}\n" if max(weights.shape) <= 9 else f"{weights!r}, sum {weights.sum:g}\n")
-    told: set[tuple[int, ...]] = set()
+    explained: set[tuple[int, ...]] = set()
 
     def answer(image: "Array") -> "NDArray[np.float32]":
         if edges:
             found = find_edges(image, stride_px=stride, dilation=dilation, border=border)
             return found.magnitude
         plan = plan_convolution(image.shape, weights, stride_px=stride, dilation=dilation, border=border, mode=mode)
-        if explain and plan.shape not in told:
-            told.add(plan.shape)
+        if explain and plan.shape not in explained:
+            explained.add(plan.shape)
             print(plan.explain())
         return plan.run(image)
 

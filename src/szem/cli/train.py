@@ -64,7 +64,7 @@ def train(
         from szem.train.recipe import settings_to_dict
         from szem.train.recipes import load_recipe
     except ImportError as error:
-        raise MissingExtraError('training needs torch; pip install "szem[train]"') from error
+        raise MissingExtraError('training needs torch; in the folder of szem: pip install ".[train]"') from error
 
     use_threads(workers)
     changes = list(settings or ())
@@ -107,6 +107,6 @@ def seconds_of(text: str) -> float:
 
 
 def _command(recipe: str, settings: list[str]) -> str:
-    # where things lie on this machine is nobody else's business: a card shows names only
+    # a card shows names only: folders of this machine are nobody else's business
     changed = "".join(f" --set {re.sub(_PARENTS, '', s)}" for s in settings)
     return f"szem train {recipe} --data DIR --out RUN{changed}"

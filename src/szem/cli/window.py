@@ -1,4 +1,4 @@
-"""A window that shows a film while it is made, where the machine has a display."""
+"""A window that shows frames while a video is written, where the machine has a display."""
 
 import time
 from contextlib import AbstractContextManager, suppress
@@ -25,14 +25,14 @@ class PreviewWindow(AbstractContextManager["PreviewWindow"]):
             import tkinter
         except ImportError as error:
             raise MissingExtraError(
-                "--show needs tkinter, which this Python lacks; install it (apt install python3-tk), write a film, "
+                "--show needs tkinter, which this Python lacks; install it (apt install python3-tk), write a video, "
                 "or open the studio's page Detect"
             ) from error
         try:
             self._root = tkinter.Tk()
         except tkinter.TclError as error:
             raise UnsupportedError(
-                f"--show needs a display, and there is none ({error}); leave it out and look at the film, "
+                f"--show needs a display, and there is none ({error}); leave it out and look at the video, "
                 "or open the studio's page Detect"
             ) from error
         self._make: Any = tkinter.PhotoImage
@@ -51,7 +51,7 @@ class PreviewWindow(AbstractContextManager["PreviewWindow"]):
 
         Args:
             picture: (H, W, 3) uint8 RGB.
-            time_s: When it is due, counted from the first one; a film is then shown at its own speed.
+            time_s: When it is due, counted from the first one; a video is then shown at its own speed.
         """
         if self.is_closed:
             return
