@@ -77,9 +77,7 @@ def _model_of(name: str, data: Path) -> "Iterator[tuple[Model, str]]":
         from szem.train.release import export_run
         from szem.train.runs import open_run
     except ImportError as error:
-        raise MissingExtraError(
-            'a run needs torch and onnx; in the folder of szem: pip install ".[train]"'
-        ) from error
+        raise MissingExtraError('a run needs torch and onnx; pip install ".[train]" in its folder') from error
 
     try:
         run = open_run(folder)

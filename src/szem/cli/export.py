@@ -43,9 +43,7 @@ def export(
         from szem.train.release import export_run
         from szem.train.runs import open_run
     except ImportError as error:
-        raise MissingExtraError(
-            'export needs torch and onnx; in the folder of szem: pip install ".[train]"'
-        ) from error
+        raise MissingExtraError('export needs torch and onnx; pip install ".[train]" in its folder') from error
 
     folder = (out or make_data_folder("models", instead="--out DIR")) / (name or run.resolve().name)
     if (folder / "card.json").exists() and not force:

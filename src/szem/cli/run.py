@@ -145,7 +145,7 @@ def run(argv: list[str]) -> int:
 
 
 def _flush_output() -> int:
-    """Write out what is left of standard output, while a fault can still be reported; 1 where it cannot be written."""
+    """Write out what is left of standard output, while a fault can be reported; 1 where it cannot be written."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

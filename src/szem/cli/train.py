@@ -64,7 +64,7 @@ def train(
         from szem.train.recipe import settings_to_dict
         from szem.train.recipes import load_recipe
     except ImportError as error:
-        raise MissingExtraError('training needs torch; in the folder of szem: pip install ".[train]"') from error
+        raise MissingExtraError('training needs torch; pip install ".[train]" in its folder') from error
 
     use_threads(workers)
     changes = list(settings or ())

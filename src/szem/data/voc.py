@@ -45,9 +45,7 @@ def read_voc(folder: Path, *, images: Path | None = None, classes: Sequence[str]
         from defusedxml import DefusedXmlException
         from defusedxml.ElementTree import parse as parse_xml
     except ImportError as error:
-        raise MissingExtraError(
-            'reading VOC needs defusedxml; in the folder of szem: pip install ".[train]"'
-        ) from error
+        raise MissingExtraError('reading VOC needs defusedxml; pip install ".[train]" in its folder') from error
     home = folder / "Annotations" if (folder / "Annotations").is_dir() else folder
     files = sorted(home.glob("*.xml"))
     if not files:

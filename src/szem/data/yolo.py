@@ -201,9 +201,7 @@ def _read_about(path: Path) -> _About:
     try:
         import yaml
     except ImportError as error:
-        raise MissingExtraError(
-            'reading data.yaml needs PyYAML; in the folder of szem: pip install ".[train]"'
-        ) from error
+        raise MissingExtraError('reading data.yaml needs PyYAML; pip install ".[train]" in its folder') from error
     try:
         # BaseLoader: every value stays the text that it is; "no" and "on" are classes, not booleans
         data: Any = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)

@@ -52,9 +52,7 @@ def average_precision(
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
     except ImportError as error:
-        raise MissingExtraError(
-            'measuring boxes needs pycocotools; in the folder of szem: pip install ".[train]"'
-        ) from error
+        raise MissingExtraError('measuring boxes needs pycocotools; pip install ".[train]" in its folder') from error
     if len(found) != len(truth):
         raise RangeError(f"as many results as pictures are needed, got {len(found)} for {len(truth)}")
 

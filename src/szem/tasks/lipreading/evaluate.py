@@ -115,9 +115,7 @@ def count_errors(truth: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) 
     try:
         import jiwer
     except ImportError as error:
-        raise MissingExtraError(
-            'word error rates need jiwer; in the folder of szem: pip install ".[train]"'
-        ) from error
+        raise MissingExtraError('word error rates need jiwer; pip install ".[train]" in its folder') from error
     found = jiwer.process_words([" ".join(row) for row in truth], [" ".join(row) for row in said])
     return found.substitutions + found.deletions + found.insertions, sum(map(len, truth))
 
