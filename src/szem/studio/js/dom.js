@@ -22,11 +22,12 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** Put these children in place of what an element holds. */
+/** Put these children in place of what an element holds. Where it holds just these, nothing is touched: an element that
+ * is taken out and put back loses focus and the drag under way. */
 export function fill(element, ...children) {
-  element.replaceChildren(
-    ...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false),
-  );
+  const wanted = children.flat(3).filter((child) => child !== null && child !== undefined && child !== false);
+  const isSame = wanted.length === element.childNodes.length && wanted.every((child, n) => child === element.childNodes[n]);
+  if (!isSame) element.replaceChildren(...wanted);
   return element;
 }
 

@@ -160,6 +160,7 @@ function header(words) {
 
 /** Where not all pages have room, say on which side there are more: the style sheet fades them out there. */
 function tellMore(nav) {
+  if (!nav) return; // the window was resized before the header stood
   const sides = [nav.scrollLeft > 1 && "left", nav.scrollLeft + nav.clientWidth < nav.scrollWidth - 1 && "right"];
   const more = sides.filter(Boolean).join(" ");
   if (more) nav.dataset.more = more;
