@@ -39,3 +39,15 @@ def test_help_shows_all_that_is_written(
         written = plain((parameter.help or "").replace("\\[", "["))
         assert written in shown, f"{parameter.name}: shown otherwise than written"
     assert not re.search(r"\[default: \(?(-1(\.0)?|None|nan|inf)\W|\[-1<=", shown)
+
+
+@pytest.mark.parametrize("verb", ["detect", "lipread"])
+def test_paragraphs_are_broken_by_the_terminal_not_by_the_source(
+    verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "600")
+    assert run([verb, "--help"]) == 0
+    paragraphs = [text for text in (command_of((verb,)).help or "").split("\n\n") if text.strip()]
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    for text in paragraphs:
+        assert " ".join(text.split()) in shown

@@ -45,7 +45,7 @@ def look(
     suffix: str = typer.Option(".jpg", "--format", "-f", help="Of the annotated pictures: .jpg, .png or .webp."),
     quiet: Quiet = False,
 ) -> None:
-    """Say all that szem sees in pictures: labels, dominant colours, where to crop, how sharp they are.
+    """Run every installed task on pictures: labels, boxes, masks, a caption, colours, crops, sharpness.
 
     One bad file never stops the rest: it is listed at the end with its reason, and the exit status is then 1.
     """

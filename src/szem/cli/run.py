@@ -1,6 +1,8 @@
 """Builds the typer program around the table of verbs and turns szem's errors into one clear line."""
 
+import inspect
 import os
+import re
 import sys
 from contextlib import suppress
 from difflib import get_close_matches
@@ -34,6 +36,7 @@ class _Verbs(TyperGroup):
             return None
         command = get_command(load_verb(cmd_name).app)
         command.name = cmd_name
+        _unwrap_help(command)
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -76,6 +79,13 @@ class _Verbs(TyperGroup):
         except KeyboardInterrupt as error:
             _print_error("interrupted")
             raise typer.Exit(130) from error
+
+
+def _unwrap_help(command: Any) -> None:
+    """Join the lines of each paragraph of a docstring, which typer would break where the source does."""
+    command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.help or ""))
+    for below in getattr(command, "commands", {}).values():
+        _unwrap_help(below)
 
 
 def _message(error: Exception) -> str:
