@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto, helper, numpy_helper
 
 from szem.serve.engine import Engine
 from szem.serve.vision.annotate import Annotated, annotate_file_data
@@ -46,3 +47,38 @@ async def eat(engine: Engine, *arguments: object) -> None:
 
 async def pid(engine: Engine) -> int:
     return os.getpid()
+
+
+def endless_network() -> bytes:
+    """One LSTM of 49,152 steps; how many, only running it tells: no operation ends for a minute or more."""
+
+    def filled(name: str, shape: list[int]) -> list[Any]:
+        sides = numpy_helper.from_array(np.array(shape, np.int64))
+        return [
+            helper.make_node("Constant", [], [f"{name}_shape"], value=sides),
+            helper.make_node("ConstantOfShape", [f"{name}_shape"], [name]),
+        ]
+
+    nodes = [
+        *filled("w", [1, 8000, 1]),
+        *filled("r", [1, 8000, 2000]),
+        helper.make_node("Abs", ["x"], ["positive"]),
+        helper.make_node("Add", ["positive", "one"], ["ones"]),
+        helper.make_node("NonZero", ["ones"], ["places"]),  # (4, 12288)
+        helper.make_node("Cast", ["places"], ["steps"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["steps", "column"], ["sequence"]),
+        helper.make_node("LSTM", ["sequence", "w", "r"], ["", "h"], hidden_size=2000),
+        helper.make_node("ReduceSum", ["h"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["x", "sum"], ["y"]),
+    ]
+    weights = [
+        numpy_helper.from_array(np.ones((1,), np.float32), "one"),
+        numpy_helper.from_array(np.array([-1, 1, 1], np.int64), "column"),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 64, 64])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3, 64, 64])
+    graph = helper.make_graph(nodes, "endless", [x], [y], weights)
+    data: bytes = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
+    return data

@@ -29,6 +29,7 @@ from szem.serve.routes.lab import LabViewRequest, build_lab_routes
 from szem.serve.routes.live import LIVE_PATH, watch_live
 from szem.serve.routes.szem import OWN_MESSAGES, build_own_routes
 from szem.serve.settings import ServeSettings
+from szem.serve.state import dispatcher_of
 from szem.serve.static import StudioFiles, studio_folder
 from szem.serve.status import FieldsError, Violation, error_to_reply, http_to_reply
 from szem.serve.vision.annotate import Annotator
@@ -120,13 +121,29 @@ async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tu
             operations.start()  # there may be work that was left unfinished; else nothing is written before it must
         yield annotator, operations
     finally:
-        await operations.stop()
-        await asyncio.to_thread(dispatcher.close)
+        try:
+            await operations.stop()
+        finally:
+            await asyncio.to_thread(dispatcher.close)
 
 
-def get_health() -> dict[str, str]:
-    """Whether the server answers, and which szem it is."""
-    return {"status": "ok", "version": version("szem")}
+async def get_health(request: Request) -> JSONResponse:
+    """Whether requests can be answered, which szem it is, and how the workers are; 503 where they do not answer.
+
+    Of each worker: its kind, whether it answers (`well`), for how many seconds its present request has run (`busyS`),
+    how long ago it last answered (`answeredS`), and how many processes it has had (`starts`): each but the first
+    replaced one that had crashed, overrun its limits, or been cancelled.
+    """
+    is_well, workers = dispatcher_of(request).health()
+    rows = [
+        {"kind": w.kind, "well": w.is_well, "busyS": w.busy_s, "answeredS": w.answered_s, "starts": w.starts}
+        for w in workers
+        if w.starts
+    ]
+    status = "ok" if is_well else "workers do not answer"
+    return JSONResponse(
+        {"status": status, "version": version("szem"), "workers": rows}, status_code=200 if is_well else 503
+    )
 
 
 def get_reference(request: Request) -> Response:

@@ -12,11 +12,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from szem.errors import SzemError
 from szem.runtime.sessions import cores
 from szem.runtime.workers.forkserver import ForkServer
 from szem.runtime.workers.limits import WorkerLimits
@@ -81,7 +79,7 @@ class Dispatcher:
         self._beaten = time.monotonic()
 
     def open(self) -> None:
-        """Start the workers, so that the first who asks does not wait, and their heartbeat."""
+        """Start the heartbeat, which starts the workers: the first who asks does not wait."""
         self._beat = threading.Thread(target=self._keep_beating, name="szem-heartbeat", daemon=True)
         self._beat.start()
 
@@ -126,21 +124,21 @@ class Dispatcher:
         pool = self._sent if source.network.startswith(SENT_PREFIX) else self._lab
         return await pool.work(function, source, *arguments, wall_s=wall_s, on_progress=on_progress)
 
-    def status(self) -> list[WorkerStatus]:
-        """How the workers are; none is well while their heartbeat is late."""
-        late = time.monotonic() - self._beaten > 4 * HEARTBEAT_S * (1 + len(self._pools))
-        found = [status for pool in self._pools for status in pool.status()]
-        return [_unwell(status) for status in found] if late else found
+    def health(self) -> tuple[bool, list[WorkerStatus]]:
+        """Whether requests can be answered, and how each worker was at the last heartbeat.
+
+        Each kind of worker that has been wanted needs one that answers, and the heartbeat must not be late itself.
+        """
+        workers = [status for pool in self._pools for status in pool.status()]
+        kinds = {worker.kind for worker in workers}
+        answers = all(any(worker.is_well for worker in workers if worker.kind == kind) for kind in kinds)
+        # at worst each worker takes its time twice, and is started anew
+        late_s = (1 + 3 * len(workers)) * HEARTBEAT_S
+        return answers and time.monotonic() - self._beaten < late_s, workers
 
     def _keep_beating(self) -> None:
-        with suppress(SzemError):  # the server ends already, or the machine is full: the first call says so
-            self._pictures.start()
         while not self._ended.is_set():
             for pool in self._pools:
-                pool.check(HEARTBEAT_S)
+                pool.check(HEARTBEAT_S, start=pool is self._pictures)
             self._beaten = time.monotonic()
             self._ended.wait(HEARTBEAT_S)
-
-
-def _unwell(status: WorkerStatus) -> WorkerStatus:
-    return WorkerStatus(**{**vars(status), "is_well": False})

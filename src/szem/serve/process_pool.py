@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from szem.errors import SzemError
 from szem.runtime.workers.forkserver import ForkServer
 from szem.runtime.workers.limits import WorkerLimits
 from szem.runtime.workers.process import WorkerProcess
@@ -26,7 +25,6 @@ class WorkerStatus:
     """One worker, for `/healthz`."""
 
     kind: str
-    pid: int | None  # None: not started yet, or being replaced
     busy_s: float | None  # how long its call has been running
     answered_s: float | None  # seconds since it last answered; None: it has not been asked yet
     starts: int  # processes so far; each but the first replaced one that had ended
@@ -87,26 +85,20 @@ class ProcessPool:
             call.cancel()
             raise
 
-    def start(self) -> None:
-        """Start all processes before the first call."""
-        for slot in self._slots:
-            slot.process.start()
+    def check(self, within_s: float, *, start: bool = False) -> None:
+        """Ask each worker whether it answers; one that does not is replaced.
 
-    def check(self, within_s: float) -> None:
-        """Ask each started worker whether it answers; one that does not is replaced."""
+        Args:
+            within_s: How long each has for an answer.
+            start: Start those that do not run; otherwise they are left alone until they are wanted.
+        """
         for slot in self._slots:
-            if slot.process.pid is None:
+            is_running = slot.process.pid is not None
+            if not is_running and not start:
                 continue
-            slot.is_well = slot.process.ping(within_s)
-            if slot.is_well:
-                if slot.process.busy_s is None:
-                    slot.answered = time.monotonic()
-                continue
-            try:
-                slot.process.start()
-            except SzemError:
-                continue
-            slot.is_well = slot.process.ping(within_s)
+            slot.is_well = slot.process.ping(within_s, start=start) or slot.process.ping(within_s, start=True)
+            if slot.is_well and slot.process.busy_s is None:
+                slot.answered = time.monotonic()
 
     def status(self) -> list[WorkerStatus]:
         """How the workers are, without asking them."""
@@ -114,7 +106,6 @@ class ProcessPool:
         return [
             WorkerStatus(
                 kind=self.kind,
-                pid=slot.process.pid,
                 busy_s=None if (busy := slot.process.busy_s) is None else round(busy, 3),
                 answered_s=None if slot.answered is None else round(now - slot.answered, 3),
                 starts=slot.process.starts,

@@ -1,10 +1,13 @@
 """Runs the application on a socket: takes a port, says where it listens, stops cleanly."""
 
+import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import FrameType
 
 import uvicorn
 
@@ -13,6 +16,9 @@ from szem.serve.app import build_app
 from szem.serve.memory import keep_freed_memory
 from szem.serve.middleware.slow_clients import build_protocol
 from szem.serve.settings import ServeSettings
+
+_GRACE_S = 5  # for requests under way when the server is to end
+_SHUTDOWN_S = 9.0  # for everything together: service managers kill after 10
 
 __all__ = ["address_of", "bind", "build_server", "serve", "serve_beside"]
 
@@ -52,7 +58,7 @@ def address_of(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def build_server(settings: ServeSettings, *, on_ready: Callable[[], None] | None = None) -> uvicorn.Server:
+def build_server(settings: ServeSettings, *, on_ready: Callable[[], None] | None = None) -> "Server":
     """A server for the application; it runs when its `run(sockets=…)` is called.
 
     Args:
@@ -67,13 +73,13 @@ def build_server(settings: ServeSettings, *, on_ready: Callable[[], None] | None
         access_log=False,
         server_header=False,
         timeout_keep_alive=max(1, int(settings.idle_timeout_s)),
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=_GRACE_S,
         backlog=512,
         ws_max_size=settings.max_live_frame_bytes + 1024,
         ws_ping_interval=20,
         ws_ping_timeout=20,
     )
-    return _Announcing(config, on_ready)
+    return Server(config, on_ready)
 
 
 def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[[str], None] | None = None) -> None:
@@ -88,6 +94,7 @@ def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[
     sock = bind(settings.host, settings.port, or_free=or_free)
     url = address_of(sock)
     server = build_server(settings, on_ready=None if on_ready is None else partial(on_ready, url))
+    server.on_exit = end_in_time
     try:
         server.run(sockets=[sock])
     except KeyboardInterrupt:
@@ -122,12 +129,35 @@ def serve_beside(settings: ServeSettings) -> Iterator[str]:
         sock.close()
 
 
-class _Announcing(uvicorn.Server):
-    """A uvicorn server that says when it has begun to listen."""
+def end_in_time(signal_number: int) -> None:
+    """End this process within a bounded time, whatever still runs in it.
+
+    A thread in a native call, or a disk that does not answer, would keep the interpreter from ending; the kernel ends
+    the workers with it.
+    """
+
+    def end() -> None:
+        logging.getLogger("szem.serve").warning("not everything ended within %g s; ending now", _SHUTDOWN_S)
+        os._exit(128 + signal_number)
+
+    timer = threading.Timer(_SHUTDOWN_S, end)
+    timer.daemon = True
+    timer.start()
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that says when it has begun to listen, and when it is told to end."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None] | None) -> None:
         super().__init__(config)
         self._announce = announce
+        self.on_exit: Callable[[int], None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by uvicorn at SIGINT and SIGTERM."""
+        if self.on_exit is not None and not self.should_exit:
+            self.on_exit(sig)
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)

@@ -16,6 +16,7 @@ from szem.serve.routes import lab as lab_routes
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain.explain import Explorer
 from szem.tasks.explain.neuron import explain_neuron
+from tests.serve.stalls import endless_network
 
 LAB = "/v1/szem/lab"
 Run = Callable[..., AbstractContextManager[httpx.Client]]
@@ -216,47 +217,12 @@ def test_the_oldest_is_forgotten_first() -> None:
     assert recent.names() == ["huge"]
 
 
-def _endless() -> bytes:
-    """One LSTM of 49,152 steps; how many, only running it tells: no operation ends for a minute or more."""
-
-    def filled(name: str, shape: list[int]) -> list[Any]:
-        sides = numpy_helper.from_array(np.array(shape, np.int64))
-        return [
-            helper.make_node("Constant", [], [f"{name}_shape"], value=sides),
-            helper.make_node("ConstantOfShape", [f"{name}_shape"], [name]),
-        ]
-
-    nodes = [
-        *filled("w", [1, 8000, 1]),
-        *filled("r", [1, 8000, 2000]),
-        helper.make_node("Abs", ["x"], ["positive"]),
-        helper.make_node("Add", ["positive", "one"], ["ones"]),
-        helper.make_node("NonZero", ["ones"], ["places"]),  # (4, 12288)
-        helper.make_node("Cast", ["places"], ["steps"], to=TensorProto.FLOAT),
-        helper.make_node("Reshape", ["steps", "column"], ["sequence"]),
-        helper.make_node("LSTM", ["sequence", "w", "r"], ["", "h"], hidden_size=2000),
-        helper.make_node("ReduceSum", ["h"], ["sum"], keepdims=0),
-        helper.make_node("Add", ["x", "sum"], ["y"]),
-    ]
-    weights = [
-        numpy_helper.from_array(np.ones((1,), np.float32), "one"),
-        numpy_helper.from_array(np.array([-1, 1, 1], np.int64), "column"),
-    ]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 64, 64])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3, 64, 64])
-    graph = helper.make_graph(nodes, "endless", [x], [y], weights)
-    data: bytes = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
-    ).SerializeToString()
-    return data
-
-
 def test_a_network_that_no_flag_stops_is_ended_at_its_limit_and_others_go_on(
     run_server: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lab_routes, "_OPEN_S", 3.0)
     with run_server() as server, ThreadPoolExecutor(1) as pool:
-        sending = pool.submit(server.post, f"{LAB}/networks", content=_endless())
+        sending = pool.submit(server.post, f"{LAB}/networks", content=endless_network())
         assert _look(server)["layers"]  # meanwhile, pictures are answered
         answer = sending.result()
         assert answer.status_code == 413

@@ -116,15 +116,20 @@ class WorkerProcess:
                     self._since = None
         return cast("T", _read(answer))
 
-    def ping(self, wall_s: float) -> bool:
-        """Whether the worker answers, or works on a call that is within its limits."""
+    def ping(self, wall_s: float, *, start: bool = False) -> bool:
+        """Whether the worker answers, or works on a call that is within its limits; if it does not, it is ended.
+
+        Args:
+            wall_s: How long it has for that.
+            start: Start it if it is not running; otherwise there is nothing to ask then.
+        """
         if not self._calling.acquire(blocking=False):
             busy_s = self.busy_s
             return busy_s is None or busy_s < self.limits.wall_s + wall_s
         try:
-            connection = self._connection
-            if connection is None:
+            if self._connection is None and not start:
                 return True  # none was wanted yet
+            connection = self._connected()
             self._exchange(connection, pickle.dumps((None, (), 1.0)), wall_s)
         except (WorkerCrashError, TimeLimitError, TooLargeError, BusyError):
             return False  # it has been ended; the next call starts another
