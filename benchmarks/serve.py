@@ -219,10 +219,11 @@ def _report(rows: Sequence[Run], *, plain: float, bare_cpu: float, memory: Seque
         f"{GOAL_SHARE}), {best.pictures_s / plain:.2f} of bare sessions that do not keep freed memory. The clients "
         f"use the same cores."
     )
+    wait_ms = 1000 * sixteen.clients / sixteen.pictures_s
     tail = (
-        f"- p99 at {sixteen.clients} clients: {sixteen.p99_ms / single.p99_ms:.1f} × the p99 of one client (goal at most "
-        f"{GOAL_TAIL:g}), {sixteen.p99_ms / single.p50_ms:.1f} × its median. They who always wait have a "
-        f"mean of {sixteen.clients} / throughput = {1000 * sixteen.clients / sixteen.pictures_s:.0f} ms whatever the server does."
+        f"- p99 at {sixteen.clients} clients: {sixteen.p99_ms / single.p99_ms:.1f} × the p99 of one client (goal at "
+        f"most {GOAL_TAIL:g}), {sixteen.p99_ms / single.p50_ms:.1f} × its median. Clients that always wait have a mean "
+        f"of {sixteen.clients} / throughput = {wait_ms:.0f} ms whatever the server does."
     )
     held = (
         f"- Memory over {total} requests: {', '.join(f'{m:.0f}' for m in memory)} MiB after each quarter "
