@@ -222,7 +222,7 @@ def _report(rows: Sequence[Run], *, plain: float, bare_cpu: float, memory: Seque
     wait_ms = 1000 * sixteen.clients / sixteen.pictures_s
     tail = (
         f"- p99 at {sixteen.clients} clients: {sixteen.p99_ms / single.p99_ms:.1f} × the p99 of one client (goal at "
-        f"most {GOAL_TAIL:g}), {sixteen.p99_ms / single.p50_ms:.1f} × its median. Clients that always wait have a mean "
+        f"most {GOAL_TAIL:g}), {sixteen.p99_ms / single.p50_ms:.1f} × its median. Who always waits has a mean "
         f"of {sixteen.clients} / throughput = {wait_ms:.0f} ms whatever the server does."
     )
     held = (
