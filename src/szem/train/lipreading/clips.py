@@ -115,7 +115,7 @@ def _work_out(
     tables = (np.concatenate(seen), np.concatenate(heard), np.asarray(lengths, np.int64))
     for name, table in zip(_FILES, tables, strict=True):
         with write_file(folder / name) as part, part.open("wb") as opened:
-            np.save(opened, table)
+            np.save(opened, np.asarray(table))
     write_json(folder / "about.json", key)
     return np.asarray(lengths, np.int64)
 
