@@ -261,3 +261,51 @@ def test_a_thing_has_one_box_a_frame() -> None:
     sight = next(s.look([s.Mover(s.straight(50, 50, 0), (40, 40))] * 2, seconds=1, rate_hz=1, eye=s.Eye(misses=0)))
     with pytest.raises(RangeError, match="one box a frame"):
         TrackedBoxes(boxes=sight.found, ids=[1, 1], seen=[True, True])
+
+
+@pytest.mark.parametrize("rate", [6, 12, 25])
+@pytest.mark.parametrize("seed", range(4))
+def test_two_people_who_pass_each_other_stay_two(rate: float, seed: int) -> None:
+    """The one behind has no box while they cover each other."""
+    movers = [s.Mover(s.straight(40, 180, 110), (44, 100), 1), s.Mover(s.straight(600, 184, -110), (44, 100), 1)]
+    middle_s = 560 / 220
+    eye = s.Eye(hidden=lambda k, t: 1.0 if k == 0 and abs(t - middle_s) < 0.16 else 0.0, false_alarms=0)
+    sights = list(s.look(movers, seconds=5, rate_hz=rate, eye=eye, seed=seed))
+    frames = follow(sights)
+    counted = s.tally(sights, frames)
+    assert (counted.switches, counted.shared) == (0, 0)
+    assert len({int(number) for frame in frames for number in frame.ids}) == 2
+
+
+@pytest.mark.parametrize("step", [1.2, 1.6, 2.0])
+def test_objects_that_do_not_overlap_between_frames_are_one(step: float) -> None:
+    """Six frames a second, each further on than the object is wide."""
+    movers = [s.Mover(s.straight(30, 120, 48 * step * 6), (48, 40)), s.Mover(s.straight(610, 280, -48 * step * 6), (48, 40))]
+    eye = s.Eye(noise=0.02, misses=0, false_alarms=0)
+    sights = list(s.look(movers, seconds=1.6, rate_hz=6, eye=eye, seed=0))
+    frames = follow(sights)
+    assert {int(number) for frame in frames for number in frame.ids} == {1, 2}
+    assert s.tally(sights, frames).switches == 0
+
+
+def test_an_object_elsewhere_is_not_matched_by_distance() -> None:
+    """One vanishes, and another of another size or class appears not far away."""
+    for size, index in (((120, 100), 0), ((48, 40), 1)):
+        movers = [s.Mover(s.straight(100, 100, 0), (48, 40), 0, ends_s=0.9),
+                  s.Mover(s.straight(190, 100, 0), size, index, begins_s=0.9)]  # fmt: skip
+        eye = s.Eye(noise=0, misses=0, false_alarms=0)
+        frames = follow(s.look(movers, seconds=2, rate_hz=6, eye=eye))
+        assert {int(number) for frame in frames for number in frame.ids} == {1, 2}
+
+
+def test_one_object_with_two_boxes_is_one_track() -> None:
+    """A detector that now and then gives a second box a little beside the first."""
+    rng = np.random.default_rng(0)
+    tracker, numbers = Tracker(), set()
+    for k in range(60):
+        box = np.array([100.0 + 3 * k, 80, 160 + 3 * k, 200])
+        both = np.stack([box, box + rng.normal(0, 3, 4) + 4]) if k % 3 else box[None]
+        boxes = Boxes(boxes_xyxy=both, scores=np.array([0.9, 0.7])[: len(both)], indices=np.ones(len(both), int),
+                      classes=s.CLASSES, width=s.WIDTH, height=s.HEIGHT, model="toy")  # fmt: skip
+        numbers |= {int(n) for n in tracker(boxes, time_s=k / 25, index=k).ids}
+    assert numbers == {1}

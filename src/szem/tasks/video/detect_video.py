@@ -6,7 +6,7 @@ results go.
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,7 +26,7 @@ from szem.tasks.models import open_model
 from szem.tasks.video.counting import ANCHORS, LineCounter, ZoneCounter
 from szem.tasks.video.tracker import Tracker, TrackSettings
 
-__all__ = ["DetectedFrame", "VideoAnalyzer", "VideoDetector", "open_sight"]
+__all__ = ["DetectedFrame", "VideoAnalyzer", "VideoDetector", "doubtful_thresholds", "open_sight"]
 
 _DOUBT = 1 / 3  # of the sure threshold: boxes above this still keep a thing alive
 _TRAIL_S = 1.5  # how long the line behind a thing is
@@ -91,10 +91,13 @@ def open_sight(
     session = open_model(model, task="detect", threads=threads, provider=provider)
     sure = Detector(session, thresholds=threshold).thresholds
     names = session.model.labels
-    doubtful: float | dict[str, float] = doubt or {
-        name: max(0.02, float(value) * _DOUBT) for name, value in zip(names, sure, strict=True)
-    }
+    doubtful: float | dict[str, float] = doubt or doubtful_thresholds(names, sure)
     return VideoDetector(Detector(session, thresholds=doubtful), sure, workers or cores())
+
+
+def doubtful_thresholds(names: Sequence[str], thresholds: Array) -> dict[str, float]:
+    """From which score on a box of each class keeps an object alive that is tracked already."""
+    return {name: max(0.02, float(value) * _DOUBT) for name, value in zip(names, thresholds, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)

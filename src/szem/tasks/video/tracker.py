@@ -33,10 +33,16 @@ _DOUBT_OVERLAP = 0.5  # in the second
 _SAME_THING = 0.8  # two things that overlap more are one: the younger goes
 _SAME_PLACE = 0.75  # likewise for two of different classes: a car that is also taken for a bus
 _NO_ROOM = 0.45  # a box that overlaps a thing of its class so much is a double of it, and begins nothing
+_LOST_WORTH = 0.7  # likeness to a track out of sight counts so much when boxes are shared out
 _OTHER_CLASS = 0.5  # likeness of boxes of different classes counts so much only
 _GROW, _GROW_NEW = 0.05, 0.4  # shares of its size by which a box is grown on each side
 _GROW_LOST = 0.3  # likewise, for each second out of sight
 _KNOWN_HITS = 3  # times seen after which its speed is known
+# Boxes that do not overlap are matched by distance: a running person and a car make 6 sizes a second, close ones more.
+_FASTEST, _FASTEST_KNOWN = 12.0, 4.0  # sizes a second that it can move, and can differ from its known speed
+_FURTHEST = 2.5  # sizes: at most, however much time has passed
+_LIKE_SIDES = 1.6  # factor by which its sides may change then
+_APART = 0.3  # two tracks that overlap less are apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +72,7 @@ class _Thing:
     seen_s: float  # when it was last seen
     score: float
     votes: dict[int, float]  # class -> sum of the scores it was seen with
+    steps_apart: int = 0  # times it was seen apart from all other tracks: then it is nobody's double
 
     def vote(self, index: int, score: float) -> None:
         self.votes[index] = self.votes.get(index, 0.0) + score
@@ -122,7 +129,10 @@ class Tracker:
         first, left, free = self._match(rows_of_all, np.flatnonzero(sure), found, boxes, _SURE_OVERLAP)
         awake = np.array([r for r in left if self._was_seen(r) and self._things[r].id], np.int64)
         second, _, _ = self._match(awake, np.flatnonzero(~sure), found, boxes, _DOUBT_OVERLAP)
-        self._take_in([*first, *second], found, boxes, time_s)
+        taken = {row for row, _ in second}
+        left = [r for r in left if self._was_seen(r) and r not in taken]
+        third, free = self._match_by_distance(left, free, found, boxes, time_s)
+        self._take_in([*first, *second, *third], found, boxes, time_s)
         self._looked_s = time_s
         self._begin(free, found, boxes, time_s, at_once=is_first)
         self._forget(time_s, boxes)
@@ -167,6 +177,8 @@ class Tracker:
         own = np.array([self._things[r].index for r in rows])
         likeness = np.where(own[:, None] == boxes.indices[places][None], likeness, likeness * _OTHER_CLASS)
         worth = likeness * (0.5 + 0.5 * boxes.scores[places][None])  # of two equal boxes the surer one
+        lost = np.array([not self._was_seen(r) for r in rows])
+        worth = np.where(lost[:, None], worth * _LOST_WORTH, worth)  # whoever was just seen comes first
         a, b = linear_sum_assignment(np.where(likeness >= least, -worth, 0.0))
         pairs = [(int(rows[i]), int(places[j])) for i, j in zip(a, b, strict=True) if likeness[i, j] >= least]
         taken_rows, taken_places = {r for r, _ in pairs}, {p for _, p in pairs}
@@ -175,6 +187,31 @@ class Tracker:
             [int(r) for r in rows if int(r) not in taken_rows],
             [int(p) for p in places if int(p) not in taken_places],
         )
+
+    def _match_by_distance(
+        self, rows: list[int], places: list[int], found: F, boxes: Boxes, time_s: float
+    ) -> tuple[list[tuple[int, int]], list[int]]:
+        """Pairs of tracks and boxes that do not overlap, because much time has passed; and the boxes left over."""
+        if not rows or not places:
+            return [], places
+        own, there = self._filter.boxes_xyxy[rows], found[places]
+        distance = _centre_distance(own, there)
+        passed_s = time_s - self._looked_s
+        speeds = [_FASTEST if self._things[r].hits < _KNOWN_HITS else _FASTEST_KNOWN for r in rows]
+        reach = np.minimum(np.array(speeds) * passed_s, _FURTHEST)[:, None]
+        classes = np.array([self._things[r].index for r in rows])
+        sides = np.log(np.maximum(there[None, :, 2:] - there[None, :, :2], 1)) - np.log(
+            np.maximum(own[:, None, 2:] - own[:, None, :2], 1)
+        )
+        can_be = (
+            (distance <= reach)
+            & (classes[:, None] == boxes.indices[places][None])
+            & (np.abs(sides).max(-1) <= np.log(_LIKE_SIDES))
+        )
+        a, b = linear_sum_assignment(np.where(can_be, distance, 1e6))
+        pairs = [(rows[i], places[j]) for i, j in zip(a, b, strict=True) if can_be[i, j]]
+        taken = {place for _, place in pairs}
+        return pairs, [place for place in places if place not in taken]
 
     def _grow(self, row: int) -> float:
         if self._things[row].hits < _KNOWN_HITS:
@@ -231,8 +268,13 @@ class Tracker:
         )
         keep = (away <= np.where(known, self.settings.keep_s, 0.0)) & ~((away > 0) & outside)
         alike = _likeness(where, where, np.zeros(len(where)))
+        apart = (alike - np.eye(len(alike))).max(1) < _APART
+        for thing, was_apart, gone_s in zip(self._things, apart, away, strict=True):
+            thing.steps_apart += bool(was_apart and gone_s <= 0)
         for i, j in zip(*np.nonzero(np.triu(alike, 1) > min(_SAME_THING, _SAME_PLACE)), strict=True):
             one, other = self._things[i], self._things[j]
+            if min(one.steps_apart, other.steps_apart) >= _KNOWN_HITS:
+                continue  # two objects that pass each other, not one with two tracks
             if alike[i, j] > (_SAME_THING if one.index == other.index else _SAME_PLACE):
                 better, worse = (i, j) if sum(one.votes.values()) >= sum(other.votes.values()) else (j, i)
                 keep[worse] &= not keep[better]
@@ -271,6 +313,15 @@ def _without_doubles(boxes: Boxes) -> Boxes:
         if not alike[place, kept].any():
             kept.append(place)
     return boxes if len(kept) == len(boxes) else boxes.take(np.array(sorted(kept), np.int64))
+
+
+def _centre_distance(a: F, b: F) -> F:
+    """(n, m) distances of centres, in mean sizes (square roots of areas) of both boxes."""
+    centres = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (a, b)]
+    sizes = [np.sqrt(np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1)) for boxes in (a, b)]
+    away = np.hypot(*np.moveaxis(centres[0][:, None] - centres[1][None], -1, 0))
+    out: F = away / ((sizes[0][:, None] + sizes[1][None]) / 2)
+    return out
 
 
 def _likeness(a: F, b: F, grow: F) -> F:
