@@ -1,7 +1,7 @@
 """Tracking scored on composed scenes whose truth is exact: MOTA, IDF1, HOTA and identity switches.
 
     python benchmarks/track.py --data ../shared/data --rates 25,10,6
-    python benchmarks/track.py --data ../shared/data --write /tmp/scenes   # in MOTChallenge's form, for szem eval track
+    python benchmarks/track.py --data ../shared/data --write scenes  # in MOTChallenge's form: szem eval track
 
 People (cut-outs of the data, of the half that nothing was tuned on) walk past each other at nearly the same distance
 from the camera, so that they cover one another. The detector is the shipped one. Without --data people are drawn, and
@@ -54,7 +54,11 @@ def detections(scene: Scene, sight: VideoDetector | None) -> Iterator[tuple[floa
     rng = np.random.default_rng(scene.seed)
     for time_s, picture in scene.frames():
         if sight is not None:
-            yield time_s, picture, sight.finder.finish(sight.finder.run(sight.finder.prepare(picture)), picture.shape[:2])
+            yield (
+                time_s,
+                picture,
+                sight.finder.finish(sight.finder.run(sight.finder.prepare(picture)), picture.shape[:2]),
+            )
             continue
         boxes = truth_of(scene, time_s).boxes_xyxy
         sizes = np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(1, keepdims=True))

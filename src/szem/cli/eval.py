@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command("eval")
 def eval_(
-    name: Annotated[str, typer.Argument(help="A model's name, its folder, or the folder of a run.")],
+    name: Annotated[str, typer.Argument(help="A model's name, its folder, the folder of a run; or track.")],
     data: Annotated[Path, typer.Option(help="Folder of the data: an index.csv, or a folder of pictures per label.")],
     split: Annotated[
         str,
@@ -40,13 +40,14 @@ def eval_(
     """
     from szem.cli.outputs import print_json
     from szem.errors import RangeError
-    from szem.tasks.evaluate import evaluate
+    from szem.tasks.evaluate import evaluate, model_to_measure
 
+    name, what = model_to_measure(name)
     with _model_of(name, data) as (model, held):
         if save and held:
             raise RangeError(f"{name}: a run has no card to save scores on; szem export it, then measure the model")
         part = split or held or "all"
-        measured = evaluate(model, data, split=part)
+        measured = evaluate(model, data, split=part, what=what)
         if save:
             _save(model, save, part, measured)
     if as_json:

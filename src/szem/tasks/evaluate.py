@@ -14,14 +14,27 @@ from szem.tasks.registry import TASKS, load
 if TYPE_CHECKING:
     from szem.tasks.contracts import Evaluate
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "model_to_measure"]
 
 
-def evaluate(model: Model, data: str | Path, *, split: str = "all") -> list[Measurement]:
+def model_to_measure(name: str) -> tuple[str, str]:
+    """The model that a name measures, and what of it: names of models stand for themselves.
+
+    >>> model_to_measure("track"), model_to_measure("my-model")
+    (('detect', 'track'), ('my-model', ''))
+    """
+    for row in TASKS.values():
+        if row.model is not None and name in dict(row.model.evaluate_also):
+            return row.model.default, name
+    return name, ""
+
+
+def evaluate(model: Model, data: str | Path, *, split: str = "all", what: str = "") -> list[Measurement]:
     """Measure a model on a folder of data.
 
     Args:
         model: What to measure.
+        what: What of it, from `model_to_measure`; empty: what its task is for.
         data: A folder in the form that the evaluator of its task reads.
         split: Which part of it; each evaluator says which it knows.
     Raises:
@@ -29,10 +42,11 @@ def evaluate(model: Model, data: str | Path, *, split: str = "all") -> list[Meas
         FileMissingError: the data is not there.
     """
     paths = {name: row.model.evaluate for name, row in TASKS.items() if row.model is not None}
+    paths |= dict(also for row in TASKS.values() if row.model is not None for also in row.model.evaluate_also)
     if model.card.task not in paths:
         raise UnknownNameError(f"nothing measures task {model.card.task!r}; there are {', '.join(paths)}")
     folder = Path(data)
     if not folder.is_dir():
         raise FileMissingError(f"{folder}: no such folder; give the folder of the data")
-    measure: Evaluate = load(paths[model.card.task])
+    measure: Evaluate = load(paths[what or model.card.task])
     return measure(model, folder, split)

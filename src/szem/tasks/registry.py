@@ -24,6 +24,9 @@ class TaskModel:
     default: str  # the shipped model that is used when none is named
     accepts: str  # a `ModelFormat`: the head layouts of its models
     evaluate: str  # (Model, folder of data, split) -> list[Measurement]
+    evaluate_also: tuple[
+        tuple[str, str], ...
+    ] = ()  # what else `szem eval NAME` measures with its default: evaluators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +142,7 @@ _ROWS = (
             default="detect",
             accepts="szem.tasks.detection.heads:DETECT",
             evaluate="szem.tasks.detection.evaluate:evaluate_detect",
+            evaluate_also=(("track", "szem.tasks.video.evaluate:evaluate_tracks"),),
         ),
         look=LookPlace(name="boxes", part="szem.tasks.detection.look:BOXES"),
     ),

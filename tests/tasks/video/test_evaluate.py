@@ -1,5 +1,6 @@
 """Tracking scored on videos in MOTChallenge's form."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +33,23 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 def test_rows_that_are_not_to_be_counted_are_left_out(tmp_path: Path) -> None:
     video(tmp_path)
-    (tmp_path / "gt" / "gt.txt").write_text("1,1,0,0,9,9,1,1,1\n1,2,0,0,9,9,0,1,1\n1,3,0,0,9,9,1,12,1\n9,4,0,0,9,9,1,1,1\n2,5,0,0,9,9,1,3,1\n")
+    (tmp_path / "gt" / "gt.txt").write_text(
+        "1,1,0,0,9,9,1,1,1\n1,2,0,0,9,9,0,1,1\n1,3,0,0,9,9,1,12,1\n9,4,0,0,9,9,1,1,1\n2,5,0,0,9,9,1,3,1\n"
+    )
     read = read_mot_video(tmp_path)
     assert [frame.ids.tolist() for frame in read.truth] == [[1], [5], []]
     assert read.classes == {"person", "car"}
 
 
-@pytest.mark.parametrize(("file", "text"), [("gt/gt.txt", "1,1,a\n"), ("gt/gt.txt", "1,1,0,0,9,9\n1,1,0,0,9,9\n"),
-                                            ("seqinfo.ini", "[Sequence]\nframeRate=nan\n"), ("seqinfo.ini", "x")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("gt/gt.txt", "1,1,a\n"),
+        ("gt/gt.txt", "1,1,0,0,9,9\n1,1,0,0,9,9\n"),
+        ("seqinfo.ini", "[Sequence]\nframeRate=nan\n"),
+        ("seqinfo.ini", "x"),
+    ],
+)
 def test_damaged_truth_is_named(tmp_path: Path, file: str, text: str) -> None:
     video(tmp_path)
     (tmp_path / file).write_text(text)
@@ -53,7 +63,21 @@ def test_a_video_without_pictures_is_named(tmp_path: Path) -> None:
 
 
 def test_boxes_that_were_predicted_are_not_scored() -> None:
-    boxes = Boxes(boxes_xyxy=np.array([[0, 0, 9, 9], [20, 0, 29, 9], [40, 0, 49, 9]]), scores=np.full(3, 0.9),
-                  indices=np.array([0, 0, 1]), classes=("person", "car"), width=64, height=48, model="toy")  # fmt: skip
+    corners = np.array([[0, 0, 9, 9], [20, 0, 29, 9], [40, 0, 49, 9]])
+    boxes = Boxes(boxes_xyxy=corners, scores=np.full(3, 0.9), indices=np.array([0, 0, 1]), classes=("person", "car"),
+                  width=64, height=48, model="toy")  # fmt: skip
     tracked = TrackedBoxes(boxes=boxes, ids=np.array([5, 6, 7]), seen=np.array([True, False, True]))
     assert frame_ids(tracked, classes=("person",)).ids.tolist() == [5]
+
+
+def test_the_verb_measures_tracking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of three grey pictures: nothing is found, and every true box is missed."""
+    from szem.cli import main
+
+    video(tmp_path / "one")
+    with pytest.raises(SystemExit) as ended:
+        main(["eval", "track", "--data", str(tmp_path)])
+    assert ended.value.code in (0, None)
+    said = capsys.readouterr().out
+    assert re.search(r"MOTA +0\.0000  \(6 items\)", said)
+    assert re.search(r"HOTA +0\.0000", said)

@@ -280,7 +280,10 @@ def test_two_people_who_pass_each_other_stay_two(rate: float, seed: int) -> None
 @pytest.mark.parametrize("step", [1.2, 1.6, 2.0])
 def test_objects_that_do_not_overlap_between_frames_are_one(step: float) -> None:
     """Six frames a second, each further on than the object is wide."""
-    movers = [s.Mover(s.straight(30, 120, 48 * step * 6), (48, 40)), s.Mover(s.straight(610, 280, -48 * step * 6), (48, 40))]
+    movers = [
+        s.Mover(s.straight(30, 120, 48 * step * 6), (48, 40)),
+        s.Mover(s.straight(610, 280, -48 * step * 6), (48, 40)),
+    ]
     eye = s.Eye(noise=0.02, misses=0, false_alarms=0)
     sights = list(s.look(movers, seconds=1.6, rate_hz=6, eye=eye, seed=0))
     frames = follow(sights)

@@ -26,7 +26,13 @@ from szem.tasks.video.tracker import Tracker
 
 __all__ = ["MotVideo", "evaluate_tracks", "frame_ids", "read_mot_video", "write_mot_truth"]
 
-_CLASSES = {1: "person", 3: "car", 4: "bicycle", 5: "motorbike", 7: "person"}  # of MOTChallenge; 7: a person who stands
+_CLASSES = {
+    1: "person",
+    3: "car",
+    4: "bicycle",
+    5: "motorbike",
+    7: "person",
+}  # of MOTChallenge; 7: a person who stands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +96,9 @@ def read_mot_video(folder: Path) -> MotVideo:
     """
     pictures = tuple(f for f in sorted((folder / "img1").glob("*")) if f.suffix.lower() in PICTURE_SUFFIXES)
     if not pictures:
-        raise FileMissingError(f"{folder / 'img1'}: no pictures; MOTChallenge keeps the frames there as 000001.jpg, …")
+        raise FileMissingError(
+            f"{folder / 'img1'}: no pictures; MOTChallenge keeps the frames there as 000001.jpg, …"
+        )
     info = configparser.ConfigParser()
     rows: list[list[tuple[int, tuple[float, ...]]]] = [[] for _ in pictures]
     classes = set()
@@ -98,6 +106,8 @@ def read_mot_video(folder: Path) -> MotVideo:
     try:
         info.read(file, encoding="utf-8")
         rate_hz = float(info.get("Sequence", "frameRate", fallback="25"))
+        if not 0 < rate_hz < 1000:
+            raise ValueError(f"frameRate must lie in 0..1000, got {rate_hz}")
         file = folder / "gt" / "gt.txt"
         with file.open(newline="", encoding="utf-8") as opened:
             for row in csv.reader(opened):
@@ -108,8 +118,6 @@ def read_mot_video(folder: Path) -> MotVideo:
                     continue
                 classes.add(label)
                 rows[frame].append((number, (x, y, x + w, y + h)))
-        if not 0 < rate_hz < 1000:
-            raise ValueError(f"frameRate must lie in 0..1000, got {rate_hz}")
         truth = tuple(
             FrameIds(np.array([n for n, _ in one], np.int64), np.array([box for _, box in one], np.float64))
             for one in rows

@@ -176,7 +176,9 @@ class _Video:
         likely = np.zeros((self.true_count, self.found_count))
         for rows, columns, overlaps in self.frames:
             total = overlaps.sum(0)[None] + overlaps.sum(1)[:, None] - overlaps
-            likely[np.ix_(rows, columns)] += np.divide(overlaps, total, out=np.zeros_like(overlaps), where=total > _EPS)
+            likely[np.ix_(rows, columns)] += np.divide(
+                overlaps, total, out=np.zeros_like(overlaps), where=total > _EPS
+            )
         sizes = self.true_boxes[:, None] + self.found_boxes[None]
         aligned = likely / np.maximum(sizes - likely, _EPS)
         counts = np.zeros((3, len(_ALPHAS)))

@@ -38,7 +38,7 @@ _OTHER_CLASS = 0.5  # likeness of boxes of different classes counts so much only
 _GROW, _GROW_NEW = 0.05, 0.4  # shares of its size by which a box is grown on each side
 _GROW_LOST = 0.3  # likewise, for each second out of sight
 _KNOWN_HITS = 3  # times seen after which its speed is known
-# Boxes that do not overlap are matched by distance: a running person and a car make 6 sizes a second, close ones more.
+# Boxes that do not overlap are matched by distance: runners and cars make 6 sizes a second, close ones more.
 _FASTEST, _FASTEST_KNOWN = 12.0, 4.0  # sizes a second that it can move, and can differ from its known speed
 _FURTHEST = 2.5  # sizes: at most, however much time has passed
 _LIKE_SIDES = 1.6  # factor by which its sides may change then
