@@ -119,9 +119,10 @@ def test_one_broken_source_stops_no_other(store: EventStore, film: Path, tmp_pat
     assert guard.metrics.registry.get_sample_value("szem_guard_faults_total", {"source": "yard"}) == 1
 
 
-def test_a_full_disk_stops_clips_and_nothing_else(
+def test_a_disk_that_stays_full_stops_clips_and_nothing_else(
     store: EventStore, film: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr("szem.guard.service._FULL_S", 0.3)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000, total=10**12, used=10**12))
     senses = Scripted([(2.0, happening(1.0, 2.0)), (5.0, happening(4.0, 5.0))])
     guard = guard_films(store, [str(film)], {"yard": senses})
@@ -145,10 +146,45 @@ def test_a_disk_that_refuses_files_keeps_events(
         return before(self, target)
 
     monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr("szem.guard.service._FULL_S", 0.3)
     guard_films(store, [str(film)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])}).run()
     (event,), _ = store.page(EventQuery(), size=10)
     assert (event.picture, event.clip, event.media_bytes) == ("", "", 0)
     assert [path for path in store.media.rglob("*") if path.is_file()] == []
+
+
+def test_a_disk_that_is_full_for_a_while_loses_nothing(
+    store: EventStore, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every file is refused twelve times in all; meanwhile the guard says why it waits."""
+    before, refused, reasons = Path.replace, [0], set()
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.suffix == ".part" and "stills" not in target.parts and refused[0] < 12:
+            refused[0] += 1
+            raise OSError(28, "No space left on device")
+        return before(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr("szem.guard.write_queue._FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr("szem.guard.write_queue._LONGEST_WAIT_S", 0.2)
+    script = [(t, happening(t - 1, t)) for t in (2.0, 4.0, 6.0)]
+    guard = guard_films(store, [str(film)], {"yard": Scripted(script)})
+    write = guard._desk._retry
+
+    def note(*args: Any, **options: Any) -> None:
+        write(*args, **options)
+        reasons.add(guard.paused)
+
+    monkeypatch.setattr(guard._desk, "_retry", note)
+    guard.run()
+    events = list(store.each(EventQuery()))
+    assert [event.end_s for event in events] == [2.0, 4.0, 6.0]
+    assert all(event.picture and event.clip for event in events)
+    assert refused == [12]
+    assert any("the disk is full" in reason for reason in reasons)
+    assert guard.paused == ""
+    assert guard.metrics.registry.get_sample_value("szem_guard_lost_total", {"what": "clip"}) is None
 
 
 def test_a_database_that_is_away_gets_its_events_when_it_is_back(

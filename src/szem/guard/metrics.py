@@ -33,6 +33,7 @@ class GuardMetrics:
             "szem_guard_lost", "Events and clips that could not be kept.", ("what",), registry=registry
         )
         self.waiting = Gauge("szem_guard_waiting", "What waits: rows, clips.", ("what",), registry=registry)
+        self.paused = Gauge("szem_guard_writing_paused", "1 while the disk or database is full.", registry=registry)
         self.outbox = Gauge("szem_guard_outbox", "Messages that wait.", ("hook",), registry=registry)
         self.messages = Counter("szem_guard_messages", "Messages by outcome.", ("hook", "outcome"), registry=registry)
         self.free = Gauge("szem_guard_disk_free_bytes", "Of the store's disk.", registry=registry)

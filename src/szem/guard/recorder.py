@@ -4,8 +4,10 @@ An event that goes on is kept and told when it begins, and again when it ends. T
 found, nor how messages are sent.
 """
 
+import errno
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,7 @@ from datetime import datetime
 
 from szem.arrays import Picture8
 from szem.errors import StoreError, SzemError
+from szem.files import is_disk_full
 from szem.guard.clips import FrameBlur, find_picture, write_clip
 from szem.guard.event_record import StoredEvent
 from szem.guard.event_store import EventStore, slug, stored_from
@@ -40,8 +43,9 @@ class _Entry:
     hooks: tuple[str, ...]
     is_saved: bool
     written_s: float  # when its row was last written, in the source's time
-    picture: str = ""  # set by the desk's thread, as the next line
+    picture: str = ""  # set by the desk's thread, as the next lines
     picture_bytes: int = 0
+    picture_data: bytes = b""  # coded, while the disk does not take it: packets in memory are soon forgotten
     clip_due_s: float | None = None
     is_planned: bool = False  # its clip
 
@@ -163,9 +167,7 @@ class Recorder:
 
     def _write_new(self, entry: _Entry) -> None:
         if entry.is_saved and not entry.picture:
-            picture = self._picture(entry.stored)
-            if picture is not None:
-                self._write_picture(entry, picture)
+            self._write_picture(entry)
         stored = replace(entry.stored, picture=entry.picture, media_bytes=entry.picture_bytes)
         if entry.is_saved:
             self.store.add(stored, messages=self._messages(entry, stored))
@@ -174,16 +176,29 @@ class Recorder:
         if entry.hooks:
             self.wake()
 
-    def _write_picture(self, entry: _Entry, picture: Picture8) -> None:
+    def _write_picture(self, entry: _Entry) -> None:
+        """Write the event's picture.
+
+        Raises:
+            StoreError: the disk is full; to be tried again.
+        """
         name = self.store.name_media(entry.stored, ".jpg")
         try:
-            data = encode_picture(picture if self.hide is None else self.hide(picture), suffix=".jpg", quality=88)
+            if not entry.picture_data:
+                picture = self._picture(entry.stored)
+                if picture is None:
+                    return
+                hidden = picture if self.hide is None else self.hide(picture)
+                entry.picture_data = encode_picture(hidden, suffix=".jpg", quality=88)
             with self.store.writing(name) as path:
-                path.write_bytes(data)
-        except SzemError as error:  # the event is kept all the same
-            _log.warning("%s: no picture: %s", self.source, error)
-            return
-        entry.picture, entry.picture_bytes = name, len(data)
+                path.write_bytes(entry.picture_data)
+        except SzemError as error:
+            if is_disk_full(error) and not self.desk.is_stopping:
+                raise
+            _log.warning("%s: no picture: %s", self.source, error)  # the event is kept all the same
+        else:
+            entry.picture, entry.picture_bytes = name, len(entry.picture_data)
+        entry.picture_data = b""
 
     def _write_change(self, entry: _Entry, stored: StoredEvent, *, tell: bool = False) -> None:
         def write() -> None:
@@ -259,7 +274,7 @@ class Recorder:
 
         def make() -> None:
             if not has_room(self.store):
-                raise StoreError("the disk is nearly full")
+                raise StoreError("the disk is nearly full") from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             name = self.store.name_media(entry.stored, ".mp4")
             with self.store.writing(name) as path:
                 start_s = write_clip(stretch, path, hide=self.hide)

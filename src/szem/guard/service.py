@@ -1,7 +1,7 @@
 """The guard: sources side by side, one store, one outbox, for months.
 
-A source that breaks stops no other; a disk that is full stops clips, not watching; a machine that loses power loses
-the events that were going on. This file does not know the command line.
+A source that breaks stops no other; a disk that is full pauses writing, not watching; a machine that loses power
+loses the events that were going on. This file does not know the command line.
 """
 
 import logging
@@ -35,6 +35,7 @@ _log = logging.getLogger("szem.guard")
 _SWEEP_S, _TICK_S = 60.0, 1.0
 _JUMP_S = 2.0
 _STOP_S = 30.0
+_FULL_S = 30.0  # how long the end waits for a disk that is full
 
 
 class GuardService:
@@ -115,6 +116,11 @@ class GuardService:
         """How the sources are doing."""
         return [lane.progress for lane in self.lanes]
 
+    @property
+    def paused(self) -> str:
+        """Why nothing is written at the moment, such as a full disk; empty: all is well."""
+        return self._desk.paused
+
     def _build_lane(self, source: Source, senses: Analyzer) -> SourceWorker:
         clips = self.rules.clips
         reel = PacketBuffer(clips.before_s + clips.longest_s) if self._clips else None
@@ -174,6 +180,7 @@ class GuardService:
             _log.warning("the machine's clock was set by %+.0f s; ages and order go on by the guard's own", jump_s)
         for lane in self.lanes:
             lane.measure()
+        self.metrics.paused.set(bool(self._desk.paused))
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_S:
             return
@@ -208,7 +215,7 @@ class GuardService:
         for lane in self.lanes:
             if not lane.join(max(0.1, deadline - time.monotonic())):
                 _log.warning("%s: does not stop in time; what it was at is lost", lane.name)
-        if not self._desk.drain(max(_STOP_S, 600.0 if not self._stopped.is_set() else 0.0)):
+        if not self._desk.drain(600.0 if not self._stopped.is_set() else _STOP_S, paused_s=_FULL_S):
             _log.warning("some clips could not be finished in time")
         self._desk.stop()
         self._outbox.stop()

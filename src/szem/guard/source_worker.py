@@ -348,7 +348,8 @@ class SourceWorker:
             self._tell()
 
     def _tell(self) -> None:
-        values: dict[str, Any] = {"state": self._state, "told": self._told, "has_sound": self._has_sound}
+        told = self._told or (f"writing is paused: {self._desk.paused}" if self._desk.paused else "")
+        values: dict[str, Any] = {"state": self._state, "told": told, "has_sound": self._has_sound}
         if self._seen_at is not None:
             values["seen"] = time.time() - (time.monotonic() - self._seen_at)
         if self._keeper.size is not None:
@@ -379,7 +380,7 @@ class SourceWorker:
             data = encode_picture(picture if hide is None else hide(picture), suffix=".jpg", quality=85)
             with self._store.writing(name) as path:
                 path.write_bytes(data)
-        except SzemError as error:
+        except SzemError as error:  # the next one comes in a minute
             _log.warning("%s: no still: %s", self.name, error)
             return
         self._store.tell_source(self.name, still=name)
