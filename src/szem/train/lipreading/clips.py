@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,11 @@ def _work_out(
         lengths.append(len(crops))
     if not seen:
         raise TrainError(f"{videos[0].path.parent}: not one film could be read")
-    tables = (np.concatenate(seen), np.concatenate(heard), np.asarray(lengths, np.int64))
+    tables: tuple[np.ndarray[Any, Any], ...] = (
+        np.concatenate(seen),
+        np.concatenate(heard),
+        np.asarray(lengths, np.int64),
+    )
     for name, table in zip(_FILES, tables, strict=True):
         with write_file(folder / name) as part, part.open("wb") as opened:
             np.save(opened, np.asarray(table))
