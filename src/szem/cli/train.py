@@ -52,7 +52,7 @@ def train(
     from rich.console import Console
 
     from szem.errors import MissingExtraError, SzemError
-    from szem.files import write_json
+    from szem.files import sweep_folder, write_json
 
     budget_s = seconds_of(budget) if budget else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -67,6 +67,7 @@ def train(
         raise MissingExtraError('training needs torch; pip install ".[train]" in its folder') from error
 
     use_threads(workers)
+    sweep_folder(out)
     changes = list(settings or ())
     built = load_recipe(recipe, [*changes, f"data={json.dumps(str(data))}"])
     if built.broken:

@@ -176,3 +176,19 @@ def test_without_a_place_for_the_index_the_search_answers_all_the_same(
     found = update_index(folder, captioner=captioner)
     assert len(found) == 3
     assert "the index cannot be kept" in found.unsaved
+
+
+def test_pictures_of_formats_that_are_not_read_are_listed(folder: Path, captioner: Captioner, tmp_path: Path) -> None:
+    (folder / "late.jxl").write_bytes(b"\xff\x0a")
+    for _ in range(2):  # also when the index is kept
+        found = update_index(folder, captioner=captioner, file=tmp_path / "x.index")
+        reasons = {file.name: why for file, why in found.broken}
+        assert "JPEG XL, which szem does not read" in reasons["late.jxl"]
+        assert len(found) == 3
+
+
+def test_what_a_killed_search_left_is_swept(folder: Path, captioner: Captioner, tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / ".szem-0123456789ab.part").write_bytes(b"half")
+    update_index(folder, captioner=captioner, file=tmp_path / "index" / "x")
+    assert [path.name for path in (tmp_path / "index").iterdir()] == ["x"]

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from szem.arrays import Picture8
 from szem.errors import FileMissingError, MediaError, RangeError, StoreError
-from szem.files import write_bytes
+from szem.files import sweep_folder, write_bytes
+from szem.media.formats import recognize_suffix
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 from szem.results.hits import Hit, Hits
 from szem.runtime.store import data_folder
@@ -143,10 +144,11 @@ def update_index(
     if not home.is_dir():
         raise FileMissingError(f"{home}: no such folder; name a folder of pictures")
     target = index_place(home) if file is None else Path(file)
+    sweep_folder(target.parent)
     model = f"{captioner.card.name} {captioner.card.sha256}"
     old = read_index(target, folder=home, model=model)
     known = {entry: i for i, entry in enumerate(old.files)} if old else {}
-    bad = dict(old.broken) if old else {}
+    bad = {entry: why for entry, why in old.broken if not _is_read_by_now(entry.name)} if old else {}
     now = list(_pictures_in(home))
     kept = [(entry, old.space[known[entry]]) for entry in now if old and entry in known]
     broken = [(entry, bad[entry]) for entry in now if entry in bad]
@@ -222,6 +224,17 @@ def _write(file: Path, index: PictureIndex) -> None:
         raise StoreError(f"the index cannot be kept: {error} (--index names its file)") from error
 
 
+def _is_picture(suffix: str) -> bool:
+    found = recognize_suffix(suffix)
+    return suffix.lower() in PICTURE_SUFFIXES or (found is not None and found.kind == "picture")
+
+
+def _is_read_by_now(name: str) -> bool:
+    """Whether a file is of a format whose optional decoder may have been installed since it was looked at."""
+    found = recognize_suffix(Path(name).suffix)
+    return found is not None and found.is_read
+
+
 def _look_at(path: Path, captioner: Captioner) -> tuple[NDArray[np.float16] | None, str]:
     try:
         return captioner.picture_places([read_picture(path)])[0].astype(np.float16), ""
@@ -230,12 +243,12 @@ def _look_at(path: Path, captioner: Captioner) -> tuple[NDArray[np.float16] | No
 
 
 def _pictures_in(folder: Path) -> Iterator[_File]:
-    """Every picture file below a folder; links to folders are not followed."""
+    """Every picture file below a folder, also of formats that are not read; links to folders are not followed."""
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(root, name)
-            if name.startswith(".") or path.suffix.lower() not in PICTURE_SUFFIXES:
+            if name.startswith(".") or not _is_picture(path.suffix):
                 continue
             try:
                 about = path.stat()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Picture8
 from szem.errors import RangeError, StoreError, SzemError
-from szem.files import write_file
+from szem.files import sweep_folder, write_file
 from szem.media.pictures import read_picture
 from szem.runtime.graph_fields import trace_back
 from szem.runtime.store import data_folder
@@ -160,6 +160,7 @@ def _save(target: Path, found: TopActivations) -> None:
     for i, name in enumerate(found.scores):
         tables |= {f"s{i}": found.scores[name], f"p{i}": found.pictures[name], f"w{i}": found.places[name]}
     head = json.dumps({"files": found.files, "skipped": found.skipped, "layers": list(found.scores)})
+    sweep_folder(target.parent)
     with suppress(StoreError), write_file(target) as part, part.open("wb") as out:
         np.savez_compressed(out, head=np.frombuffer(head.encode(), np.uint8), **tables)
 
