@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from szem.arrays import Picture8
 from szem.cli.run import run
 from szem.media.pictures import write_picture
 from szem.media.sound import write_sound
@@ -85,3 +86,21 @@ def test_outputs_may_have_such_names_too(stem: str) -> None:
     assert Path(source).read_bytes()[4:8] == b"ftyp"
     assert run(["detect", "-q", "--write", "csv", f"--out={stem}.csv", "--", f"{stem}.png"]) == 0
     assert Path(f"{stem}.csv").read_text(encoding="utf-8").startswith("file,frame,")
+
+
+@pytest.mark.parametrize("name", ["a=b.mp4", "file:x.mp4", "store:1"])
+def test_watch_keeps_events_of_and_below_such_names(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    film, store = ("v.mp4", name) if name.startswith("store") else (name, "events")
+    with VideoWriter(film, rate_hz=10) as video:
+        for n in range(30):  # covered after a second, which is an event with a clip
+            video.write(np.full((64, 64, 3), 0, np.uint8) if n > 10 else _noise(n))
+    assert run(["watch", film, "--store", store]) == 0
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(Path(store).rglob("*.part"))
+
+
+def _noise(seed: int) -> Picture8:
+    return np.random.default_rng(seed).integers(0, 256, (64, 64, 3), np.uint8)

@@ -18,6 +18,7 @@ from szem.arrays import Picture8
 from szem.errors import FormatError, StoreError
 from szem.guard.packet_buffer import BufferedPacket, PacketRun
 from szem.media.frames import Frame, tag_encoder, turn_of
+from szem.media.sources import file_url
 
 __all__ = ["FrameBlur", "decode_pictures", "find_picture", "write_clip"]
 
@@ -270,7 +271,7 @@ class _SoundCoder:
 
 def _opened(path: Path) -> Any:
     # faststart: the index in front, so that a clip plays while it loads
-    return av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+    return av.open(file_url(path), "w", format="mp4", options={"movflags": "+faststart"})
 
 
 def _zero(stretch: PacketRun) -> float:
