@@ -185,6 +185,7 @@ def test_a_number_of_channels_that_cannot_be_is_refused(tmp_path: Path, channels
 
 def test_a_cut_file_of_many_channels_gives_what_it_has(tmp_path: Path) -> None:
     data = write_wav(tmp_path / "a.wav", 12).read_bytes()
-    assert len(read_sound(data[: len(data) // 4])) == pytest.approx(4000, abs=8)  # FFmpeg believes the file's size
+    # FFmpeg believes the file's size; some of its versions drop the last packet, which ends within a sample.
+    assert 2900 < len(read_sound(data[: len(data) // 4])) <= 4008
     with pytest.raises((FormatError, EmptyFileError), match="sound"):
         read_sound(data[:30])

@@ -8,6 +8,7 @@ import pytest
 
 from szem.errors import CardError, FileMissingError, ModelError, UnknownNameError
 from szem.runtime.adding import Declared
+from szem.runtime.onnx import ort
 from szem.runtime.sessions import Session
 from szem.runtime.store import find_model
 from szem.tasks.classification.classify import Classifier, classify
@@ -214,6 +215,8 @@ def test_a_file_for_a_newer_onnx_runtime_is_refused_with_what_to_do(
 @pytest.mark.parametrize("opset", [21, 22, 23])
 def test_recent_opsets_are_taken(given_files: tuple[Path, Path], toy_graph: ToyGraph, opset: int) -> None:
     file, labels = given_files
+    if opset > 21 and tuple(int(part) for part in ort.__version__.split(".")[:2]) < (1, 23):
+        pytest.skip("this ONNX Runtime is older than the opset")
     network = onnx.load_model_from_string(toy_graph())
     network.opset_import[0].version = opset
     file.write_bytes(network.SerializeToString())

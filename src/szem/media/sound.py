@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -76,6 +77,7 @@ class SoundReader(AbstractContextManager["SoundReader"]):
         )
         self.rate_hz = rate_hz
         self._block = max(1, round(block_s * rate_hz))
+        self.damaged = 0  # packets that could not be decoded: silence, where the file tells times
         try:
             with container_faults_named(self.name):
                 if not self._container.streams.audio:
@@ -93,7 +95,7 @@ class SoundReader(AbstractContextManager["SoundReader"]):
 
         Raises:
             EmptyFileError: not one sample in it.
-            FormatError: it is damaged, or ends before it should; what came before has been given.
+            FormatError: its container is damaged, or it ends before it should; what came before has been given.
         """
         waiting: list[Samples] = []
         held = given = 0
@@ -120,7 +122,8 @@ class SoundReader(AbstractContextManager["SoundReader"]):
             raise fault
         total_s = (given + held) / self.rate_hz
         if total_s == 0:
-            raise EmptyFileError(f"{self.name}: not one sample of sound could be decoded")
+            why = f" ({self.damaged} damaged packets)" if self.damaged else ""
+            raise EmptyFileError(f"{self.name}: not one sample of sound could be decoded{why}; encode it anew")
         if self.duration_s and total_s < self.duration_s * _CUT_SHARE - _CUT_S:
             raise FormatError(
                 f"{self.name}: the sound ends at {total_s:.1f} s of {self.duration_s:.1f} s; the file is cut off"
@@ -132,8 +135,8 @@ class SoundReader(AbstractContextManager["SoundReader"]):
         done_s = 0.0  # of the file's own time; what is read so far
         fault: FormatError | None = None
         try:
-            with container_faults_named(self.name):
-                for raw in self._container.decode(self._stream):
+            for raw in self._frames():
+                with container_faults_named(self.name):
                     hole_s = (float(raw.time) - self._start_s if raw.time is not None else 0.0) - done_s
                     if _HOLE_S < hole_s < _LONGEST_HOLE_S:
                         yield from resampler.flush()
@@ -147,6 +150,22 @@ class SoundReader(AbstractContextManager["SoundReader"]):
             yield from resampler.flush()  # what came before the fault is given
         if fault is not None:
             raise fault
+
+    def _frames(self) -> Iterator[Any]:
+        """Decoded frames; packets that cannot be decoded are left out and counted."""
+        packets = self._container.demux(self._stream)
+        while True:
+            with container_faults_named(self.name):
+                packet = next(packets, None)
+            if packet is None:
+                return
+            try:
+                with container_faults_named(self.name):
+                    frames = packet.decode()
+            except FormatError:
+                self.damaged += 1
+                continue
+            yield from frames
 
     def __exit__(self, *_: object) -> None:
         with suppress(av.FFmpegError, OSError, ValueError):

@@ -254,6 +254,8 @@ def listen_with(
                 if not listener.time_s:
                     raise
                 notes.append(str(error))
+            if reader.damaged:
+                notes.append(f"{reader.damaged} damaged packets of sound were left out")
     _note(found, listener.finish())
     if listener.loudest_db < listener.settings.events.silence_db:
         notes.insert(0, "silence: nothing is louder than the microphone's own hiss")
