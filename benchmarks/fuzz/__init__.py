@@ -1,0 +1,1 @@
+"""Mutated media for szem's readers; run by `scripts/fuzz`."""
