@@ -18,6 +18,7 @@ from szem.serve.workers import Workers
 __all__ = ["ProcessPool", "WorkerStatus"]
 
 T = TypeVar("T")
+_CLOSE_S = 1.0  # for threads whose calls have been ended
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class ProcessPool:
         self._threads.stop()
         for slot in self._slots:
             slot.process.close()
-        self._threads.close()
+        self._threads.close(_CLOSE_S)
 
     def _run(
         self,

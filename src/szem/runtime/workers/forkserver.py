@@ -42,6 +42,7 @@ class ForkServer:
     def __init__(self, preload: Sequence[str]) -> None:
         self.preload = tuple(preload)
         self._lock = threading.Lock()
+        self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
@@ -60,7 +61,7 @@ class ForkServer:
                         break
                     except OSError as error:
                         self._drop()
-                        if attempt:
+                        if attempt or self._closed:
                             ours.close()
                             raise BusyError(
                                 f"no worker process can be started now ({error}); try again later", retry_after_s=5.0
@@ -76,7 +77,11 @@ class ForkServer:
                 return None
 
     def close(self) -> None:
-        """End the forking process and all its workers."""
+        """End the forking process and all its workers. It is not started again."""
+        self._closed = True
+        process = self._process
+        if process is not None:
+            process.kill()  # before the lock: who holds it waits for an answer, and gets none
         with self._lock:
             self._drop()
 

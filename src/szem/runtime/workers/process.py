@@ -30,6 +30,7 @@ __all__ = ["CAN_FORK", "WorkerFaultError", "WorkerProcess"]
 
 T = TypeVar("T")
 CAN_FORK = sys.platform.startswith("linux")  # macOS: system libraries do not survive a fork; Windows has none
+_CLOSE_S = 1.0  # for a call that has been ended
 _TRANSFER_S = 30  # for one piece of an answer, once it has begun
 _MAX_ANSWER_BYTES = 1 << 30
 _CRASHES = {getattr(signal, n) for n in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL") if hasattr(signal, n)}
@@ -157,8 +158,12 @@ class WorkerProcess:
             self._closed = True
             if self._handle is not None:
                 self._handle.kill()
-        with self._calling:
-            self._end()
+        # A call fails at once; only one whose process is just being started takes longer, and ends it by itself.
+        if self._calling.acquire(timeout=_CLOSE_S):
+            try:
+                self._end()
+            finally:
+                self._calling.release()
 
     def _connected(self) -> Connection:
         with self._state:
