@@ -34,9 +34,8 @@ _OUTSIDE = 8  # pictures fetched or read from folders at the same time; each may
 _CLOSE_S = 3.0  # for own threads at the end
 
 # One for all servers of a process: starting it takes a second, a worker from it some milliseconds.
-_FORK_SERVER = (
-    ForkServer(["szem.serve.jobs", "szem.serve.handlers.lab", "szem.serve.vision.annotate"]) if CAN_FORK else None
-)
+_PRELOAD = ("szem.serve.jobs", "szem.serve.handlers.lab", "szem.serve.handlers.live", "szem.serve.vision.annotate")
+_FORK_SERVER = ForkServer(_PRELOAD) if CAN_FORK else None
 
 
 class Dispatcher:

@@ -1,5 +1,6 @@
 """Live frames over a real WebSocket: boxes, back-pressure, limits, keys, hostile callers."""
 
+import asyncio
 import io
 import json
 import os
@@ -150,10 +151,10 @@ def test_a_caller_who_floods_is_told_what_was_dropped_and_gets_the_newest(
 ) -> None:
     look, begun, go = LiveView.look, threading.Event(), threading.Event()
 
-    def slow(self: LiveView, data: bytes, *, time_s: float) -> dict[str, Any]:
+    async def slow(self: LiveView, data: bytes, *, time_s: float) -> dict[str, Any]:
         begun.set()
-        assert go.wait(PATIENCE_S)
-        return look(self, data, time_s=time_s)
+        assert await asyncio.to_thread(go.wait, PATIENCE_S)
+        return await look(self, data, time_s=time_s)
 
     monkeypatch.setattr(LiveView, "look", slow)
     data = frame(32)

@@ -1,21 +1,25 @@
-"""What looks at live frames: one detector that all callers share, and for each of them what is followed and counted.
+"""Live frames: decoded and looked at in workers; what is followed and counted is kept here for each caller.
 
 Knows nothing of sockets.
 """
 
+import asyncio
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 
-from szem.arrays import Picture8
+from szem.arrays import Array, Picture8
 from szem.errors import BusyError, RangeError, TooLargeError, UnsupportedError
 from szem.media.pages import picture_size
 from szem.media.pictures import Limits, read_picture
+from szem.results.boxes import Boxes
+from szem.serve.dispatcher import Dispatcher
+from szem.serve.engine import Engine
 from szem.serve.settings import ServeSettings
 from szem.tasks.models import open_model
 from szem.tasks.segmentation.instance_masks import iter_probabilities
@@ -44,6 +48,84 @@ class LiveSettings:
     anchor: str = "bottom"
 
 
+@dataclass(frozen=True)
+class DetectorInfo:
+    """What a caller is told of a detector."""
+
+    model: str  # empty: the shipped one
+    classes: tuple[str, ...]
+    thresholds: Array  # (C,): the lowest score of a sure box
+
+
+@dataclass(frozen=True)
+class FrameBoxes:
+    """What was found in one frame, doubtful boxes included, and how long that took."""
+
+    boxes: Boxes
+    decode_ms: float
+    detect_ms: float
+
+
+# What a worker does: one frame at a time, nothing kept between them but the open detectors.
+
+
+async def describe_detector(_: Engine, model: str) -> DetectorInfo:
+    """Open a detector.
+
+    Raises:
+        UnknownNameError: no such model.
+        UnsupportedError: there is no detector at all.
+    """
+    if any(mark in model for mark in "/\\"):  # a folder of the server's is not the caller's to name
+        raise UnsupportedError("a model is named, not given by its folder")
+    sight = _open_detector(model)
+    return DetectorInfo(model, tuple(sight.finder.classes), np.asarray(sight.thresholds))
+
+
+async def detect_frame(_: Engine, data: bytes, model: str, limits: Limits) -> FrameBoxes:
+    """Decode one frame and find what is in it.
+
+    Raises:
+        MediaError: it cannot be read, or is too large.
+    """
+    started = time.perf_counter()
+    picture = _read_frame(data, limits)
+    decoded = time.perf_counter()
+    finder = _open_detector(model).finder
+    boxes = finder.finish(finder.run(finder.prepare(picture)), picture.shape[:2])
+    return FrameBoxes(boxes, (decoded - started) * 1000, (time.perf_counter() - decoded) * 1000)
+
+
+async def outline_frame(_: Engine, data: bytes, boxes_xyxy: Array, limits: Limits) -> list[Any]:
+    """The outline of each box in one frame: (N, 2) corners in pixels, or None where there is none."""
+    picture = _read_frame(data, limits)
+    session = open_model(None, task="outline", threads=1)
+    outlines: list[Any] = []
+    for inside in iter_probabilities(session, picture, boxes_xyxy):
+        outlines.append(None)
+        if inside is None:
+            continue
+        mask = (inside.probability > 0.5).astype(np.uint8)
+        shapes, _hierarchy = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        if shapes:
+            largest = cv2.approxPolyDP(max(shapes, key=cv2.contourArea), 1.0, True).reshape(-1, 2)
+            corner = (inside.columns.start, inside.rows.start)
+            outlines[-1] = (largest + corner).tolist()
+    return outlines
+
+
+@lru_cache(maxsize=_MODELS)
+def _open_detector(model: str) -> VideoDetector:
+    return open_sight(model or None, workers=1, threads=None, doubt=0.05)
+
+
+def _read_frame(data: bytes, limits: Limits) -> Picture8:
+    width, height = picture_size(data, limits=limits)
+    if width * height > _MOST_PIXELS:
+        raise TooLargeError(f"live frames have at most {_MOST_PIXELS / 1e6:.1f} million pixels, got {width}×{height}")
+    return read_picture(data, limits=limits)
+
+
 @dataclass
 class LiveView:
     """One caller's stream of frames; frames are looked at one after the other.
@@ -51,10 +133,12 @@ class LiveView:
     Args:
         sight: The detector.
         limits: For frames.
+        dispatcher: Has frames decoded and looked at in workers.
     """
 
-    sight: VideoDetector
+    sight: DetectorInfo
     limits: Limits
+    dispatcher: Dispatcher
     settings: LiveSettings = field(default_factory=LiveSettings)
     _tracker: Tracker | None = None
     _counters: tuple[LineCounter | ZoneCounter, ...] = ()
@@ -75,9 +159,9 @@ class LiveView:
         if (settings.lines or settings.zones) and not settings.track:
             raise RangeError("lines and zones count things that are followed; leave track on")
         check_anchor(settings.anchor)
-        unknown = sorted(set(settings.classes) - set(self.sight.finder.classes))
+        unknown = sorted(set(settings.classes) - set(self.sight.classes))
         if unknown:
-            names = ", ".join(self.sight.finder.classes)
+            names = ", ".join(self.sight.classes)
             raise RangeError(f"no class called {unknown[0][:80]!r}; there are {names}")
         with self._lock:
             self._build_counters(settings, *(self._size if all(self._size) else (100, 100)))  # judged now, not later
@@ -89,68 +173,68 @@ class LiveView:
         if not same or old.track != settings.track:
             self._size = (0, 0)
 
-    def look(self, data: bytes, *, time_s: float) -> dict[str, Any]:
+    async def look(self, data: bytes, *, time_s: float) -> dict[str, Any]:
         """Answer one frame.
 
         Args:
             data: A picture file.
             time_s: When it came.
         Raises:
-            As `read_picture`.
+            MediaError: it cannot be read, or is too large.
         """
-        with self._lock:
-            return self._look(data, time_s)
-
-    def _look(self, data: bytes, time_s: float) -> dict[str, Any]:
-        started = time.perf_counter()
-        width, height = picture_size(data, limits=self.limits)
-        if width * height > _MOST_PIXELS:
-            raise TooLargeError(
-                f"live frames have at most {_MOST_PIXELS / 1e6:.1f} million pixels, got {width}×{height}"
-            )
-        picture = read_picture(data, limits=self.limits)
-        height, width = picture.shape[:2]
-        decoded = time.perf_counter()
-        found = self.sight.finder.finish(self.sight.finder.run(self.sight.finder.prepare(picture)), (height, width))
-        chosen = self.settings
-        if chosen.classes:
-            found = found.keep(classes=chosen.classes)
-        lowest = self._thresholds()
-        if (width, height) != self._size:
-            self._size = (width, height)
-            self._tracker = None
-            self._counters = self._build_counters(chosen, width, height)
-        events: list[dict[str, Any]] = []
-        if chosen.track:
-            if self._tracker is None:
-                self._tracker = Tracker(TrackSettings(), thresholds=lowest)
-            self._tracker.thresholds = lowest
-            tracked = self._tracker(found, time_s=time_s)
-            events = [event for counter in self._counters for event in counter(tracked)]
-            answer = tracked.to_dict()
-            boxes = tracked.boxes
-        else:
-            boxes = found.take(found.scores >= lowest[found.indices])
-            answer = boxes.to_dict()
-        seen = time.perf_counter()
-        if chosen.outlines and len(boxes):
-            self._add_outlines(answer, picture)
-        done = time.perf_counter()
+        # Shielded: a caller who leaves in the middle of a frame costs no worker, a frame is short.
+        found = await asyncio.shield(self.dispatcher.work(detect_frame, data, self.sight.model, self.limits))
+        answer, wants_outlines = await asyncio.to_thread(self._follow, found.boxes, time_s)
+        outlined = time.perf_counter()
+        if wants_outlines and answer["boxes"]:
+            rows = answer["boxes"]
+            rows.sort(key=lambda row: -row["score"])
+            chosen = rows[:_MOST_OUTLINES]
+            boxes = np.array([row["box_xyxy"] for row in chosen], np.float32)
+            outlines = await asyncio.shield(self.dispatcher.work(outline_frame, data, boxes, self.limits))
+            for row, outline in zip(chosen, outlines, strict=True):
+                if outline is not None:
+                    row["outline"] = outline
         return answer | {
-            "time_s": round(time_s, 4),
-            "events": events,
-            "counts": [counter.to_dict() for counter in self._counters],
             "took_ms": {
-                "decode": round((decoded - started) * 1000, 1),
-                "detect": round((seen - decoded) * 1000, 1),
-                "outline": round((done - seen) * 1000, 1),
+                "decode": round(found.decode_ms, 1),
+                "detect": round(found.detect_ms, 1),
+                "outline": round((time.perf_counter() - outlined) * 1000, 1),
             },
         }
+
+    def _follow(self, found: Boxes, time_s: float) -> tuple[dict[str, Any], bool]:
+        """Track and count what was found; the answer, and whether outlines are wanted."""
+        with self._lock:
+            chosen, width, height = self.settings, found.width, found.height
+            if chosen.classes:
+                found = found.keep(classes=chosen.classes)
+            lowest = self._thresholds()
+            if (width, height) != self._size:
+                self._size = (width, height)
+                self._tracker = None
+                self._counters = self._build_counters(chosen, width, height)
+            events: list[dict[str, Any]] = []
+            if chosen.track:
+                if self._tracker is None:
+                    self._tracker = Tracker(TrackSettings(), thresholds=lowest)
+                self._tracker.thresholds = lowest
+                tracked = self._tracker(found, time_s=time_s)
+                events = [event for counter in self._counters for event in counter(tracked)]
+                answer = tracked.to_dict()
+            else:
+                answer = found.take(found.scores >= lowest[found.indices]).to_dict()
+            answer |= {
+                "time_s": round(time_s, 4),
+                "events": events,
+                "counts": [counter.to_dict() for counter in self._counters],
+            }
+            return answer, chosen.outlines
 
     def _thresholds(self) -> Any:
         if self.settings.threshold is None:
             return self.sight.thresholds
-        return np.full(len(self.sight.finder.classes), self.settings.threshold, np.float32)
+        return np.full(len(self.sight.classes), self.settings.threshold, np.float32)
 
     def _build_counters(
         self, settings: LiveSettings, width: int, height: int
@@ -163,22 +247,6 @@ class LiveView:
         ]
         return (*lines, *zones)
 
-    def _add_outlines(self, answer: dict[str, Any], picture: Picture8) -> None:
-        rows = answer["boxes"]
-        rows.sort(key=lambda row: -row["score"])
-        chosen = rows[:_MOST_OUTLINES]
-        boxes = np.array([row["box_xyxy"] for row in chosen], np.float32)
-        session = open_model(None, task="outline", threads=1)
-        for row, inside in zip(chosen, iter_probabilities(session, picture, boxes), strict=True):
-            if inside is None:
-                continue
-            mask = (inside.probability > 0.5).astype(np.uint8)
-            shapes, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-            if shapes:
-                largest = cv2.approxPolyDP(max(shapes, key=cv2.contourArea), 1.0, True).reshape(-1, 2)
-                corner = (inside.columns.start, inside.rows.start)
-                row["outline"] = (largest + corner).tolist()
-
 
 class LiveHandler:
     """The detectors of one server, and how many look through them.
@@ -190,8 +258,6 @@ class LiveHandler:
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
         self.limits = Limits(max_bytes=settings.max_live_frame_bytes, max_pixels=settings.max_pixels, max_frames=1)
-        self._sights: OrderedDict[str, VideoDetector] = OrderedDict()
-        self._opening = threading.Lock()
         self._taken = 0
 
     def enter(self) -> None:
@@ -208,21 +274,13 @@ class LiveHandler:
         """Give the place back."""
         self._taken -= 1
 
-    def view(self, model: str) -> LiveView:
-        """A view through a detector, which is opened at the first call.
+    async def view(self, model: str, dispatcher: Dispatcher) -> LiveView:
+        """A view through a detector.
 
         Args:
             model: A name; empty for the shipped one.
+            dispatcher: Has the detector opened in a worker.
         Raises:
-            UnknownNameError: no such model.
-            UnsupportedError: there is no detector at all.
+            As `describe_detector`.
         """
-        with self._opening:
-            if model not in self._sights:
-                if any(mark in model for mark in "/\\"):  # a folder of the server's is not the caller's to name
-                    raise UnsupportedError("a model is named, not given by its folder")
-                self._sights[model] = open_sight(model or None, workers=1, threads=None, doubt=0.05)
-                while len(self._sights) > _MODELS:
-                    self._sights.popitem(last=False)
-            self._sights.move_to_end(model)
-            return LiveView(self._sights[model], self.limits)
+        return LiveView(await dispatcher.work(describe_detector, model), self.limits, dispatcher)

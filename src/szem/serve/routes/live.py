@@ -55,7 +55,7 @@ async def watch_live(socket: WebSocket) -> None:
         await _close(socket, 1013, str(error))
         return
     try:
-        view = await asyncio.to_thread(room.view, socket.query_params.get("model", "")[:100])
+        view = await room.view(socket.query_params.get("model", "")[:100], socket.app.state.dispatcher)
         await _Line(socket, view, room.settings, metrics).run()
     except SzemError as error:  # no such model, or none at all
         await _send(socket, {"type": "error", "frame": None, "error": error_to_status(error)})
@@ -89,14 +89,13 @@ class _Line:
         self._started = time.monotonic()
 
     async def run(self) -> None:
-        finder = self._view.sight.finder
-        lowest = self._view.sight.thresholds
+        sight = self._view.sight
         await _send(
             self._socket,
             {
                 "type": "ready",
-                "classes": list(finder.classes),
-                "thresholds": {n: round(float(t), 4) for n, t in zip(finder.classes, lowest, strict=True)},
+                "classes": list(sight.classes),
+                "thresholds": {n: round(float(t), 4) for n, t in zip(sight.classes, sight.thresholds, strict=True)},
                 "window": WINDOW,
                 "max_frame_bytes": self._settings.max_live_frame_bytes,
             },
@@ -163,7 +162,7 @@ class _Line:
                 continue
             (number, time_s, data), self._waiting = self._waiting, None
             try:
-                found = await asyncio.to_thread(self._view.look, data, time_s=time_s)
+                found = await self._view.look(data, time_s=time_s)
             except SzemError as error:
                 self._metrics.live_frames.labels("refused").inc()
                 await self._tell_fault(number, error)
