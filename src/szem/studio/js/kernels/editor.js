@@ -334,8 +334,16 @@ function edgePair(words, table, state, change, repaint) {
   ];
 }
 
-/** A weight in few characters, as the visitor's language writes it. */
+const LARGEST_DENOMINATOR = 81; // of the kernels that are averages
+
+/** A weight in few characters, as the visitor's language writes it: 1/9 where three decimals would round it. */
 export function shortWeight(words, weight) {
+  if (Math.abs(weight) < 1 && Math.abs(weight * 1000 - Math.round(weight * 1000)) > 1e-6) {
+    for (let low = 3; low <= LARGEST_DENOMINATOR; low += 1) {
+      const high = Math.round(weight * low);
+      if (high !== 0 && Math.abs(high) < 10 && Math.abs(weight - high / low) < 1e-7) return `${high}/${low}`;
+    }
+  }
   return words.plain(weight, Math.abs(weight) >= 100 ? 0 : Math.abs(weight) >= 10 ? 1 : 3);
 }
 
