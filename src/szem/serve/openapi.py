@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+from collections.abc import Mapping
 from enum import IntEnum
 from functools import cache
 from inspect import getdoc
@@ -10,7 +11,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from szem.serve.protojson import Json, camel
+from szem.serve.protojson import Json
+from szem.tasks.option import camel, items_of
 
 __all__ = ["install_openapi", "json_answer", "json_body", "message_schemas"]
 
@@ -56,7 +58,7 @@ def upload_body(kind: type) -> dict[str, Any]:
     hints = get_type_hints(kind)
     own = next(name for name in ("image", "video", "sound") if name in hints)
     form = {"type": "object", "required": [own], "properties": {own: {"type": "string", "format": "binary"}}}
-    options = [_option(field.name, hints[field.name]) for field in dataclasses.fields(kind) if field.name != own]
+    options = [_option(field, hints[field.name]) for field in dataclasses.fields(kind) if field.name != own]
     body = {
         "application/json": {"schema": {"$ref": _REF + kind.__name__}},
         "multipart/form-data": {"schema": form},
@@ -65,13 +67,25 @@ def upload_body(kind: type) -> dict[str, Any]:
     return {"parameters": options, "requestBody": {"required": True, "content": body}}
 
 
-def _option(name: str, hint: Any) -> dict[str, Any]:
+def _option(field: "dataclasses.Field[Any]", hint: Any) -> dict[str, Any]:
     """An option in the query; lists are JSON there."""
-    schema = _schema(hint, {})
-    content = (
-        {"schema": schema} if hint in (int, str, bool) else {"content": {"application/json": {"schema": schema}}}
-    )
-    return {"name": camel(name), "in": "query", "required": False, **content}
+    schema = _limited(_schema(hint, {}), field.metadata)
+    is_plain = hint in (int, str, bool)
+    content = {"schema": schema} if is_plain else {"content": {"application/json": {"schema": schema}}}
+    return {"name": camel(field.name), "in": "query", "required": False, **content}
+
+
+def _limited(schema: dict[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema with the range of its option, see `szem.tasks.option`."""
+    kind = schema.get("type")
+    if kind == "array":
+        most = {"maxItems": limits["most"]} if "most" in limits else {}
+        return schema | most | {"items": _limited(schema["items"], items_of(limits))}
+    if kind == "string":
+        return schema | ({"maxLength": limits["most"]} if "most" in limits else {})
+    if kind in ("integer", "number"):
+        return schema | {key: limits[key] for key in ("minimum", "maximum") if key in limits}
+    return schema
 
 
 def json_answer(kind: type, text: str = "The answer.") -> dict[str, Any]:
@@ -129,7 +143,7 @@ def _collect(kind: type, found: dict[str, Any]) -> None:
         "additionalProperties": False,
     }
     for field in dataclasses.fields(kind):
-        properties[camel(field.name)] = _schema(hints[field.name], found)
+        properties[camel(field.name)] = _limited(_schema(hints[field.name], found), field.metadata)
 
 
 def _schema(hint: Any, found: dict[str, Any]) -> dict[str, Any]:

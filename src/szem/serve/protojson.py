@@ -14,14 +14,16 @@ import dataclasses
 import json
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import cache
+from itertools import islice
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from szem.serve.status import FieldsError, Violation
+from szem.tasks.option import camel, faults_of
 
-__all__ = ["Json", "camel", "parse_json", "read_message", "write_message"]
+__all__ = ["Json", "parse_json", "read_message", "write_message"]
 
 Json = NewType("Json", object)
 """A field that holds any JSON value, passed through."""
@@ -32,16 +34,6 @@ _INT32 = (-(2**31), 2**31 - 1)
 
 M = TypeVar("M")
 _Read = Callable[[Any, str, list[Violation]], Any]
-
-
-def camel(name: str) -> str:
-    """The JSON name of a field.
-
-    >>> camel("max_results")
-    'maxResults'
-    """
-    head, *rest = name.split("_")
-    return head + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
 def parse_json(body: bytes) -> Any:
@@ -100,7 +92,8 @@ def _fields(kind: type) -> dict[str, _Field]:
     hints = get_type_hints(kind)
     table: dict[str, _Field] = {}
     for field in dataclasses.fields(kind):
-        entry = _Field(field.name, _reader(hints[field.name]), _writer(hints[field.name]))
+        read = _within(field.metadata, _reader(hints[field.name]))
+        entry = _Field(field.name, read, _writer(hints[field.name]))
         table[camel(field.name)] = entry
         table[field.name] = entry
     return table
@@ -126,6 +119,22 @@ def _read_object(kind: type) -> _Read:
         return kind(**given)
 
     return read
+
+
+def _within(limits: Mapping[str, Any], read: _Read) -> _Read:
+    """Read a field that has a range; see `szem.tasks.option`."""
+    if not limits:
+        return read
+
+    def read_within(value: Any, path: str, faults: list[Violation]) -> Any:
+        before = len(faults)
+        found = read(value, path, faults)
+        if len(faults) == before:  # else it is something else already
+            for text in islice(faults_of(limits, found, name=path), 1):
+                _fault(faults, path, text)
+        return found
+
+    return read_within
 
 
 def _reader(hint: Any) -> _Read:

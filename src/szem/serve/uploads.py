@@ -14,8 +14,9 @@ from starlette.requests import Request
 from szem.errors import UnsupportedError
 from szem.serve.dispatcher import Dispatcher
 from szem.serve.messages import Image
-from szem.serve.protojson import camel, parse_json, read_message
+from szem.serve.protojson import parse_json, read_message
 from szem.serve.status import FieldsError, Violation
+from szem.tasks.option import camel
 
 __all__ = ["read_upload"]
 

@@ -15,6 +15,7 @@ from szem.media.legend import Section
 from szem.results.look import Look, LookResult
 from szem.tasks.contracts import OpenModel
 from szem.tasks.models import open_model
+from szem.tasks.option import option
 from szem.tasks.registry import TASKS, TaskSpec, load
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Looker:
 class LookRequest:
     """Which tasks are wanted, separated by commas; all that are installed when left out."""
 
-    tasks: str = ""
+    tasks: str = option("", most=1_000)
 
 
 def answer_look(picture: Picture8, request: LookRequest, open_model: OpenModel) -> dict[str, Any]:

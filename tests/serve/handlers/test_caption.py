@@ -50,7 +50,7 @@ WRONG = [
     ({"start": "a" * 600}, "at most 500 letters"),
     ({"rank": '"a cat"'}, "(a list)"),
     ({"rank": '["..."]'}, "one word at least"),
-    ({"rank": str(["a"] * 300).replace("'", '"')}, "at most 256 sentences"),
+    ({"rank": str(["a"] * 300).replace("'", '"')}, "at most 256"),
     ({"surprise": 1}, "surprise"),
 ]
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from szem.arrays import Picture8
 from szem.errors import RangeError
 from szem.kernels import DEFAULT_MODE, parse_kernel, plan_convolution, view
+from szem.kernels.plan import MAX_STEP
 from szem.media.pictures import encode_picture
 from szem.serve.messages import Image
+from szem.tasks.option import option
 
 __all__ = ["FilterRequest", "filter_picture"]
 
 _MOST_FILTER_MS = 20_000.0  # of estimated time on one core
 _LARGEST_KERNEL = 255  # taps on a side: more keeps a thread busy for too long
+_LONGEST_KERNEL = 24 * _LARGEST_KERNEL**2  # letters: each weight with all its digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +26,12 @@ class FilterRequest:
     """
 
     image: Image | None = None
-    kernel: str = "identity"
-    stride: int = 1
-    dilation: int = 1
-    border: str = "reflect"
-    mode: str = DEFAULT_MODE
-    view: str = ""
+    kernel: str = option("identity", most=_LONGEST_KERNEL)
+    stride: int = option(1, minimum=1, maximum=MAX_STEP)
+    dilation: int = option(1, minimum=1, maximum=MAX_STEP)  # taps beyond the picture fold: no size costs more
+    border: str = option("reflect", most=40)
+    mode: str = option(DEFAULT_MODE, most=40)
+    view: str = option("", most=40)
 
 
 def filter_picture(picture: Picture8, request: FilterRequest) -> bytes:

@@ -31,10 +31,14 @@ def message_of(row: TaskSpec) -> type:
         kind: type = options
         return kind
     hints = get_type_hints(options)
-    fields = [FIELDS[row.takes], *((f.name, hints[f.name], f.default) for f in dataclasses.fields(options))]
+    name, hint, default = FIELDS[row.takes]
+    fields = [(name, hint, dataclasses.field(default=default))]
+    for field in dataclasses.fields(options):
+        own = dataclasses.field(default=field.default, metadata=field.metadata)  # with its range
+        fields.append((field.name, hints[field.name], own))
     return dataclasses.make_dataclass(
         options.__name__,
-        [(name, hint, dataclasses.field(default=default)) for name, hint, default in fields],
+        fields,
         namespace={"__doc__": options.__doc__},
         frozen=True,
         kw_only=True,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import StringConstraints
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
@@ -26,7 +27,7 @@ _MOST_PAGE = 500
 _MOST_MARKED = 2_000  # events of one archive
 _FRESH = {"cache-control": "no-cache"}
 _KEPT = {"cache-control": "private, max-age=86400"}  # a file of an event never changes
-_Many = Annotated[list[str], Query(max_length=50)]
+_Many = Annotated[list[Annotated[str, StringConstraints(max_length=200)]], Query(max_length=50)]
 
 
 def read_wanted(
@@ -38,7 +39,7 @@ def read_wanted(
     channel: str = Query("", max_length=10),
     since: str = Query("", max_length=40),
     until: str = Query("", max_length=40),
-    min_score: float = Query(0.0, alias="minScore"),
+    min_score: float = Query(0.0, alias="minScore", ge=0, le=1),
 ) -> EventQuery:
     """Which events are asked for, from the query.
 

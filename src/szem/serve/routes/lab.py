@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from szem.errors import RangeError, TimeLimitError, TooLargeError
@@ -17,12 +17,15 @@ from szem.serve.openapi import upload_body
 from szem.serve.state import dispatcher_of
 from szem.serve.uploads import read_upload
 from szem.tasks.explain.receptive_field import StackLayer
+from szem.tasks.option import option
 
 __all__ = ["LabViewRequest", "build_lab_routes"]
 
 _JSON, _PNG, _BYTES = "application/json", "image/png", "application/octet-stream"
 _OPEN_S = 30.0  # for a network to be opened, which runs it once; a run is stopped between two operations after 20 s
 _BINARY: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+_Layer = Annotated[int, Path(ge=0, le=100_000)]
+_Place = Annotated[int, Query(ge=0, le=100_000)]
 Job = Callable[..., Coroutine[Any, Any, bytes]]
 
 
@@ -31,7 +34,7 @@ class LabViewRequest:
     """A picture, and the network that is to see it."""
 
     image: Image | None = None
-    network: str = ""  # a name from /v1/szem/lab/networks
+    network: str = option("", most=200)  # a name from /v1/szem/lab/networks
 
 
 class _Lab:
@@ -76,11 +79,13 @@ class _Lab:
         """What the network sees of the picture, as PNG."""
         return Response(await self._ask(request, look, work.draw_input), media_type=_PNG)
 
-    async def maps(self, request: Request, look: str, layer: int) -> Response:
+    async def maps(self, request: Request, look: str, layer: _Layer) -> Response:
         """All maps of a layer, a byte per number. See `szem.serve.handlers.lab.pack_maps` for the layout."""
         return Response(await self._ask(request, look, work.read_maps, layer), media_type=_BYTES)
 
-    async def neuron(self, request: Request, look: str, layer: int, map: int, row: int, column: int) -> Response:
+    async def neuron(
+        self, request: Request, look: str, layer: _Layer, map: _Place, row: _Place, column: _Place
+    ) -> Response:
         """The sum behind one number: inputs, weights, bias, activation, and what ONNX Runtime computed."""
         found = await self._ask(request, look, work.read_neuron, layer, map, row, column)
         return Response(found, media_type=_JSON)
@@ -99,9 +104,7 @@ class _Lab:
         """Move the picture by 0 to 16 pixels and measure how far maps and answer change, pooled and not."""
         return Response(await self._ask(request, look, work.measure_shifts, layer), media_type=_JSON)
 
-    async def strongest(
-        self, request: Request, network: str, layer: int, map: int = Query(ge=0, le=100_000)
-    ) -> Response:
+    async def strongest(self, request: Request, network: str, layer: _Layer, map: _Place) -> Response:
         """What one map likes best of the gallery: pictures and the patches that its strongest neurons see."""
         source = LookSource(network)
         note, end = self.files.search(network)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from szem.arrays import Picture8
-from szem.errors import RangeError
 from szem.tasks.appearance.crop_hints import DEFAULT_RATIOS, crop_hints
 from szem.tasks.appearance.dominant_colors import dominant_colors
 from szem.tasks.appearance.sharpness import measure_picture
 from szem.tasks.contracts import OpenModel
+from szem.tasks.option import check_options, option
 
 __all__ = ["ColorsRequest", "CropsRequest", "MeasureRequest", "answer_colors", "answer_crops", "answer_measure"]
 
@@ -20,7 +20,7 @@ _MAX_RATIOS = 16
 class ColorsRequest:
     """How many colours at most (10)."""
 
-    count: int = 10
+    count: int = option(10, minimum=1, maximum=_MAX_COLORS)
 
 
 def answer_colors(picture: Picture8, request: ColorsRequest, open_model: OpenModel) -> dict[str, Any]:  # noqa: ARG001
@@ -29,8 +29,7 @@ def answer_colors(picture: Picture8, request: ColorsRequest, open_model: OpenMod
     Raises:
         RangeError: `count` is out of range.
     """
-    if not 1 <= request.count <= _MAX_COLORS:
-        raise RangeError(f"count must be 1 to {_MAX_COLORS}, got {request.count}")
+    check_options(request)
     return dominant_colors(picture, count=request.count).to_dict()
 
 
@@ -38,7 +37,7 @@ def answer_colors(picture: Picture8, request: ColorsRequest, open_model: OpenMod
 class CropsRequest:
     """The width / height of each crop wanted; the usual ones when left out."""
 
-    aspect_ratios: tuple[float, ...] = ()
+    aspect_ratios: tuple[float, ...] = option((), minimum=0.01, maximum=100, most=_MAX_RATIOS)
 
 
 def answer_crops(picture: Picture8, request: CropsRequest, open_model: OpenModel) -> dict[str, Any]:  # noqa: ARG001
@@ -47,8 +46,7 @@ def answer_crops(picture: Picture8, request: CropsRequest, open_model: OpenModel
     Raises:
         RangeError: a ratio is out of range, or there are too many.
     """
-    if len(request.aspect_ratios) > _MAX_RATIOS:
-        raise RangeError(f"aspectRatios: at most {_MAX_RATIOS}, got {len(request.aspect_ratios)}")
+    check_options(request)
     return crop_hints(picture, aspect_ratios=request.aspect_ratios or DEFAULT_RATIOS).to_dict()
 
 

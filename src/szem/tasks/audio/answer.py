@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from szem.errors import RangeError
 from szem.tasks.audio.listen import Listener, ListenSettings, listen_with
 from szem.tasks.contracts import OpenModel
+from szem.tasks.option import option
 
 if TYPE_CHECKING:
     from szem.tasks.audio.windows import AudioWindow
@@ -26,9 +27,9 @@ class ListenRequest:
     scores, window by window.
     """
 
-    model: str = ""
-    threshold: float | None = None
-    classes: str = ""
+    model: str = option("", most=200)
+    threshold: float | None = option(None, minimum=0, maximum=1)
+    classes: str = option("", most=20_000)
     curves: bool = False
 
 

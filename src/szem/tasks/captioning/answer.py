@@ -7,6 +7,7 @@ from szem.arrays import Picture8
 from szem.errors import RangeError
 from szem.tasks.captioning.caption import captioner_of
 from szem.tasks.contracts import OpenModel
+from szem.tasks.option import check_options, option
 
 __all__ = ["CaptionRequest", "SearchAnswer", "SearchRequest", "answer_caption"]
 
@@ -25,13 +26,13 @@ class CaptionRequest:
     caption.
     """
 
-    beams: int = 10
-    n: int = 1
-    start: str = ""
+    beams: int = option(10, minimum=1, maximum=_MAX_BEAMS)
+    n: int = option(1, minimum=1, maximum=_MAX_SENTENCES)
+    start: str = option("", most=_MAX_LETTERS)
     attention: bool = False
-    others: int = 0
-    rank: tuple[str, ...] | None = None
-    model: str = ""
+    others: int = option(0, minimum=0, maximum=_MAX_OTHERS)
+    rank: tuple[str, ...] | None = option(None, most=_MAX_RANKED, letters=_MAX_LETTERS)
+    model: str = option("", most=200)
 
 
 def answer_caption(picture: Picture8, request: CaptionRequest, open_model: OpenModel) -> dict[str, Any]:
@@ -41,19 +42,8 @@ def answer_caption(picture: Picture8, request: CaptionRequest, open_model: OpenM
         RangeError, UnknownNameError: an option is wrong.
         UnsupportedError: no model is installed.
     """
-    for name, value, lowest, highest in (
-        ("beams", request.beams, 1, _MAX_BEAMS),
-        ("n", request.n, 1, _MAX_SENTENCES),
-        ("others", request.others, 0, _MAX_OTHERS),
-    ):
-        if not lowest <= value <= highest:
-            raise RangeError(f"{name} must be {lowest} to {highest}, got {value}")
-    _check_text("start", request.start)
+    check_options(request)
     sentences = request.rank or ()
-    if len(sentences) > _MAX_RANKED:
-        raise RangeError(f"rank takes at most {_MAX_RANKED} sentences, got {len(sentences)}")
-    for sentence in sentences:
-        _check_text("a sentence of rank", sentence)
     captioner = captioner_of(open_model(request.model or None, task="caption"))
     answer = captioner(
         [picture],
@@ -74,9 +64,9 @@ def answer_caption(picture: Picture8, request: CaptionRequest, open_model: OpenM
 class SearchRequest:
     """A sentence to search for, and how many pictures at most (10). `model`: one of those for caption."""
 
-    text: str = ""
-    top: int = 10
-    model: str = ""
+    text: str = option("", most=_MAX_LETTERS)
+    top: int = option(10, minimum=1, maximum=_MAX_PICTURES)
+    model: str = option("", most=200)
 
 
 class SearchAnswer:
@@ -94,9 +84,7 @@ class SearchAnswer:
     def __init__(self, request: SearchRequest, count: int, open_model: OpenModel) -> None:
         if not 1 <= count <= _MAX_PICTURES:
             raise RangeError(f"images: 1 to {_MAX_PICTURES} pictures are searched, got {count}")
-        if not 1 <= request.top <= _MAX_PICTURES:
-            raise RangeError(f"top must be 1 to {_MAX_PICTURES}, got {request.top}")
-        _check_text("text", request.text)
+        check_options(request)
         self._captioner = captioner_of(open_model(request.model or None, task="caption"))
         self._wanted = self._captioner.place([request.text])[0]
         self._request = request
@@ -116,8 +104,3 @@ class SearchAnswer:
             "hits": [{"index": number, "score": round(self._scores[number], 6)} for number in best],
             "broken": {},
         }
-
-
-def _check_text(name: str, text: str) -> None:
-    if len(text) > _MAX_LETTERS:
-        raise RangeError(f"{name} must have at most {_MAX_LETTERS} letters, got {len(text)}")

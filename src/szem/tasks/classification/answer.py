@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from szem.arrays import Picture8
-from szem.errors import RangeError
 from szem.tasks.classification.classify import Classifier
 from szem.tasks.contracts import OpenModel
+from szem.tasks.option import check_options, option
 
 __all__ = ["ClassifyRequest", "answer_classify"]
 
@@ -21,9 +21,9 @@ class ClassifyRequest:
     shipped one when left out.
     """
 
-    top: int = 5
+    top: int = option(5, minimum=1, maximum=_MAX_TOP)
     maps: bool = False
-    model: str = ""
+    model: str = option("", most=200)
 
 
 def answer_classify(picture: Picture8, request: ClassifyRequest, open_model: OpenModel) -> dict[str, Any]:
@@ -33,7 +33,6 @@ def answer_classify(picture: Picture8, request: ClassifyRequest, open_model: Ope
         RangeError: `top` is out of range.
         UnknownNameError, UnsupportedError: no such model, or one without maps.
     """
-    if not 1 <= request.top <= _MAX_TOP:
-        raise RangeError(f"top must be 1 to {_MAX_TOP}, got {request.top}")
+    check_options(request)
     classifier = Classifier(open_model(request.model or None, task="classify"), workers=1)
     return classifier([picture], top=request.top, maps=request.maps)[0].to_dict()

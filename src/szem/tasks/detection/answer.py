@@ -7,6 +7,7 @@ from szem.arrays import Picture8
 from szem.errors import RangeError
 from szem.tasks.contracts import OpenModel
 from szem.tasks.detection.detect import Detector
+from szem.tasks.option import option
 
 __all__ = ["DetectRequest", "answer_detect"]
 
@@ -21,9 +22,9 @@ class DetectRequest:
     what the model's card says of each class. `classes`: only these, separated by commas; all when left out.
     """
 
-    model: str = ""
-    threshold: float | None = None
-    classes: str = ""
+    model: str = option("", most=200)
+    threshold: float | None = option(None, minimum=0, maximum=1)
+    classes: str = option("", most=20_000)
 
 
 def answer_detect(picture: Picture8, request: DetectRequest, open_model: OpenModel) -> dict[str, Any]:

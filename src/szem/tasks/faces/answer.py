@@ -6,6 +6,7 @@ from typing import Any
 from szem.arrays import Picture8
 from szem.tasks.contracts import OpenModel
 from szem.tasks.faces.detect import face_detector_of
+from szem.tasks.option import option
 
 __all__ = ["FacesRequest", "answer_faces"]
 
@@ -17,9 +18,9 @@ class FacesRequest:
     `model`: one of those for faces.
     """
 
-    threshold: float = 0.5
+    threshold: float = option(0.5, minimum=0, maximum=1)
     mesh: bool = False
-    model: str = ""
+    model: str = option("", most=200)
 
 
 def answer_faces(picture: Picture8, request: FacesRequest, open_model: OpenModel) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from szem.arrays import Picture8
 from szem.data.words import split_words
-from szem.errors import RangeError
 from szem.media.pictures import encode_picture
 from szem.tasks.contracts import OpenModel
 from szem.tasks.generation.generate import EXAMPLES, generator_of, what_it_draws
+from szem.tasks.option import check_options, option
 
 __all__ = ["GenerateRequest", "answer_generate", "describe_generator"]
 
@@ -28,15 +28,15 @@ class GenerateRequest:
     has a video of `frames` pictures (24) on the way to it. `model`: one of those for generate.
     """
 
-    text: str = ""
-    n: int = 1
-    seed: int = 0
-    truncation: float | None = None
+    text: str = option("", most=_MAX_LETTERS)
+    n: int = option(1, minimum=1, maximum=_MAX_PICTURES)
+    seed: int = option(0, minimum=0, maximum=2**31 - 1)
+    truncation: float | None = option(None, minimum=0.0, maximum=1.5)
     sketches: bool = False
     influence: bool = False
-    to: str = ""
-    frames: int = 24
-    model: str = ""
+    to: str = option("", most=_MAX_LETTERS)
+    frames: int = option(24, minimum=2, maximum=_MAX_FRAMES)
+    model: str = option("", most=200)
 
 
 def describe_generator(open_model: OpenModel) -> dict[str, Any]:
@@ -62,15 +62,7 @@ def answer_generate(request: GenerateRequest, open_model: OpenModel) -> dict[str
         UnknownNameError: no such model, or a text without a word that it knows; the message says what it can draw.
         UnsupportedError: no model is installed.
     """
-    for name, value, lowest, highest in (
-        ("n", request.n, 1, _MAX_PICTURES),
-        ("frames", request.frames, 2, _MAX_FRAMES),
-    ):
-        if not lowest <= value <= highest:
-            raise RangeError(f"{name} must be {lowest} to {highest}, got {value}")
-    for name, text in (("text", request.text), ("to", request.to)):
-        if len(text) > _MAX_LETTERS:
-            raise RangeError(f"{name} must have at most {_MAX_LETTERS} letters, got {len(text)}")
+    check_options(request)
     generator = generator_of(open_model(request.model or None, task="generate"))
     options: dict[str, Any] = {"seed": request.seed, "truncation": request.truncation}
     drawn = generator(request.text, n=request.n, **options)

@@ -15,6 +15,7 @@ from szem.errors import RangeError
 from szem.tasks.contracts import OpenModel
 from szem.tasks.lipreading.lipread import LipreadDetails, LipReader, LipreadInput, lip_reader_of
 from szem.tasks.lipreading.networks import RATE_HZ, LipNetworks, NetworkOutput
+from szem.tasks.option import check_options, option
 
 __all__ = ["LipreadRequest", "answer_lipread"]
 
@@ -36,15 +37,15 @@ class LipreadRequest:
     one of those for lipread.
     """
 
-    use: str = "both"
-    noise_db: float | None = None
-    noise: str = "white"
-    beams: int = 8
-    face: str = "largest"
+    use: str = option("both", most=20)
+    noise_db: float | None = option(None, minimum=_NOISE_DB[0], maximum=_NOISE_DB[1])
+    noise: str = option("white", most=20)
+    beams: int = option(8, minimum=1, maximum=_MAX_BEAMS)
+    face: str = option("largest", most=20)
     check: bool = True
-    levels: tuple[float, ...] | None = None
+    levels: tuple[float, ...] | None = option(None, minimum=_NOISE_DB[0], maximum=_NOISE_DB[1], most=_MAX_LEVELS)
     study: bool = False
-    model: str = ""
+    model: str = option("", most=200)
 
 
 def answer_lipread(video: bytes, request: LipreadRequest, open_model: OpenModel) -> dict[str, Any]:
@@ -55,16 +56,10 @@ def answer_lipread(video: bytes, request: LipreadRequest, open_model: OpenModel)
         RangeError, UnknownNameError: an option is wrong.
         UnsupportedError: no model is installed.
     """
-    if not 1 <= request.beams <= _MAX_BEAMS:
-        raise RangeError(f"beams must be 1 to {_MAX_BEAMS}, got {request.beams}")
+    check_options(request)
     if request.face != "largest" and not (request.face.isdecimal() and 1 <= int(request.face) <= 100):
         raise RangeError(f"face must be largest, or 1, 2 … counted from the left, got {request.face[:20]!r}")
     levels = request.levels or ()
-    if len(levels) > _MAX_LEVELS:
-        raise RangeError(f"levels must be a list of at most {_MAX_LEVELS} numbers, got {len(levels)}")
-    for name, value in (("noiseDb", request.noise_db), *(("levels", level) for level in levels)):
-        if value is not None and not _NOISE_DB[0] <= value <= _NOISE_DB[1]:
-            raise RangeError(f"{name} must be decibels from {_NOISE_DB[0]:g} to {_NOISE_DB[1]:g}, got {value:g}")
     reader = lip_reader_of(open_model(request.model or None, task="lipread"))
     face = request.face if request.face == "largest" else int(request.face)
     seen = reader.take_in(video, use="both" if levels else request.use, face=face)

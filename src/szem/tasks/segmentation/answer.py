@@ -15,6 +15,7 @@ from szem.results.masks import MASK_FORMS, Masks, encode_grey_png
 from szem.results.rle import mask_to_rle
 from szem.runtime.sessions import Session
 from szem.tasks.contracts import OpenModel
+from szem.tasks.option import check_options, option
 from szem.tasks.segmentation.instance_masks import outline_with
 from szem.tasks.segmentation.segment import segment_with
 
@@ -37,11 +38,13 @@ class SegmentRequest:
     over the picture).
     """
 
-    model: str = ""
-    boxes_xyxy: tuple[tuple[float, ...], ...] | None = None
-    masks: str = "rle"
-    max_side: int = 0
-    answer: str = "json"
+    model: str = option("", most=200)
+    boxes_xyxy: tuple[tuple[float, ...], ...] | None = option(
+        None, minimum=-_MAX_COORDINATE_PX, maximum=_MAX_COORDINATE_PX, most=MAX_BOXES
+    )
+    masks: str = option("rle", most=20)
+    max_side: int = option(0, minimum=0, maximum=_MAX_SIDE_PX)
+    answer: str = option("json", most=20)
 
 
 def answer_segment(picture: Picture8, request: SegmentRequest, open_model: OpenModel) -> dict[str, Any] | bytes:
@@ -53,8 +56,7 @@ def answer_segment(picture: Picture8, request: SegmentRequest, open_model: OpenM
     """
     _check_choice("masks", request.masks, MASK_FORMS)
     _check_choice("answer", request.answer, _ANSWERS)
-    if not 0 <= request.max_side <= _MAX_SIDE_PX:
-        raise RangeError(f"maxSide must be 0 (the picture's own) to {_MAX_SIDE_PX}, got {request.max_side}")
+    check_options(request)
     boxes = _check_boxes(request.boxes_xyxy)
     if request.answer != "json" and boxes is not None:
         raise RangeError(f"answer={request.answer} is a picture of classes; with boxesXyxy the answer is json")
