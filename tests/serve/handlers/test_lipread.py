@@ -78,7 +78,7 @@ def test_what_cannot_be_read_is_answered_with_the_reason(server: httpx.Client, b
 WRONG = [
     # options, what is said
     ({"use": "eyes"}, "lips, sound, both"),
-    ({"beams": 99}, "beams must be 1 to 32"),
+    ({"beams": 99}, "beams must lie in 1..32"),
     ({"face": "left"}, "face must be largest"),
     ({"noiseDb": '"loud"'}, "noiseDb"),
     ({"noiseDb": 900}, "noiseDb must lie in"),

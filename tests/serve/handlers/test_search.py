@@ -38,7 +38,7 @@ def test_pictures_come_in_the_order_of_the_package(server: httpx.Client) -> None
         ({"text": "a" * 501, "images": [None]}, "at most 500 letters"),
         ({"text": "a cat", "images": [{"content": "AAAA"}]}, "images[0].image.content"),
         ({"text": "a cat", "images": [{}]}, "Request must specify image"),
-        ({"text": "a cat", "images": [None], "top": 65}, "top must be 1 to 64"),
+        ({"text": "a cat", "images": [None], "top": 65}, "top must lie in 1..64"),
     ],
 )
 def test_wrong_requests_are_told(server: httpx.Client, body: dict[str, Any], told: str) -> None:

@@ -100,7 +100,7 @@ def test_a_dilation_beyond_the_picture_is_answered_over_http(
 @pytest.mark.parametrize(
     ("path", "status", "said"),
     [
-        ("/v1/szem/classify?top=0", 400, "top must be"),
+        ("/v1/szem/classify?top=0", 400, "top must lie in"),
         ("/v1/szem/classify?top=many", 400, "TYPE_INT32"),
         ("/v1/szem/classify?maps=perhaps", 400, "TYPE_BOOL"),
         ("/v1/szem/classify?tpo=3", 400, 'Unknown name "tpo"'),
