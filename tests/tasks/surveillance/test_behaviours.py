@@ -172,3 +172,27 @@ def test_who_stands_on_the_edge_of_a_zone_enters_once(jitter_px: float) -> None:
         x = min(20 + 15 * max(k - 8, 0), 200) + rng.normal(0, jitter_px)
         story.append((k / 5, [] if k < 8 else [(1, "person", x + max(k - 160, 0) * 10, 300.0, 150.0)]))
     assert [e.kind for e in _play(story, zones=[YARD])].count("enters") == 1
+
+
+@pytest.mark.parametrize("side", ["below", "left"])
+def test_who_walks_into_the_picture_does_not_approach_fast(side: str) -> None:
+    """The box grows as more of the person is seen; then the person walks on at a walking pace."""
+    events = BehaviourEvents(WatchSettings(), OpenEvents())
+    found = []
+    for k in range(60):
+        way = 12.0 * max(k - 8, 0)
+        x, bottom = (320.0, 520 - min(way, 260)) if side == "below" else (-30 + min(way, 300), 300.0)
+        box = np.clip([x - 30, bottom - 150, x + 30, bottom], 0, [*SIZE, *SIZE])
+        rows = [] if min(box[2:] - box[:2]) < 12 else [box]
+        boxes = Boxes(
+            boxes_xyxy=np.array(rows, np.float32).reshape(-1, 4),
+            scores=np.full(len(rows), 0.8, np.float32),
+            indices=np.zeros(len(rows), np.int64),
+            classes=("person",),
+            width=SIZE[0],
+            height=SIZE[1],
+            model="toy",
+        )
+        ids, seen = np.arange(1, len(rows) + 1), np.ones(len(rows), bool)
+        found += events(TrackedBoxes(boxes=boxes, ids=ids, seen=seen, time_s=k / 5))
+    assert [event.kind for event in found] == ["enters"]

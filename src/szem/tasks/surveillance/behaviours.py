@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from szem.results.boxes import Boxes
 from szem.results.events import Event
 from szem.results.tracks import TrackedBoxes
 from szem.tasks.surveillance.open_events import OpenEvents
@@ -121,7 +122,7 @@ class BehaviourEvents:
             if thing.is_real:
                 events += self._places(thing, now)
                 if thing.seen_s == now:
-                    events += self._loitering(thing, now) + self._rushing(thing, now, frame.boxes.width)
+                    events += self._loitering(thing, now) + self._rushing(thing, now, frame.boxes)
             if now - thing.seen_s > _FOUND_S and not thing.inside:
                 del self._things[thing.id]
                 self._alias = {new: old for new, old in self._alias.items() if old != thing.id}
@@ -349,7 +350,7 @@ class BehaviourEvents:
                 events.append(self._told.begin(key, event))
         return events
 
-    def _rushing(self, thing: _Thing, now: float, width: int) -> list[Event]:
+    def _rushing(self, thing: _Thing, now: float, frame: Boxes) -> list[Event]:
         """Fast approach: it grows quickly, or runs towards a zone."""
         past = [(t, box) for t, box in thing.path if now - t <= _APPROACH_S * 1.5]
         if thing.rushed or now - thing.first_s < 1.0 or len(past) < 3 or now - past[0][0] < _APPROACH_S:
@@ -357,10 +358,13 @@ class BehaviourEvents:
         times = np.array([t for t, _ in past])
         boxes = np.stack([box for _, box in past])
         heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
-        cut = (boxes[:, :2] <= 2).any() or (
-            boxes[:, 2] >= width - 2
-        ).any()  # it grows because it comes into the picture
-        growth = 0.0 if cut else float(np.polyfit(times, np.log(heights), 1)[0])
+        limits = np.array([frame.width, frame.height]) - 2
+        if (boxes[:, :2] <= 2).any() or (boxes[:, 2:] >= limits).any():
+            # Cut by the border it grows because it comes into the picture, and its height, by which speed is
+            # measured, is not known: whoever walks in does not approach fast.
+            thing.fast = None
+            return []
+        growth = float(np.polyfit(times, np.log(heights), 1)[0])
         fast, place = growth >= self._settings.approach_growth, ""
         if not fast:
             for zone in self._zones:
