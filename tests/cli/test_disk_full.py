@@ -122,3 +122,11 @@ def test_a_reader_that_goes_away_ends_szem_in_silence(words: str) -> None:
     command = f"{sys.executable} -m szem {words} | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of a shell")
+@pytest.mark.parametrize("words", ["filter --kernels", "look -t sharpness", "models list --json"])
+def test_a_closed_standard_output_is_no_crash(words: str) -> None:
+    command = f"{sys.executable} -m szem {words} >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")

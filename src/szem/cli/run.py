@@ -8,6 +8,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from importlib.metadata import version
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -138,6 +139,9 @@ def run(argv: list[str]) -> int:
         0: all is done. 1: something could not be done, or an option's value is refused. 2: there is no such verb or
         option. 130: interrupted by Ctrl-C.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as by >&-
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):  # names of files may hold what the terminal cannot show
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
