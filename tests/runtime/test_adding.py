@@ -123,6 +123,18 @@ def test_weights_elsewhere_are_refused_by_the_name_of_the_users_file(
     assert list((tmp_path / "home" / "models").iterdir()) == []
 
 
+def test_names_that_are_no_text_are_refused(
+    given_files: tuple[Path, Path], tmp_path: Path, toy_graph: ToyGraph
+) -> None:
+    source = in_two_files(tmp_path, toy_graph())
+    source.write_bytes(source.read_bytes().replace(b"net.onnx.data", b"net\xa4onnx.data"))
+    with pytest.raises(ModelError, match=r"net\.onnx: damaged"):
+        add_model(source, task="classify", labels=given_files[1])
+    source.write_bytes(toy_graph(with_maps=False).replace(b"scores", b"\xa4cores"))
+    with pytest.raises(ModelError, match=r"net\.onnx: not a model"):
+        add_model(source, task="classify", labels=given_files[1])
+
+
 def test_weights_that_were_cut_off_are_refused(
     given_files: tuple[Path, Path], tmp_path: Path, toy_graph: ToyGraph
 ) -> None:

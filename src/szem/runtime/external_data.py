@@ -80,6 +80,8 @@ def _tensors_of_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
 def _read_weights(tensor: Any, source: Path) -> bytes:
     about = {entry.key: entry.value for entry in tensor.external_data}
     location = about.get("location", "")
+    if not isinstance(location, str):  # protobuf gives the bytes of names that are no text
+        raise ModelError(f"{source}: damaged (the file name of weights {tensor.name!r} is no text); export it anew")
     plain = PureWindowsPath(location)
     is_beside = location and not plain.drive and not plain.root and ".." not in plain.parts
     if not is_beside or PurePosixPath(location).is_absolute():

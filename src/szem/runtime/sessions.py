@@ -90,6 +90,8 @@ class OnnxFile:
         providers = _provider_chain(provider)
         try:
             self._session = ort.InferenceSession(self.path, options, providers=providers)
+            # Names that are no text are found out only when they are asked for.
+            _ = self.inputs, self.outputs, self.switches, self.metadata
         except Exception as error:  # ONNX Runtime raises classes of its own that share no base
             what = _plain(error)
             raise ModelError(f"{self.path}: not a model ONNX Runtime can run ({what}); export it anew") from error
