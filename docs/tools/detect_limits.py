@@ -60,7 +60,7 @@ def main() -> None:
     boxes = only_split(read_boxed(given.data), given.split)
     truth, classes = list(boxes.pictures), boxes.classes
     pictures = [read_picture(one.path) for one in truth]
-    detector = Detector(open_model(task="detect"), thresholds=0.005)
+    detector = Detector(open_model(task="detect"), threshold=0.005)
     found = detector(pictures)
     tell("as they are", found, truth, classes)
     crowded = [int((~one.is_hard).sum()) >= _CROWD for one in truth]

@@ -90,7 +90,7 @@ def make_clips(data: Path, part: str, count: int) -> Iterator[Clip]:
     sprites = read_sprites(data, split=part)
     heard = in_split(read_labelled_sounds(data / "sounds"), part)
     listener = Listener(open_model(task="listen", threads=1))
-    detector = Detector(open_model(task="detect", threads=1), thresholds=0.02)
+    detector = Detector(open_model(task="detect", threads=1), threshold=0.02)
     for number in range(count):
         seed = number + (0 if part == "tune" else 100_000)
         rng = np.random.default_rng([seed, 9])

@@ -43,7 +43,7 @@ def page(folder: Path) -> None:
     film = painter.between(SENTENCES[2], SENTENCES[4], frames=8, seed=SEED)
     print(write_picture(folder / "generate-walk.jpg", tile_pictures(film, columns=8)))
     for word in painter.influence(EXAMPLES[0], seed=SEED):
-        print(f"  {word.share:5.1%}  {word.word}")
+        print(f"  {word.fraction:5.1%}  {word.word}")
     captioner = open_captioner()
     for text in SENTENCES:
         said = captioner([painter(text, seed=SEED).pictures[0]])[0]

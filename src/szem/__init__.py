@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from szem.tasks.registry import public_names
 
 if TYPE_CHECKING:
+    from szem.errors import SzemError as SzemError
     from szem.kernels.convolution import convolve as convolve
+    from szem.kernels.edges import Edges as Edges
     from szem.kernels.edges import edges as edges
     from szem.kernels.kernel import Kernel as Kernel
     from szem.kernels.layers import output_size as output_size
@@ -19,18 +21,65 @@ if TYPE_CHECKING:
     from szem.kernels.views import view as view
     from szem.media.pictures import read_picture as read_picture
     from szem.media.pictures import write_picture as write_picture
+    from szem.results.boxes import Box as Box
+    from szem.results.boxes import Boxes as Boxes
+    from szem.results.caption import Caption as Caption
+    from szem.results.caption import Sentence as Sentence
+    from szem.results.caption import Word as Word
+    from szem.results.colors import Colors as Colors
+    from szem.results.colors import DominantColor as DominantColor
+    from szem.results.crops import Crop as Crop
+    from szem.results.crops import Crops as Crops
+    from szem.results.events import Event as Event
+    from szem.results.events import Events as Events
+    from szem.results.explanation import Explanation as Explanation
+    from szem.results.faces import Face as Face
+    from szem.results.faces import Faces as Faces
+    from szem.results.generated import GeneratedPicture as GeneratedPicture
+    from szem.results.hits import Hit as Hit
+    from szem.results.hits import Hits as Hits
+    from szem.results.labels import Label as Label
+    from szem.results.labels import Labels as Labels
+    from szem.results.look import Look as Look
+    from szem.results.masks import ClassArea as ClassArea
+    from szem.results.masks import Masks as Masks
+    from szem.results.measures import Measures as Measures
+    from szem.results.outlines import Outline as Outline
+    from szem.results.outlines import Outlines as Outlines
+    from szem.results.tracks import Track as Track
+    from szem.results.tracks import TrackedBoxes as TrackedBoxes
+    from szem.results.tracks import Tracks as Tracks
+    from szem.results.transcript import Transcript as Transcript
+    from szem.results.transcript import TranscriptWord as TranscriptWord
+    from szem.tasks.appearance.crop_hints import crop_hints as crop_hints
+    from szem.tasks.appearance.dominant_colors import dominant_colors as dominant_colors
+    from szem.tasks.appearance.sharpness import measure_picture as measure_picture
+    from szem.tasks.audio.listen import Listener as Listener
     from szem.tasks.audio.listen import listen as listen
+    from szem.tasks.captioning.caption import Captioner as Captioner
     from szem.tasks.captioning.caption import caption as caption
     from szem.tasks.captioning.search import search as search
+    from szem.tasks.classification.classify import Classifier as Classifier
     from szem.tasks.classification.classify import classify as classify
+    from szem.tasks.detection.detect import Detector as Detector
     from szem.tasks.detection.detect import detect as detect
+    from szem.tasks.explain.explain import Explorer as Explorer
     from szem.tasks.explain.explain import explain as explain
+    from szem.tasks.faces.detect import FaceDetector as FaceDetector
+    from szem.tasks.faces.detect import find_faces as find_faces
+    from szem.tasks.generation.generate import Generator as Generator
     from szem.tasks.generation.generate import generate as generate
+    from szem.tasks.lipreading.lipread import LipReader as LipReader
     from szem.tasks.lipreading.lipread import lipread as lipread
+    from szem.tasks.look import Looker as Looker
     from szem.tasks.look import look as look
+    from szem.tasks.segmentation.instance_masks import Outliner as Outliner
     from szem.tasks.segmentation.instance_masks import outline as outline
+    from szem.tasks.segmentation.segment import Segmenter as Segmenter
     from szem.tasks.segmentation.segment import segment as segment
+    from szem.tasks.surveillance.watcher import Watcher as Watcher
     from szem.tasks.surveillance.watcher import watch as watch
+    from szem.tasks.video.tracker import Tracker as Tracker
 
 __version__ = "0.1.0"
 
@@ -46,6 +95,54 @@ _HOME = {
     "Kernel": "szem.kernels.kernel",
     "read_picture": "szem.media.pictures",
     "write_picture": "szem.media.pictures",
+}
+# Results, and what opens a model once for many inputs.
+_HOME |= {
+    "SzemError": "szem.errors",
+    "Box": "szem.results.boxes",
+    "Boxes": "szem.results.boxes",
+    "Caption": "szem.results.caption",
+    "Sentence": "szem.results.caption",
+    "Word": "szem.results.caption",
+    "Colors": "szem.results.colors",
+    "DominantColor": "szem.results.colors",
+    "Crop": "szem.results.crops",
+    "Crops": "szem.results.crops",
+    "Event": "szem.results.events",
+    "Events": "szem.results.events",
+    "Explanation": "szem.results.explanation",
+    "Face": "szem.results.faces",
+    "Faces": "szem.results.faces",
+    "GeneratedPicture": "szem.results.generated",
+    "Hit": "szem.results.hits",
+    "Hits": "szem.results.hits",
+    "Label": "szem.results.labels",
+    "Labels": "szem.results.labels",
+    "Look": "szem.results.look",
+    "ClassArea": "szem.results.masks",
+    "Masks": "szem.results.masks",
+    "Measures": "szem.results.measures",
+    "Outline": "szem.results.outlines",
+    "Outlines": "szem.results.outlines",
+    "Track": "szem.results.tracks",
+    "TrackedBoxes": "szem.results.tracks",
+    "Tracks": "szem.results.tracks",
+    "Transcript": "szem.results.transcript",
+    "TranscriptWord": "szem.results.transcript",
+    "Edges": "szem.kernels.edges",
+    "Listener": "szem.tasks.audio.listen",
+    "Captioner": "szem.tasks.captioning.caption",
+    "Classifier": "szem.tasks.classification.classify",
+    "Detector": "szem.tasks.detection.detect",
+    "Explorer": "szem.tasks.explain.explain",
+    "FaceDetector": "szem.tasks.faces.detect",
+    "Generator": "szem.tasks.generation.generate",
+    "LipReader": "szem.tasks.lipreading.lipread",
+    "Looker": "szem.tasks.look",
+    "Outliner": "szem.tasks.segmentation.instance_masks",
+    "Segmenter": "szem.tasks.segmentation.segment",
+    "Watcher": "szem.tasks.surveillance.watcher",
+    "Tracker": "szem.tasks.video.tracker",
 }
 # What each task offers stands in its row.
 _HOME |= public_names()

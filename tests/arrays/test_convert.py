@@ -14,6 +14,10 @@ RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     [
         (RGB.astype(np.uint16) * 257, 0),
         (RGB / 255, 0),  # float64
+        ((RGB.astype(np.uint16) * 257).astype(">u2"), 0),  # the other order of bytes
+        ((RGB / 255).astype(">f4"), 0),
+        (RGB[..., ::-1][..., ::-1], 0),  # not contiguous
+        (np.asfortranarray(RGB), 0),
         ((RGB / 255).astype(np.float32), 0),
         ((RGB / 255).astype(np.float16), 1),
         (np.dstack([RGB, np.full((5, 7), 255, np.uint8)]), 0),  # opaque RGBA
@@ -23,6 +27,7 @@ RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 def test_every_depth_gives_the_same_picture(array: np.ndarray, tolerance: int) -> None:
     found = array_to_picture(array)
     assert found.dtype == np.uint8
+    assert found.flags.c_contiguous
     assert np.abs(found.astype(int) - RGB).max() <= tolerance
 
 

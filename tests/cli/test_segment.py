@@ -34,7 +34,7 @@ def test_everything_asked_for_is_written(street: Path, tmp_path: Path, capsys: p
     assert coco["images"][0]["file_name"] == "street.png"
     with (out / "areas.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert sum(float(row["share"]) for row in rows) == pytest.approx(1, abs=1e-3)
+    assert sum(float(row["fraction"]) for row in rows) == pytest.approx(1, abs=1e-3)
     assert f"{rows[0]['label']} " in capsys.readouterr().out
 
 

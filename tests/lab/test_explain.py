@@ -180,7 +180,7 @@ def test_explain_keeps_all_maps_or_those_asked_for(network_file: File) -> None:
     for row in whole.rows:
         assert whole.maps(row.index).shape == row.output_shape
         assert whole.maps(row.index).dtype == np.float32
-    assert sum(row.share or 0 for row in whole.rows) == pytest.approx(1)
+    assert sum(row.time_fraction or 0 for row in whole.rows) == pytest.approx(1)
     assert whole.total_ms is not None
     assert whole.total_ms > 0
     assert len(whole.answer) == 5

@@ -75,8 +75,8 @@ def faces() -> Faces:
 
 
 def caption() -> Caption:
-    looked = np.full((2, 2), 0.25, np.float32)
-    best = Sentence((Word("a", 0.5, looked, (("the", 0.2),)), Word("cat", 0.8)), 0.3, Word(".", 0.9))
+    attention = np.full((2, 2), 0.25, np.float32)
+    best = Sentence((Word("a", 0.5, attention, (("the", 0.2),)), Word("cat", 0.8)), 0.3, Word(".", 0.9))
     return Caption((best, Sentence((Word("cats", 0.1),), 0.1)), confidence=0.7, model="toy")
 
 

@@ -21,9 +21,9 @@ def said(*, confidence: float = 0.8) -> Caption:
 
 def test_a_caption_is_its_best_sentence() -> None:
     caption = said()
-    assert (caption.text, str(caption), len(caption), caption.is_sure) == ("a dog", "a dog", 2, True)
+    assert (caption.text, str(caption), len(caption), caption.is_confident) == ("a dog", "a dog", 2, True)
     assert [sentence.text for sentence in caption] == ["a dog", "dogs"]
-    assert not said(confidence=0.49).is_sure
+    assert not said(confidence=0.49).is_confident
     apart = Sentence((Word("a", 1), Word("man", 1), Word("'s", 1), Word("hat", 1)), 1)
     assert apart.text == "a man's hat"
 
@@ -32,10 +32,10 @@ def test_it_becomes_plain_json() -> None:
     told = json.loads(json.dumps(said().to_dict()))
     assert (told["caption"], told["confidence"], told["model"]) == ("a dog", 0.8, "toy")
     first = told["sentences"][0]
-    assert first["words"][1]["others"] == [{"text": "cat", "chance": 0.3}]
-    assert first["words"][0]["looked"] == [[0.1, 0.2], [0.3, 0.4]]
-    assert first["ending"] == {"text": ".", "chance": 0.9}
-    assert "looked" not in told["sentences"][1]["words"][0]
+    assert first["words"][1]["others"] == [{"text": "cat", "probability": 0.3}]
+    assert first["words"][0]["attention"] == [[0.1, 0.2], [0.3, 0.4]]
+    assert first["ending"] == {"text": ".", "probability": 0.9}
+    assert "attention" not in told["sentences"][1]["words"][0]
 
 
 WRONG = [
@@ -43,11 +43,11 @@ WRONG = [
     (lambda: Caption((), 0.5, "toy"), RangeError, "needs one sentence at least"),
     (lambda: said(confidence=1.5), RangeError, "confidence must lie in 0..1, got 1.5"),
     (lambda: said(confidence=float("nan")), RangeError, "confidence must lie in 0..1"),
-    (lambda: Word("dog", -0.1), RangeError, "chance of 'dog' must lie in 0..1"),
+    (lambda: Word("dog", -0.1), RangeError, "probability of 'dog' must lie in 0..1"),
     (
         lambda: Word("dog", 0.5, np.zeros(4, np.float32)),
         ShapeError,
-        r"where 'dog' looked must be \(h, w\), got \(4,\)",
+        r"attention of 'dog' must be \(h, w\), got \(4,\)",
     ),
     (lambda: Sentence((), 2.0), RangeError, "probability must lie in 0..1"),
     (lambda: Hits((Hit(Path("a"), 0.1), Hit(Path("b"), 0.2)), "t", "m", 2), RangeError, "best first"),
@@ -82,7 +82,7 @@ def test_the_sheet_is_light_where_the_network_looked() -> None:
 
 def test_a_sheet_needs_to_know_where_the_network_looked() -> None:
     blind = Caption((Sentence((Word("dog", 0.5),), 0.5),), 0.5, "toy")
-    with pytest.raises(RangeError, match="ask with attention=True"):
+    with pytest.raises(RangeError, match="ask for it: attention=True"):
         blind.draw_attention(np.zeros((8, 8, 3), np.uint8))
 
 

@@ -25,7 +25,7 @@ def masks() -> Masks:
 def test_areas_are_counted_largest_first_without_the_background() -> None:
     areas = masks().areas
     assert [(a.label, a.pixels) for a in areas] == [("dog", 200), ("cat", 50)]
-    assert areas[0].share == pytest.approx(1 / 3)
+    assert areas[0].fraction == pytest.approx(1 / 3)
     assert areas[1].confidence == 0.8
 
 

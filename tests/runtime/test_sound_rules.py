@@ -54,7 +54,7 @@ def test_a_listener_of_ones_own_listens(
     assert model.card.head == head
     assert isinstance(model.card.input, SoundInput)
     assert (model.card.input.samples, model.card.input.bands) == (samples, bands)
-    found = szem.listen(np.concatenate([sounds.quiet(2), sounds.noise(2, level=0.5)]), model="mine")
+    found = szem.listen(np.concatenate([sounds.quiet(2), sounds.noise(2, level=0.5)]), rate_hz=16000, model="mine")
     assert found.duration_s == 4
     if not bands:
         assert found.counts["loud"] == 1

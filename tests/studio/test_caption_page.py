@@ -31,8 +31,8 @@ def test_words_heat_others_and_sentences_are_the_servers(visit: Visit) -> None:
     wanted = szem.caption(read_sample("cat"), n=4, beams=10, attention=True, others=6)
     best = wanted.sentences[0]
     assert words_of(page) == [*(word.text for word in best.words), "."]
-    chances = [float(c) for c in page.locator(WORDS).evaluate_all("all => all.map((e) => e.dataset.chance)")]
-    assert chances[:-1] == pytest.approx([word.chance for word in best.words], abs=1e-3)
+    chances = [float(c) for c in page.locator(WORDS).evaluate_all("all => all.map((e) => e.dataset.probability)")]
+    assert chances[:-1] == pytest.approx([word.probability for word in best.words], abs=1e-3)
     rows = page.locator(".sentence-row").evaluate_all("all => all.map((e) => e.dataset.text)")
     assert rows == [sentence.text for sentence in wanted]
     assert f"{wanted.confidence:.0%}" in page.locator("[data-name=sure]").inner_text()
@@ -40,8 +40,8 @@ def test_words_heat_others_and_sentences_are_the_servers(visit: Visit) -> None:
     assert not page.locator("canvas.heat").is_visible()  # first the picture, then where it looked
     page.locator(WORDS).nth(1).hover()
     settle(page)
-    assert best.words[1].looked is not None
-    side = best.words[1].looked.shape[0]
+    assert best.words[1].attention is not None
+    side = best.words[1].attention.shape[0]
     assert page.locator("canvas.heat").get_attribute("data-cells") == f"{side}x{side}"
     second = canvas_of(page, "canvas.heat")
     page.locator(WORDS).nth(0).hover()
@@ -118,8 +118,8 @@ def test_nothing_is_wider_than_the_screen(visit: Visit, width: int, lang: str) -
 def test_answers_of_any_shape_are_read(lab: Callable[..., Any]) -> None:
     body = """return [m.readCaption({}), m.heatRows(null), m.heatRows([[1, 1], [1, 1]]), m.heatRows([[0, 2], [1, 0]]),
       m.startWith([{ text: 'a' }, { text: 'dog' }, { text: '.' }], 1, 'cat'), m.startWith([{ text: 'a' }], 0, 'two'),
-      m.readCaption({ confidence: 0.5, sentences: [{ text: 'a', probability: 1, words: [{ text: 'a', chance: 1 }],
-        ending: { text: '.', chance: 0.5, others: [{ text: 'dog', chance: 0.1 }] } }] }).sentences[0].words.length]"""
+      m.readCaption({ confidence: 0.5, sentences: [{ text: 'a', probability: 1, words: [{ text: 'a', probability: 1 }],
+        ending: { text: '.', probability: 0.5, others: [{ text: 'dog', probability: 0.1 }] } }] }).sentences[0].words.length]"""
     empty, none, flat, sloped, second, first, count = lab("caption/answer.js", body)
     assert empty == {"sentences": [], "sure": 0}
     assert none is None

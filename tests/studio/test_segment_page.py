@@ -138,7 +138,7 @@ def test_areas_colours_and_names_are_those_szem_finds(visit: Visit) -> None:
     wanted = szem.segment(picture, model="things")
     page = visit("segment", picture="cat", opacity=100)
     wait_answered(page)
-    assert shares_of(page) == pytest.approx({area.label: area.share for area in wanted.areas}, abs=1e-6)
+    assert shares_of(page) == pytest.approx({area.label: area.fraction for area in wanted.areas}, abs=1e-6)
     layer = page.locator(".class-layer").evaluate(
         "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
     )
@@ -190,7 +190,7 @@ def test_model_and_opacity_are_chosen_and_travel_in_the_address(visit: Visit) ->
     page.locator("[data-name=model] label", has_text="Road").click()
     wait_answered(page, before + 1)
     wanted = szem.segment(read_sample("coffee"), model="road")
-    assert shares_of(page) == pytest.approx({area.label: area.share for area in wanted.areas}, abs=1e-6)
+    assert shares_of(page) == pytest.approx({area.label: area.fraction for area in wanted.areas}, abs=1e-6)
     set_slider(page, "opacity", 30)
     assert page.locator(".class-layer").evaluate("(c) => getComputedStyle(c).opacity") == "0.3"
     in_address(page, "model=road", "opacity=30")

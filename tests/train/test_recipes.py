@@ -203,7 +203,7 @@ def test_a_detector_is_exported_for_pictures_of_any_sides(precision: str, tmp_pa
     assert (card.precision, card.head, card.labels) == (precision, "points", ("disc",))
     assert card.calibration is not None or "not calibrated" in card.limits[-1]
     assert [data.use for data in card.training_data] == ["training", "calibration and thresholds", "pre-training"]
-    detector = Detector(Session(Model(card, folder), threads=1), thresholds=0.0)
+    detector = Detector(Session(Model(card, folder), threads=1), threshold=0.0)
     for height, width in ((90, 120), (120, 90), (50, 300)):
         found = detector([np.full((height, width, 3), 90, np.uint8)])[0]
         assert len(found)

@@ -36,7 +36,7 @@ def array_to_picture(value: Any) -> Picture8:
     array = _as_numbers(value, "picture")
     _check_picture_shape(array.shape)
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3:
-        return array  # as it is: not even copied
+        return np.ascontiguousarray(array)  # not even copied, unless its rows lie apart or turned in memory
     bytes_ = _to_bytes(array)
     if bytes_.ndim == 2:
         bytes_ = bytes_[..., None]
@@ -76,7 +76,8 @@ def _as_numbers(value: Any, what: str) -> Array:
             f"{what} must hold real numbers, got {_named(value, array)}; "
             + (f"use np.abs({what})" if array.dtype.kind == "c" else "read files with szem.read_picture(path)")
         )
-    return array
+    # files of other machines hold the other order of bytes, which no library below reads
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _named(value: Any, array: Array) -> str:

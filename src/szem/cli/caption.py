@@ -84,7 +84,7 @@ def caption(
 
 
 def _print_caption(name: str, said: "Caption") -> None:
-    doubt = "" if said.is_sure else "  (more likely wrong than right)"
+    doubt = "" if said.is_confident else "  (more likely wrong than right)"
     print(f"{name}  confidence {said.confidence:.0%}{doubt}")
     for place, sentence in enumerate(said):
         print(f"  {place}) {sentence.text}  (p={sentence.probability:.2g})")

@@ -179,7 +179,7 @@ def _numbers(row: "LayerRow") -> list[str]:
         _count(row.multiplications),
         "all" if row.sees_all else _sides(row.field_px),
         "" if row.jump_px is None or row.sees_all else f"{row.jump_px[0]:g}",
-        "" if row.share is None else f"{row.share:.1%}",
+        "" if row.time_fraction is None else f"{row.time_fraction:.1%}",
     ]
 
 

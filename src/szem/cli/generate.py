@@ -83,13 +83,13 @@ def generate(
             except SzemError as error:  # the picture is there all the same
                 failures.append(Failure(text, str(error)))
         if as_json:
-            rows = [{"word": w.word, "share": round(w.share, 4), "change": round(w.change, 5)} for w in words]
+            rows = [{"word": w.word, "fraction": round(w.fraction, 4), "change": round(w.change, 5)} for w in words]
             print_json({**drawn.to_dict(), "file": str(file)} | ({"influence": rows} if rows else {}))
             continue
         if not quiet:
             print(printable(f"{file}: {text}"))
         for word in words:
-            print(printable(f"  {word.share:5.1%}  {word.word}"))
+            print(printable(f"  {word.fraction:5.1%}  {word.word}"))
         for warning in () if quiet else drawn.warnings:
             console.print(printable(f"szem: {warning}"), markup=False)
     if status := report_failures(failures, total=len(sentences)):

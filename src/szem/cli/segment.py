@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
 
 _WAYS = ("overlay", "labels", "coco", "areas")
 _TABLES = {"coco": "coco.json", "areas": "areas.csv"}  # of all inputs together
-_COLUMNS = ("file", "frame", "time_s", "label", "pixels", "share", "confidence")
+_COLUMNS = ("file", "frame", "time_s", "label", "pixels", "fraction", "confidence")
 
 _Paths = Annotated[
     list[str], typer.Argument(help="Pictures, videos, folders, patterns; - reads a picture from the input.")
@@ -212,7 +212,7 @@ class _Recorder:
             self.coco["categories"] = part["categories"]
         time = "" if time_s is None else f"{time_s:.3f}"
         start = [name, "" if frame is None else frame, time]
-        rows = [[*start, a.label, a.pixels, f"{a.share:.6f}", f"{a.confidence:.4f}"] for a in masks.areas]
+        rows = [[*start, a.label, a.pixels, f"{a.fraction:.6f}", f"{a.confidence:.4f}"] for a in masks.areas]
         if "areas" in self.ways:
             self.rows += rows
         if self._table is not None:
@@ -224,7 +224,7 @@ class _Recorder:
         if self._as_json:
             print_json({"file": name, **(when or {}), **masks.to_dict()})
         elif self._is_for_people:
-            found = ", ".join(f"{a.label} {a.share:.1%}" for a in masks.areas if a.share >= 0.001)
+            found = ", ".join(f"{a.label} {a.fraction:.1%}" for a in masks.areas if a.fraction >= 0.001)
             print(f"{printable(name)}: {found or 'no class found'}")
 
     def _file(self, name: str) -> Path:

@@ -5,13 +5,13 @@ from numpy.typing import NDArray
 
 from szem.kernels.plan import DEFAULT_MODE, plan_convolution
 from szem.kernels.text import KernelInput
-from szem.media.pictures import PictureInput, as_image
+from szem.media.pictures import PictureLike, as_image
 
 __all__ = ["convolve"]
 
 
 def convolve(
-    picture: PictureInput,
+    picture: PictureLike,
     kernel: KernelInput,
     *,
     stride_px: int = 1,

@@ -86,13 +86,13 @@ def pieces_ns(y: Axis, x: Axis, channels: int, terms: Sequence[Term], columns: C
 def best_tile(y: Axis, x: Axis, channels: int) -> tuple[tuple[int, int], float]:
     """The sides of the tile that is cheapest, and what a whole run by Fourier then costs."""
     classes = y.classes * x.classes
-    share = (1 + 1.4 * classes) / 2.4  # forward once a class, backward once
+    passes = (1 + 1.4 * classes) / 2.4  # forward once a class, backward once
     planes = y.residues * x.residues * channels
     best = (0, 0), float("inf")
     sides = [_tiles(axis) for axis in (y, x)]
     for (ny, down), (nx, across) in product(*sides):
         tiles = down * across * planes
-        each = (TILES[ny] + TILES[nx]) / 2 * share + _GATHER * (classes + 1)
+        each = (TILES[ny] + TILES[nx]) / 2 * passes + _GATHER * (classes + 1)
         cost = _WHOLE * tiles * (ny * nx * each + _LANE * classes) + y.residues * down * _PIECE
         if cost < best[1]:
             best = (ny, nx), cost

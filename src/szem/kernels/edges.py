@@ -9,7 +9,7 @@ from szem.arrays import Value
 from szem.errors import UnknownNameError
 from szem.kernels.convolution import convolve
 from szem.kernels.views import view
-from szem.media.pictures import PictureInput, as_image, encode_picture
+from szem.media.pictures import PictureLike, as_image, encode_picture
 
 __all__ = ["EDGE_FAMILIES", "Edges", "edges"]
 
@@ -47,7 +47,7 @@ class Edges(Value):
 
 
 def edges(
-    picture: PictureInput, family: str = "sobel", *, stride_px: int = 1, dilation: int = 1, border: str = "reflect"
+    picture: PictureLike, family: str = "sobel", *, stride_px: int = 1, dilation: int = 1, border: str = "reflect"
 ) -> Edges:
     """Find edges in both directions.
 

@@ -114,7 +114,7 @@ class Kernel(Value):
         """How many column-times-row products make this kernel: 1 means separable, 0 means all weights are 0.
 
         Args:
-            tolerance: Parts weaker than this share of the strongest count as nothing.
+            tolerance: Parts weaker than this fraction of the strongest count as nothing.
         """
         values = np.linalg.svd(self.weights.astype(np.float64), compute_uv=False)
         return int((values > tolerance * values[0]).sum())

@@ -73,7 +73,7 @@ class ReceptiveField(Value):
         size: Pixels from the first seen to the last, both counted.
         jump: Pixels of the picture between neighbouring outputs.
         offset: Pixel on which the middle of output 0's field lies (a half lies between two pixels).
-        worth: (size,) float64, sums to 1: the share of each pixel in the output if all weights are equal. Zeros are
+        worth: (size,) float64, sums to 1: the weight of each pixel in the output if all weights are equal. Zeros are
             gaps that atrous layers leave.
     """
 

@@ -21,7 +21,7 @@ def thread_count() -> int:
 
 
 def run_all(tasks: Sequence[Callable[[], None]], *, threads: int) -> None:
-    """Run every task; the calling thread takes its share. The first error is raised when all have stopped.
+    """Run every task; the calling thread takes its part. The first error is raised when all have stopped.
 
     Tasks are dealt out round, so neighbours should cost about the same.
     """
@@ -29,10 +29,10 @@ def run_all(tasks: Sequence[Callable[[], None]], *, threads: int) -> None:
         for task in tasks:
             task()
         return
-    shares = [tasks[i::threads] for i in range(min(threads, len(tasks)))]
-    futures = [_pool().submit(_run, share) for share in shares[1:]]
+    parts = [tasks[i::threads] for i in range(min(threads, len(tasks)))]
+    futures = [_pool().submit(_run, part) for part in parts[1:]]
     try:
-        _run(shares[0])
+        _run(parts[0])
     finally:
         errors = [future.exception() for future in futures]
     for error in errors:

@@ -26,7 +26,7 @@ from szem.kernels.parallel import thread_count
 from szem.kernels.passes import Term
 from szem.kernels.pieces import Pieces, column_ways
 from szem.kernels.text import KernelInput, as_kernel
-from szem.media.pictures import PictureInput, as_image
+from szem.media.pictures import PictureLike, as_image
 
 __all__ = ["DEFAULT_MODE", "MAX_STEP", "MODES", "WAYS", "Mode", "Option", "Plan", "Way", "plan_convolution"]
 
@@ -98,7 +98,7 @@ class Plan:
         keep = runner.keep if isinstance(runner, InPlace) else 1
         return -(-runner.y.outputs // keep), -(-runner.x.outputs // keep), self.shape[2]
 
-    def run(self, picture: PictureInput) -> NDArray[np.float32]:
+    def run(self, picture: PictureLike) -> NDArray[np.float32]:
         """Filter one picture of the plan's shape.
 
         Args:

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array
 from szem.errors import RangeError, ShapeError
-from szem.media.pictures import PictureInput, as_image
+from szem.media.pictures import PictureLike, as_image
 
 __all__ = ["average_pool", "max_pool"]
 
 
-def max_pool(picture: PictureInput, window_px: int = 2, *, stride_px: int | None = None) -> Array:
+def max_pool(picture: PictureLike, window_px: int = 2, *, stride_px: int | None = None) -> Array:
     """Keep the largest number of each window, channel by channel.
 
     Args:
@@ -33,7 +33,7 @@ def max_pool(picture: PictureInput, window_px: int = 2, *, stride_px: int | None
     return _pool(image, window_px, stride_px, np.maximum)
 
 
-def average_pool(picture: PictureInput, window_px: int = 2, *, stride_px: int | None = None) -> NDArray[np.float32]:
+def average_pool(picture: PictureLike, window_px: int = 2, *, stride_px: int | None = None) -> NDArray[np.float32]:
     """Average the numbers of each window, channel by channel.
 
     Args, windows and errors as `max_pool`.

@@ -1,4 +1,4 @@
-"""Boxes, masks, heat and labels drawn on pictures: smooth edges, readable at any size, told apart by all eyes.
+"""Boxes, masks, heat and labels drawn on pictures: smooth edges, readable at any size, distinguishable to all eyes.
 
 Each function returns a new picture and leaves the one it was given alone. This file does not know about results,
 classes or scores: whoever calls it says what to write.
@@ -58,7 +58,7 @@ _HEAT: tuple[RGB, ...] = ((13, 14, 28), (52, 40, 98), (118, 50, 122), (190, 69, 
 
 
 def color_of(index: int) -> RGB:
-    """The colour of the n-th thing; from the ninth on the eight colours come again, lighter and darker in turn.
+    """The colour of the n-th object; from the ninth on the eight colours come again, lighter and darker in turn.
 
     >>> color_of(0), color_of(8) == color_of(0)
     ((86, 180, 233), False)

@@ -58,13 +58,13 @@ def draw_legend(picture: Picture8, sections: Sequence[Section], *, most_rows: in
         (H + card, W, 3) uint8 RGB; the picture itself is unchanged. Too narrow a picture gets no card.
     """
     height, width = check_picture(picture).shape[:2]
-    told = [section for section in sections if section.rows]
+    shown = [section for section in sections if section.rows]
     size = min(text_px(picture), max(12, width // 26))
     line, pad = round(size * 1.75), size
-    columns = min(len(told), max(1, width // (size * 15)))
-    if not told or width < size * 9:
+    columns = min(len(shown), max(1, width // (size * 15)))
+    if not shown or width < size * 9:
         return picture.copy()
-    stacks = _deal(told, columns, most_rows)
+    stacks = _deal(shown, columns, most_rows)
     tall = max(sum(1.4 + min(len(s.rows), most_rows) for s in stack) + 0.5 * (len(stack) - 1) for stack in stacks)
     canvas = Image.new("RGB", (width, height + math.ceil(tall * line) + 2 * pad), _GROUND)
     canvas.paste(Image.fromarray(picture), (0, 0))
@@ -102,13 +102,15 @@ def _draw_section(
                 canvas, round(x), round(middle - size * 0.55), round(size * 1.1), round(size * 1.1), 3, row.rgb
             )
             x += size * 1.6
-        told = "" if row.value is None else f"{row.value:.0%}"
-        told_room = font_of(size).getlength(told)
-        write_text(draw, left + room - told_room, middle, told, size, _INK)
-        name = fit_text(row.name, size, left + room - x - told_room - size * 0.6)
+        number = "" if row.value is None else f"{row.value:.0%}"
+        number_width = font_of(size).getlength(number)
+        write_text(draw, left + room - number_width, middle, number, size, _INK)
+        name = fit_text(row.name, size, left + room - x - number_width - size * 0.6)
         write_text(draw, x, middle, name, size, _INK)
         note_x = x + font_of(size).getlength(name) + size * 0.6
-        if font_of(small).getlength(row.note) <= left + room - note_x - told_room - size * 0.6:  # whole or not at all
+        if (
+            font_of(small).getlength(row.note) <= left + room - note_x - number_width - size * 0.6
+        ):  # whole or not at all
             write_text(draw, note_x, middle, row.note, small, _FAINT)
         if row.value is not None:
             thin, top = max(2, size // 6), round(middle + size * 0.72)

@@ -26,7 +26,7 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "WRITTEN_SUFFIXES",
     "Limits",
-    "PictureInput",
+    "PictureLike",
     "PictureSource",
     "as_image",
     "as_picture",
@@ -40,7 +40,7 @@ __all__ = [
 PICTURE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .webp .tif .tiff .ico .ppm .pgm .pbm .pnm .mpo .avif".split()  # noqa: SIM905
 )
-PictureInput = PictureSource | Image.Image | Array
+PictureLike = PictureSource | Image.Image | Array
 """What every public function takes as a picture; `as_picture` says how each is understood."""
 _WRITERS = {
     ".jpg": "JPEG",
@@ -57,7 +57,7 @@ WRITTEN_SUFFIXES = frozenset(_WRITERS)
 """Suffixes of the files that `write_picture` writes."""
 
 
-def as_picture(value: PictureInput, *, limits: Limits = DEFAULT_LIMITS, least_side_px: int | None = None) -> Picture8:
+def as_picture(value: PictureLike, *, limits: Limits = DEFAULT_LIMITS, least_side_px: int | None = None) -> Picture8:
     """A picture from whatever people hold one in; every public function of szem converts its pictures here.
 
     Args:
@@ -85,7 +85,7 @@ def as_picture(value: PictureInput, *, limits: Limits = DEFAULT_LIMITS, least_si
 
 
 def as_pictures(
-    value: PictureInput | Sequence[PictureInput], *, least_side_px: int | None = None
+    value: PictureLike | Sequence[PictureLike], *, least_side_px: int | None = None
 ) -> tuple[list[Picture8], bool]:
     """One picture or several, as a list, and whether there was only one.
 
@@ -100,7 +100,7 @@ def as_pictures(
     (1, True)
     """
     if not isinstance(value, list | tuple):
-        return [as_picture(cast("PictureInput", value), least_side_px=least_side_px)], True
+        return [as_picture(cast("PictureLike", value), least_side_px=least_side_px)], True
     pictures = []
     for number, one in enumerate(value):
         try:
@@ -111,7 +111,7 @@ def as_pictures(
     return pictures, False
 
 
-def as_image(value: PictureInput | Sequence[Any]) -> Array:
+def as_image(value: PictureLike | Sequence[Any]) -> Array:
     """An image for the kernels, which take numbers of every type and range.
 
     Args:
@@ -200,7 +200,7 @@ def read_pictures(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> 
             yield picture
 
 
-def write_picture(path: str | os.PathLike[str], picture: PictureInput, *, quality: int = 92) -> Path:
+def write_picture(path: str | os.PathLike[str], picture: PictureLike, *, quality: int = 92) -> Path:
     """Write a picture; the suffix chooses the format. The file appears whole or not at all.
 
     Args:
@@ -216,7 +216,7 @@ def write_picture(path: str | os.PathLike[str], picture: PictureInput, *, qualit
     return target
 
 
-def encode_picture(picture: PictureInput, *, suffix: str = ".png", quality: int = 92) -> bytes:
+def encode_picture(picture: PictureLike, *, suffix: str = ".png", quality: int = 92) -> bytes:
     """Encode a picture as file bytes.
 
     >>> encode_picture(np.zeros((2, 2, 3), np.uint8))[1:4]

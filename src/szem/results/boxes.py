@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8, check_boxes_xyxy, count_names
 from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
 from szem.media.drawing import RGB, color_of, draw_boxes
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import ArrayResult, canvas, to_png
 
 __all__ = ["Box", "Boxes", "class_color", "known_classes"]
@@ -131,7 +131,7 @@ class Boxes(ArrayResult[Box]):
         scale = np.array([width / self.width, height / self.height] * 2, np.float32)
         return replace(self, boxes_xyxy=self.boxes_xyxy * scale, width=width, height=height)
 
-    def draw(self, picture: PictureInput, *, scores: bool = True, bare: Collection[int] = ()) -> Picture8:
+    def draw(self, picture: PictureLike, *, scores: bool = True, bare: Collection[int] = ()) -> Picture8:
         """Draw the boxes with their names; the best scores' names take their places first.
 
         Args:

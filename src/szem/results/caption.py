@@ -1,4 +1,4 @@
-"""Sentences for one picture: words with their chances and where the network looked, likeliest sentence first.
+"""Sentences for one picture: words with their probabilities and attention, most probable sentence first.
 
 Checked once when made, trusted afterwards. This file does not know about models or files.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from szem.arrays import Array, Picture8, Value
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import RGB, fit_text, font_of, text_px
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import TupleResult, to_png
 
 __all__ = ["Caption", "Sentence", "Word"]
@@ -29,29 +29,29 @@ class Word(Value):
     """One word of a sentence."""
 
     text: str
-    chance: float  # that this word comes next, 0..1
-    looked: NDArray[np.float32] | None = None  # (h, w) over the whole picture, adds up to 1; None: not told
-    others: tuple[tuple[str, float], ...] = ()  # what else might have come, with chances, likeliest first
+    probability: float  # that this word comes next, 0..1
+    attention: NDArray[np.float32] | None = None  # (h, w) over the whole picture, sums to 1; None: not asked for
+    others: tuple[tuple[str, float], ...] = ()  # alternatives with their probabilities, most probable first
 
     def __post_init__(self) -> None:
-        _check_share(f"chance of {self.text!r}", self.chance)
-        if self.looked is not None and (self.looked.ndim != 2 or 0 in self.looked.shape):
-            raise ShapeError(f"where {self.text!r} looked must be (h, w), got {self.looked.shape}")
+        _check_fraction(f"probability of {self.text!r}", self.probability)
+        if self.attention is not None and (self.attention.ndim != 2 or 0 in self.attention.shape):
+            raise ShapeError(f"attention of {self.text!r} must be (h, w), got {self.attention.shape}")
         super().__post_init__()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sentence(TupleResult[Word]):
-    """One sentence: its words, and the chance of exactly these words."""
+    """One sentence: its words, and the probability of exactly these words."""
 
     _field = "words"
 
     words: tuple[Word, ...]
     probability: float  # of the whole sentence, its end included, 0..1
-    ending: Word | None = None  # the end mark: its chance and what else might have come
+    ending: Word | None = None  # the end mark: its probability and the alternatives
 
     def __post_init__(self) -> None:
-        _check_share("a sentence's probability", self.probability)
+        _check_fraction("a sentence's probability", self.probability)
         super().__post_init__()
 
     def summary(self) -> str:
@@ -70,7 +70,7 @@ class Caption(TupleResult[Sentence]):
 
     Args:
         sentences: At least one, the best first.
-        confidence: 0..1, how often sentences like the first were right on pictures held back from training.
+        confidence: 0..1, how often sentences like the first were right on pictures held out.
         model: The model that said so.
 
     >>> best = Sentence((Word("a", 0.5), Word("dog", 0.8)), probability=0.3)
@@ -87,7 +87,7 @@ class Caption(TupleResult[Sentence]):
     def __post_init__(self) -> None:
         if not self.sentences:
             raise RangeError("a caption needs one sentence at least, got none")
-        _check_share("confidence", self.confidence)
+        _check_fraction("confidence", self.confidence)
         super().__post_init__()
 
     def summary(self) -> str:
@@ -104,7 +104,7 @@ class Caption(TupleResult[Sentence]):
         return self.sentences[0].text
 
     @property
-    def is_sure(self) -> bool:
+    def is_confident(self) -> bool:
         """Whether the sentence is more likely right than wrong."""
         return self.confidence >= 0.5
 
@@ -120,7 +120,7 @@ class Caption(TupleResult[Sentence]):
             "sentences": [_sentence_to_dict(sentence) for sentence in self.sentences],
         }
 
-    def draw(self, picture: PictureInput) -> Picture8:
+    def draw(self, picture: PictureLike) -> Picture8:
         """The picture with a card of its sentences below; small ones are enlarged so that the card has room.
 
         Args:
@@ -135,12 +135,12 @@ class Caption(TupleResult[Sentence]):
         return np.concatenate((picture, self._drawn_card(picture.shape[1])), axis=0)
 
     def _drawn_card(self, width: int) -> Picture8:
-        lines = [(f"confidence {self.confidence:.0%}" + ("" if self.is_sure else ", not sure"), _SOFT)]
+        lines = [(f"confidence {self.confidence:.0%}" + ("" if self.is_confident else ", not sure"), _SOFT)]
         for place, sentence in enumerate(self.sentences):
             lines.append((sentence.text, _LIGHT if place == 0 else _SOFT))
         return _card(lines, width)
 
-    def draw_attention(self, picture: PictureInput, *, columns: int = 4, side_px: int = 240) -> Picture8:
+    def draw_attention(self, picture: PictureLike, *, columns: int = 4, side_px: int = 240) -> Picture8:
         """A sheet with the picture once for each word of the best sentence, light where the network looked.
 
         Args:
@@ -150,11 +150,11 @@ class Caption(TupleResult[Sentence]):
         Returns:
             (H', W', 3) uint8, new.
         Raises:
-            RangeError: the words do not tell where the network looked, or `columns` or `side_px` is too small.
+            RangeError: the words carry no attention, or `columns` or `side_px` is too small.
         """
-        words = [word for word in self.sentences[0].words if word.looked is not None]
+        words = [word for word in self.sentences[0].words if word.attention is not None]
         if not words:
-            raise RangeError("the caption does not tell where the network looked; ask with attention=True")
+            raise RangeError("the caption carries no attention; ask for it: attention=True")
         if columns < 1 or side_px < 32:
             raise RangeError(f"columns must be 1 and side_px 32 at least, got {columns} and {side_px}")
         picture = as_picture(picture)
@@ -163,7 +163,7 @@ class Caption(TupleResult[Sentence]):
         size = max(1, round(width * scale)), max(1, round(height * scale))
         small: Picture8 = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         tiles = [_tile(small, None, self.text, 1.0)]
-        tiles += [_tile(small, word.looked, word.text, word.chance) for word in words]
+        tiles += [_tile(small, word.attention, word.text, word.probability) for word in words]
         blank = np.full_like(tiles[0], 255)
         columns = min(columns, len(tiles))
         tiles += [blank] * (-len(tiles) % columns)
@@ -171,22 +171,22 @@ class Caption(TupleResult[Sentence]):
         return np.concatenate(rows, axis=0)
 
 
-def _tile(picture: Picture8, looked: NDArray[np.float32] | None, text: str, chance: float) -> Picture8:
+def _tile(picture: Picture8, attention: NDArray[np.float32] | None, text: str, probability: float) -> Picture8:
     """The picture with a strip below that holds a word."""
     from PIL import Image, ImageDraw
 
     height, width = picture.shape[:2]
     shown = picture
-    if looked is not None:
-        full: Array = cv2.resize(looked, (width, height), interpolation=cv2.INTER_CUBIC)
-        least, most = float(looked.min()), float(looked.max())
+    if attention is not None:
+        full: Array = cv2.resize(attention, (width, height), interpolation=cv2.INTER_CUBIC)
+        least, most = float(attention.min()), float(attention.max())
         light = np.clip((full - least) / max(most - least, 1e-9), 0, 1)[..., None]
         shown = np.rint(picture * (0.25 + 0.75 * light)).astype(np.uint8)
     size = max(14, text_px(picture))
     strip, gap = round(size * 1.8), 6
     canvas = Image.new("RGB", (width + 2 * gap, height + strip + gap), (255, 255, 255))
     canvas.paste(Image.fromarray(shown), (gap, gap))
-    label = text if looked is None else f"{text}  {chance:.0%}"
+    label = text if attention is None else f"{text}  {probability:.0%}"
     draw = ImageDraw.Draw(canvas)
     draw.text((gap, gap + height + 4), fit_text(label, size, width), font=font_of(size), fill=(30, 32, 38))
     return np.array(canvas)
@@ -216,23 +216,23 @@ def _card(lines: Sequence[tuple[str, RGB]], width: int) -> Picture8:
 
 
 def _sentence_to_dict(sentence: Sentence) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    row: dict[str, Any] = {
         "text": sentence.text,
         "probability": sentence.probability,
         "words": [_word_to_dict(word) for word in sentence.words],
     }
     if sentence.ending is not None:
-        told["ending"] = _word_to_dict(sentence.ending)
-    return told
+        row["ending"] = _word_to_dict(sentence.ending)
+    return row
 
 
 def _word_to_dict(word: Word) -> dict[str, Any]:
-    told: dict[str, Any] = {"text": word.text, "chance": round(word.chance, 6)}
-    if word.looked is not None:
-        told["looked"] = np.round(word.looked.astype(np.float64), 4).tolist()
+    row: dict[str, Any] = {"text": word.text, "probability": round(word.probability, 6)}
+    if word.attention is not None:
+        row["attention"] = np.round(word.attention.astype(np.float64), 4).tolist()
     if word.others:
-        told["others"] = [{"text": text, "chance": round(chance, 6)} for text, chance in word.others]
-    return told
+        row["others"] = [{"text": text, "probability": round(probability, 6)} for text, probability in word.others]
+    return row
 
 
 def _join(words: Iterator[str] | Any) -> str:
@@ -242,6 +242,6 @@ def _join(words: Iterator[str] | Any) -> str:
     return out.strip()
 
 
-def _check_share(name: str, value: float) -> None:
+def _check_fraction(name: str, value: float) -> None:
     if not (math.isfinite(value) and 0 <= value <= 1):
         raise RangeError(f"{name} must lie in 0..1, got {value}")

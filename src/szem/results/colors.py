@@ -9,7 +9,7 @@ from PIL import Image
 from szem.arrays import Picture8
 from szem.errors import RangeError
 from szem.media.drawing import RGB, paste_chip
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import TupleResult, canvas, to_png
 
 __all__ = ["Colors", "DominantColor"]
@@ -77,7 +77,7 @@ class Colors(TupleResult[DominantColor]):
             ]
         }
 
-    def draw(self, picture: PictureInput) -> Picture8:
+    def draw(self, picture: PictureLike) -> Picture8:
         """Lay the palette along the lower edge; each colour is as wide as its fraction of the pixels."""
         picture = as_picture(picture)
         height, width = picture.shape[:2]

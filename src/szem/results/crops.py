@@ -8,7 +8,7 @@ import numpy as np
 from szem.arrays import Picture8, check_boxes_xyxy
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import draw_boxes
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import TupleResult
 
 __all__ = ["Crop", "Crops"]
@@ -47,7 +47,7 @@ class Crop:
                 return f"{round(wide)}:{high}"
         return f"{self.aspect_ratio:.2f}:1"
 
-    def cut(self, picture: PictureInput) -> Picture8:
+    def cut(self, picture: PictureLike) -> Picture8:
         """The window of the picture, as a picture of its own."""
         x0, y0, x1, y1 = self.box_xyxy
         return as_picture(picture)[y0:y1, x0:x1].copy()
@@ -80,7 +80,7 @@ class Crops(TupleResult[Crop]):
             ]
         }
 
-    def draw(self, picture: PictureInput) -> Picture8:
+    def draw(self, picture: PictureLike) -> Picture8:
         """Draw a frame for each crop, named by its shape."""
         picture = as_picture(picture)
         if not self.crops:

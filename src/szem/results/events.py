@@ -1,4 +1,4 @@
-"""What happened and when, by which channel, and how sure.
+"""What happened and when, by which channel, with which score.
 
 Checked once when made, trusted afterwards. This file does not know who saw or heard it, nor where it is kept.
 """
@@ -27,30 +27,30 @@ class Event(Value):
     """
 
     kind: str  # "dog bark", "left behind", "crosses"
-    start_s: float  # from the beginning of the film, sound or stream
+    start_s: float  # from the beginning of the video, sound or stream
     end_s: float  # of what has been seen so far, where it still goes on
-    score: float  # 0..1, about the chance that it is right
+    score: float  # 0..1, calibrated: of events with 0.8 about eight in ten are right
     channels: Mapping[str, float] = field(default_factory=dict)  # channel -> what it alone says, 0..1
     contributions: Mapping[str, float] = field(default_factory=dict)  # channel -> its part of the log-odds, signed
-    label: str = ""  # of the thing concerned: "person", "suitcase"
-    track: int | None = None  # the thing's number, see `Tracks`
+    label: str = ""  # of the object concerned: "person", "suitcase"
+    track: int | None = None  # the object's number, see `Tracks`
     place: str = ""  # name of the zone or line
     direction: str = ""  # of what crosses
     box_xyxy: tuple[float, float, float, float] | None = None  # in pixels of the frame at `best_s`
     best_s: float | None = None  # when it is seen or heard best
     is_open: bool = False  # it goes on; its end is not known yet
-    number: int = 0  # its place in its teller's count, from 1; one that was open is told again with it when it ends
+    number: int = 0  # counted by who reports it, from 1; an open event is reported again with it when it ends
     note: str = ""  # a sentence for a person
-    also: str = ""  # the kind that the other channel tells, where two were joined
+    also: str = ""  # the kind that the other channel reported, where two were joined
 
     def __post_init__(self) -> None:
         if not self.kind:
             raise RangeError("an event needs a kind, got an empty one")
         if not (math.isfinite(self.start_s) and math.isfinite(self.end_s) and self.start_s <= self.end_s):
             raise RangeError(f"{self.kind}: an event ends after it begins, got {self.start_s} to {self.end_s} s")
-        for name, chance in (("score", self.score), *self.channels.items()):
-            if not 0 <= chance <= 1:
-                raise RangeError(f"{self.kind}: {name} must lie in 0..1, got {chance}")
+        for name, value in (("score", self.score), *self.channels.items()):
+            if not 0 <= value <= 1:
+                raise RangeError(f"{self.kind}: {name} must lie in 0..1, got {value}")
         for names in (self.channels, self.contributions):
             unknown = set(names) - set(CHANNELS)
             if unknown:
@@ -69,7 +69,7 @@ class Event(Value):
 
     @property
     def by(self) -> tuple[str, ...]:
-        """The channels that tell of it."""
+        """The channels that report it."""
         return tuple(name for name in CHANNELS if name in self.channels)
 
     def to_dict(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class LayerRow:
     centre_px: tuple[float, float] | None  # middle of the first neuron's field
     sees_all: bool  # every neuron depends on the whole picture
     time_ms: float | None = None
-    share: float | None = None  # of the time of all layers
+    time_fraction: float | None = None  # of the time of all layers
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Explanation(Value):
     input_size: tuple[int, int]  # rows, columns of what the network takes
     crop_xyxy: tuple[float, float, float, float]  # the part of the picture that it sees
     rows: tuple[LayerRow, ...]
-    answer: tuple[tuple[int, str, float], ...] = ()  # class number, name, probability; the likeliest first
+    answer: tuple[tuple[int, str, float], ...] = ()  # class number, name, probability; most probable first
     total_ms: float | None = None  # one run, the median of several
     other_ms: float | None = None  # of that, what belongs to no layer
     activations: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)  # (maps, rows, columns)
@@ -135,7 +135,7 @@ class Explanation(Value):
         return self.activations[row.name]
 
     def draw(self, layer: str | int, *, each: bool = True) -> Picture8:
-        """Draw all maps of a layer as one picture; `each` map has its own brightness, or all share one."""
+        """Draw all maps of a layer as one picture; `each` map has its own brightness, or all fraction one."""
         return draw_maps(self.maps(layer), each=each)
 
     def to_dict(self) -> dict[str, Any]:
@@ -242,8 +242,8 @@ def draw_heat(picture: Picture8, heat: Array, *, opacity: float = 0.6) -> Pictur
     )
     grey = picture.mean(axis=2, keepdims=True) * 0.7
     colours = _ramp(_HEAT, 256)[np.rint(smooth * 255).astype(np.uint8)]
-    share = opacity * smooth[..., None] ** 0.5
-    mixed: Picture8 = np.rint(grey * (1 - share) + colours * share).astype(np.uint8)
+    fraction = opacity * smooth[..., None] ** 0.5
+    mixed: Picture8 = np.rint(grey * (1 - fraction) + colours * fraction).astype(np.uint8)
     return mixed
 
 

@@ -1,7 +1,7 @@
 """Where faces are in a picture, 68 and 468 points of each, and how the head is turned.
 
 Checked once when made, trusted afterwards. It says nothing about who somebody is. This file does not know about
-networks or films.
+networks or videos.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8, Value, check_boxes_xyxy
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import RGB, color_of, draw_boxes, draw_lines
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import ArrayResult, canvas, to_png
 
 __all__ = ["FACE_LINES", "Face", "Faces"]
@@ -142,7 +142,7 @@ class Faces(ArrayResult[Face]):
             return None
         return self[int((self.boxes_xyxy[:, 2:] - self.boxes_xyxy[:, :2]).prod(axis=1).argmax())]
 
-    def draw(self, picture: PictureInput, *, scores: bool = True) -> Picture8:
+    def draw(self, picture: PictureLike, *, scores: bool = True) -> Picture8:
         """Draw a box, its score and the 68 points of each face.
 
         Args:

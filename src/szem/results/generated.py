@@ -125,7 +125,7 @@ class WordInfluence(Value):
     word: str
     place: int  # of the word in the sentence
     change: float  # mean change of a pixel without it, as a distance in OKLab
-    share: float  # of all words' changes, 0..1
+    fraction: float  # of all words' changes, 0..1
     picture: Picture8  # the picture without the word
     where: NDArray[np.float32]  # (H, W): change of each pixel, a distance in OKLab
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8, Value
 from szem.errors import RangeError, ShapeError, UnknownNameError
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import Places, TupleResult, numbers_of
 
 __all__ = ["ClassMap", "Label", "Labels", "draw_class_map"]
@@ -117,7 +117,7 @@ class Labels(TupleResult[Label]):
             ],
         }
 
-    def draw(self, picture: PictureInput, *, index: int | None = None) -> Picture8:
+    def draw(self, picture: PictureLike, *, index: int | None = None) -> Picture8:
         """Lay a class's activation map over the picture: the warmer, the more a place speaks for the class.
 
         Args:
@@ -152,12 +152,12 @@ def draw_class_map(picture: Picture8, found: ClassMap) -> Picture8:
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(max(x1, x0 + 1), width), min(max(y1, y0 + 1), height)
     spoken = np.maximum(found.values, 0)
     small = (spoken / max(float(spoken.max()), 1e-9)).astype(np.float32)
-    share: Array = np.clip(cv2.resize(small, (x1 - x0, y1 - y0), interpolation=cv2.INTER_CUBIC), 0, 1)[..., None]
+    strength: Array = np.clip(cv2.resize(small, (x1 - x0, y1 - y0), interpolation=cv2.INTER_CUBIC), 0, 1)[..., None]
     grey: Array = picture.mean(2, keepdims=True) * 0.75
     out = np.repeat(grey, 3, axis=2)
     part = picture[y0:y1, x0:x1].astype(np.float32)
-    tint = _warm(share[..., 0])
-    out[y0:y1, x0:x1] = (1 - 0.55 * share) * (0.35 * part + 0.65 * out[y0:y1, x0:x1]) + 0.55 * share * tint
+    tint = _warm(strength[..., 0])
+    out[y0:y1, x0:x1] = (1 - 0.55 * strength) * (0.35 * part + 0.65 * out[y0:y1, x0:x1]) + 0.55 * strength * tint
     drawn: Picture8 = np.clip(np.rint(out), 0, 255).astype(np.uint8)
     return drawn
 
@@ -174,6 +174,6 @@ _STOPS = np.array([0.0, 0.35, 0.7, 1.0])
 _COLOURS = np.array([[40, 20, 90], [190, 50, 100], [250, 140, 40], [255, 245, 160]], np.float32)
 
 
-def _warm(share: NDArray[np.float32]) -> Array:
+def _warm(strength: NDArray[np.float32]) -> Array:
     """(h, w) in 0..1 to (h, w, 3): from deep violet to light yellow, lightness rising all the way."""
-    return np.stack([np.interp(share, _STOPS, _COLOURS[:, c]) for c in range(3)], axis=-1)
+    return np.stack([np.interp(strength, _STOPS, _COLOURS[:, c]) for c in range(3)], axis=-1)

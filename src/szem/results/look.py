@@ -10,7 +10,7 @@ import numpy as np
 from szem.arrays import Picture8, Value
 from szem.errors import ShapeError
 from szem.media.legend import Section, draw_legend
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import canvas, to_png
 
 __all__ = ["Look", "LookResult"]
@@ -47,13 +47,13 @@ class Look(Value):
 
     def to_dict(self) -> dict[str, Any]:
         """The size of the picture, and under the name of each task what its result holds."""
-        told: dict[str, Any] = {"width": self.width, "height": self.height}
+        answer: dict[str, Any] = {"width": self.width, "height": self.height}
         for name, result in self.results.items():
             plain = result.to_dict()
-            told[name] = plain[name] if set(plain) == {name} else plain
-        return told
+            answer[name] = plain[name] if set(plain) == {name} else plain
+        return answer
 
-    def draw(self, picture: PictureInput, *, legend: bool = True) -> Picture8:
+    def draw(self, picture: PictureLike, *, legend: bool = True) -> Picture8:
         """Draw onto the picture what has a place in it, and the rest on a card below.
 
         Args:

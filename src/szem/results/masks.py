@@ -13,7 +13,7 @@ from PIL import Image
 from szem.arrays import Picture8, Value
 from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.media.drawing import RGB, color_of, draw_label, draw_masks
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import canvas, to_png
 from szem.results.rle import mask_to_rle
 
@@ -50,7 +50,7 @@ class ClassArea:
     label: str
     index: int  # place of the class in `Masks.classes`
     pixels: int
-    share: float  # of all pixels
+    fraction: float  # of all pixels
     confidence: float  # mean probability the network gave it there
     rgb: RGB
 
@@ -86,7 +86,7 @@ class Masks(Value):
         """The largest classes with their part of the picture, and its size."""
         height, width = self.class_map.shape
         areas = self.areas
-        shown = ", ".join(f"{area.label} {area.share:.0%}" for area in areas[:4])
+        shown = ", ".join(f"{area.label} {area.fraction:.0%}" for area in areas[:4])
         more = f" and {len(areas) - 4} more" if len(areas) > 4 else ""
         return f"{len(areas)}{': ' + shown + more if areas else ''}; {width}x{height}"
 
@@ -104,7 +104,7 @@ class Masks(Value):
                 label=self.classes[i],
                 index=int(i),
                 pixels=int(counts[i]),
-                share=float(counts[i] / self.class_map.size),
+                fraction=float(counts[i] / self.class_map.size),
                 confidence=self.confidence[i] if self.confidence else 0.0,
                 rgb=colors[i],
             )
@@ -124,7 +124,7 @@ class Masks(Value):
         mask: NDArray[np.bool_] = self.class_map == self.classes.index(label)
         return mask
 
-    def draw(self, picture: PictureInput, *, opacity: float = 0.5, legend: bool = True) -> Picture8:
+    def draw(self, picture: PictureLike, *, opacity: float = 0.5, legend: bool = True) -> Picture8:
         """Lay the colours of the classes over the picture, their names where they cover most.
 
         Args:
@@ -142,7 +142,7 @@ class Masks(Value):
         out = draw_masks(picture, layers, colors=[a.rgb for a in areas], opacity=opacity)
         if legend:
             for area, layer in zip(areas, layers, strict=True):
-                if area.share >= 0.01:
+                if area.fraction >= 0.01:
                     y, x = _inner_point(layer)
                     out = draw_label(out, area.label.replace("_", " "), point_xy=(x, y), rgb=area.rgb)
         return out
@@ -202,7 +202,7 @@ class Masks(Value):
                 "index": area.index,
                 "label": area.label,
                 "pixels": area.pixels,
-                "share": round(area.share, 6),
+                "fraction": round(area.fraction, 6),
                 "confidence": round(area.confidence, 4),
                 "color": _hex(area.rgb),
             }

@@ -20,12 +20,12 @@ class Measures:
     blur_px: float | None  # how far edges are smeared (standard deviation), at the measuring size; None when flat
     laplacian_variance: float  # of the light in 0..255: the classic measure; depends on what is shown
     tenengrad: float  # mean square of the Sobel gradient, light in 0..1; likewise
-    edge_fraction: float  # 0..1: share of pixels that lie on an edge
+    edge_fraction: float  # 0..1: fraction of pixels that lie on an edge
     exposure: str  # one of EXPOSURE_WORDS
     brightness: float  # 0..1: mean light, as the eye sees steps
     contrast: float  # 0..1: standard deviation of the light; 0.5 is half black, half white
-    clipped_dark: float  # 0..1: share of pixels that are black
-    clipped_bright: float  # 0..1: share of pixels that are white
+    clipped_dark: float  # 0..1: fraction of pixels that are black
+    clipped_bright: float  # 0..1: fraction of pixels that are white
 
     def __post_init__(self) -> None:
         if self.word not in SHARPNESS_WORDS:

@@ -1,4 +1,4 @@
-"""The mouth of one face through a film: where it is, and small steady pictures of it.
+"""The mouth of one face through a video: where it is, and small steady pictures of it.
 
 Checked once when made, trusted afterwards. This file does not know about networks or files.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from szem.arrays import Array, Picture8, Value
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import color_of, draw_boxes, draw_lines
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 
 __all__ = ["MouthTrack"]
 
@@ -28,7 +28,7 @@ class MouthTrack(Value):
 
     crops: NDArray[np.uint8] = field(repr=False)  # (T, h, w) grey, the lips level and of one size
     valid: NDArray[np.bool_] = field(repr=False)  # (T,) whether the face was seen in this frame
-    times_s: NDArray[np.float64] = field(repr=False)  # (T,) from the film's beginning
+    times_s: NDArray[np.float64] = field(repr=False)  # (T,) from the beginning of the video
     boxes_xyxy: NDArray[np.float32] = field(
         repr=False
     )  # (T, 4) of the face, in pixels of the frame; 0 where not seen
@@ -66,12 +66,12 @@ class MouthTrack(Value):
         return float((len(self) - 1) / (self.times_s[-1] - self.times_s[0]))
 
     @property
-    def share_seen(self) -> float:
+    def seen_fraction(self) -> float:
         """0..1: in how many of the frames the face was seen."""
         return float(self.valid.mean()) if len(self) else 0.0
 
     def openness(self) -> NDArray[np.float32]:
-        """(T,) how far the inner lips are apart, in shares of the eyes' distance."""
+        """(T,) how far the inner lips are apart, as a fraction of the eyes' distance."""
         upper, lower = self.points_xy[:, 13:16].mean(axis=1), self.points_xy[:, 17:20].mean(axis=1)
         apart: NDArray[np.float32] = np.linalg.norm(lower - upper, axis=1) / np.maximum(self.eyes_px, 1e-6)
         return apart
@@ -102,8 +102,8 @@ class MouthTrack(Value):
         rest: dict[str, Any] = {name: getattr(self, name)[near] for name in ("valid", "faces")}
         return replace(self, **mixed, **rest, times_s=times)
 
-    def draw(self, picture: PictureInput, frame: int) -> Picture8:
-        """Draw the face's box, the crop's frame and the lips on a frame of the film.
+    def draw(self, picture: PictureLike, frame: int) -> Picture8:
+        """Draw the face's box, the crop's frame and the lips on a frame of the video.
 
         Raises:
             ShapeError: the picture is of another size.
@@ -127,7 +127,7 @@ class MouthTrack(Value):
             "width": self.width,
             "height": self.height,
             "rate_hz": round(self.rate_hz, 3),
-            "share_seen": round(self.share_seen, 4),
+            "seen_fraction": round(self.seen_fraction, 4),
             "frames": [
                 {
                     "time_s": round(float(self.times_s[i]), 4),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Picture8, Value
 from szem.media.drawing import draw_masks
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.boxes import Boxes, class_color
 from szem.results.indexing import canvas, to_png
 from szem.results.masks import Masks
@@ -49,7 +49,7 @@ class OutlinedBoxes(Value):
                 found[place] = mask
         return found
 
-    def draw(self, picture: PictureInput) -> Picture8:
+    def draw(self, picture: PictureLike) -> Picture8:
         """Draw an outline where the pixels are known, a box where they are not; each with its name."""
         outlines = self.outlines()
         colors = [class_color(self.boxes.classes, int(i)) for i in self.boxes.indices]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8, Value, count_names
 from szem.errors import ShapeError
 from szem.media.drawing import draw_masks
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import ArrayResult, canvas, to_png
 from szem.results.rle import mask_to_rle
 
@@ -73,7 +73,7 @@ class Outlines(ArrayResult[Outline]):
         height, width = self.masks.shape[1:]
         return to_png(self.draw(canvas(width, height)))
 
-    def draw(self, picture: PictureInput, *, opacity: float = 0.5) -> Picture8:
+    def draw(self, picture: PictureLike, *, opacity: float = 0.5) -> Picture8:
         """Tint each object and draw its outline."""
         pixels = as_picture(picture)
         return draw_masks(pixels, self.masks, opacity=opacity) if len(self) else pixels.copy()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8, Value, count_names
 from szem.errors import RangeError, ShapeError
 from szem.media.drawing import RGB, color_of, draw_boxes
-from szem.media.pictures import PictureInput, as_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.boxes import Boxes
 from szem.results.indexing import TupleResult, canvas, to_png
 
@@ -60,7 +60,7 @@ class TrackedBoxes(Value):
         """A colour for each box: the same for an object as long as its track lasts."""
         return tuple(color_of(int(number) - 1) for number in self.ids)
 
-    def draw(self, picture: PictureInput) -> Picture8:
+    def draw(self, picture: PictureLike) -> Picture8:
         """Draw the boxes with class and number."""
         return draw_boxes(as_picture(picture), self.boxes.boxes_xyxy, labels=self.texts, colors=self.colors)
 

@@ -1,4 +1,4 @@
-"""What was said in a film and when, read from lips, from sound, or from both; or why it cannot be told.
+"""What was said in a video and when, read from lips, from sound, or from both; or why it could not be read.
 
 Checked once when made, trusted afterwards. This file does not know who read it.
 """
@@ -18,22 +18,22 @@ CHANNELS = ("lips", "sound", "both")
 
 @dataclass(frozen=True)
 class TranscriptWord:
-    """One word, when it was said, and how sure that is."""
+    """One word, when it was said, and its confidence."""
 
     text: str
-    start_s: float  # from the film's beginning
+    start_s: float  # from the beginning of the video
     end_s: float
-    confidence: float  # 0..1, how often such words were right on sentences held back from training
+    confidence: float  # 0..1, how often such words were right on sentences held out
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.start_s) and math.isfinite(self.end_s) and self.start_s <= self.end_s):
             raise RangeError(f"{self.text!r} must end after it begins, got {self.start_s} to {self.end_s} s")
-        _check_share(f"confidence of {self.text!r}", self.confidence)
+        _check_fraction(f"confidence of {self.text!r}", self.confidence)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Transcript(TupleResult[TranscriptWord]):
-    """The words of a film.
+    """The words of a video.
 
     Args:
         words: In the order they are said; none where nothing could be read.
@@ -42,7 +42,7 @@ class Transcript(TupleResult[TranscriptWord]):
         model: Who read it.
         reason: Why there is no reading; empty where there is one.
         guess: What the reader would have said, had it been made to; for those who study it, not for use.
-        notes: What else there is to say: that the film has no sound, say.
+        notes: What else there is to say: for example, that the video has no sound.
 
     >>> said = Transcript((TranscriptWord("bin", 0.4, 0.8, 0.9),), confidence=0.8, used="lips", model="toy")
     >>> said.text, said.is_read
@@ -64,7 +64,7 @@ class Transcript(TupleResult[TranscriptWord]):
     def __post_init__(self) -> None:
         if self.used not in CHANNELS:
             raise RangeError(f"a transcript is read from {', '.join(CHANNELS)}, got {self.used!r}")
-        _check_share("confidence", self.confidence)
+        _check_fraction("confidence", self.confidence)
         if bool(self.words) == bool(self.reason):
             raise RangeError("a transcript has words, or a reason why there are none; got both or neither")
         super().__post_init__()
@@ -126,6 +126,6 @@ class Transcript(TupleResult[TranscriptWord]):
         return [Cue(self.words[0].start_s, self.words[-1].end_s, self.text)]
 
 
-def _check_share(name: str, value: float) -> None:
+def _check_fraction(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise RangeError(f"{name} must lie in 0..1, got {value}")

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from szem.arrays import Picture8, check_picture
+from szem.arrays import Picture8
 from szem.errors import MissingExtraError, NotFoundError, UnknownNameError, UnsupportedError
 from szem.media.legend import Section
 from szem.results.look import Look, LookResult
@@ -19,7 +17,7 @@ from szem.tasks.option import option
 from szem.tasks.registry import TASKS, TaskSpec, load
 
 if TYPE_CHECKING:
-    from szem.media.pictures import PictureSource
+    from szem.media.pictures import PictureLike
     from szem.tasks.contracts import LookPart, Run
 
 __all__ = ["LookRequest", "Looker", "answer_look", "look", "look_parts"]
@@ -30,11 +28,11 @@ def look_parts(tasks: Mapping[str, TaskSpec] = TASKS) -> dict[str, str]:
     return {row.look.name: row.look.part for row in tasks.values() if row.look is not None}
 
 
-def look(picture: "Picture8 | PictureSource", *, tasks: Sequence[str] | None = None) -> Look:
+def look(picture: "PictureLike", *, tasks: Sequence[str] | None = None) -> Look:
     """Run every installed task on a picture.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
         tasks: Names from `look_parts()`; all that are installed if left out.
     Raises:
         UnknownNameError: no such task.
@@ -45,10 +43,7 @@ def look(picture: "Picture8 | PictureSource", *, tasks: Sequence[str] | None = N
     >>> seen.results["colors"].colors[0].name, seen.results["sharpness"].word
     ('rust', 'sharp')
     """
-    from szem.media.pictures import read_picture
-
-    looker = Looker(tasks)
-    return looker(picture if isinstance(picture, np.ndarray) else read_picture(picture))
+    return Looker(tasks)(picture)
 
 
 class Looker:
@@ -82,13 +77,16 @@ class Looker:
                 else:
                     self.parts[name] = part
 
-    def __call__(self, picture: Picture8) -> Look:
+    def __call__(self, picture: "PictureLike") -> Look:
         """Run every task on one picture.
 
         Args:
-            picture: (H, W, 3) uint8 RGB.
+            picture: What `as_picture` takes.
         """
-        height, width = check_picture(picture).shape[:2]
+        from szem.media.pictures import as_picture
+
+        picture = as_picture(picture)
+        height, width = picture.shape[:2]
         shared: dict[str, Any] = {}
         results: dict[str, LookResult] = {name: run(picture, shared) for name, run in self.runs.items()}
         sections = tuple(

@@ -10,7 +10,29 @@ from szem.runtime.sessions import Session, open_session
 from szem.runtime.store import Model, choose_model, find_model
 from szem.tasks.registry import TASKS, TaskModel, load
 
-__all__ = ["add_model", "addable_tasks", "default_model", "model_format", "open_model", "task_model"]
+__all__ = [
+    "ModelLike",
+    "add_model",
+    "addable_tasks",
+    "as_session",
+    "default_model",
+    "model_format",
+    "open_model",
+    "task_model",
+]
+
+
+ModelLike = Session | str | os.PathLike[str]
+"""How a model is named: one that is open already, a name, or a folder."""
+
+
+def as_session(model: ModelLike | None, *, task: str, threads: int | None = None) -> Session:
+    """An open model, from whatever names it; None for the default of the task.
+
+    Raises:
+        As `open_model`.
+    """
+    return model if isinstance(model, Session) else open_model(model, task=task, threads=threads)
 
 
 def task_model(task: str) -> TaskModel:

@@ -63,7 +63,6 @@ class TaskSpec:
     group: Group = "recognize"  # where `szem --help` shows its verb
     has_verb: bool = True
     function: str = ""  # in Python: an input and options -> a result
-    is_public: bool = True  # `import szem` offers the function
     result: str = ""  # what the function gives
     request: TaskRequest | None = None
     model: TaskModel | None = None
@@ -181,7 +180,6 @@ _ROWS = (
         summary="Find faces: boxes, 68 or 468 points and head pose of each; never whose face it is.",
         has_verb=False,
         function="szem.tasks.faces.detect:find_faces",
-        is_public=False,
         result="szem.results.faces:Faces",
         request=TaskRequest(
             options="szem.tasks.faces.answer:FacesRequest",
@@ -279,7 +277,6 @@ _ROWS = (
         summary="The dominant colours of a picture.",
         has_verb=False,
         function="szem.tasks.appearance.dominant_colors:dominant_colors",
-        is_public=False,
         result="szem.results.colors:Colors",
         request=TaskRequest(
             options="szem.tasks.appearance.answer:ColorsRequest",
@@ -293,7 +290,6 @@ _ROWS = (
         summary="Where a picture may be cropped.",
         has_verb=False,
         function="szem.tasks.appearance.crop_hints:crop_hints",
-        is_public=False,
         result="szem.results.crops:Crops",
         request=TaskRequest(
             options="szem.tasks.appearance.answer:CropsRequest",
@@ -306,7 +302,6 @@ _ROWS = (
         summary="Sharpness, edges and exposure of a picture.",
         has_verb=False,
         function="szem.tasks.appearance.sharpness:measure_picture",
-        is_public=False,
         result="szem.results.measures:Measures",
         request=TaskRequest(
             options="szem.tasks.appearance.answer:MeasureRequest",
@@ -322,7 +317,7 @@ TASKS: Mapping[str, TaskSpec] = {row.name: row for row in _ROWS}
 
 def public_names(tasks: Mapping[str, TaskSpec] = TASKS) -> dict[str, str]:
     """Name in `szem` -> the module that defines it."""
-    paths = [row.function for row in tasks.values() if row.function and row.is_public]
+    paths = [row.function for row in tasks.values() if row.function]
     return {name: module for module, _, name in (path.partition(":") for path in paths)}
 
 

@@ -43,7 +43,7 @@ def test_pictures_and_sketches_are_the_packages(server: httpx.Client) -> None:
 def test_the_influence_of_words_and_a_film_come_if_asked_for(server: httpx.Client) -> None:
     found = draw(server, text=ROSE, seed=1, influence=True, to="this flower has white petals", frames=3)
     assert [row["word"] for row in found["influence"]] == ROSE.split()
-    assert sum(row["share"] for row in found["influence"]) == pytest.approx(1, abs=0.01)
+    assert sum(row["fraction"] for row in found["influence"]) == pytest.approx(1, abs=0.01)
     film = open_painter().between(ROSE, "this flower has white petals", frames=3, seed=1)
     for content, array in zip(found["film"], film, strict=True):
         assert np.abs(picture(content).astype(int) - array).mean() < 6  # a JPEG

@@ -66,7 +66,7 @@ def test_a_smaller_map_covers_the_same_picture(server: httpx.Client, cat: bytes)
     assert small["picture"] == whole["picture"] == {"width": 451, "height": 300}
     assert small["size"] == {"width": 100, "height": 67}
     assert _grey(small["map"]).shape == (67, 100)
-    assert small["areas"][0]["share"] == pytest.approx(whole["areas"][0]["share"], abs=0.05)
+    assert small["areas"][0]["fraction"] == pytest.approx(whole["areas"][0]["fraction"], abs=0.05)
     assert _ask(server, cat, maxSide=9999)["size"] == whole["size"]
 
 

@@ -106,7 +106,7 @@ def test_times_heat_and_shift_are_measured(server: httpx.Client, explorer: Explo
     look = _look(server)["look"]
     times = server.post(f"{LAB}/looks/{look}/times").json()
     assert len(times["layers"]) == len(explorer.rows)
-    assert sum(row["share"] for row in times["layers"]) == pytest.approx(1, abs=1e-6)
+    assert sum(row["time_fraction"] for row in times["layers"]) == pytest.approx(1, abs=1e-6)
     heat = server.post(f"{LAB}/looks/{look}/heat", params={"class_index": 281}).json()
     assert (heat["name"], heat["occlusion"]["class_index"]) == ("tabby cat", 281)
     assert np.array(heat["class_map"]["evidence"]).shape == (7, 7)

@@ -60,7 +60,7 @@ def listener(folder: Path, **options: object) -> Listener:
 
 @pytest.mark.parametrize("lasts_s", [0.1, 0.4, 1.0, 3.0])
 def test_a_sound_is_one_event_at_its_time(loud: Path, lasts_s: float) -> None:
-    found = szem.listen(joined(quiet := sounds.quiet(3), sounds.noise(lasts_s), quiet), model=loud)
+    found = szem.listen(joined(quiet := sounds.quiet(3), sounds.noise(lasts_s), quiet), rate_hz=16000, model=loud)
     (event,) = [e for e in found if e.kind == "loud"]
     assert event.start_s == pytest.approx(3.0, abs=0.35)
     assert event.end_s == pytest.approx(3.0 + lasts_s, abs=0.35)
@@ -83,12 +83,12 @@ GAPS = [
 def test_overlapping_windows_tell_of_each_happening_once(loud: Path, gap_s: float, events: int) -> None:
     one = sounds.noise(0.5)
     sound = joined(sounds.quiet(2), one, sounds.quiet(gap_s), one, sounds.quiet(2))
-    found = szem.listen(sound, model=loud)
+    found = szem.listen(sound, rate_hz=16000, model=loud)
     assert [e.kind for e in found].count("loud") == events
 
 
 def test_sound_at_the_very_ends_is_not_cut(loud: Path) -> None:
-    found = szem.listen(joined(sounds.noise(1.0), sounds.quiet(3), sounds.noise(1.0)), model=loud)
+    found = szem.listen(joined(sounds.noise(1.0), sounds.quiet(3), sounds.noise(1.0)), rate_hz=16000, model=loud)
     first, last = (e for e in found if e.kind == "loud")
     assert (first.start_s, last.end_s) == (0.0, 5.0)
 
@@ -144,25 +144,52 @@ ODD = [
 
 @pytest.mark.parametrize(("sound", "note"), ODD)
 def test_odd_sounds_are_heard_without_harm(loud: Path, pitch: Path, sound: F, note: str) -> None:
-    found = szem.listen(sound, model=loud)
+    found = szem.listen(sound, rate_hz=16000, model=loud)
     assert note in found.notes[0]
     assert not len(found)
-    szem.listen(sound, model=pitch)
+    szem.listen(sound, rate_hz=16000, model=pitch)
 
 
 WRONG = [
     # samples, error, what is said
-    (np.full(100, np.nan, np.float32), RangeError, "finite"),
-    (np.zeros((2, 100), np.float32), ShapeError, "average the channels"),
-    (np.zeros(100, np.int16), DTypeError, "divide int16"),
-    (np.zeros(100), DTypeError, "float32"),
+    (np.full(100, np.nan, np.float32), RangeError, "nan_to_num"),
+    (np.zeros((2, 100), np.float32), ShapeError, r"samples\.T"),
+    (np.full(100, 9000.0), RangeError, "32768"),
+    (np.zeros(100, bool), DTypeError, "int16 or float32"),
+    (np.zeros((2, 3, 4)), ShapeError, "T, C"),
 ]
 
 
 @pytest.mark.parametrize(("sound", "error", "says"), WRONG)
 def test_what_is_not_sound_is_refused(loud: Path, sound: F, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
-        szem.listen(sound, model=loud)
+        szem.listen(sound, rate_hz=16000, model=loud)
+
+
+def test_samples_without_a_rate_are_refused(loud: Path) -> None:
+    with pytest.raises(RangeError, match="rate_hz=44100"):
+        szem.listen(np.zeros(100, np.float32), model=loud)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint8, np.float64])
+def test_every_number_type_and_number_of_channels_is_heard_alike(loud: Path, dtype: type) -> None:
+    sound = joined(sounds.quiet(2), sounds.noise(1.0), sounds.quiet(2))
+    scale = {np.int16: 32767, np.int32: 2**31 - 1, np.uint8: 127, np.float64: 1}[dtype]
+    given = (sound.astype(np.float64) * scale + (128 if dtype is np.uint8 else 0)).astype(dtype)
+    opposed = 255 - given if dtype is np.uint8 else -given
+    for samples in (given, given[:, None], np.stack([given, opposed], axis=1)):
+        (event,) = [e for e in szem.listen(samples, rate_hz=16000, model=loud) if e.kind == "loud"]
+        assert (event.start_s, event.end_s) == pytest.approx((2.0, 3.0), abs=0.35)
+
+
+def test_a_listener_may_be_called_with_a_whole_sound(loud: Path, tmp_path: Path) -> None:
+    sound = joined(sounds.quiet(2), sounds.noise(1.0), sounds.quiet(2))
+    write_sound(tmp_path / "a.wav", sound)
+    ears = szem.Listener(loud)
+    wanted = szem.listen(sound, rate_hz=16000, model=loud)
+    assert ears(sound, rate_hz=16000) == wanted
+    assert ears(tmp_path / "a.wav").counts == wanted.counts
+    assert ears.time_s == 0
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 44100, 48000])
@@ -201,19 +228,19 @@ def test_a_dead_and_an_overdriven_microphone_are_told(loud: Path) -> None:
 
 def test_kinds_and_thresholds_can_be_chosen(loud: Path) -> None:
     sound = joined(sounds.quiet(2), sounds.noise(2, level=0.4), sounds.quiet(2))
-    assert set(szem.listen(sound, model=loud).counts) == {"loud", "very loud"}
-    only = szem.listen(sound, model=loud, settings=ListenSettings(classes=("very_loud",)))
+    assert set(szem.listen(sound, rate_hz=16000, model=loud).counts) == {"loud", "very loud"}
+    only = szem.listen(sound, rate_hz=16000, model=loud, settings=ListenSettings(classes=("very_loud",)))
     assert set(only.counts) == {"very loud"}
     with pytest.raises(UnknownNameError, match="it knows loud, very loud"):
-        szem.listen(sound, model=loud, settings=ListenSettings(classes=("thunder",)))
+        szem.listen(sound, rate_hz=16000, model=loud, settings=ListenSettings(classes=("thunder",)))
     with pytest.raises(RangeError, match="threshold must lie"):
-        szem.listen(sound, model=loud, settings=ListenSettings(threshold=1.5))
+        szem.listen(sound, rate_hz=16000, model=loud, settings=ListenSettings(threshold=1.5))
 
 
 @pytest.mark.parametrize("hertz", [100, 440, 800, 1000, 1500, 3000])
 def test_a_constant_tone_is_no_siren(shipped: str, hertz: float) -> None:
     for level in (0.02, 0.3, 0.9):
-        found = szem.listen(sounds.tone(hertz, 5, level=level), model=shipped)
+        found = szem.listen(sounds.tone(hertz, 5, level=level), rate_hz=16000, model=shipped)
         assert not {"siren", "car horn", "gun shot"} & set(found.counts), found.counts
 
 
@@ -226,7 +253,7 @@ def test_noise_clicks_and_sweeps_are_no_alarms(shipped: str) -> None:
     for name, sound in {
         "noise": sounds.noise(5), "faint noise": sounds.noise(5, level=0.01), "clicks": clicks, "sweep": sweep,
     }.items():  # fmt: skip
-        found = szem.listen(sound, model=shipped)
+        found = szem.listen(sound, rate_hz=16000, model=shipped)
         assert not {"siren", "gun shot", "car horn"} & set(found.counts), (name, found.counts)
 
 
@@ -235,5 +262,5 @@ def test_real_sirens_shots_and_dogs_are_heard(shipped: str, data_dir: Path) -> N
     held = in_split(read_labelled_sounds(data_dir / "sounds"), "test")
     for kind, minimum in (("siren", 0.4), ("gun shot", 0.5), ("dog bark", 0.5)):
         clips = [h for h in held if h.kind == kind][:12]
-        heard = [kind in szem.listen(read_sound(clip.path), model=shipped).counts for clip in clips]
+        heard = [kind in szem.listen(read_sound(clip.path), rate_hz=16000, model=shipped).counts for clip in clips]
         assert np.mean(heard) >= minimum, (kind, heard)

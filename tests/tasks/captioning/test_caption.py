@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import szem
-from szem.errors import CardError, ChecksumError, DTypeError, RangeError, UnknownNameError
+from szem.errors import CardError, ChecksumError, RangeError, UnknownNameError
 from szem.media.samples import read_sample, sample_path
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model, find_model, shipped_folder
@@ -32,8 +32,8 @@ def test_a_picture_gets_a_sentence() -> None:
         product = math.prod(word.probability for word in sentence.words) * sentence.ending.probability
         assert sentence.probability == pytest.approx(product, rel=1e-3)
         for word in sentence.words:
-            assert word.looked is not None
-            assert word.looked.sum() == pytest.approx(1, abs=1e-3)
+            assert word.attention is not None
+            assert word.attention.sum() == pytest.approx(1, abs=1e-3)
             assert len(word.others) == 4
             probabilities = [probability for _, probability in word.others]
             assert probabilities == sorted(probabilities, reverse=True)
@@ -93,7 +93,7 @@ def test_what_shows_nothing_gets_a_low_score(captioner: Captioner, kind: str) ->
         "white": np.full((30, 90, 3), 255, np.uint8),
     }[kind]
     captions = captioner([picture])[0]
-    assert not captions.is_sure
+    assert not captions.is_confident
     assert captions.confidence < 0.35
 
 
@@ -121,8 +121,8 @@ def test_wrong_options_are_told(captioner: Captioner, options: dict, error: type
 
 
 def test_what_is_no_picture_is_told(captioner: Captioner) -> None:
-    with pytest.raises(DTypeError):
-        captioner([np.zeros((4, 4, 3), np.float32)])
+    with pytest.raises(RangeError):
+        captioner([np.full((4, 4, 3), 7, np.float32)])
 
 
 @pytest.mark.parametrize("part", ["step.onnx", "sentence.onnx", "encoder.onnx"])

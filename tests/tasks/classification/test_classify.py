@@ -106,7 +106,7 @@ def test_mistakes_are_told(tmp_path: Path, classifier: Classifier) -> None:
     with pytest.raises(FileMissingError, match="no such file"):
         classify(tmp_path / "none.jpg")
     with pytest.raises(ShapeError, match=r"\(H, W, 3\)"):
-        classify(np.zeros((3, 3), np.uint8))
+        classify(np.zeros((3, 3, 2), np.uint8))
     with pytest.raises(RangeError, match="workers"):
         Classifier(classifier.session, workers=0)
 

@@ -131,7 +131,7 @@ def test_wrong_input_is_refused(finder: FaceDetector) -> None:
     with pytest.raises(RangeError, match="threshold must lie in"):
         find_faces(np.zeros((9, 9, 3), np.uint8), threshold=1.5)
     with pytest.raises(ShapeError):
-        finder(np.zeros((9, 9), np.uint8))
+        finder(np.zeros(9, np.uint8))
 
 
 def test_drawing_shows_the_points_and_leaves_the_picture_alone(portrait: Picture8, plain: Faces) -> None:

@@ -81,7 +81,7 @@ def test_a_face_that_leaves_and_comes_back_is_marked(finder: FaceDetector, face:
     track = follow_mouth(frames(), finder=finder)
     assert track.valid.tolist() == [True] * 10 + [False] * 10 + [True] * 10
     assert not track.boxes_xyxy[15].any()
-    assert track.share_seen == pytest.approx(2 / 3)
+    assert track.seen_fraction == pytest.approx(2 / 3)
     assert track.draw(np.zeros((SIDE, SIDE, 3), np.uint8), 15).sum() == 0
 
 

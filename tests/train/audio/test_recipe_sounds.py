@@ -58,7 +58,7 @@ def test_a_short_training_becomes_a_model_that_listens(tmp_path: Path) -> None:
     assert card.labels == ("high hiss", "low rumble")
     assert set(card.thresholds) == set(card.labels)
     assert card.calibration is not None
-    found = szem.listen(sounds.noise(2.0), model=home)
+    found = szem.listen(sounds.noise(2.0), rate_hz=16000, model=home)
     assert found.duration_s == 2
 
 

@@ -270,7 +270,7 @@ async def measure_times(lab: Lab, source: LookSource) -> bytes:
     """Each layer's time."""
     view = lab.view(source)
     rows, timing = view.explorer.measure(view.prepared.values)
-    times = [{"index": row.index, "time_ms": row.time_ms, "share": row.share} for row in rows]
+    times = [{"index": row.index, "time_ms": row.time_ms, "time_fraction": row.time_fraction} for row in rows]
     return _json({"layers": times, "total_ms": timing.total_ms, "other_ms": timing.other_ms, "runs": timing.runs})
 
 

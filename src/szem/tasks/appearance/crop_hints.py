@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8, check_picture
+from szem.arrays import Array
 from szem.errors import RangeError
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.crops import Crop, Crops
 from szem.tasks.appearance.saliency import salience_map
 
@@ -25,7 +26,7 @@ _FREE_FLOOR = 0.2  # of the map: less than this is ground, not figure
 
 
 def crop_hints(
-    picture: Picture8,
+    picture: PictureLike,
     *,
     aspect_ratios: Sequence[float | None] = DEFAULT_RATIOS,
     attention: Array | None = None,
@@ -37,7 +38,7 @@ def crop_hints(
     sides as far as hardly anything of note is lost.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
         aspect_ratios: Width / height of each crop wanted, 0.01 to 100; None for a free one.
         attention: A network's map, as in `salience_map`.
     Returns:
@@ -51,7 +52,8 @@ def crop_hints(
     >>> (x1 - x0, y1 - y0), x0 <= 75, x1 >= 110
     ((60, 60), True, True)
     """
-    height, width = check_picture(picture).shape[:2]
+    picture = as_picture(picture)
+    height, width = picture.shape[:2]
     for ratio in aspect_ratios:
         if ratio is not None and not 0.01 <= ratio <= 100:
             raise RangeError(f"an aspect ratio is width / height in 0.01..100, got {ratio}; 16:9 is {16 / 9:.3f}")

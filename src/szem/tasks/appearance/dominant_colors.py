@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8, check_picture
+from szem.arrays import Array, Picture8
 from szem.errors import RangeError
 from szem.media.oklab import rgb_to_oklab
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.colors import Colors, DominantColor
 from szem.tasks.appearance.color_names import name_color
 
@@ -18,7 +19,7 @@ _LEAST = 0.004  # share of the pixels below which a colour is not worth telling
 _ROUNDS = 12
 
 
-def dominant_colors(picture: Picture8, *, count: int = 10) -> Colors:
+def dominant_colors(picture: PictureLike, *, count: int = 10) -> Colors:
     """Find the colours that make a picture.
 
     Pixels are gathered in a histogram in OKLab, its cells in clusters (k-means, seeds by weight and distance, so the
@@ -26,7 +27,7 @@ def dominant_colors(picture: Picture8, *, count: int = 10) -> Colors:
     eye: vivid ones more than grey ones, and those in the middle more than those at the border.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
         count: How many colours at most, 1 or more.
     Returns:
         Up to `count` colours, the highest score first; scores and pixel fractions each add up to 1 less what the
@@ -41,7 +42,7 @@ def dominant_colors(picture: Picture8, *, count: int = 10) -> Colors:
     """
     if count < 1:
         raise RangeError(f"count of colours must be 1 or more, got {count}")
-    rgb, middle = _sample(check_picture(picture))  # (P, 3), (P,)
+    rgb, middle = _sample(as_picture(picture))  # (P, 3), (P,)
     lab = rgb_to_oklab(rgb)
     eye = (0.25 + np.minimum(np.hypot(lab[:, 1], lab[:, 2]) / 0.2, 1.0)) * (0.4 + middle)
     cell_of, cells, weights = _histogram(lab)

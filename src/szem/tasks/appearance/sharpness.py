@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Array, Picture8, check_picture
+from szem.arrays import Array, Picture8
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.measures import Measures
 
 __all__ = ["measure_picture"]
@@ -18,7 +19,7 @@ _DARK, _BRIGHT, _PALE = 0.22, 0.82, 0.08
 _EDGE = 0.05  # light per pixel
 
 
-def measure_picture(picture: Picture8) -> Measures:
+def measure_picture(picture: PictureLike) -> Measures:
     """Measure sharpness, edges and exposure.
 
     The picture is smoothed a little and a little more; how much an edge loses between the two tells how smeared it
@@ -27,7 +28,7 @@ def measure_picture(picture: Picture8) -> Measures:
     deviation of a Gaussian blur; pixels that are as sharp as can be give about 0 to 0.7.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
     Source: after Zhuo and Sim, Defocus map estimation from a single image, Pattern Recognition 44, 2011.
 
     >>> half = np.zeros((64, 64, 3), np.uint8)
@@ -35,7 +36,7 @@ def measure_picture(picture: Picture8) -> Measures:
     >>> measure_picture(half).word, measure_picture(cv2.GaussianBlur(half, (0, 0), 4)).word
     ('sharp', 'blurred')
     """
-    grey = _grey(check_picture(picture))  # (h, w) in 0..1
+    grey = _grey(as_picture(picture))  # (h, w) in 0..1
     smear = _smear_px(grey)
     slopes = cv2.magnitude(*_slopes(grey))
     brightness, contrast = float(grey.mean()), float(grey.std())

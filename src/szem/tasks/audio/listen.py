@@ -4,22 +4,22 @@ The network's windows are made by `sound_windows`, events by `sound_events`; wha
 told too: a microphone that is dead or overdriven. This file does not know about video, rules or where events lie.
 """
 
-import os
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from szem.arrays import check_sound
 from szem.errors import FormatError, RangeError, TooLargeError, UnknownNameError
 from szem.media.sound import SoundReader, SoundSource
+from szem.media.sound_arrays import SamplesLike, as_sound, is_samples
 from szem.results.events import Event, Events
-from szem.runtime.sessions import Session
 from szem.tasks.audio.segmenter import EventSettings, SoundEvents
 from szem.tasks.audio.windows import AudioWindow, SoundWindows
-from szem.tasks.models import open_model
+from szem.tasks.models import ModelLike, as_session
 from szem.tasks.surveillance.open_events import OpenEvents
 
 __all__ = ["ListenSettings", "ListenState", "Listener", "listen", "listen_with"]
@@ -64,7 +64,7 @@ class Listener:
     with the same `number`, when it ends.
 
     Args:
-        session: A model for `listen`, from `open_model`; may be shared between listeners.
+        model: A model's name or folder, or an open session, which listeners may share; the shipped model if left out.
         settings: From when on a sound counts.
     Raises:
         CardError: the model takes no sound.
@@ -72,7 +72,8 @@ class Listener:
         UnknownNameError: a class that the model does not know.
     """
 
-    def __init__(self, session: Session, settings: ListenSettings | None = None) -> None:
+    def __init__(self, model: ModelLike | None = None, settings: ListenSettings | None = None) -> None:
+        session = as_session(model, task="listen", threads=1)
         self.settings = settings or ListenSettings()
         self._session = session
         self._windows = SoundWindows(session, hop_s=self.settings.hop_s)
@@ -126,7 +127,11 @@ class Listener:
             return True
         return event.score >= self.thresholds[self.names.index(event.kind)]
 
-    def scores(self, sound: Samples, *, rate_hz: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(self, sound: SoundSource | SamplesLike, *, rate_hz: int | None = None) -> Events:
+        """As `listen`, with this model and these settings; what is being fed is not changed."""
+        return listen_with(Listener(self._session, self.settings), sound, rate_hz=rate_hz)
+
+    def scores(self, sound: SamplesLike, *, rate_hz: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Every kind's score, window by window, of a whole sound; the listener itself is not changed.
 
         Returns:
@@ -184,20 +189,20 @@ class _Faults:
 
 
 def listen(
-    sound: SoundSource | Samples,
+    sound: SoundSource | SamplesLike,
     *,
-    rate_hz: int = 16000,
-    model: str | os.PathLike[str] | None = None,
+    rate_hz: int | None = None,
+    model: ModelLike | None = None,
     settings: ListenSettings | None = None,
     on_progress: Callable[[float, float | None], None] | None = None,
 ) -> Events:
     """What is heard in a sound file or film.
 
     Args:
-        sound: A file, its bytes, an open binary file, or samples: (T,) float32 mono. A file of hours takes no more
-            memory than one of seconds.
-        rate_hz: Of samples; files say their own.
-        model: A model for `listen`; the shipped one if left out.
+        sound: A file, its bytes, an open binary file, or samples: (T,) or (T, C) of any number type. A file of hours
+            takes no more memory than one of seconds.
+        rate_hz: Of samples, which need it; files say their own.
+        model: A model's name or folder, or one that is open; the shipped one if left out.
         settings: From when on a sound counts.
         on_progress: Called with the seconds that are done, and all there are where the file says.
     Returns:
@@ -208,15 +213,15 @@ def listen(
         UnknownNameError: no such model or class.
         RangeError, ShapeError, DTypeError: these are not samples of sound, or nothing a sound is read from.
     """
-    listener = Listener(open_model(model, task="listen", threads=1), settings)
+    listener = Listener(model, settings)
     return listen_with(listener, sound, rate_hz=rate_hz, on_progress=on_progress)
 
 
 def listen_with(
     listener: Listener,
-    sound: SoundSource | Samples,
+    sound: SoundSource | SamplesLike,
     *,
-    rate_hz: int = 16000,
+    rate_hz: int | None = None,
     on_progress: Callable[[float, float | None], None] | None = None,
     max_s: float | None = None,
 ) -> Events:
@@ -226,7 +231,7 @@ def listen_with(
         listener: The model and its settings.
         sound: As in `listen`.
         rate_hz: As in `listen`.
-        reported: As in `listen`.
+        on_progress: As in `listen`.
         max_s: Longest file that is accepted; None for any.
     Raises:
         TooLargeError: the file is longer than `max_s`.
@@ -234,13 +239,14 @@ def listen_with(
     """
     found: dict[int, Event] = {}
     notes: list[str] = []
-    if isinstance(sound, np.ndarray):
+    if is_samples(sound):
         samples = _at_rate(sound, rate_hz, listener.rate_hz)
         step = round(_BLOCK_S * listener.rate_hz)
         for first in range(0, len(samples), step):
             _note(found, listener.feed(samples[first : first + step]))
     else:
-        with SoundReader(sound, rate_hz=listener.rate_hz, block_s=_BLOCK_S) as reader:
+        source = cast("SoundSource", sound)
+        with SoundReader(source, rate_hz=listener.rate_hz, block_s=_BLOCK_S) as reader:
             try:
                 for block in reader:
                     if max_s is not None and listener.time_s > max_s:
@@ -287,9 +293,10 @@ def _thresholds(names: Sequence[str], stated: object, settings: ListenSettings) 
     return out
 
 
-def _at_rate(sound: Samples, rate_hz: int, wanted_hz: int) -> Samples:
-    samples = check_sound(sound, rate_hz=rate_hz)
-    if rate_hz == wanted_hz or not len(samples):
+def _at_rate(sound: Any, rate_hz: int | None, wanted_hz: int) -> Samples:
+    samples = as_sound(sound, rate_hz=rate_hz)
+    if rate_hz is None or rate_hz == wanted_hz or not len(samples):
         return samples
-    shared = np.gcd(rate_hz, wanted_hz)
+    rate_hz = int(rate_hz)
+    shared = math.gcd(rate_hz, wanted_hz)
     return resample_poly(samples, wanted_hz // shared, rate_hz // shared).astype(np.float32)

@@ -5,12 +5,12 @@ of pictures are worked on side by side, on threads. This file does not know abou
 """
 
 import math
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from szem.arrays import Array, Picture8
 from szem.data.words import END, FIRST_WORD, PAD, START, UNKNOWN, Vocabulary, split_words
 from szem.errors import CardError, RangeError, UnknownNameError
-from szem.media.pictures import PictureSource, read_picture
+from szem.media.pictures import PictureLike, as_pictures
 from szem.results.caption import Caption, Sentence, Word
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, Session, cores
 from szem.tasks.captioning.beam_search import Hypothesis, search_beams
-from szem.tasks.models import open_model
+from szem.tasks.models import ModelLike, as_session
 
 __all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "EncodedPicture", "caption", "captioner_of", "open_captioner"]
 
@@ -48,9 +48,9 @@ class EncodedPicture:
 
 
 def caption(
-    picture: Picture8 | PictureSource,
+    picture: PictureLike,
     *,
-    model: str | os.PathLike[str] | None = None,
+    model: ModelLike | None = None,
     beams: int = 10,
     n: int = 1,
     start: str = "",
@@ -60,8 +60,8 @@ def caption(
     """Say in a sentence what a picture shows.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
-        model: A model for this task; the shipped one if left out.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
+        model: A model's name or folder, or one that is open; the shipped one if left out.
         beams: How many sentences are followed at a time: more takes longer and finds likelier ones.
         n: How many different sentences at most.
         start: How each sentence begins: "a dog".
@@ -72,12 +72,11 @@ def caption(
         UnknownNameError: no such model, or the network has no such word to start with.
         RangeError: a number is out of its range.
     """
-    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
     captioner = open_captioner(model)
-    return captioner([array], beams=beams, n=n, start=start, attention=attention, others=others)[0]
+    return captioner(picture, beams=beams, n=n, start=start, attention=attention, others=others)
 
 
-def open_captioner(model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> "Captioner":
+def open_captioner(model: ModelLike | None = None, *, threads: int | None = None) -> "Captioner":
     """Open a captioner by name, once per process.
 
     Args:
@@ -86,7 +85,7 @@ def open_captioner(model: str | os.PathLike[str] | None = None, *, threads: int 
     Raises:
         As `open_model` and `Captioner`.
     """
-    return captioner_of(open_model(model, task="caption", threads=threads))
+    return captioner_of(as_session(model, task="caption", threads=threads))
 
 
 @cache
@@ -99,7 +98,8 @@ class Captioner:
     """A captioning model ready to be called; keeps nothing between calls.
 
     Args:
-        session: An open model. With one thread, the pictures of a call run side by side fastest.
+        model: A model's name or folder, or an open session; the shipped model if left out. With a session of one
+            thread, the pictures of a call run side by side fastest.
         workers: How many pictures are encoded at a time; None for as many as there are cores where the session uses
             one thread, else one.
     Raises:
@@ -107,37 +107,48 @@ class Captioner:
         ChecksumError: a file of the model is not the card's.
     """
 
-    def __init__(self, session: Session, *, workers: int | None = None) -> None:
-        model = session.model
-        if model.card.head != "steps" or not session.has("memory"):
-            raise CardError(f"{model.folder}: head {model.card.head!r} is not a captioner's")
+    def __init__(self, model: ModelLike | None = None, *, workers: int | None = None) -> None:
+        session = as_session(model, task="caption")
+        opened = session.model
+        if opened.card.head != "steps" or not session.has("memory"):
+            raise CardError(f"{opened.folder}: head {opened.card.head!r} is not a captioner's")
         if workers is not None and workers < 1:
             raise RangeError(f"workers must be at least 1, got {workers}")
-        self.session, self.card = session, model.card
-        self.words = Vocabulary(model.labels)
+        self.session, self.card = session, opened.card
+        self.words = Vocabulary(opened.labels)
         self._again = [self.words.numbers[word] for word in _SMALL if word in self.words.numbers]
         self.workers = workers or (cores() if session.threads == 1 else 1)
-        self._step = OnnxFile(model.part("step"), threads=session.threads)
-        has_sentences = "sentence" in model.card.parts and session.has("space")
-        self._sentence = OnnxFile(model.part("sentence"), threads=1) if has_sentences else None
+        self._step = OnnxFile(opened.part("step"), threads=session.threads)
+        has_sentences = "sentence" in opened.card.parts and session.has("space")
+        self._sentence = OnnxFile(opened.part("sentence"), threads=1) if has_sentences else None
         self._roles = ["memory", "space"] if has_sentences else ["memory"]
 
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # a path of text is a sequence too
+        self, pictures: PictureLike, *, beams: int = 10, n: int = 1, start: str = "", attention: bool = False,
+        others: int = 0,
+    ) -> Caption: ...  # fmt: skip
+    @overload
+    def __call__(
+        self, pictures: Sequence[PictureLike], *, beams: int = 10, n: int = 1, start: str = "",
+        attention: bool = False, others: int = 0,
+    ) -> list[Caption]: ...  # fmt: skip
     def __call__(
         self,
-        pictures: Sequence[Picture8],
+        pictures: PictureLike | Sequence[PictureLike],
         *,
         beams: int = 10,
         n: int = 1,
         start: str = "",
         attention: bool = False,
         others: int = 0,
-    ) -> list[Caption]:
-        """Say what each picture shows; the arguments are those of `caption`.
+    ) -> Caption | list[Caption]:
+        """Describe a picture, or each of several; the arguments are those of `caption`.
 
         Args:
-            pictures: Each (H, W, 3) uint8 RGB; sizes may differ.
+            pictures: One picture or a list; each what `as_picture` takes. Sizes may differ.
         Returns:
-            One `Caption` per picture, in order.
+            `Caption` of the one picture, or a list with those of each, in order.
         Raises:
             RangeError: a number is out of its range.
             UnknownNameError: the network has no such word to start with.
@@ -162,11 +173,14 @@ class Captioner:
                 out.append(Caption(sentences, self._confidence(one, kept[0]), self.card.name))
             return out
 
-        parts = [pictures[i : i + _TOGETHER] for i in range(0, len(pictures), _TOGETHER)]
+        several, is_one = as_pictures(pictures)
+        parts = [several[i : i + _TOGETHER] for i in range(0, len(several), _TOGETHER)]
         if len(parts) < 2 or self.workers < 2:
-            return [captions for part in parts for captions in work(part)]
-        with ThreadPoolExecutor(self.workers) as pool:
-            return [captions for some in pool.map(work, parts) for captions in some]
+            captions = [caption for part in parts for caption in work(part)]
+        else:
+            with ThreadPoolExecutor(self.workers) as pool:
+                captions = [caption for some in pool.map(work, parts) for caption in some]
+        return captions[0] if is_one else captions
 
     def encode(self, pictures: Sequence[Picture8]) -> list[EncodedPicture]:
         """Run the encoder on each picture."""

@@ -14,7 +14,7 @@ def _open_caption(open_model: OpenModel) -> Run:
 
 
 def _caption_rows(caption: Caption) -> list[Row]:
-    return [Row(name=caption.text, value=caption.confidence, note="" if caption.is_sure else "not sure")]
+    return [Row(name=caption.text, value=caption.confidence, note="" if caption.is_confident else "not sure")]
 
 
 CAPTION = LookPart(title="Caption and its confidence", open=_open_caption, rows=_caption_rows)

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Picture8
 from szem.errors import FileMissingError, MediaError, RangeError, StoreError
 from szem.files import sweep_folder, write_bytes
 from szem.media.formats import recognize_suffix
-from szem.media.pictures import PICTURE_SUFFIXES, read_picture
+from szem.media.pictures import PICTURE_SUFFIXES, PictureLike, as_picture, read_picture
 from szem.results.hits import Hit, Hits
 from szem.runtime.store import data_folder
 from szem.tasks.captioning.caption import Captioner, open_captioner
+from szem.tasks.models import ModelLike
 
 __all__ = ["PictureIndex", "index_place", "rank_sentences", "read_index", "search", "update_index"]
 
@@ -100,7 +100,7 @@ def search(
 
 
 def rank_sentences(
-    picture: Picture8, sentences: Sequence[str], *, model: str | os.PathLike[str] | None = None
+    picture: PictureLike, sentences: Sequence[str], *, model: ModelLike | None = None
 ) -> list[tuple[str, float]]:
     """Sentences by how well they fit a picture, best first, each with the cosine of the angle between the two.
 
@@ -110,7 +110,7 @@ def rank_sentences(
     captioner = open_captioner(model, threads=1)
     if not sentences:
         return []
-    scores = captioner.place(sentences) @ captioner.picture_places([picture])[0]
+    scores = captioner.place(sentences) @ captioner.picture_places([as_picture(picture)])[0]
     return [(sentences[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")]
 
 

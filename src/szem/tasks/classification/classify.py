@@ -5,36 +5,36 @@ on threads. This file does not know about folders, requests or how results are s
 """
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
 from szem.errors import CardError, RangeError, UnsupportedError
-from szem.media.pictures import PictureSource, read_picture
+from szem.media.pictures import PictureLike, as_pictures
 from szem.results.labels import ClassMap, Label, Labels
 from szem.runtime.prepare import find_window, prepare_picture
-from szem.runtime.sessions import Session, cores
-from szem.tasks.models import open_model
+from szem.runtime.sessions import cores
+from szem.tasks.models import ModelLike, as_session
 
 __all__ = ["Classifier", "classify"]
 
 
 def classify(
-    picture: Picture8 | PictureSource,
+    picture: PictureLike,
     *,
-    model: str | os.PathLike[str] | None = None,
+    model: ModelLike | None = None,
     top: int = 5,
     maps: bool = False,
 ) -> Labels:
     """Name what is in a picture.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
-        model: A model for this task; the shipped one if left out.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
+        model: A model's name or folder, or one that is open; the shipped one if left out.
         top: How many labels at most.
         maps: Also find where each label's score comes from.
     Returns:
@@ -45,24 +45,23 @@ def classify(
         UnsupportedError: maps were asked of a model that gives none.
         RangeError: `top` is below 1.
     """
-    classifier = Classifier(open_model(model, task="classify"))
-    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
-    return classifier([array], top=top, maps=maps)[0]
+    return Classifier(model)(picture, top=top, maps=maps)
 
 
 class Classifier:
     """A classification model ready to be called; keeps nothing between calls.
 
     Args:
-        session: An open model. With one thread, many pictures run side by side fastest.
+        model: A model's name or folder, or an open session; the shipped model if left out. With a session of one
+            thread, many pictures run side by side fastest.
         workers: How many pictures are run at a time; None for as many as there are cores where the session uses one
             thread, else one.
     Raises:
         CardError: the card has no labels, or its outputs are not those of a classifier.
     """
 
-    def __init__(self, session: Session, *, workers: int | None = None) -> None:
-        self.session = session
+    def __init__(self, model: ModelLike | None = None, *, workers: int | None = None) -> None:
+        self.session = session = as_session(model, task="classify")
         self.card = session.model.card
         self.names, self.ids = session.model.labels, session.model.label_ids
         if not self.names:
@@ -84,15 +83,21 @@ class Classifier:
             return None
         return math.ceil(2 * max(wanted.width_px, wanted.height_px) / wanted.crop)
 
-    def __call__(self, pictures: Sequence[Picture8], *, top: int = 5, maps: bool = False) -> list[Labels]:
-        """Name what is in each picture.
+    @overload
+    def __call__(self, pictures: PictureLike, *, top: int = 5, maps: bool = False) -> Labels: ...  # type: ignore[overload-overlap]  # a path of text is a sequence too
+    @overload
+    def __call__(self, pictures: Sequence[PictureLike], *, top: int = 5, maps: bool = False) -> list[Labels]: ...
+    def __call__(
+        self, pictures: PictureLike | Sequence[PictureLike], *, top: int = 5, maps: bool = False
+    ) -> Labels | list[Labels]:
+        """Name what is in a picture, or in each of several.
 
         Args:
-            pictures: Each (H, W, 3) uint8 RGB; sizes may differ.
+            pictures: One picture or a list; each what `as_picture` takes. Sizes may differ.
             top: How many labels at most.
             maps: Also find where each label's score comes from.
         Returns:
-            One `Labels` per picture, in order.
+            `Labels` of the one picture, or a list with those of each, in order.
         Raises:
             UnsupportedError: maps were asked of a model that gives none.
             RangeError: `top` is below 1.
@@ -104,10 +109,13 @@ class Classifier:
             raise UnsupportedError(
                 f"model {self.card.name!r} gives no class activation maps; use one that ends in average pooling"
             )
-        if len(pictures) < 2 or self.workers < 2:
-            return [self._one(picture, top, maps) for picture in pictures]
-        with ThreadPoolExecutor(self.workers) as pool:
-            return list(pool.map(lambda picture: self._one(picture, top, maps), pictures))
+        several, is_one = as_pictures(pictures)
+        if len(several) < 2 or self.workers < 2:
+            found = [self._one(picture, top, maps) for picture in several]
+        else:
+            with ThreadPoolExecutor(self.workers) as pool:
+                found = list(pool.map(lambda picture: self._one(picture, top, maps), several))
+        return found[0] if is_one else found
 
     def together(self, pictures: Sequence[Picture8], *, top: int = 5, maps: bool = False) -> list[Labels]:
         """As a call, but all pictures in one run of the network, if it takes several.

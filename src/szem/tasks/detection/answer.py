@@ -39,5 +39,5 @@ def answer_detect(picture: Picture8, request: DetectRequest, open_model: OpenMod
     if len(names) > _MAX_CLASSES:
         raise RangeError(f"classes: at most {_MAX_CLASSES} names, got {len(names)}")
     session = open_model(request.model or None, task="detect")
-    found = Detector(session, thresholds=request.threshold)([picture])[0]
+    found = Detector(session, threshold=request.threshold)([picture])[0]
     return (found.keep(classes=names) if names else found).to_dict()

@@ -1,14 +1,13 @@
-"""Find things in a picture: fit it into the network's input, run it, decode, drop doubles, bring the boxes back.
+"""Detect objects in a picture: fit it into the network's input, run it, decode, suppress duplicates, map boxes back.
 
 The three steps can be called one by one, so that a pipeline does them on threads of its own. This file does not know
 about video, tracks, files or training.
 """
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, overload
 
 import cv2
 import numpy as np
@@ -16,14 +15,13 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8, check_picture
 from szem.errors import CardError, RangeError, UnknownNameError
-from szem.media.pictures import PictureSource, read_picture
+from szem.media.pictures import PictureLike, as_pictures
 from szem.results.boxes import Boxes, known_classes
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import find_window, prepare_picture
-from szem.runtime.sessions import Session
 from szem.tasks.detection.candidates import Decoder
 from szem.tasks.detection.decoders import DECODERS
-from szem.tasks.models import open_model
+from szem.tasks.models import ModelLike, as_session
 
 __all__ = ["Detector", "detect", "finish_boxes", "tight_rules"]
 
@@ -34,18 +32,18 @@ _FALLBACK = 0.3  # threshold where a card names none
 
 
 def detect(
-    picture: Picture8 | PictureSource,
+    picture: PictureLike,
     *,
-    model: str | os.PathLike[str] | None = None,
+    model: ModelLike | None = None,
     threshold: float | Mapping[str, float] | None = None,
     classes: str | Collection[str] | None = None,
 ) -> Boxes:
-    """Find things in a picture.
+    """Detect objects in a picture.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
-        model: A model for this task; the shipped one if left out.
-        threshold: Lowest score, for all classes or by name; by default what the model's card says.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
+        model: A model's name or folder, or one that is open; the shipped one if left out.
+        threshold: Boxes below this score are dropped; one for all classes or by name, by default the card's.
         classes: Only these names, or a single one; None for all.
     Returns:
         Boxes, best first.
@@ -55,10 +53,9 @@ def detect(
         UnknownNameError: no such model or class.
         RangeError: a threshold is not in 0..1.
     """
-    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
-    detector = Detector(open_model(model, task="detect"), thresholds=threshold)
+    detector = Detector(model, threshold=threshold)
     names = None if classes is None else known_classes(classes, detector.classes)
-    return detector([array])[0].keep(classes=names)
+    return detector(picture).keep(classes=names)
 
 
 class Detector:
@@ -67,8 +64,8 @@ class Detector:
     `prepare`, `run` and `finish` are the three steps of a call; each may run on another thread.
 
     Args:
-        session: An open model.
-        thresholds: Lowest score, for all classes or by name (classes not named keep the card's).
+        model: A model's name or folder, or an open session; the shipped model if left out.
+        threshold: Boxes below this score are dropped; one for all classes or by name (others keep the card's).
         overlap: Of two boxes of one class that overlap more than this (intersection over union), the better stays.
     Raises:
         CardError: the card has no labels, or its outputs are not those of a detector.
@@ -78,12 +75,12 @@ class Detector:
 
     def __init__(
         self,
-        session: Session,
+        model: ModelLike | None = None,
         *,
-        thresholds: float | Mapping[str, float] | None = None,
+        threshold: float | Mapping[str, float] | None = None,
         overlap: float = _OVERLAP,
     ) -> None:
-        self.session = session
+        self.session = session = as_session(model, task="detect")
         self.card = session.model.card
         self.classes = session.model.labels
         if not self.classes:
@@ -97,25 +94,30 @@ class Detector:
         if not 0 < overlap <= 1:
             raise RangeError(f"overlap must lie in 0..1, got {overlap}")
         self._decoder, self.overlap = decoder, overlap
-        self.thresholds = _lowest(self.classes, self.card.thresholds, thresholds)  # (C,) calibrated scores
+        self.thresholds = _lowest(self.classes, self.card.thresholds, threshold)  # (C,) calibrated scores
         self._raw = self._to_raw(self.thresholds)
 
-    def __call__(self, pictures: Sequence[Picture8]) -> list[Boxes]:
-        """Find things in each picture.
+    @overload
+    def __call__(self, pictures: PictureLike) -> Boxes: ...  # type: ignore[overload-overlap]  # a path of text is a sequence too
+    @overload
+    def __call__(self, pictures: Sequence[PictureLike]) -> list[Boxes]: ...
+    def __call__(self, pictures: PictureLike | Sequence[PictureLike]) -> Boxes | list[Boxes]:
+        """Detect objects in a picture, or in each of several.
 
         Args:
-            pictures: Each (H, W, 3) uint8 RGB; sizes may differ.
+            pictures: One picture or a list; each what `as_picture` takes. Sizes may differ.
         Returns:
-            One `Boxes` per picture, in order; each with its boxes best first.
+            `Boxes` of the one picture, or a list with those of each, in order; boxes best first.
         Raises:
             ShapeError, DTypeError: not a picture.
         """
         found = []
-        for picture in pictures:
+        several, is_one = as_pictures(pictures)
+        for picture in several:
             batch = self.prepare(picture)
             height, width = picture.shape[:2]
             found.append(self.finish(self.run(batch), (height, width)))
-        return found
+        return found[0] if is_one else found
 
     def prepare(self, picture: Picture8) -> Array:
         """From a picture to a batch of one, as the network takes it.

@@ -65,7 +65,7 @@ def evaluate_detect(model: Model, folder: Path, split: str) -> list[Measurement]
 
 def find_all(session: Session, pictures: list[BoxedPicture]) -> list[Boxes]:
     """What a model finds in each picture, down to very low scores."""
-    detector = Detector(session, thresholds=_LOWEST)
+    detector = Detector(session, threshold=_LOWEST)
     return [detector([read_picture(picture.path)])[0] for picture in pictures]
 
 

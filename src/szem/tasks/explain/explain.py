@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
 from szem.errors import CardError, FormatError, RangeError, ShapeError, TooLargeError, UnsupportedError
-from szem.media.pictures import PictureSource, read_picture
+from szem.media.pictures import PictureLike, as_picture
 from szem.results.explanation import Explanation, LayerRow, find_layer
 from szem.runtime.cards import CARD_FILE, read_card
 from szem.runtime.graph import DEFAULT_LIMITS, Graph, GraphLimits, read_graph
@@ -217,7 +217,7 @@ class Explorer:
         """Time every layer as the network runs in use.
 
         Returns:
-            The rows with their time and share filled in, and the whole.
+            The rows with their time and its fraction filled in, and the whole.
         """
         timing = measure(self.graph, self._complete_feed(values), shapes=self.shapes, runs=runs)
         times = []
@@ -225,7 +225,8 @@ class Explorer:
             times.append(sum(timing.by_node_ms.get(node.name, 0.0) for node in (layer.main, *layer.tail)))
         total = sum(times) or 1.0
         rows = tuple(
-            replace(layer.row, time_ms=t, share=t / total) for layer, t in zip(self.layers, times, strict=True)
+            replace(layer.row, time_ms=t, time_fraction=t / total)
+            for layer, t in zip(self.layers, times, strict=True)
         )
         inner = sum(timing.by_node_ms.values()) + timing.other_ms
         return rows, replace(timing, other_ms=max(inner - sum(times), 0.0))
@@ -277,7 +278,7 @@ def softmax(scores: Array) -> NDArray[np.float32]:
 
 
 def explain(
-    picture: Picture8 | PictureSource,
+    picture: PictureLike,
     model: NetworkSource | None = None,
     *,
     layers: Sequence[str | int] | None = None,
@@ -286,15 +287,14 @@ def explain(
     """Explain what a network does to a picture: the table of its layers, and their maps.
 
     Args:
-        picture: (H, W, 3) uint8, or what `read_picture` reads.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
         model: A model's name, an ONNX file, its bytes; None for the default classifier.
         layers: Whose maps to keep; None for all.
         timed: Measure the time of each layer too.
     Raises:
-        As `read_picture`, `Explorer` and `Explorer.explain`.
+        As `as_picture`, `Explorer` and `Explorer.explain`.
     """
-    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
-    return Explorer(model).explain(array, layers=layers, timed=timed)
+    return Explorer(model).explain(as_picture(picture), layers=layers, timed=timed)
 
 
 def _open_source(model: NetworkSource | None, limits: GraphLimits) -> _Source:

@@ -4,22 +4,23 @@ Where nothing is sure the picture is turned by quarters and looked at again, as 
 not know about videos or requests.
 """
 
-import os
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Picture8, check_picture
+from szem.arrays import Picture8
 from szem.errors import CardError, RangeError
-from szem.media.pictures import PictureSource, read_picture
+from szem.media.pictures import PictureLike, as_pictures
 from szem.results.faces import Faces
 from szem.runtime.sessions import OnnxFile, Session
 from szem.tasks.faces.blazeface import BlazeFace, FaceCandidates, join_doubles, overlaps
 from szem.tasks.faces.mesh import FaceMesh, Meshes, squares_of_candidates, squares_of_meshes
 from szem.tasks.faces.pose import head_angles
-from szem.tasks.models import open_model
+from szem.tasks.models import ModelLike, as_session
 
 __all__ = ["FaceDetector", "face_detector_of", "find_faces", "open_faces"]
 
@@ -35,31 +36,30 @@ _MOST = 64  # candidates of one picture that are looked at
 
 
 def find_faces(
-    picture: Picture8 | PictureSource,
+    picture: PictureLike,
     *,
-    model: str | os.PathLike[str] | None = None,
+    model: ModelLike | None = None,
     threshold: float = 0.5,
     turned: bool = True,
 ) -> Faces:
     """Find faces, 68 and 468 points of each, and how the heads are turned.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, or what `read_picture` reads: a path, a file's bytes, an open file.
-        model: A model for this task; the shipped one if left out.
-        threshold: Lowest score.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
+        model: A model's name or folder, or one that is open; the shipped one if left out.
+        threshold: Faces below this score are dropped, 0..1.
         turned: Where nothing is sure, look again with the picture turned by quarters.
     Returns:
-        Faces, the surest first.
+        Faces, best first.
     Raises:
         MediaError, FileMissingError: the picture cannot be read.
         UnknownNameError: no such model.
         RangeError: the threshold is not in 0..1.
     """
-    array = picture if isinstance(picture, np.ndarray) else read_picture(picture)
-    return open_faces(model)(array, threshold=threshold, turned=turned)
+    return open_faces(model)(picture, threshold=threshold, turned=turned)
 
 
-def open_faces(model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> "FaceDetector":
+def open_faces(model: ModelLike | None = None, *, threads: int | None = None) -> "FaceDetector":
     """Open a face finder by name, once per process.
 
     Args:
@@ -68,7 +68,7 @@ def open_faces(model: str | os.PathLike[str] | None = None, *, threads: int | No
     Raises:
         As `open_model` and `FaceDetector`.
     """
-    return face_detector_of(open_model(model, task="faces", threads=threads))
+    return face_detector_of(as_session(model, task="faces", threads=threads))
 
 
 @cache
@@ -81,34 +81,47 @@ class FaceDetector:
     """A face model ready to be called; keeps nothing between calls.
 
     Args:
-        session: An open model.
+        model: A model's name or folder, or an open session; the shipped model if left out.
     Raises:
         CardError: the card lacks what a face finder needs.
         ChecksumError: a file of the model is not the card's.
     """
 
-    def __init__(self, session: Session) -> None:
-        model = session.model
-        sides = {role: model.card.constants.get(f"{role}_px") for role in ("near", "far")}
-        if model.card.head != "mesh" or None in sides.values():
-            raise CardError(f"{model.folder}: head {model.card.head!r} or its constants are not a face finder's")
-        self.session, self.card = session, model.card
+    def __init__(self, model: ModelLike | None = None) -> None:
+        session = as_session(model, task="faces")
+        opened = session.model
+        sides = {role: opened.card.constants.get(f"{role}_px") for role in ("near", "far")}
+        if opened.card.head != "mesh" or None in sides.values():
+            raise CardError(f"{opened.folder}: head {opened.card.head!r} or its constants are not a face detector's")
+        self.session, self.card = session, opened.card
         self.mesh = FaceMesh(session)
         self.eyes = tuple(
-            BlazeFace(role, OnnxFile(model.part(role), threads=session.threads), side_px=int(side or 0))
+            BlazeFace(role, OnnxFile(opened.part(role), threads=session.threads), side_px=int(side or 0))
             for role, side in sides.items()
         )
 
-    def __call__(self, picture: Picture8, *, threshold: float = 0.5, turned: bool = True) -> Faces:
-        """Find faces; the arguments are those of `find_faces`.
+    @overload
+    def __call__(self, pictures: PictureLike, *, threshold: float = 0.5, turned: bool = True) -> Faces: ...  # type: ignore[overload-overlap]  # a path of text is a sequence too
+    @overload
+    def __call__(
+        self, pictures: Sequence[PictureLike], *, threshold: float = 0.5, turned: bool = True
+    ) -> list[Faces]: ...
+    def __call__(
+        self, pictures: PictureLike | Sequence[PictureLike], *, threshold: float = 0.5, turned: bool = True
+    ) -> Faces | list[Faces]:
+        """Find faces in a picture, or in each of several; the arguments are those of `find_faces`.
 
         Raises:
             ShapeError, DTypeError: not a picture.
             RangeError: the threshold is not in 0..1.
         """
-        check_picture(picture)
         if not 0 <= threshold <= 1:
             raise RangeError(f"threshold must lie in 0..1, got {threshold}")
+        several, is_one = as_pictures(pictures)
+        found = [self._one(picture, threshold, turned) for picture in several]
+        return found[0] if is_one else found
+
+    def _one(self, picture: Picture8, threshold: float, turned: bool) -> Faces:
         found = self._upright(picture, threshold)
         if turned and _surest(found) < _UPRIGHT:  # also faces upside down, which the detectors mistake
             for quarters in (1, 3, 2):

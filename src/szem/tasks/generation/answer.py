@@ -72,7 +72,7 @@ def answer_generate(request: GenerateRequest, open_model: OpenModel) -> dict[str
     if request.influence and len(split_words(request.text)) > 1:
         words = generator.influence(request.text, samples=_SAMPLES, **options)
         answer["influence"] = [
-            {"word": one.word, "share": round(one.share, 4), "change": round(one.change, 4)} for one in words
+            {"word": one.word, "fraction": round(one.fraction, 4), "change": round(one.change, 4)} for one in words
         ]
     if request.to:
         video = generator.between(request.text, request.to, frames=request.frames, **options)

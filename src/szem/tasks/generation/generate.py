@@ -4,7 +4,6 @@ Each picture's chance follows from the seed and its own number alone, and each i
 gives the same pictures however many are asked for. This file does not know about files or requests.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from szem.media.oklab import rgb_to_oklab
 from szem.results.generated import GeneratedPicture, WordInfluence
 from szem.runtime.cards import TextInput
 from szem.runtime.sessions import OnnxFile, Session, cores
-from szem.tasks.models import open_model
+from szem.tasks.models import ModelLike, as_session
 
 __all__ = [
     "EXAMPLES",
@@ -81,7 +80,7 @@ def generate(
     n: int = 1,
     seed: int = 0,
     truncation: float | None = None,
-    model: str | os.PathLike[str] | None = None,
+    model: ModelLike | None = None,
 ) -> GeneratedPicture:
     """Draw pictures for a sentence about a flower or a bird.
 
@@ -91,7 +90,7 @@ def generate(
         seed: The same seed gives the same pictures, the first of them whatever `n` is.
         truncation: How far chance may go, 0 to 1.5: less gives more usual pictures, more gives more different ones;
             by default what the model's card says.
-        model: A model for this task; the shipped one if left out.
+        model: A model's name or folder, or one that is open; the shipped one if left out.
     Returns:
         The pictures, each 128×128, with their sketches of 64×64, and words that the model never learned.
     Raises:
@@ -102,7 +101,7 @@ def generate(
     return open_painter(model)(text, n=n, seed=seed, truncation=truncation)
 
 
-def open_painter(model: str | os.PathLike[str] | None = None, *, workers: int | None = None) -> "Generator":
+def open_painter(model: ModelLike | None = None, *, workers: int | None = None) -> "Generator":
     """Open a drawing model by name, once per process.
 
     Args:
@@ -111,7 +110,7 @@ def open_painter(model: str | os.PathLike[str] | None = None, *, workers: int | 
     Raises:
         As `open_model` and `Generator`.
     """
-    return generator_of(open_model(model, task="generate", threads=1), workers)
+    return generator_of(as_session(model, task="generate", threads=1), workers)
 
 
 def what_it_draws() -> dict[str, list[str]]:
@@ -155,14 +154,15 @@ class Generator:
     """A drawing model ready to be called; keeps nothing between calls.
 
     Args:
-        session: An open model for `generate`.
+        model: A model's name or folder, or an open session; the shipped model if left out.
         workers: Pictures drawn side by side; None for as many as there are cores.
     Raises:
         CardError: the card lacks what a painter needs.
         ChecksumError: a file of the model is not the card's.
     """
 
-    def __init__(self, session: Session, *, workers: int | None = None) -> None:
+    def __init__(self, model: ModelLike | None = None, *, workers: int | None = None) -> None:
+        session = as_session(model, task="generate", threads=1)
         card = session.model.card
         if card.head != "stages" or not isinstance(card.input, TextInput) or "noise" not in card.constants:
             raise CardError(f"{session.model.folder}: head {card.head!r} is not a drawing model's")

@@ -27,7 +27,7 @@ from szem.tasks.faces.mouth_crops import track_mouth
 from szem.tasks.lipreading.av_sync import find_delay, strain_of, strain_of_pair
 from szem.tasks.lipreading.confidence import ConfidenceCurves, measure_video, measure_words
 from szem.tasks.lipreading.networks import FRAME_SAMPLES, RATE_HZ, SOUND_HZ, LipNetworks, NetworkOutput
-from szem.tasks.models import open_model
+from szem.tasks.models import ModelLike, as_session
 
 __all__ = [
     "LONGEST_S",
@@ -101,7 +101,7 @@ def lipread(
     video: Video,
     *,
     use: str = "both",
-    model: str | os.PathLike[str] | None = None,
+    model: ModelLike | None = None,
     beams: int = 8,
     face: str | int = "largest",
     noise_db: float | None = None,
@@ -113,7 +113,7 @@ def lipread(
     Args:
         video: A video of one sentence, at most `LONGEST_S` seconds: its path or its bytes.
         use: lips, sound or both.
-        model: A model for this task; the shipped one if left out.
+        model: A model's name or folder, or one that is open; the shipped one if left out.
         beams: Sentences followed at a time; 1 takes the likeliest word of each moment.
         face: `largest`, or which one from the left, counted from 1; without that one nothing is read.
         noise_db: Mix noise into the sound, so many decibels softer than it; None for none.
@@ -127,11 +127,10 @@ def lipread(
         RangeError: a number is out of its range.
     """
     reader = open_lip_reader(model)
-    seen = reader.take_in(video, use=use, face=face)
-    return reader.read(seen, use=use, beams=beams, noise_db=noise_db, noise=noise, check=check).transcript
+    return reader(video, use=use, beams=beams, face=face, noise_db=noise_db, noise=noise, check=check)
 
 
-def open_lip_reader(model: str | os.PathLike[str] | None = None, *, threads: int | None = 1) -> "LipReader":
+def open_lip_reader(model: ModelLike | None = None, *, threads: int | None = 1) -> "LipReader":
     """Open a lip reader by name, once per process.
 
     Args:
@@ -140,7 +139,7 @@ def open_lip_reader(model: str | os.PathLike[str] | None = None, *, threads: int
     Raises:
         As `open_model` and `LipNetworks`.
     """
-    return lip_reader_of(open_model(model, task="lipread", threads=threads))
+    return lip_reader_of(as_session(model, task="lipread", threads=threads))
 
 
 @cache
@@ -153,15 +152,31 @@ class LipReader:
     """A lip reader ready to be called; keeps nothing between calls.
 
     Args:
-        session: An open model.
+        model: A model's name or folder, or an open session; the shipped model if left out.
     Raises:
         As `LipNetworks`.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, model: ModelLike | None = None) -> None:
+        session = as_session(model, task="lipread", threads=1)
         self.networks = LipNetworks(session)
         self.trust = ConfidenceCurves(session.model.card.constants)
         self.name = session.model.name
+
+    def __call__(
+        self,
+        video: Video,
+        *,
+        use: str = "both",
+        beams: int = 8,
+        face: str | int = "largest",
+        noise_db: float | None = None,
+        noise: str = "white",
+        check: bool = True,
+    ) -> Transcript:
+        """Read what is said in a video; the arguments are those of `lipread`."""
+        seen = self.take_in(video, use=use, face=face)
+        return self.read(seen, use=use, beams=beams, noise_db=noise_db, noise=noise, check=check).transcript
 
     def take_in(self, video: Video, *, use: str = "both", face: str | int = "largest") -> LipreadInput:
         """Follow the mouth, take the sound, and look; the arguments are those of `lipread`.
@@ -356,8 +371,8 @@ def _mouth_of(video: Video, face: str | int, finder: FaceDetector) -> tuple[Mout
         reason = f"the face is seen for {length_s:.1f} s only"
     elif rate < _LEAST_RATE_HZ:
         reason = f"{rate:.0f} frames a second, lips need {_LEAST_RATE_HZ:.0f} or more"
-    elif track.share_seen < _MIN_FRACTION:
-        reason = f"the face is seen in {track.share_seen:.0%} of the frames only"
+    elif track.seen_fraction < _MIN_FRACTION:
+        reason = f"the face is seen in {track.seen_fraction:.0%} of the frames only"
     elif float(np.median(track.eyes_px[track.valid])) < _LEAST_EYES_PX:
         reason = (
             f"the mouth is too small: the eyes are {np.median(track.eyes_px[track.valid]):.0f} pixels apart, "

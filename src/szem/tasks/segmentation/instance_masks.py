@@ -3,7 +3,7 @@
 This file does not know what the objects are; boxes come from a detector, a person or a data set.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,32 +12,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8, check_boxes_xyxy, check_picture
+from szem.errors import ShapeError
+from szem.media.pictures import PictureLike, as_picture
+from szem.results.boxes import Boxes
 from szem.results.outlines import Outlines
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import Session
-from szem.tasks.models import open_model
+from szem.tasks.models import ModelLike, as_session
 
-__all__ = ["MARGIN", "BoxProbability", "iter_probabilities", "outline", "outline_with"]
+__all__ = ["MARGIN", "BoxProbability", "BoxesLike", "Outliner", "iter_probabilities", "outline", "outline_with"]
 
 MARGIN = 0.2
 """Fraction of the box that is added on every side; the recipe `outline` trains with the same."""
+BoxesLike = Boxes | Array | Sequence[Sequence[float]]
+"""What `outline` takes as boxes."""
 
 
 def outline(
-    picture: Picture8, boxes_xyxy: Array, *, model: str | None = None, threads: int | None = None
+    picture: PictureLike, boxes: BoxesLike, *, model: ModelLike | None = None, threads: int | None = None
 ) -> Outlines:
     """Find the pixels of the object in each box.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
-        boxes_xyxy: (N, 4) in pixels.
-        model: A model's name or folder.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
+        boxes: `Boxes`, as `szem.detect` gives them, or (N, 4) left, top, right, bottom in pixels; (4,) for one.
+        model: A model's name or folder, or one that is open; the shipped one if left out.
         threads: Threads within the run; by default as many as there are cores.
     Raises:
         ShapeError, DTypeError, RangeError: not a picture, or not boxes.
         UnknownNameError: no such model.
     """
-    return outline_with(open_model(model, task="outline", threads=threads), picture, boxes_xyxy)
+    return Outliner(model, threads=threads)(picture, boxes)
+
+
+class Outliner:
+    """An outline model ready to be called; keeps nothing between calls.
+
+    Args:
+        model: A model's name or folder, or an open session; the shipped model if left out.
+        threads: Threads within the run; by default as many as there are cores.
+    Raises:
+        UnknownNameError: no such model.
+    """
+
+    def __init__(self, model: ModelLike | None = None, *, threads: int | None = None) -> None:
+        self.session = as_session(model, task="outline", threads=threads)
+        self.card = self.session.model.card
+
+    def __call__(self, picture: PictureLike, boxes: BoxesLike) -> Outlines:
+        """Find the pixels of the object in each box; the arguments are those of `outline`."""
+        return outline_with(self.session, as_picture(picture), boxes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,18 +73,32 @@ class BoxProbability:
     probability: NDArray[np.float32]  # (rows, columns)
 
 
-def outline_with(session: Session, picture: Picture8, boxes_xyxy: Array) -> Outlines:
-    """As `outline`, with a model that is open already."""
+def outline_with(session: Session, picture: Picture8, boxes: BoxesLike) -> Outlines:
+    """As `outline`, with a model that is open already and a checked picture.
+
+    Raises:
+        ShapeError: the boxes are of a picture of another size.
+    """
     check_picture(picture)
-    boxes = check_boxes_xyxy(boxes_xyxy)
-    masks = np.zeros((len(boxes), *picture.shape[:2]), bool)
-    confidence = np.zeros(len(boxes), np.float32)
-    for index, inside in enumerate(iter_probabilities(session, picture, boxes)):
+    labels: tuple[str, ...] = ()
+    if isinstance(boxes, Boxes):
+        if (boxes.height, boxes.width) != picture.shape[:2]:
+            raise ShapeError(
+                f"picture is {picture.shape[1]}×{picture.shape[0]}, the boxes are of one of "
+                f"{boxes.width}×{boxes.height}; give that one, or boxes.resized(width, height)"
+            )
+        labels, corners = boxes.labels, boxes.boxes_xyxy
+    else:
+        given = np.asarray(boxes)
+        corners = check_boxes_xyxy(given[None] if given.shape == (4,) else given)
+    masks = np.zeros((len(corners), *picture.shape[:2]), bool)
+    confidence = np.zeros(len(corners), np.float32)
+    for index, inside in enumerate(iter_probabilities(session, picture, corners)):
         if inside is not None:
             found = inside.probability > 0.5
             masks[index, inside.rows, inside.columns] = found
             confidence[index] = inside.probability[found].mean() if found.any() else 0.0
-    return Outlines(boxes_xyxy=boxes, masks=masks, confidence=confidence, model=session.model.name)
+    return Outlines(boxes_xyxy=corners, masks=masks, confidence=confidence, model=session.model.name, labels=labels)
 
 
 def iter_probabilities(

@@ -32,11 +32,11 @@ def _open_masks(open_model: OpenModel) -> Run:
 
 
 def mask_rows(masks: Masks) -> list[Row]:
-    """A row a class, with its share of the picture and its colour; none where nothing else was surely seen."""
+    """A row a class, with its fraction of the picture and its colour; none where nothing else was surely seen."""
     return [
-        Row(name=area.label, value=area.share, note=f"sure {area.confidence:.0%}", rgb=area.rgb)
+        Row(name=area.label, value=area.fraction, note=f"sure {area.confidence:.0%}", rgb=area.rgb)
         for area in masks.areas
-        if area.share >= _MIN_FRACTION and area.confidence >= _MIN_CONFIDENCE
+        if area.fraction >= _MIN_FRACTION and area.confidence >= _MIN_CONFIDENCE
     ]
 
 

@@ -3,38 +3,72 @@
 This file does not know about training, files or servers.
 """
 
+from collections.abc import Sequence
+from typing import overload
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8, check_picture
-from szem.media.pictures import PictureInput as PictureLike
-from szem.media.pictures import as_picture
+from szem.media.pictures import PictureLike, as_pictures
 from szem.results.masks import Masks
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import InputWindow, find_window, prepare_picture
 from szem.runtime.sessions import Session
-from szem.tasks.models import open_model
+from szem.tasks.models import ModelLike, as_session
 
-__all__ = ["segment", "segment_with"]
+__all__ = ["Segmenter", "segment", "segment_with"]
 
 _BACKGROUND = "background"
 _CELL_PX = 2  # a cell of the scores holds two by two pixels of the input
 _LARGEST_PX = 1024  # scores are brought up to this side at most; beyond it the map of classes is enlarged instead
 
 
-def segment(picture: PictureLike, *, model: str | None = None, threads: int | None = None) -> Masks:
-    """Name every pixel of a picture.
+def segment(picture: PictureLike, *, model: ModelLike | None = None, threads: int | None = None) -> Masks:
+    """Assign a class to every pixel of a picture.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, or what else `as_picture` takes: a path, a file's bytes, an open file.
-        model: A model's name or folder; by default the one for things. `road` is for street scenes.
+        picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
+        model: A model's name or folder, or one that is open; the shipped one for everyday objects if left out. `road`
+            is for street scenes.
         threads: Threads within the run; by default as many as there are cores.
     Raises:
         ShapeError, DTypeError: not a picture.
         UnknownNameError: no such model.
     """
-    return segment_with(open_model(model, task="segment", threads=threads), as_picture(picture))
+    return Segmenter(model, threads=threads)(picture)
+
+
+class Segmenter:
+    """A segmentation model ready to be called; keeps nothing between calls.
+
+    Args:
+        model: A model's name or folder, or an open session; the shipped model if left out.
+        threads: Threads within the run; by default as many as there are cores.
+    Raises:
+        UnknownNameError: no such model.
+    """
+
+    def __init__(self, model: ModelLike | None = None, *, threads: int | None = None) -> None:
+        self.session = as_session(model, task="segment", threads=threads)
+        self.card, self.classes = self.session.model.card, self.session.model.labels
+
+    @overload
+    def __call__(self, pictures: PictureLike) -> Masks: ...  # type: ignore[overload-overlap]  # a path of text is a sequence too
+    @overload
+    def __call__(self, pictures: Sequence[PictureLike]) -> list[Masks]: ...
+    def __call__(self, pictures: PictureLike | Sequence[PictureLike]) -> Masks | list[Masks]:
+        """Assign a class to every pixel of a picture, or of each of several.
+
+        Args:
+            pictures: One picture or a list; each what `as_picture` takes.
+        Returns:
+            `Masks` of the one picture, or a list with those of each, in order.
+        """
+        several, is_one = as_pictures(pictures)
+        found = [segment_with(self.session, picture) for picture in several]
+        return found[0] if is_one else found
 
 
 def segment_with(session: Session, picture: Picture8, *, map_side_px: int | None = None) -> Masks:

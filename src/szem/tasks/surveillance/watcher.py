@@ -8,6 +8,7 @@ Three things look at each picture: the background at a small size (`background`,
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from szem.media.video_pipeline import open_film
 from szem.results.boxes import Boxes
 from szem.results.events import Event, Events
 from szem.results.tracks import TrackedBoxes
+from szem.tasks.models import ModelLike
 from szem.tasks.surveillance.abandoned_objects import AbandonedObjects
 from szem.tasks.surveillance.background_model import BackgroundModel, Foreground
 from szem.tasks.surveillance.behaviours import BehaviourEvents
@@ -64,8 +66,8 @@ class Watcher:
 
     Args:
         settings: From when on something counts, and how much effort is made.
-        sight: The detector, from `open_sight`; may be shared between watchers. None: no detector, so only things
-            left and taken and the camera's faults are told.
+        sight: The detector, from `open_sight`, which watchers may share; the shipped one if left out. None: no
+            detector, so only objects left and taken and the camera's faults are reported.
         areas: Zones and lines; without zones, sight as a whole is one.
 
     >>> watcher = Watcher(sight=None)
@@ -77,12 +79,12 @@ class Watcher:
         self,
         settings: WatchSettings | None = None,
         *,
-        sight: VideoDetector | None,
+        sight: VideoDetector | Literal["default"] | None = "default",
         areas: Zones | None = None,
     ) -> None:
         self.settings = settings or WatchSettings()
         self.areas = areas or Zones()
-        self._sight = sight
+        self._sight = open_sight(workers=1, threads=None) if sight == "default" else sight
         self._told = OpenEvents()
         self._background = BackgroundModel()
         self._health = TamperingDetector(self.settings)
@@ -310,34 +312,32 @@ class Watcher:
 
 
 def watch(
-    film: str | os.PathLike[str],
+    video: str | os.PathLike[str],
     *,
-    model: str | os.PathLike[str] | None = None,
+    model: ModelLike | None = None,
     settings: WatchSettings | None = None,
     areas: Zones | None = None,
-    told: Callable[[float, float | None], None] | None = None,
+    on_progress: Callable[[float, float | None], None] | None = None,
 ) -> Events:
-    """What happens in a film, as far as it can be seen.
+    """What happens in a video, as far as it can be seen.
 
     Args:
-        film: A file, or a stream or camera that ends.
-        model: A detection model; the shipped one if left out.
+        video: A file, or a stream that ends.
+        model: A detection model's name or folder, or one that is open; the shipped one if left out.
         settings: From when on something counts.
         areas: Zones and lines.
-        told: Called with the seconds that are done, and all there are where the file says.
+        on_progress: Called with the seconds that are done, and all there are where the file says.
     Returns:
         All events, by their beginning; those that went on at the end are marked as open.
     Raises:
-        MediaError, FileMissingError: the film cannot be read.
+        MediaError, FileMissingError: the video cannot be read.
         UnknownNameError: no such model.
         RangeError: a live source has no end; use `Watcher`.
     """
-    reader = open_film(film)
+    reader = open_film(video)
     if isinstance(reader, LiveReader) and reader.is_live:
         reader.stop()
-        raise RangeError(
-            f"{film}: a live source has no end; feed its frames to szem.tasks.surveillance.watcher.Watcher"
-        )
+        raise RangeError(f"{video}: a live source has no end; feed its frames to szem.Watcher")
     sight = open_sight(model, workers=1, threads=None)
     watcher = Watcher(settings, sight=sight, areas=areas)
     found: dict[int, Event] = {}
@@ -346,8 +346,8 @@ def watch(
         for event in watcher.feed(frame):
             found[event.number] = event
         time_s = frame.time_s
-        if told is not None:
-            told(time_s, reader.info.duration_s)
+        if on_progress is not None:
+            on_progress(time_s, reader.info.duration_s)
     for event in watcher.finish(time_s):
         found[event.number] = event
     name = getattr(getattr(sight.finder, "card", None), "name", "")

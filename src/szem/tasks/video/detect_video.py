@@ -5,7 +5,6 @@ on one thread, which keeps all cores busy while nothing waits. This file does no
 results go.
 """
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,9 +19,9 @@ from szem.media.pipeline import Stage
 from szem.media.video_pipeline import RenderedFrame
 from szem.results.boxes import Boxes, class_color, known_classes
 from szem.results.tracks import TrackedBoxes
-from szem.runtime.sessions import cores
+from szem.runtime.sessions import Session, cores
 from szem.tasks.detection.detect import Detector
-from szem.tasks.models import open_model
+from szem.tasks.models import ModelLike, open_model
 from szem.tasks.video.counting import ANCHORS, LineCounter, ZoneCounter
 from szem.tasks.video.tracker import Tracker, TrackSettings
 
@@ -68,7 +67,7 @@ class VideoDetector:
 
 
 def open_sight(
-    model: str | os.PathLike[str] | None = None,
+    model: ModelLike | None = None,
     *,
     threshold: float | Mapping[str, float] | None = None,
     workers: int | None = None,
@@ -88,11 +87,13 @@ def open_sight(
     Raises:
         As `szem.tasks.detection.detect.Detector`.
     """
-    session = open_model(model, task="detect", threads=threads, provider=provider)
-    sure = Detector(session, thresholds=threshold).thresholds
+    session = (
+        model if isinstance(model, Session) else open_model(model, task="detect", threads=threads, provider=provider)
+    )
+    sure = Detector(session, threshold=threshold).thresholds
     names = session.model.labels
     doubtful: float | dict[str, float] = doubt or doubtful_thresholds(names, sure)
-    return VideoDetector(Detector(session, thresholds=doubtful), sure, workers or cores())
+    return VideoDetector(Detector(session, threshold=doubtful), sure, workers or cores())
 
 
 def doubtful_thresholds(names: Sequence[str], thresholds: Array) -> dict[str, float]:

@@ -62,7 +62,7 @@ def evaluate_tracks(model: Model, folder: Path, split: str) -> list[Measurement]
         raise FileMissingError(f"{folder}: no folder with gt/gt.txt in it; give the folder that holds the videos")
     session = Session(model)
     sure = Detector(session).thresholds
-    detector = Detector(session, thresholds=doubtful_thresholds(model.labels, sure))
+    detector = Detector(session, threshold=doubtful_thresholds(model.labels, sure))
     truth, found = [], []
     for one in folders:
         video = read_mot_video(one)

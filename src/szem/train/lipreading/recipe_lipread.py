@@ -211,9 +211,9 @@ def watch_video(path: Path) -> NDArray[np.uint8]:
         FormatError: the face is not seen well, or it is not a video of 25 frames a second.
     """
     track = track_mouth(path)
-    if track.share_seen < _MIN_FRACTION or abs(track.rate_hz - RATE_HZ) > 0.1:
+    if track.seen_fraction < _MIN_FRACTION or abs(track.rate_hz - RATE_HZ) > 0.1:
         raise FormatError(
-            f"{path}: the face is seen in {track.share_seen:.0%} of {track.rate_hz:.0f} frames a second"
+            f"{path}: the face is seen in {track.seen_fraction:.0%} of {track.rate_hz:.0f} frames a second"
         )
     return track.crops
 

@@ -11,7 +11,7 @@ import { wordsFor } from "../problems.js";
 import { createOverlay } from "../recognise/overlay.js";
 import { describe } from "../server.js";
 import { whole, words as text } from "../url-state.js";
-import { chanceText, heatRows, readCaption, startWith } from "./answer.js";
+import { probabilityText, heatRows, readCaption, startWith } from "./answer.js";
 import { othersView, sentenceView } from "./sentence.js";
 import { curlText, pythonText, shellText } from "./snippets.js";
 
@@ -176,7 +176,7 @@ export async function mount(root, app) {
     if (!answer) return;
     const all = said().words;
     const place = pointed >= 0 ? pointed : Math.min(state.word, all.length - 1);
-    const rows = heatRows(all[place]?.looked ?? null);
+    const rows = heatRows(all[place]?.attention ?? null);
     const { width, height } = overlay.canvas;
     overlay.heat(rows ? { rows, box: { x: 0, y: 0, width, height } } : null);
     sentence.mark(place);
@@ -224,7 +224,7 @@ export async function mount(root, app) {
               },
             },
             h("span", { lang: "en", text: whole_ }),
-            h("output", { text: chanceText(words, probability) }),
+            h("output", { text: probabilityText(words, probability) }),
           ),
         ),
       ),

@@ -1,7 +1,7 @@
 // The sentence in large words, each a button; and, for the chosen word, what else might have come.
 
 import { fill, h } from "../dom.js";
-import { chanceText } from "./answer.js";
+import { probabilityText } from "./answer.js";
 
 const WORD_MS = 130; // between two words when a sentence appears
 
@@ -24,8 +24,8 @@ export function sentenceView(app, { hover, choose }) {
         "aria-pressed": String(place === chosen),
         "aria-label": word.end ? t("caption.end") : null,
         title: place < given ? t("caption.given") : null,
-        data: { place: String(place), chance: String(word.chance), given: place < given ? "yes" : "no" },
-        vars: { chance: word.chance },
+        data: { place: String(place), probability: String(word.probability), given: place < given ? "yes" : "no" },
+        vars: { filled: word.probability },
         on: {
           click: () => choose(place),
           pointerenter: () => hover(place),
@@ -76,12 +76,12 @@ export function othersView(app, choose) {
     element: h("section", { class: "others-box" }, title, list),
     show(word, place) {
       title.textContent = word.end ? t("caption.others-end") : t("caption.others-of", { n: place + 1 });
-      const rows = [{ text: word.text, chance: word.chance, now: true }, ...word.others];
-      rows.sort((a, b) => b.chance - a.chance);
-      const most = Math.max(...rows.map(({ chance }) => chance), 1e-6);
+      const rows = [{ text: word.text, probability: word.probability, now: true }, ...word.others];
+      rows.sort((a, b) => b.probability - a.probability);
+      const most = Math.max(...rows.map(({ probability }) => probability), 1e-6);
       fill(
         list,
-        rows.map(({ text, chance, now = false }) =>
+        rows.map(({ text, probability, now = false }) =>
           h(
             "li",
             {},
@@ -91,12 +91,12 @@ export function othersView(app, choose) {
                 type: "button",
                 class: "label-row",
                 "aria-pressed": String(now),
-                data: { word: text, chance: String(chance) },
-                vars: { share: chance, of: chance / most },
+                data: { word: text, probability: String(probability) },
+                vars: { share: probability, of: probability / most },
                 on: { click: () => !now && choose(place, text) },
               },
               h("span", { class: "label-name", text: text === "." ? t("caption.end") : text }),
-              h("output", { class: "label-score", text: chanceText(words, chance) }),
+              h("output", { class: "label-score", text: probabilityText(words, probability) }),
               h("span", { class: "label-bar", "aria-hidden": "true" }),
             ),
           ),

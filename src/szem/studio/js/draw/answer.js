@@ -23,10 +23,10 @@ export function readDrawing(raw) {
   };
 }
 
-/** Lengths of the words' bars, 0..1 of the longest: [{word, share, of}]. */
+/** Lengths of the words' bars, 0..1 of the longest: [{word, fraction, of}]. */
 export function barsOf(influence) {
-  const most = Math.max(...influence.map(({ share }) => share), 1e-6);
-  return influence.map(({ word, share }) => ({ word, share, of: share / most }));
+  const most = Math.max(...influence.map(({ fraction }) => fraction), 1e-6);
+  return influence.map(({ word, fraction }) => ({ word, fraction, of: fraction / most }));
 }
 
 /** How many pictures of an album are kept at most: as many as can be searched at once. */

@@ -14,13 +14,13 @@ export function influenceView(app) {
       const strange = new Set(unknown);
       fill(
         line,
-        barsOf(influence).map(({ word, share, of }) => {
+        barsOf(influence).map(({ word, fraction, of }) => {
           const known = !strange.has(word.toLowerCase());
           return h(
             "li",
-            { class: "influence-word", data: { word, known: known ? "yes" : "no", share: String(share) }, vars: { of } },
+            { class: "influence-word", data: { word, known: known ? "yes" : "no", share: String(fraction) }, vars: { of } },
             h("span", { lang: "en", text: word }),
-            h("output", { text: known ? percent(share) : t("draw.word-unknown") }),
+            h("output", { text: known ? percent(fraction) : t("draw.word-unknown") }),
           );
         }),
       );

@@ -1,7 +1,7 @@
 // The words that were read, large, each lit while it is said; or in their place why there are none.
 
 import { fill, h, icon } from "../dom.js";
-import { chanceText } from "../caption/answer.js";
+import { probabilityText } from "../caption/answer.js";
 import { wordAt } from "./answer.js";
 import { reasonText } from "./reasons.js";
 
@@ -16,7 +16,7 @@ export function sentenceView(app, choose) {
   let now = [];
 
   function wordButton(word, place) {
-    const share = chanceText(words, word.confidence);
+    const share = probabilityText(words, word.confidence);
     return h(
       "button",
       {
@@ -24,7 +24,7 @@ export function sentenceView(app, choose) {
         class: "said-word",
         title: t("lips.word", { from: words.number(word.start_s, 2), to: words.number(word.end_s, 2), share }),
         data: { place: String(place), word: word.text },
-        vars: { chance: word.confidence },
+        vars: { filled: word.confidence },
         on: { click: () => choose(word) },
       },
       h("span", { text: word.text }),

@@ -115,7 +115,7 @@ export function timelineView(app, jump) {
             class: "lip-block",
             lang: "en",
             tabindex: "-1", // the same words stand above, for the keyboard
-            vars: { from: word.start_s / duration, to: word.end_s / duration, chance: word.confidence },
+            vars: { from: word.start_s / duration, to: word.end_s / duration, filled: word.confidence },
             on: { click: () => jump(word.start_s) },
           },
           h("span", { text: word.text }),

@@ -122,8 +122,8 @@ export function networkMap(app, pick) {
       element.dataset.thumbs = "yes";
     },
     times(rows) {
-      const top = Math.max(...rows.map((row) => row.share), 1e-9);
-      for (const { index, share, time_ms } of rows) {
+      const top = Math.max(...rows.map((row) => row.time_fraction), 1e-9);
+      for (const { index, time_fraction: share, time_ms } of rows) {
         const tile = tiles.get(index);
         if (!tile) continue;
         tile.share.style.setProperty("--share", `${(share / top) * 100}%`);

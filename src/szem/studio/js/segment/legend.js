@@ -42,14 +42,14 @@ export function legend(app, { choose, nameOf }) {
       }
       for (const area of areas) {
         const { button, share, sure } = rows.get(area.label);
-        button.style.setProperty("--share", String(area.share));
+        button.style.setProperty("--share", String(area.fraction));
         button.style.setProperty("--swatch", area.color);
         button.setAttribute("aria-pressed", String(area.label === only));
-        button.dataset.share = String(area.share);
-        share.textContent = area.share < 0.0005 ? `< ${percent(0.001, 1)}` : percent(area.share, area.share < 0.1 ? 1 : 0);
+        button.dataset.share = String(area.fraction);
+        share.textContent = area.fraction < 0.0005 ? `< ${percent(0.001, 1)}` : percent(area.fraction, area.fraction < 0.1 ? 1 : 0);
         sure.textContent = t("segment.sure", { share: percent(area.confidence) });
       }
-      const left = 1 - areas.reduce((sum, { share }) => sum + share, 0);
+      const left = 1 - areas.reduce((sum, { fraction }) => sum + fraction, 0);
       rest.textContent = areas.length === 0 ? t("segment.nothing") : background ? t("segment.rest", { share: percent(Math.max(0, left)) }) : "";
     },
   };

@@ -18,7 +18,7 @@ export function szemText({ file, model }) {
 picture = szem.read_picture("${file}")
 masks = szem.segment(picture, model="${model}")
 for area in masks.areas:
-    print(f"{area.share:.1%}  {area.label}")
+    print(f"{area.fraction:.1%}  {area.label}")
 
 szem.write_picture("seen.png", masks.draw(picture))
 found = szem.outline(picture, [[40, 60, 120, 220]])  # the object in a box`;

@@ -1,0 +1,46 @@
+"""docs/python.md: every example runs, and every public name stands on the page."""
+
+import re
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import szem
+from szem.media.samples import read_sample
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that the page names; its own folder of szem's data."""
+    szem.write_picture(tmp_path / "photo.jpg", read_sample("cat"))
+    rng = np.random.default_rng(0)
+    with av.open(str(tmp_path / "yard.mp4"), "w") as out:
+        stream = out.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(10):
+            frame = av.VideoFrame.from_ndarray(rng.integers(0, 60, (64, 96, 3), dtype=np.uint8), format="rgb24")
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path
+
+
+def test_every_example_of_the_page_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    names: dict[str, object] = {}
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"python.md, example {number}", "exec"), names)  # noqa: S102
+    assert len(blocks) > 5
+    assert "scale it: picture / 255" in capsys.readouterr().out
+    assert {"boxes.jpg", "outlines.png", "flowers.png", "sobel.png"} <= {file.name for file in desk.iterdir()}
+
+
+def test_every_public_name_stands_on_the_page() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    unsaid = {"__version__", "DominantColor", "Crop", "Track", "TrackedBoxes", "Tracks"}  # parts of what is named
+    assert [name for name in szem.__all__ if name not in unsaid and not re.search(rf"\b{name}\b", text)] == []
