@@ -23,7 +23,7 @@ import av
 import numpy as np
 
 from machine import describe_machine
-from szem.guard.analyzer import build_senses
+from szem.guard.analyzer import build_analyzer
 from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore
 from szem.guard.listener_pool import make_listening
@@ -119,7 +119,7 @@ def guard_cameras(folder: Path, port: int, cameras: int, seconds: float) -> None
     sight, listen = open_sight(None, workers=1, threads=None), make_listening(rules)
     with closing(EventStore(folder)) as store:
         guard = GuardService(
-            store, rules, sources, make_senses=lambda s: build_senses(s.name, rules, sight=sight, listen=listen)
+            store, rules, sources, make_analyzer=lambda s: build_analyzer(s.name, rules, sight=sight, listen=listen)
         )
         began, spent, sizes, told = time.monotonic(), time.process_time(), [], 0.0
 

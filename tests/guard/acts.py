@@ -1,4 +1,4 @@
-"""What the guard's tests share: senses that tell what a script says, events, and films."""
+"""What the guard's tests share: analyzer that tell what a script says, events, and films."""
 
 import threading
 import time
@@ -110,12 +110,16 @@ def make_film(
 
 
 def guard_films(
-    store: EventStore, films: list[str], senses: dict[str, Scripted], rules: Rules | None = None
+    store: EventStore, films: list[str], analyzer: dict[str, Scripted], rules: Rules | None = None
 ) -> GuardService:
     """A guard of films that began at a known time."""
     rules = rules or Rules(clips=ClipSettings(before_s=1.0, after_s=1.0))
     return GuardService(
-        store, rules, name_sources(films, rules), make_senses=lambda source: senses[source.name], began=1_000_000.0
+        store,
+        rules,
+        name_sources(films, rules),
+        make_analyzer=lambda source: analyzer[source.name],
+        began=1_000_000.0,
     )
 
 

@@ -65,7 +65,7 @@ def made() -> list[Loud]:
 
 
 @pytest.fixture
-def senses(made: list[Loud]) -> SourceAnalyzer:
+def analyzer(made: list[Loud]) -> SourceAnalyzer:
     def listen() -> Loud:
         made.append(Loud())
         return made[-1]
@@ -73,44 +73,44 @@ def senses(made: list[Loud]) -> SourceAnalyzer:
     return SourceAnalyzer(Watcher(sight=None), listen=listen)
 
 
-def test_events_are_in_the_sources_time(senses: SourceAnalyzer) -> None:
+def test_events_are_in_the_sources_time(analyzer: SourceAnalyzer) -> None:
     """A line whose sound begins at 5 s."""
-    assert senses.hear(block(5.0)) == []
-    assert senses.hear(block(5.5, loud=True)) == []
-    (event,) = senses.hear(block(6.0))
+    assert analyzer.hear(block(5.0)) == []
+    assert analyzer.hear(block(5.5, loud=True)) == []
+    (event,) = analyzer.hear(block(6.0))
     assert (event.start_s, event.end_s) == (5.5, 6.0)
-    assert senses.levels["sound"] == 0.8
+    assert analyzer.levels["sound"] == 0.8
 
 
-def test_a_short_hole_is_silence(senses: SourceAnalyzer, made: list[Loud]) -> None:
-    senses.hear(block(0.0, loud=True))
-    (event,) = senses.hear(block(3.0, loud=True))  # two and a half seconds are missing: the bang ends
+def test_a_short_hole_is_silence(analyzer: SourceAnalyzer, made: list[Loud]) -> None:
+    analyzer.hear(block(0.0, loud=True))
+    (event,) = analyzer.hear(block(3.0, loud=True))  # two and a half seconds are missing: the bang ends
     assert (event.start_s, event.end_s) == (0.0, 0.5)
-    (event,) = senses.hear(block(3.5))
+    (event,) = analyzer.hear(block(3.5))
     assert (event.start_s, event.end_s) == (3.0, 3.5)
     assert len(made) == 1
     assert made[0].time_s == 4.0
 
 
-def test_after_a_long_hole_listening_begins_anew(senses: SourceAnalyzer, made: list[Loud]) -> None:
-    senses.hear(block(0.0, loud=True))
-    (event,) = senses.hear(block(500.0, loud=True))
+def test_after_a_long_hole_listening_begins_anew(analyzer: SourceAnalyzer, made: list[Loud]) -> None:
+    analyzer.hear(block(0.0, loud=True))
+    (event,) = analyzer.hear(block(500.0, loud=True))
     assert (event.start_s, event.end_s, event.is_open) == (0.0, 0.5, False)
-    (later,) = senses.hear(block(500.5))
+    (later,) = analyzer.hear(block(500.5))
     assert (later.start_s, later.end_s) == (500.0, 500.5)
     assert later.number != event.number  # not the same event that goes on
     assert len(made) == 2
 
 
-def test_what_is_heard_at_the_end_is_told(senses: SourceAnalyzer) -> None:
-    senses.hear(block(0.0, loud=True))
-    assert [event.kind for event in senses.finish()] == ["bang"]
+def test_what_is_heard_at_the_end_is_told(analyzer: SourceAnalyzer) -> None:
+    analyzer.hear(block(0.0, loud=True))
+    assert [event.kind for event in analyzer.finish()] == ["bang"]
 
 
 def test_without_a_listener_sound_is_let_go() -> None:
-    senses = SourceAnalyzer(Watcher(sight=None))
-    assert senses.hear(block(0.0, loud=True)) == []
-    assert senses.finish() == []
+    analyzer = SourceAnalyzer(Watcher(sight=None))
+    assert analyzer.hear(block(0.0, loud=True)) == []
+    assert analyzer.finish() == []
 
 
 def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) ->
         kind="enters", label="dog", start_s=5.5, end_s=5.5, score=0.7, channels={"video": 0.7}, place="yard", number=1
     )
     monkeypatch.setattr(watcher, "feed", lambda frame: [dog] if frame.time_s == 5.5 else [])
-    senses = SourceAnalyzer(watcher, listen=lambda: Loud(kind="dog bark"), is_joint=True)
+    analyzer = SourceAnalyzer(watcher, listen=lambda: Loud(kind="dog bark"), is_joint=True)
     grey = np.full((90, 160, 3), 90, np.uint8)
 
     class Frame:
@@ -132,9 +132,9 @@ def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) ->
     told: list[Event] = []
     for step in range(20):
         time_s = step / 2
-        told += senses.hear(block(time_s, loud=5 <= time_s < 6))
-        told += senses.see(Frame(time_s))  # type: ignore[arg-type]
-    told += senses.finish()
+        told += analyzer.hear(block(time_s, loud=5 <= time_s < 6))
+        told += analyzer.see(Frame(time_s))  # type: ignore[arg-type]
+    told += analyzer.finish()
     (event,) = told
     assert event.by == ("sound", "video")
     assert (event.kind, event.also, event.place) == ("dog bark", "enters", "yard")

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def reel_of(film: Path, *, seconds: float = 60.0, until_s: float = 99.0, max_bytes: int = 64_000_000) -> PacketBuffer:
-    reel = PacketBuffer(seconds, max_bytes=max_bytes)
-    with VideoReader(film, sound=True, tap=reel.add) as reader:
+def buffer_of(
+    film: Path, *, seconds: float = 60.0, until_s: float = 99.0, max_bytes: int = 64_000_000
+) -> PacketBuffer:
+    buffer = PacketBuffer(seconds, max_bytes=max_bytes)
+    with VideoReader(film, sound=True, tap=buffer.add) as reader:
         for frame in reader:
             if frame.time_s >= until_s:
                 break
-    return reel
+    return buffer
 
 
 def level_at(time_s: float, *, seconds: float = 8.0) -> float:
@@ -35,33 +37,33 @@ def level_at(time_s: float, *, seconds: float = 8.0) -> float:
 
 
 def test_a_reel_keeps_the_last_seconds_in_whole_groups(film: Path) -> None:
-    reel = reel_of(film, seconds=2.0)
-    held = reel.cut(0.0, 99.0)
+    buffer = buffer_of(film, seconds=2.0)
+    held = buffer.cut(0.0, 99.0)
     assert held is not None
     assert held.start_s == pytest.approx(3.0)  # 2 s and the slack before the end at 8, on the second
     assert held.bits[0].is_key
-    assert reel.held_bytes == sum(len(bit.data) for bit in held.bits)
+    assert buffer.held_bytes == sum(len(bit.data) for bit in held.bits)
 
 
 def test_a_reel_is_bounded_by_bytes_too(film: Path) -> None:
-    whole = reel_of(film)
-    half = reel_of(film, max_bytes=whole.held_bytes // 2)
+    whole = buffer_of(film)
+    half = buffer_of(film, max_bytes=whole.held_bytes // 2)
     assert 0 < half.held_bytes <= whole.held_bytes // 2
-    assert reel_of(film, max_bytes=100).held_bytes <= 100
-    assert reel_of(film, max_bytes=100).cut(0, 99) is None
+    assert buffer_of(film, max_bytes=100).held_bytes <= 100
+    assert buffer_of(film, max_bytes=100).cut(0, 99) is None
 
 
 def test_a_cut_begins_with_a_picture_that_stands_alone(film: Path) -> None:
-    stretch = reel_of(film).cut(3.4, 5.0)
+    stretch = buffer_of(film).cut(3.4, 5.0)
     assert stretch is not None
     assert (stretch.start_s, round(stretch.end_s, 1)) == (pytest.approx(3.0), 5.0)
     assert PacketBuffer(5).cut(0, 9) is None
 
 
 def test_the_picture_of_a_moment_is_found(film: Path) -> None:
-    reel = reel_of(film)
+    buffer = buffer_of(film)
     for moment in (0.0, 2.5, 7.9):
-        stretch = reel.cut(moment, moment + 0.3)
+        stretch = buffer.cut(moment, moment + 0.3)
         assert stretch is not None
         picture = find_picture(stretch, moment)
         assert picture is not None
@@ -82,7 +84,7 @@ def test_clips_play_in_browsers_whatever_the_camera_sends(
     tmp_path: Path, given: tuple[str, str], made: tuple[str, ...]
 ) -> None:
     film = make_film(tmp_path / "film.mkv", codec=given[0], sound=given[1])
-    stretch = reel_of(film).cut(2.0, 5.0)
+    stretch = buffer_of(film).cut(2.0, 5.0)
     assert stretch is not None
     clip = tmp_path / "clip.mp4"
     assert write_clip(stretch, clip) == pytest.approx(stretch.start_s)
@@ -103,7 +105,7 @@ def test_clips_play_in_browsers_whatever_the_camera_sends(
 
 
 def test_a_copy_costs_no_coding(film: Path, tmp_path: Path) -> None:
-    stretch = reel_of(film).cut(2.0, 5.0)
+    stretch = buffer_of(film).cut(2.0, 5.0)
     assert stretch is not None
     write_clip(stretch, tmp_path / "clip.mp4")
     sent = [bit.data for bit in stretch.bits if bit.is_video]
@@ -121,12 +123,12 @@ def test_pictures_that_come_uncoded_are_kept_as_jpeg(tmp_path: Path) -> None:
             raw = raw.reformat(format="yuv420p")
             raw.pts, raw.time_base = k, Fraction(1, 10)
             out.mux(stream.encode(raw))
-    reel = PacketBuffer(60)
-    with VideoReader(path, tap=reel.add) as reader:
+    buffer = PacketBuffer(60)
+    with VideoReader(path, tap=buffer.add) as reader:
         for frame in reader:
-            assert reel.keeps_pictures
-            reel.add_picture(frame)
-    stretch = reel.cut(1.0, 2.0)
+            assert buffer.keeps_pictures
+            buffer.add_picture(frame)
+    stretch = buffer.cut(1.0, 2.0)
     assert stretch is not None
     write_clip(stretch, tmp_path / "clip.mp4")
     with av.open(str(tmp_path / "clip.mp4")) as clip:
@@ -138,7 +140,7 @@ def test_pictures_that_come_uncoded_are_kept_as_jpeg(tmp_path: Path) -> None:
 def test_damaged_packets_cost_their_pictures_only(film: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    stretch = reel_of(film).cut(2.0, 7.0)
+    stretch = buffer_of(film).cut(2.0, 7.0)
     assert stretch is not None
     bits = list(stretch.bits)
     places = [n for n, bit in enumerate(bits) if bit.is_video][12:15]
@@ -155,7 +157,7 @@ def test_damaged_packets_cost_their_pictures_only(film: Path, tmp_path: Path) ->
 
 
 def test_a_disk_that_cannot_be_written_is_told(film: Path, tmp_path: Path) -> None:
-    stretch = reel_of(film).cut(2.0, 5.0)
+    stretch = buffer_of(film).cut(2.0, 5.0)
     assert stretch is not None
     with pytest.raises(StoreError, match="cannot be written"):
         write_clip(stretch, tmp_path / "no folder" / "clip.mp4")
@@ -206,7 +208,7 @@ def test_faces_are_hidden_in_clips(tmp_path: Path) -> None:
         for _ in range(6):
             writer.write(np.ascontiguousarray(photograph))
     finder = faces.open_faces(threads=1)
-    stretch = reel_of(tmp_path / "film.mp4").cut(0, 9)
+    stretch = buffer_of(tmp_path / "film.mp4").cut(0, 9)
     assert stretch is not None
     hider = FaceBlurrer(lambda picture: finder(picture, turned=False).boxes_xyxy)
     counts: dict[str, list[int]] = {}

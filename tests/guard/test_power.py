@@ -60,7 +60,7 @@ folder, film = Path(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 while True:
     with closing(EventStore(folder)) as store:
-        GuardService(store, rules, name_sources([film], rules), make_senses=lambda _: Senses(), began=0.0).run()
+        GuardService(store, rules, name_sources([film], rules), make_analyzer=lambda _: Senses(), began=0.0).run()
 """
 
 

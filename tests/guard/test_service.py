@@ -33,8 +33,8 @@ from .acts import Scripted, guard_films, happening, make_film
 
 
 def test_an_event_of_a_film_gets_a_row_a_picture_and_a_clip(store: EventStore, film: Path) -> None:
-    senses = Scripted([(3.0, happening(2.0, 3.0, best_s=2.5, box_xyxy=(1, 2, 30, 40)))])
-    guard = guard_films(store, [str(film)], {"yard": senses})
+    analyzer = Scripted([(3.0, happening(2.0, 3.0, best_s=2.5, box_xyxy=(1, 2, 30, 40)))])
+    guard = guard_films(store, [str(film)], {"yard": analyzer})
     ended = guard.run()
     assert [(p.state, p.events, p.frames) for p in ended] == [("ended", 1, 80)]
     (event,), _ = store.page(EventQuery(), size=10)
@@ -49,9 +49,9 @@ def test_an_event_of_a_film_gets_a_row_a_picture_and_a_clip(store: EventStore, f
     assert abs(levels[0] - (20 + 200 * 10 / 80)) < 4
     assert abs(levels[-1] - (20 + 200 * 40 / 80)) < 8
     assert event.media_bytes == sum(store.media_path(n).stat().st_size for n in (event.picture, event.clip))
-    heard_s = sum(length for _, length in senses.heard) / 16000
+    heard_s = sum(length for _, length in analyzer.heard) / 16000
     assert 7.5 < heard_s < 8.5
-    assert 0.2 < senses.loudest < 0.4
+    assert 0.2 < analyzer.loudest < 0.4
 
 
 def test_an_event_that_goes_on_is_kept_at_once_and_again_at_its_end(store: EventStore, film: Path) -> None:
@@ -75,8 +75,8 @@ def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: Eve
         also="enters", label="dog", score=0.96, note="heard dog bark and seen dog (the same dog)",
     )  # fmt: skip
     rows: list[dict[str, float]] = []
-    senses = Scripted([(2.0, heard), (3.0, joined)])
-    guard = guard_films(store, [str(film)], {"yard": senses})
+    analyzer = Scripted([(2.0, heard), (3.0, joined)])
+    guard = guard_films(store, [str(film)], {"yard": analyzer})
     change = store.change
 
     def watched_change(id: str, **values: Any) -> None:
@@ -92,9 +92,9 @@ def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: Eve
 
 
 def test_an_event_that_never_ends_ends_with_its_source(store: EventStore, film: Path) -> None:
-    senses = Scripted([(2.0, happening(1.0, 2.0, is_open=True, number=1))])
+    analyzer = Scripted([(2.0, happening(1.0, 2.0, is_open=True, number=1))])
     guard_films(
-        store, [str(film)], {"yard": senses}, Rules(clips=ClipSettings(before_s=1, after_s=1, longest_s=3))
+        store, [str(film)], {"yard": analyzer}, Rules(clips=ClipSettings(before_s=1, after_s=1, longest_s=3))
     ).run()
     (event,), _ = store.page(EventQuery(), size=10)
     assert not event.is_open
@@ -124,8 +124,8 @@ def test_a_disk_that_stays_full_stops_clips_and_nothing_else(
 ) -> None:
     monkeypatch.setattr("szem.guard.service._FULL_S", 0.3)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000, total=10**12, used=10**12))
-    senses = Scripted([(2.0, happening(1.0, 2.0)), (5.0, happening(4.0, 5.0))])
-    guard = guard_films(store, [str(film)], {"yard": senses})
+    analyzer = Scripted([(2.0, happening(1.0, 2.0)), (5.0, happening(4.0, 5.0))])
+    guard = guard_films(store, [str(film)], {"yard": analyzer})
     guard.run()
     events, _ = store.page(EventQuery(), size=10)
     assert [bool(event.picture) for event in events] == [True, True]
@@ -170,13 +170,13 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(
     monkeypatch.setattr("szem.guard.write_queue._LONGEST_WAIT_S", 0.2)
     script = [(t, happening(t - 1, t)) for t in (2.0, 4.0, 6.0)]
     guard = guard_films(store, [str(film)], {"yard": Scripted(script)})
-    write = guard._desk._retry
+    write = guard._queue._retry
 
     def note(*args: Any, **options: Any) -> None:
         write(*args, **options)
         reasons.add(guard.paused)
 
-    monkeypatch.setattr(guard._desk, "_retry", note)
+    monkeypatch.setattr(guard._queue, "_retry", note)
     guard.run()
     events = list(store.each(EventQuery()))
     assert [event.end_s for event in events] == [2.0, 4.0, 6.0]
@@ -309,10 +309,10 @@ def test_a_camera_that_breaks_off_comes_back_by_itself(store: EventStore) -> Non
             seen_once.set()
         return len(clips) == 2 and all(clips)
 
-    senses, began = Brightness(120), time.time()
+    analyzer, began = Brightness(120), time.time()
     with camera(script) as url:
         rules = Rules(clips=ClipSettings(before_s=0.5, after_s=1.0))
-        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
+        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_analyzer=lambda _: analyzer)
         run_until(guard, both)
     first, second = store.each(EventQuery())
     assert began - 1 < first.started < second.started < time.time() + 1
@@ -342,9 +342,9 @@ def test_a_camera_that_is_not_there_yet_is_waited_for(store: EventStore, monkeyp
             show(90)
             time.sleep(0.04)
 
-    senses = Scripted([(0.2, happening(0.0, 0.2))])
+    analyzer = Scripted([(0.2, happening(0.0, 0.2))])
     with camera(script) as url:
-        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
+        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_analyzer=lambda _: analyzer)
         run_until(guard, lambda: store.count(EventQuery()) == 1)
 
 
@@ -360,9 +360,11 @@ def test_a_real_rtsp_camera_that_is_cut_off_comes_back(
     }
     camera_ = rtsp_camera()
     camera_.start(pictures[60])
-    senses = Brightness(120)
+    analyzer = Brightness(120)
     rules = Rules(clips=ClipSettings(before_s=0.5, after_s=1.0))
-    guard = GuardService(store, rules, name_sources([f"door={camera_.address}"], rules), make_senses=lambda _: senses)
+    guard = GuardService(
+        store, rules, name_sources([f"door={camera_.address}"], rules), make_analyzer=lambda _: analyzer
+    )
     cut_off = threading.Event()
 
     def both() -> bool:
@@ -396,10 +398,10 @@ def test_a_stream_with_sound_is_heard_and_its_clip_has_it(
             write(data[k * step : (k + 1) * step])
             time.sleep(max(0.0, began + 0.1 * (k + 1) - time.monotonic()))
 
-    senses = Scripted([(2.5, happening(2.0, 2.5))])
+    analyzer = Scripted([(2.5, happening(2.0, 2.5))])
     rules = Rules(clips=ClipSettings(before_s=1.0, after_s=1.0))
     with camera(lambda _number, _show: None, raw=script) as url:
-        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_senses=lambda _: senses)
+        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_analyzer=lambda _: analyzer)
         run_until(
             guard,
             lambda: store.count(EventQuery(sources=("door",))) == 1 and all(e.clip for e in store.each(EventQuery())),
@@ -410,8 +412,8 @@ def test_a_stream_with_sound_is_heard_and_its_clip_has_it(
         wave = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in clip.decode(audio=0)])
         rate = clip.streams.audio[0].rate
     assert abs(int(np.abs(np.fft.rfft(wave[-rate:])).argmax()) - 440) < 5
-    assert 0.2 < senses.loudest < 0.4
-    starts = [time_s for time_s, _ in senses.heard]
+    assert 0.2 < analyzer.loudest < 0.4
+    starts = [time_s for time_s, _ in analyzer.heard]
     assert all(abs(b - a - 0.5) < 0.02 for a, b in itertools.pairwise(starts))
 
 

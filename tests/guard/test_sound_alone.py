@@ -12,7 +12,7 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from szem.guard import source_worker as lane
+from szem.guard import source_worker as worker
 from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore
 
@@ -25,13 +25,13 @@ def test_a_film_without_pictures_is_guarded_by_sound_alone(
 ) -> None:
     heard = happening(3.0, 4.0, kind="dog bark", channels={"sound": 0.8}, contributions={"sound": 1.0})
     sound = make_sound(tmp_path / name, codec=codec)
-    senses = Scripted(sounds=[(4.0, heard)])
-    guard = guard_films(store, [str(sound), str(film)], {"bark": senses, "yard": Scripted()})
+    analyzer = Scripted(sounds=[(4.0, heard)])
+    guard = guard_films(store, [str(sound), str(film)], {"bark": analyzer, "yard": Scripted()})
     bark, yard = guard.run()
     assert (bark.state, bark.events, bark.frames, yard.state, yard.told) == ("ended", 1, 0, "ended", "")
     assert "guarded by sound alone" in bark.told
     assert "bark: there are no pictures in it" in caplog.text
-    assert 7.5 < sum(length for _, length in senses.heard) / 16000 < 8.5
+    assert 7.5 < sum(length for _, length in analyzer.heard) / 16000 < 8.5
     (event,), _ = store.page(EventQuery(), size=10)
     assert (event.kind, event.started, event.picture) == ("dog bark", 1_000_003.0, "")
     assert event.clip_start_s == pytest.approx(2.0, abs=0.1)
@@ -78,19 +78,19 @@ def test_a_line_without_pictures_is_guarded_by_sound_and_opened_again(
 ) -> None:
     """A microphone that sends AAC over HTTP and breaks off after each file."""
     sent = make_sound(tmp_path / "bark.aac", seconds=3.0).read_bytes()
-    monkeypatch.setattr(lane, "_FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(worker, "_FIRST_WAIT_S", 0.05)
 
-    senses = Scripted()
+    analyzer = Scripted()
     with live_line(lambda: sent) as address:
-        guard = guard_films(store, [f"microphone={address}"], {"microphone": senses})
+        guard = guard_films(store, [f"microphone={address}"], {"microphone": analyzer})
         deadline = time.monotonic() + 60
 
         def tick() -> None:
-            if sum(length for _, length in senses.heard) / 16000 > 6.5 or time.monotonic() > deadline:
+            if sum(length for _, length in analyzer.heard) / 16000 > 6.5 or time.monotonic() > deadline:
                 guard.stop()
 
         guard.run(each_tick=tick)
-    assert sum(length for _, length in senses.heard) / 16000 > 6.5  # more than it sends at once, twice
+    assert sum(length for _, length in analyzer.heard) / 16000 > 6.5  # more than it sends at once, twice
     (row,) = store.sources()
     assert (row["state"], row["has_sound"]) == ("stopped", True)
 
@@ -99,8 +99,8 @@ def test_a_line_that_loses_its_pictures_is_heard_until_they_are_back(
     store: EventStore, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Pictures with sound at first, then sound alone, then pictures again."""
-    monkeypatch.setattr(lane, "_FIRST_WAIT_S", 0.05)
-    monkeypatch.setattr(lane, "_LOOK_AGAIN_S", 0.3)
+    monkeypatch.setattr(worker, "_FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(worker, "_LOOK_AGAIN_S", 0.3)
     whole, bare = tmp_path / "whole.ts", make_sound(tmp_path / "bare.aac", seconds=30.0)
     with av.open(str(film)) as given, av.open(str(whole), "w", format="mpegts") as out:
         made = {stream: out.add_stream_from_template(stream) for stream in given.streams}
@@ -116,23 +116,23 @@ def test_a_line_that_loses_its_pictures_is_heard_until_they_are_back(
         asked.append("pictures" if has_pictures else "sound")
         return (whole if has_pictures else bare).read_bytes()
 
-    senses = Scripted()
+    analyzer = Scripted()
     seen_before: list[int] = []
     with live_line(answer) as address:
-        guard = guard_films(store, [f"door={address}"], {"door": senses})
+        guard = guard_films(store, [f"door={address}"], {"door": analyzer})
         deadline = time.monotonic() + 90
 
         def tick() -> None:
             if not seen_before and "looking for them again" in caplog.text:
-                seen_before.append(len(senses.seen))
+                seen_before.append(len(analyzer.seen))
                 are_back.set()
-            if (seen_before and len(senses.seen) > seen_before[0]) or time.monotonic() > deadline:
+            if (seen_before and len(analyzer.seen) > seen_before[0]) or time.monotonic() > deadline:
                 guard.stop()
 
         guard.run(each_tick=tick)
     assert "door: there are no pictures in it: guarded by sound alone" in caplog.text
     assert seen_before, asked
-    assert len(senses.seen) > seen_before[0] > 0
+    assert len(analyzer.seen) > seen_before[0] > 0
     assert "Traceback" not in caplog.text
-    times = [time_s for time_s, _ in senses.heard]
+    times = [time_s for time_s, _ in analyzer.heard]
     assert times == sorted(times)

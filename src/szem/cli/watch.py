@@ -147,7 +147,7 @@ def watch(
                 opened,
                 chosen,
                 named,
-                make_senses=_senses(chosen, sight, listen),
+                make_analyzer=_analyzer(chosen, sight, listen),
                 hide=_hider() if blur_faces or chosen.clips.blur_faces else None,
                 retention=Retention(
                     days=chosen.keep.days if days is None else days,
@@ -163,7 +163,7 @@ def watch(
                 def each_tick(guard: GuardService = guard, tick: Callable[[], None] = tick) -> None:
                     nonlocal changed
                     tick()
-                    found = change.look() if all(lane.is_live for lane in guard.lanes) else None
+                    found = change.look() if all(worker.is_live for worker in guard.workers) else None
                     if found is not None:
                         logging.getLogger("szem.guard").info("new rules: the cameras are opened again")
                         changed = found
@@ -183,10 +183,10 @@ def watch(
         raise typer.Exit(1)
 
 
-def _senses(rules: "Rules", sight: Any, listen: Any) -> Callable[[Any], Any]:
-    from szem.guard.analyzer import build_senses
+def _analyzer(rules: "Rules", sight: Any, listen: Any) -> Callable[[Any], Any]:
+    from szem.guard.analyzer import build_analyzer
 
-    return lambda source: build_senses(source.name, rules, sight=sight, listen=listen if source.sound else None)
+    return lambda source: build_analyzer(source.name, rules, sight=sight, listen=listen if source.sound else None)
 
 
 def _hider() -> Any:
@@ -227,7 +227,7 @@ def _shown(guard: "GuardService", *, quiet: bool) -> Iterator[Callable[[], None]
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    films = [lane for lane in guard.lanes if not lane.is_live]
+    films = [worker for worker in guard.workers if not worker.is_live]
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -236,7 +236,7 @@ def _shown(guard: "GuardService", *, quiet: bool) -> Iterator[Callable[[], None]
     )
     bar = Progress(*columns, console=console, transient=True, disable=quiet or not films or not console.is_terminal)
     with bar:
-        tasks = {lane.name: bar.add_task(lane.name[:32], total=None, said="") for lane in films}
+        tasks = {worker.name: bar.add_task(worker.name[:32], total=None, said="") for worker in films}
 
         def tick() -> None:
             for one in guard.progress:

@@ -1,4 +1,4 @@
-"""A source's eyes and ears together: what watches the pictures, what listens, and what judges both.
+"""A source's analyzer: what watches the pictures, what listens to the sound, and what judges both.
 
 This file does not know where frames and sound come from, nor what becomes of events.
 """
@@ -21,7 +21,7 @@ from szem.tasks.surveillance.rules import Rules
 from szem.tasks.surveillance.watcher import Watcher
 from szem.tasks.video.detect_video import VideoDetector
 
-__all__ = ["Analyzer", "AudioListener", "SourceAnalyzer", "build_senses"]
+__all__ = ["Analyzer", "AudioListener", "SourceAnalyzer", "build_analyzer"]
 
 _RATE_HZ = 16000  # of sound that nobody listens to
 _JITTER_S, _LONGEST_HOLE_S = 0.05, 30.0
@@ -75,7 +75,7 @@ class AudioListener(Protocol):
 
 
 class SourceAnalyzer:
-    """The senses of one camera or film.
+    """Analyzes one camera or video.
 
     Args:
         watcher: What looks.
@@ -202,10 +202,10 @@ def _renumbered(event: Event, channel: int, *, more: int = 0) -> Event:
     return replace(event, number=2 * (event.number + more) + channel) if event.number else event
 
 
-def build_senses(
+def build_analyzer(
     camera: str, rules: Rules, *, sight: VideoDetector | None, listen: Callable[[], AudioListener] | None = None
 ) -> SourceAnalyzer:
-    """The senses of a source, as the rules want them.
+    """The analyzer of a source, as the rules want it.
 
     Args:
         camera: Its name.

@@ -43,7 +43,7 @@ class _Entry:
     hooks: tuple[str, ...]
     is_saved: bool
     written_s: float  # when its row was last written, in the source's time
-    picture: str = ""  # set by the desk's thread, as the next lines
+    picture: str = ""  # set by the queue's thread, as the next lines
     picture_bytes: int = 0
     picture_data: bytes = b""  # coded, while the disk does not take it: packets in memory are soon forgotten
     clip_due_s: float | None = None
@@ -57,24 +57,24 @@ class Recorder:
     Args:
         source: The source's name.
         store: Where to.
-        desk: Whose threads write.
+        queue: Whose threads write.
         rules: For hooks and clips.
         judge: Says what is to be done with an event, see `szem.tasks.surveillance.rules.RuleEngine`.
-        reel: What clips are cut from; None: no clips.
+        buffer: What clips are cut from; None: no clips.
         moment: From the source's time to seconds since 1970.
         is_live: A film waits for its clips.
         hide: Makes a picture without faces; None: pictures are kept as they are.
-        latest: The last picture, for where the reel has none.
+        latest: The last picture, for where the buffer has none.
         wake: Called when there are new messages.
         counted: Called with an event's kind once it is kept.
     """
 
     source: str
     store: EventStore
-    desk: WriteQueue
+    queue: WriteQueue
     rules: Rules
     judge: Judge
-    reel: PacketBuffer | None
+    buffer: PacketBuffer | None
     moment: Callable[[float], float]
     is_live: bool
     hide: FrameBlur | None = None
@@ -127,10 +127,10 @@ class Recorder:
         entry = _Entry(stored, hooks_of(actions, self.rules), "save" in actions, event.start_s)
         self.count += 1
         self.counted(event.kind)
-        self.desk.write(lambda: self._write_new(entry))
+        self.queue.write(lambda: self._write_new(entry))
         if event.is_open:
             self._open[_key(event)] = entry
-        if entry.is_saved and self.reel is not None:
+        if entry.is_saved and self.buffer is not None:
             self._plan_clip(entry)
 
     def _go_on(self, entry: _Entry, event: Event, now_s: float) -> None:
@@ -163,7 +163,7 @@ class Recorder:
         entry.stored = replace(stored, is_open=False)
         self._write_change(entry, entry.stored, tell=True)
 
-    # Rows, on the desk's thread ----------------------------------------------------------------------------------
+    # Rows, on the queue's thread ----------------------------------------------------------------------------------
 
     def _write_new(self, entry: _Entry) -> None:
         if entry.is_saved and not entry.picture:
@@ -193,7 +193,7 @@ class Recorder:
             with self.store.writing(name) as path:
                 path.write_bytes(entry.picture_data)
         except SzemError as error:
-            if is_disk_full(error) and not self.desk.is_stopping:
+            if is_disk_full(error) and not self.queue.is_stopping:
                 raise
             _log.warning("%s: no picture: %s", self.source, error)  # the event is kept all the same
         else:
@@ -224,7 +224,7 @@ class Recorder:
             if messages:
                 self.wake()
 
-        self.desk.write(write)
+        self.queue.write(write)
 
     def _messages(self, entry: _Entry, stored: StoredEvent) -> list[dict[str, object]]:
         body = stored.to_dict() | {"camera": stored.source, "sent": round(time.time(), 3)}
@@ -244,7 +244,7 @@ class Recorder:
 
     def _picture(self, stored: StoredEvent) -> Picture8 | None:
         at_s = stored.start_s if stored.best_s is None else stored.best_s
-        stretch = None if self.reel is None else self.reel.cut(at_s, at_s + _PICTURE_S)
+        stretch = None if self.buffer is None else self.buffer.cut(at_s, at_s + _PICTURE_S)
         found = None if stretch is None else find_picture(stretch, at_s)
         return self.latest() if found is None else found
 
@@ -265,10 +265,10 @@ class Recorder:
             self._cut(entry, until_s)
 
     def _cut(self, entry: _Entry, until_s: float) -> None:
-        assert self.reel is not None
+        assert self.buffer is not None
         clips = self.rules.clips
         end_s = min(entry.clip_due_s or 0.0, until_s)
-        stretch = self.reel.cut(entry.stored.start_s - clips.before_s, end_s)
+        stretch = self.buffer.cut(entry.stored.start_s - clips.before_s, end_s)
         if stretch is None or stretch.end_s < entry.stored.start_s - clips.before_s:
             return
 
@@ -279,13 +279,13 @@ class Recorder:
             with self.store.writing(name) as path:
                 start_s = write_clip(stretch, path, hide=self.hide)
             size = self.store.media_path(name).stat().st_size
-            self.desk.write(
+            self.queue.write(
                 lambda: self.store.change(
                     entry.stored.id, clip=name, clip_start_s=start_s, media_bytes=entry.picture_bytes + size
                 )
             )
 
-        self.desk.make_clip(make, wait=not self.is_live)
+        self.queue.make_clip(make, wait=not self.is_live)
 
 
 def hooks_of(actions: Iterable[str], rules: Rules) -> tuple[str, ...]:

@@ -29,16 +29,16 @@ class AnalyzedFrame:
     levels: Mapping[str, float]  # see `Analyzer.levels`
 
 
-def sense_film(path: Path, senses: Analyzer) -> Iterator[AnalyzedFrame]:
+def sense_film(path: Path, analyzer: Analyzer) -> Iterator[AnalyzedFrame]:
     """Watch and listen.
 
     Args:
         path: The film; it may have no sound.
-        senses: Of this film alone.
+        analyzer: Of this film alone.
     Raises:
         As `VideoReader` and its iteration.
     """
-    ear = AudioDecoder(rate_hz=senses.rate_hz)
+    ear = AudioDecoder(rate_hz=analyzer.rate_hz)
     blocks: list[SoundBlock] = []
 
     def tap(packet: object, time_s: float) -> None:
@@ -51,9 +51,9 @@ def sense_film(path: Path, senses: Analyzer) -> Iterator[AnalyzedFrame]:
         for frame in reader:
             events: list[Event] = []
             while blocks and blocks[0].time_s <= frame.time_s:
-                events += senses.hear(blocks.pop(0))
-            events += senses.see(frame)
+                events += analyzer.hear(blocks.pop(0))
+            events += analyzer.see(frame)
             last_s = frame.time_s
-            yield AnalyzedFrame(last_s, duration_s, tuple(events), dict(senses.levels))
-    events = [event for block in [*blocks, *ear.end()] for event in senses.hear(block)]
-    yield AnalyzedFrame(last_s, duration_s, (*events, *senses.finish()), dict(senses.levels))
+            yield AnalyzedFrame(last_s, duration_s, tuple(events), dict(analyzer.levels))
+    events = [event for block in [*blocks, *ear.end()] for event in analyzer.hear(block)]
+    yield AnalyzedFrame(last_s, duration_s, (*events, *analyzer.finish()), dict(analyzer.levels))

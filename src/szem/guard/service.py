@@ -45,7 +45,7 @@ class GuardService:
         store: Where events are kept; held by this guard from now on.
         rules: What counts and what is done.
         sources: From `name_sources`.
-        make_senses: Builds what looks and listens, for a source.
+        make_analyzer: Builds what looks and listens, for a source.
         hide: Takes faces out of pictures; None: pictures are kept as they are.
         retention: For how long; None: as the rules say.
         clips: Whether clips are made.
@@ -63,7 +63,7 @@ class GuardService:
         rules: Rules,
         sources: Sequence[Source],
         *,
-        make_senses: Callable[[Source], Analyzer],
+        make_analyzer: Callable[[Source], Analyzer],
         hide: FrameBlur | None = None,
         retention: Retention | None = None,
         clips: bool = True,
@@ -77,12 +77,12 @@ class GuardService:
         self._outbox = Outbox(
             store, build_hooks(rules, store), on_sent=lambda hook, how: self.metrics.messages.labels(hook, how).inc()
         )
-        self._desk = WriteQueue(on_lost=lambda what: self.metrics.lost.labels(what).inc())
+        self._queue = WriteQueue(on_lost=lambda what: self.metrics.lost.labels(what).inc())
         self._judge, self._judging = RuleEngine(rules), threading.Lock()
         self._hide, self._clips, self._began = hide, clips, began
         self._stopped = threading.Event()
         self._swept_at = float("-inf")
-        self.lanes = tuple(self._build_lane(source, make_senses(source)) for source in sources)
+        self.workers = tuple(self._build_worker(source, make_analyzer(source)) for source in sources)
 
     def run(self, *, each_tick: Callable[[], None] = lambda: None) -> list[SourceProgress]:
         """Guard until all films have ended, or until `stop`.
@@ -93,15 +93,15 @@ class GuardService:
             How each source ended.
         """
         self._recover()
-        self._desk.start()
+        self._queue.start()
         self._outbox.start()
-        for lane in self.lanes:
-            lane.start()
+        for worker in self.workers:
+            worker.start()
         try:
-            while not self._stopped.is_set() and not all(lane.is_done for lane in self.lanes):
+            while not self._stopped.is_set() and not all(worker.is_done for worker in self.workers):
                 self._tick()
                 each_tick()
-                self._stopped.wait(_TICK_S if any(lane.is_live for lane in self.lanes) else _TICK_S / 5)
+                self._stopped.wait(_TICK_S if any(worker.is_live for worker in self.workers) else _TICK_S / 5)
         finally:
             self._finish()
         each_tick()
@@ -114,44 +114,44 @@ class GuardService:
     @property
     def progress(self) -> list[SourceProgress]:
         """How the sources are doing."""
-        return [lane.progress for lane in self.lanes]
+        return [worker.progress for worker in self.workers]
 
     @property
     def paused(self) -> str:
         """Why nothing is written at the moment, such as a full disk; empty: all is well."""
-        return self._desk.paused
+        return self._queue.paused
 
-    def _build_lane(self, source: Source, senses: Analyzer) -> SourceWorker:
+    def _build_worker(self, source: Source, analyzer: Analyzer) -> SourceWorker:
         clips = self.rules.clips
-        reel = PacketBuffer(clips.before_s + clips.longest_s) if self._clips else None
-        keeper = Recorder(
+        buffer = PacketBuffer(clips.before_s + clips.longest_s) if self._clips else None
+        recorder = Recorder(
             source=source.name,
             store=self.store,
-            desk=self._desk,
+            queue=self._queue,
             rules=self.rules,
             judge=self._ask,
-            reel=reel,
+            buffer=buffer,
             moment=self._moments(source),
             is_live=source.is_live,
             hide=self._hide,
             wake=self._outbox.wake,
             counted=lambda kind: self.metrics.events.labels(source.name, kind).inc(),
         )
-        lane = SourceWorker(
+        worker = SourceWorker(
             source.name,
             source.address,
             is_live=source.is_live,
-            senses=senses,
-            keeper=keeper,
-            reel=reel,
+            analyzer=analyzer,
+            recorder=recorder,
+            buffer=buffer,
             store=self.store,
-            desk=self._desk,
+            queue=self._queue,
             metrics=self.metrics,
             sound=source.sound,
         )
         if source.is_live:
-            keeper.moment = lane.moment
-        return lane
+            recorder.moment = worker.moment
+        return worker
 
     def _moments(self, source: Source) -> Callable[[float], float]:
         """From a film's time to the world's."""
@@ -178,14 +178,14 @@ class GuardService:
         if abs(jump_s) > _JUMP_S:
             self.metrics.jumps.inc()
             _log.warning("the machine's clock was set by %+.0f s; ages and order go on by the guard's own", jump_s)
-        for lane in self.lanes:
-            lane.measure()
-        self.metrics.paused.set(bool(self._desk.paused))
+        for worker in self.workers:
+            worker.measure()
+        self.metrics.paused.set(bool(self._queue.paused))
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_S:
             return
         self._swept_at = now
-        for what, count in self._desk.waiting.items():
+        for what, count in self._queue.waiting.items():
             self.metrics.waiting.labels(what).set(count)
         with suppress(OSError):
             self.metrics.free.set(shutil.disk_usage(self.store.media).free)
@@ -209,15 +209,15 @@ class GuardService:
             )
 
     def _finish(self) -> None:
-        for lane in self.lanes:
-            lane.stop()
+        for worker in self.workers:
+            worker.stop()
         deadline = time.monotonic() + _STOP_S
-        for lane in self.lanes:
-            if not lane.join(max(0.1, deadline - time.monotonic())):
-                _log.warning("%s: does not stop in time; what it was at is lost", lane.name)
-        if not self._desk.drain(600.0 if not self._stopped.is_set() else _STOP_S, paused_s=_FULL_S):
+        for worker in self.workers:
+            if not worker.join(max(0.1, deadline - time.monotonic())):
+                _log.warning("%s: does not stop in time; what it was at is lost", worker.name)
+        if not self._queue.drain(600.0 if not self._stopped.is_set() else _STOP_S, paused_s=_FULL_S):
             _log.warning("some clips could not be finished in time")
-        self._desk.stop()
+        self._queue.stop()
         self._outbox.stop()
-        for lane in self.lanes:
-            lane.measure()
+        for worker in self.workers:
+            worker.measure()

@@ -62,11 +62,11 @@ class SourceWorker:
         name: What it is called.
         source: A camera's number, an address or a film's path.
         is_live: A camera or stream: it is opened again whenever it breaks off.
-        senses: What looks and listens.
-        keeper: What becomes of events.
-        reel: Where packets are kept for clips; None: nowhere.
+        analyzer: What looks and listens.
+        recorder: What becomes of events.
+        buffer: Where packets are kept for clips; None: nowhere.
         store: Where the source's state is told.
-        desk: Whose thread writes that.
+        queue: Whose thread writes that.
         metrics: Where frames are counted.
         frames_hz: What looks wants about so many a second; far more are not given to it.
         sound: Whether the source's sound is listened to.
@@ -78,22 +78,28 @@ class SourceWorker:
         source: str,
         *,
         is_live: bool,
-        senses: Analyzer,
-        keeper: Recorder,
-        reel: PacketBuffer | None,
+        analyzer: Analyzer,
+        recorder: Recorder,
+        buffer: PacketBuffer | None,
         store: EventStore,
-        desk: WriteQueue,
+        queue: WriteQueue,
         metrics: GuardMetrics,
         frames_hz: float = 10.0,
         sound: bool = True,
     ) -> None:
         self.name, self.source, self.is_live = name, source, is_live
-        self._senses, self._keeper, self._reel, self._store, self._desk = senses, keeper, reel, store, desk
+        self._analyzer, self._recorder, self._buffer, self._store, self._queue = (
+            analyzer,
+            recorder,
+            buffer,
+            store,
+            queue,
+        )
         self._metrics, self._frames_hz, self._sound = metrics, frames_hz, sound
-        self._ear = AudioDecoder(rate_hz=senses.rate_hz)
+        self._ear = AudioDecoder(rate_hz=analyzer.rate_hz)
         self._pictures: Channel[Frame | SoundBlock] = Channel(1, forgets=True) if is_live else Channel(_FILM_WAITS)
         self._sounds: Channel[Frame | SoundBlock] = Channel(_SOUND_WAITS, forgets=True) if is_live else self._pictures
-        self._lock = threading.Lock()  # of keeper: both channels tell events
+        self._lock = threading.Lock()  # of recorder: both channels tell events
         self._stopped = threading.Event()
         self._reader: VideoReader | LiveReader | SoundPackets | None = None
         self._note = ""  # what is told of a source that is doing well
@@ -113,7 +119,7 @@ class SourceWorker:
             threading.Thread(target=self._sense, args=(channel,), name=f"szem-{name}-sense", daemon=True)
             for channel in dict.fromkeys((self._pictures, self._sounds))
         ]
-        keeper.latest = self._latest
+        recorder.latest = self._latest
 
     def start(self) -> None:
         """Begin."""
@@ -142,7 +148,7 @@ class SourceWorker:
     def progress(self) -> SourceProgress:
         """How it is doing."""
         return SourceProgress(
-            self.name, self._state, self._told, self._now_s, self._duration_s, self._frames, self._keeper.count
+            self.name, self._state, self._told, self._now_s, self._duration_s, self._frames, self._recorder.count
         )
 
     def moment(self, time_s: float) -> float:
@@ -155,7 +161,7 @@ class SourceWorker:
         age_s = float("nan") if self._seen_at is None else time.monotonic() - self._seen_at
         self._metrics.age.labels(self.name).set(age_s)
         self._metrics.up.labels(self.name).set(self._state in ("live", "film"))
-        self._metrics.held.labels(self.name).set(0 if self._reel is None else self._reel.held_bytes)
+        self._metrics.held.labels(self.name).set(0 if self._buffer is None else self._buffer.held_bytes)
         dropped = self._pictures.dropped
         self._metrics.dropped.labels(self.name).inc(dropped - self._dropped)
         self._dropped = dropped
@@ -199,13 +205,13 @@ class SourceWorker:
         try:
             return self._read_pictures()
         except NoPicturesError:
-            if not (self._sound and self._senses.hears):
+            if not (self._sound and self._analyzer.hears):
                 raise
         self._shift_s = None if self.is_live else 0.0
         return self._read_sound()
 
     def _read_pictures(self) -> bool:
-        tap = self._tap if self._sound or self._reel is not None else None
+        tap = self._tap if self._sound or self._buffer is not None else None
         if self.is_live:
             reader: VideoReader | LiveReader = LiveReader(self.source, told=self._hear_reader, tap=tap)
         else:
@@ -238,8 +244,8 @@ class SourceWorker:
         if self._note != _NO_PICTURES:
             _log.warning("%s: %s", self.name, _NO_PICTURES)
         self._note = _NO_PICTURES
-        if self._reel is not None:
-            self._reel.begin_sound_alone()
+        if self._buffer is not None:
+            self._buffer.begin_sound_alone()
         begun = time.monotonic()
         try:
             for packet, time_s in reader:
@@ -263,7 +269,7 @@ class SourceWorker:
             reader.close()
 
     def _time(self, time_s: float) -> float:
-        """A reader's time as the lane's, which goes on when the reader is made anew."""
+        """A reader's time as the worker's, which goes on when the reader is made anew."""
         if self._shift_s is None:
             now = time.monotonic()
             self._zero = now - time_s if self._zero is None else self._zero
@@ -277,12 +283,12 @@ class SourceWorker:
         if self._state not in ("live", "film"):
             self._note = ""
             self._set("live" if self.is_live else "film")
-            self._keeper.size = frame.size
+            self._recorder.size = frame.size
         self._now_s, self._frame = frame.time_s, frame
-        if self._reel is not None:
-            self._reel.turn = frame.turn
-            if self._reel.keeps_pictures and frame.time_s >= self._due_s:
-                self._reel.add_picture(frame)
+        if self._buffer is not None:
+            self._buffer.turn = frame.turn
+            if self._buffer.keeps_pictures and frame.time_s >= self._due_s:
+                self._buffer.add_picture(frame)
         if frame.time_s < self._due_s - 1e-3:
             return frame.time_s
         self._due_s = frame.time_s + _JITTER / self._frames_hz
@@ -291,8 +297,8 @@ class SourceWorker:
         return frame.time_s
 
     def _tap(self, packet: Any, time_s: float) -> None:
-        if self._reel is not None:
-            self._reel.add(packet, self._time(time_s))
+        if self._buffer is not None:
+            self._buffer.add(packet, self._time(time_s))
         if self._sound and packet.stream.type == "audio":
             for block in self._ear.hear(packet, self._time(time_s)):
                 self._sounds.put(block)
@@ -311,15 +317,15 @@ class SourceWorker:
         for item in channel:
             try:
                 if isinstance(item, Frame):
-                    events, now_s = self._senses.see(item), item.time_s
+                    events, now_s = self._analyzer.see(item), item.time_s
                     self._frames += 1
                     self._metrics.frames.labels(self.name).inc()
                 else:
-                    length_s = len(item.samples) / self._senses.rate_hz
-                    events, now_s = self._senses.hear(item), item.time_s + length_s
+                    length_s = len(item.samples) / self._analyzer.rate_hz
+                    events, now_s = self._analyzer.hear(item), item.time_s + length_s
                     self._metrics.sound_s.labels(self.name).inc(length_s)
                 with self._lock:
-                    self._keeper.take(events, max(now_s, self._now_s if self.is_live else now_s))
+                    self._recorder.take(events, max(now_s, self._now_s if self.is_live else now_s))
             except Exception:
                 self._metrics.faults.labels(self.name).inc()
                 if time.monotonic() - self._said_at > _SAY_AGAIN_S:
@@ -334,10 +340,10 @@ class SourceWorker:
             thread.join(_GRACE_S)
         with self._lock:
             try:
-                self._keeper.take(self._senses.finish(), self._now_s)
+                self._recorder.take(self._analyzer.finish(), self._now_s)
             except Exception:
                 _log.exception("%s: what was left could not be judged", self.name)
-            self._keeper.end(self._now_s)
+            self._recorder.end(self._now_s)
 
     # Telling ----------------------------------------------------------------------------------------------------
 
@@ -348,14 +354,14 @@ class SourceWorker:
             self._tell()
 
     def _tell(self) -> None:
-        told = self._told or (f"writing is paused: {self._desk.paused}" if self._desk.paused else "")
+        told = self._told or (f"writing is paused: {self._queue.paused}" if self._queue.paused else "")
         values: dict[str, Any] = {"state": self._state, "told": told, "has_sound": self._has_sound}
         if self._seen_at is not None:
             values["seen"] = time.time() - (time.monotonic() - self._seen_at)
-        if self._keeper.size is not None:
-            values |= {"width_px": self._keeper.size[0], "height_px": self._keeper.size[1]}
+        if self._recorder.size is not None:
+            values |= {"width_px": self._recorder.size[0], "height_px": self._recorder.size[1]}
         self._told_at = time.monotonic()
-        self._desk.write(lambda: self._store.tell_source(self.name, **values))
+        self._queue.write(lambda: self._store.tell_source(self.name, **values))
 
     @property
     def _has_sound(self) -> bool:
@@ -370,11 +376,11 @@ class SourceWorker:
             self._tell()
         if now - self._still_at >= _STILL_S:
             self._still_at = now
-            self._desk.write(lambda: self._write_still(frame))
+            self._queue.write(lambda: self._write_still(frame))
 
     def _write_still(self, frame: Frame) -> None:
         name = f"stills/{slug(self.name)}.jpg"
-        hide = self._keeper.hide
+        hide = self._recorder.hide
         try:
             picture = frame.picture
             data = encode_picture(picture if hide is None else hide(picture), suffix=".jpg", quality=85)

@@ -15,7 +15,7 @@ from typing import Any
 
 from szem.errors import DeniedError, FileMissingError, NotFoundError, RangeError, RulesError, StoreError
 from szem.files import write_text
-from szem.guard.analyzer import build_senses
+from szem.guard.analyzer import build_analyzer
 from szem.guard.event_record import EventQuery, StoredEvent, timestamp
 from szem.guard.event_store import RULES_FILE, EventStore, default_store
 from szem.guard.export import write_marked
@@ -258,7 +258,7 @@ class GuardHandler:
         with self._lock:
             if self._sight is None:
                 self._sight = open_sight(None, workers=1, threads=None)
-        return sense_film(path, build_senses("", rules, sight=self._sight, listen=make_listening(rules)))
+        return sense_film(path, build_analyzer("", rules, sight=self._sight, listen=make_listening(rules)))
 
 
 def _source(row: dict[str, Any]) -> dict[str, Any]:
