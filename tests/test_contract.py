@@ -20,6 +20,7 @@ from anyio.from_thread import start_blocking_portal
 from PIL import Image
 
 from szem.cli.run import run
+from szem.data.spoken import read_spoken
 from szem.media.samples import sample_path
 from szem.serve.app import build_app
 from szem.serve.settings import ServeSettings
@@ -173,6 +174,17 @@ def test_every_door_gives_the_same_answer(
     if row.has_verb:
         found = plain(from_command(row, inputs, arguments, capsys), inputs["pictures"])
         assert_same(found, expected, f"command line and HTTP: {row.name}")
+
+
+@pytest.mark.data
+def test_speech_is_read_alike_through_every_door(
+    data_dir: Path, post: Post, inputs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    row, inputs = TASKS["lipread"], {**inputs, "video": read_spoken(data_dir / "grid", split="val").videos[0].path}
+    expected = plain(from_http(row, inputs, {}, post), inputs["pictures"])
+    assert expected["is_read"]
+    assert_same(plain(from_python(row, inputs, {}), inputs["pictures"]), expected, "Python and HTTP")
+    assert_same(plain(from_command(row, inputs, [], capsys), inputs["pictures"]), expected, "command line and HTTP")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
