@@ -64,6 +64,7 @@ class TaskSpec:
     has_verb: bool = True
     function: str = ""  # in Python: an input and options -> a result
     result: str = ""  # what the function gives
+    more_names: tuple[str, ...] = ()  # what opens its model once for many inputs, and what its result is made of
     request: TaskRequest | None = None
     model: TaskModel | None = None
     look: LookPlace | None = None
@@ -75,6 +76,7 @@ _ROWS = (
         summary="Run every installed task on pictures. The place to begin.",
         function="szem.tasks.look:look",
         result="szem.results.look:Look",
+        more_names=("szem.tasks.look:Looker",),
         request=TaskRequest(
             options="szem.tasks.look:LookRequest",
             answer="szem.tasks.look:answer_look",
@@ -86,6 +88,10 @@ _ROWS = (
         summary="Name what is in pictures: 1000 ImageNet classes, or those of your own model.",
         function="szem.tasks.classification.classify:classify",
         result="szem.results.labels:Labels",
+        more_names=(
+            "szem.tasks.classification.classify:Classifier",
+            "szem.results.labels:Label",
+        ),
         request=TaskRequest(
             options="szem.tasks.classification.answer:ClassifyRequest",
             answer="szem.tasks.classification.answer:answer_classify",
@@ -104,6 +110,10 @@ _ROWS = (
         summary="Assign a class to every pixel of pictures and videos.",
         function="szem.tasks.segmentation.segment:segment",
         result="szem.results.masks:Masks",
+        more_names=(
+            "szem.tasks.segmentation.segment:Segmenter",
+            "szem.results.masks:ClassArea",
+        ),
         request=TaskRequest(
             options="szem.tasks.segmentation.answer:SegmentRequest",
             answer="szem.tasks.segmentation.answer:answer_segment",
@@ -121,6 +131,11 @@ _ROWS = (
         summary="Outline the object in each box.",
         has_verb=False,
         function="szem.tasks.segmentation.instance_masks:outline",
+        result="szem.results.outlines:Outlines",
+        more_names=(
+            "szem.tasks.segmentation.instance_masks:Outliner",
+            "szem.results.outlines:Outline",
+        ),
         model=TaskModel(
             default="outline",
             accepts="szem.tasks.segmentation.heads:OUTLINE",
@@ -132,6 +147,14 @@ _ROWS = (
         summary="Detect, track and count objects in pictures, videos and camera streams.",
         function="szem.tasks.detection.detect:detect",
         result="szem.results.boxes:Boxes",
+        more_names=(
+            "szem.tasks.detection.detect:Detector",
+            "szem.results.boxes:Box",
+            "szem.tasks.video.tracker:Tracker",
+            "szem.results.tracks:Track",
+            "szem.results.tracks:TrackedBoxes",
+            "szem.results.tracks:Tracks",
+        ),
         request=TaskRequest(
             options="szem.tasks.detection.answer:DetectRequest",
             answer="szem.tasks.detection.answer:answer_detect",
@@ -151,6 +174,11 @@ _ROWS = (
         group="text",
         function="szem.tasks.captioning.caption:caption",
         result="szem.results.caption:Caption",
+        more_names=(
+            "szem.tasks.captioning.caption:Captioner",
+            "szem.results.caption:Sentence",
+            "szem.results.caption:Word",
+        ),
         request=TaskRequest(
             options="szem.tasks.captioning.answer:CaptionRequest",
             answer="szem.tasks.captioning.answer:answer_caption",
@@ -170,6 +198,7 @@ _ROWS = (
         takes="pictures",
         function="szem.tasks.captioning.search:search",
         result="szem.results.hits:Hits",
+        more_names=("szem.results.hits:Hit",),
         request=TaskRequest(
             options="szem.tasks.captioning.answer:SearchRequest",
             answer="szem.tasks.captioning.answer:SearchAnswer",
@@ -181,6 +210,10 @@ _ROWS = (
         has_verb=False,
         function="szem.tasks.faces.detect:find_faces",
         result="szem.results.faces:Faces",
+        more_names=(
+            "szem.tasks.faces.detect:FaceDetector",
+            "szem.results.faces:Face",
+        ),
         request=TaskRequest(
             options="szem.tasks.faces.answer:FacesRequest",
             answer="szem.tasks.faces.answer:answer_faces",
@@ -199,6 +232,7 @@ _ROWS = (
         takes="text",
         function="szem.tasks.generation.generate:generate",
         result="szem.results.generated:GeneratedPicture",
+        more_names=("szem.tasks.generation.generate:Generator",),
         request=TaskRequest(
             options="szem.tasks.generation.answer:GenerateRequest",
             answer="szem.tasks.generation.answer:answer_generate",
@@ -218,6 +252,10 @@ _ROWS = (
         takes="video",
         function="szem.tasks.lipreading.lipread:lipread",
         result="szem.results.transcript:Transcript",
+        more_names=(
+            "szem.tasks.lipreading.lipread:LipReader",
+            "szem.results.transcript:TranscriptWord",
+        ),
         request=TaskRequest(
             options="szem.tasks.lipreading.answer:LipreadRequest",
             answer="szem.tasks.lipreading.answer:answer_lipread",
@@ -247,6 +285,10 @@ _ROWS = (
         takes="sound",
         function="szem.tasks.audio.listen:listen",
         result="szem.results.events:Events",
+        more_names=(
+            "szem.tasks.audio.listen:Listener",
+            "szem.results.events:Event",
+        ),
         request=TaskRequest(
             options="szem.tasks.audio.answer:ListenRequest",
             answer="szem.tasks.audio.answer:answer_listen",
@@ -264,6 +306,11 @@ _ROWS = (
         group="motion",
         takes="any",
         function="szem.tasks.surveillance.watcher:watch",
+        result="szem.results.events:Events",
+        more_names=(
+            "szem.tasks.surveillance.watcher:Watcher",
+            "szem.results.events:Event",
+        ),
     ),
     TaskSpec(
         name="explain",
@@ -271,6 +318,7 @@ _ROWS = (
         group="inspect",
         function="szem.tasks.explain.explain:explain",
         result="szem.results.explanation:Explanation",
+        more_names=("szem.tasks.explain.explain:Explorer",),
     ),
     TaskSpec(
         name="colors",
@@ -278,6 +326,7 @@ _ROWS = (
         has_verb=False,
         function="szem.tasks.appearance.dominant_colors:dominant_colors",
         result="szem.results.colors:Colors",
+        more_names=("szem.results.colors:DominantColor",),
         request=TaskRequest(
             options="szem.tasks.appearance.answer:ColorsRequest",
             answer="szem.tasks.appearance.answer:answer_colors",
@@ -291,6 +340,7 @@ _ROWS = (
         has_verb=False,
         function="szem.tasks.appearance.crop_hints:crop_hints",
         result="szem.results.crops:Crops",
+        more_names=("szem.results.crops:Crop",),
         request=TaskRequest(
             options="szem.tasks.appearance.answer:CropsRequest",
             answer="szem.tasks.appearance.answer:answer_crops",
@@ -316,8 +366,8 @@ TASKS: Mapping[str, TaskSpec] = {row.name: row for row in _ROWS}
 
 
 def public_names(tasks: Mapping[str, TaskSpec] = TASKS) -> dict[str, str]:
-    """Name in `szem` -> the module that defines it."""
-    paths = [row.function for row in tasks.values() if row.function]
+    """Name in `szem` -> the module that defines it: functions, results, and what belongs to both."""
+    paths = [path for row in tasks.values() for path in (row.function, row.result, *row.more_names) if path]
     return {name: module for module, _, name in (path.partition(":") for path in paths)}
 
 
