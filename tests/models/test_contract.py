@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
 from szem.models.efficientnet_lite import EfficientNetLite
 from szem.models.googlenet import GoogLeNet
-from szem.models.point_detector import PointDetector
+from szem.models.ssd_mobilenet import SsdMobileNet
+from szem.tasks.detection.anchors import anchor_boxes
 from szem.train.export import export_onnx
 
 Build = Callable[[], nn.Module]
@@ -24,11 +25,11 @@ def frozen_deeplab() -> nn.Module:
 
 
 class Joined(nn.Module):
-    """A point detector's two outputs as one: (B, P, classes + 4)."""
+    """A detector's two outputs as one: (B, P, classes + 4)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = PointDetector(classes=4, width=16, depth=1)
+        self.network = SsdMobileNet(classes=4)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat(self.network(x), 2)
@@ -42,8 +43,8 @@ def per_pixel(height: int, width: int) -> tuple[int, ...]:
     return (1, 4, height, width)
 
 
-def per_point(height: int, width: int) -> tuple[int, ...]:
-    return (1, sum(-(-height // step) * -(-width // step) for step in (8, 16, 32)), 8)
+def per_anchor(height: int, width: int) -> tuple[int, ...]:
+    return (1, len(anchor_boxes(height, width)), 8)
 
 
 ARCHITECTURES: dict[str, tuple[Build, Shape]] = {  # name -> builder, the output's shape
@@ -52,7 +53,7 @@ ARCHITECTURES: dict[str, tuple[Build, Shape]] = {  # name -> builder, the output
     "deeplab, stride 32": (lambda: DeepLab(classes=4, output_stride=32, rates=(1, 2), width=16), per_pixel),
     "deeplab, stride 8": (lambda: DeepLab(classes=4, output_stride=8, rates=(1, 2), width=16), per_pixel),
     "deeplab, frozen": (frozen_deeplab, per_pixel),
-    "point detector": (Joined, per_point),
+    "ssd": (Joined, per_anchor),
 }
 EVERY = pytest.mark.parametrize("name", ARCHITECTURES)
 

@@ -16,8 +16,9 @@ from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
 from szem.media.drawing import RGB, color_of, draw_boxes
 from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import ArrayResult, canvas, to_png
+from szem.results.class_aliases import coco_name
 
-__all__ = ["Box", "Boxes", "class_color", "known_classes"]
+__all__ = ["Box", "Boxes", "class_color", "known_classes", "known_name"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,24 +176,30 @@ def known_classes(wanted: str | Collection[str], classes: Sequence[str]) -> tupl
     """The names asked for, all of which there are.
 
     Args:
-        wanted: Names, or a single one.
+        wanted: Names, or a single one. Where `classes` has COCO's name of a class, PASCAL VOC's stands for it.
         classes: What there is.
     Raises:
         DTypeError: not names.
         UnknownNameError: there is no such class.
 
-    >>> known_classes("cat", ["cat", "dog"])
-    ('cat',)
+    >>> known_classes(["cat", "aeroplane"], ["airplane", "cat", "dog"])
+    ('cat', 'airplane')
     """
     if not isinstance(wanted, str) and not (
         isinstance(wanted, Collection) and all(isinstance(n, str) for n in wanted)
     ):
         raise DTypeError(f'classes are names, as in ["person", "dog"], got {wanted!r}')
-    names = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+    names = tuple(known_name(name, classes) for name in ((wanted,) if isinstance(wanted, str) else wanted))
     unknown = sorted(set(names) - set(classes))
     if unknown:
         raise UnknownNameError(f"no class called {unknown[0]!r}; there are {', '.join(classes)}")
     return names
+
+
+def known_name(name: str, classes: Collection[str]) -> str:
+    """COCO's name for a class that is called by PASCAL VOC's, where `classes` has only that; else the name itself."""
+    other = coco_name(name)
+    return other if name not in classes and other in classes else name
 
 
 def class_color(classes: Sequence[str], index: int) -> RGB:

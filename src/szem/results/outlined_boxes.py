@@ -12,6 +12,7 @@ from szem.media.drawing import draw_masks
 from szem.media.pictures import PictureLike, as_picture
 from szem.results.boxes import Boxes, class_color
 from szem.results.indexing import canvas, to_png
+from szem.results.class_aliases import coco_name
 from szem.results.masks import Masks
 
 __all__ = ["OutlinedBoxes"]
@@ -38,11 +39,13 @@ class OutlinedBoxes(Value):
         if self.masks is None:
             return {}
         found = {}
+        values = {coco_name(name): value for value, name in enumerate(self.masks.classes)}
         for place, box in enumerate(self.boxes):
-            if box.label not in self.masks.classes:
+            value = values.get(coco_name(box.label))
+            if value is None:
                 continue
             x0, y0, x1, y1 = (round(v) for v in box.box_xyxy)
-            inside = self.masks.class_map[y0:y1, x0:x1] == self.masks.classes.index(box.label)
+            inside = self.masks.class_map[y0:y1, x0:x1] == value
             if inside.size and inside.mean() >= _FILLED:
                 mask = np.zeros(self.masks.class_map.shape, bool)
                 mask[y0:y1, x0:x1] = _largest(inside)

@@ -1,8 +1,9 @@
 """Changes to an exported ONNX file: inputs of any sides, and pixels taken as they are.
 
 torch can trace a network with open sides, but reasoning about them takes it minutes. A convolutional network traced
-with sides of one size depends on that size in two places only: where maps are enlarged to a size, and where places
-are listed. This file does not know about networks, tasks or cards.
+with sides of one size depends on that size in three places only: where maps are enlarged to a size, where places are
+listed, and where padding follows TensorFlow's SAME, which depends on whether a side is even. This file does not know
+about networks, tasks or cards.
 """
 
 from pathlib import Path
@@ -31,7 +32,9 @@ def open_outputs(path: Path) -> None:
 def open_sides(path: Path, *, step_px: int) -> None:
     """Let a file traced with sides of one size take any sides that `step_px` divides.
 
-    Every `Resize` must double its maps, every `Reshape` list the places of maps: (N, C, H, W) to (N, C, H·W).
+    Every `Resize` must double its maps, every `Reshape` list the places of maps: (N, C, H, W) to (N, C, H·W), or
+    (N, H, W, A·C) to (N, H·W·A, C). Where one strided convolution is padded more at the end than at the beginning, all
+    of them are taken to be padded as SAME.
 
     Raises:
         ModelError: the graph holds something else that depends on the sides.
@@ -50,19 +53,19 @@ def open_sides(path: Path, *, step_px: int) -> None:
             del node.input[2:]
             node.input.append("szem_double")
         elif node.op_type == "Reshape":
-            wanted = _constant(graph, node.input[1])  # (N, C, H·W)
-            before = shapes.get(node.input[0], ())
-            if wanted is None or wanted.size != 3 or len(before) != 4 or wanted[1] != before[1]:
+            opened = _open_places(_constant(graph, node.input[1]), shapes.get(node.input[0], ()))
+            if opened is None:
                 raise ModelError(f"{path}: {node.name} does more than list places; export with fixed sides")
             name = f"{node.input[1]}_open"
             if _constant(graph, name) is None:  # one constant may serve several nodes
-                graph.initializer.append(numpy_helper.from_array(np.array([0, int(wanted[1]), -1], np.int64), name))
+                graph.initializer.append(numpy_helper.from_array(opened, name))
             node.input[1] = name
             kept = [a for a in node.attribute if a.name != "allowzero"]
             del node.attribute[:]
             node.attribute.extend(kept)
         elif node.op_type in ("Flatten", "Expand", "Tile", "Pad", "Slice", "Gemm"):
             raise ModelError(f"{path}: {node.op_type} {node.name} may depend on the sides; export with fixed sides")
+    _pad_as_same(graph)
     sides = graph.input[0].type.tensor_type.shape.dim
     sides[2].dim_param, sides[3].dim_param = f"{step_px}h", f"{step_px}w"
     for value in graph.output:
@@ -72,6 +75,39 @@ def open_sides(path: Path, *, step_px: int) -> None:
                 axis.dim_param = f"{value.name}_{number}"  # places, or rows and columns
     del graph.value_info[:]
     _save(model, path)
+
+
+def _open_places(wanted: Any, before: list[int | str] | tuple[()]) -> Any:
+    """The shape that lists the places of maps of any size; None where a `Reshape` does something else."""
+    if wanted is None or wanted.size != 3 or len(before) != 4:
+        return None
+    _, *sides = (s for s in before)
+    if any(isinstance(side, str) for side in sides):
+        return None
+    first, second, third = (int(side) for side in sides)
+    _, places, numbers = (int(n) for n in wanted)
+    if places == first and numbers in (-1, second * third):  # (N, C, H, W) to (N, C, H·W)
+        return np.array([0, places, -1], np.int64)
+    if numbers > 0 and third % numbers == 0 and places * numbers == first * second * third:
+        return np.array([0, -1, numbers], np.int64)  # (N, H, W, A·C) to (N, H·W·A, C)
+    return None
+
+
+def _pad_as_same(graph: Any) -> None:
+    """Let the runtime pad strided convolutions, where one of them shows that they are padded as SAME."""
+    strided = []
+    is_same = False
+    for node in graph.node:
+        if node.op_type == "Conv":
+            given = {a.name: list(a.ints) for a in node.attribute if a.name in ("pads", "strides", "kernel_shape")}
+            pads = given.get("pads", [0, 0, 0, 0])
+            is_same |= pads[:2] != pads[2:]
+            if max(given.get("strides", [1])) > 1 and max(given.get("kernel_shape", [3])) > 1:
+                strided.append(node)
+    for node in strided if is_same else ():
+        kept = [a for a in node.attribute if a.name not in ("pads", "auto_pad")]
+        del node.attribute[:]
+        node.attribute.extend([*kept, helper.make_attribute("auto_pad", "SAME_UPPER")])
 
 
 def take_pixels(path: Path, *, mean: float, scale: float) -> None:

@@ -15,6 +15,7 @@ from szem.runtime.heads import fit_head
 from szem.runtime.outputs import Output
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
+from szem.tasks.detection.anchors import SCALES, anchor_boxes
 from szem.tasks.detection.decoders import DECODERS, grid_points
 from szem.tasks.detection.detect import Detector
 from szem.tasks.detection.heads import DETECT
@@ -41,6 +42,13 @@ def _points() -> dict[str, np.ndarray]:
     points, _ = grid_points(HEIGHT, WIDTH)
     distances = np.concatenate([points - BOX[:2], BOX[2:] - points], 1)[None]
     return {"scores": _scores(len(points)), "distances": distances}
+
+
+def _anchors() -> dict[str, np.ndarray]:
+    anchors = anchor_boxes(HEIGHT, WIDTH)
+    middle, sides = (BOX[:2] + BOX[2:])[::-1] / 2, (BOX[2:] - BOX[:2])[::-1]  # y, x
+    encodings = np.concatenate([(middle - anchors[:, :2]) / anchors[:, 2:], np.log(sides / anchors[:, 2:])], 1)
+    return {"scores": _scores(len(anchors)), "encodings": (encodings * np.array(SCALES))[None]}
 
 
 def _xywh() -> np.ndarray:
@@ -125,6 +133,7 @@ def _tensorflow() -> dict[str, np.ndarray]:
 
 
 LAYOUTS: dict[str, tuple[str, Callable[[], dict[str, np.ndarray]]]] = {
+    "anchors": ("anchors", _anchors),
     "points": ("points", _points),
     "yolox": ("yolox", _yolox),
     "yolov5": ("yolov5", _yolov5),

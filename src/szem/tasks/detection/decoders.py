@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array
 from szem.errors import ModelError
+from szem.tasks.detection.anchors import anchor_boxes, move_anchors
 from szem.tasks.detection.candidates import Candidates, Decoder, InputSize, order_corners
 from szem.tasks.detection.nms_inside import (
     decode_efficient_nms,
@@ -80,6 +81,18 @@ def _decode_points(outputs: Mapping[str, Array], size: InputSize, lowest: NDArra
     at = points[places]
     boxes = np.concatenate([at - distances[:, :2], at + distances[:, 2:]], 1)
     return Candidates(order_corners(boxes), scores, classes)
+
+
+def _decode_anchors(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
+    """Scores, and what moves the anchor boxes of `anchors` to the objects."""
+    anchors = anchor_boxes(*size)
+    if len(outputs["scores"]) != len(anchors):
+        raise ModelError(
+            f"head layout 'anchors' needs {len(anchors)} anchors for an input of {size[1]}×{size[0]}, the network gives "
+            f"{len(outputs['scores'])}; choose another layout"
+        )
+    places, classes, scores = _pick(outputs["scores"], lowest)
+    return Candidates(move_anchors(anchors[places], outputs["encodings"][places]), scores, classes)
 
 
 def _decode_yolox(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
@@ -161,6 +174,7 @@ def _decode_fastestdet(outputs: Mapping[str, Array], size: InputSize, lowest: ND
 _SEPARATE = ("boxes", "scores", "classes")
 
 DECODERS: Mapping[str, Decoder] = {
+    "anchors": Decoder(("scores", "encodings"), _decode_anchors),
     "points": Decoder(("scores", "distances"), _decode_points),
     "yolox": Decoder(("predictions",), _decode_yolox),
     "yolov5": Decoder(("predictions",), _decode_yolov5),

@@ -9,23 +9,23 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, overload
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8, check_picture
 from szem.errors import CardError, RangeError, UnknownNameError
 from szem.media.pictures import PictureLike, as_pictures
-from szem.results.boxes import Boxes, known_classes
+from szem.results.boxes import Boxes, known_classes, known_name
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import find_window, prepare_picture
 from szem.tasks.detection.candidates import Decoder
 from szem.tasks.detection.decoders import DECODERS
+from szem.tasks.detection.duplicates import Overlaps, drop_duplicates
 from szem.tasks.models import ModelLike, as_session
 
 __all__ = ["Detector", "detect", "finish_boxes", "tight_rules"]
 
-_OVERLAP = 0.5  # of two boxes of one class that overlap more, the better one stays
+_OVERLAPS = Overlaps()
 _MOST = 300  # candidates a picture that are looked at further
 _STEP_PX = 32  # sides of an open input are multiples of this, the largest stride
 _FALLBACK = 0.3  # threshold where a card names none
@@ -66,7 +66,8 @@ class Detector:
     Args:
         model: A model's name or folder, or an open session; the shipped model if left out.
         threshold: Boxes below this score are dropped; one for all classes or by name (others keep the card's).
-        overlap: Of two boxes of one class that overlap more than this (intersection over union), the better stays.
+        overlap: Of two boxes of one class that overlap more than this (intersection over union), the better stays;
+            by default what the card says, or 0.5.
     Raises:
         CardError: the card has no labels, or its outputs are not those of a detector.
         UnknownNameError: a threshold names a class that there is not.
@@ -78,7 +79,7 @@ class Detector:
         model: ModelLike | None = None,
         *,
         threshold: float | Mapping[str, float] | None = None,
-        overlap: float = _OVERLAP,
+        overlap: float | None = None,
     ) -> None:
         self.session = session = as_session(model, task="detect")
         self.card = session.model.card
@@ -91,9 +92,9 @@ class Detector:
                 f"{session.model.folder}: head {self.card.head!r} is not one of a detector's; "
                 f"there are {', '.join(DECODERS)}"
             )
-        if not 0 < overlap <= 1:
+        if overlap is not None and not 0 < overlap <= 1:
             raise RangeError(f"overlap must lie in 0..1, got {overlap}")
-        self._decoder, self.overlap = decoder, overlap
+        self._decoder, self.overlaps = decoder, Overlaps.of_card(self.card.constants, same=overlap)
         self.thresholds = _lowest(self.classes, self.card.thresholds, threshold)  # (C,) calibrated scores
         self._raw = self._to_raw(self.thresholds)
 
@@ -166,7 +167,7 @@ class Detector:
             self._raw,
             classes=self.classes,
             model=self.card.name,
-            overlap=self.overlap,
+            overlaps=self.overlaps,
         )
         return replace(found, scores=self._to_chance(found.scores))
 
@@ -195,7 +196,7 @@ def finish_boxes(
     *,
     classes: tuple[str, ...],
     model: str,
-    overlap: float = _OVERLAP,
+    overlaps: Overlaps = _OVERLAPS,
 ) -> Boxes:
     """From the outputs for one picture to its boxes, best first: decode, drop doubles, bring back.
 
@@ -207,7 +208,7 @@ def finish_boxes(
         lowest: (C,) scores below are left out.
         classes: Names.
         model: Name, for the result.
-        overlap: Of two boxes of one class that overlap more than this, the better stays.
+        overlaps: Which boxes are duplicates of better ones.
     """
     height, width = size
     # A network that counts the background as class 0 has one class more than its labels.
@@ -220,7 +221,7 @@ def finish_boxes(
     if len(found.scores) > _MOST:
         found = found.take(np.argpartition(-found.scores, _MOST)[:_MOST])
     if not decoder.is_final and len(found.scores):
-        found = found.take(_drop_doubles(found.boxes_xyxy, found.scores, found.indices, overlap))
+        found = found.take(drop_duplicates(found.boxes_xyxy, found.scores, found.indices, overlaps))
     found = found.take(np.argsort(-found.scores, kind="stable"))
     window = find_window(height, width, rules)
     scale = np.array([window.width / window.in_width, window.height / window.in_height] * 2, np.float32)
@@ -270,7 +271,7 @@ def _lowest(
     if isinstance(wanted, int | float):
         named: Mapping[str, float] = dict.fromkeys(classes, float(wanted))
     else:
-        named = wanted or {}
+        named = {known_name(name, classes): value for name, value in (wanted or {}).items()}
     unknown = sorted(set(named) - set(classes))
     if unknown:
         raise UnknownNameError(f"no class called {unknown[0]!r}; there are {', '.join(classes)}")
@@ -279,13 +280,3 @@ def _lowest(
     if not ((values >= 0) & (values <= 1)).all():
         raise RangeError(f"thresholds must lie in 0..1, got {values.min()} to {values.max()}")
     return values
-
-
-def _drop_doubles(
-    boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], indices: NDArray[np.int64], overlap: float
-) -> NDArray[np.int64]:
-    """Places of the boxes that no better one of their class overlaps too much (greedy non-maximum suppression)."""
-    boxes_xywh = boxes_xyxy.copy()
-    boxes_xywh[:, 2:] -= boxes_xywh[:, :2]
-    kept = cv2.dnn.NMSBoxesBatched(boxes_xywh, scores, indices.astype(np.int32), 0.0, overlap)  # type: ignore[arg-type]
-    return np.asarray(kept, np.int64).reshape(-1)

@@ -3,24 +3,25 @@
 This file does not know how a model was trained.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.boxed_folder import only_split, read_boxed
+from szem.data.boxed_folder import only_split, read_boxed, rename_classes
 from szem.data.boxes import BoxedPicture
 from szem.errors import CardError, TrainError, UnknownNameError
 from szem.media.pictures import read_picture
 from szem.results.boxes import Boxes
+from szem.results.class_aliases import CLASS_ALIASES
 from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.detection.average_precision import average_precision
 from szem.tasks.detection.detect import Detector
 
-__all__ = ["calibration_error", "evaluate_detect", "find_all", "rate_boxes", "reliability"]
+__all__ = ["calibration_error", "evaluate_detect", "find_all", "rate_boxes", "reliability", "shared_classes"]
 
 _LOWEST = 0.005  # the whole curve of precision over recall is looked at
 _BINS = 10
@@ -31,36 +32,50 @@ def evaluate_detect(model: Model, folder: Path, split: str) -> list[Measurement]
 
     Args:
         model: A `detect` model.
-        folder: Pictures with boxes (see `data.boxed_folder`), whose classes are the model's.
+        folder: Pictures with boxes (see `data.boxed_folder`). Only classes that both the data and the model have are
+            compared (names of PASCAL VOC and COCO stand for each other); how many, the measurement `classes` says.
         split: As marked in the data; `all` takes every picture.
     Raises:
-        CardError: the classes are others.
+        CardError: no class is in both.
         UnknownNameError: no such split.
     """
     everything = read_boxed(folder)
-    if set(everything.classes) != set(model.labels):
+    shared = shared_classes(everything.classes, model.labels)
+    if not shared:
         raise CardError(
-            f"{folder}: its classes are {', '.join(everything.classes[:4])}…, the model's "
-            f"{', '.join(model.labels[:4])}…; give the data of this model"
+            f"{folder}: none of its classes ({', '.join(everything.classes[:4])}…) is one of the model's "
+            f"({', '.join(model.labels[:4])}…); give the data of this model"
         )
     try:
         boxes = only_split(everything, "" if split == "all" else split)
     except TrainError as error:
         raise UnknownNameError(str(error)) from error
-    pictures = [_in_order(picture, everything.classes, model.labels) for picture in boxes.pictures]
-    found = find_all(Session(model), pictures)
+    pictures = list(rename_classes(boxes, model.labels, shared).pictures)
+    found = [boxes.keep(classes=tuple(shared.values())) for boxes in find_all(Session(model), pictures)]
     precision = average_precision(found, pictures, model.labels)
     n = len(pictures)
     rows = [
         Measurement("AP50", precision.ap50, n),
         Measurement("AP50 VOC2007", precision.ap50_voc2007, n),
         Measurement("AP", precision.ap, n),
+        Measurement("classes", len(shared), n),
     ]
     rows += [Measurement(f"AP50 {size}", value, n) for size, value in precision.by_size.items()]
     scores, right = rate_boxes(found, pictures, thresholds=np.full(len(model.labels), 0.1))
     if len(scores):
         rows.append(Measurement("calibration error", calibration_error(scores, right), len(scores)))
     return rows + [Measurement(f"AP50 {name}", value, n) for name, value in precision.by_class.items()]
+
+
+def shared_classes(data: Sequence[str], model: Sequence[str]) -> dict[str, str]:
+    """The classes of some data that a model has: the data's name -> the model's.
+
+    >>> shared_classes(["sofa", "cat", "lamp"], ["cat", "couch"])
+    {'sofa': 'couch', 'cat': 'cat'}
+    """
+    both = {**CLASS_ALIASES, **{other: name for name, other in CLASS_ALIASES.items()}}
+    named = {name: name if name in model else both.get(name, name) for name in data}
+    return {name: other for name, other in named.items() if other in model}
 
 
 def find_all(session: Session, pictures: list[BoxedPicture]) -> list[Boxes]:
@@ -132,10 +147,3 @@ def _ious(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.f
     area = (box[2:] - box[:2]).prod()
     out: NDArray[np.float32] = both / np.maximum(area + (others[:, 2:] - others[:, :2]).prod(1) - both, 1e-6)
     return out
-
-
-def _in_order(picture: BoxedPicture, given: tuple[str, ...], wanted: tuple[str, ...]) -> BoxedPicture:
-    if given == wanted:
-        return picture
-    places = np.array([wanted.index(name) for name in given], np.int64)
-    return replace(picture, labels=places[picture.labels])

@@ -25,6 +25,13 @@ def _fit_points(outputs: Sequence[Output], labels: int) -> dict[str, str] | None
     return _pair("scores", scores, "distances", distances)
 
 
+def _fit_anchors(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
+    """Only by its names: otherwise `ssd`, whose boxes have the same shape, fits as well."""
+    scores = [o for o in outputs if o.name == "scores" and len(o.shape) == 3 and o.shape[2] in (labels, None)]
+    encodings = [o for o in outputs if o.name == "encodings" and len(o.shape) == 3 and o.shape[2] in (4, None)]
+    return _pair("scores", scores, "encodings", encodings)
+
+
 def _fit_ssd(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
     boxes = _listed(outputs, 4, name="boxes")
     scores = [o for n in (labels, labels + 1) for o in _listed(outputs, n, name="scores") if o not in boxes[:1]]
@@ -92,8 +99,13 @@ DETECT = ModelFormat(
     resize="letterbox",
     choose=_choose,
     heads={
+        "anchors": Head(
+            about="szem's own: (N, anchors, classes) `scores` 0..1 and (N, anchors, 4) `encodings` that move the anchor "
+            "boxes of SSD MobileNetV3; strides 16 to 512",
+            fit=_fit_anchors,
+        ),
         "points": Head(
-            about="szem's own: (N, places, classes) scores 0..1 and (N, places, 4) distances to the left, upper, "
+            about="that of szem 1.0: (N, places, classes) scores 0..1 and (N, places, 4) distances to the left, upper, "
             "right and lower side in pixels; the places of strides 8, 16, 32 one after the other",
             fit=_fit_points,
         ),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.results.boxes import Boxes
+from szem.results.class_aliases import coco_name
 from szem.results.events import Event
 from szem.results.tracks import TrackedBoxes
 from szem.tasks.surveillance.open_events import OpenEvents
@@ -104,6 +105,7 @@ class BehaviourEvents:
         self._settings, self._told, self._cover = settings, told, cover
         self._zones = tuple(zones) or (_WHOLE,)
         self._lines = tuple(LineCounter(line) for line in lines)
+        self._wanted = {coco_name(label) for label in settings.labels}
         self._things: dict[int, _Thing] = {}
         self._alias: dict[int, int] = {}  # a new number -> the thing's first
         self._start_s: float | None = None
@@ -113,7 +115,7 @@ class BehaviourEvents:
         """Take in a frame that was looked at; what began or ended in it."""
         now = frame.time_s
         self._start_s = now if self._start_s is None else self._start_s
-        wanted = np.array([label in self._settings.labels for label in frame.boxes.labels], np.bool_)
+        wanted = np.array([coco_name(label) in self._wanted for label in frame.boxes.labels], np.bool_)
         here = self._take_in(frame, wanted)
         self._merge(now)
         here = {row: self._alias.get(number, number) for row, number in here.items()}

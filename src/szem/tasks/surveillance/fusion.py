@@ -54,7 +54,7 @@ AGREE: Mapping[str, Agreement] = {
         things=frozenset({"person"}),
     ),
     "bird": Agreement(sounds=frozenset({"rooster"}), things=frozenset({"bird"})),
-    "aircraft": Agreement(sounds=frozenset({"helicopter"}), things=frozenset({"aeroplane"})),
+    "aircraft": Agreement(sounds=frozenset({"helicopter"}), things=frozenset({"airplane", "aeroplane"})),
 }
 _SEEN = frozenset({"enters", "fast approach"})  # kinds of video events that may be the same happening as a sound
 _MOST_ODDS = 6.0  # of one channel: nothing is surer than 400 to 1

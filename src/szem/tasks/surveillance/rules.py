@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from szem.results.class_aliases import coco_name
 from szem.results.events import Event
 from szem.tasks.surveillance.settings import WatchSettings
 from szem.tasks.video.zones import Line, Zone, Zones
@@ -224,7 +225,7 @@ class Rule(_Strict):
             and (not self.cameras or camera in self.cameras)
             and (not places or event.place in places)
             and (not self.direction or event.direction in ("", self.direction))
-            and (not self.classes or event.label in self.classes)
+            and (not self.classes or coco_name(event.label) in map(coco_name, self.classes))
             and set(self.channels) <= set(event.by)
             and self.is_time(at)
         )

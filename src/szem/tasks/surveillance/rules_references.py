@@ -6,6 +6,7 @@ This file does not know what a rules file looks like.
 import difflib
 from collections.abc import Collection
 
+from szem.results.class_aliases import coco_name
 from szem.tasks.surveillance.rules import Rules
 from szem.tasks.surveillance.settings import KINDS
 from szem.tasks.video.zones import Zones
@@ -76,17 +77,18 @@ def loose_names(rules: Rules, *, sounds: Collection[str] | None, labels: Collect
 def _loose_classes(rules: Rules, labels: Collection[str]) -> list[Fault]:
     """Classes that the detector does not find, or that nobody follows: such a rule could never fit."""
     found: list[Fault] = []
+    known = {coco_name(name) for name in labels}
     own = rules.watch.labels if "labels" in rules.watch.model_fields_set else ()
     holders: list[tuple[tuple[str, ...], tuple[str, ...]]] = [(("watch", "labels"), own)]
     holders += [(("cameras", n, "watch", "labels"), one.watch.get("labels", ())) for n, one in rules.cameras.items()]
     for place, names in holders:
-        found += [(place, _unknown("class", name, labels)) for name in names if name not in labels]
-    followed = {name for camera in ("", *rules.cameras) for name in rules.settings_for(camera).labels}
+        found += [(place, _unknown("class", name, labels)) for name in names if coco_name(name) not in known]
+    followed = {coco_name(name) for camera in ("", *rules.cameras) for name in rules.settings_for(camera).labels}
     for number, rule in enumerate(rules.rules):
         for name in rule.classes:
-            if name not in (*labels, _THING):
+            if coco_name(name) not in (*known, _THING):
                 fault = _unknown("class", name, (*labels, _THING))
-            elif name in followed or _UNFOLLOWED & set(rule.events):
+            elif coco_name(name) in followed or _UNFOLLOWED & set(rule.events):
                 continue
             elif name == _THING:
                 fault = "'thing' is only told with left behind and removed; name another class"

@@ -54,7 +54,9 @@ class WatchSettings(BaseModel):
     looks_hz: float = Field(default=5.0, gt=0, le=240)  # how often the detector looks while something moves
     idle_looks_hz: float = Field(default=1.0, ge=0, le=240)  # and while nothing does
     background_hz: float = Field(default=10.0, gt=0, le=240)  # how often the background is compared
-    labels: tuple[str, ...] = ("person", "bicycle", "car", "motorbike", "bus", "train", "dog", "cat", "horse")
+    labels: tuple[str, ...] = (
+        "person", "bicycle", "car", "motorcycle", "bus", "truck", "train", "dog", "cat", "horse",
+    )  # fmt: skip
     score: float = Field(default=0.3, ge=0, le=1)  # events below are not told
 
     @model_validator(mode="after")

@@ -49,6 +49,7 @@ class Piece:
     boxes_xyxy: NDArray[np.float32]  # (N, 4) in pixels of the canvas
     labels: NDArray[np.int64]
     is_hard: NDArray[np.bool_]
+    origins: NDArray[np.int64]  # (rows, columns) place of the picture that a cell is from; −1 where it is empty
 
 
 def list_views(pictures: Sequence[BoxedPicture], sizes_px: Sequence[int], *, seed: int) -> list[PictureView]:
@@ -166,8 +167,9 @@ class PictureViews:
     def _pick(self, picture: int, rng: np.random.Generator, *, largest: int | None = None) -> int:
         return picture * self.per_picture + int(rng.integers(0, largest or self.per_picture))
 
-    def _canvas(self, rows: int, columns: int) -> NDArray[np.float16]:
-        return np.broadcast_to(self.grey, (rows, columns, len(self.grey))).copy()
+    def _canvas(self, rows: int, columns: int) -> "_Canvas":
+        maps = np.broadcast_to(self.grey, (rows, columns, len(self.grey))).copy()
+        return _Canvas(maps, np.full((rows, columns), -1, np.int64))
 
     @staticmethod
     def _beside(begin: int, end: int, length: int, is_before: bool, rng: np.random.Generator) -> int:
@@ -178,13 +180,14 @@ class PictureViews:
         return end - length if is_before else begin
 
     def _lay(
-        self, canvas: NDArray[np.float16], number: int, corner: tuple[int, int], window: tuple[int, int, int, int]
+        self, canvas: "_Canvas", number: int, corner: tuple[int, int], window: tuple[int, int, int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
         view, maps = self.views[number], self.maps[number]
         (top, left), (row0, column0, row1, column1) = corner, window
         y0, x0 = max(top, row0), max(left, column0)
         y1, x1 = min(top + view.rows, row1), min(left + view.columns, column1)
-        canvas[y0:y1, x0:x1] = maps[y0 - top : y1 - top, x0 - left : x1 - left]
+        canvas.origins[y0:y1, x0:x1] = view.picture
+        canvas.maps[y0:y1, x0:x1] = maps[y0 - top : y1 - top, x0 - left : x1 - left]
         picture = self.pictures[view.picture]
         sides = np.array([view.columns, view.rows] * 2, np.float32) * CELL_PX
         whole = np.array([picture.width_px, picture.height_px] * 2, np.float32)
@@ -205,11 +208,19 @@ class PictureViews:
 
     def _joined(
         self,
-        canvas: NDArray[np.float16],
+        canvas: "_Canvas",
         parts: Sequence[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]],
     ) -> Piece:
         boxes, labels, hard = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return Piece(canvas, boxes, labels, hard)
+        return Piece(canvas.maps, boxes, labels, hard, canvas.origins)
+
+
+@dataclass(frozen=True, eq=False)
+class _Canvas:
+    """Cells that views are laid on."""
+
+    maps: NDArray[np.float16]  # (rows, columns, C)
+    origins: NDArray[np.int64]  # (rows, columns)
 
 
 def _anywhere(length: int, room: int, rng: np.random.Generator) -> int:

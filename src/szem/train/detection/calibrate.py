@@ -15,24 +15,32 @@ from szem.results.boxes import Boxes
 from szem.runtime.cards import Calibration, Card, read_card, write_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
+from szem.tasks.detection.duplicates import Overlaps
 from szem.tasks.detection.evaluate import find_all, rate_boxes
 
-__all__ = ["best_thresholds", "calibrate_detector", "fit_calibration"]
+__all__ = ["calibrate_detector", "fit_calibration", "precise_threshold"]
 
 _LOWEST = 0.03  # raw scores below are too many and too empty to learn from
-_GRID = np.round(np.arange(0.10, 0.81, 0.02), 2)  # thresholds tried
-_SHARED = 25.0  # a class's own boxes are joined by so many of all classes
+_GRID = np.round(np.arange(0.10, 0.91, 0.01), 2)  # thresholds tried
+_PRECISION = 0.8  # of the boxes that are shown by default
 
 
-def calibrate_detector(folder: Path, pictures: Sequence[BoxedPicture]) -> Card:
-    """Fit calibration and thresholds and write them on the card.
+def calibrate_detector(
+    folder: Path, pictures: Sequence[BoxedPicture], *, overlaps: Overlaps | None = None
+) -> Card:
+    """Fit the calibration, choose the threshold, and write both on the card.
+
+    The threshold is the same for every class: where four of five boxes are right (`precise_threshold`).
 
     Args:
         folder: Of the model.
+        overlaps: What makes a duplicate, for the card; by default what it says already.
         pictures: Never trained on, nor those a score is reported on; their labels are places in the model's. Where
             they are too few, the scores stay as they are and the card says so.
     """
     card = read_card(folder).model_copy(update={"calibration": None, "thresholds": {}})
+    if overlaps is not None:
+        card = card.model_copy(update={"constants": {**card.constants, **overlaps.to_constants()}})
     found = find_all(Session(Model(card, folder)), list(pictures))
     lowest = np.full(len(card.labels or ()), _LOWEST)
     scores, right = rate_boxes(found, list(pictures), thresholds=lowest)
@@ -54,8 +62,8 @@ def calibrate_detector(folder: Path, pictures: Sequence[BoxedPicture]) -> Card:
         )
         for boxes in found
     ]
-    values = best_thresholds(chances, pictures, classes=len(lowest))
-    thresholds = dict(zip(card.labels or (), (float(v) for v in values), strict=True))
+    threshold = precise_threshold(chances, pictures, classes=len(lowest))
+    thresholds = dict.fromkeys(card.labels or (), threshold)
     card = card.model_copy(update={"calibration": calibration, "thresholds": thresholds})
     write_card(folder, card)
     return card
@@ -99,22 +107,24 @@ def _logistic(columns: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray
     return weights
 
 
-def best_thresholds(found: Sequence[Boxes], truth: Sequence[BoxedPicture], *, classes: int) -> NDArray[np.float64]:
-    """The score of each class from which on precision and recall together (F1) are best; (C,).
+def precise_threshold(
+    found: Sequence[Boxes], truth: Sequence[BoxedPicture], *, classes: int, precision: float = _PRECISION
+) -> float:
+    """The lowest score from which on so many of the boxes are right, over all classes together.
 
-    A class with few boxes leans on all classes: its counts are joined by those of `_SHARED` boxes of the whole.
+    Where no score reaches it, the one with the highest precision among those that show a tenth of the right boxes.
+
+    Args:
+        found: One a picture, with confidences.
+        truth: The pictures.
+        classes: How many there are.
+        precision: Fraction of the shown boxes that are right.
     """
-    asked = np.zeros(classes)
-    for picture in truth:
-        asked += np.bincount(picture.labels[~picture.is_hard], minlength=classes)
-    hits, given = np.zeros((classes, len(_GRID))), np.zeros((classes, len(_GRID)))
-    for label in range(classes):
-        only = np.full(classes, 2.0)  # no score reaches 2: the other classes are left out
-        only[label] = float(_GRID[0])
-        scores, right = rate_boxes(list(found), list(truth), thresholds=only)
-        above = scores[:, None] >= _GRID
-        hits[label], given[label] = (above & right[:, None]).sum(0), above.sum(0)
-    share = _SHARED / max(asked.sum(), 1)
-    hits, given, asked = hits + share * hits.sum(0), given + share * given.sum(0), asked + share * asked.sum()
-    f1 = 2 * hits / np.maximum(given + asked[:, None], 1e-9)
-    return _GRID[f1.argmax(1)]
+    scores, right = rate_boxes(list(found), list(truth), thresholds=np.full(classes, float(_GRID[0])))
+    above = scores[:, None] >= _GRID
+    given, hits = above.sum(0), (above & right[:, None]).sum(0)
+    share = hits / np.maximum(given, 1)
+    good = np.flatnonzero((share >= precision) & (given > 0))
+    if len(good):
+        return float(_GRID[good[0]])
+    return float(_GRID[np.where(hits >= 0.1 * right.sum(), share, -1).argmax()])

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["LossTargets", "assign", "detect_loss", "generalised_iou", "pair_ious"]
+__all__ = ["LossTargets", "Unlabelled", "assign", "detect_loss", "generalised_iou", "pair_ious"]
 
 _ANSWERS = 10  # places an object
 _SCORE_POWER, _OVERLAP_POWER = 0.5, 6.0  # of the fit
 _BOX_WEIGHT = 2.5  # of the box loss beside the score loss
 _EMPTY_WEIGHT, _FOCUS = 0.75, 2.0  # of places that hold nothing
+_SOFT_COUNTED = 0.1  # scores from here on count in full where a teacher says what is taught, lower ones in proportion
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,14 @@ def generalised_iou(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
 
 @torch.no_grad()
 def assign(
-    scores: Tensor, boxes_xyxy: Tensor, points: Tensor, truth_xyxy: Tensor, labels: Tensor, is_hard: Tensor
+    scores: Tensor,
+    boxes_xyxy: Tensor,
+    points: Tensor,
+    truth_xyxy: Tensor,
+    labels: Tensor,
+    is_hard: Tensor,
+    *,
+    reach_px: Tensor | None = None,
 ) -> LossTargets:
     """Let the places that fit best answer for each object.
 
@@ -66,18 +74,18 @@ def assign(
         truth_xyxy: (B, M, 4) objects, filled up to M.
         labels: (B, M) int64; −1 where there is none.
         is_hard: (B, M) bool: places inside are not punished for this class, nor taught.
+        reach_px: (P,) a place may also answer for an object whose middle is so near in x and y; without it, only for
+            what it lies inside of.
     Source: C. Feng et al., TOOD, 2021, arXiv:2108.07755, section 3.3 (task alignment).
     """
     B, P, C = scores.shape
     places = torch.arange(B, device=scores.device)[:, None]
-    x, y = points[:, 0], points[:, 1]
+    middle = (truth_xyxy[..., :2] + truth_xyxy[..., 2:])[:, :, None] / 2  # (B, M, 1, 2)
+    half = (truth_xyxy[..., 2:] - truth_xyxy[..., :2])[:, :, None] / 2
+    if reach_px is not None:
+        half = torch.maximum(half, reach_px[:, None])  # (B, M, P, 2)
     there = labels >= 0
-    inside = (
-        (x > truth_xyxy[..., None, 0])
-        & (y > truth_xyxy[..., None, 1])
-        & (x < truth_xyxy[..., None, 2])
-        & (y < truth_xyxy[..., None, 3])
-    ) & there[..., None]  # (B, M, P)
+    inside = ((points - middle).abs() < half).all(-1) & there[..., None]  # (B, M, P)
     ious = pair_ious(boxes_xyxy[:, None], truth_xyxy[:, :, None])  # (B, M, P)
     given = scores.transpose(1, 2)[places, labels.clamp(min=0)]  # (B, M, P)
     fit = given.clamp(min=1e-9) ** _SCORE_POWER * ious.clamp(min=1e-4) ** _OVERLAP_POWER
@@ -99,34 +107,62 @@ def assign(
     blurred = (inside & is_hard[..., None]).float()  # (B, M, P)
     one_hot = F.one_hot(labels.clamp(min=0), C).to(blurred.dtype)  # (B, M, C)
     counted = torch.einsum("bmp,bmc->bpc", blurred, one_hot) == 0
-    return LossTargets(
-        taught, truth_xyxy.gather(1, owner[..., None].expand(-1, -1, 4)), answers, counted | (taught > 0)
-    )
+    return LossTargets(taught, truth_xyxy.gather(1, owner[..., None].expand(-1, -1, 4)), answers, counted | (taught > 0))
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Where labels are missing, and what another network says there."""
+
+    is_complete: Tensor  # (B, P, C) bool: whether an object of this class would have a label there
+    scores: Tensor | None = None  # (B, P, C) 0..1 of a teacher; None: what is not complete is not taught
 
 
 def detect_loss(
-    raw_scores: Tensor, distances: Tensor, points: Tensor, truth_xyxy: Tensor, labels: Tensor, is_hard: Tensor
+    raw_scores: Tensor,
+    boxes_xyxy: Tensor,
+    points: Tensor,
+    truth_xyxy: Tensor,
+    labels: Tensor,
+    is_hard: Tensor,
+    *,
+    reach_px: Tensor | None = None,
+    unlabelled: Unlabelled | None = None,
 ) -> Tensor:
     """Varifocal loss of the scores plus generalised-IoU loss of the boxes, per object answered for.
 
     Args:
         raw_scores: (B, P, C) before the sigmoid.
-        distances: (B, P, 4) left, upper, right, lower, in pixels.
+        boxes_xyxy: (B, P, 4) in pixels.
         points: (P, 2).
         truth_xyxy: (B, M, 4).
         labels: (B, M) int64, −1 where there is none.
         is_hard: (B, M) bool.
+        reach_px: As of `assign`.
+        unlabelled: Classes without labels somewhere; there the teacher's scores are the target, which count in
+            proportion to the higher of both scores, so that the many empty places do not drown the rest.
     Source: H. Zhang et al., VarifocalNet, 2021, arXiv:2008.13367, equation 2.
     """
-    boxes = torch.cat([points - distances[..., :2], points + distances[..., 2:]], 2)
     chances = raw_scores.detach().sigmoid()
-    taught = assign(chances, boxes.detach(), points, truth_xyxy, labels, is_hard)
-    weight = torch.where(taught.scores > 0, taught.scores, _EMPTY_WEIGHT * chances**_FOCUS) * taught.counted
-    naming = F.binary_cross_entropy_with_logits(raw_scores, taught.scores, weight=weight, reduction="sum")
+    taught = assign(chances, boxes_xyxy.detach(), points, truth_xyxy, labels, is_hard, reach_px=reach_px)
+    wanted = taught.scores
+    weight = torch.where(wanted > 0, wanted, _EMPTY_WEIGHT * chances**_FOCUS)
+    soft_total = raw_scores.new_tensor(0.0)
+    if unlabelled is not None:
+        open_ = ~unlabelled.is_complete & (wanted == 0)
+        if unlabelled.scores is None:
+            weight = weight.masked_fill(open_, 0)
+        else:
+            wanted = torch.where(open_, unlabelled.scores, wanted)
+            top = torch.maximum(unlabelled.scores, chances)
+            weight = torch.where(open_, (top / _SOFT_COUNTED).clamp(max=1), weight)
+            soft_total = (unlabelled.scores * (open_ & (unlabelled.scores > _SOFT_COUNTED))).sum()
+    weight = weight * taught.counted
+    naming = F.binary_cross_entropy_with_logits(raw_scores, wanted, weight=weight, reduction="sum")
     strength = taught.scores.sum(2)[taught.answers]
-    total = strength.sum().clamp(min=1)
-    fits = generalised_iou(boxes[taught.answers], taught.boxes_xyxy[taught.answers])
-    return (naming + _BOX_WEIGHT * ((1 - fits) * strength).sum()) / total
+    fits = generalised_iou(boxes_xyxy[taught.answers], taught.boxes_xyxy[taught.answers])
+    measuring = _BOX_WEIGHT * ((1 - fits) * strength).sum()
+    return (naming + measuring) / (strength.sum() + soft_total).clamp(min=1)
 
 
 def _area(boxes_xyxy: Tensor) -> Tensor:

