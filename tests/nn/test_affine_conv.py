@@ -7,7 +7,9 @@ import torch
 from szem.nn.affine_conv import AffineConv
 
 
-@pytest.mark.parametrize(("side", "kernel", "stride"), [(6, 3, 1), (6, 3, 2), (5, 3, 2), (7, 5, 2), (8, 5, 2), (1, 3, 2)])
+@pytest.mark.parametrize(
+    ("side", "kernel", "stride"), [(6, 3, 1), (6, 3, 2), (5, 3, 2), (7, 5, 2), (8, 5, 2), (1, 3, 2)]
+)
 def test_same_padding_is_tensorflows(side: int, kernel: int, stride: int) -> None:
     layer = AffineConv(1, 1, kernel=kernel, stride=stride)
     x = torch.randn(1, 1, side, side, generator=torch.Generator().manual_seed(0))

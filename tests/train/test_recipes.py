@@ -20,7 +20,7 @@ from szem.train.segmentation.recipe_road import RoadSettings
 
 SMALL = ["backbone=lite0", "pretrained=false", "frozen_stages=0", "backbone_lr=1.0", "loop.batch=4", "loop.lr=0.003"]
 SMALL += ["loop.scores=1", "loop.warmup=0.1", "loop.precision=float32"]
-BOXES = ["pretrained=true", "frozen_stages=6", "width=16", "depth=1", "canvas_cells=[8, 12]", "views_px=[64, 96]"]
+BOXES = ["begin_with=", "canvas_cells=[8, 12]", "views_px=[64, 96]", "side_px=96"]
 BOXES += ["mosaic=0", "loop.steps=40", "loop.lr=0.02", "loop.warmup=0.02"]  # boxes take longer to fit
 PIXELS = ["width=16", "rates=[1, 2]", "small_px=[48, 64]", "large_px=[48, 64]", "hold_back=2"]
 

@@ -1,9 +1,9 @@
 """A single-shot detector on MobileNetV3-large: at each place of six levels, anchor boxes of several shapes say what
 they hold and how they must be moved to fit it.
 
-Source: W. Liu et al., SSD, 2016, arXiv:1512.02325; A. Howard et al., MobileNetV3, 2019, arXiv:1905.02244, section 6.3;
-layers and paddings as in TensorFlow's Object Detection API, `ssd_mobilenet_v3_large_coco` (Apache-2.0), whose weights
-fit in. This file does not know about anchors' sizes, data, training or ONNX.
+Source: W. Liu et al., SSD, 2016, arXiv:1512.02325; A. Howard et al., MobileNetV3, 2019, arXiv:1905.02244, section
+6.3; layers and paddings as in TensorFlow's Object Detection API, `ssd_mobilenet_v3_large_coco` (Apache-2.0), whose
+weights fit in. This file does not know about anchors' sizes, data, training or ONNX.
 """
 
 import math
@@ -53,7 +53,12 @@ _BLOCKS = (
 _CACHED_BLOCKS = 6  # those up to stride 8
 CACHED_STRIDE_PX = 8
 _FIRST_LEVEL = 12  # the block whose expanded maps are the first level
-_EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))  # squeezed and final channels of the levels after the backbone
+_EXTRAS = (
+    (256, 512),
+    (128, 256),
+    (128, 256),
+    (64, 128),
+)  # squeezed and final channels of the levels after the backbone
 _LEVELS = (672, 480, 512, 256, 256, 128)  # channels of the six levels
 
 ANCHORS = (3, 6, 6, 6, 6, 6)

@@ -1,7 +1,7 @@
 """A convolution whose normalisation is frozen: one scale and one shift per output channel.
 
-Padding is TensorFlow's SAME, which ONNX calls SAME_UPPER: ceil(side / stride) outputs, the odd pixel of padding at the
-lower right. This file does not know about networks.
+Padding is TensorFlow's SAME, which ONNX calls SAME_UPPER: ceil(side / stride) outputs, the odd pixel of padding at
+the lower right. This file does not know about networks.
 """
 
 import math

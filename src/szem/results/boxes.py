@@ -15,8 +15,8 @@ from szem.arrays import Picture8, check_boxes_xyxy, count_names
 from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
 from szem.media.drawing import RGB, color_of, draw_boxes
 from szem.media.pictures import PictureLike, as_picture
-from szem.results.indexing import ArrayResult, canvas, to_png
 from szem.results.class_aliases import coco_name
+from szem.results.indexing import ArrayResult, canvas, to_png
 
 __all__ = ["Box", "Boxes", "class_color", "known_classes", "known_name"]
 

@@ -11,8 +11,8 @@ from szem.arrays import Picture8, Value
 from szem.media.drawing import draw_masks
 from szem.media.pictures import PictureLike, as_picture
 from szem.results.boxes import Boxes, class_color
-from szem.results.indexing import canvas, to_png
 from szem.results.class_aliases import coco_name
+from szem.results.indexing import canvas, to_png
 from szem.results.masks import Masks
 
 __all__ = ["OutlinedBoxes"]

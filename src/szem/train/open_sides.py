@@ -33,8 +33,8 @@ def open_sides(path: Path, *, step_px: int) -> None:
     """Let a file traced with sides of one size take any sides that `step_px` divides.
 
     Every `Resize` must double its maps, every `Reshape` list the places of maps: (N, C, H, W) to (N, C, H·W), or
-    (N, H, W, A·C) to (N, H·W·A, C). Where one strided convolution is padded more at the end than at the beginning, all
-    of them are taken to be padded as SAME.
+    (N, H, W, A·C) to (N, H·W·A, C). Where one strided convolution is padded more at the end than at the beginning,
+    all of them are taken to be padded as SAME.
 
     Raises:
         ModelError: the graph holds something else that depends on the sides.

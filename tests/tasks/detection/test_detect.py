@@ -355,5 +355,7 @@ def test_a_file_that_fits_no_layout_is_told_with_all_of_them(tmp_path: Path, mon
     monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
     file = constant_model(tmp_path / "m", "yolov8", _yolov8()).model.file()
     (tmp_path / "labels.txt").write_text("cat\n")
-    with pytest.raises(CardError, match=r"none of the layouts points, yolox, .* with 1 labels; got predictions"):
+    with pytest.raises(
+        CardError, match=r"none of the layouts anchors, points, yolox, .* with 1 labels; got predictions"
+    ):
         add_model(file, task="detect", labels=tmp_path / "labels.txt")

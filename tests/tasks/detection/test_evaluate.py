@@ -121,6 +121,13 @@ def test_a_detector_is_measured_through_the_shipped_path(tmp_path: Path, color_d
     other = json.loads((data / "instances.json").read_text())
     other["categories"][0]["name"] = "cow"
     (data / "instances.json").write_text(json.dumps(other))
+    shared = {m.metric: m.value for m in evaluate(model, data)}
+    assert shared["classes"] == 2  # green and blue are in both
+    assert shared["AP50"] == pytest.approx(1)
+    assert "AP50 red" not in shared
+    for category, name in zip(other["categories"], ("cow", "goat", "hen"), strict=True):
+        category["name"] = name
+    (data / "instances.json").write_text(json.dumps(other))
     with pytest.raises(CardError, match="cow"):
         evaluate(model, data)
 

@@ -49,7 +49,7 @@ def anchor_boxes(height_px: int, width_px: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=64)
 def anchor_strides(height_px: int, width_px: int) -> NDArray[np.float32]:
-    """(P,) the distance in pixels between a place of each anchor's level and the next, in the order of `anchor_boxes`.
+    """(P,) the distance in pixels between neighbouring places of each anchor's level, in the order of `anchor_boxes`.
 
     >>> anchor_strides(320, 320)[[0, 1199, 1200, 2033]].tolist()
     [16.0, 16.0, 32.0, 320.0]

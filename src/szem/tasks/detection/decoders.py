@@ -88,8 +88,8 @@ def _decode_anchors(outputs: Mapping[str, Array], size: InputSize, lowest: NDArr
     anchors = anchor_boxes(*size)
     if len(outputs["scores"]) != len(anchors):
         raise ModelError(
-            f"head layout 'anchors' needs {len(anchors)} anchors for an input of {size[1]}×{size[0]}, the network gives "
-            f"{len(outputs['scores'])}; choose another layout"
+            f"head layout 'anchors' needs {len(anchors)} anchors for an input of {size[1]}×{size[0]}, the network "
+            f"gives {len(outputs['scores'])}; choose another layout"
         )
     places, classes, scores = _pick(outputs["scores"], lowest)
     return Candidates(move_anchors(anchors[places], outputs["encodings"][places]), scores, classes)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Overlaps", "drop_duplicates"]
 
-_CONSTANTS = {"same": "overlap.same", "across": "overlap.across", "nested": "overlap.nested", "grown": "overlap.grown"}
+_FIELDS = ("same", "across", "nested", "grown", "least")
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,17 @@ class Overlaps:
     across: float = 1.0  # of two boxes of different classes, likewise
     nested: float = 1.0  # of two boxes of one class: fraction of the smaller one that lies in the other …
     grown: float = 0.0  # … if the smaller one has at least this fraction of the other's area
+    least: float = 0.0  # score, before calibration, below which a box is only compared with those of its own class
 
     @classmethod
     def of_card(cls, constants: Mapping[str, float], *, same: float | None = None) -> "Overlaps":
-        """What a card's `constants` say (`overlap.same`, `overlap.across`, `overlap.nested`, `overlap.grown`)."""
-        given = {field: constants[name] for field, name in _CONSTANTS.items() if name in constants}
+        """What a card's `constants` say (`overlap.same`, `overlap.across` …)."""
+        given = {field: constants[f"overlap.{field}"] for field in _FIELDS if f"overlap.{field}" in constants}
         return cls(**(given if same is None else given | {"same": same}))
 
     def to_constants(self) -> dict[str, float]:
         """As a card's `constants`."""
-        return {name: float(getattr(self, field)) for field, name in _CONSTANTS.items()}
+        return {f"overlap.{field}": float(getattr(self, field)) for field in _FIELDS}
 
 
 def drop_duplicates(
@@ -63,6 +64,7 @@ def drop_duplicates(
     is_same = classes[:, None] == classes
     is_double = ~is_same & (both > overlaps.across * np.maximum(area[:, None] + area - both, 1e-6))
     is_double |= is_same & (both > overlaps.nested * np.maximum(less, 1e-6)) & (less >= overlaps.grown * more)
+    is_double &= scores[kept] >= overlaps.least  # the second guesses of a place, which are shown to nobody, stay
     alive = np.ones(len(kept), bool)
     for place in range(len(kept)):
         if alive[place]:

@@ -75,6 +75,8 @@ def _choose(opened: OnnxFile, rules: PictureInput | SoundInput, labels: int) -> 
     assert isinstance(rules, PictureInput)
     values = run_on_noise(opened, rules)
     fitting = fitting_heads(DETECT, opened, values, labels, docs="docs/detect.md")
+    if "anchors" in fitting:
+        return "anchors"
     finished = fitting.get("nms-rows")
     if finished is not None:
         if len(fitting) == 1 or is_nms_rows(values[finished["rows"]], labels):
@@ -100,13 +102,13 @@ DETECT = ModelFormat(
     choose=_choose,
     heads={
         "anchors": Head(
-            about="szem's own: (N, anchors, classes) `scores` 0..1 and (N, anchors, 4) `encodings` that move the anchor "
-            "boxes of SSD MobileNetV3; strides 16 to 512",
+            about="szem's own: (N, anchors, classes) `scores` 0..1 and (N, anchors, 4) `encodings` that move the "
+            "anchor boxes of SSD MobileNetV3; strides 16 to 512",
             fit=_fit_anchors,
         ),
         "points": Head(
-            about="that of szem 1.0: (N, places, classes) scores 0..1 and (N, places, 4) distances to the left, upper, "
-            "right and lower side in pixels; the places of strides 8, 16, 32 one after the other",
+            about="that of szem 1.0: (N, places, classes) scores 0..1 and (N, places, 4) distances to the left, "
+            "upper, right and lower side in pixels; the places of strides 8, 16, 32 one after the other",
             fit=_fit_points,
         ),
         "yolox": Head(

@@ -6,8 +6,8 @@ from pathlib import Path
 from szem.errors import TrainError
 from szem.models.ssd_mobilenet import SsdMobileNet
 from szem.results.class_aliases import coco_name
-from szem.runtime.cards import CARD_FILE
-from szem.runtime.store import Model, find_model
+from szem.runtime.cards import CARD_FILE, read_card
+from szem.runtime.store import Model
 from szem.tasks.models import default_model
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.shipped_weights import load_weights
@@ -34,11 +34,13 @@ def begin_with(net: SsdMobileNet, source: str, *, classes: Sequence[str]) -> Non
         try:
             net.load_state_dict(load_checkpoint(folder / CHECKPOINT)["average"])
         except RuntimeError as error:
-            raise TrainError(f"{folder}: its weights do not fit ({error}); begin with a run of the same classes") from error
+            raise TrainError(
+                f"{folder}: its weights do not fit ({error}); begin with a run of the same classes"
+            ) from error
         return
     if source != "shipped" and not (folder / CARD_FILE).exists():
         raise TrainError(f"{folder}: neither a run nor a model; give a folder with {CHECKPOINT} or {CARD_FILE}")
-    _take_on(net, default_model("detect") if source == "shipped" else find_model(folder, task="detect"), classes)
+    _take_on(net, default_model("detect") if source == "shipped" else Model(read_card(folder), folder), classes)
 
 
 def _take_on(net: SsdMobileNet, model: Model, classes: Sequence[str]) -> None:
@@ -65,4 +67,3 @@ def _places(classes: Sequence[str], known: Sequence[str]) -> list[tuple[int, int
     where = {coco_name(name): place for place, name in enumerate(known)}
     names = [coco_name(name) for name in classes]
     return [(place, where[name]) for place, name in enumerate(names) if name in where]
-

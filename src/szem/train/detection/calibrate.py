@@ -25,9 +25,7 @@ _GRID = np.round(np.arange(0.10, 0.91, 0.01), 2)  # thresholds tried
 _PRECISION = 0.8  # of the boxes that are shown by default
 
 
-def calibrate_detector(
-    folder: Path, pictures: Sequence[BoxedPicture], *, overlaps: Overlaps | None = None
-) -> Card:
+def calibrate_detector(folder: Path, pictures: Sequence[BoxedPicture], *, overlaps: Overlaps | None = None) -> Card:
     """Fit the calibration, choose the threshold, and write both on the card.
 
     The threshold is the same for every class: where four of five boxes are right (`precise_threshold`).

