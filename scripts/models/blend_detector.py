@@ -1,11 +1,11 @@
-"""Take a fine-tuned detector part of the way: its weights and those it began with, mixed.
+r"""Take a fine-tuned detector part of the way: its weights and those it began with, mixed.
 
-    python -m scripts.models.blend_detector --run runs/detect --begin ssd --share 0.3 --calibrate coco_mini:train2017 \
-        --overlaps 0.5 0.8 0.9 0.25 0.4 --out detect
+    python -m scripts.models.blend_detector --run runs/detect --begin ssd --share 0.5 \
+        --calibrate coco_mini:train2017 --overlaps 0.5 0.8 0.95 0.5 0.58 --out detect
 
 Fine-tuning on PASCAL VOC makes a detector better there and a little worse elsewhere; a mixture of both sets of
-weights keeps most of what either knows. The share is chosen on pictures that neither was trained on and no score is reported
-on. Writes a model folder, calibrated on `--calibrate`; its training data are those of the run.
+weights keeps most of what either knows. The share is chosen on pictures that neither was trained on and no score is
+reported on; `--share 0` only calibrates what `--begin` names. Writes a model folder.
 Source: M. Wortsman et al., Robust fine-tuning of zero-shot models, 2022, arXiv:2109.01903.
 """
 
