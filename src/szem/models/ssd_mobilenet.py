@@ -117,7 +117,9 @@ class SsdMobileNet(nn.Module):
                 levels.append(expanded)
         x = F.hardswish(self.last(x))
         levels.append(x)
-        for squeeze, depthwise, project in self.extras:  # type: ignore[misc]
+        for part in self.extras:
+            assert isinstance(part, nn.ModuleList)
+            squeeze, depthwise, project = part
             x = F.relu6(project(F.relu6(depthwise(F.relu6(squeeze(x))))))
             levels.append(x)
         scores = [_listed(head(level), self.classes) for head, level in zip(self.naming, levels, strict=True)]

@@ -37,7 +37,7 @@ class AffineConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pad, convolve, scale and shift."""
-        weight = self.weight
+        weight: Tensor = self.weight
         if self.scale is not None:
             # scaling the weights costs far less than scaling the maps; the flat view makes them contiguous, whatever
             # layout the network was put in: 1.2 to 1.7 times as fast on a CPU as channels last
