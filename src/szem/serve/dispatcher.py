@@ -26,7 +26,7 @@ from szem.serve.process_pool import ProcessPool, WorkerStatus
 from szem.serve.settings import ServeSettings
 from szem.serve.workers import Workers
 
-__all__ = ["HEARTBEAT_S", "Dispatcher"]
+__all__ = ["FORK_SERVER", "HEARTBEAT_S", "Dispatcher"]
 
 T = TypeVar("T")
 HEARTBEAT_S = 5.0  # an idle worker is asked so often, and has as long to answer
@@ -35,7 +35,7 @@ _CLOSE_S = 3.0  # for own threads at the end
 
 # One for all servers of a process: starting it takes a second, a worker from it some milliseconds.
 _PRELOAD = ("szem.serve.jobs", "szem.serve.handlers.lab", "szem.serve.handlers.live", "szem.serve.vision.annotate")
-_FORK_SERVER = ForkServer(_PRELOAD) if CAN_FORK else None
+FORK_SERVER = ForkServer(_PRELOAD) if CAN_FORK else None
 
 
 class Dispatcher:
@@ -63,7 +63,7 @@ class Dispatcher:
                 make_context,
                 (settings, dict(os.environ), str(Path.cwd())),
                 limits=limits,
-                server=_FORK_SERVER,
+                server=FORK_SERVER,
                 on_failure=lambda reason: metrics.workers.labels(kind, reason).inc(),
             )
 

@@ -17,7 +17,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar, cast
 
@@ -212,7 +212,11 @@ class WorkerProcess:
                 answer = connection.recv_bytes(_MAX_ANSWER_BYTES)
                 if answer[:1] != PROGRESS:
                     return answer
-                on_progress(_Unpickler(io.BytesIO(answer[1:])).load())
+                try:
+                    on_progress(_Unpickler(io.BytesIO(answer[1:])).load())
+                except BaseException:
+                    self._end()  # its answer would come to nobody
+                    raise
         except (TimeoutError, BlockingIOError):
             self._end()
             raise TimeLimitError(
@@ -311,7 +315,7 @@ class _Unpickler(pickle.Unpickler):
         known = module in ("builtins", "collections", "datetime") and name in _PLAIN
         if known or module.startswith("szem."):
             found = super().find_class(module, name)
-            if known or dataclasses.is_dataclass(found) or _is_kind_of(found, (enum.Enum, SzemError)):
+            if known or dataclasses.is_dataclass(found) or _is_kind_of(found, (enum.Enum, SzemError, Mapping)):
                 return found
         raise pickle.UnpicklingError(f"a worker's answer names {module}.{name}, which is no data")
 

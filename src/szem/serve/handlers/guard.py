@@ -15,19 +15,16 @@ from typing import Any
 
 from szem.errors import DeniedError, FileMissingError, NotFoundError, RangeError, RulesError, StoreError
 from szem.files import write_text
-from szem.guard.analyzer import build_analyzer
 from szem.guard.event_record import EventQuery, StoredEvent, timestamp
 from szem.guard.event_store import RULES_FILE, EventStore, default_store
 from szem.guard.export import write_marked
-from szem.guard.listener_pool import known_sounds, make_listening
-from szem.guard.run_video import AnalyzedFrame, sense_film
+from szem.guard.listener_pool import known_sounds
 from szem.guard.sources import all_labels
 from szem.serve.handlers.guard_rules import RulesText, mask_address
 from szem.serve.handlers.guard_trials import GuardTrials
 from szem.serve.settings import ServeSettings
 from szem.tasks.surveillance.rules import Rules
 from szem.tasks.surveillance.rules_toml import parse_rules
-from szem.tasks.video.detect_video import open_sight
 from szem.tasks.video.zones import areas_from_json, areas_to_json
 
 __all__ = ["GuardHandler"]
@@ -50,10 +47,9 @@ class GuardHandler:
         self._store: EventStore | None = None
         self._lock = threading.Lock()
         self._saving = threading.Lock()  # two editors: each sees the file whole, as the other left it
-        self._sight: Any = None
         self._sounds: tuple[str, ...] | None = None
         self._labels: tuple[str, ...] = ()
-        self.films = GuardTrials(self._watch, self._rules_or_default)
+        self.films = GuardTrials(self._rules_or_default)
 
     def close(self) -> None:
         """Let everything go."""
@@ -251,14 +247,6 @@ class GuardHandler:
             return self._parse("" if file is None else file.text)
         except RulesError as error:
             raise RulesError(str(error) if file is None else file.hidden(str(error))) from None
-
-    # Films ------------------------------------------------------------------------------------------------------
-
-    def _watch(self, path: Path, rules: Rules) -> Iterator[AnalyzedFrame]:
-        with self._lock:
-            if self._sight is None:
-                self._sight = open_sight(None, workers=1, threads=None)
-        return sense_film(path, build_analyzer("", rules, sight=self._sight, listen=make_listening(rules)))
 
 
 def _source(row: dict[str, Any]) -> dict[str, Any]:

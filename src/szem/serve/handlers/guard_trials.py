@@ -1,24 +1,32 @@
-"""Films that visitors sent to try the guard on: watched one after the other, on a thread of their own.
+"""Films that visitors sent to try the guard on: watched one after the other, in a worker process of their own.
 
 Bounded: few films, forgotten after an hour. Nothing of them goes into the guard's store. Knows nothing of HTTP.
 """
 
 import logging
+import os
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from szem.errors import BusyError, NotFoundError, SzemError
-from szem.guard.run_video import AnalyzedFrame
+from szem.guard.analyzer import build_analyzer
+from szem.guard.listener_pool import make_listening
+from szem.guard.run_video import sense_film
 from szem.media.video import inspect_video
 from szem.results.events import Event
+from szem.runtime.workers.child import report_progress
+from szem.runtime.workers.limits import WorkerLimits
+from szem.runtime.workers.process import WorkerProcess
+from szem.serve.dispatcher import FORK_SERVER
 from szem.tasks.surveillance.rules import RuleEngine, Rules
+from szem.tasks.video.detect_video import VideoDetector, open_sight
 
 __all__ = ["GuardTrials", "TrialVideo"]
 
@@ -29,7 +37,39 @@ _CURVE_S = 0.2  # between two points of a curve
 _MOST_POINTS = 4000  # of a curve; a longer film has them further apart
 _CURVES = ("sound", "video", "motion")
 
-Watch = Callable[[Path, Rules], Iterator[AnalyzedFrame]]
+_INSPECT_LIMITS = WorkerLimits(cpu_s=20.0, wall_s=20.0)
+_WATCH_LIMITS = WorkerLimits(cpu_s=8 * 3600.0, wall_s=4 * 3600.0)  # a film of hours may take as long
+
+
+class TrialWatcher:
+    """What a worker keeps between films: the detector."""
+
+    def __init__(self) -> None:
+        self.sight: VideoDetector | None = None
+
+
+def make_watcher(environment: Mapping[str, str], folder: str) -> TrialWatcher:
+    """The watcher of a worker, in the environment and working folder of its server."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    return TrialWatcher()
+
+
+def inspect_trial(_: TrialWatcher, path: str) -> tuple[float | None, int, int]:
+    """Duration in seconds, width and height of a film, in a worker."""
+    info = inspect_video(path)
+    return info.duration_s, info.width_px, info.height_px
+
+
+def watch_trial(watcher: TrialWatcher, path: str, rules: Rules) -> None:
+    """Watch a film by rules, in a worker; reports each frame as (time in seconds, levels, events)."""
+    if watcher.sight is None:
+        watcher.sight = open_sight(None, workers=1, threads=None)
+    for sensed in sense_film(
+        Path(path), build_analyzer("", rules, sight=watcher.sight, listen=make_listening(rules))
+    ):
+        report_progress((sensed.time_s, dict(sensed.levels), sensed.events))
 
 
 @dataclass(eq=False)
@@ -71,12 +111,17 @@ class GuardTrials:
     """The films of one server.
 
     Args:
-        watch: Watches a film by rules.
         rules: What they are now.
     """
 
-    def __init__(self, watch: Watch, rules: Callable[[], Rules]) -> None:
-        self._watch, self._rules = watch, rules
+    def __init__(self, rules: Callable[[], Rules]) -> None:
+        self._rules = rules
+        arguments = (dict(os.environ), str(Path.cwd()))
+        self._inspector, self._watcher = (
+            WorkerProcess(make_watcher, arguments, limits=limits, server=FORK_SERVER)
+            for limits in (_INSPECT_LIMITS, _WATCH_LIMITS)
+        )
+        self._watched: TrialVideo | None = None
         self._films: dict[str, TrialVideo] = {}
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # one film at a time: it takes all cores
@@ -86,6 +131,8 @@ class GuardTrials:
         """Forget all films."""
         for film in list(self._films):
             self.drop(film)
+        for process in (self._inspector, self._watcher):
+            process.close()
         if self._folder is not None:
             with self._turn:
                 self._folder.cleanup()
@@ -118,10 +165,9 @@ class GuardTrials:
             As `inspect_video`.
         """
         try:
-            info = inspect_video(film.path)
+            film.duration_s, film.width, film.height = self._inspector.call(inspect_trial, str(film.path))
         except SzemError as error:
             raise type(error)(_renamed(error, film)) from None  # where it lies is nobody's business
-        film.duration_s, film.width, film.height = info.duration_s, info.width_px, info.height_px
         film.state = "waiting"
         threading.Thread(target=self._run, args=(film,), name="szem-film", daemon=True).start()
 
@@ -148,22 +194,27 @@ class GuardTrials:
         film.is_dropped = True
         self._films.pop(film.id, None)
         film.path.unlink(missing_ok=True)
+        if self._watched is film:
+            self._watcher.cancel()
 
     def _run(self, film: TrialVideo) -> None:
         with self._turn:
-            if film.is_dropped:
-                return
-            film.state = "watching"
+            with self._lock:
+                if film.is_dropped:
+                    return
+                film.state, self._watched = "watching", film
             try:
                 rules = self._rules()
                 judge, begun = RuleEngine(rules), datetime.now()
-                for sensed in self._watch(film.path, rules):
-                    if self._is_gone(film):
-                        return
-                    film.time_s = sensed.time_s
-                    self._note(film, sensed)
-                    for event in sensed.events:
+
+                def take(frame: tuple[float, dict[str, float], tuple[Event, ...]]) -> None:
+                    film.time_s, levels, events = frame
+                    self._note(film, levels)
+                    for event in events:
                         self._keep(film, event, judge, begun)
+
+                shared = rules.model_copy(update={"webhooks": {}, "mqtt": {}})  # secrets are no worker's business
+                self._watcher.call(watch_trial, str(film.path), shared, on_progress=take)
             except SzemError as error:
                 film.state, film.fault = "failed", _renamed(error, film)
             except Exception:
@@ -171,9 +222,9 @@ class GuardTrials:
                 film.state, film.fault = "failed", "an internal fault; the server's log has it"
             else:
                 film.state = "done"
-
-    def _is_gone(self, film: TrialVideo) -> bool:
-        return film.is_dropped
+            finally:
+                with self._lock:
+                    self._watched = None
 
     def _keep(self, film: TrialVideo, event: Event, judge: RuleEngine, begun: datetime) -> None:
         key = (event.kind, event.number or (event.place, event.track, round(event.start_s, 2)))
@@ -185,18 +236,18 @@ class GuardTrials:
         row = {**row, **event.to_dict(), "open": event.is_open, "rules": wanted}
         film.events[key] = row
 
-    def _note(self, film: TrialVideo, sensed: AnalyzedFrame) -> None:
+    def _note(self, film: TrialVideo, levels: Mapping[str, float]) -> None:
         """A point of the curves, not more often than can be seen."""
         times = film.curves["time_s"]
         step_s = max(_CURVE_S, (film.duration_s or 0.0) / _MOST_POINTS)
-        if times and sensed.time_s - times[-1] < step_s:
+        if times and film.time_s - times[-1] < step_s:
             for name in _CURVES:  # a peak between two points is not lost
-                film.curves[name][-1] = max(film.curves[name][-1], round(sensed.levels.get(name, 0.0), 4))
+                film.curves[name][-1] = max(film.curves[name][-1], round(levels.get(name, 0.0), 4))
             return
         if len(times) < 2 * _MOST_POINTS:
             for name in _CURVES:
-                film.curves[name].append(round(sensed.levels.get(name, 0.0), 4))
-            times.append(round(sensed.time_s, 3))
+                film.curves[name].append(round(levels.get(name, 0.0), 4))
+            times.append(round(film.time_s, 3))
 
 
 def _renamed(error: SzemError, film: TrialVideo) -> str:
