@@ -104,6 +104,28 @@ def test_clips_play_in_browsers_whatever_the_camera_sends(
         assert abs(int(peak) - 440) < 5
 
 
+def test_sound_of_many_channels_is_kept_as_one(tmp_path: Path) -> None:
+    plain, film = make_film(tmp_path / "plain.mkv", codec="libx264", sound="pcm_s16le"), tmp_path / "many.mkv"
+    with av.open(str(plain)) as given, av.open(str(film), "w") as out:
+        video = out.add_stream_from_template(given.streams.video[0])
+        sound = out.add_stream("pcm_s16le", rate=given.streams.audio[0].rate, layout="9 channels")
+        for packet in given.demux(video=0, audio=0):
+            if packet.stream.type == "video" and packet.dts is not None:
+                packet.stream = video
+                out.mux(packet)
+            for raw in packet.decode() if packet.stream.type == "audio" else ():
+                many = np.repeat(raw.to_ndarray().mean(axis=0).astype(np.int16)[:, None], 9, axis=1)
+                frame = av.AudioFrame.from_ndarray(many.reshape(1, -1), format="s16", layout="9 channels")
+                frame.sample_rate, frame.pts, frame.time_base = raw.sample_rate, raw.pts, raw.time_base
+                out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+    stretch = reel_of(film).cut(2.0, 5.0)
+    assert stretch is not None
+    write_clip(stretch, tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as clip:
+        assert sum(f.samples for f in clip.decode(audio=0)) / clip.streams.audio[0].rate > 2.5
+
+
 def test_a_copy_costs_no_coding(film: Path, tmp_path: Path) -> None:
     stretch = buffer_of(film).cut(2.0, 5.0)
     assert stretch is not None

@@ -18,6 +18,7 @@ from szem.arrays import Picture8
 from szem.errors import FormatError, StoreError
 from szem.guard.packet_buffer import BufferedPacket, PacketRun
 from szem.media.frames import Frame, tag_encoder, turn_of
+from szem.media.mixing import MonoResampler
 from szem.media.sources import file_url
 
 __all__ = ["FrameBlur", "decode_pictures", "find_picture", "write_clip"]
@@ -236,7 +237,9 @@ class _SoundCoder:
         decoder.sample_rate, decoder.layout = tracks.sound_rate_hz, tracks.sound_layout
         self._decoder = decoder
         self._stream, self._zero_s = stream, zero_s
-        self._resampler = av.AudioResampler(format="fltp", rate=_sound_rate(tracks.sound_rate_hz))
+        self._rate_hz = _sound_rate(tracks.sound_rate_hz)
+        self._resampler = av.AudioResampler(format="fltp", rate=self._rate_hz)
+        self._mono = MonoResampler(self._rate_hz, piece_s=0.1)  # AAC and FFmpeg know few layouts of many channels
         self._begun_s: float | None = None
         self._done = 0
 
@@ -258,15 +261,26 @@ class _SoundCoder:
 
     def _code(self, raw: Any) -> list[Any]:
         made: list[Any] = []
-        if raw is not None:
-            raw.pts = None
-        for ready in self._resampler.resample(raw):
+        for ready in self._converted(raw):
             rate = ready.sample_rate
             ready.pts = round((self._begun_s or 0.0) * rate) + self._done
             ready.time_base = Fraction(1, rate)
             self._done += ready.samples
             made += self._stream.encode(ready)
         return made
+
+    def _converted(self, raw: Any) -> Iterator[Any]:
+        """Frames that the encoder takes; more than two channels become one."""
+        if raw is None or raw.layout.nb_channels > 2:
+            for samples in self._mono.flush() if raw is None else self._mono.feed(raw):
+                if len(samples):
+                    frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+                    frame.sample_rate = self._rate_hz
+                    yield frame
+        if raw is None or raw.layout.nb_channels <= 2:
+            if raw is not None:
+                raw.pts = None
+            yield from self._resampler.resample(raw)
 
 
 def _opened(path: Path) -> Any:
