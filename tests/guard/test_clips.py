@@ -119,7 +119,7 @@ def test_sound_of_many_channels_is_kept_as_one(tmp_path: Path) -> None:
                 frame.sample_rate, frame.pts, frame.time_base = raw.sample_rate, raw.pts, raw.time_base
                 out.mux(sound.encode(frame))
         out.mux(sound.encode(None))
-    stretch = (film).cut(2.0, 5.0)
+    stretch = buffer_of(film).cut(2.0, 5.0)
     assert stretch is not None
     write_clip(stretch, tmp_path / "clip.mp4")
     with av.open(str(tmp_path / "clip.mp4")) as clip:
