@@ -207,7 +207,7 @@ def _events(
     """Events of one channel from low chances on; the same rule for both."""
     teller = SoundEvents(
         names, np.full(len(names), LOW), window_s=window_s, hop_s=hop_s, told=OpenEvents(),
-        settings=EventSettings(told_after_s=1e9, gap_s=1.2, overlap_s=min(0.24, hop_s)),
+        settings=EventSettings(report_after_s=1e9, gap_s=1.2, overlap_s=min(0.24, hop_s)),
     )  # fmt: skip
     wanted = {n for n in names if any(n in (a.sounds if channel == "sound" else a.things) for a in AGREE.values())}
     found = []

@@ -211,6 +211,26 @@ def test_rules_are_checked_without_watching(typed: Run, tmp_path: Path) -> None:
     assert "line 4, rules[1].classes: no class called 'persn'; did you mean 'person'?" in err
 
 
+@pytest.mark.parametrize(
+    ("setting", "match"),
+    [
+        ("treshold = 0.5", "no setting called treshold"),
+        ('classes = ["sirens of the sea"]', "the model knows no 'sirens of the sea'"),
+        ('threshold = "loud"', "threshold must be a number"),
+    ],
+)
+def test_settings_of_the_listener_are_checked_without_watching(
+    typed: Run, tmp_path: Path, setting: str, match: str
+) -> None:
+    rules = tmp_path / "guard.toml"
+    rules.write_text(f"[listen]\n{setting}\n")
+    status, _, err = typed("watch", "--rules", rules, "--check")
+    assert status == 1
+    assert match in err
+    rules.write_text('[listen]\nclasses = ["siren"]\nreport_after_s = 3\n')
+    assert typed("watch", "--rules", rules, "--check")[0] == 0
+
+
 def test_classes_are_those_of_the_model_that_will_look(typed: Run, tmp_path: Path) -> None:
     """A folder with a card of its own stands for a model of one's own."""
     shipped = default_model("detect")

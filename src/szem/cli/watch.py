@@ -121,7 +121,10 @@ def watch(
         sounds, labels = known_sounds(listen_model) or None, known_labels(model) or None
         if rules is None and not file.is_file():
             return parse_rules("", areas=drawn)
-        return read_rules(file, sounds=sounds, labels=labels, areas=drawn)
+        found = read_rules(file, sounds=sounds, labels=labels, areas=drawn)
+        if found.listen:
+            make_listening(found, model=listen_model)  # refuses settings that the listener does not take
+        return found
 
     files = [file] if areas is None else [file, areas]
     change = RulesReload(files, read)  # before they are read: what changes from here on is noticed

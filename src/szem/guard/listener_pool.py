@@ -4,7 +4,7 @@
 [listen]
 classes = ["siren", "gun shot"]     # only these; none: all that the model knows
 threshold = 0.7                     # one for all kinds, in place of each kind's own
-told_after_s = 1.5
+report_after_s = 1.5
 ```
 """
 

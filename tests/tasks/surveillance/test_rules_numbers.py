@@ -1,12 +1,15 @@
 """Numbers in rules: every one has a range, and what lies outside it is refused by name before anything is kept."""
 
 import json
+from dataclasses import fields
 
 import pytest
 from pydantic import BaseModel
 
 from szem.errors import RangeError, RulesError
 from szem.guard.retention import Retention
+from szem.tasks.audio.listen import ListenSettings
+from szem.tasks.audio.segmenter import EventSettings
 from szem.tasks.surveillance.rules import ClipSettings, Mqtt, RetentionPeriods, Rule, Webhook
 from szem.tasks.surveillance.rules_toml import parse_rules
 from szem.tasks.surveillance.settings import WatchSettings
@@ -22,7 +25,10 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
     "[webhooks.office]": (Webhook, 'url = "http://office.lan/"\n'),
     "[mqtt.house]": (Mqtt, 'host = "broker.lan"\n'),
 }
-LISTEN = ("threshold", "hop_s", "keep", "gap_s", "overlap_s", "told_after_s", "silence_db")
+LISTEN = sorted(
+    {field.name for table in (ListenSettings, EventSettings) for field in fields(table)}
+    - {"classes", "events", "factors"}
+)
 
 
 def _fields() -> list[tuple[str, str, str]]:

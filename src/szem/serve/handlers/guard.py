@@ -239,7 +239,10 @@ class GuardHandler:
         with self._lock:
             if self._sounds is None:
                 self._sounds, self._labels = known_sounds(), all_labels()
-        return parse_rules(text, name="rules", sounds=self._sounds or None, labels=self._labels or None)
+        rules = parse_rules(text, name="rules", sounds=self._sounds or None, labels=self._labels or None)
+        if rules.listen:
+            make_listening(rules)  # refuses settings that the listener does not take
+        return rules
 
     def _rules_or_default(self) -> Rules:
         file = self._read()

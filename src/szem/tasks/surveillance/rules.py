@@ -47,7 +47,7 @@ _LISTEN_RANGES = {
     "keep": (0.0, 1.0),
     "gap_s": (0.0, 3600.0),
     "overlap_s": (0.0, 60.0),
-    "told_after_s": (0.0, 3600.0),
+    "report_after_s": (0.0, 3600.0),
     "silence_db": (-200.0, 0.0),
 }
 
@@ -252,10 +252,14 @@ class Rules(_Strict):
     @classmethod
     def _are_in_range(cls, values: dict[str, Any]) -> dict[str, Any]:
         for name, value in values.items():
-            if isinstance(value, bool) or not isinstance(value, int | float | str | tuple):
+            if isinstance(value, list | tuple):  # which settings take names, the listener says
+                if not all(isinstance(part, str) for part in value):
+                    raise ValueError(f"{name} must be a list of names, got {_shortened(value)}")
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError(f"{name} must be a number or a list of names, got {_shortened(value)}")
             low, high = _LISTEN_RANGES.get(name, (-1e9, 1e9))
-            if isinstance(value, int | float) and not low <= value <= high:
+            if not isinstance(value, str) and not low <= value <= high:
                 raise ValueError(f"{name} must lie in {low:g}..{high:g}, got {_shortened(value)}")
         return values
 
