@@ -49,7 +49,6 @@ WRONG = [
     # arguments, what is said
     ([], "give pictures, or --alt"),
     ([CAT, "--alt", "x"], "one of the two"),
-    ([CAT, "--beam", "0"], "beams must be 1 to 20"),
     ([CAT, "--start", "xylophonist"], "the network has no word 'xylophonist'"),
     (["--alt", "/nowhere/at/all"], "no such file or folder"),
     ([CAT, "--model", "nothing"], "no model called 'nothing'"),

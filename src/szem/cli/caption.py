@@ -35,8 +35,10 @@ _Apply = Annotated[bool, typer.Option("--apply", help="With --alt: change the pa
 @app.command()
 def caption(
     paths: _Paths = None,
-    beam: int = typer.Option(10, help="Beam width, 1..20: wider is slower and finds likelier sentences."),
-    top: Annotated[int, spell("--top", "How many different sentences for each picture, at most.", min=1)] = 1,
+    beam: int = typer.Option(
+        10, min=1, max=20, help="Beam width, 1..20: wider is slower and finds likelier sentences."
+    ),
+    top: Annotated[int, spell("--top", "How many different sentences for each picture, at most.", min=1, max=20)] = 1,
     start: Annotated[str, typer.Option(help='How each sentence begins, as in "a dog".')] = "",
     model: Model = "",
     attention: _Attention = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from szem.cli.options import Json, spell
+from szem.cli.options import MOST_RESULTS, Json, spell
 
 if TYPE_CHECKING:
     from szem.guard.event_record import EventQuery, StoredEvent
@@ -44,7 +44,7 @@ def list_(
     threshold: _Threshold = 0.0,
     channel: _Channel = "",
     mark: _Mark = None,
-    top: Annotated[int, spell("--top", "How many at most, the newest first.", min=1)] = 50,
+    top: Annotated[int, spell("--top", "How many at most, the newest first.", min=1, max=MOST_RESULTS)] = 50,
     as_json: Json = False,
 ) -> None:
     """List events, the newest first."""

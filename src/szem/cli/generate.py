@@ -24,15 +24,17 @@ _Out = Annotated[
 _Each = Annotated[Path | None, typer.Option(help="Also write every picture by itself into this folder.")]
 _Truncation = Annotated[
     float | None,
-    typer.Option(help="Spread of the random vectors, 0..1.5: higher is more varied.  \\[default: the card's]"),
+    typer.Option(
+        min=0, max=1.5, help="Spread of the random vectors, 0..1.5: higher is more varied.  \\[default: the card's]"
+    ),
 ]
 
 
 @app.command()
 def generate(
     texts: _Texts = None,
-    n: int = typer.Option(9, "--n", help="How many pictures for each sentence, 1..100."),
-    seed: int = typer.Option(0, help="The same seed gives the same pictures."),
+    n: int = typer.Option(9, "--n", min=1, max=100, help="How many pictures for each sentence, 1..100."),
+    seed: int = typer.Option(0, min=0, max=2**31 - 1, help="The same seed gives the same pictures."),
     truncation: _Truncation = None,
     stages: bool = typer.Option(False, "--stages", help="Show the sketch of stage I beside each picture."),
     out: _Out = "drawn.png",

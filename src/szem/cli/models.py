@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from szem.cli.options import Json
+from szem.cli.options import Json, each_within
 
 if TYPE_CHECKING:
     from szem.runtime.cards import Card, SoundInput
@@ -104,14 +104,21 @@ def add(
     head: Annotated[
         str, typer.Option(help="What its outputs mean: logits, yolox, yolov8, ssd …; else found out.")
     ] = "",
-    size: Annotated[int, typer.Option(min=0, help="Side of the input in pixels, where the file leaves it open.")] = 0,
+    size: Annotated[
+        int, typer.Option(min=0, max=65_536, help="Side of the input in pixels, where the file leaves it open.")
+    ] = 0,
     mean: Annotated[
         tuple[float, float, float] | None,
-        typer.Option(help="Subtracted, red green blue, 0..255.  \\[default: as usual for the head]"),
+        typer.Option(
+            callback=each_within(-1e6, 1e6),
+            help="Subtracted, red green blue, 0..255.  \\[default: as usual for the head]",
+        ),
     ] = None,
     scale: Annotated[
         tuple[float, float, float] | None,
-        typer.Option(help="Divides what is left.  \\[default: as usual for the head]"),
+        typer.Option(
+            callback=each_within(-1e6, 1e6), help="Divides what is left.  \\[default: as usual for the head]"
+        ),
     ] = None,
     resize: Annotated[
         str,
@@ -121,18 +128,25 @@ def add(
         str, typer.Option(help="RGB or BGR, as the network was trained.  \\[default: as usual for the head]")
     ] = "",
     crop: Annotated[float, typer.Option(min=0.05, max=1, help="Share that a centre crop keeps.")] = 0.875,
-    rate: Annotated[int, typer.Option(min=1, help="Of sound: samples a second.")] = 16000,
+    rate: Annotated[int, typer.Option(min=1, max=10_000_000, help="Of sound: samples a second.")] = 16000,
     bands: Annotated[
-        int, typer.Option(min=0, help="Of sound: log-mel bands, where the file leaves their number open.")
+        int, typer.Option(min=0, max=65_536, help="Of sound: log-mel bands, where the file leaves their number open.")
     ] = 0,
     band_hz: Annotated[
-        tuple[float, float], typer.Option(metavar="LOW HIGH", help="Of sound: from and up to which pitch.")
+        tuple[float, float],
+        typer.Option(metavar="LOW HIGH", callback=each_within(0, 1e7), help="Of sound: from and up to which pitch."),
     ] = (60.0, 7800.0),
     moment_s: Annotated[
-        tuple[float, float], typer.Option(metavar="WINDOW HOP", help="Of sound: length and distance of moments.")
+        tuple[float, float],
+        typer.Option(
+            metavar="WINDOW HOP", callback=each_within(0, 3600), help="Of sound: length and distance of moments."
+        ),
     ] = (0.025, 0.01),
     floor: Annotated[
-        tuple[float, float], typer.Option(metavar="FLOOR POWER", help="Of sound: ln(magnitude ^ POWER + FLOOR).")
+        tuple[float, float],
+        typer.Option(
+            metavar="FLOOR POWER", callback=each_within(0, 1e6), help="Of sound: ln(magnitude ^ POWER + FLOOR)."
+        ),
     ] = (1e-6, 2.0),
     licence: Annotated[str, typer.Option(help="Its licence.")] = "unknown",
 ) -> None:

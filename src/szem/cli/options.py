@@ -4,6 +4,7 @@ A verb takes an alias (`quiet: Quiet = False`), or `spell("--out", "Folder for t
 A test goes through all verbs and holds them to this table; `docs/cli.md` shows it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 __all__ = [
     "GRAMMAR",
     "LETTERS",
+    "MOST_RESULTS",
     "RENAMED",
     "Csv",
     "Json",
@@ -22,6 +24,7 @@ __all__ = [
     "Threshold",
     "Top",
     "Workers",
+    "each_within",
     "spell",
 ]
 
@@ -73,6 +76,22 @@ RENAMED: dict[str, str] = {
 """Spellings of earlier versions, and those of today, for the answer to whoever types them."""
 
 
+MOST_RESULTS = 1_000_000
+"""Highest value of `--top`."""
+
+
+def each_within(low: float, high: float) -> Callable[[tuple[float, ...] | None], tuple[float, ...] | None]:
+    """Make the callback of an option that takes several numbers: each lies in a range, which NaN never does."""
+
+    def check(values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        for value in values or ():
+            if not low <= value <= high:
+                raise typer.BadParameter(f"each number must lie in {low:g}..{high:g}, got {value:g}")
+        return values
+
+    return check
+
+
 def spell(name: str, help: str = "", **settings: Any) -> Any:
     """An option of the grammar.
 
@@ -87,9 +106,9 @@ def spell(name: str, help: str = "", **settings: Any) -> Any:
 
 
 Model = Annotated[str, spell("--model")]
-Top = Annotated[int, spell("--top", min=1)]
+Top = Annotated[int, spell("--top", min=1, max=MOST_RESULTS)]
 Threshold = Annotated[float | None, spell("--threshold", min=0, max=1, show_default=False)]
-Seconds = Annotated[float | None, spell("--seconds", min=0, show_default=False)]
+Seconds = Annotated[float | None, spell("--seconds", min=0, max=1e9, show_default=False)]
 Json = Annotated[bool, spell("--json")]
 Csv = Annotated[bool, spell("--csv")]
 Workers = Annotated[int, spell("--workers", min=0, max=1024)]

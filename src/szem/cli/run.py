@@ -136,8 +136,8 @@ def run(argv: list[str]) -> int:
     """Run one command line.
 
     Returns:
-        0: all is done. 1: something could not be done, or an option's value is refused. 2: there is no such verb or
-        option. 130: interrupted by Ctrl-C.
+        0: all is done. 1: something could not be done, or the text of an option is refused. 2: there is no such verb
+        or option, or a number lies outside its option's range. 130: interrupted by Ctrl-C.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller, as by >&-

@@ -71,7 +71,7 @@ _Quiet = Annotated[bool, spell("--quiet", "Print errors only: no line per reques
 @app.command()
 def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 lets the network in."),
-    port: int = typer.Option(8777, help="Port; 0 takes any free one."),
+    port: int = typer.Option(8777, min=0, max=65535, help="Port; 0 takes any free one."),
     key_file: KeyFile = None,
     api_key: _Key = None,
     hostname: _Hostname = None,
@@ -87,12 +87,24 @@ def serve(
         "", help="Where operations are kept: an SQLAlchemy URL.  \\[default: SQLite]", rich_help_panel=_MUCH
     ),
     operation_lease: float = typer.Option(
-        10.0, min=0.5, help="Seconds after which a silent server's operations are taken over.", rich_help_panel=_MUCH
+        10.0,
+        min=0.5,
+        max=86_400,
+        help="Seconds after which a silent server's operations are taken over.",
+        rich_help_panel=_MUCH,
     ),
-    max_in_flight: int = typer.Option(64, help="Requests at once; more get 429.", rich_help_panel=_MUCH),
-    max_request_mb: float = typer.Option(10, help="Size of one request.", rich_help_panel=_MUCH),
-    max_picture_mb: float = typer.Option(20, help="Size of one picture file.", rich_help_panel=_MUCH),
-    max_megapixels: float = typer.Option(75, help="Pixels of one picture.", rich_help_panel=_MUCH),
+    max_in_flight: int = typer.Option(
+        64, min=1, max=65_536, help="Requests at once; more get 429.", rich_help_panel=_MUCH
+    ),
+    max_request_mb: float = typer.Option(
+        10, min=0.001, max=1_000_000, help="Size of one request.", rich_help_panel=_MUCH
+    ),
+    max_picture_mb: float = typer.Option(
+        20, min=0.001, max=1_000_000, help="Size of one picture file.", rich_help_panel=_MUCH
+    ),
+    max_megapixels: float = typer.Option(
+        75, min=0.001, max=1_000_000, help="Pixels of one picture.", rich_help_panel=_MUCH
+    ),
     workers: _Workers = 0,
     guard_store: _GuardStore = None,
     guard_database: str = typer.Option(

@@ -36,7 +36,9 @@ _GuardStore = Annotated[
 
 @app.command()
 def studio(
-    port: int = typer.Option(8777, help="Port to try first; any free one is taken when it is in use."),
+    port: int = typer.Option(
+        8777, min=0, max=65535, help="Port to try first; any free one is taken when it is in use."
+    ),
     browser: bool = typer.Option(True, "--browser/--no-browser", help="Open the browser."),
     allow_read: _Read = None,
     guard_store: _GuardStore = None,

@@ -68,6 +68,7 @@ def watch(
     days: float = typer.Option(
         None,
         min=0.001,
+        max=36_500,
         help="Forget events after so many days.  \\[default: as the rules say, 30]",
         show_default=False,
         rich_help_panel=_KEEP,
@@ -75,6 +76,7 @@ def watch(
     gigabytes: float = typer.Option(
         None,
         min=0.001,
+        max=1_000_000,
         help="Pictures and clips together.  \\[default: as the rules say, 10]",
         show_default=False,
         rich_help_panel=_KEEP,
