@@ -18,7 +18,7 @@ from szem.files import write_text
 from szem.guard.event_record import EventQuery, StoredEvent, timestamp
 from szem.guard.event_store import RULES_FILE, EventStore, default_store
 from szem.guard.export import write_marked
-from szem.guard.listener_pool import known_sounds
+from szem.guard.listener_pool import known_sounds, make_listening
 from szem.guard.sources import all_labels
 from szem.serve.handlers.guard_rules import RulesText, mask_address
 from szem.serve.handlers.guard_trials import GuardTrials
