@@ -24,9 +24,9 @@ import numpy as np
 
 from machine import describe_machine
 from szem.media.video import inspect_video, read_video
-from szem.media.video_pipeline import VideoPipeline, open_film
+from szem.media.video_pipeline import VideoPipeline, open_video_source
 from szem.runtime.sessions import cores
-from szem.tasks.video.detect_video import VideoAnalyzer, VideoDetector, open_sight
+from szem.tasks.video.detect_video import VideoAnalyzer, VideoDetector, open_video_detector
 
 PEER = """
 import sys, time, shutil, pathlib, torch
@@ -51,35 +51,38 @@ for turn in range(rounds + 1):
 """
 
 
-def whole(film: Path, sight: VideoDetector, out: Path, *, draw: bool = True, preset: str = "ultrafast") -> float:
+def whole(video: Path, detector: VideoDetector, out: Path, *, draw: bool = True, preset: str = "ultrafast") -> float:
     """Frames a second of the whole."""
     began = time.perf_counter()
-    watcher = VideoAnalyzer(sight, draw=draw)
-    with VideoPipeline(open_film(film, sound=True), watcher.steps, out if draw else None, preset=preset) as maker:
+    watcher = VideoAnalyzer(detector, draw=draw)
+    with VideoPipeline(
+        open_video_source(video, sound=True), watcher.steps, out if draw else None, preset=preset
+    ) as maker:
         for _ in maker:
             pass
     return maker.done / (time.perf_counter() - began)
 
 
-def network(film: Path, sight: VideoDetector, count: int) -> float:
+def network(video: Path, detector: VideoDetector, count: int) -> float:
     """Frames a second of the network alone, as many side by side as the sight has workers."""
-    frame = next(read_video(film))
-    inner = sight.finder.inner_size(frame.size[1], frame.size[0]) or frame.size[::-1]
+    frame = next(read_video(video))
+    inner = detector.finder.inner_size(frame.size[1], frame.size[0]) or frame.size[::-1]
     batches = [
-        sight.finder.prepare(f.scaled(inner[1], inner[0])) for f, _ in zip(read_video(film), range(8), strict=False)
+        detector.finder.prepare(f.scaled(inner[1], inner[0]))
+        for f, _ in zip(read_video(video), range(8), strict=False)
     ]
-    with ThreadPoolExecutor(sight.workers) as pool:
-        list(pool.map(sight.finder.run, batches))
+    with ThreadPoolExecutor(detector.workers) as pool:
+        list(pool.map(detector.finder.run, batches))
         began = time.perf_counter()
-        list(pool.map(sight.finder.run, (batches[k % len(batches)] for k in range(count))))
+        list(pool.map(detector.finder.run, (batches[k % len(batches)] for k in range(count))))
         return count / (time.perf_counter() - began)
 
 
-def one_by_one(film: Path, model: str | None, count: int) -> float:
+def one_by_one(video: Path, model: str | None, count: int) -> float:
     """Frames a second with all cores on one frame: what a single picture, or a live line, takes."""
-    sight = open_sight(model, workers=1, threads=None)
-    pictures = [f.picture for f, _ in zip(read_video(film), range(16), strict=False)]
-    finder = sight.finder
+    detector = open_video_detector(model, workers=1, threads=None)
+    pictures = [f.picture for f, _ in zip(read_video(video), range(16), strict=False)]
+    finder = detector.finder
     finder.finish(finder.run(finder.prepare(pictures[0])), pictures[0].shape[:2])
     began = time.perf_counter()
     for k in range(count):
@@ -88,10 +91,10 @@ def one_by_one(film: Path, model: str | None, count: int) -> float:
     return count / (time.perf_counter() - began)
 
 
-def peer(python: str, film: Path, form: str, side_px: int, folder: Path, rounds: int) -> list[float]:
+def peer(python: str, video: Path, form: str, side_px: int, folder: Path, rounds: int) -> list[float]:
     """Frames a second of the peer, one a round."""
     folder.mkdir(exist_ok=True)
-    command = [python, "-c", PEER, str(film), str(folder), form, str(rounds), str(side_px)]
+    command = [python, "-c", PEER, str(video), str(folder), form, str(rounds), str(side_px)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     rates = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("RATE")]
     if not rates:
@@ -99,7 +102,7 @@ def peer(python: str, film: Path, form: str, side_px: int, folder: Path, rounds:
     return rates
 
 
-def told(name: str, rates: list[float]) -> float:
+def reported(name: str, rates: list[float]) -> float:
     middle = float(np.median(rates))
     print(f"{name:22} {middle:6.1f} frames/s   ({', '.join(f'{rate:.1f}' for rate in rates)})", flush=True)
     return middle
@@ -113,30 +116,32 @@ def main() -> None:
     parser.add_argument("--preset", default="ultrafast")
     parser.add_argument("--peer", help="Python of an environment with ultralytics")
     args = parser.parse_args()
-    info = inspect_video(args.film)
+    info = inspect_video(args.video)
     print(describe_machine("szem", "onnxruntime", "av", "opencv-python-headless"))
-    print(f"{args.film.name}: {info.width_px}×{info.height_px}, {info.frames} frames, {info.duration_s:.1f} s")
-    sight = open_sight(args.model)
-    alone = open_sight(args.model, workers=1, threads=None)
-    print(f"model {args.model or 'shipped'}, {sight.workers} frames side by side on {cores()} cores")
+    print(f"{args.video.name}: {info.width_px}×{info.height_px}, {info.frames} frames, {info.duration_s:.1f} s")
+    detector = open_video_detector(args.model)
+    alone = open_video_detector(args.model, workers=1, threads=None)
+    print(f"model {args.model or 'shipped'}, {detector.workers} frames side by side on {cores()} cores")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rates: dict[str, list[float]] = {}
-        whole(args.film, sight, folder / "warm.mp4", preset=args.preset)
+        whole(args.video, detector, folder / "warm.mp4", preset=args.preset)
         for _ in range(args.rounds):
-            rates.setdefault("network", []).append(network(args.film, alone, 200))
-            rates.setdefault("side", []).append(network(args.film, sight, 200))
-            rates.setdefault("whole", []).append(whole(args.film, sight, folder / "a.mp4", preset=args.preset))
-            rates.setdefault("whole, boxes only", []).append(whole(args.film, sight, folder / "b.mp4", draw=False))
-            rates.setdefault("one", []).append(one_by_one(args.film, args.model, 100))
-        middle = {key: told(key, values) for key, values in rates.items()}
+            rates.setdefault("network", []).append(network(args.video, alone, 200))
+            rates.setdefault("side", []).append(network(args.video, detector, 200))
+            rates.setdefault("whole", []).append(whole(args.video, detector, folder / "a.mp4", preset=args.preset))
+            rates.setdefault("whole, boxes only", []).append(
+                whole(args.video, detector, folder / "b.mp4", draw=False)
+            )
+            rates.setdefault("one", []).append(one_by_one(args.video, args.model, 100))
+        middle = {key: reported(key, values) for key, values in rates.items()}
         for name, about in (("network", "one by one"), ("side", "side by side")):
             more = middle[name] / middle["whole"] - 1
             print(f"overhead of the whole over the network alone, {about}: {more:.1%}")
         for form, side in (("openvino", 640), ("onnx", 640), ("openvino", 320)) if args.peer else ():
-            found = peer(args.peer, args.film, form, side, folder / str(side), max(1, args.rounds - 1))
+            found = peer(args.peer, args.video, form, side, folder / str(side), max(1, args.rounds - 1))
             if found:
-                rate = told(f"Ultralytics, {form} {side}", found)
+                rate = reported(f"Ultralytics, {form} {side}", found)
                 print(f"  szem is {middle['whole'] / rate:.2f} times as fast")
 
 

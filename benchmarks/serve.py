@@ -76,7 +76,7 @@ def time_bare(files: Sequence[bytes], *, seconds: float) -> tuple[float, float]:
         done = 0
         while time.perf_counter() < stop:
             file = files[(offset + done) % len(files)]
-            classifier([read_picture(file, least_side_px=classifier.least_side_px)], top=10)
+            classifier([read_picture(file, min_side_px=classifier.min_side_px)], top=10)
             done += 1
         return done
 

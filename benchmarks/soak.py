@@ -20,7 +20,7 @@ from machine import describe_machine
 from szem.media.frames import Frame
 from szem.media.video import VideoReader
 from szem.media.video_pipeline import VideoPipeline
-from szem.tasks.video.detect_video import VideoAnalyzer, open_sight
+from szem.tasks.video.detect_video import VideoAnalyzer, open_video_detector
 
 EVERY_S = 30.0
 
@@ -28,16 +28,16 @@ EVERY_S = 30.0
 class Round(VideoReader):
     """A film that begins anew when it ends, for some minutes."""
 
-    def __init__(self, film: Path, *, minutes: float, pace_hz: float | None) -> None:
-        super().__init__(film)
-        self.film, self.end_s, self.pace_hz = film, minutes * 60, pace_hz
+    def __init__(self, video: Path, *, minutes: float, pace_hz: float | None) -> None:
+        super().__init__(video)
+        self.video, self.end_s, self.pace_hz = video, minutes * 60, pace_hz
         self.rounds = 0
 
     def __iter__(self) -> Iterator[Frame]:
         began, count = time.perf_counter(), 0
         while True:
             self.rounds += 1
-            with VideoReader(self.film) as reader:
+            with VideoReader(self.video) as reader:
                 for frame in reader:
                     now = time.perf_counter() - began
                     if now > self.end_s:
@@ -61,8 +61,8 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=None)
     args = parser.parse_args()
     print(describe_machine("szem", "onnxruntime", "av"))
-    source = Round(args.film, minutes=args.minutes, pace_hz=args.pace)
-    watcher = VideoAnalyzer(open_sight(args.model), trails=True)
+    source = Round(args.video, minutes=args.minutes, pace_hz=args.pace)
+    watcher = VideoAnalyzer(open_video_detector(args.model), trails=True)
     rates, sizes, frames = [], [], 0
     began = last = time.perf_counter()
     spent = time.process_time()

@@ -20,7 +20,7 @@ from benchmarks.scenes.stage import Stage
 from szem.arrays import Picture8
 from szem.media.pictures import write_picture
 from szem.results.boxes import Boxes
-from szem.tasks.video.detect_video import VideoDetector, open_sight
+from szem.tasks.video.detect_video import VideoDetector, open_video_detector
 from szem.tasks.video.evaluate import frame_ids, write_mot_truth
 from szem.tasks.video.track_metrics import FrameIds, TrackScores, score_tracks
 from szem.tasks.video.tracker import Tracker
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="write the scenes in MOTChallenge's form here, and score nothing")
     wanted = parser.parse_args()
     sprites = read_sprites(wanted.data, split=wanted.split) if wanted.data else draw_sprites()
-    sight = open_sight(workers=1, threads=1) if wanted.data and not wanted.write else None
+    sight = open_video_detector(workers=1, threads=1) if wanted.data and not wanted.write else None
     print("frames/s   MOTA   IDF1   HOTA   DetA   AssA  switches  missed  false  boxes")
     for rate in (float(text) for text in wanted.rates.split(",")):
         scenes = [compose_crossing(seed, sprites, rate_hz=rate) for seed in range(wanted.seeds)]

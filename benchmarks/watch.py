@@ -32,20 +32,20 @@ from szem.guard.sources import name_sources
 from szem.media.sound import read_sound
 from szem.media.video import VideoReader
 from szem.tasks.surveillance.rules import Rules
-from szem.tasks.video.detect_video import open_sight
+from szem.tasks.video.detect_video import open_video_detector
 
 RATE_HZ, SIZE, SOUND_HZ = 10, (640, 360), 16000
 EVERY_S = 10.0
 
 
-def code_stream(film: Path, sound: Path | None, *, seconds: float) -> list[bytes]:
+def code_stream(video: Path, sound: Path | None, *, seconds: float) -> list[bytes]:
     """What a camera sends in so many seconds, a piece for each frame: the film, again and again."""
     pictures, due_s = [], 0.0
-    for frame in VideoReader(film):
+    for frame in VideoReader(video):
         if frame.time_s >= due_s:
             pictures.append(frame.scaled(*SIZE))
             due_s += 1 / RATE_HZ
-    heard = read_sound(sound or film, rate_hz=SOUND_HZ)
+    heard = read_sound(sound or video, rate_hz=SOUND_HZ)
     step = SOUND_HZ // RATE_HZ
     pieces, wire = [], io.BytesIO()
     with av.open(wire, "w", format="mpegts", options={"flush_packets": "1"}, buffer_size=188) as stream:
@@ -102,7 +102,7 @@ def main() -> None:
     logging.getLogger("szem.guard").setLevel(logging.CRITICAL)
     print(describe_machine("szem", "onnxruntime", "av"))
     with tempfile.TemporaryDirectory() as folder:
-        pieces = code_stream(args.film, args.sound, seconds=args.seconds + 60)
+        pieces = code_stream(args.video, args.sound, seconds=args.seconds + 60)
         ports: Any = multiprocessing.Queue()
         server = multiprocessing.Process(target=serve_cameras, args=(pieces, ports), daemon=True)
         server.start()
@@ -116,18 +116,21 @@ def main() -> None:
 def guard_cameras(folder: Path, port: int, cameras: int, seconds: float) -> None:
     rules = Rules()
     sources = name_sources([f"cam{k}=http://127.0.0.1:{port}/{k}" for k in range(cameras)], rules)
-    sight, listen = open_sight(None, workers=1, threads=None), make_listening(rules)
+    detector, listen = open_video_detector(None, workers=1, threads=None), make_listening(rules)
     with closing(EventStore(folder)) as store:
         guard = GuardService(
-            store, rules, sources, make_analyzer=lambda s: build_analyzer(s.name, rules, sight=sight, listen=listen)
+            store,
+            rules,
+            sources,
+            make_analyzer=lambda s: build_analyzer(s.name, rules, detector=detector, listen=listen),
         )
-        began, spent, sizes, told = time.monotonic(), time.process_time(), [], 0.0
+        began, spent, sizes, reported = time.monotonic(), time.process_time(), [], 0.0
 
         def tick() -> None:
-            nonlocal told
+            nonlocal reported
             now_s = time.monotonic() - began
-            if now_s - told >= EVERY_S:
-                told = now_s
+            if now_s - reported >= EVERY_S:
+                reported = now_s
                 sizes.append(resident_mib())
                 print(f"{now_s:6.0f} s  {sizes[-1]:7.1f} MiB  {(time.process_time() - spent) / now_s:.2f} cores")
             if now_s >= seconds:

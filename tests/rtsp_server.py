@@ -24,8 +24,8 @@ def pictures_in(file: Path) -> list[bytes]:
 def main() -> None:
     import gi  # type: ignore[import-not-found]
 
-    for room in ("Gst", "GstRtsp", "GstRtspServer"):
-        gi.require_version(room, "1.0")
+    for margin in ("Gst", "GstRtsp", "GstRtspServer"):
+        gi.require_version(margin, "1.0")
     from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found]
 
     Gst.init(None)

@@ -1,10 +1,43 @@
-"""One word for one thing: no two public classes share a name."""
+"""One word for one thing, and the field's word: see docs/glossary.md."""
 
 import ast
+import io
+import re
+import tokenize
 from collections import defaultdict
 from pathlib import Path
 
 SRC = Path(__file__).resolve().parent.parent / "src" / "szem"
+
+# Words of the glossary's last column that no identifier holds any more.
+BANNED = frozenset(
+    [
+        "desk",
+        "film",
+        "films",
+        "happening",
+        "happenings",
+        "hider",
+        "judging",
+        "keeper",
+        "lane",
+        "lanes",
+        "matcher",
+        "reel",
+        "rooms",
+        "senses",
+        "shares",
+        "sight",
+        "sights",
+        "sketcher",
+        "sketchers",
+        "surely",
+        "teller",
+        "telling",
+        "tells",
+        "thing",
+    ]
+)
 
 
 def test_no_two_public_classes_share_a_name() -> None:
@@ -14,3 +47,17 @@ def test_no_two_public_classes_share_a_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes[node.name].append(path.relative_to(SRC).as_posix())
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def words_of(identifier: str) -> list[str]:
+    """The words of a name: `open_theFilms` has open, the and films."""
+    return re.split(r"_+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", identifier).lower())
+
+
+def test_identifiers_hold_no_banned_word() -> None:
+    found = []
+    for path in sorted(SRC.rglob("*.py")):
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+            if token.type == tokenize.NAME and BANNED & set(words_of(token.string)):
+                found.append(f"{path.relative_to(SRC)}:{token.start[0]} {token.string}")
+    assert found == []

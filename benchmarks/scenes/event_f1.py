@@ -63,8 +63,8 @@ def match_events(events: Sequence[Event], truth: Sequence[Truth], *, near_s: flo
         near_s: By how much beginnings may differ.
 
     >>> bag = Truth(kind="left behind", start_s=5, end_s=20)
-    >>> told = [Event(kind="left behind", start_s=t, end_s=20, score=1) for t in (5.5, 15)]
-    >>> counts = match_events(told, [bag])
+    >>> reported = [Event(kind="left behind", start_s=t, end_s=20, score=1) for t in (5.5, 15)]
+    >>> counts = match_events(reported, [bag])
     >>> counts.right, counts.wrong, counts.missed
     ({'left behind': 1}, {'left behind': 1}, {})
     """
@@ -76,7 +76,7 @@ def match_events(events: Sequence[Event], truth: Sequence[Truth], *, near_s: flo
                 apart[i, j] = abs(event.start_s - true.start_s) + (1e3 if true.is_doubtful else 0)
     rows, columns = linear_sum_assignment(apart)
     pairs = [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if apart[i, j] < 1e5]
-    told, happened = {i for i, _ in pairs}, {j for _, j in pairs}
+    reported, happened = {i for i, _ in pairs}, {j for _, j in pairs}
     for i, j in pairs:
         event, true = events[i], truth[j]
         if true.is_doubtful:
@@ -85,7 +85,7 @@ def match_events(events: Sequence[Event], truth: Sequence[Truth], *, near_s: flo
         if event.best_s is not None:
             counts.delays_s.setdefault(event.kind, []).append(event.best_s - true.start_s)
     for i, event in enumerate(events):
-        if i not in told:
+        if i not in reported:
             counts.wrong[event.kind] = counts.wrong.get(event.kind, 0) + 1
     for j, true in enumerate(truth):
         if j not in happened and not true.is_doubtful:

@@ -82,7 +82,7 @@ class Light:
     field: F | None = None  # (h, w) 0..1 where; None: everywhere
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)  # factors of red, green, blue at its full
 
-    def share(self, time_s: float) -> float:
+    def fraction(self, time_s: float) -> float:
         """How much of it there is."""
         rise = min(max((time_s - self.start_s) / max(self.over_s, 1e-6), 0.0), 1.0)
         fall = min(max((time_s - self.end_s) / max(self.over_s, 1e-6), 0.0), 1.0)
@@ -114,7 +114,7 @@ class Scene:
     horizon: float  # share of the height at which people would have no size
     tall: float  # share of the height that a person has at the lower edge
     actors: tuple[Actor, ...] = ()
-    things: tuple[Thing, ...] = ()
+    objects: tuple[Thing, ...] = ()
     lights: tuple[Light, ...] = ()
     cameras: tuple[Camera, ...] = ()
     swaying: F | None = None  # (h, w) pixels by which leaves move
@@ -157,12 +157,12 @@ class Scene:
         """Of a person whose foot is at a share of the picture's height; a share too."""
         return self.tall * max(y - self.horizon, 0.02) / (1 - self.horizon)
 
-    def box_of(self, thing: Thing) -> tuple[float, float, float, float]:
+    def box_of(self, obj: Thing) -> tuple[float, float, float, float]:
         """A thing's box in pixels."""
         width, height = self.size
-        h = thing.height * height
-        w = h * thing.sprite.color.shape[1] / thing.sprite.color.shape[0]
-        x, y = thing.foot[0] * width, thing.foot[1] * height
+        h = obj.height * height
+        w = h * obj.sprite.color.shape[1] / obj.sprite.color.shape[0]
+        x, y = obj.foot[0] * width, obj.foot[1] * height
         return max(x - w / 2, 0), max(y - h, 0), min(x + w / 2, width), min(y, height)
 
     # Drawing ----------------------------------------------------------------------------------------------------
@@ -184,12 +184,12 @@ class Scene:
         width, height = self.size
         place = self._place_at(time_s).copy()
         drawn: list[tuple[float, Sprite, float, float]] = []
-        for k, thing in enumerate(self.things):
-            if thing.start_s <= time_s < thing.end_s:
-                x0 = self.box_of(thing)[0]
-                key = (1000 + k, round(thing.height * height), False)
-                sprite = sprites.setdefault(key, thing.sprite.scaled(key[1]))
-                drawn.append((thing.foot[1], sprite, x0, thing.foot[1] * height - sprite.color.shape[0]))
+        for k, obj in enumerate(self.objects):
+            if obj.start_s <= time_s < obj.end_s:
+                x0 = self.box_of(obj)[0]
+                key = (1000 + k, round(obj.height * height), False)
+                sprite = sprites.setdefault(key, obj.sprite.scaled(key[1]))
+                drawn.append((obj.foot[1], sprite, x0, obj.foot[1] * height - sprite.color.shape[0]))
         for actor in self.actors:
             placed = self._placed(actor, time_s)
             where = actor.at(time_s)
@@ -204,9 +204,9 @@ class Scene:
             _put(place, sprite, x, y)
         picture = place.astype(np.float32)
         for light in self.lights:
-            share = light.share(time_s)
-            if share > 0:
-                factors = 1 + share * (light.factor * np.array(light.tint, np.float32) - 1)
+            fraction = light.fraction(time_s)
+            if fraction > 0:
+                factors = 1 + fraction * (light.factor * np.array(light.tint, np.float32) - 1)
                 where_lit = np.float32(1) if light.field is None else light.field[..., None]
                 picture *= 1 + where_lit * (factors - 1)
         picture = self._befall(picture, time_s)

@@ -59,7 +59,7 @@ class SpriteBox:
     """All that scenes are made of."""
 
     people: tuple[Sprite, ...]
-    things: tuple[Sprite, ...]  # that lie or stand about
+    objects: tuple[Sprite, ...]  # that lie or stand about
     movers: dict[str, tuple[Sprite, ...]] = field(default_factory=dict)  # class -> animals and vehicles
     places: tuple[Picture8, ...] = ()  # photographs of places; none: they are drawn
 
@@ -94,16 +94,16 @@ def read_sprites(data: Path, *, split: str) -> SpriteBox:
     people: list[Sprite] = []
     for mask_file in sorted((data / "pedestrians" / "masks").glob("*.png"))[part::2]:
         people += _cut_people(data / "pedestrians" / "images" / f"{mask_file.stem}.webp", mask_file)
-    things, movers = _cut_things(data / "voc_masks", split="train" if split == "tune" else "val")
-    return SpriteBox(tuple(people), tuple(things), movers, tuple(_places(data, part)))
+    objects, movers = _cut_things(data / "voc_masks", split="train" if split == "tune" else "val")
+    return SpriteBox(tuple(people), tuple(objects), movers, tuple(_places(data, part)))
 
 
 def draw_sprites(seed: int = 0) -> SpriteBox:
     """People and bags as a child would cut them out of paper; for tests without photographs."""
     rng = np.random.default_rng([seed, 77])
     people = tuple(_draw_person(rng) for _ in range(8))
-    things = tuple(_draw_bag(rng) for _ in range(8))
-    return SpriteBox(people, things, {"car": tuple(_draw_car(rng) for _ in range(3))})
+    objects = tuple(_draw_bag(rng) for _ in range(8))
+    return SpriteBox(people, objects, {"car": tuple(_draw_car(rng) for _ in range(3))})
 
 
 def draw_place(width: int, height: int, rng: np.random.Generator) -> Picture8:
@@ -156,7 +156,7 @@ def _cut_things(folder: Path, *, split: str) -> tuple[list[Sprite], dict[str, tu
     classes = (folder / "classes.txt").read_text(encoding="utf-8").split()
     with (folder / "index.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split]
-    things: list[Sprite] = []
+    objects: list[Sprite] = []
     movers: dict[str, list[Sprite]] = {}
     wanted = {*_THINGS, *_MOVERS}
     for row in rows:
@@ -179,8 +179,8 @@ def _cut_things(folder: Path, *, split: str) -> tuple[list[Sprite], dict[str, tu
             if sprite is not None:
                 movers.setdefault(name, []).append(sprite)
     for name in _THINGS[:4]:
-        things += movers.pop(name, [])
-    return things, {name: tuple(found) for name, found in movers.items()}
+        objects += movers.pop(name, [])
+    return objects, {name: tuple(found) for name, found in movers.items()}
 
 
 def _cut(label: str, picture: Picture8, mask: NDArray[np.bool_]) -> Sprite | None:

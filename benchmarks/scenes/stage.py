@@ -26,7 +26,7 @@ class Stage:
     horizon: float
     tall: float
     actors: list[Actor] = field(default_factory=list)
-    things: list[Thing] = field(default_factory=list)
+    objects: list[Thing] = field(default_factory=list)
     lights: list[Light] = field(default_factory=list)
     cameras: list[Camera] = field(default_factory=list)
     truth: list[Truth] = field(default_factory=list)
@@ -96,8 +96,8 @@ class Stage:
 
     def lay(self, x: float, y: float, start_s: float, end_s: float = math.inf, *, size: float | None = None) -> Thing:
         """A bag or another thing."""
-        sprite = self.box.things[int(self.rng.integers(len(self.box.things)))]
-        share = self.pick(0.24, 0.4) if size is None else size
-        thing = Thing(sprite=sprite, foot=(x, y), height=share * self.height_at(y), start_s=start_s, end_s=end_s)
-        self.things.append(thing)
-        return thing
+        sprite = self.box.objects[int(self.rng.integers(len(self.box.objects)))]
+        fraction = self.pick(0.24, 0.4) if size is None else size
+        obj = Thing(sprite=sprite, foot=(x, y), height=fraction * self.height_at(y), start_s=start_s, end_s=end_s)
+        self.objects.append(obj)
+        return obj

@@ -83,7 +83,7 @@ def compose_scene(
         horizon=stage.horizon,
         tall=stage.tall,
         actors=tuple(stage.actors),
-        things=tuple(stage.things),
+        objects=tuple(stage.objects),
         lights=tuple(stage.lights),
         cameras=tuple(stage.cameras),
         swaying=stage.swaying,
@@ -126,8 +126,8 @@ def _left_and_taken(stage: Stage) -> None:
     later = stage.go(way[-1][0] + stage.pick(6, 8), [side, (x, y), side], waits={1: 0.8}, speed=1.1)
     stage.act(later)
     beside = 0.25 * stage.height_at(y) * stage.size[1] / stage.size[0]
-    thing = stage.lay(min(x + beside, 0.95), min(y + 0.01, 0.98), way[1][0] + 0.4, later[1][0] + 0.4)
-    left_truth(stage, thing)
+    obj = stage.lay(min(x + beside, 0.95), min(y + 0.01, 0.98), way[1][0] + 0.4, later[1][0] + 0.4)
+    left_truth(stage, obj)
 
 
 def _removed(stage: Stage) -> None:
@@ -136,8 +136,8 @@ def _removed(stage: Stage) -> None:
     way = stage.go(stage.pick(5, 8), [stage.outside(y, left=left), (x, y), stage.outside(y, left=not left)],
                    waits={1: stage.pick(0.6, 1.5)})  # fmt: skip
     stage.act(way)
-    thing = stage.lay(x, max(y - 0.02, 0.3), -1.0, way[1][0] + 0.5, size=stage.pick(0.3, 0.45))
-    gone_truth(stage, thing)
+    obj = stage.lay(x, max(y - 0.02, 0.3), -1.0, way[1][0] + 0.5, size=stage.pick(0.3, 0.45))
+    gone_truth(stage, obj)
 
 
 def _vanished(stage: Stage) -> None:

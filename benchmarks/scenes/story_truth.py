@@ -19,36 +19,36 @@ _NEARLY_S = 1.5  # what is only so much longer or shorter than it should be may 
 _HERE_S = 1.0  # what is there by then has not entered
 
 
-def left_truth(stage: Stage, thing: Thing) -> None:
+def left_truth(stage: Stage, obj: Thing) -> None:
     """Say of a thing that it was left behind."""
     stage.truth.append(
         Truth(
             kind="left behind",
-            start_s=thing.start_s,
-            end_s=min(thing.end_s, stage.duration_s),
-            box_xyxy=_box(stage, thing),
+            start_s=obj.start_s,
+            end_s=min(obj.end_s, stage.duration_s),
+            box_xyxy=_box(stage, obj),
         )
     )
 
 
-def gone_truth(stage: Stage, thing: Thing) -> None:
+def gone_truth(stage: Stage, obj: Thing) -> None:
     """Say of a thing that it was removed."""
     stage.truth.append(
         Truth(
             kind="removed",
-            start_s=thing.end_s,
-            end_s=thing.end_s,
-            box_xyxy=_box(stage, thing),
-            label=thing.sprite.label,
+            start_s=obj.end_s,
+            end_s=obj.end_s,
+            box_xyxy=_box(stage, obj),
+            label=obj.sprite.label,
         )
     )
 
 
-def _box(stage: Stage, thing: Thing) -> tuple[float, float, float, float]:
+def _box(stage: Stage, obj: Thing) -> tuple[float, float, float, float]:
     width, height = stage.size
-    h = thing.height * height
-    w = h * thing.sprite.color.shape[1] / thing.sprite.color.shape[0]
-    x, y = thing.foot[0] * width, thing.foot[1] * height
+    h = obj.height * height
+    w = h * obj.sprite.color.shape[1] / obj.sprite.color.shape[0]
+    x, y = obj.foot[0] * width, obj.foot[1] * height
     return x - w / 2, y - h, x + w / 2, y
 
 

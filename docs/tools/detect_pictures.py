@@ -10,9 +10,9 @@ from pathlib import Path
 from PIL import Image
 
 from szem.media.video import inspect_video
-from szem.media.video_pipeline import VideoPipeline, open_film
+from szem.media.video_pipeline import VideoPipeline, open_video_source
 from szem.tasks.video.counting import LineCounter, parse_line
-from szem.tasks.video.detect_video import VideoAnalyzer, open_sight
+from szem.tasks.video.detect_video import VideoAnalyzer, open_video_detector
 
 TARGET = Path(__file__).parents[1] / "pictures" / "detect-cars.webp"
 LARGEST_BYTES = 2_500_000
@@ -33,10 +33,10 @@ def main() -> None:
     if args.studio:
         photograph(args.film, args.model or "", args.start + 0.6)
         return
-    reader = open_film(args.film)
+    reader = open_video_source(args.film)
     width, height = reader.size
     line = LineCounter(parse_line(args.line, width=width, height=height))
-    watcher = VideoAnalyzer(open_sight(args.model, threshold=args.threshold), lines=[line], trails=True)
+    watcher = VideoAnalyzer(open_video_detector(args.model, threshold=args.threshold), lines=[line], trails=True)
     pictures: list[Image.Image] = []
     times: list[float] = []
     with VideoPipeline(reader, watcher.steps) as maker:

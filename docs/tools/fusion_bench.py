@@ -157,8 +157,8 @@ def _listen(
         20 * float(np.log10(np.sqrt(np.mean(sound[s : s + RATE_HZ // 4] ** 2)) + 1e-6))
         for s in range(0, len(sound) - RATE_HZ // 4, step)
     ]
-    told = _events(listener.names, times, scores, window_s=0.975, hop_s=listener.settings.hop_s, channel="sound")
-    return told, measure_sound_quality(levels)
+    reported = _events(listener.names, times, scores, window_s=0.975, hop_s=listener.settings.hop_s, channel="sound")
+    return reported, measure_sound_quality(levels)
 
 
 def _watch(
@@ -180,10 +180,10 @@ def _watch(
                 row[place] = max(row[place], box.score)
         rows.append(row)
     times = np.arange(len(rows), dtype=np.float32) / LOOKS_HZ
-    told = _events(
+    reported = _events(
         detector.classes, times, np.array(rows), window_s=1 / LOOKS_HZ, hop_s=1 / LOOKS_HZ, channel="video"
     )
-    return told, float(np.median(qualities))
+    return reported, float(np.median(qualities))
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
@@ -206,10 +206,10 @@ def _events(
 ) -> tuple[tuple[str, float, float, float], ...]:  # fmt: skip
     """Events of one channel from low chances on; the same rule for both."""
     teller = SoundEvents(
-        names, np.full(len(names), LOW), window_s=window_s, hop_s=hop_s, told=OpenEvents(),
+        names, np.full(len(names), LOW), window_s=window_s, hop_s=hop_s, reported=OpenEvents(),
         settings=EventSettings(report_after_s=1e9, gap_s=1.2, overlap_s=min(0.24, hop_s)),
     )  # fmt: skip
-    wanted = {n for n in names if any(n in (a.sounds if channel == "sound" else a.things) for a in AGREE.values())}
+    wanted = {n for n in names if any(n in (a.sounds if channel == "sound" else a.objects) for a in AGREE.values())}
     found = []
     for time_s, row in zip(times, scores, strict=True):
         window = AudioWindow(time_s=float(time_s), scores=row, level_db=-20.0, peak=0.5, is_steady=False)
@@ -221,22 +221,22 @@ def _events(
 def events_of(clip: Clip, channel: str) -> list[Event]:
     """The candidates of one channel."""
     out = []
-    for kind, start, end, chance in clip.sound if channel == "sound" else clip.video:
+    for kind, start, end, probability in clip.sound if channel == "sound" else clip.video:
         named = {"kind": kind} if channel == "sound" else {"kind": "enters", "label": kind}
-        out.append(Event(start_s=start, end_s=end, score=chance, channels={channel: chance}, **named))  # type: ignore[arg-type]
+        out.append(Event(start_s=start, end_s=end, score=probability, channels={channel: probability}, **named))  # type: ignore[arg-type]
     return out
 
 
-def judged(clip: Clip, way: str, *, least: float, fusion: Fusion = WEIGHTS) -> list[Event]:
+def judged(clip: Clip, way: str, *, minimum: float, fusion: Fusion = WEIGHTS) -> list[Event]:
     """What is told by one channel, or by both together; of each family the surest at a time."""
     if way != "both":
-        return _once([e for e in events_of(clip, way) if e.score >= least])
-    fuser = Fuser(least=least, fusion=fusion)
+        return _once([e for e in events_of(clip, way) if e.score >= minimum])
+    fuser = Fuser(minimum=minimum, fusion=fusion)
     fuser.sense("sound", clip.sound_quality)
     fuser.sense("video", clip.video_quality)
     sound, video = (_once(events_of(clip, channel)) for channel in ("sound", "video"))
-    told = [e for event in [*sound, *video] for e in fuser.take([event], 0.0)]
-    return _once([*told, *fuser.finish(0.0)])
+    reported = [e for event in [*sound, *video] for e in fuser.take([event], 0.0)]
+    return _once([*reported, *fuser.finish(0.0)])
 
 
 def _once(events: list[Event]) -> list[Event]:
@@ -254,21 +254,21 @@ def is_right(event: Event, clip: Clip) -> bool:
     return family_of(event) == clip.happens and event.start_s < clip.end_s + 1 and event.end_s > clip.start_s - 1
 
 
-def count(clips: list[Clip], way: str, *, least: float, fusion: Fusion = WEIGHTS) -> EventCounts:
+def count(clips: list[Clip], way: str, *, minimum: float, fusion: Fusion = WEIGHTS) -> EventCounts:
     counts = EventCounts()
     for clip in clips:
-        told = judged(clip, way, least=least, fusion=fusion)
-        right = [e for e in told if is_right(e, clip)]
+        reported = judged(clip, way, minimum=minimum, fusion=fusion)
+        right = [e for e in reported if is_right(e, clip)]
         one = EventCounts(
-            right={"": min(len(right), 1)}, wrong={"": len(told) - min(len(right), 1)},
+            right={"": min(len(right), 1)}, wrong={"": len(reported) - min(len(right), 1)},
             missed={"": int(bool(clip.happens) and not right)},
         )  # fmt: skip
         counts.add(one)
     return counts
 
 
-def f1(clips: list[Clip], way: str, *, least: float, fusion: Fusion = WEIGHTS) -> float:
-    return count(clips, way, least=least, fusion=fusion).scores()[2]
+def f1(clips: list[Clip], way: str, *, minimum: float, fusion: Fusion = WEIGHTS) -> float:
+    return count(clips, way, minimum=minimum, fusion=fusion).scores()[2]
 
 
 def rows_of(clips: list[Clip]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -277,9 +277,9 @@ def rows_of(clips: list[Clip]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     probe = Fusion(bias=100.0, sound=WEIGHTS.sound, video=WEIGHTS.video)  # all pass
     for clip in clips:
         quality = {"sound": clip.sound_quality, "video": clip.video_quality}
-        for event in judged(clip, "both", least=0.0, fusion=probe):
+        for event in judged(clip, "both", minimum=0.0, fusion=probe):
             parts = [
-                ChannelEvidence(chance=event.channels.get(name), quality=quality[name]).features()
+                ChannelEvidence(probability=event.channels.get(name), quality=quality[name]).features()
                 for name in ("sound", "video")
             ]
             features.append(np.concatenate([*parts, [1.0]]))
@@ -293,9 +293,9 @@ def fit(clips: list[Clip]) -> Fusion:
     prior = np.array([0, 0.5, 0.5, 0, 0.5, 0.5, 0])
     weights = prior.copy()
     for _ in range(60):
-        chance = 1 / (1 + np.exp(-(features @ weights)))
-        slope = features.T @ (chance - truth) + 1.0 * (weights - prior)
-        curve = (features * (chance * (1 - chance))[:, None]).T @ features + 1.0 * np.eye(7)
+        probability = 1 / (1 + np.exp(-(features @ weights)))
+        slope = features.T @ (probability - truth) + 1.0 * (weights - prior)
+        curve = (features * (probability * (1 - probability))[:, None]).T @ features + 1.0 * np.eye(7)
         step = np.linalg.solve(curve, slope)
         weights = weights - step
         if np.abs(step).max() < 1e-8:
@@ -311,7 +311,7 @@ def fit(clips: list[Clip]) -> Fusion:
 def best_least(clips: list[Clip], way: str, fusion: Fusion = WEIGHTS) -> float:
     """The threshold with the best F1 on the clips for tuning: each way gets its own."""
     grid = np.round(np.arange(0.1, 0.91, 0.05), 2)
-    return float(grid[int(np.argmax([f1(clips, way, least=float(g), fusion=fusion) for g in grid]))])
+    return float(grid[int(np.argmax([f1(clips, way, minimum=float(g), fusion=fusion) for g in grid]))])
 
 
 def read_clips(file: Path) -> list[Clip]:
@@ -337,7 +337,7 @@ def draw(clips: list[Clip], leasts: dict[str, float], folder: Path) -> None:
     for axis, (title, belongs, name) in zip(axes, panels, strict=True):
         for way, color in colors.items():
             rows = [[c for c in clips if belongs(c, k)] for k in LEVELS]
-            values = [f1(part, way, least=leasts[way]) if part else float("nan") for part in rows]
+            values = [f1(part, way, minimum=leasts[way]) if part else float("nan") for part in rows]
             axis.plot(LEVELS, values, marker="o", color=color, label=way, linewidth=2)
             print(f"{title}, {way}: " + ", ".join(f"{v:.2f} ({len(p)})" for v, p in zip(values, rows, strict=True)))
         labels = [f"{v:+.0f}" for v in SNR_DB] if "dB" in name else [str(k) for k in LEVELS]
@@ -377,10 +377,10 @@ def main() -> None:
         print(fusion)
         leasts = {way: best_least(clips, way, fusion) for way in ("sound", "video", "both")}
         print(json.dumps(leasts))
-        print({way: round(f1(clips, way, least=leasts[way], fusion=fusion), 3) for way in leasts})
+        print({way: round(f1(clips, way, minimum=leasts[way], fusion=fusion), 3) for way in leasts})
         return
-    for way, least in given.leasts.items():
-        precision, recall, value = count(clips, way, least=least).scores()
+    for way, minimum in given.leasts.items():
+        precision, recall, value = count(clips, way, minimum=minimum).scores()
         print(f"{way}: precision {precision:.3f}, recall {recall:.3f}, F1 {value:.3f} on {len(clips)} clips")
     draw(clips, given.leasts, given.files[1] if len(given.files) > 1 else Path("docs/pictures"))
 

@@ -74,13 +74,13 @@ def make_sound(seconds: float) -> NDArray[np.float32]:
     return (wind + 0.16 * loud * wail).astype(np.float32)
 
 
-def show(page: Page, film: Path) -> None:
+def show(page: Page, video: Path) -> None:
     """Set the rules, send the film and wait for its end; then look at the bag."""
     page.fill("[data-name=rules-text]", RULES)
     page.wait_for_timeout(1500)
     page.click("[data-name=save-rules]")
     page.wait_for_timeout(1000)
-    page.locator("[data-name=film-file]").set_input_files(film)
+    page.locator("[data-name=film-file]").set_input_files(video)
     for _ in range(PATIENCE_S):
         page.wait_for_timeout(1000)
         if page.evaluate(STATE) in ("done", "failed"):
@@ -105,8 +105,8 @@ def main() -> None:
     """Take all photographs."""
     path = os.environ.get("SZEM_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        film = Path(home) / "yard.mp4"
-        make_film(film)
+        video = Path(home) / "yard.mp4"
+        make_film(video)
         os.environ["SZEM_HOME"] = home  # not among the user's own events
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         with serve_beside(ServeSettings(port=0, key=KEY)) as url:
@@ -114,7 +114,7 @@ def main() -> None:
             page.goto(f"{url}/#key={KEY}")
             page.goto(f"{url}/#/guard?theme=light")
             page.wait_for_selector("html[data-ready=guard]", state="attached")
-            show(page, film)
+            show(page, video)
             page.screenshot(path=PICTURES / "studio-guard-light-en.jpg", type="jpeg", quality=85)
             cut(page, ".guard-try", "lecture-events.jpg")
             cut(page, "#guard-rules", "studio-guard-rules.jpg")

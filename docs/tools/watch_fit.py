@@ -68,13 +68,13 @@ def overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def fit(values: NDArray[np.float64], names: list[str], start: NDArray[np.float64]) -> NDArray[np.float64]:
     """(3, 10) weights: the classes count alike, however many samples each has."""
     place = np.array([NAMES.index(name) for name in names])
-    share = np.array([1 / max(int((place == k).sum()), 1) for k in range(3)])[place]
+    fraction = np.array([1 / max(int((place == k).sum()), 1) for k in range(3)])[place]
 
     def loss(flat: NDArray[np.float64]) -> float:
         sums = values @ flat.reshape(start.shape).T
         sums = sums - sums.max(1, keepdims=True)
-        told = sums - np.log(np.exp(sums).sum(1, keepdims=True))
-        wrong = -(share * told[np.arange(len(place)), place]).sum() * 10
+        reported = sums - np.log(np.exp(sums).sum(1, keepdims=True))
+        wrong = -(fraction * reported[np.arange(len(place)), place]).sum() * 10
         return float(wrong + PULL * ((flat - start.ravel()) ** 2).sum())
 
     out: NDArray[np.float64] = minimize(loss, start.ravel(), method="L-BFGS-B").x.reshape(start.shape)

@@ -25,12 +25,12 @@ PICTURES = Path(__file__).resolve().parent.parent / "pictures"
 STORIES = ("left", "removed", "zone", "crowd", "approach", "shadow")
 
 
-def found_bag(film: Path) -> Picture8:
+def found_bag(video: Path) -> Picture8:
     """The frame in which the bag is told of, and the part around it."""
-    event = next(event for event in watch(film) if event.kind == "left behind")
+    event = next(event for event in watch(video) if event.kind == "left behind")
     assert event.best_s is not None
     assert event.box_xyxy is not None
-    frame = next(frame for frame in read_video(film) if frame.time_s >= event.best_s)
+    frame = next(frame for frame in read_video(video) if frame.time_s >= event.best_s)
     text = f"left behind {event.score:.0%}, still since {event.start_s:.1f} s"
     drawn = draw_boxes(frame.picture, np.array([event.box_xyxy]), labels=[text], colors=[(220, 40, 50)])
     x0, y0, x1, y1 = (int(v) for v in event.box_xyxy)

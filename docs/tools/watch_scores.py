@@ -16,7 +16,7 @@ from szem.media.frames import Frame
 from szem.results.events import Event
 from szem.tasks.surveillance.settings import WatchSettings
 from szem.tasks.surveillance.watcher import Watcher
-from szem.tasks.video.detect_video import VideoDetector, open_sight
+from szem.tasks.video.detect_video import VideoDetector, open_video_detector
 from szem.tasks.video.zones import Line, Zone, Zones
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
@@ -33,17 +33,17 @@ def frames_of(scene: Scene, how: Degradation) -> Iterator[Frame]:
         yield Frame(index, time_s, av.VideoFrame.from_ndarray(worse, format="rgb24"))
 
 
-def watcher_of(scene: Scene, sight: VideoDetector | None) -> Watcher:
+def watcher_of(scene: Scene, detector: VideoDetector | None) -> Watcher:
     areas = Zones(
         zones=tuple(Zone(name=name, points=points) for name, points in scene.zones.items()),
         lines=tuple(Line(name=name, points=points) for name, points in scene.lines.items()),
     )
     settings = {key: int(v) if key == "crowd_people" else v for key, v in scene.settings.items()}
-    return Watcher(WatchSettings(**settings), sight=sight, areas=areas)  # type: ignore[arg-type]
+    return Watcher(WatchSettings(**settings), detector=detector, areas=areas)  # type: ignore[arg-type]
 
 
-def events_of(scene: Scene, sight: VideoDetector | None, how: Degradation = Degradation()) -> list[Event]:  # noqa: B008
-    watcher = watcher_of(scene, sight)
+def events_of(scene: Scene, detector: VideoDetector | None, how: Degradation = Degradation()) -> list[Event]:  # noqa: B008
+    watcher = watcher_of(scene, detector)
     found: dict[int, Event] = {}
     time_s = 0.0
     for frame in frames_of(scene, how):
@@ -55,7 +55,7 @@ def events_of(scene: Scene, sight: VideoDetector | None, how: Degradation = Degr
     return [event for event in found.values() if event.score >= watcher.settings.score]
 
 
-def tell(events: list[Event], scene: Scene) -> None:
+def report(events: list[Event], scene: Scene) -> None:
     for event in sorted(events, key=lambda e: e.start_s):
         box = None if event.box_xyxy is None else [round(v) for v in event.box_xyxy]
         span = f"{event.start_s:.1f}-{event.end_s:.1f} at {event.best_s:.1f}"
@@ -79,7 +79,7 @@ def main() -> None:
     args = parser.parse_args()
     first, last = (int(v) for v in args.seeds.split("-"))
     sprites: SpriteBox = read_sprites(args.data, split=args.split) if args.data else draw_sprites()
-    sight = open_sight(workers=1, threads=1)
+    detector = open_video_detector(workers=1, threads=1)
     total = EventCounts()
     started = time.perf_counter()
     for story in args.stories.split(","):
@@ -87,12 +87,12 @@ def main() -> None:
         for seed in range(first, last + 1):
             size = (int(args.size.split("x")[0]), int(args.size.split("x")[1]))
             scene = compose_scene(story, seed, sprites, size=size, rate_hz=args.rate, duration_s=args.seconds)
-            events = events_of(scene, sight)
+            events = events_of(scene, detector)
             counts = match_events(events, scene.truth)
             mine.add(counts)
             if args.verbose and (counts.wrong or counts.missed):
                 print(f"  {story} {seed}: wrong {counts.wrong} missed {counts.missed}")
-                tell(events, scene)
+                report(events, scene)
         total.add(mine)
         precision, recall, f1 = mine.scores()
         print(f"{story:16} precision {precision:.2f} recall {recall:.2f} F1 {f1:.2f}", flush=True)

@@ -32,7 +32,7 @@ def scene(t: float) -> np.ndarray:
     return picture
 
 
-def film(path: Path, *, seconds: float = 1.2, rate_hz: float = 10, times_s: list[float] | None = None) -> Path:
+def write_video(path: Path, *, seconds: float = 1.2, rate_hz: float = 10, times_s: list[float] | None = None) -> Path:
     times = times_s or [k / rate_hz for k in range(round(seconds * rate_hz))]
     with VideoWriter(path, rate_hz=rate_hz, quality=8) as writer:
         for time_s in times:
@@ -48,7 +48,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_a_film_gives_a_film_and_all_that_was_found(
     color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source, out = film(tmp_path / "in" / "a.mp4"), tmp_path / "out"
+    source, out = write_video(tmp_path / "in" / "a.mp4"), tmp_path / "out"
     line, zone = "gate=0.42,0 0.42,1", "corner=0.6,0.5 1,0.5 1,1 0.6,1"  # the square's middle passes x = 107
     command = ["detect", str(source), "-m", str(color_detector), "-o", str(out), "--write", "video,json,csv,coco"]
     assert run([*command, "--line", line, "--zone", zone, "--anchor", "center"]) == 0
@@ -89,7 +89,7 @@ def test_a_film_gives_a_film_and_all_that_was_found(
 
 def test_sound_and_uneven_times_are_kept(color_detector: Path, tmp_path: Path) -> None:
     times = [0.0, 0.1, 0.15, 0.5, 0.55, 0.9]
-    silent = film(tmp_path / "silent.mp4", times_s=times)
+    silent = write_video(tmp_path / "silent.mp4", times_s=times)
     with av.open(str(silent)) as given, av.open(str(tmp_path / "a.mkv"), "w") as made:
         video = made.add_stream_from_template(given.streams.video[0])
         sound = made.add_stream("pcm_s16le", rate=8000, layout="mono")
@@ -111,7 +111,7 @@ def test_pictures_and_films_of_a_folder_are_done_and_the_broken_ones_told(
 ) -> None:
     folder = tmp_path / "in"
     write_picture(folder / "p.png", scene(0))
-    film(folder / "a.mp4", seconds=0.3)
+    write_video(folder / "a.mp4", seconds=0.3)
     (folder / "bad.mp4").write_bytes(b"no film")
     out = tmp_path / "out"
     command = ["detect", str(folder), "-m", str(color_detector), "-o", str(out), "--classes", "red", "--no-track"]
@@ -125,7 +125,7 @@ def test_pictures_and_films_of_a_folder_are_done_and_the_broken_ones_told(
 
 
 def test_looking_at_every_third_frame_keeps_the_boxes_on_the_things(color_detector: Path, tmp_path: Path) -> None:
-    source, out = film(tmp_path / "a.mp4", seconds=1.5), tmp_path / "out"
+    source, out = write_video(tmp_path / "a.mp4", seconds=1.5), tmp_path / "out"
     command = ["detect", str(source), "-m", str(color_detector), "-o", str(out), "--write", "csv", "--every", "3"]
     assert run([*command, "-q", "--classes", "red"]) == 0
     rows = [r for r in rows_of(out / "boxes.csv") if float(r["time_s"]) > 0.7]
@@ -157,7 +157,7 @@ def test_a_film_that_breaks_off_keeps_what_was_done(
 
 
 def test_ctrl_c_leaves_a_film_that_can_be_played(color_detector: Path, tmp_path: Path) -> None:
-    source = film(tmp_path / "a.mp4", seconds=60, rate_hz=10)
+    source = write_video(tmp_path / "a.mp4", seconds=60, rate_hz=10)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "szem", "detect", str(source), "-m", str(color_detector), "-o", str(out)]
     command += ["--write", "video,json", "--json"]
@@ -182,7 +182,7 @@ def test_the_pipe_may_bring_a_film_or_a_picture(
     kind: str, color_detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == "film":
-        film(tmp_path / "a.mkv", seconds=0.5)
+        write_video(tmp_path / "a.mkv", seconds=0.5)
         data = (tmp_path / "a.mkv").read_bytes()
     else:
         data = write_picture(tmp_path / "a.png", scene(0)).read_bytes()
@@ -197,7 +197,7 @@ def test_the_pipe_may_bring_a_film_or_a_picture(
 
 
 def test_seconds_end_it_as_planned(color_detector: Path, tmp_path: Path) -> None:
-    source, out = film(tmp_path / "a.mp4", seconds=3), tmp_path / "out"
+    source, out = write_video(tmp_path / "a.mp4", seconds=3), tmp_path / "out"
     assert run(["detect", str(source), "-m", str(color_detector), "-o", str(out), "-q", "--seconds", "1"]) == 0
     assert len(list(read_video(out / "a.mp4"))) == 11
     with av.open(str(out / "a.mp4")) as made:
@@ -228,7 +228,7 @@ def test_wrong_wishes_are_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
-    source = film(tmp_path / "a.mp4", seconds=0.2)
+    source = write_video(tmp_path / "a.mp4", seconds=0.2)
     assert run(["detect", str(source), "-m", str(color_detector), "-o", str(tmp_path / "out"), *options]) == 1
     assert match in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out" / "a.mp4").exists()
@@ -282,8 +282,8 @@ def test_sources_that_are_not_there_are_told(
 def test_no_result_replaces_what_it_was_made_of(
     color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = film(tmp_path / "a.mp4", seconds=0.3).read_bytes()
-    film(tmp_path / "b.mkv", seconds=0.3)
+    source = write_video(tmp_path / "a.mp4", seconds=0.3).read_bytes()
+    write_video(tmp_path / "b.mkv", seconds=0.3)
     write_picture(tmp_path / "p.png", scene(0))
     (tmp_path / "p.jpg").write_bytes(b"another photograph")
     write_picture(tmp_path / "q.png", scene(0))
@@ -355,6 +355,6 @@ def test_a_wrong_wish_is_told_once_for_all_films(
     color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a.mp4", "b.mp4"):
-        film(tmp_path / name, seconds=0.2)
+        write_video(tmp_path / name, seconds=0.2)
     assert run(["detect", str(tmp_path), "-m", str(color_detector), "--classes", "dog"]) == 1
     assert capsys.readouterr().err.count("no class called 'dog'") == 1

@@ -93,11 +93,11 @@ def test_watch_keeps_events_of_and_below_such_names(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    film, store = ("v.mp4", name) if name.startswith("store") else (name, "events")
-    with VideoWriter(film, rate_hz=10) as video:
+    video, store = ("v.mp4", name) if name.startswith("store") else (name, "events")
+    with VideoWriter(video, rate_hz=10) as video:
         for n in range(30):  # covered after a second, which is an event with a clip
             video.write(np.full((64, 64, 3), 0, np.uint8) if n > 10 else _noise(n))
-    assert run(["watch", film, "--store", store]) == 0
+    assert run(["watch", video, "--store", store]) == 0
     assert "Traceback" not in capsys.readouterr().err
     assert not list(Path(store).rglob("*.part"))
 

@@ -39,9 +39,9 @@ def test_everything_asked_for_is_written(street: Path, tmp_path: Path, capsys: p
 
 
 def test_a_film_becomes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with VideoWriter(tmp_path / "a.mp4", rate_hz=10) as film:
+    with VideoWriter(tmp_path / "a.mp4", rate_hz=10) as video:
         for shade in (0, 80, 160, 240):
-            film.write(np.full((48, 64, 3), shade, np.uint8))
+            video.write(np.full((48, 64, 3), shade, np.uint8))
     out = tmp_path / "out"
     command = ["segment", str(tmp_path / "a.mp4"), "-m", "road", "-o", str(out), "--every", "2", "--workers", "1"]
     assert run([*command, "--json", "--write", "overlay,areas"]) == 0

@@ -28,7 +28,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten seconds: a scene with a little noise, from the fifth on a hand before the lens."""
     rng = np.random.default_rng(3)
     scene = np.kron(rng.integers(30, 220, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.int16)
@@ -41,10 +41,10 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def store(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that has watched the film."""
     folder = tmp_path_factory.mktemp("stores") / "hall"
-    assert run(["watch", str(film), "--store", str(folder), "--film-began", "2026-05-01T22:00:00+00:00"]) == 0
+    assert run(["watch", str(video), "--store", str(folder), "--film-began", "2026-05-01T22:00:00+00:00"]) == 0
     return folder
 
 
@@ -150,13 +150,13 @@ def test_parquet_without_its_library_says_what_to_install(
 
 
 def test_films_that_cannot_be_read_leave_the_others_watched(
-    film: Path, typed: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    video: Path, typed: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When films began is asked of the files themselves here, the broken ones too."""
     text, empty = tmp_path / "text.mp4", tmp_path / "empty.mp4"
     text.write_text("this is no film")
     empty.touch()
-    status, out, err = typed("watch", film, text, empty, "--store", tmp_path / "store")
+    status, out, err = typed("watch", video, text, empty, "--store", tmp_path / "store")
     assert status == 1
     assert "hall: ended, 9.9 s, 1 event" in out
     assert "text: failed" in out
@@ -251,7 +251,7 @@ def test_classes_are_those_of_the_model_that_will_look(typed: Run, tmp_path: Pat
     assert "line 2, watch.labels: no class called 'helmet'" in err
 
 
-def test_zones_and_lines_as_json_are_guarded(film: Path, typed: Run, tmp_path: Path) -> None:
+def test_zones_and_lines_as_json_are_guarded(video: Path, typed: Run, tmp_path: Path) -> None:
     drawn, rules = tmp_path / "zones.json", tmp_path / "guard.toml"
     door = {"name": "door", "points": [[0, 0], [0.5, 0], [0.5, 1]]}
     drawn.write_text(json.dumps({"zones": [door], "lines": [{"name": "gate", "points": [[0, 0.5], [1, 0.5]]}]}))
@@ -267,7 +267,7 @@ def test_zones_and_lines_as_json_are_guarded(film: Path, typed: Run, tmp_path: P
     assert status == 1
     assert "guard.toml, line 6, zones.door: the areas have a zone or line called 'door' too" in err
     drawn.write_text(json.dumps({"zones": [door | {"points": [[0, 0], [320, 0], [320, 240]]}]}))
-    status, _, err = typed("watch", film, "--areas", drawn, "--store", tmp_path / "store")
+    status, _, err = typed("watch", video, "--areas", drawn, "--store", tmp_path / "store")
     assert status == 1
     assert "zones.json: zones[1].points: a point's x and y are shares" in err
     assert not (tmp_path / "store").exists()
@@ -288,7 +288,7 @@ def test_what_cannot_be_is_said(typed: Run, tmp_path: Path, words: tuple[str, ..
     assert not (tmp_path / "none").exists()
 
 
-def test_a_store_that_cannot_be_is_told_in_plain_words(film: Path, store: Path, typed: Run, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_is_told_in_plain_words(video: Path, store: Path, typed: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     none, torn = tmp_path / "none", tmp_path / "torn"
     none.mkdir()
@@ -306,7 +306,7 @@ def test_a_store_that_cannot_be_is_told_in_plain_words(film: Path, store: Path, 
             "cannot be opened (Not a directory)",
         ),
     ):
-        status, _, err = typed("watch", film, *words)
+        status, _, err = typed("watch", video, *words)
         assert status == 1
         assert match in err
         assert "\\x0a" not in err
@@ -315,7 +315,7 @@ def test_a_store_that_cannot_be_is_told_in_plain_words(film: Path, store: Path, 
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_a_guard_cleanly(film: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_guard_cleanly(video: Path, tmp_path: Path) -> None:
     """A film that is watched in a process of its own; what it was at is finished, and the store is in order."""
     long = tmp_path / "long.mp4"
     with VideoWriter(long, rate_hz=30) as writer:

@@ -12,7 +12,7 @@ from .acts import make_film
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight seconds, a picture that stands alone each second, with sound."""
     return make_film(tmp_path_factory.mktemp("films") / "yard.mp4")
 

@@ -70,7 +70,7 @@ def analyzer(made: list[Loud]) -> SourceAnalyzer:
         made.append(Loud())
         return made[-1]
 
-    return SourceAnalyzer(Watcher(sight=None), listen=listen)
+    return SourceAnalyzer(Watcher(detector=None), listen=listen)
 
 
 def test_events_are_in_the_sources_time(analyzer: SourceAnalyzer) -> None:
@@ -108,13 +108,13 @@ def test_what_is_heard_at_the_end_is_told(analyzer: SourceAnalyzer) -> None:
 
 
 def test_without_a_listener_sound_is_let_go() -> None:
-    analyzer = SourceAnalyzer(Watcher(sight=None))
+    analyzer = SourceAnalyzer(Watcher(detector=None))
     assert analyzer.hear(block(0.0, loud=True)) == []
     assert analyzer.finish() == []
 
 
 def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    watcher = Watcher(sight=None)
+    watcher = Watcher(detector=None)
     dog = Event(
         kind="enters", label="dog", start_s=5.5, end_s=5.5, score=0.7, channels={"video": 0.7}, place="yard", number=1
     )
@@ -144,17 +144,17 @@ def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) ->
 # Packets to blocks -------------------------------------------------------------------------------------------------
 
 
-def test_a_films_sound_comes_whole_and_in_time(film: Path) -> None:
-    ear, blocks = AudioDecoder(rate_hz=8000, block_s=0.5), []
+def test_a_films_sound_comes_whole_and_in_time(video: Path) -> None:
+    decoder, blocks = AudioDecoder(rate_hz=8000, block_s=0.5), []
 
     def tap(packet: object, time_s: float) -> None:
         if packet.stream.type == "audio":  # type: ignore[attr-defined]
-            blocks.extend(ear.hear(packet, time_s))
+            blocks.extend(decoder.hear(packet, time_s))
 
-    with VideoReader(film, sound=True, tap=tap) as reader:
+    with VideoReader(video, sound=True, tap=tap) as reader:
         for _ in reader:
             pass
-    blocks += ear.end()
+    blocks += decoder.end()
     assert [len(b.samples) for b in blocks[:-1]] == [4000] * (len(blocks) - 1)
     ends = [b.time_s + len(b.samples) / 8000 for b in blocks]
     assert all(abs(b.time_s - end) < 1e-6 for b, end in zip(blocks[1:], ends, strict=False))
@@ -164,9 +164,11 @@ def test_a_films_sound_comes_whole_and_in_time(film: Path) -> None:
 
 
 def test_lost_sound_is_a_hole_and_a_burst_is_not() -> None:
-    ear = AudioDecoder(rate_hz=RATE, block_s=1.0)
+    decoder = AudioDecoder(rate_hz=RATE, block_s=1.0)
     piece = np.ones(500, np.float32)
-    told = [b.time_s for at_s in (0.0, 0.5, 5.0, 5.5) for b in ear._keep(piece, at_s)]
+    told = [b.time_s for at_s in (0.0, 0.5, 5.0, 5.5) for b in decoder._keep(piece, at_s)]
     assert told == [0.0, 5.0]
-    late = [b.time_s for at_s in (6.4, 6.4, 6.45, 6.5) for b in ear._keep(piece, at_s)]  # held up, then all at once
+    late = [
+        b.time_s for at_s in (6.4, 6.4, 6.45, 6.5) for b in decoder._keep(piece, at_s)
+    ]  # held up, then all at once
     assert late == [6.0, 7.0]

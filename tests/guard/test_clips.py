@@ -11,7 +11,7 @@ import pytest
 from szem.arrays import Picture8
 from szem.errors import FormatError, RangeError, StoreError
 from szem.guard.clips import find_picture, write_clip
-from szem.guard.face_blur import FaceBlurrer, hide_boxes
+from szem.guard.face_blur import FaceBlurrer, blur_boxes
 from szem.guard.packet_buffer import PacketBuffer
 from szem.media.video import VideoReader
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def buffer_of(
-    film: Path, *, seconds: float = 60.0, until_s: float = 99.0, max_bytes: int = 64_000_000
+    video: Path, *, seconds: float = 60.0, until_s: float = 99.0, max_bytes: int = 64_000_000
 ) -> PacketBuffer:
     buffer = PacketBuffer(seconds, max_bytes=max_bytes)
-    with VideoReader(film, sound=True, tap=buffer.add) as reader:
+    with VideoReader(video, sound=True, tap=buffer.add) as reader:
         for frame in reader:
             if frame.time_s >= until_s:
                 break
@@ -36,8 +36,8 @@ def level_at(time_s: float, *, seconds: float = 8.0) -> float:
     return 20 + 200 * time_s / seconds
 
 
-def test_a_reel_keeps_the_last_seconds_in_whole_groups(film: Path) -> None:
-    buffer = buffer_of(film, seconds=2.0)
+def test_a_reel_keeps_the_last_seconds_in_whole_groups(video: Path) -> None:
+    buffer = buffer_of(video, seconds=2.0)
     held = buffer.cut(0.0, 99.0)
     assert held is not None
     assert held.start_s == pytest.approx(3.0)  # 2 s and the slack before the end at 8, on the second
@@ -45,23 +45,23 @@ def test_a_reel_keeps_the_last_seconds_in_whole_groups(film: Path) -> None:
     assert buffer.held_bytes == sum(len(bit.data) for bit in held.bits)
 
 
-def test_a_reel_is_bounded_by_bytes_too(film: Path) -> None:
-    whole = buffer_of(film)
-    half = buffer_of(film, max_bytes=whole.held_bytes // 2)
+def test_a_reel_is_bounded_by_bytes_too(video: Path) -> None:
+    whole = buffer_of(video)
+    half = buffer_of(video, max_bytes=whole.held_bytes // 2)
     assert 0 < half.held_bytes <= whole.held_bytes // 2
-    assert buffer_of(film, max_bytes=100).held_bytes <= 100
-    assert buffer_of(film, max_bytes=100).cut(0, 99) is None
+    assert buffer_of(video, max_bytes=100).held_bytes <= 100
+    assert buffer_of(video, max_bytes=100).cut(0, 99) is None
 
 
-def test_a_cut_begins_with_a_picture_that_stands_alone(film: Path) -> None:
-    stretch = buffer_of(film).cut(3.4, 5.0)
+def test_a_cut_begins_with_a_picture_that_stands_alone(video: Path) -> None:
+    stretch = buffer_of(video).cut(3.4, 5.0)
     assert stretch is not None
     assert (stretch.start_s, round(stretch.end_s, 1)) == (pytest.approx(3.0), 5.0)
     assert PacketBuffer(5).cut(0, 9) is None
 
 
-def test_the_picture_of_a_moment_is_found(film: Path) -> None:
-    buffer = buffer_of(film)
+def test_the_picture_of_a_moment_is_found(video: Path) -> None:
+    buffer = buffer_of(video)
     for moment in (0.0, 2.5, 7.9):
         stretch = buffer.cut(moment, moment + 0.3)
         assert stretch is not None
@@ -83,8 +83,8 @@ CODECS = {  # video, sound -> what the clip holds: copied where a browser plays 
 def test_clips_play_in_browsers_whatever_the_camera_sends(
     tmp_path: Path, given: tuple[str, str], made: tuple[str, ...]
 ) -> None:
-    film = make_film(tmp_path / "film.mkv", codec=given[0], sound=given[1])
-    stretch = buffer_of(film).cut(2.0, 5.0)
+    video = make_film(tmp_path / "film.mkv", codec=given[0], sound=given[1])
+    stretch = buffer_of(video).cut(2.0, 5.0)
     assert stretch is not None
     clip = tmp_path / "clip.mp4"
     assert write_clip(stretch, clip) == pytest.approx(stretch.start_s)
@@ -105,8 +105,8 @@ def test_clips_play_in_browsers_whatever_the_camera_sends(
 
 
 def test_sound_of_many_channels_is_kept_as_one(tmp_path: Path) -> None:
-    plain, film = make_film(tmp_path / "plain.mkv", codec="libx264", sound="pcm_s16le"), tmp_path / "many.mkv"
-    with av.open(str(plain)) as given, av.open(str(film), "w") as out:
+    plain, video = make_film(tmp_path / "plain.mkv", codec="libx264", sound="pcm_s16le"), tmp_path / "many.mkv"
+    with av.open(str(plain)) as given, av.open(str(video), "w") as out:
         video = out.add_stream_from_template(given.streams.video[0])
         sound = out.add_stream("pcm_s16le", rate=given.streams.audio[0].rate, layout="9 channels")
         for packet in given.demux(video=0, audio=0):
@@ -119,15 +119,15 @@ def test_sound_of_many_channels_is_kept_as_one(tmp_path: Path) -> None:
                 frame.sample_rate, frame.pts, frame.time_base = raw.sample_rate, raw.pts, raw.time_base
                 out.mux(sound.encode(frame))
         out.mux(sound.encode(None))
-    stretch = buffer_of(film).cut(2.0, 5.0)
+    stretch = buffer_of(video).cut(2.0, 5.0)
     assert stretch is not None
     write_clip(stretch, tmp_path / "clip.mp4")
     with av.open(str(tmp_path / "clip.mp4")) as clip:
         assert sum(f.samples for f in clip.decode(audio=0)) / clip.streams.audio[0].rate > 2.5
 
 
-def test_a_copy_costs_no_coding(film: Path, tmp_path: Path) -> None:
-    stretch = buffer_of(film).cut(2.0, 5.0)
+def test_a_copy_costs_no_coding(video: Path, tmp_path: Path) -> None:
+    stretch = buffer_of(video).cut(2.0, 5.0)
     assert stretch is not None
     write_clip(stretch, tmp_path / "clip.mp4")
     sent = [bit.data for bit in stretch.bits if bit.is_video]
@@ -159,10 +159,10 @@ def test_pictures_that_come_uncoded_are_kept_as_jpeg(tmp_path: Path) -> None:
     assert abs(levels[0] - 70) < 5
 
 
-def test_damaged_packets_cost_their_pictures_only(film: Path, tmp_path: Path) -> None:
+def test_damaged_packets_cost_their_pictures_only(video: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    stretch = buffer_of(film).cut(2.0, 7.0)
+    stretch = buffer_of(video).cut(2.0, 7.0)
     assert stretch is not None
     bits = list(stretch.bits)
     places = [n for n, bit in enumerate(bits) if bit.is_video][12:15]
@@ -170,16 +170,16 @@ def test_damaged_packets_cost_their_pictures_only(film: Path, tmp_path: Path) ->
         bits[n] = replace(bits[n], data=b"\xff" * 40)
     torn = replace(stretch, bits=tuple(bits), turn=0)
     hider = FaceBlurrer(lambda _: np.zeros((0, 4), np.float32))
-    write_clip(torn, tmp_path / "clip.mp4", hide=hider)
+    write_clip(torn, tmp_path / "clip.mp4", blur=hider)
     with av.open(str(tmp_path / "clip.mp4")) as clip:
         assert sum(1 for _ in clip.decode(video=0)) > 30
     nothing = replace(stretch, bits=tuple(replace(bit, data=b"\xff" * 40) for bit in bits))
     with pytest.raises(FormatError, match=r"not one picture|cannot be made"):
-        write_clip(nothing, tmp_path / "none.mp4", hide=hider)
+        write_clip(nothing, tmp_path / "none.mp4", blur=hider)
 
 
-def test_a_disk_that_cannot_be_written_is_told(film: Path, tmp_path: Path) -> None:
-    stretch = buffer_of(film).cut(2.0, 5.0)
+def test_a_disk_that_cannot_be_written_is_told(video: Path, tmp_path: Path) -> None:
+    stretch = buffer_of(video).cut(2.0, 5.0)
     assert stretch is not None
     with pytest.raises(StoreError, match="cannot be written"):
         write_clip(stretch, tmp_path / "no folder" / "clip.mp4")
@@ -191,18 +191,18 @@ def test_a_disk_that_cannot_be_written_is_told(film: Path, tmp_path: Path) -> No
 def test_a_hidden_place_shows_only_a_few_flat_squares() -> None:
     picture = np.random.default_rng(1).integers(0, 255, (100, 120, 3), np.uint8)
     before = picture.copy()
-    hidden = hide_boxes(picture, np.array([[40, 30, 80, 70]]))
+    hidden = blur_boxes(picture, np.array([[40, 30, 80, 70]]))
     assert np.array_equal(picture, before)
     face = hidden[20:80, 30:90]  # a quarter wider on each side
     assert len(np.unique(face.reshape(-1, 3), axis=0)) <= 25
     outside = np.ones((100, 120), bool)
     outside[20:80, 30:90] = False
     assert np.array_equal(hidden[outside], before[outside])
-    beyond = hide_boxes(picture, np.array([[-50, -50, 10, 10], [500, 500, 600, 600], [20, 20, 20, 20]]))
+    beyond = blur_boxes(picture, np.array([[-50, -50, 10, 10], [500, 500, 600, 600], [20, 20, 20, 20]]))
     assert beyond.shape == picture.shape
 
 
-def test_a_face_that_is_missed_for_a_moment_stays_hidden(film: Path, tmp_path: Path) -> None:
+def test_a_face_that_is_missed_for_a_moment_stays_hidden(video: Path, tmp_path: Path) -> None:
     """The finder sees the face in every third picture only."""
     seen = [0]
 
@@ -213,9 +213,9 @@ def test_a_face_that_is_missed_for_a_moment_stays_hidden(film: Path, tmp_path: P
 
     checker = np.kron(np.indices((15, 20)).sum(axis=0) % 2, np.ones((8, 8)))[..., None] * np.array([200, 200, 200])
     picture = checker.astype(np.uint8)
-    hide = FaceBlurrer(find).for_film()
+    blur = FaceBlurrer(find).for_video()
     for _ in range(20):
-        assert np.ptp(hide(picture)[55:65, 65:75].astype(int)) < 200  # never the sharp pattern
+        assert np.ptp(blur(picture)[55:65, 65:75].astype(int)) < 200  # never the sharp pattern
 
 
 def test_faces_are_hidden_in_clips(tmp_path: Path) -> None:
@@ -235,8 +235,8 @@ def test_faces_are_hidden_in_clips(tmp_path: Path) -> None:
     hider = FaceBlurrer(lambda picture: finder(picture, turned=False).boxes_xyxy)
     counts: dict[str, list[int]] = {}
     hides: dict[str, Callable[..., object] | None] = {"shown": None, "hidden": hider}
-    for name, hide in hides.items():
-        write_clip(stretch, tmp_path / f"{name}.mp4", hide=hide)  # type: ignore[arg-type]
+    for name, blur in hides.items():
+        write_clip(stretch, tmp_path / f"{name}.mp4", blur=blur)  # type: ignore[arg-type]
         with VideoReader(tmp_path / f"{name}.mp4") as reader:
             counts[name] = [len(finder(frame.picture, turned=False)) for frame in reader]
     assert counts == {"shown": [1] * 6, "hidden": [0] * 6}

@@ -84,8 +84,8 @@ def test_what_was_open_is_closed_after_a_crash(kept: EventStore) -> None:
 
 
 def test_sources_are_told_and_told_again(kept: EventStore) -> None:
-    kept.tell_source("door", state="live", seen=5.0)
-    kept.tell_source("door", state="lost", told="no answer")
+    kept.report_source("door", state="live", seen=5.0)
+    kept.report_source("door", state="lost", told="no answer")
     (row,) = kept.sources()
     assert (row["state"], row["told"], row["seen"]) == ("lost", "no answer", 5.0)
 

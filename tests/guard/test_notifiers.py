@@ -20,7 +20,7 @@ import pytest
 from szem.errors import RangeError, StoreError
 from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore, stored_from
-from szem.guard.notifiers import build_hooks
+from szem.guard.notifiers import build_notifiers
 from szem.guard.outbox import Message, Outbox, RefusedError, message_row
 from szem.guard.webhook import WebhookSender
 from szem.tasks.surveillance.rules_toml import parse_rules
@@ -75,8 +75,8 @@ def receiver() -> Iterator[Receiver]:
     made.server.server_close()
 
 
-def post(store: EventStore, *bodies: str, hook: str = "webhook:a") -> None:
-    store.post([message_row(hook, topic="szem/door/enters", body=body) for body in bodies])
+def post(store: EventStore, *bodies: str, notifier: str = "webhook:a") -> None:
+    store.post([message_row(notifier, topic="szem/door/enters", body=body) for body in bodies])
 
 
 def test_a_message_is_signed_and_carries_its_id(receiver: Receiver) -> None:
@@ -111,7 +111,7 @@ def test_messages_go_out_in_order_and_are_tried_again(store: EventStore, receive
     outbox = Outbox(
         store,
         {"webhook:a": WebhookSender(receiver.url)},
-        on_sent=lambda _hook, how: outcomes.append(how),
+        on_sent=lambda _notifier, how: outcomes.append(how),
         first_wait_s=0.02,
     )
     post(store, '{"n": 1}', '{"n": 2}')
@@ -147,7 +147,7 @@ def test_what_was_not_taken_goes_out_after_a_restart(tmp_path: Path, receiver: R
 def test_a_hook_that_is_down_keeps_no_other_waiting(store: EventStore, receiver: Receiver) -> None:
     dead = WebhookSender("http://127.0.0.1:9/", timeout_s=1)
     outbox = Outbox(store, {"webhook:dead": dead, "webhook:a": WebhookSender(receiver.url)}, first_wait_s=5)
-    post(store, '{"n": 1}', hook="webhook:dead")
+    post(store, '{"n": 1}', notifier="webhook:dead")
     post(store, '{"n": 2}')
     outbox.start()
     wait_for(lambda: outbox.waiting() == {"webhook:dead": 1})
@@ -162,7 +162,7 @@ def test_a_message_that_is_refused_is_given_up_after_some_attempts(store: EventS
     outbox = Outbox(
         store,
         {"webhook:a": WebhookSender(receiver.url)},
-        on_sent=lambda _hook, how: outcomes.append(how),
+        on_sent=lambda _notifier, how: outcomes.append(how),
         first_wait_s=0.01,
     )
     post(store, '{"bad": 1}', '{"good": 1}')
@@ -174,7 +174,7 @@ def test_a_message_that_is_refused_is_given_up_after_some_attempts(store: EventS
 
 def test_old_messages_are_given_up(store: EventStore) -> None:
     outbox = Outbox(store, {})
-    post(store, "{}", hook="webhook:gone")
+    post(store, "{}", notifier="webhook:gone")
     assert outbox.give_up_old() == 0
     store.clock._base_s += 8 * 86_400
     assert outbox.give_up_old() == 1
@@ -208,17 +208,17 @@ def test_only_hooks_that_a_rule_names_are_opened(
 ) -> None:
     rules = parse_rules(RULES.replace("URL", receiver.url))
     with pytest.raises(RangeError, match="SZEM_TEST_KEY is not set"):
-        build_hooks(rules, store)
+        build_notifiers(rules, store)
     monkeypatch.setenv("SZEM_TEST_KEY", "k")
-    hooks = build_hooks(rules, store)
-    assert list(hooks) == ["webhook:a"]
+    notifiers = build_notifiers(rules, store)
+    assert list(notifiers) == ["webhook:a"]
     with store.writing("d/a_door_enters_00000001.jpg") as path:
         path.write_bytes(b"\xff\xd8 a picture")
     for picture in ("d/a_door_enters_00000001.jpg", "gone.jpg"):
-        hooks["webhook:a"].send(Message("i", "", json.dumps({"picture": picture}), 0))
+        notifiers["webhook:a"].send(Message("i", "", json.dumps({"picture": picture}), 0))
     assert base64.b64decode(json.loads(receiver.bodies[0])["picture_jpeg"]) == b"\xff\xd8 a picture"
     assert "picture_jpeg" not in json.loads(receiver.bodies[1])
-    assert build_hooks(parse_rules(""), store) == {}
+    assert build_notifiers(parse_rules(""), store) == {}
 
 
 # MQTT --------------------------------------------------------------------------------------------------------------
@@ -301,20 +301,20 @@ def test_events_reach_a_real_broker_that_comes_and_goes(store: EventStore, broke
         f'[mqtt.home]\nhost = "127.0.0.1"\nport = {broker.port}\n'
         "retain = true\n"  # the broker tells those who come after the message, too
     )
-    outbox = Outbox(store, build_hooks(rules, store), first_wait_s=0.05)
-    post(store, '{"n": 1}', hook="mqtt:home")
+    outbox = Outbox(store, build_notifiers(rules, store), first_wait_s=0.05)
+    post(store, '{"n": 1}', notifier="mqtt:home")
     outbox.start()
     time.sleep(0.3)
     broker.start()
     first = Listener(broker.port)
     wait_for(lambda: not outbox.waiting())
-    post(store, '{"n": 2}', hook="mqtt:home")
+    post(store, '{"n": 2}', notifier="mqtt:home")
     outbox.wake()
     wait_for(lambda: ("szem/door/enters", '{"n": 2}') in first.heard)
     assert ("szem/available", "online") in first.heard
     first.close()
     broker.stop()
-    post(store, '{"n": 3}', hook="mqtt:home")
+    post(store, '{"n": 3}', notifier="mqtt:home")
     outbox.wake()
     time.sleep(0.3)
     broker.start()

@@ -32,9 +32,9 @@ from szem.tasks.surveillance.rules import ClipSettings, Rules
 from .acts import Scripted, guard_films, happening, make_film
 
 
-def test_an_event_of_a_film_gets_a_row_a_picture_and_a_clip(store: EventStore, film: Path) -> None:
+def test_an_event_of_a_film_gets_a_row_a_picture_and_a_clip(store: EventStore, video: Path) -> None:
     analyzer = Scripted([(3.0, happening(2.0, 3.0, best_s=2.5, box_xyxy=(1, 2, 30, 40)))])
-    guard = guard_films(store, [str(film)], {"yard": analyzer})
+    guard = guard_films(store, [str(video)], {"yard": analyzer})
     ended = guard.run()
     assert [(p.state, p.events, p.frames) for p in ended] == [("ended", 1, 80)]
     (event,), _ = store.page(EventQuery(), size=10)
@@ -54,10 +54,10 @@ def test_an_event_of_a_film_gets_a_row_a_picture_and_a_clip(store: EventStore, f
     assert 0.2 < analyzer.loudest < 0.4
 
 
-def test_an_event_that_goes_on_is_kept_at_once_and_again_at_its_end(store: EventStore, film: Path) -> None:
+def test_an_event_that_goes_on_is_kept_at_once_and_again_at_its_end(store: EventStore, video: Path) -> None:
     opened = happening(1.0, 2.0, is_open=True, number=1)
     ended = happening(1.0, 6.0, is_open=False, number=1, score=0.95)
-    guard = guard_films(store, [str(film)], {"yard": Scripted([(2.0, opened), (6.0, ended)])})
+    guard = guard_films(store, [str(video)], {"yard": Scripted([(2.0, opened), (6.0, ended)])})
     guard.run()
     (event,), _ = store.page(EventQuery(), size=10)
     assert (event.start_s, event.end_s, event.score, event.is_open) == (1.0, 6.0, 0.95, False)
@@ -66,7 +66,7 @@ def test_an_event_that_goes_on_is_kept_at_once_and_again_at_its_end(store: Event
         assert 6.5 < float(clip.duration or 0) / av.time_base < 8.5  # from 0 s to 7 s, and to the next whole second
 
 
-def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: EventStore, film: Path) -> None:
+def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: EventStore, video: Path) -> None:
     """A bark is heard and goes on; a second later the dog is seen: one row tells of both."""
     sound, both = {"sound": 0.8}, {"sound": 0.8, "video": 0.7}
     heard = happening(1.0, 2.0, kind="dog bark", is_open=True, number=3, channels=sound, contributions={})
@@ -76,7 +76,7 @@ def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: Eve
     )  # fmt: skip
     rows: list[dict[str, float]] = []
     analyzer = Scripted([(2.0, heard), (3.0, joined)])
-    guard = guard_films(store, [str(film)], {"yard": analyzer})
+    guard = guard_films(store, [str(video)], {"yard": analyzer})
     change = store.change
 
     def watched_change(id: str, **values: Any) -> None:
@@ -91,10 +91,10 @@ def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: Eve
     assert event.contributions == {"sound": 1.5, "video": 0.9}
 
 
-def test_an_event_that_never_ends_ends_with_its_source(store: EventStore, film: Path) -> None:
+def test_an_event_that_never_ends_ends_with_its_source(store: EventStore, video: Path) -> None:
     analyzer = Scripted([(2.0, happening(1.0, 2.0, is_open=True, number=1))])
     guard_films(
-        store, [str(film)], {"yard": analyzer}, Rules(clips=ClipSettings(before_s=1, after_s=1, longest_s=3))
+        store, [str(video)], {"yard": analyzer}, Rules(clips=ClipSettings(before_s=1, after_s=1, longest_s=3))
     ).run()
     (event,), _ = store.page(EventQuery(), size=10)
     assert not event.is_open
@@ -102,14 +102,14 @@ def test_an_event_that_never_ends_ends_with_its_source(store: EventStore, film: 
         assert float(clip.duration or 0) / av.time_base < 4.5
 
 
-def test_one_broken_source_stops_no_other(store: EventStore, film: Path, tmp_path: Path) -> None:
+def test_one_broken_source_stops_no_other(store: EventStore, video: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.mp4"
-    cut.write_bytes(film.read_bytes()[:9000])
+    cut.write_bytes(video.read_bytes()[:9000])
     empty = tmp_path / "empty.mp4"
     empty.write_bytes(b"")
     failing = Scripted([(5.0, happening(4.0, 5.0))], fails_at=2.0)  # a bug at one frame costs that frame
     guard = guard_films(
-        store, [str(cut), str(empty), str(film)], {"cut": Scripted(), "empty": Scripted(), "yard": failing}
+        store, [str(cut), str(empty), str(video)], {"cut": Scripted(), "empty": Scripted(), "yard": failing}
     )
     ended = {p.name: p for p in guard.run()}
     assert (ended["cut"].state, ended["empty"].state, ended["yard"].state) == ("failed", "failed", "ended")
@@ -120,12 +120,12 @@ def test_one_broken_source_stops_no_other(store: EventStore, film: Path, tmp_pat
 
 
 def test_a_disk_that_stays_full_stops_clips_and_nothing_else(
-    store: EventStore, film: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: EventStore, video: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("szem.guard.service._FULL_S", 0.3)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000, total=10**12, used=10**12))
     analyzer = Scripted([(2.0, happening(1.0, 2.0)), (5.0, happening(4.0, 5.0))])
-    guard = guard_films(store, [str(film)], {"yard": analyzer})
+    guard = guard_films(store, [str(video)], {"yard": analyzer})
     guard.run()
     events, _ = store.page(EventQuery(), size=10)
     assert [bool(event.picture) for event in events] == [True, True]
@@ -135,7 +135,7 @@ def test_a_disk_that_stays_full_stops_clips_and_nothing_else(
 
 
 def test_a_disk_that_refuses_files_keeps_events(
-    store: EventStore, film: Path, monkeypatch: pytest.MonkeyPatch
+    store: EventStore, video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every picture and clip runs into "no space left on device" halfway."""
     before = Path.replace
@@ -147,14 +147,14 @@ def test_a_disk_that_refuses_files_keeps_events(
 
     monkeypatch.setattr(Path, "replace", refuse)
     monkeypatch.setattr("szem.guard.service._FULL_S", 0.3)
-    guard_films(store, [str(film)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])}).run()
+    guard_films(store, [str(video)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])}).run()
     (event,), _ = store.page(EventQuery(), size=10)
     assert (event.picture, event.clip, event.media_bytes) == ("", "", 0)
     assert [path for path in store.media.rglob("*") if path.is_file()] == []
 
 
 def test_a_disk_that_is_full_for_a_while_loses_nothing(
-    store: EventStore, film: Path, monkeypatch: pytest.MonkeyPatch
+    store: EventStore, video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every file is refused twelve times in all; meanwhile the guard says why it waits."""
     before, refused, reasons = Path.replace, [0], set()
@@ -169,7 +169,7 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(
     monkeypatch.setattr("szem.guard.write_queue._FIRST_WAIT_S", 0.05)
     monkeypatch.setattr("szem.guard.write_queue._LONGEST_WAIT_S", 0.2)
     script = [(t, happening(t - 1, t)) for t in (2.0, 4.0, 6.0)]
-    guard = guard_films(store, [str(film)], {"yard": Scripted(script)})
+    guard = guard_films(store, [str(video)], {"yard": Scripted(script)})
     write = guard._queue._retry
 
     def note(*args: Any, **options: Any) -> None:
@@ -188,7 +188,7 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(
 
 
 def test_a_database_that_is_away_gets_its_events_when_it_is_back(
-    store: EventStore, film: Path, monkeypatch: pytest.MonkeyPatch
+    store: EventStore, video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add, refused = store.add, [0]
 
@@ -201,17 +201,17 @@ def test_a_database_that_is_away_gets_its_events_when_it_is_back(
     monkeypatch.setattr(store, "add", away_at_first)
     monkeypatch.setattr("szem.guard.write_queue._FIRST_WAIT_S", 0.01)
     script = [(t, happening(t - 1, t)) for t in (2.0, 4.0, 6.0)]
-    guard_films(store, [str(film)], {"yard": Scripted(script)}).run()
+    guard_films(store, [str(video)], {"yard": Scripted(script)}).run()
     events = list(store.each(EventQuery()))
     assert [event.end_s for event in events] == [2.0, 4.0, 6.0]
     assert all(event.clip for event in events)
     assert refused == [3]
 
 
-def test_a_store_is_for_one_guard(store: EventStore, film: Path) -> None:
+def test_a_store_is_for_one_guard(store: EventStore, video: Path) -> None:
     store.hold()
     with closing(EventStore(store.folder)) as other, pytest.raises(BusyError, match="another szem watch"):
-        guard_films(other, [str(film)], {"yard": Scripted()})
+        guard_films(other, [str(video)], {"yard": Scripted()})
 
 
 # Live lines --------------------------------------------------------------------------------------------------------
@@ -417,8 +417,8 @@ def test_a_stream_with_sound_is_heard_and_its_clip_has_it(
     assert all(abs(b - a - 0.5) < 0.02 for a, b in itertools.pairwise(starts))
 
 
-def test_metrics_are_answered_for_prometheus(store: EventStore, film: Path) -> None:
-    guard = guard_films(store, [str(film)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])})
+def test_metrics_are_answered_for_prometheus(store: EventStore, video: Path) -> None:
+    guard = guard_films(store, [str(video)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])})
     port = guard.metrics.serve(0)
     guard.run()
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
@@ -430,9 +430,9 @@ def test_metrics_are_answered_for_prometheus(store: EventStore, film: Path) -> N
 # Names -------------------------------------------------------------------------------------------------------------
 
 
-def test_sources_get_names(film: Path, tmp_path: Path) -> None:
+def test_sources_get_names(video: Path, tmp_path: Path) -> None:
     rules = Rules.model_validate({"cameras": {"gate": {"source": "rtsp://u:p@10.0.0.9/1"}}})
-    found = name_sources([str(film), "0", "door=rtsp://admin:secret@10.0.0.7/h264?x=1", "gate"], rules)
+    found = name_sources([str(video), "0", "door=rtsp://admin:secret@10.0.0.7/h264?x=1", "gate"], rules)
     assert [(s.name, s.is_live) for s in found] == [
         ("yard", False),
         ("camera-0", True),
@@ -446,7 +446,7 @@ def test_sources_get_names(film: Path, tmp_path: Path) -> None:
     for typed, error, match in (
         ([], RangeError, "nothing to watch"),
         ([str(tmp_path / "none.mp4")], FileMissingError, "no such film"),
-        ([str(film), str(film)], RangeError, "two sources are called 'yard'"),
+        ([str(video), str(video)], RangeError, "two sources are called 'yard'"),
     ):
         with pytest.raises(error, match=match):
             name_sources(typed, Rules())

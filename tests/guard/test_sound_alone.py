@@ -21,12 +21,12 @@ from .acts import Scripted, guard_films, happening, live_line, make_sound
 
 @pytest.mark.parametrize(("name", "codec"), [("bark.mp4", "aac"), ("bark.ogg", "libopus"), ("bark.wav", "pcm_s16le")])
 def test_a_film_without_pictures_is_guarded_by_sound_alone(
-    store: EventStore, film: Path, tmp_path: Path, name: str, codec: str, caplog: pytest.LogCaptureFixture
+    store: EventStore, video: Path, tmp_path: Path, name: str, codec: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard = happening(3.0, 4.0, kind="dog bark", channels={"sound": 0.8}, contributions={"sound": 1.0})
     sound = make_sound(tmp_path / name, codec=codec)
     analyzer = Scripted(sounds=[(4.0, heard)])
-    guard = guard_films(store, [str(sound), str(film)], {"bark": analyzer, "yard": Scripted()})
+    guard = guard_films(store, [str(sound), str(video)], {"bark": analyzer, "yard": Scripted()})
     bark, yard = guard.run()
     assert (bark.state, bark.events, bark.frames, yard.state, yard.told) == ("ended", 1, 0, "ended", "")
     assert "guarded by sound alone" in bark.told
@@ -96,13 +96,13 @@ def test_a_line_without_pictures_is_guarded_by_sound_and_opened_again(
 
 
 def test_a_line_that_loses_its_pictures_is_heard_until_they_are_back(
-    store: EventStore, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    store: EventStore, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Pictures with sound at first, then sound alone, then pictures again."""
     monkeypatch.setattr(worker, "_FIRST_WAIT_S", 0.05)
     monkeypatch.setattr(worker, "_LOOK_AGAIN_S", 0.3)
     whole, bare = tmp_path / "whole.ts", make_sound(tmp_path / "bare.aac", seconds=30.0)
-    with av.open(str(film)) as given, av.open(str(whole), "w", format="mpegts") as out:
+    with av.open(str(video)) as given, av.open(str(whole), "w", format="mpegts") as out:
         made = {stream: out.add_stream_from_template(stream) for stream in given.streams}
         for packet in given.demux():
             if packet.dts is not None:

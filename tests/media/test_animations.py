@@ -13,7 +13,7 @@ from szem.media.animations import is_animated
 from szem.media.pictures import Limits
 from szem.media.pipeline import Stage
 from szem.media.video import VideoReader, inspect_video, read_video
-from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_film
+from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_video_source
 
 
 def animation(path: Path, count: int = 6) -> Path:
@@ -90,7 +90,7 @@ def written(source: Path, out: Path, *, as_rgb: bool) -> None:
     def draw(frame: object) -> RenderedFrame:
         return RenderedFrame(frame, frame.picture if as_rgb else frame.planes())  # type: ignore[attr-defined,arg-type]
 
-    with VideoPipeline(open_film(source), [Stage(draw)], out) as made:
+    with VideoPipeline(open_video_source(source), [Stage(draw)], out) as made:
         assert len(list(made)) == 5
 
 

@@ -114,8 +114,8 @@ def test_colours_of_neighbours_differ() -> None:
 
 
 def test_texts_are_cut_to_their_room() -> None:
-    for room in (5, 40, 90, 400):
-        assert font_of(14).getlength(fit_text("a rather long label indeed", 14, room)) <= room
+    for margin in (5, 40, 90, 400):
+        assert font_of(14).getlength(fit_text("a rather long label indeed", 14, margin)) <= margin
 
 
 def test_the_card_goes_below_and_leaves_the_picture_as_it_is() -> None:

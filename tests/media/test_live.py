@@ -84,8 +84,8 @@ def test_a_stream_that_breaks_is_opened_again(camera: Callable[[Script], str]) -
             client.show(10 * k + 100 * (number > 0))
             time.sleep(0.02)
 
-    told: list[str] = []
-    reader = LiveReader(camera(script), told=told.append)
+    on_report: list[str] = []
+    reader = LiveReader(camera(script), on_report=on_report.append)
     assert reader.is_live
     seen, times = [], []
     for frame in reader:
@@ -101,9 +101,9 @@ def test_a_stream_that_breaks_is_opened_again(camera: Callable[[Script], str]) -
     ]  # the last may be cut with the line
     assert times == sorted(times)
     assert reader.reopened == 1
-    assert "trying again in 0.5 s" in told[0]
-    assert "trying again in 1.0 s" in told[1]
-    assert "back" in told[-1]
+    assert "trying again in 0.5 s" in on_report[0]
+    assert "trying again in 1.0 s" in on_report[1]
+    assert "back" in on_report[-1]
 
 
 def test_a_stream_that_stalls_is_opened_again(camera: Callable[[Script], str]) -> None:
@@ -119,8 +119,8 @@ def test_a_stream_that_stalls_is_opened_again(camera: Callable[[Script], str]) -
         for _ in range(50):
             client.show(200)
 
-    told: list[str] = []
-    reader = LiveReader(camera(script), stall_s=1, told=told.append)
+    on_report: list[str] = []
+    reader = LiveReader(camera(script), stall_s=1, on_report=on_report.append)
     started = time.monotonic()
     seen = []
     for frame in reader:
@@ -131,7 +131,7 @@ def test_a_stream_that_stalls_is_opened_again(camera: Callable[[Script], str]) -
     assert reader.reopened == 1
     assert seen[-1] > 90  # from the second line, for the first shows none so bright
     assert time.monotonic() - started > 1
-    assert "no answer in time" in told[0]
+    assert "no answer in time" in on_report[0]
 
 
 def test_patience_ends_where_it_is_told_to(camera: Callable[[Script], str]) -> None:

@@ -42,16 +42,16 @@ def test_pictures_come_in_order_over_either_transport(rtsp_camera: Callable, tra
 def test_a_camera_that_is_killed_and_comes_back_is_seen_again(rtsp_camera: Callable) -> None:
     camera = rtsp_camera()
     camera.start(RISE)
-    told: list[str] = []
+    on_report: list[str] = []
     threads: list[threading.Thread] = []
 
     def tell(line: str) -> None:
-        told.append(line)
+        on_report.append(line)
         if line.endswith("trying again in 1.0 s"):  # it was asked in vain once: now it may come back
             threads.append(threading.Thread(target=camera.start, args=(FALL,)))
             threads[-1].start()
 
-    reader = LiveReader(camera.address, told=tell, give_up_s=90)
+    reader = LiveReader(camera.address, on_report=tell, give_up_s=90)
 
     def is_enough(seen: list[float]) -> bool:
         if len(seen) == 10:
@@ -64,8 +64,8 @@ def test_a_camera_that_is_killed_and_comes_back_is_seen_again(rtsp_camera: Calla
     assert max(seen[:10]) < 190  # from the first server
     assert seen[-1] > 190  # from the second
     assert reader.reopened == 1
-    assert [line.rpartition("again in ")[2] for line in told[:2]] == ["0.5 s", "1.0 s"]
-    assert "back after" in told[-1]
+    assert [line.rpartition("again in ")[2] for line in on_report[:2]] == ["0.5 s", "1.0 s"]
+    assert "back after" in on_report[-1]
 
 
 def test_a_camera_that_falls_silent_with_open_lines_is_opened_again(
@@ -73,12 +73,12 @@ def test_a_camera_that_falls_silent_with_open_lines_is_opened_again(
 ) -> None:
     camera = rtsp_camera()
     camera.start(RISE)
-    told: list[str] = []
-    reader = LiveReader(camera.address, told=told.append, stall_s=1, give_up_s=2)
+    on_report: list[str] = []
+    reader = LiveReader(camera.address, on_report=on_report.append, stall_s=1, give_up_s=2)
     monkeypatch.setattr("szem.media.live._OPEN_S", 1)  # from now on nobody opens
     with pytest.raises(MediaError, match="nothing came for"):
         levels(reader, lambda seen: len(seen) == 8 and camera.hold())
-    assert "no answer in time" in told[0]
+    assert "no answer in time" in on_report[0]
 
 
 def test_a_damaged_picture_is_left_out_and_the_line_kept(rtsp_camera: Callable) -> None:
@@ -137,20 +137,20 @@ def test_a_camera_device_gives_frames_as_they_come() -> None:
 
 def test_a_camera_that_is_unplugged_and_plugged_in_again_is_opened_again() -> None:
     plugged = iter([True, False, True])
-    told: list[str] = []
+    on_report: list[str] = []
 
     def camera(number: int) -> Device:
         if not next(plugged):
             raise FileNotFoundError(2, "No such file or directory", f"/dev/video{number}")
         return Device("testsrc=size=64x48:rate=50:duration=0.1", "lavfi")  # five frames
 
-    reader = LiveReader("0", camera=camera, told=told.append)
+    reader = LiveReader("0", camera=camera, on_report=on_report.append)
     for frame in reader:
         if frame.index == 7:
             reader.stop()
     assert reader.reopened == 1
-    assert told[0] == "camera 0: lost (the stream ended); trying again in 0.5 s"
-    assert told[1] == "camera 0: lost (No such file or directory); trying again in 1.0 s"
+    assert on_report[0] == "camera 0: lost (the stream ended); trying again in 0.5 s"
+    assert on_report[1] == "camera 0: lost (No such file or directory); trying again in 1.0 s"
 
 
 @pytest.mark.parametrize(

@@ -64,16 +64,16 @@ def test_exif_orientation_is_applied(corpus: ModuleType, orientation: int, fmt: 
         ((100, 80), 512, (100, 80)),  # smaller than that already
     ],
 )
-def test_a_jpeg_may_be_decoded_small(size: tuple[int, int], least: int, expected: tuple[int, int]) -> None:
+def test_a_jpeg_may_be_decoded_small(size: tuple[int, int], minimum: int, expected: tuple[int, int]) -> None:
     tall, wide = np.mgrid[0 : size[1], 0 : size[0]]
     smooth = np.stack([wide * 255 // size[0], tall * 255 // size[1], wide * 0 + 90], axis=2).astype(np.uint8)
     data = encode_picture(smooth, suffix=".jpg")
-    whole, small = read_picture(data), read_picture(data, least_side_px=least)
-    assert min(small.shape[:2]) >= min(least, *whole.shape[:2])
+    whole, small = read_picture(data), read_picture(data, min_side_px=minimum)
+    assert min(small.shape[:2]) >= min(minimum, *whole.shape[:2])
     assert small.shape[1::-1] == expected
     shrunk = np.asarray(Image.fromarray(whole).resize(small.shape[1::-1], Image.Resampling.BOX), int)
     assert np.abs(shrunk - small).mean() < 2
-    assert np.array_equal(read_picture(encode_picture(smooth), least_side_px=least), smooth)  # PNG: as it is
+    assert np.array_equal(read_picture(encode_picture(smooth), min_side_px=minimum), smooth)  # PNG: as it is
 
 
 def test_a_jpeg_decoded_small_stands_upright_and_says_when_it_is_cut_short() -> None:
@@ -81,9 +81,9 @@ def test_a_jpeg_decoded_small_stands_upright_and_says_when_it_is_cut_short() -> 
     exif[0x0112] = 6
     out = io.BytesIO()
     Image.new("RGB", (640, 320), (200, 30, 40)).save(out, "JPEG", exif=exif)
-    assert read_picture(out.getvalue(), least_side_px=160).shape == (320, 160, 3)
+    assert read_picture(out.getvalue(), min_side_px=160).shape == (320, 160, 3)
     with pytest.raises(MediaError, match="damaged or cut short"):
-        read_picture(out.getvalue()[:1500], least_side_px=160)
+        read_picture(out.getvalue()[:1500], min_side_px=160)
 
 
 def test_damaged_exif_does_not_lose_the_picture(corpus: ModuleType) -> None:

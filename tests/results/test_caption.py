@@ -29,13 +29,13 @@ def test_a_caption_is_its_best_sentence() -> None:
 
 
 def test_it_becomes_plain_json() -> None:
-    told = json.loads(json.dumps(said().to_dict()))
-    assert (told["caption"], told["confidence"], told["model"]) == ("a dog", 0.8, "toy")
-    first = told["sentences"][0]
+    parts = json.loads(json.dumps(said().to_dict()))
+    assert (parts["caption"], parts["confidence"], parts["model"]) == ("a dog", 0.8, "toy")
+    first = parts["sentences"][0]
     assert first["words"][1]["others"] == [{"text": "cat", "probability": 0.3}]
     assert first["words"][0]["attention"] == [[0.1, 0.2], [0.3, 0.4]]
     assert first["ending"] == {"text": ".", "probability": 0.9}
-    assert "attention" not in told["sentences"][1]["words"][0]
+    assert "attention" not in parts["sentences"][1]["words"][0]
 
 
 WRONG = [

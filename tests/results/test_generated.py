@@ -21,9 +21,9 @@ def drawn(count: int) -> GeneratedPicture:
 
 
 def test_all_but_the_pixels_become_json() -> None:
-    told = json.loads(json.dumps(drawn(3).to_dict()))
-    assert told["n"] == len(drawn(3)) == len(list(drawn(3))) == 3
-    assert (told["seed"], told["truncation"], told["unknown"], told["width"]) == (7, 0.8, ["quux"], 16)
+    parts = json.loads(json.dumps(drawn(3).to_dict()))
+    assert parts["n"] == len(drawn(3)) == len(list(drawn(3))) == 3
+    assert (parts["seed"], parts["truncation"], parts["unknown"], parts["width"]) == (7, 0.8, ["quux"], 16)
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,19 @@ from benchmarks.scenes.scenes import Truth
 from szem.results.events import Event
 
 
-def told(kind: str, start_s: float, end_s: float | None = None, **more: object) -> Event:
+def reported(kind: str, start_s: float, end_s: float | None = None, **more: object) -> Event:
     return Event(kind=kind, start_s=start_s, end_s=start_s if end_s is None else end_s, score=0.9, **more)  # type: ignore[arg-type]
 
 
 def test_a_moment_counts_when_it_is_near_and_of_the_same_kind_place_and_way() -> None:
     truth = [Truth(kind="crosses", start_s=10, end_s=10, place="gate", direction="right")]
-    right = told("crosses", 12, place="gate", direction="right")
+    right = reported("crosses", 12, place="gate", direction="right")
     assert match_events([right], truth).right == {"crosses": 1}
     for wrong in (
-        told("crosses", 14, place="gate", direction="right"),
-        told("crosses", 12, place="door", direction="right"),
-        told("crosses", 12, place="gate", direction="left"),
-        told("enters", 12, place="gate"),
+        reported("crosses", 14, place="gate", direction="right"),
+        reported("crosses", 12, place="door", direction="right"),
+        reported("crosses", 12, place="gate", direction="left"),
+        reported("enters", 12, place="gate"),
     ):
         counts = match_events([wrong], truth)
         assert counts.right == {}
@@ -28,8 +28,8 @@ def test_a_moment_counts_when_it_is_near_and_of_the_same_kind_place_and_way() ->
 
 def test_a_thing_left_behind_must_be_where_it_was_said() -> None:
     truth = [Truth(kind="left behind", start_s=5, end_s=60, box_xyxy=(10, 10, 30, 30))]
-    here = told("left behind", 6, 60, box_xyxy=(12, 12, 34, 34), best_s=9.5)
-    there = told("left behind", 6, 60, box_xyxy=(100, 10, 120, 30))
+    here = reported("left behind", 6, 60, box_xyxy=(12, 12, 34, 34), best_s=9.5)
+    there = reported("left behind", 6, 60, box_xyxy=(100, 10, 120, 30))
     counts = match_events([here, there], truth)
     assert (counts.right, counts.wrong, counts.missed) == ({"left behind": 1}, {"left behind": 1}, {})
     assert counts.delays_s == {"left behind": [4.5]}
@@ -37,7 +37,7 @@ def test_a_thing_left_behind_must_be_where_it_was_said() -> None:
 
 def test_a_close_call_counts_neither_way() -> None:
     truth = [Truth(kind="enters", start_s=5, end_s=5, is_doubtful=True)]
-    for events in ([told("enters", 5)], []):
+    for events in ([reported("enters", 5)], []):
         counts = match_events(events, truth)
         assert (counts.right, counts.wrong, counts.missed) == ({}, {}, {})
         assert counts.scores() == (1.0, 1.0, 1.0)

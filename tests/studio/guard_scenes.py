@@ -55,17 +55,17 @@ def fill_store(folder: Path) -> list[str]:
                 with store.writing(event.picture) as path:
                     path.write_bytes(encode_picture(draw_scene(), suffix=".jpg"))
                 with store.writing(event.clip) as path:
-                    film = path.with_suffix(".mp4")
-                    with VideoWriter(film, rate_hz=10) as writer:
+                    video = path.with_suffix(".mp4")
+                    with VideoWriter(video, rate_hz=10) as writer:
                         for k in range(20):
                             writer.write(draw_scene(240 + 4 * k))
-                    film.replace(path)
+                    video.replace(path)
             ids.append(store.add(event).id)
         still = "stills/yard_0123abcd.jpg"
         with store.writing(still) as path:
             path.write_bytes(encode_picture(draw_scene(), suffix=".jpg"))
-        store.tell_source("yard", state="live", seen=now, width_px=640, height_px=360, has_sound=True, still=still)
-        store.tell_source("gate", state="lost", told="no answer")
+        store.report_source("yard", state="live", seen=now, width_px=640, height_px=360, has_sound=True, still=still)
+        store.report_source("gate", state="lost", told="no answer")
     return ids
 
 

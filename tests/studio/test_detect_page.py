@@ -44,7 +44,7 @@ def scene(x: int = 32, *, blue: bool = True) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four seconds: a red square goes slowly to the right and back; a blue one stands."""
     path = tmp_path_factory.mktemp("film") / "squares.mp4"
     with VideoWriter(path, rate_hz=15, quality=6) as writer:
@@ -119,9 +119,9 @@ def test_outlines_take_the_place_of_boxes(visit: Visit) -> None:
     assert after[inside].any()  # the thing is tinted
 
 
-def test_a_video_is_followed_and_counted(visit: Visit, film: Path) -> None:
+def test_a_video_is_followed_and_counted(visit: Visit, video: Path) -> None:
     page = visit("detect", fresh=True, model="squares")
-    page.locator("[data-name=file]").set_input_files(film)
+    page.locator("[data-name=file]").set_input_files(video)
     wait_frames(page, 25)
     until(page, "document.querySelectorAll('.count-lines path').length === 2")
     rows = texts(page)

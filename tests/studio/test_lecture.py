@@ -82,9 +82,9 @@ def test_the_longest_link_to_a_page_opens_it(page: str, visit: Callable[..., Any
 def test_every_command_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photo.jpg").write_bytes(sample_path("cat").read_bytes())  # a file is what its bytes say
-    with VideoWriter(tmp_path / "film.mp4", rate_hz=10) as film:
+    with VideoWriter(tmp_path / "film.mp4", rate_hz=10) as video:
         for k in range(20):
-            film.write(np.full((120, 160, 3), 90 + k, np.uint8))
+            video.write(np.full((120, 160, 3), 90 + k, np.uint8))
     words = [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', command)]
     with pytest.raises(SystemExit) as stop:
         main(words)

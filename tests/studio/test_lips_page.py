@@ -26,7 +26,7 @@ VIDEO = "document.querySelector('[data-name=film-video]')"
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_film(tmp_path_factory.mktemp("lips") / "face.mp4")
 
 
@@ -35,7 +35,7 @@ def answer() -> dict[str, Any]:
     return make_answer()
 
 
-def give(page: Any, film: Path, answer: dict[str, Any] | None, *, status: int = 200) -> list[Any]:
+def give(page: Any, video: Path, answer: dict[str, Any] | None, *, status: int = 200) -> list[Any]:
     """Answer in the server's place, and give the page a film; the requests that came."""
     came: list[Any] = []
 
@@ -44,7 +44,7 @@ def give(page: Any, film: Path, answer: dict[str, Any] | None, *, status: int = 
         route.fulfill(status=status, content_type="application/json", body=json.dumps(answer))
 
     page.route(LIPREAD, reply)
-    page.locator("[data-name=film-file]").set_input_files(film)
+    page.locator("[data-name=film-file]").set_input_files(video)
     return came
 
 
@@ -58,9 +58,9 @@ def jump(page: Any, second: float) -> None:
     until(page, f"document.querySelector('main').dataset.second === '{second:.2f}'")
 
 
-def test_words_box_crop_and_moments_follow_the_film(visit: Visit, film: Path, answer: dict[str, Any]) -> None:
+def test_words_box_crop_and_moments_follow_the_film(visit: Visit, video: Path, answer: dict[str, Any]) -> None:
     page = visit("lips", fresh=True)
-    came = give(page, film, answer)
+    came = give(page, video, answer)
     wait_words(page)
     assert json.loads(parse_qs(urlsplit(came[0].url).query)["levels"][0]) == list(LEVELS)
     assert [text.split("\n")[0] for text in page.locator(WORDS).all_inner_texts()] == list(SAID)
@@ -89,9 +89,9 @@ def test_words_box_crop_and_moments_follow_the_film(visit: Visit, film: Path, an
     assert page.evaluate(f"{VIDEO}.currentTime") > 2.9
 
 
-def test_words_to_come_are_only_hinted_at_while_it_plays(visit: Visit, film: Path, answer: dict[str, Any]) -> None:
+def test_words_to_come_are_only_hinted_at_while_it_plays(visit: Visit, video: Path, answer: dict[str, Any]) -> None:
     page = visit("lips", fresh=True)
-    give(page, film, answer)
+    give(page, video, answer)
     wait_words(page)
     assert page.locator(".lip-words .later").count() == 0
     page.evaluate(f"{VIDEO}.playbackRate = 0.07")  # so slow that the first word is not missed
@@ -104,10 +104,10 @@ def test_words_to_come_are_only_hinted_at_while_it_plays(visit: Visit, film: Pat
 
 
 def test_noise_drowns_the_sound_and_what_was_said_is_compared(
-    visit: Visit, film: Path, answer: dict[str, Any]
+    visit: Visit, video: Path, answer: dict[str, Any]
 ) -> None:
     page = visit("lips", fresh=True)
-    came = give(page, film, answer)
+    came = give(page, video, answer)
     wait_words(page)
     page.fill("[name=truth]", "Bin blue at F two now.")
     set_slider(page, "lip-noise", 5)  # as loud as the speech
@@ -133,13 +133,13 @@ def test_noise_drowns_the_sound_and_what_was_said_is_compared(
     assert canvas_of(page, "[data-name=lip-heat]").shape[:2] == (len("bin blue at s two now"), 75)
 
 
-def test_no_reading_says_why_in_hungarian_on_a_phone(visit: Visit, film: Path, answer: dict[str, Any]) -> None:
+def test_no_reading_says_why_in_hungarian_on_a_phone(visit: Visit, video: Path, answer: dict[str, Any]) -> None:
     browser = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
     page = visit("lips", browser=browser, lang="hu")
     assert "Szájról olvasás" in page.inner_text("h1")
     why = "the mouth is too small: the eyes are 18 pixels apart, 24 are needed"
     none = {use: no_reading(use, why, "bin blue") for use in ("lips", "sound", "both")}
-    give(page, film, answer | {"levels": [{"noise_db": level, **none} for level in LEVELS]})
+    give(page, video, answer | {"levels": [{"noise_db": level, **none} for level in LEVELS]})
     page.wait_for_selector(".no-reading")
     said = page.locator(".no-reading").inner_text()
     assert "Nem olvasható" in said
@@ -149,9 +149,9 @@ def test_no_reading_says_why_in_hungarian_on_a_phone(visit: Visit, film: Path, a
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_what_the_server_refuses_and_what_is_no_film_is_told(visit: Visit, film: Path, tmp_path: Path) -> None:
+def test_what_the_server_refuses_and_what_is_no_film_is_told(visit: Visit, video: Path, tmp_path: Path) -> None:
     page = visit("lips", fresh=True, expect=("400 (Bad Request)",))
-    give(page, film, {"error": {"code": 400, "message": "face.mp4: cannot be read"}}, status=400)
+    give(page, video, {"error": {"code": 400, "message": "face.mp4: cannot be read"}}, status=400)
     page.wait_for_selector("[data-name=lips-problem] .message")
     assert "cannot be read" in page.locator("[data-name=lips-problem]").inner_text()
     text = tmp_path / "notes.txt"
@@ -180,9 +180,9 @@ def test_a_few_seconds_are_recorded_and_sent(visit: Visit, answer: dict[str, Any
     until(page, "window.parts.length >= 4 && window.parts.reduce((a, b) => a + b) > 10_000")  # about a second
     page.click("[data-name=film-record]")
     wait_words(page)
-    (kind, film) = came[0]
+    (kind, video) = came[0]
     assert kind in ("video/webm", "video/mp4")
-    assert len(film or b"") > 10_000
+    assert len(video or b"") > 10_000
     assert page.locator(".film-recording").count() == 0  # the camera is let go
     assert page.input_value("[name=truth]") == prompt
     assert 0.5 < page.evaluate(f"{VIDEO}.duration") < 8

@@ -242,7 +242,7 @@ def test_a_dragged_box_is_outlined_as_szem_outlines_it(visit: Visit) -> None:
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A video that looks at the cat, then at the coffee."""
     path = tmp_path_factory.mktemp("film") / "both.mp4"
     with VideoWriter(path, rate_hz=10) as writer:
@@ -252,7 +252,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_video_is_answered_frame_by_frame_one_request_at_a_time(visit: Visit, film: Path) -> None:
+def test_a_video_is_answered_frame_by_frame_one_request_at_a_time(visit: Visit, video: Path) -> None:
     # counted in the page itself: what a browser reports of its requests comes in no certain order
     count = """window.flying = { now: 0, most: 0, asked: 0 }; const plain = window.fetch;
       window.fetch = async (...given) => {
@@ -261,7 +261,7 @@ def test_a_video_is_answered_frame_by_frame_one_request_at_a_time(visit: Visit, 
         try { return await plain(...given); } finally { flying.now--; } };"""
     page = visit("segment", before=lambda p: p.add_init_script(count), picture="coffee")
     wait_answered(page)
-    page.locator("[data-name=file]").set_input_files(film)
+    page.locator("[data-name=file]").set_input_files(video)
     until(page, "document.querySelector('.area-row[data-label=cat]')")
     wait_answered(page, page.evaluate(ANSWERED) + 4)
     assert page.evaluate("flying.most") == 1

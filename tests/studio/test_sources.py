@@ -163,7 +163,7 @@ def test_camera_is_live_can_be_held_and_survives_a_change_of_language_and_page(v
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of video: a grey that grows lighter, 64 × 48."""
     path = tmp_path_factory.mktemp("film") / "grows.mp4"
     with VideoWriter(path, rate_hz=25) as writer:
@@ -172,10 +172,10 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_video_file_plays_on_the_page_can_be_held_and_wound(visit: Visit, film: Path) -> None:
+def test_a_video_file_plays_on_the_page_can_be_held_and_wound(visit: Visit, video: Path) -> None:
     page = visit("kernels", fresh=True, kernel="identity")
     wait_drawn(page)
-    page.locator("[data-name=file]").set_input_files(film)
+    page.locator("[data-name=file]").set_input_files(video)
     wait_for_size(page, 64, 48)
     frames = "Number(document.querySelector('.stage').dataset.drawn)"
     until(page, f"{frames} > {page.evaluate(frames)} + 5")

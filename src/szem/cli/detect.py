@@ -91,7 +91,7 @@ def detect(
     from szem.media.pictures import PICTURE_SUFFIXES, WRITTEN_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
     from szem.media.video_writer import PRESETS, WRITTEN_VIDEO_SUFFIXES
-    from szem.tasks.video.detect_video import open_sight
+    from szem.tasks.video.detect_video import open_video_detector
 
     refuse_two_tables(as_json=as_json, as_csv=as_csv)
     ways = parse_ways(write, ("video", *_SUFFIXES))
@@ -110,7 +110,7 @@ def detect(
         written = WRITTEN_VIDEO_SUFFIXES if videos or live else WRITTEN_SUFFIXES
         to = Destination(out, suffixes=written if len(ways) == 1 else (), inputs=len(items) + len(live))
     wanted = [name.strip() for name in classes.split(",") if name.strip()] or None
-    sight = open_sight(model or None, threshold=threshold, workers=workers or None)
+    detector = open_video_detector(model or None, threshold=threshold, workers=workers or None)
     choices = _VideoOptions(
         follow=track,
         every=every,
@@ -123,12 +123,12 @@ def detect(
         preset=preset,
         seconds=seconds,
     )
-    _check(choices, wanted, sight, only_pictures=bool(items) and not videos and not live)
+    _check(choices, wanted, detector, only_pictures=bool(items) and not videos and not live)
     targets = Targets(item.name for item in items)
     stopped = False
     names = [item.name for item in items if item.name != STDIN]
     with _Recorder(
-        sight, to, targets, ways, wanted, names=names, as_json=as_json, as_csv=as_csv, quiet=quiet
+        detector, to, targets, ways, wanted, names=names, as_json=as_json, as_csv=as_csv, quiet=quiet
     ) as recorder:
         each_picture([i for i in items if i not in videos], failures, work=recorder.picture, quiet=quiet)
         for name, stem in [(item.name, item.stem) for item in videos] + streams:
@@ -163,13 +163,15 @@ class _VideoOptions:
     seconds: float | None
 
 
-def _check(choices: _VideoOptions, classes: list[str] | None, sight: "VideoDetector", *, only_pictures: bool) -> None:
+def _check(
+    choices: _VideoOptions, classes: list[str] | None, detector: "VideoDetector", *, only_pictures: bool
+) -> None:
     """Refuse at once what no video could fulfil."""
     from szem.errors import RangeError
     from szem.results.boxes import known_classes
     from szem.tasks.video.counting import check_anchor, parse_line, parse_zone
 
-    known_classes(classes or (), sight.finder.classes)
+    known_classes(classes or (), detector.finder.classes)
     check_anchor(choices.anchor)
     for line in choices.lines:
         parse_line(line, width=_ANY_PX, height=_ANY_PX)
@@ -190,7 +192,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
 
     def __init__(
         self,
-        sight: "VideoDetector",
+        detector: "VideoDetector",
         to: "Destination",
         targets: "Targets",
         ways: frozenset[str],
@@ -204,7 +206,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
         from szem.cli.boxes_out import BOX_COLUMNS, FORMATS, BoxesOut
         from szem.cli.outputs import csv_table
 
-        self.sight, self.to, self.ways, self.classes = sight, to, ways, classes
+        self.detector, self.to, self.ways, self.classes = detector, to, ways, classes
         self.as_json, self.quiet = as_json, quiet
         self.count = 0
         self._targets = targets
@@ -224,9 +226,9 @@ class _Recorder(AbstractContextManager["_Recorder"]):
         from szem.media.pictures import write_picture
 
         file = self._file(f"{item.stem}.jpg") if "video" in self.ways else None
-        finder = self.sight.finder
+        finder = self.detector.finder
         found = finder.finish(finder.run(finder.prepare(picture)), (picture.shape[0], picture.shape[1]))
-        found = found.take(found.scores >= self.sight.thresholds[found.indices]).keep(classes=self.classes)
+        found = found.take(found.scores >= self.detector.thresholds[found.indices]).keep(classes=self.classes)
         self.count += 1
         self._add(item.name, found, found.to_dict())
         if self._is_for_people:
@@ -255,7 +257,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
         from szem.cli.window import PreviewWindow
         from szem.media.frames import Planes
         from szem.media.live import address_without_password
-        from szem.media.video_pipeline import VideoPipeline, open_film
+        from szem.media.video_pipeline import VideoPipeline, open_video_source
 
         def report(line: str) -> None:
             if not self.quiet:
@@ -269,7 +271,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
             source: Any = sys.stdin.buffer if name == STDIN else name
             name = address_without_password(name)
             window = stack.enter_context(PreviewWindow(f"szem: {name}")) if choices.show else None
-            reader = open_film(source, sound=choices.sound, told=report)
+            reader = open_video_source(source, sound=choices.sound, on_report=report)
             analyzer = self._analyzer(choices, *reader.size, draws="video" in self.ways or choices.show)
             pipeline = stack.enter_context(VideoPipeline(reader, analyzer.steps, to, preset=choices.preset))
             log = _Tally()
@@ -304,7 +306,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
         zones = [parse_zone(t, width=width, height=height, number=n) for n, t in enumerate(choices.zones, 1)]
         of_lines = "bottom" if choices.anchor == "overlap" else choices.anchor
         return VideoAnalyzer(
-            self.sight,
+            self.detector,
             follow=TrackSettings() if choices.follow else None,
             classes=self.classes,
             every=choices.every,
@@ -339,7 +341,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
                 print(f"{_listed_counts(line.to_left)} to the left")
             for zone in analyzer.zones:
                 print(f"  zone {zone.zone.name}: {zone.entered} entered, {zone.left} left, ", end="")
-                print(f"{_listed_counts(zone.now)} inside at the end; {zone.things} in all, ", end="")
+                print(f"{_listed_counts(zone.now)} inside at the end; {zone.objects} in all, ", end="")
                 print(f"the longest stay {zone.longest_s:.1f} s")
 
 

@@ -154,7 +154,7 @@ def _draw_video(name: str | IO[bytes], out: Path, seen: "LipreadInput", said: "T
     from szem.media.drawing import draw_label
     from szem.media.frames import Frame
     from szem.media.pipeline import Stage
-    from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_film
+    from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_video_source
 
     track = seen.track
 
@@ -165,7 +165,7 @@ def _draw_video(name: str | IO[bytes], out: Path, seen: "LipreadInput", said: "T
         now = [word.text for word in said if word.start_s <= frame.time_s < word.end_s]
         return RenderedFrame(frame, draw_label(picture, now[0] if now else ("" if said.is_read else str(said))))
 
-    with VideoPipeline(open_film(name, sound=True), [Stage(draw)], out) as pipeline:
+    with VideoPipeline(open_video_source(name, sound=True), [Stage(draw)], out) as pipeline:
         for _ in pipeline:
             pass
 

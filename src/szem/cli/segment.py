@@ -167,7 +167,7 @@ class _Recorder:
         """One video: an overlay video with its sound, label PNGs and areas by frame; whether Ctrl-C stopped it."""
         from szem.cli.videos import run_video
         from szem.media.pipeline import Stage
-        from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_film
+        from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_video_source
         from szem.tasks.segmentation.segment import segment_with
 
         def name(frame: Any) -> RenderedFrame:
@@ -191,7 +191,7 @@ class _Recorder:
         if "labels" in self.ways:  # how many there will be is not known before
             for file in self.to.folder.glob(f"{glob.escape(item.stem)}-[0-9]*.png"):
                 self.targets.check(file)
-        reader = open_film(item.name, sound=True)
+        reader = open_video_source(item.name, sound=True)
         with VideoPipeline(reader, [Stage(name)], out, every=every) as pipeline:
             return run_video(pipeline, item.name, use=use, until=is_last, quiet=not self._is_for_people).was_stopped
 

@@ -84,7 +84,7 @@ def watch(
     keep_marked: bool = typer.Option(
         True, "--keep-marked/--forget-marked", help="Marked events stay, however old.", rich_help_panel=_KEEP
     ),
-    film_began: str = typer.Option(
+    video_start: str = typer.Option(
         "", help="When films began, as 2026-05-01T22:00.  \\[default: as they say]", rich_help_panel=_KEEP
     ),
     metrics_port: int = typer.Option(
@@ -112,7 +112,7 @@ def watch(
     from szem.guard.sources import known_labels, name_sources
     from szem.runtime.store import make_data_folder
     from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
-    from szem.tasks.video.detect_video import open_sight
+    from szem.tasks.video.detect_video import open_video_detector
     from szem.tasks.video.zones import read_areas
 
     folder = store or make_data_folder("guard", instead="--store DIR")
@@ -132,16 +132,16 @@ def watch(
     change = RulesReload(files, read)  # before they are read: what changes from here on is noticed
     chosen = read()
     if check:
-        _tell_rules(chosen)
+        _print_rules(chosen)
         return
     named = name_sources(sources or [], chosen)
-    began = parse_moment(film_began, now=time.time()) if film_began else None
+    began = parse_moment(video_start, now=time.time()) if video_start else None
     _log_lines(quiet=quiet)
     metrics = GuardMetrics()
     if metrics_port is not None:
         port = metrics.serve(metrics_port, host=metrics_host)
         logging.getLogger("szem.guard").info("metrics at http://%s:%d/metrics", metrics_host, port)
-    sight = open_sight(model or None, workers=1, threads=None)
+    detector = open_video_detector(model or None, workers=1, threads=None)
     changed: Rules | None = chosen
     with closing(EventStore(folder, url=database)) as opened:
         while changed is not None:
@@ -152,8 +152,8 @@ def watch(
                 opened,
                 chosen,
                 named,
-                make_analyzer=_analyzer(chosen, sight, listen),
-                hide=_hider() if blur_faces or chosen.clips.blur_faces else None,
+                make_analyzer=_analyzer(chosen, detector, listen),
+                blur=_blurrer() if blur_faces or chosen.clips.blur_faces else None,
                 retention=Retention(
                     days=chosen.keep.days if days is None else days,
                     gigabytes=chosen.keep.gigabytes if gigabytes is None else gigabytes,
@@ -188,13 +188,15 @@ def watch(
         raise typer.Exit(1)
 
 
-def _analyzer(rules: "Rules", sight: Any, listen: Any) -> Callable[[Any], Any]:
+def _analyzer(rules: "Rules", detector: Any, listen: Any) -> Callable[[Any], Any]:
     from szem.guard.analyzer import build_analyzer
 
-    return lambda source: build_analyzer(source.name, rules, sight=sight, listen=listen if source.sound else None)
+    return lambda source: build_analyzer(
+        source.name, rules, detector=detector, listen=listen if source.sound else None
+    )
 
 
-def _hider() -> Any:
+def _blurrer() -> Any:
     from szem.guard.face_blur import FaceBlurrer
     from szem.tasks.faces.detect import open_faces
 
@@ -232,16 +234,16 @@ def _shown(guard: "GuardService", *, quiet: bool) -> Iterator[Callable[[], None]
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    films = [worker for worker in guard.workers if not worker.is_live]
+    videos = [worker for worker in guard.workers if not worker.is_live]
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[said]}", markup=False),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=console, transient=True, disable=quiet or not films or not console.is_terminal)
+    bar = Progress(*columns, console=console, transient=True, disable=quiet or not videos or not console.is_terminal)
     with bar:
-        tasks = {worker.name: bar.add_task(worker.name[:32], total=None, said="") for worker in films}
+        tasks = {worker.name: bar.add_task(worker.name[:32], total=None, said="") for worker in videos}
 
         def tick() -> None:
             for one in guard.progress:
@@ -260,7 +262,7 @@ def _log_lines(*, quiet: bool) -> None:
     logging.getLogger("szem.guard").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-def _tell_rules(rules: "Rules") -> None:
+def _print_rules(rules: "Rules") -> None:
     for rule in rules.rules:
         where = ", ".join((*rule.cameras, *rule.zones, *rule.lines)) or "anywhere"
         parts = [", ".join(rule.events), where, ", ".join((*rule.days, *rule.hours)) or "always"]

@@ -203,15 +203,15 @@ def _renumbered(event: Event, channel: int, *, more: int = 0) -> Event:
 
 
 def build_analyzer(
-    camera: str, rules: Rules, *, sight: VideoDetector | None, listen: Callable[[], AudioListener] | None = None
+    camera: str, rules: Rules, *, detector: VideoDetector | None, listen: Callable[[], AudioListener] | None = None
 ) -> SourceAnalyzer:
     """The analyzer of a source, as the rules want it.
 
     Args:
         camera: Its name.
         rules: With settings, zones and lines.
-        sight: The detector, from `open_sight`; shared between sources.
+        detector: The detector, from `open_video_detector`; shared between sources.
         listen: Makes a listener.
     """
-    watcher = Watcher(rules.settings_for(camera), sight=sight, areas=rules.areas_for(camera))
+    watcher = Watcher(rules.settings_for(camera), detector=detector, areas=rules.areas_for(camera))
     return SourceAnalyzer(watcher, listen=listen, is_joint=listen is not None)

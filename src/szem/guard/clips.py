@@ -30,7 +30,7 @@ class FrameBlur(Protocol):
     def __call__(self, picture: Picture8) -> Picture8:
         """A picture without its faces."""
 
-    def for_film(self) -> Callable[[Picture8], Picture8]:
+    def for_video(self) -> Callable[[Picture8], Picture8]:
         """For the pictures of one film, in order."""
 
 
@@ -43,13 +43,13 @@ _DISK_FAULTS = frozenset(
 _BY_ARRIVAL = frozenset(("mjpeg", "rawvideo"))  # their packets carry no true times; cameras invent them
 
 
-def write_clip(stretch: PacketRun, path: Path, *, hide: FrameBlur | None = None) -> float:
+def write_clip(stretch: PacketRun, path: Path, *, blur: FrameBlur | None = None) -> float:
     """Write a clip.
 
     Args:
         stretch: What it shows.
         path: Where to.
-        hide: Takes the faces out of each picture before it is coded; with it nothing is copied.
+        blur: Takes the faces out of each picture before it is coded; with it nothing is copied.
     Returns:
         When it begins, in the source's own time.
     Raises:
@@ -63,7 +63,7 @@ def write_clip(stretch: PacketRun, path: Path, *, hide: FrameBlur | None = None)
             _check_disk(error, path)
             raise FormatError(f"a clip cannot be made of what the source sent ({error})") from error
         return stretch.start_s
-    if hide is None and _can_copy(stretch):
+    if blur is None and _can_copy(stretch):
         try:
             _copy(stretch, path)
         except (av.FFmpegError, ValueError) as error:
@@ -71,7 +71,7 @@ def write_clip(stretch: PacketRun, path: Path, *, hide: FrameBlur | None = None)
         else:
             return stretch.start_s
     try:
-        _code_anew(stretch, path, hide)
+        _code_anew(stretch, path, blur)
     except (av.FFmpegError, ValueError) as error:
         _check_disk(error, path)
         raise FormatError(f"a clip cannot be made of what the source sent ({error})") from error
@@ -167,7 +167,7 @@ def _copy(stretch: PacketRun, path: Path) -> None:
                 out.mux(packet)
 
 
-def _code_anew(stretch: PacketRun, path: Path, hide: FrameBlur | None) -> None:
+def _code_anew(stretch: PacketRun, path: Path, blur: FrameBlur | None) -> None:
     """Decode and encode."""
     tracks = stretch.tracks
     zero_s = _zero(stretch)
@@ -180,12 +180,12 @@ def _code_anew(stretch: PacketRun, path: Path, hide: FrameBlur | None) -> None:
         video.codec_context.time_base = Fraction(1, _TICKS_HZ)
         sound: Any = out.add_stream("aac", rate=_sound_rate(tracks.sound_rate_hz)) if has_sound else None
         size, last_tick = (0, 0), -1
-        hidden = None if hide is None else hide.for_film()
+        hidden = None if blur is None else blur.for_video()
         for frame in decode_pictures(stretch):
             if not size[0]:
                 size = frame.size
                 video.width, video.height = size[0] // 2 * 2, size[1] // 2 * 2
-                tag_encoder(video, frame, aspect=tracks.pixel_aspect, is_rgb=hide is not None)
+                tag_encoder(video, frame, aspect=tracks.pixel_aspect, is_rgb=blur is not None)
             picture = _picture(frame, size, hidden)
             time_s = frame.time_s - stretch.start_s
             if not by_arrival and frame.raw.pts is not None and frame.raw.time_base:
@@ -218,10 +218,10 @@ def _code_sound(stretch: PacketRun, path: Path) -> None:
         out.mux(coded)
 
 
-def _picture(frame: Frame, size: tuple[int, int], hide: Callable[[Picture8], Picture8] | None) -> Any:
-    if hide is None:
+def _picture(frame: Frame, size: tuple[int, int], blur: Callable[[Picture8], Picture8] | None) -> Any:
+    if blur is None:
         return av.VideoFrame.from_ndarray(frame.planes(size).data, format="yuv420p")
-    hidden = hide(frame.scaled(*size))
+    hidden = blur(frame.scaled(*size))
     even = np.ascontiguousarray(hidden[: size[1] // 2 * 2, : size[0] // 2 * 2])
     return av.VideoFrame.from_ndarray(even, format="rgb24").reformat(format="yuv420p")
 

@@ -70,13 +70,13 @@ OUTBOX = Table(
     TABLES,
     Column("number", _COUNTED, primary_key=True, autoincrement=True),
     Column("id", String(40), nullable=False),  # of the message: the same at every attempt
-    Column("hook", String(80), nullable=False),
+    Column("hook", String(80), key="notifier", nullable=False),
     Column("topic", String(300), nullable=False),
     Column("body", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("error", Text, nullable=False),  # why the last attempt failed
     Column("kept_s", Float, nullable=False),
-    Index("szem_outbox_hook", "hook", "number"),
+    Index("szem_outbox_hook", "notifier", "number"),
     sqlite_autoincrement=True,
 )
 SOURCES = Table(

@@ -267,7 +267,7 @@ class EventStore:
 
     # Sources ----------------------------------------------------------------------------------------------------
 
-    def tell_source(self, name: str, **values: Any) -> None:
+    def report_source(self, name: str, **values: Any) -> None:
         """Note how a source is: state, told, seen, width_px, height_px, has_sound, still."""
         row = {"state": "opening", "told": "", "has_sound": False, "still": "", "updated": time.time()}
         with self.begin() as connection:

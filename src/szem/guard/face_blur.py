@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from szem.arrays import Picture8
 
-__all__ = ["FaceBlurrer", "hide_boxes"]
+__all__ = ["FaceBlurrer", "blur_boxes"]
 
 _WIDER = 0.25  # of a face's sides, added on each: hair and ears tell too
 _SQUARES = 5  # across a face
@@ -25,7 +25,7 @@ FindBoxes = Callable[[Picture8], NDArray[np.float32]]
 
 
 class FaceBlurrer:
-    """Hides the faces of single pictures; `for_film` gives one for pictures that follow each other.
+    """Hides the faces of single pictures; `for_video` gives one for pictures that follow each other.
 
     Args:
         find: A picture's faces, as (N, 4) boxes.
@@ -36,20 +36,20 @@ class FaceBlurrer:
 
     def __call__(self, picture: Picture8) -> Picture8:
         """A picture without its faces; the one given stays as it is."""
-        return hide_boxes(picture, self._find(picture))
+        return blur_boxes(picture, self._find(picture))
 
-    def for_film(self) -> Callable[[Picture8], Picture8]:
+    def for_video(self) -> Callable[[Picture8], Picture8]:
         """For the pictures of one film, in order."""
         recent: deque[NDArray[np.float32]] = deque(maxlen=_STAYS)
 
-        def hide(picture: Picture8) -> Picture8:
+        def blur(picture: Picture8) -> Picture8:
             recent.append(self._find(picture))
-            return hide_boxes(picture, np.concatenate(recent))
+            return blur_boxes(picture, np.concatenate(recent))
 
-        return hide
+        return blur
 
 
-def hide_boxes(picture: Picture8, boxes_xyxy: NDArray[Any]) -> Picture8:
+def blur_boxes(picture: Picture8, boxes_xyxy: NDArray[Any]) -> Picture8:
     """Make places of a picture into a few flat squares each.
 
     Args:

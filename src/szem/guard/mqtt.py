@@ -54,7 +54,7 @@ class MqttSender:
         self.name = f"{host}:{port}"
         self._qos, self._retain, self._available = qos, retain, available
         self._connected = threading.Event()
-        self._told = "no answer yet"
+        self._reported = "no answer yet"
         self._client: Any = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -74,7 +74,7 @@ class MqttSender:
             StoreError: the broker does not answer, or does not take it.
         """
         if not self._connected.wait(_WAIT_S):
-            raise StoreError(f"the broker {self.name} cannot be reached ({self._told})")
+            raise StoreError(f"the broker {self.name} cannot be reached ({self._reported})")
         sent = self._client.publish(message.topic, message.body, qos=self._qos, retain=self._retain)
         try:
             sent.wait_for_publish(_WAIT_S)
@@ -93,11 +93,11 @@ class MqttSender:
 
     def _on_connect(self, client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            self._told = str(reason)
+            self._reported = str(reason)
             return
         client.publish(self._available, "online", qos=1, retain=True)
         self._connected.set()
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._connected.clear()
-        self._told = str(reason)
+        self._reported = str(reason)

@@ -16,12 +16,12 @@ from szem.tasks.surveillance.rules import Rules
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["build_hooks"]
+__all__ = ["build_notifiers"]
 
 _MOST_PICTURE_BYTES = 2_000_000
 
 
-def build_hooks(rules: Rules, store: EventStore) -> dict[str, Notifier]:
+def build_notifiers(rules: Rules, store: EventStore) -> dict[str, Notifier]:
     """The hooks that some rule uses, by name: "webhook:office", "mqtt:home".
 
     Raises:
@@ -29,15 +29,15 @@ def build_hooks(rules: Rules, store: EventStore) -> dict[str, Notifier]:
         MissingExtraError: MQTT is wanted and paho-mqtt is not installed.
     """
     used = {action for rule in rules.rules for action in rule.do}
-    hooks: dict[str, Notifier] = {}
+    notifiers: dict[str, Notifier] = {}
     for name, webhook in rules.webhooks.items():
         if f"webhook:{name}" in used:
             key = _secret(webhook.secret_env, f"webhooks.{name}.secret_env").encode()
             sender = WebhookSender(webhook.url, headers=webhook.headers, key=key, timeout_s=webhook.timeout_s)
-            hooks[f"webhook:{name}"] = _WithPicture(sender, store) if webhook.picture else sender
+            notifiers[f"webhook:{name}"] = _WithPicture(sender, store) if webhook.picture else sender
     for name, mqtt in rules.mqtt.items():
         if f"mqtt:{name}" in used:
-            hooks[f"mqtt:{name}"] = MqttSender(
+            notifiers[f"mqtt:{name}"] = MqttSender(
                 mqtt.host,
                 port=mqtt.port,
                 user=mqtt.user,
@@ -48,14 +48,14 @@ def build_hooks(rules: Rules, store: EventStore) -> dict[str, Notifier]:
                 available=f"{mqtt.topic.split('/')[0].split('{')[0] or 'szem'}/available",
                 client_id=f"szem-{slug(socket.gethostname())[:20]}-{os.getpid()}-{slug(name)[:20]}",
             )
-    return hooks
+    return notifiers
 
 
 class _WithPicture:
     """A webhook whose messages carry the event's picture, read when they are sent."""
 
-    def __init__(self, hook: Notifier, store: EventStore) -> None:
-        self._hook, self._store = hook, store
+    def __init__(self, notifier: Notifier, store: EventStore) -> None:
+        self._notifier, self._store = notifier, store
 
     def send(self, message: Message) -> None:
         body = json.loads(message.body)
@@ -64,13 +64,13 @@ class _WithPicture:
             if path.stat().st_size <= _MOST_PICTURE_BYTES:
                 body["picture_jpeg"] = base64.b64encode(path.read_bytes()).decode("ascii")
         except (NotFoundError, OSError):  # deleted since
-            self._hook.send(message)
+            self._notifier.send(message)
             return
         text = json.dumps(body, ensure_ascii=False)
-        self._hook.send(Message(message.id, message.topic, text, message.attempts))
+        self._notifier.send(Message(message.id, message.topic, text, message.attempts))
 
     def close(self) -> None:
-        self._hook.close()
+        self._notifier.close()
 
 
 def _secret(variable: str, where: str) -> str:

@@ -62,7 +62,7 @@ class Outbox:
 
     Args:
         store: Where messages wait.
-        hooks: By name; messages of hooks that are not configured any more are given up after a week.
+        notifiers: By name; messages of hooks that are not configured any more are given up after a week.
         on_sent: Called with a hook's name and "sent", "failed" or "given up".
         first_wait_s: After the first failure; doubled each time.
     """
@@ -70,17 +70,22 @@ class Outbox:
     def __init__(
         self,
         store: EventStore,
-        hooks: Mapping[str, Notifier],
+        notifiers: Mapping[str, Notifier],
         *,
         on_sent: Callable[[str, str], None] = lambda _name, _outcome: None,
         first_wait_s: float = _FIRST_WAIT_S,
     ) -> None:
-        self._store, self._hooks, self._on_sent, self._first_wait_s = store, dict(hooks), on_sent, first_wait_s
+        self._store, self._notifiers, self._on_sent, self._first_wait_s = (
+            store,
+            dict(notifiers),
+            on_sent,
+            first_wait_s,
+        )
         self._stopped = threading.Event()
-        self._wakes = {name: threading.Event() for name in hooks}
+        self._wakes = {name: threading.Event() for name in notifiers}
         self._threads = [
-            threading.Thread(target=self._work, args=(name, hook), name=f"szem-hook-{name}", daemon=True)
-            for name, hook in self._hooks.items()
+            threading.Thread(target=self._work, args=(name, notifier), name=f"szem-hook-{name}", daemon=True)
+            for name, notifier in self._notifiers.items()
         ]
 
     def start(self) -> None:
@@ -108,47 +113,49 @@ class Outbox:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(1.0, deadline - time.monotonic()))
-        for hook in self._hooks.values():
-            hook.close()
+        for notifier in self._notifiers.values():
+            notifier.close()
 
     def waiting(self) -> dict[str, int]:
         """How many messages wait, by hook."""
         many = func.count()
         with self._store.begin() as connection:
-            rows = connection.execute(select(OUTBOX.c.hook, many).group_by(OUTBOX.c.hook)).all()
+            rows = connection.execute(select(OUTBOX.c.notifier, many).group_by(OUTBOX.c.notifier)).all()
         return {str(row[0]): int(row[1]) for row in rows}
 
     def _has_fresh(self) -> bool:
         """Whether messages wait that were never tried: those are worth a moment more."""
         try:
             with self._store.begin() as connection:
-                query = select(func.count()).where(OUTBOX.c.attempts == 0, OUTBOX.c.hook.in_(list(self._hooks)))
+                query = select(func.count()).where(
+                    OUTBOX.c.attempts == 0, OUTBOX.c.notifier.in_(list(self._notifiers))
+                )
                 return bool(connection.execute(query).scalar_one())
         except SzemError:
             return False
 
     # A hook's thread --------------------------------------------------------------------------------------------
 
-    def _work(self, name: str, hook: Notifier) -> None:
+    def _work(self, name: str, notifier: Notifier) -> None:
         failures = 0
         while not self._stopped.is_set():
             self._wakes[name].clear()
             try:
-                failures = self._send_next(name, hook, failures)
+                failures = self._send_next(name, notifier, failures)
             except SzemError as error:  # the database
                 _log.warning("hook %s pauses: %s", name, error)
                 failures = max(failures, 1)
             if failures:
                 self._stopped.wait(min(self._first_wait_s * 2 ** (failures - 1), _LONGEST_WAIT_S))
 
-    def _send_next(self, name: str, hook: Notifier, failures: int) -> int:
+    def _send_next(self, name: str, notifier: Notifier, failures: int) -> int:
         """Send one message, or wait for one; how many attempts have failed in a row now."""
         message = self._oldest(name)
         if message is None:
             self._wakes[name].wait(_IDLE_S)
             return 0
         try:
-            hook.send(message)
+            notifier.send(message)
         except RefusedError as error:
             if message.attempts + 1 >= _MOST_REFUSED:
                 _log.error("hook %s: message %s is given up: %s", name, message.id, error)
@@ -176,7 +183,7 @@ class Outbox:
         with self._store.begin() as connection:
             connection.execute(
                 update(OUTBOX)
-                .where(OUTBOX.c.id == message.id, OUTBOX.c.hook == name)
+                .where(OUTBOX.c.id == message.id, OUTBOX.c.notifier == name)
                 .values(attempts=message.attempts + 1, error=self._last_error)
             )
 
@@ -184,13 +191,13 @@ class Outbox:
         table = OUTBOX.c
         with self._store.begin() as connection:
             row = connection.execute(
-                select(OUTBOX).where(table.hook == name).order_by(table.number).limit(1)
+                select(OUTBOX).where(table.notifier == name).order_by(table.number).limit(1)
             ).one_or_none()
         return None if row is None else Message(row.id, row.topic, row.body, row.attempts)
 
     def _drop(self, id: str, name: str) -> None:
         with self._store.begin() as connection:
-            connection.execute(delete(OUTBOX).where(OUTBOX.c.id == id, OUTBOX.c.hook == name))
+            connection.execute(delete(OUTBOX).where(OUTBOX.c.id == id, OUTBOX.c.notifier == name))
 
     def give_up_old(self) -> int:
         """Drop messages that have waited for too long, or are too many; how many there were."""
@@ -199,11 +206,11 @@ class Outbox:
         with self._store.begin() as connection:
             before_s = self._store.clock.now_s() - _KEEP_S
             dropped += connection.execute(delete(OUTBOX).where(table.kept_s < before_s)).rowcount
-            for name in self._hooks:
-                query = select(table.number).where(table.hook == name).order_by(table.number.desc())
+            for name in self._notifiers:
+                query = select(table.number).where(table.notifier == name).order_by(table.number.desc())
                 last = connection.execute(query.offset(_MOST_WAITING).limit(1)).scalar_one_or_none()
                 if last is not None:
-                    old = (table.hook == name) & (table.number <= last)
+                    old = (table.notifier == name) & (table.number <= last)
                     dropped += connection.execute(delete(OUTBOX).where(old)).rowcount
         if dropped:
             _log.error(
@@ -212,6 +219,6 @@ class Outbox:
         return dropped
 
 
-def message_row(hook: str, *, topic: str, body: str) -> dict[str, Any]:
+def message_row(notifier: str, *, topic: str, body: str) -> dict[str, Any]:
     """A message for `EventStore.add`."""
-    return {"hook": hook, "topic": topic[:300], "body": body}
+    return {"notifier": notifier, "topic": topic[:300], "body": body}

@@ -26,13 +26,13 @@ from szem.media.pictures import encode_picture
 from szem.results.events import Event
 from szem.tasks.surveillance.rules import RuleAction, Rules
 
-__all__ = ["Recorder", "hooks_of"]
+__all__ = ["Recorder", "notifiers_of"]
 
 _log = logging.getLogger("szem.guard")
 _REFRESH_S = 15.0  # how often the end of an event that goes on is written down
 _PICTURE_S = 1.0  # how far the picture may lie behind the moment wanted
 
-Judge = Callable[..., tuple[RuleAction, ...]]
+Decision = Callable[..., tuple[RuleAction, ...]]
 
 
 @dataclass
@@ -40,7 +40,7 @@ class _Entry:
     """An event that is kept, while something of it is still to come."""
 
     stored: StoredEvent
-    hooks: tuple[str, ...]
+    notifiers: tuple[str, ...]
     is_saved: bool
     written_s: float  # when its row was last written, in the source's time
     picture: str = ""  # set by the queue's thread, as the next lines
@@ -59,11 +59,11 @@ class Recorder:
         store: Where to.
         queue: Whose threads write.
         rules: For hooks and clips.
-        judge: Says what is to be done with an event, see `szem.tasks.surveillance.rules.RuleEngine`.
+        decide: Says what is to be done with an event, see `szem.tasks.surveillance.rules.RuleEngine`.
         buffer: What clips are cut from; None: no clips.
         moment: From the source's time to seconds since 1970.
         is_live: A film waits for its clips.
-        hide: Makes a picture without faces; None: pictures are kept as they are.
+        blur: Makes a picture without faces; None: pictures are kept as they are.
         latest: The last picture, for where the buffer has none.
         wake: Called when there are new messages.
         counted: Called with an event's kind once it is kept.
@@ -73,11 +73,11 @@ class Recorder:
     store: EventStore
     queue: WriteQueue
     rules: Rules
-    judge: Judge
+    decide: Decision
     buffer: PacketBuffer | None
     moment: Callable[[float], float]
     is_live: bool
-    hide: FrameBlur | None = None
+    blur: FrameBlur | None = None
     latest: Callable[[], Picture8 | None] = lambda: None
     wake: Callable[[], None] = lambda: None
     counted: Callable[[str], None] = lambda _: None
@@ -112,7 +112,7 @@ class Recorder:
 
     def _begin(self, event: Event) -> None:
         started = self.moment(event.start_s)
-        orders = self.judge(event, camera=self.source, at=datetime.fromtimestamp(started))
+        orders = self.decide(event, camera=self.source, at=datetime.fromtimestamp(started))
         if not orders:
             return
         actions = [action for order in orders for action in order.do]
@@ -124,7 +124,7 @@ class Recorder:
             _log.warning(
                 "%s: %s%s (%.2f)", self.source, event.kind, f" at {event.place}" if event.place else "", event.score
             )
-        entry = _Entry(stored, hooks_of(actions, self.rules), "save" in actions, event.start_s)
+        entry = _Entry(stored, notifiers_of(actions, self.rules), "save" in actions, event.start_s)
         self.count += 1
         self.counted(event.kind)
         self.queue.write(lambda: self._write_new(entry))
@@ -161,7 +161,7 @@ class Recorder:
 
     def _close(self, entry: _Entry, stored: StoredEvent) -> None:
         entry.stored = replace(stored, is_open=False)
-        self._write_change(entry, entry.stored, tell=True)
+        self._write_change(entry, entry.stored, report=True)
 
     # Rows, on the queue's thread ----------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class Recorder:
             self.store.add(stored, messages=self._messages(entry, stored))
         else:
             self.store.post(self._messages(entry, stored))
-        if entry.hooks:
+        if entry.notifiers:
             self.wake()
 
     def _write_picture(self, entry: _Entry) -> None:
@@ -188,7 +188,7 @@ class Recorder:
                 picture = self._picture(entry.stored)
                 if picture is None:
                     return
-                hidden = picture if self.hide is None else self.hide(picture)
+                hidden = picture if self.blur is None else self.blur(picture)
                 entry.picture_data = encode_picture(hidden, suffix=".jpg", quality=88)
             with self.store.writing(name) as path:
                 path.write_bytes(entry.picture_data)
@@ -200,9 +200,9 @@ class Recorder:
             entry.picture, entry.picture_bytes = name, len(entry.picture_data)
         entry.picture_data = b""
 
-    def _write_change(self, entry: _Entry, stored: StoredEvent, *, tell: bool = False) -> None:
+    def _write_change(self, entry: _Entry, stored: StoredEvent, *, report: bool = False) -> None:
         def write() -> None:
-            messages = self._messages(entry, stored) if tell else []
+            messages = self._messages(entry, stored) if report else []
             if entry.is_saved:
                 self.store.change(
                     stored.id,
@@ -233,10 +233,10 @@ class Recorder:
         for name in ("number", "mark"):
             body.pop(name, None)
         text = json.dumps(body, ensure_ascii=False)
-        return [message_row(hook, topic=self._topic(hook, stored), body=text) for hook in entry.hooks]
+        return [message_row(notifier, topic=self._topic(notifier, stored), body=text) for notifier in entry.notifiers]
 
-    def _topic(self, hook: str, stored: StoredEvent) -> str:
-        kind, _, name = hook.partition(":")
+    def _topic(self, notifier: str, stored: StoredEvent) -> str:
+        kind, _, name = notifier.partition(":")
         if kind != "mqtt":
             return ""
         parts = {"camera": slug(stored.source), "kind": slug(stored.kind), "rule": slug(stored.rule)}
@@ -277,7 +277,7 @@ class Recorder:
                 raise StoreError("the disk is nearly full") from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             name = self.store.name_media(entry.stored, ".mp4")
             with self.store.writing(name) as path:
-                start_s = write_clip(stretch, path, hide=self.hide)
+                start_s = write_clip(stretch, path, blur=self.blur)
             size = self.store.media_path(name).stat().st_size
             self.queue.write(
                 lambda: self.store.change(
@@ -288,7 +288,7 @@ class Recorder:
         self.queue.make_clip(make, wait=not self.is_live)
 
 
-def hooks_of(actions: Iterable[str], rules: Rules) -> tuple[str, ...]:
+def notifiers_of(actions: Iterable[str], rules: Rules) -> tuple[str, ...]:
     """The hooks that actions name, each once: "webhook:office"; a bare "webhook" or "mqtt" means all of its kind."""
     found: dict[str, None] = {}
     for action in actions:
@@ -300,12 +300,12 @@ def hooks_of(actions: Iterable[str], rules: Rules) -> tuple[str, ...]:
     return tuple(found)
 
 
-def has_room(store: EventStore, *, least_bytes: int = 50_000_000) -> bool:
+def has_room(store: EventStore, *, min_bytes: int = 50_000_000) -> bool:
     """Whether there is room for a clip; the rest of the disk belongs to the database."""
     import shutil
 
     try:
-        return shutil.disk_usage(store.media).free >= least_bytes
+        return shutil.disk_usage(store.media).free >= min_bytes
     except OSError:
         return True
 

@@ -16,7 +16,7 @@ from szem.results.events import Event
 if TYPE_CHECKING:
     from szem.media.sound import SoundBlock
 
-__all__ = ["AnalyzedFrame", "sense_film"]
+__all__ = ["AnalyzedFrame", "analyze_video"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class AnalyzedFrame:
     levels: Mapping[str, float]  # see `Analyzer.levels`
 
 
-def sense_film(path: Path, analyzer: Analyzer) -> Iterator[AnalyzedFrame]:
+def analyze_video(path: Path, analyzer: Analyzer) -> Iterator[AnalyzedFrame]:
     """Watch and listen.
 
     Args:
@@ -38,12 +38,12 @@ def sense_film(path: Path, analyzer: Analyzer) -> Iterator[AnalyzedFrame]:
     Raises:
         As `VideoReader` and its iteration.
     """
-    ear = AudioDecoder(rate_hz=analyzer.rate_hz)
+    decoder = AudioDecoder(rate_hz=analyzer.rate_hz)
     blocks: list[SoundBlock] = []
 
     def tap(packet: object, time_s: float) -> None:
         if packet.stream.type == "audio":  # type: ignore[attr-defined]
-            blocks.extend(ear.hear(packet, time_s))
+            blocks.extend(decoder.hear(packet, time_s))
 
     last_s = 0.0
     with VideoReader(path, sound=True, tap=tap) as reader:
@@ -55,5 +55,5 @@ def sense_film(path: Path, analyzer: Analyzer) -> Iterator[AnalyzedFrame]:
             events += analyzer.see(frame)
             last_s = frame.time_s
             yield AnalyzedFrame(last_s, duration_s, tuple(events), dict(analyzer.levels))
-    events = [event for block in [*blocks, *ear.end()] for event in analyzer.hear(block)]
+    events = [event for block in [*blocks, *decoder.end()] for event in analyzer.hear(block)]
     yield AnalyzedFrame(last_s, duration_s, (*events, *analyzer.finish()), dict(analyzer.levels))

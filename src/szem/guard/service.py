@@ -18,13 +18,13 @@ from szem.guard.analyzer import Analyzer
 from szem.guard.clips import FrameBlur
 from szem.guard.event_store import EventStore
 from szem.guard.metrics import GuardMetrics
-from szem.guard.notifiers import build_hooks
+from szem.guard.notifiers import build_notifiers
 from szem.guard.outbox import Outbox
 from szem.guard.packet_buffer import PacketBuffer
 from szem.guard.recorder import Recorder
 from szem.guard.retention import Retention, sweep
 from szem.guard.source_worker import SourceProgress, SourceWorker
-from szem.guard.sources import Source, film_began
+from szem.guard.sources import Source, video_start
 from szem.guard.write_queue import WriteQueue
 from szem.results.events import Event
 from szem.tasks.surveillance.rules import RuleAction, RuleEngine, Rules
@@ -46,7 +46,7 @@ class GuardService:
         rules: What counts and what is done.
         sources: From `name_sources`.
         make_analyzer: Builds what looks and listens, for a source.
-        hide: Takes faces out of pictures; None: pictures are kept as they are.
+        blur: Takes faces out of pictures; None: pictures are kept as they are.
         retention: For how long; None: as the rules say.
         clips: Whether clips are made.
         metrics: Where things are counted.
@@ -64,7 +64,7 @@ class GuardService:
         sources: Sequence[Source],
         *,
         make_analyzer: Callable[[Source], Analyzer],
-        hide: FrameBlur | None = None,
+        blur: FrameBlur | None = None,
         retention: Retention | None = None,
         clips: bool = True,
         metrics: GuardMetrics | None = None,
@@ -75,11 +75,13 @@ class GuardService:
         self.metrics = metrics or GuardMetrics()
         self._retention = retention or Retention(days=rules.keep.days, gigabytes=rules.keep.gigabytes)
         self._outbox = Outbox(
-            store, build_hooks(rules, store), on_sent=lambda hook, how: self.metrics.messages.labels(hook, how).inc()
+            store,
+            build_notifiers(rules, store),
+            on_sent=lambda notifier, how: self.metrics.messages.labels(notifier, how).inc(),
         )
         self._queue = WriteQueue(on_lost=lambda what: self.metrics.lost.labels(what).inc())
-        self._judge, self._judging = RuleEngine(rules), threading.Lock()
-        self._hide, self._clips, self._began = hide, clips, began
+        self._decide, self._deciding = RuleEngine(rules), threading.Lock()
+        self._blur, self._clips, self._began = blur, clips, began
         self._stopped = threading.Event()
         self._swept_at = float("-inf")
         self.workers = tuple(self._build_worker(source, make_analyzer(source)) for source in sources)
@@ -129,11 +131,11 @@ class GuardService:
             store=self.store,
             queue=self._queue,
             rules=self.rules,
-            judge=self._ask,
+            decide=self._ask,
             buffer=buffer,
             moment=self._moments(source),
             is_live=source.is_live,
-            hide=self._hide,
+            blur=self._blur,
             wake=self._outbox.wake,
             counted=lambda kind: self.metrics.events.labels(source.name, kind).inc(),
         )
@@ -157,12 +159,12 @@ class GuardService:
         """From a film's time to the world's."""
         if source.is_live:
             return lambda _: time.time()
-        began = film_began(Path(source.address)) if self._began is None else self._began
+        began = video_start(Path(source.address)) if self._began is None else self._began
         return lambda time_s: began + time_s
 
     def _ask(self, event: Event, *, camera: str, at: datetime) -> tuple[RuleAction, ...]:
-        with self._judging:  # sources share the rules' pauses
-            return self._judge(event, camera=camera, at=at)
+        with self._deciding:  # sources share the rules' pauses
+            return self._decide(event, camera=camera, at=at)
 
     # Housekeeping -----------------------------------------------------------------------------------------------
 
@@ -193,8 +195,8 @@ class GuardService:
             self.store.keep_time()
             swept = sweep(self.store, self._retention)
             self._outbox.give_up_old()
-            for hook, count in self._outbox.waiting().items():
-                self.metrics.outbox.labels(hook).set(count)
+            for notifier, count in self._outbox.waiting().items():
+                self.metrics.outbox.labels(notifier).set(count)
         except SzemError as error:
             _log.error("nothing could be tidied: %s", error)
             return

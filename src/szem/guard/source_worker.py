@@ -33,8 +33,8 @@ __all__ = ["SourceProgress", "SourceWorker"]
 _log = logging.getLogger("szem.guard")
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _SOUND_WAITS = 120  # blocks; a minute
-_FILM_WAITS = 16
-_STILL_S, _TELL_S = 60.0, 10.0
+_VIDEO_WAITS = 16
+_STILL_S, _REPORT_S = 60.0, 10.0
 _SAY_AGAIN_S = 60.0
 _GRACE_S = 20.0
 _LOOK_AGAIN_S = 60.0  # a line that had pictures is guarded by sound alone for so long before it is opened again
@@ -96,8 +96,8 @@ class SourceWorker:
             queue,
         )
         self._metrics, self._frames_hz, self._sound = metrics, frames_hz, sound
-        self._ear = AudioDecoder(rate_hz=analyzer.rate_hz)
-        self._pictures: Channel[Frame | SoundBlock] = Channel(1, forgets=True) if is_live else Channel(_FILM_WAITS)
+        self._decoder = AudioDecoder(rate_hz=analyzer.rate_hz)
+        self._pictures: Channel[Frame | SoundBlock] = Channel(1, forgets=True) if is_live else Channel(_VIDEO_WAITS)
         self._sounds: Channel[Frame | SoundBlock] = Channel(_SOUND_WAITS, forgets=True) if is_live else self._pictures
         self._lock = threading.Lock()  # of recorder: both channels tell events
         self._stopped = threading.Event()
@@ -109,14 +109,14 @@ class SourceWorker:
         self._due_s = 0.0  # of the next frame that is looked at
         self._frame: Frame | None = None
         self._seen_at: float | None = None  # monotonic
-        self._state, self._told = "opening", ""
+        self._state, self._reported = "opening", ""
         self._duration_s: float | None = None
         self._frames = 0
-        self._still_at = self._told_at = self._said_at = float("-inf")
+        self._still_at = self._reported_at = self._said_at = float("-inf")
         self._dropped = 0
         self._threads = [threading.Thread(target=self._read, name=f"szem-{name}-read", daemon=True)]
         self._threads += [
-            threading.Thread(target=self._sense, args=(channel,), name=f"szem-{name}-sense", daemon=True)
+            threading.Thread(target=self._analyze, args=(channel,), name=f"szem-{name}-sense", daemon=True)
             for channel in dict.fromkeys((self._pictures, self._sounds))
         ]
         recorder.latest = self._latest
@@ -148,7 +148,7 @@ class SourceWorker:
     def progress(self) -> SourceProgress:
         """How it is doing."""
         return SourceProgress(
-            self.name, self._state, self._told, self._now_s, self._duration_s, self._frames, self._recorder.count
+            self.name, self._state, self._reported, self._now_s, self._duration_s, self._frames, self._recorder.count
         )
 
     def moment(self, time_s: float) -> float:
@@ -213,24 +213,24 @@ class SourceWorker:
     def _read_pictures(self) -> bool:
         tap = self._tap if self._sound or self._buffer is not None else None
         if self.is_live:
-            reader: VideoReader | LiveReader = LiveReader(self.source, told=self._hear_reader, tap=tap)
+            reader: VideoReader | LiveReader = LiveReader(self.source, on_report=self._hear_reader, tap=tap)
         else:
             reader = VideoReader(self.source, sound=self._sound, tap=tap)
         self._reader = reader
         self._duration_s = reader.info.duration_s
-        is_far_film = isinstance(reader, LiveReader) and not reader.is_live
+        is_remote_video = isinstance(reader, LiveReader) and not reader.is_live
         if self._stopped.is_set() and isinstance(reader, LiveReader):  # while it was opened: `stop` knew none to tell
             reader.stop()
         try:
             for frame in reader:
                 at_s = self._take(frame)
-                if is_far_film and self._zero is not None:  # as fast as it was recorded: nothing may be left out
+                if is_remote_video and self._zero is not None:  # as fast as it was recorded: nothing may be left out
                     self._stopped.wait(max(0.0, at_s - (time.monotonic() - self._zero)))
                 if self._stopped.is_set():
                     return False
-            for block in self._ear.end():
+            for block in self._decoder.end():
                 self._sounds.put(block)
-            return is_far_film or not self.is_live
+            return is_remote_video or not self.is_live
         finally:
             if isinstance(reader, VideoReader):
                 reader.__exit__(None, None, None)
@@ -258,11 +258,11 @@ class SourceWorker:
                     self._stopped.wait(max(0.0, self._now_s - (time.monotonic() - self._zero)))
                 if self._stopped.is_set():
                     return False
-                if self._seen_at - self._told_at >= _TELL_S:
-                    self._tell()
+                if self._seen_at - self._reported_at >= _REPORT_S:
+                    self._report()
                 if self._frame is not None and self._seen_at - begun >= _LOOK_AGAIN_S:
                     raise MediaError(f"{self.name}: no pictures come any more; looking for them again")
-            for block in self._ear.end():
+            for block in self._decoder.end():
                 self._sounds.put(block)
             return not reader.is_live
         finally:
@@ -300,7 +300,7 @@ class SourceWorker:
         if self._buffer is not None:
             self._buffer.add(packet, self._time(time_s))
         if self._sound and packet.stream.type == "audio":
-            for block in self._ear.hear(packet, self._time(time_s)):
+            for block in self._decoder.hear(packet, self._time(time_s)):
                 self._sounds.put(block)
 
     def _hear_reader(self, told: str) -> None:
@@ -313,7 +313,7 @@ class SourceWorker:
 
     # Sensing ----------------------------------------------------------------------------------------------------
 
-    def _sense(self, channel: "Channel[Frame | SoundBlock]") -> None:
+    def _analyze(self, channel: "Channel[Frame | SoundBlock]") -> None:
         for item in channel:
             try:
                 if isinstance(item, Frame):
@@ -349,19 +349,19 @@ class SourceWorker:
 
     def _set(self, state: str, told: str = "") -> None:
         changed = state != self._state
-        self._state, self._told = state, told
+        self._state, self._reported = state, told
         if changed:
-            self._tell()
+            self._report()
 
-    def _tell(self) -> None:
-        told = self._told or (f"writing is paused: {self._queue.paused}" if self._queue.paused else "")
+    def _report(self) -> None:
+        told = self._reported or (f"writing is paused: {self._queue.paused}" if self._queue.paused else "")
         values: dict[str, Any] = {"state": self._state, "told": told, "has_sound": self._has_sound}
         if self._seen_at is not None:
             values["seen"] = time.time() - (time.monotonic() - self._seen_at)
         if self._recorder.size is not None:
             values |= {"width_px": self._recorder.size[0], "height_px": self._recorder.size[1]}
-        self._told_at = time.monotonic()
-        self._queue.write(lambda: self._store.tell_source(self.name, **values))
+        self._reported_at = time.monotonic()
+        self._queue.write(lambda: self._store.report_source(self.name, **values))
 
     @property
     def _has_sound(self) -> bool:
@@ -372,24 +372,24 @@ class SourceWorker:
     def _show(self, frame: Frame) -> None:
         """Tell the source's state, and keep a picture of now, every now and then."""
         now = time.monotonic()
-        if now - self._told_at >= _TELL_S:
-            self._tell()
+        if now - self._reported_at >= _REPORT_S:
+            self._report()
         if now - self._still_at >= _STILL_S:
             self._still_at = now
             self._queue.write(lambda: self._write_still(frame))
 
     def _write_still(self, frame: Frame) -> None:
         name = f"stills/{slug(self.name)}.jpg"
-        hide = self._recorder.hide
+        blur = self._recorder.blur
         try:
             picture = frame.picture
-            data = encode_picture(picture if hide is None else hide(picture), suffix=".jpg", quality=85)
+            data = encode_picture(picture if blur is None else blur(picture), suffix=".jpg", quality=85)
             with self._store.writing(name) as path:
                 path.write_bytes(data)
         except SzemError as error:  # the next one comes in a minute
             _log.warning("%s: no still: %s", self.name, error)
             return
-        self._store.tell_source(self.name, still=name)
+        self._store.report_source(self.name, still=name)
 
     def _latest(self) -> Any:
         return None if self._frame is None else self._frame.picture

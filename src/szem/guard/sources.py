@@ -21,7 +21,7 @@ from szem.runtime.store import find_model, list_models
 from szem.tasks.models import default_model
 from szem.tasks.surveillance.rules import Rules
 
-__all__ = ["Source", "all_labels", "film_began", "known_labels", "name_sources"]
+__all__ = ["Source", "all_labels", "known_labels", "name_sources", "video_start"]
 
 _NAMED = re.compile(r"([A-Za-z][\w .-]{0,79})=(.+)\Z")
 
@@ -86,7 +86,7 @@ def _own_name(address: str) -> str:
     return Path(address).stem[:80] or "film"
 
 
-def film_began(path: Path) -> float:
+def video_start(path: Path) -> float:
     """When a film was recorded, in seconds since 1970: as it says itself, else so that it ended when it was written.
 
     A guess in the latter case: copying a file may change that. A file that cannot be read began when it was written;

@@ -21,7 +21,7 @@ _GATHER = 0.45  # taking a value of every n-th column
 _ADD = 0.10  # adding two values in the cache
 _BOX = 1.6  # running sums
 _PIECE = 50_000.0  # the calls of one piece
-_LANE = 10_000.0  # the calls of one lane
+_SUBPROBLEM = 10_000.0  # the calls of one lane
 _WHOLE = 1.8  # spectra of a whole picture beside those of one tile in the cache
 
 
@@ -53,33 +53,33 @@ def in_place_ns(y: Axis, x: Axis, channels: int, terms: Sequence[Term]) -> float
     sides = sum(3 * (axis.span - 1) / axis.size for axis in (y, x) if axis.dilation > 1)
     frame = sides * (each + 2 * _COPY) * y.size * x.size * channels + (4 * _PIECE if sides else 0)
     drop = _COPY * y.size * x.size * channels / y.stride if y.stride > 1 else 0
-    return y.size * x.size * channels * each + frame + drop + y.dilation * _LANE * len(terms)
+    return y.size * x.size * channels * each + frame + drop + y.dilation * _SUBPROBLEM * len(terms)
 
 
 def pieces_ns(y: Axis, x: Axis, channels: int, terms: Sequence[Term], columns: Columns) -> float:
     """A whole run by pieces."""
-    rows = y.outputs + (y.lanes()[0].taps - 1) * y.residues  # of each lane, all residues together
+    rows = y.outputs + (y.subproblems()[0].taps - 1) * y.residues  # of each lane, all residues together
     wide = x.size if columns == "native" else x.stride * x.outputs + x.span - 1
-    kept = x.outputs + (x.lanes()[0].taps - 1) * x.residues
+    kept = x.outputs + (x.subproblems()[0].taps - 1) * x.residues
     total = 0.0
     for term in terms:
         kh, kw = term.shape
         if term.second is not None:
             down = y.classes * _PASS + _TAP * kh + (y.classes - 1) * _ADD
             total += rows * x.size * down
-            lanes, weights, shape = 1, float(kw), (1, kw)
+            subproblems, weights, shape = 1, float(kw), (1, kw)
         else:
-            lanes, weights, shape = y.classes, _taps(term.first) / y.classes, (-(-kh // y.classes), kw)
+            subproblems, weights, shape = y.classes, _taps(term.first) / y.classes, (-(-kh // y.classes), kw)
         if columns == "split":
             part = (shape[0], -(-shape[1] // x.classes))
             each = _filter_ns(part, weights / x.classes) if not term.box else _BOX
-            total += lanes * x.classes * rows * kept * (1.5 * _GATHER + each + _ADD)
+            total += subproblems * x.classes * rows * kept * (1.5 * _GATHER + each + _ADD)
         else:
             each = _filter_ns(shape, weights) if not term.box else _BOX
-            total += lanes * rows * wide * (each + _ADD + (_COPY if columns == "padded" else 0))
+            total += subproblems * rows * wide * (each + _ADD + (_COPY if columns == "padded" else 0))
     store = _COPY if x.stride == 1 or columns == "split" else _GATHER
     values = total * channels + rows * x.outputs * channels * store
-    calls = y.residues * (_PIECE + y.classes * (x.classes if columns == "split" else 1) * _LANE) * len(terms)
+    calls = y.residues * (_PIECE + y.classes * (x.classes if columns == "split" else 1) * _SUBPROBLEM) * len(terms)
     return values + calls
 
 
@@ -93,7 +93,7 @@ def best_tile(y: Axis, x: Axis, channels: int) -> tuple[tuple[int, int], float]:
     for (ny, down), (nx, across) in product(*sides):
         tiles = down * across * planes
         each = (TILES[ny] + TILES[nx]) / 2 * passes + _GATHER * (classes + 1)
-        cost = _WHOLE * tiles * (ny * nx * each + _LANE * classes) + y.residues * down * _PIECE
+        cost = _WHOLE * tiles * (ny * nx * each + _SUBPROBLEM * classes) + y.residues * down * _PIECE
         if cost < best[1]:
             best = (ny, nx), cost
     return best
@@ -101,6 +101,6 @@ def best_tile(y: Axis, x: Axis, channels: int) -> tuple[tuple[int, int], float]:
 
 def _tiles(axis: Axis) -> list[tuple[int, int]]:
     """Possible sides of a tile on an axis, and how many such tiles it takes; only the best few are worth a look."""
-    taps, outputs = axis.lanes()[0].taps, len(axis.outputs_of(0))
+    taps, outputs = axis.subproblems()[0].taps, len(axis.outputs_of(0))
     fits = [(side, -(-outputs // (side - taps + 1))) for side in TILES if side >= taps]
     return sorted(fits, key=lambda fit: fit[0] * fit[1] * (TILES[fit[0]] + 2 * _GATHER))[:5]

@@ -78,8 +78,8 @@ class Fourier:
         """The conjugate spectrum of each tap class, scaled so that the inverse needs no scaling."""
         ny, nx = self.tile
         spectra: _Spectra = {}
-        for a in self.y.lanes():
-            for b in self.x.lanes():
+        for a in self.y.subproblems():
+            for b in self.x.subproblems():
                 taps = self.weights[a.tap :: a.tap_step, b.tap :: b.tap_step]
                 spectrum = np.conj(np.fft.fft2(taps, s=self.tile)) / (ny * nx)
                 spectra[a.tap, b.tap] = spectrum.astype(np.complex64)
@@ -89,18 +89,20 @@ class Fourier:
         """All tiles that share their rows of outputs."""
         x = self.x
         columns = range(-x.before, x.stride * (x.outputs - 1) + x.span - x.before)
-        lanes_y, lanes_x = self.y.lanes(residue), x.lanes()
-        patches = [take(image, self.y.inputs_of(lane, rows), columns, self.border) for lane in lanes_y]
+        subproblems_y, subproblems_x = self.y.subproblems(residue), x.subproblems()
+        patches = [
+            take(image, self.y.inputs_of(subproblem, rows), columns, self.border) for subproblem in subproblems_y
+        ]
         ny, nx = self.tile
         work, total = np.empty((ny, nx, 2), np.float32), np.empty((ny, nx, 2), np.float32)
         height = len(rows)
         for pair in _pairs(self._tiles(image.shape[2])):
-            for index, (a, b) in enumerate(product(range(len(lanes_y)), lanes_x)):
+            for index, (a, b) in enumerate(product(range(len(subproblems_y)), subproblems_x)):
                 into = work if index else total
                 _load(into, patches[a], pair, x, b)
                 cv2.dft(into, dst=into)
                 spectrum = _complex(into)
-                np.multiply(spectrum, spectra[lanes_y[a].tap, b.tap], out=spectrum)
+                np.multiply(spectrum, spectra[subproblems_y[a].tap, b.tap], out=spectrum)
                 if index:
                     cv2.add(total, work, dst=total)
             cv2.dft(total, dst=total, flags=cv2.DFT_INVERSE)
@@ -117,14 +119,14 @@ class Fourier:
                     yield _Tile(columns, channel)
 
 
-def _load(buffer: _Floats, patch: _Floats, pair: Sequence[_Tile], x: Axis, lane: DenseSubproblem) -> None:
+def _load(buffer: _Floats, patch: _Floats, pair: Sequence[_Tile], x: Axis, subproblem: DenseSubproblem) -> None:
     """Put the pixels of one or two tiles into the buffer, zeros elsewhere."""
     height = len(patch)
     buffer[height:] = 0
     if len(pair) == 1:
         buffer[..., 1] = 0
     for part, tile in enumerate(pair):
-        at = x.inputs_of(lane, tile.columns)
+        at = x.inputs_of(subproblem, tile.columns)
         left = at.start + x.before
         columns = slice(left, left + at.step * (len(at) - 1) + 1, at.step)
         buffer[:height, : len(at), part] = patch[:, columns, tile.channel]
@@ -136,7 +138,7 @@ def _complex(pairs: _Floats) -> NDArray[np.complex64]:
 
 
 def _longest(axis: Axis) -> int:
-    return max(lane.taps for lane in axis.lanes())
+    return max(subproblem.taps for subproblem in axis.subproblems())
 
 
 def _cut(outputs: range, length: int) -> Iterator[range]:

@@ -72,7 +72,7 @@ class Axis:
         """The same axis without its stride; its outputs hold ours at every stride-th place."""
         return replace(self, outputs=self.stride * (self.outputs - 1) + 1, stride=1)
 
-    def lanes(self, residue: int = 0) -> list[DenseSubproblem]:
+    def subproblems(self, residue: int = 0) -> list[DenseSubproblem]:
         """The dense problems whose sum is a residue's outputs, the longest first."""
         jump = self.stride // gcd(self.stride, self.dilation)
         return [
@@ -84,7 +84,7 @@ class Axis:
         """The outputs of a residue."""
         return range(residue, self.outputs, self.residues)
 
-    def inputs_of(self, lane: DenseSubproblem, outputs: range) -> range:
+    def inputs_of(self, subproblem: DenseSubproblem, outputs: range) -> range:
         """The pixels a lane reads for some of its residue's outputs: as many as outputs, and taps - 1 more."""
-        start = self.stride * outputs.start + self.dilation * lane.tap - self.before
-        return range(start, start + self.step * (len(outputs) + lane.taps - 1), self.step)
+        start = self.stride * outputs.start + self.dilation * subproblem.tap - self.before
+        return range(start, start + self.step * (len(outputs) + subproblem.taps - 1), self.step)

@@ -64,7 +64,7 @@ class Pieces:
         y = self.y
         out = np.empty((y.outputs, self.x.outputs, image.shape[2]), np.float32)
         row_bytes = 4 * y.classes * image.shape[2] * (image.shape[1] + self.x.span)
-        longest = max(_PIECE // row_bytes, 2 * y.lanes()[0].taps, 4)
+        longest = max(_PIECE // row_bytes, 2 * y.subproblems()[0].taps, 4)
         tasks = []
         for residue in range(min(y.residues, y.outputs)):
             outputs = y.outputs_of(residue)
@@ -77,11 +77,13 @@ class Pieces:
 
     def _piece(self, image: Array, out: _Floats, residue: int, outputs: range) -> None:
         """Some rows of one residue."""
-        lanes = self.y.lanes(residue)
-        rows = [self.y.inputs_of(lane, outputs) for lane in lanes]
+        subproblems = self.y.subproblems(residue)
+        rows = [self.y.inputs_of(subproblem, outputs) for subproblem in subproblems]
         total: _Floats | None = None
         for term in self.terms:
-            parts = [np.ascontiguousarray(term.first[lane.tap :: lane.tap_step]) for lane in lanes]
+            parts = [
+                np.ascontiguousarray(term.first[subproblem.tap :: subproblem.tap_step]) for subproblem in subproblems
+            ]
             if term.second is None:
                 made = _sum([self._across(image, *each, term.box) for each in zip(rows, parts, strict=True)])
             else:
@@ -108,11 +110,11 @@ class Pieces:
             patch = take(image, rows, range(-x.before, width - x.before), self.border)
             return filter_patch(patch, weights, dilation_x=x.dilation, box=box)
         made = []
-        for lane in x.lanes():
-            start = x.dilation * lane.tap - x.before
-            count = _round_up(x.outputs + (lane.taps - 1) * x.residues, x.residues)
+        for subproblem in x.subproblems():
+            start = x.dilation * subproblem.tap - x.before
+            count = _round_up(x.outputs + (subproblem.taps - 1) * x.residues, x.residues)
             patch = take(image, rows, range(start, start + x.stride * count, x.stride), self.border)
-            part = np.ascontiguousarray(weights[:, lane.tap :: lane.tap_step])
+            part = np.ascontiguousarray(weights[:, subproblem.tap :: subproblem.tap_step])
             made.append(filter_patch(patch, part, dilation_x=x.residues, box=box)[:, : x.outputs])
         return _sum(made)
 

@@ -179,17 +179,17 @@ def _heif_formats() -> tuple[str, ...]:
     return ("HEIF",)
 
 
-def shrink_jpeg(image: Image.Image, least_side_px: int) -> None:
+def shrink_jpeg(image: Image.Image, min_side_px: int) -> None:
     """Let a JPEG that is open, not yet decoded, be decoded from the lower frequencies of its blocks only.
 
     Source: Pillow, `Image.draft`; libjpeg, `scale_denom`.
 
     Args:
         image: Opened by `open_image`; of another format, it is left as it is.
-        least_side_px: What its shorter side keeps at least.
+        min_side_px: What its shorter side keeps at least.
     """
     if image.format == "JPEG":
-        factor = least_side_px / min(image.size)
+        factor = min_side_px / min(image.size)
         image.draft(None, (max(1, math.ceil(image.width * factor)), max(1, math.ceil(image.height * factor))))
 
 

@@ -123,9 +123,9 @@ class _Chip:
 
 
 @lru_cache(maxsize=_CHIPS)
-def _chip(text: str, rgb: RGB, size: int, room_px: int) -> _Chip | None:
+def _chip(text: str, rgb: RGB, size: int, margin_px: int) -> _Chip | None:
     pad, tall = chip_sides(size)
-    shown = fit_text(text, size, room_px - 2 * pad)
+    shown = fit_text(text, size, margin_px - 2 * pad)
     if not shown:
         return None
     wide, tall = (round(font_of(size).getlength(shown)) + 2 * pad + 1) // 2 * 2, (tall + 1) // 2 * 2
@@ -135,7 +135,7 @@ def _chip(text: str, rgb: RGB, size: int, room_px: int) -> _Chip | None:
     paste_chip(cover, 0, 0, wide, tall, size * 0.3, (255, 255, 255))
     r, g, b = (np.array(color, np.float32)[..., k] / 255 for k in range(3))
     luma = 0.299 * r + 0.587 * g + 0.114 * b
-    blue, red = (_halved(128 + 112 * (part - luma) / share) for part, share in ((b, 0.886), (r, 0.701)))
+    blue, red = (_halved(128 + 112 * (part - luma) / fraction) for part, fraction in ((b, 0.886), (r, 0.701)))
     alpha = np.array(cover, np.float32)[..., 0] * (256 / 255)
     parts = (16 + 219 * luma, blue, red, alpha, _halved(alpha))
     return _Chip(*(np.rint(part).astype(np.uint16) for part in parts))

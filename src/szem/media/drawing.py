@@ -94,7 +94,7 @@ def text_px(picture: Array) -> int:
     return max(12, round(math.sqrt(height * width) * 0.03))
 
 
-def fit_text(text: str, size_px: int, room_px: float) -> str:
+def fit_text(text: str, size_px: int, margin_px: float) -> str:
     """Cut a text so that it fits a width; control characters become spaces.
 
     >>> fit_text("Egyptian cat", 12, 1000), fit_text("Egyptian cat", 12, 50).endswith("…"), fit_text("cat", 12, 1)
@@ -102,12 +102,12 @@ def fit_text(text: str, size_px: int, room_px: float) -> str:
     """
     font = font_of(size_px)
     clean = "".join(c if c.isprintable() else " " for c in text[:400]).strip()
-    if font.getlength(clean) <= room_px:
+    if font.getlength(clean) <= margin_px:
         return clean
     low, high = 0, len(clean)
     while low < high:
         middle = (low + high + 1) // 2
-        if font.getlength(clean[:middle].rstrip() + "…") <= room_px:
+        if font.getlength(clean[:middle].rstrip() + "…") <= margin_px:
             low = middle
         else:
             high = middle - 1

@@ -68,11 +68,11 @@ def draw_legend(picture: Picture8, sections: Sequence[Section], *, most_rows: in
     tall = max(sum(1.4 + min(len(s.rows), most_rows) for s in stack) + 0.5 * (len(stack) - 1) for stack in stacks)
     canvas = Image.new("RGB", (width, height + math.ceil(tall * line) + 2 * pad), _GROUND)
     canvas.paste(Image.fromarray(picture), (0, 0))
-    room = (width - pad) / columns
+    margin = (width - pad) / columns
     for index, stack in enumerate(stacks):
-        left, y = pad + room * index, float(height + pad)
+        left, y = pad + margin * index, float(height + pad)
         for section in stack:
-            y = _draw_section(canvas, section, left, y, room - pad, size, line, most_rows) + 0.5 * line
+            y = _draw_section(canvas, section, left, y, margin - pad, size, line, most_rows) + 0.5 * line
     return np.array(canvas)
 
 
@@ -88,12 +88,12 @@ def _deal(sections: Sequence[Section], columns: int, most_rows: int) -> list[lis
 
 
 def _draw_section(
-    canvas: Image.Image, section: Section, left: float, y: float, room: float, size: int, line: int, most_rows: int
+    canvas: Image.Image, section: Section, left: float, y: float, margin: float, size: int, line: int, most_rows: int
 ) -> float:
     """Draw one section; returns where it ends."""
     draw = ImageDraw.Draw(canvas)
     small = max(10, round(size * 0.82))
-    write_text(draw, left, y + line * 0.5, fit_text(section.title.upper(), small, room), small, _FAINT)
+    write_text(draw, left, y + line * 0.5, fit_text(section.title.upper(), small, margin), small, _FAINT)
     y += 1.4 * line
     for row in section.rows[:most_rows]:
         x, middle = left, y + line * 0.35
@@ -104,17 +104,17 @@ def _draw_section(
             x += size * 1.6
         number = "" if row.value is None else f"{row.value:.0%}"
         number_width = font_of(size).getlength(number)
-        write_text(draw, left + room - number_width, middle, number, size, _INK)
-        name = fit_text(row.name, size, left + room - x - number_width - size * 0.6)
+        write_text(draw, left + margin - number_width, middle, number, size, _INK)
+        name = fit_text(row.name, size, left + margin - x - number_width - size * 0.6)
         write_text(draw, x, middle, name, size, _INK)
         note_x = x + font_of(size).getlength(name) + size * 0.6
         if (
-            font_of(small).getlength(row.note) <= left + room - note_x - number_width - size * 0.6
+            font_of(small).getlength(row.note) <= left + margin - note_x - number_width - size * 0.6
         ):  # whole or not at all
             write_text(draw, note_x, middle, row.note, small, _FAINT)
         if row.value is not None:
             thin, top = max(2, size // 6), round(middle + size * 0.72)
-            paste_chip(canvas, round(left), top, round(room), thin, thin / 2, _TRACK)
-            paste_chip(canvas, round(left), top, round(room * row.value), thin, thin / 2, row.rgb or _ACCENT)
+            paste_chip(canvas, round(left), top, round(margin), thin, thin / 2, _TRACK)
+            paste_chip(canvas, round(left), top, round(margin * row.value), thin, thin / 2, row.rgb or _ACCENT)
         y += line
     return y

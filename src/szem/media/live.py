@@ -108,7 +108,7 @@ class LiveReader:
         stall_s: How long a silence is taken for a pause.
         give_up_s: How long to try again without a frame; None for ever.
         limits: Refuse larger frames.
-        told: Called with a line when the source is lost and when it is back.
+        on_report: Called with a line when the source is lost and when it is back.
         camera: What is opened for a camera's number.
         tap: Called with each packet as it comes, before it is decoded, and with its time (see `Frame.time_s`); with
             it, the packets of the first sound track come too.
@@ -125,7 +125,7 @@ class LiveReader:
         stall_s: float = 10.0,
         give_up_s: float | None = None,
         limits: Limits = DEFAULT_LIMITS,
-        told: Callable[[str], None] | None = None,
+        on_report: Callable[[str], None] | None = None,
         camera: Callable[[int], Device] = camera_device,
         tap: Callable[[Any, float], None] | None = None,
     ) -> None:
@@ -135,7 +135,7 @@ class LiveReader:
         self.reopened = 0
         self._camera = camera
         self._source, self._stall_s, self._give_up_s, self._limits = source, stall_s, give_up_s, limits
-        self._tell, self._tap = told or (lambda _: None), tap
+        self._report, self._tap = on_report or (lambda _: None), tap
         self._started = 0.0  # when the first packet came
         self._stopped = threading.Event()
         try:
@@ -169,7 +169,7 @@ class LiveReader:
                     heard, index = time.monotonic(), index + 1
                     if lost:
                         self.reopened += 1
-                        self._tell(f"{self.name}: back after {wait_s:.1f} s")
+                        self._report(f"{self.name}: back after {wait_s:.1f} s")
                         lost, wait_s = "", _FIRST_WAIT_S
                     time_s = heard - self._started
                     if not self.is_live:
@@ -191,7 +191,7 @@ class LiveReader:
             silent_s = time.monotonic() - heard
             if self._give_up_s is not None and silent_s >= self._give_up_s:
                 raise MediaError(f"{self.name}: nothing came for {silent_s:.0f} s ({lost}); check the source")
-            self._tell(f"{self.name}: lost ({lost}); trying again in {wait_s:.1f} s")
+            self._report(f"{self.name}: lost ({lost}); trying again in {wait_s:.1f} s")
             self._stopped.wait(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 

@@ -57,7 +57,7 @@ WRITTEN_SUFFIXES = frozenset(_WRITERS)
 """Suffixes of the files that `write_picture` writes."""
 
 
-def as_picture(value: PictureLike, *, limits: Limits = DEFAULT_LIMITS, least_side_px: int | None = None) -> Picture8:
+def as_picture(value: PictureLike, *, limits: Limits = DEFAULT_LIMITS, min_side_px: int | None = None) -> Picture8:
     """A picture from whatever people hold one in; every public function of szem converts its pictures here.
 
     Args:
@@ -65,7 +65,7 @@ def as_picture(value: PictureLike, *, limits: Limits = DEFAULT_LIMITS, least_sid
             inside): (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, bool, or float in 0..1. Colours are RGB, in this
             order; OpenCV reads BGR: `picture[..., ::-1]`.
         limits: Refuse files and Pillow images that are larger.
-        least_side_px: As for `read_picture`.
+        min_side_px: As for `read_picture`.
     Returns:
         (H, W, 3) uint8 RGB. An array that is that already is not copied.
     Raises:
@@ -80,18 +80,18 @@ def as_picture(value: PictureLike, *, limits: Limits = DEFAULT_LIMITS, least_sid
         with faults_named("picture"):
             return image_to_picture(value)
     if _is_source(value):
-        return read_picture(value, limits=limits, least_side_px=least_side_px)
+        return read_picture(value, limits=limits, min_side_px=min_side_px)
     return array_to_picture(_as_array(value, "picture"))
 
 
 def as_pictures(
-    value: PictureLike | Sequence[PictureLike], *, least_side_px: int | None = None
+    value: PictureLike | Sequence[PictureLike], *, min_side_px: int | None = None
 ) -> tuple[list[Picture8], bool]:
     """One picture or several, as a list, and whether there was only one.
 
     Args:
         value: What `as_picture` takes, or a list or tuple of such.
-        least_side_px: As for `read_picture`.
+        min_side_px: As for `read_picture`.
     Raises:
         As `as_picture`; the message says which of several pictures is meant.
 
@@ -100,11 +100,11 @@ def as_pictures(
     (1, True)
     """
     if not isinstance(value, list | tuple):
-        return [as_picture(cast("PictureLike", value), least_side_px=least_side_px)], True
+        return [as_picture(cast("PictureLike", value), min_side_px=min_side_px)], True
     pictures = []
     for number, one in enumerate(value):
         try:
-            pictures.append(as_picture(one, least_side_px=least_side_px))
+            pictures.append(as_picture(one, min_side_px=min_side_px))
         except SzemError as error:
             error.args = (f"picture {number} of {len(value)}: {error}",)
             raise
@@ -152,14 +152,14 @@ def _as_array(value: Any, what: str) -> Any:
 
 
 def read_picture(
-    source: PictureSource, *, limits: Limits = DEFAULT_LIMITS, least_side_px: int | None = None
+    source: PictureSource, *, limits: Limits = DEFAULT_LIMITS, min_side_px: int | None = None
 ) -> Picture8:
     """Read one picture (the first frame of an animated or many-page file).
 
     Args:
         source: A path, the file's bytes, or a binary file open for reading.
         limits: Refuse what is larger.
-        least_side_px: A JPEG file may be decoded at a half, a quarter or an eighth of its size, which is much
+        min_side_px: A JPEG file may be decoded at a half, a quarter or an eighth of its size, which is much
             faster, as long as its shorter side keeps so many pixels. Other files come as they are.
     Returns:
         (H, W, 3) uint8 RGB, upright.
@@ -169,11 +169,11 @@ def read_picture(
         FormatError: not a picture, damaged, or cut short.
         TooLargeError: more bytes or pixels than `limits` allow.
     """
-    if least_side_px is None:
+    if min_side_px is None:
         return next(read_pictures(source, limits=limits))
     data, name = read_source(source, limits=limits)
     with open_image(data, name, limits=limits) as opened, faults_named(name):
-        shrink_jpeg(opened, least_side_px)
+        shrink_jpeg(opened, min_side_px)
         return image_to_picture(opened)
 
 

@@ -40,7 +40,7 @@ Samples = NDArray[np.float32]
 _MOST_S = 2 * 3600.0  # of one array; longer sounds are read block by block
 _HOLE_S = 0.1  # shorter ones are jitter of the file's clock
 _LONGEST_HOLE_S = 3600.0
-_CUT_SHARE, _CUT_S = 0.9, 0.5  # a sound that ends so much before its header says was cut off
+_CUT_FRACTION, _CUT_S = 0.9, 0.5  # a sound that ends so much before its header says was cut off
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ class SoundReader(AbstractContextManager["SoundReader"]):
         if total_s == 0:
             why = f" ({self.damaged} damaged packets)" if self.damaged else ""
             raise EmptyFileError(f"{self.name}: not one sample of sound could be decoded{why}; encode it anew")
-        if self.duration_s and total_s < self.duration_s * _CUT_SHARE - _CUT_S:
+        if self.duration_s and total_s < self.duration_s * _CUT_FRACTION - _CUT_S:
             raise FormatError(
                 f"{self.name}: the sound ends at {total_s:.1f} s of {self.duration_s:.1f} s; the file is cut off"
             )

@@ -44,7 +44,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 VideoSource = str | os.PathLike[str] | IO[bytes]
 _DEFAULT_RATE_HZ = 25.0  # where the file does not say
-_CUT_SHARE, _CUT_S = 0.9, 0.5  # a film that ends so much before its header says was cut off
+_CUT_FRACTION, _CUT_S = 0.9, 0.5  # a film that ends so much before its header says was cut off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,14 +177,14 @@ class VideoReader(AbstractContextManager["VideoReader"]):
             if raw.width * raw.height > self._limits.max_pixels:
                 raise TooLargeError(_too_large(self.name, raw.width, raw.height, self._limits))
             index += 1
-            told = raw.time
-            time_s = float(told) - self.start_s if told is not None else index / self.info.rate_hz
+            on_report = raw.time
+            time_s = float(on_report) - self.start_s if on_report is not None else index / self.info.rate_hz
             yield Frame(index, time_s, raw, turn_of(raw), sound)
         if index < 0:
             why = f" ({self.damaged} damaged packets)" if self.damaged else ""
             raise EmptyFileError(f"{self.name}: not one picture could be decoded{why}; encode it anew")
         due_s = self.info.duration_s
-        if due_s and time_s < due_s * _CUT_SHARE - _CUT_S:
+        if due_s and time_s < due_s * _CUT_FRACTION - _CUT_S:
             raise FormatError(f"{self.name}: ends at {time_s:.1f} s of {due_s:.1f} s; the file is cut off")
 
     def _decode(self) -> Iterator[tuple[Any, tuple[Any, ...]]]:

@@ -20,7 +20,7 @@ from szem.media.pipeline import Pipeline, Stage
 from szem.media.video import VideoReader
 from szem.media.video_writer import VideoWriter
 
-__all__ = ["RenderedFrame", "VideoPipeline", "open_film"]
+__all__ = ["RenderedFrame", "VideoPipeline", "open_video_source"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +32,12 @@ class RenderedFrame:
     result: Any = None
 
 
-def open_film(
+def open_video_source(
     source: str | os.PathLike[str] | IO[bytes],
     *,
     sound: bool = False,
     limits: Limits = DEFAULT_LIMITS,
-    told: Callable[[str], None] | None = None,
+    on_report: Callable[[str], None] | None = None,
 ) -> VideoReader | LiveReader:
     """Open a camera's number, a stream's address, a file or an open pipe.
 
@@ -45,12 +45,12 @@ def open_film(
         source: As typed, or a binary file.
         sound: Also read the sound, where the source is a file.
         limits: Refuse larger frames.
-        told: Called with a line when a live source is lost and when it is back.
+        on_report: Called with a line when a live source is lost and when it is back.
     Raises:
         As `VideoReader` and `LiveReader`.
     """
     if isinstance(source, str) and not Path(source).exists() and (is_camera(source) or is_url(source)):
-        return LiveReader(source, limits=limits, told=told)
+        return LiveReader(source, limits=limits, on_report=on_report)
     return VideoReader(source, sound=sound, limits=limits)
 
 
@@ -59,7 +59,7 @@ class VideoPipeline(AbstractContextManager["VideoPipeline"]):
     """Runs one film through steps; iterating over it gives `RenderedFrame`s in order, and writes the film meanwhile.
 
     Args:
-        reader: From `open_film`.
+        reader: From `open_video_source`.
         steps: The last one gives `RenderedFrame`; the first one gets a `Frame`.
         out: The film to write; None for none.
         preset: See `VideoWriter`.

@@ -20,7 +20,7 @@ from szem.results.indexing import TupleResult, to_png
 
 __all__ = ["Caption", "Sentence", "Word"]
 
-_LEAST_WIDTH_PX = 480  # of a drawn picture
+_MIN_WIDTH_PX = 480  # of a drawn picture
 _GROUND, _LIGHT, _SOFT = (18, 19, 23), (245, 245, 245), (160, 163, 172)
 
 
@@ -96,7 +96,7 @@ class Caption(TupleResult[Sentence]):
         return f"{self.text!r}, confidence {self.confidence:.0%}{more}"
 
     def _repr_png_(self) -> bytes:
-        return to_png(self._drawn_card(_LEAST_WIDTH_PX))
+        return to_png(self._drawn_card(_MIN_WIDTH_PX))
 
     @property
     def text(self) -> str:
@@ -128,9 +128,9 @@ class Caption(TupleResult[Sentence]):
         """
         picture = as_picture(picture)
         height, width = picture.shape[:2]
-        grow = _LEAST_WIDTH_PX / width
+        grow = _MIN_WIDTH_PX / width
         if grow > 1:
-            size = (_LEAST_WIDTH_PX, max(1, min(round(height * grow), 4 * _LEAST_WIDTH_PX)))
+            size = (_MIN_WIDTH_PX, max(1, min(round(height * grow), 4 * _MIN_WIDTH_PX)))
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
         return np.concatenate((picture, self._drawn_card(picture.shape[1])), axis=0)
 
@@ -179,8 +179,8 @@ def _tile(picture: Picture8, attention: NDArray[np.float32] | None, text: str, p
     shown = picture
     if attention is not None:
         full: Array = cv2.resize(attention, (width, height), interpolation=cv2.INTER_CUBIC)
-        least, most = float(attention.min()), float(attention.max())
-        light = np.clip((full - least) / max(most - least, 1e-9), 0, 1)[..., None]
+        minimum, most = float(attention.min()), float(attention.max())
+        light = np.clip((full - minimum) / max(most - minimum, 1e-9), 0, 1)[..., None]
         shown = np.rint(picture * (0.25 + 0.75 * light)).astype(np.uint8)
     size = max(14, text_px(picture))
     strip, gap = round(size * 1.8), 6

@@ -15,7 +15,7 @@ from szem.results.indexing import canvas, to_png
 
 __all__ = ["Look", "LookResult"]
 
-_LEAST_PX = 480  # pictures smaller than this are enlarged, so that the card below has room
+_MIN_PX = 480  # pictures smaller than this are enlarged, so that the card below has room
 
 
 class LookResult(Protocol):
@@ -73,7 +73,7 @@ class Look(Value):
         out = picture.copy()
         for name in self.drawn:
             out = self.results[name].draw(out)  # type: ignore[attr-defined]
-        grow = min(_LEAST_PX / max(height, width), 8)
+        grow = min(_MIN_PX / max(height, width), 8)
         if grow > 1:
             out = _enlarged(out, grow)
         return draw_legend(out, self.sections) if legend else out

@@ -52,7 +52,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     chosen = ServeSettings() if settings is None else settings
 
     metrics = Metrics()
-    room = GuardHandler(chosen)
+    handler = GuardHandler(chosen)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -64,7 +64,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
             try:
                 yield
             finally:
-                await asyncio.to_thread(room.close)
+                await asyncio.to_thread(handler.close)
 
     app = FastAPI(
         title="szem",
@@ -81,7 +81,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     app.add_api_route("/metrics", get_metrics, methods=["GET"], tags=["server"], response_class=Response)
     app.include_router(build_own_routes())
     app.include_router(build_lab_routes())
-    app.include_router(build_guard_routes(room))
+    app.include_router(build_guard_routes(handler))
     app.router.add_websocket_route(LIVE_PATH, watch_live)
     app.include_router(build_vision_routes())
     if chosen.studio:

@@ -87,13 +87,13 @@ class Engine:
             return function(*args)
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
-    def picture(self, data: bytes, *, least_side_px: int | None = None) -> Picture8:
+    def picture(self, data: bytes, *, min_side_px: int | None = None) -> Picture8:
         """Decode a picture.
 
         Args:
             data: A picture file.
-            least_side_px: As for `szem.media.pictures.read_picture`.
+            min_side_px: As for `szem.media.pictures.read_picture`.
         Raises:
             As `read_picture`.
         """
-        return read_picture(data, limits=self.limits, least_side_px=least_side_px)
+        return read_picture(data, limits=self.limits, min_side_px=min_side_px)

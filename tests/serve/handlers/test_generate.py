@@ -44,8 +44,8 @@ def test_the_influence_of_words_and_a_film_come_if_asked_for(server: httpx.Clien
     found = draw(server, text=ROSE, seed=1, influence=True, to="this flower has white petals", frames=3)
     assert [row["word"] for row in found["influence"]] == ROSE.split()
     assert sum(row["fraction"] for row in found["influence"]) == pytest.approx(1, abs=0.01)
-    film = open_painter().between(ROSE, "this flower has white petals", frames=3, seed=1)
-    for content, array in zip(found["film"], film, strict=True):
+    video = open_painter().between(ROSE, "this flower has white petals", frames=3, seed=1)
+    for content, array in zip(found["film"], video, strict=True):
         assert np.abs(picture(content).astype(int) - array).mean() < 6  # a JPEG
     assert "influence" not in draw(server, text="rose", influence=True)  # of a single word it is no question
 

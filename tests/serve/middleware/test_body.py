@@ -121,7 +121,7 @@ def test_the_fourth_beta_is_answered_too(server: httpx.Client) -> None:
 
 def test_a_film_larger_than_all_bodies_in_memory_may_be_is_taken_or_named_too_large(run_server: Run) -> None:
     """A film goes to the disk as it comes; what is held in memory has its own, smaller limit."""
-    with run_server(max_body_bytes_in_flight=1 << 20, max_film_bytes=3 << 20) as server:
+    with run_server(max_body_bytes_in_flight=1 << 20, max_video_bytes=3 << 20) as server:
         for size, status in [(2 << 20, 400), ((3 << 20) + 1, 413)]:  # 400: it came whole, and is no film
             for sent in (bytes(size), iter([bytes(1 << 19)] * (size >> 19) + [bytes(size % (1 << 19))])):
                 answer = server.post("/v1/szem/guard/films", content=sent)

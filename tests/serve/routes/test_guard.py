@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             with store.writing(file) as path:
                 path.write_bytes(data)
             store.change(f"{1:032x}", **{name: file})
-        store.tell_source("door", state="live", seen=START, width_px=640, height_px=360, has_sound=True)
+        store.report_source("door", state="live", seen=START, width_px=640, height_px=360, has_sound=True)
     return folder
 
 
@@ -228,7 +228,7 @@ def test_nothing_of_the_guard_is_given_without_the_owners_key(guarded: httpx.Cli
     routes = [(path, method) for path in paths if path.startswith(GUARD) for method in paths[path]]
     assert len(routes) >= 17
     for path, method in routes:
-        real = path.format(event=f"{1:032x}", source="door", film="x")
+        real = path.format(event=f"{1:032x}", source="door", video="x")
         for key in ("", KEY[:-1], KEY + "x"):
             answer = guarded.request(method, real, headers={"x-szem-key": key})
             assert answer.status_code == 401, path
@@ -266,23 +266,23 @@ def test_a_film_that_is_sent_is_watched(guarded: httpx.Client, tmp_path: Path) -
     data = a_film(tmp_path / "a.mp4")
     answer = guarded.post(f"{GUARD}/films", params={"name": "../yard.mp4"}, content=data)
     assert answer.status_code == 202, answer.text
-    film = answer.json()
-    assert (film["name"], film["frame"]) == ("yard.mp4", {"width": 160, "height": 120})
+    video = answer.json()
+    assert (video["name"], video["frame"]) == ("yard.mp4", {"width": 160, "height": 120})
     deadline = time.monotonic() + 120
-    while film["state"] not in ("done", "failed") and time.monotonic() < deadline:
+    while video["state"] not in ("done", "failed") and time.monotonic() < deadline:
         time.sleep(0.1)
-        film = guarded.get(f"{GUARD}/films/{film['id']}").json()
-    assert (film["state"], film["fault"], film["share"]) == ("done", "", 1.0)
-    assert [row["kind"] for row in film["events"]] == ["camera covered"]
-    assert 4.5 < film["events"][0]["start_s"] < 6
-    curves = film["curves"]
+        video = guarded.get(f"{GUARD}/films/{video['id']}").json()
+    assert (video["state"], video["fault"], video["share"]) == ("done", "", 1.0)
+    assert [row["kind"] for row in video["events"]] == ["camera covered"]
+    assert 4.5 < video["events"][0]["start_s"] < 6
+    curves = video["curves"]
     assert len({len(values) for values in curves.values()}) == 1
     late = [level for at_s, level in zip(curves["time_s"], curves["video"], strict=True) if at_s > 9]
     early = [level for at_s, level in zip(curves["time_s"], curves["video"], strict=True) if at_s < 4]
     assert min(late) > 0.5
     assert max(early) == 0
-    assert guarded.delete(f"{GUARD}/films/{film['id']}").status_code == 200
-    assert guarded.get(f"{GUARD}/films/{film['id']}").status_code == 404
+    assert guarded.delete(f"{GUARD}/films/{video['id']}").status_code == 200
+    assert guarded.get(f"{GUARD}/films/{video['id']}").status_code == 404
 
 
 @pytest.mark.parametrize("data", [b"", b"no film at all" * 100])
@@ -293,5 +293,5 @@ def test_what_is_no_film_is_refused_and_forgotten(guarded: httpx.Client, data: b
 
 
 def test_a_film_that_is_too_large_is_refused(run_server: Run, folder: Path) -> None:
-    with run_server(guard_store=folder, max_film_bytes=1000) as server:
+    with run_server(guard_store=folder, max_video_bytes=1000) as server:
         assert server.post(f"{GUARD}/films", content=b"x" * 2000).status_code == 413

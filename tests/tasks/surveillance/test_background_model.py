@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from szem.tasks.surveillance.abandoned_objects import chances
+from szem.tasks.surveillance.abandoned_objects import probabilities
 from szem.tasks.surveillance.background_model import BackgroundModel, Foreground
 from szem.tasks.surveillance.static_regions import find_regions, weigh
 
@@ -31,9 +31,9 @@ def _run(pictures: list[NDArray[np.float32]], background: BackgroundModel | None
     return scene
 
 
-def _with(picture: NDArray[np.float32], thing: P) -> NDArray[np.float32]:
+def _with(picture: NDArray[np.float32], obj: P) -> NDArray[np.float32]:
     out = picture.copy()
-    out[BOX] = thing
+    out[BOX] = obj
     return out
 
 
@@ -87,19 +87,19 @@ def _evidence(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[
     regions = find_regions(scene, least_age_s=1.0, least_px=40, most_px=4000)
     assert len(regions) == 1
     assert np.abs(np.array(regions[0].box) - (80, 60, 110, 84)).max() < 5
-    return chances(weigh(scene, regions[0]))
+    return probabilities(weigh(scene, regions[0]))
 
 
 def test_a_thing_a_gap_and_a_shadow_are_told_apart() -> None:
     bag = _bag()
     shade = GROUND.copy()
     shade[BOX] *= 0.55
-    thing, gap, light = (
+    obj, gap, light = (
         _evidence(GROUND, _with(GROUND, bag)),
         _evidence(_with(GROUND, bag), GROUND),
         _evidence(GROUND, shade),
     )
-    assert thing[0] > 0.8
+    assert obj[0] > 0.8
     assert gap[1] > 0.8
     assert light[2] > 0.6
 

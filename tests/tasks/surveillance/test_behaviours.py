@@ -38,13 +38,13 @@ def _frame(rows: list[Row], time_s: float) -> TrackedBoxes:
 
 def _play(story: list[tuple[float, list[Row]]], **more: object) -> list[Event]:
     settings = WatchSettings(loiter_after_s=6, crowd_people=3)
-    told = OpenEvents()
+    reported = OpenEvents()
     here: list[Row] = []
 
     def cover(box: np.ndarray) -> float:  # what is there hides the scene
         return float(any(abs(x - (box[0] + box[2]) / 2) < h / 4 for _, _, x, _, h in here))
 
-    events = BehaviourEvents(settings, told, **{"cover": cover, **more})  # type: ignore[arg-type]
+    events = BehaviourEvents(settings, reported, **{"cover": cover, **more})  # type: ignore[arg-type]
     found: dict[int, Event] = {}
     for time_s, rows in story:
         here = rows
@@ -104,8 +104,8 @@ def test_who_was_there_at_the_beginning_leaves_without_having_entered() -> None:
 
 
 def test_loitering_is_told_once_and_again_when_it_ends() -> None:
-    told = OpenEvents()
-    events = BehaviourEvents(WatchSettings(loiter_after_s=6), told, zones=[YARD])
+    reported = OpenEvents()
+    events = BehaviourEvents(WatchSettings(loiter_after_s=6), reported, zones=[YARD])
     seen = []
     for k in range(100):
         time_s = k / 5
@@ -150,7 +150,7 @@ def test_memory_does_not_grow() -> None:
     for n in range(60):
         for k in range(30):
             events(_frame([(n + 1, "person", 20 + 30 * k, 300, 150)] if k < 20 else [], n * 20 + k / 2))
-    assert len(events.things) <= 1
+    assert len(events.objects) <= 1
     assert len(events._alias) <= 1
 
 

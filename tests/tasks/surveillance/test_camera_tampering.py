@@ -48,9 +48,9 @@ def watched(change: Callable[[Grey, float], Grey], *, seconds: float = 16, noise
     ids=["covered", "dark", "blurred", "moved"],
 )
 def test_a_fault_is_named_once_it_has_lasted(change: Callable[[Grey, float], Grey], fault: str) -> None:
-    told = watched(change)
-    assert all(one.sees for one in told[: int(6 * RATE_HZ)])
-    sure = [one for one in told if one.is_sure]
+    reported = watched(change)
+    assert all(one.sees for one in reported[: int(6 * RATE_HZ)])
+    sure = [one for one in reported if one.is_sure]
     assert sure
     assert {one.fault for one in sure} == {fault}
     assert sure[0].since_s == pytest.approx(6, abs=1.5)
@@ -61,11 +61,11 @@ def test_a_picture_that_stands_still_is_frozen_only_where_it_used_to_tremble() -
     rng = np.random.default_rng(2)
     stuck = noisy(scene(), rng)
     health = TamperingDetector()
-    told = []
+    reported = []
     for step in range(int(40 * RATE_HZ)):
         time_s = step / RATE_HZ
-        told.append(health(noisy(scene(), rng) if time_s < 6 else stuck, time_s=time_s))
-    assert {one.fault for one in told if one.is_sure} == {"camera frozen"}
+        reported.append(health(noisy(scene(), rng) if time_s < 6 else stuck, time_s=time_s))
+    assert {one.fault for one in reported if one.is_sure} == {"camera frozen"}
     calm = watched(lambda p, _: p, seconds=10, noise=False)  # a film without noise
     assert all(one.sees for one in calm)
 
@@ -86,9 +86,9 @@ def test_what_happens_before_a_camera_is_no_fault_of_it(change: Callable[[Grey, 
 
 def test_a_cover_that_is_taken_away_is_over_and_a_new_view_is_learned() -> None:
     grey = np.full((180, 320), 120, np.uint8)
-    told = watched(lambda p, t: grey if t < 12 else p, seconds=20)
-    assert any(one.is_sure for one in told)
-    assert told[-1].sees
+    reported = watched(lambda p, t: grey if t < 12 else p, seconds=20)
+    assert any(one.is_sure for one in reported)
+    assert reported[-1].sees
     turned = watched(lambda _, __: scene(9), seconds=30)
     assert sum(one.is_new_scene for one in turned) == 1
     assert turned[-1].sees

@@ -34,8 +34,8 @@ def seen(label: str = "dog", start_s: float = 5.5, score: float = 0.8, kind: str
 def test_the_same_happening_in_both_is_one_event(order: tuple[int, int]) -> None:
     fuser = Fuser()
     events = [heard(), seen()]
-    told = fuser.take([events[order[0]]], 6.0) + fuser.take([events[order[1]]], 6.5) + fuser.finish(7.0)
-    (event,) = told
+    reported = fuser.take([events[order[0]]], 6.0) + fuser.take([events[order[1]]], 6.5) + fuser.finish(7.0)
+    (event,) = reported
     assert event.by == ("sound", "video")
     assert set(event.contributions) == {"sound", "video"}
     assert event.score > 0.85
@@ -53,7 +53,7 @@ def test_the_score_is_the_sum_of_the_parts() -> None:
 
 
 def test_two_doubtful_channels_are_surer_together() -> None:
-    fuser = Fuser(least=0.0)
+    fuser = Fuser(minimum=0.0)
     (both,) = fuser.take([heard(score=0.6), seen(score=0.6)], 6.0)
     (alone,) = [*fuser.take([heard(score=0.6)], 6.0), *fuser.finish(6.0)]
     assert both.score > alone.score
@@ -71,10 +71,10 @@ APART = [
 
 @pytest.mark.parametrize(("one", "other"), APART)
 def test_what_does_not_belong_together_stays_apart(one: Event, other: Event) -> None:
-    fuser = Fuser(least=0.0)
-    told = [*fuser.take([one, other], 16.0), *fuser.finish(16.0)]
-    assert len(told) == 2
-    assert all(len(event.by) == 1 for event in told)
+    fuser = Fuser(minimum=0.0)
+    reported = [*fuser.take([one, other], 16.0), *fuser.finish(16.0)]
+    assert len(reported) == 2
+    assert all(len(event.by) == 1 for event in reported)
 
 
 def test_what_only_one_channel_can_tell_passes_at_once_unchanged() -> None:
@@ -122,7 +122,7 @@ def test_a_sure_event_is_told_though_nothing_bears_it_out() -> None:
 
 
 def test_a_channel_that_hears_badly_counts_less() -> None:
-    clear, noisy = (WEIGHTS.chance({"sound": ChannelEvidence(chance=0.9, quality=q)}) for q in (1.0, 0.0))
+    clear, noisy = (WEIGHTS.probability({"sound": ChannelEvidence(probability=0.9, quality=q)}) for q in (1.0, 0.0))
     assert clear >= noisy
 
 

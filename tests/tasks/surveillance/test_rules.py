@@ -238,9 +238,9 @@ def test_a_rule_fits_what_it_names(change: dict[str, object], fits: bool) -> Non
 
 
 def test_a_rule_keeps_quiet_for_its_time_and_not_for_ever() -> None:
-    keeper = RuleEngine(Rules(rules=(Rule(name="a", events=("*",), cooldown_s=60),)))
-    told = [
-        bool(keeper(_event(place=place), camera="c", at=NOON + timedelta(seconds=s)))
+    recorder = RuleEngine(Rules(rules=(Rule(name="a", events=("*",), cooldown_s=60),)))
+    reported = [
+        bool(recorder(_event(place=place), camera="c", at=NOON + timedelta(seconds=s)))
         for place, s in (
             ("door", 0),
             ("door", 59),
@@ -249,7 +249,7 @@ def test_a_rule_keeps_quiet_for_its_time_and_not_for_ever() -> None:
             ("door", -3600),
         )  # the clock is set back
     ]
-    assert told == [True, False, True, True, True]
+    assert reported == [True, False, True, True, True]
 
 
 def test_areas_survive_json() -> None:

@@ -56,8 +56,8 @@ def _watcher(scene: Scene) -> Watcher:
         zones=tuple(Zone(name=name, points=points) for name, points in scene.zones.items()),
         lines=tuple(Line(name=name, points=points) for name, points in scene.lines.items()),
     )
-    sight = VideoDetector(None, np.array([0.5, 0.5], np.float32))  # type: ignore[arg-type]
-    watcher = _Scripted(settings, sight=sight, areas=areas)
+    detector = VideoDetector(None, np.array([0.5, 0.5], np.float32))  # type: ignore[arg-type]
+    watcher = _Scripted(settings, detector=detector, areas=areas)
     watcher.scene = scene
     return watcher
 
@@ -80,12 +80,12 @@ def test_a_scene_is_told_as_it_was(story: str) -> None:
 def test_nothing_is_told_in_ignored_places() -> None:
     scene = compose_scene("dropped", 11, SPRITES, size=(320, 180), rate_hz=5, duration_s=16, extras=False)
     everything = Zone(name="all", points=((0, 0), (1, 0), (1, 1), (0, 1)), ignore=True)
-    assert _events(scene, Watcher(sight=None, areas=Zones(zones=(everything,)))) == []
+    assert _events(scene, Watcher(detector=None, areas=Zones(zones=(everything,)))) == []
 
 
 def test_a_film_of_many_frames_is_not_looked_at_more_often() -> None:
     scene = compose_scene("quiet", 1, SPRITES, size=(160, 96), rate_hz=60, duration_s=2, extras=False)
-    watcher = Watcher(sight=None)
+    watcher = Watcher(detector=None)
     for frame in _frames(scene):
         watcher.feed(frame)
     assert watcher.seen <= 22  # ten a second
@@ -94,12 +94,12 @@ def test_a_film_of_many_frames_is_not_looked_at_more_often() -> None:
 def test_a_clock_that_goes_back_and_a_size_that_changes_do_no_harm() -> None:
     scene = compose_scene("quiet", 1, SPRITES, size=(160, 96), rate_hz=10, duration_s=4, extras=False)
     large = compose_scene("quiet", 2, SPRITES, size=(320, 192), rate_hz=10, duration_s=4, extras=False)
-    watcher = Watcher(sight=None)
+    watcher = Watcher(detector=None)
     frames = list(_frames(scene))
-    told = [watcher.feed(frame) for frame in frames]
-    told += [watcher.feed(replace(frame, time_s=frame.time_s - 3)) for frame in frames[:5]]
-    told += [watcher.feed(replace(frame, time_s=frame.time_s + 10)) for frame in _frames(large)]
-    assert not any(told)
+    reported = [watcher.feed(frame) for frame in frames]
+    reported += [watcher.feed(replace(frame, time_s=frame.time_s - 3)) for frame in frames[:5]]
+    reported += [watcher.feed(replace(frame, time_s=frame.time_s + 10)) for frame in _frames(large)]
+    assert not any(reported)
 
 
 def test_kinds_are_explained() -> None:

@@ -49,7 +49,7 @@ class Eye:
     noise: float = 0.03  # of sides and centre, as a share of the size
     misses: float = 0.05  # share of boxes not found
     false_alarms: float = 0.1  # a frame
-    hidden: Callable[[int, float], float] = lambda thing, time_s: 0.0  # share of a thing behind something
+    hidden: Callable[[int, float], float] = lambda obj, time_s: 0.0  # share of a thing behind something
     wrong_class: float = 0.0
 
 
@@ -60,14 +60,14 @@ def look(movers: list[Mover], *, seconds: float, rate_hz: float, eye: Eye, seed:
         t = k / rate_hz
         truth: dict[int, NDArray[np.float64]] = {}
         rows: list[tuple[NDArray[np.float64], float, int]] = []
-        for thing, mover in enumerate(movers):
+        for obj, mover in enumerate(movers):
             box = mover.box(t)
             inside = box[2] > 8 and box[3] > 8 and box[0] < WIDTH - 8 and box[1] < HEIGHT - 8
             if not (mover.begins_s <= t < mover.ends_s and inside):
                 continue
-            hidden = eye.hidden(thing, t)
+            hidden = eye.hidden(obj, t)
             if hidden <= 0.3:
-                truth[thing] = box
+                truth[obj] = box
             if hidden > 0.6 or rng.random() < eye.misses:
                 continue
             score = float(np.clip(rng.normal(0.75 - hidden, 0.08), 0.12, 0.99))
@@ -111,22 +111,24 @@ def tally(sights: list[Sight], frames: list[TrackedBoxes]) -> Tally:
     last: dict[int, int] = {}
     owner: dict[int, int] = {}
     out, overlaps = Tally(), []
-    for sight, frame in zip(sights, frames, strict=True):
-        things = list(sight.truth)
+    for detector, frame in zip(sights, frames, strict=True):
+        objects = list(detector.truth)
         limits = np.array([WIDTH, HEIGHT] * 2)
-        table = iou(np.array([sight.truth[t].clip(0, limits) for t in things]).reshape(-1, 4), frame.boxes.boxes_xyxy)
-        out.present += len(things)
+        table = iou(
+            np.array([detector.truth[t].clip(0, limits) for t in objects]).reshape(-1, 4), frame.boxes.boxes_xyxy
+        )
+        out.present += len(objects)
         done: set[int] = set()
         while table.size and table.max() >= 0.4:
             i, j = np.unravel_index(int(table.argmax()), table.shape)
             overlaps.append(float(table[i, j]))
-            thing, number = things[int(i)], int(frame.ids[int(j)])
-            out.switches += last.get(thing, number) != number
-            out.shared += owner.setdefault(number, thing) != thing
-            last[thing] = number
-            done.add(thing)
+            obj, number = objects[int(i)], int(frame.ids[int(j)])
+            out.switches += last.get(obj, number) != number
+            out.shared += owner.setdefault(number, obj) != obj
+            last[obj] = number
+            done.add(obj)
             table[i], table[:, j] = 0, 0
-        out.missed += len(things) - len(done)
+        out.missed += len(objects) - len(done)
     out.overlap = float(np.mean(overlaps)) if overlaps else 0.0
     return out
 

@@ -98,8 +98,8 @@ def test_a_zone_tells_who_is_in_it_and_for_how_long() -> None:
     for step, x in enumerate((20, 40, 60, 100, 140, 160, 180)):
         events += counter(frame((x, 50), (100, 50), time_s=step * 0.5))
     assert [(e["id"], e["what"]) for e in events] == [(1, "enter"), (1, "leave")]  # the other one was there already
-    told = counter.to_dict()
-    assert told == {
+    reported = counter.to_dict()
+    assert reported == {
         "zone": "door", "now": {"person": 1}, "now_total": 1, "entered": 1, "left": 1, "things": 2, "longest_s": 3.0,
     }  # fmt: skip
     assert counter.stayed_s[1] == pytest.approx(1.0)
@@ -112,7 +112,7 @@ def test_what_has_gone_is_counted_and_forgotten() -> None:
             for counter in (line, door):
                 counter(frame((x, 50), time_s=number * 4 + step, ids=[number]))
     assert sum(line.to_left.values()) + sum(line.to_right.values()) == 2000
-    assert (door.entered, door.left, door.things, door.longest_s) == (2000, 2000, 2000, 1.0)
+    assert (door.entered, door.left, door.objects, door.longest_s) == (2000, 2000, 2000, 1.0)
     for kept in (line._known, line._presence._last_s, line._history, door._inside, door.stayed_s, door._history):
         assert len(kept) < 60
 

@@ -11,11 +11,11 @@ from szem.errors import RangeError, UnknownNameError
 from szem.media.frames import Planes
 from szem.media.pipeline import Pipeline
 from szem.media.video import inspect_video
-from szem.media.video_pipeline import VideoPipeline, open_film
+from szem.media.video_pipeline import VideoPipeline, open_video_source
 from szem.media.video_writer import VideoWriter
 from szem.results.boxes import Boxes
 from szem.tasks.video.counting import LineCounter, parse_line
-from szem.tasks.video.detect_video import VideoAnalyzer, VideoDetector, open_sight
+from szem.tasks.video.detect_video import VideoAnalyzer, VideoDetector, open_video_detector
 from szem.tasks.video.tracker import TrackLog
 
 
@@ -48,7 +48,7 @@ class Bright:
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
+def video(tmp_path: Path) -> Path:
     with VideoWriter(tmp_path / "a.mp4", rate_hz=20, quality=4) as writer:
         for k in range(40):
             picture = np.zeros((96, 160, 3), np.uint8)
@@ -57,18 +57,18 @@ def film(tmp_path: Path) -> Path:
     return tmp_path / "a.mp4"
 
 
-def sight(workers: int = 2) -> VideoDetector:
+def detector(workers: int = 2) -> VideoDetector:
     return VideoDetector(Bright(), np.array([0.5, 0.5], np.float32), workers)
 
 
-def run(film: Path, watcher: VideoAnalyzer, out: Path | None = None) -> list[Any]:
-    with VideoPipeline(open_film(film), watcher.steps, out) as maker:
+def run(video: Path, watcher: VideoAnalyzer, out: Path | None = None) -> list[Any]:
+    with VideoPipeline(open_video_source(video), watcher.steps, out) as maker:
         return list(maker)
 
 
-def test_boxes_come_back_at_the_films_size_and_in_order(film: Path) -> None:
-    eye = sight()
-    drawn = run(film, VideoAnalyzer(eye, draw=False))
+def test_boxes_come_back_at_the_films_size_and_in_order(video: Path) -> None:
+    eye = detector()
+    drawn = run(video, VideoAnalyzer(eye, draw=False))
     assert isinstance(eye.finder, Bright)
     assert eye.finder.sizes == {(48, 80)}  # the network saw half the size
     assert [d.frame.index for d in drawn] == list(range(40))
@@ -80,9 +80,9 @@ def test_boxes_come_back_at_the_films_size_and_in_order(film: Path) -> None:
     assert tracks.items[0].to_dict()["path"][10]["frame"] == 10
 
 
-def test_every_fourth_frame_is_looked_at_and_all_are_written(film: Path, tmp_path: Path) -> None:
-    eye = sight()
-    drawn = run(film, VideoAnalyzer(eye, every=4), tmp_path / "b.mp4")
+def test_every_fourth_frame_is_looked_at_and_all_are_written(video: Path, tmp_path: Path) -> None:
+    eye = detector()
+    drawn = run(video, VideoAnalyzer(eye, every=4), tmp_path / "b.mp4")
     assert [d.result.looked for d in drawn] == [k % 4 == 0 for k in range(40)]
     assert all(isinstance(d.picture, Planes) for d in drawn)
     assert inspect_video(tmp_path / "b.mp4").frames == 40
@@ -90,41 +90,41 @@ def test_every_fourth_frame_is_looked_at_and_all_are_written(film: Path, tmp_pat
         np.testing.assert_allclose(one.result.boxes.boxes_xyxy[0, 0], 8 + 2 * k, atol=4)
 
 
-def test_counts_follow_the_films_order_with_many_workers(film: Path) -> None:
+def test_counts_follow_the_films_order_with_many_workers(video: Path) -> None:
     line = LineCounter(parse_line("0.5,0 0.5,1", width=160, height=96), "center")
-    drawn = run(film, VideoAnalyzer(sight(4), lines=[line], draw=False))
+    drawn = run(video, VideoAnalyzer(detector(4), lines=[line], draw=False))
     assert line.to_left == {"bright": 1}
     assert [e["to"] for d in drawn for e in d.result.events] == ["left"]
-    assert drawn[0].result.told == ("line 1: 0 right, 0 left",)
-    assert drawn[-1].result.told == ("line 1: 0 right, 1 left",)
+    assert drawn[0].result.reported == ("line 1: 0 right, 0 left",)
+    assert drawn[-1].result.reported == ("line 1: 0 right, 1 left",)
 
 
-def test_only_wanted_classes_are_kept_and_without_following_there_are_no_numbers(film: Path) -> None:
-    assert not any(len(d.result.boxes) for d in run(film, VideoAnalyzer(sight(), classes=["dark"], draw=False)))
-    plain = run(film, VideoAnalyzer(sight(), follow=None, draw=False))
+def test_only_wanted_classes_are_kept_and_without_following_there_are_no_numbers(video: Path) -> None:
+    assert not any(len(d.result.boxes) for d in run(video, VideoAnalyzer(detector(), classes=["dark"], draw=False)))
+    plain = run(video, VideoAnalyzer(detector(), follow=None, draw=False))
     assert plain[3].result.tracked is None
     assert plain[3].result.to_dict()["boxes"][0]["label"] == "bright"
     assert "id" not in plain[3].result.to_dict()["boxes"][0]
 
 
-def test_the_film_is_not_written_on(film: Path) -> None:
+def test_the_film_is_not_written_on(video: Path) -> None:
     """What is drawn must not get into the decoder's own pictures, which later frames are made from."""
-    clean = [f.frame.picture for f in run(film, VideoAnalyzer(sight(), draw=False))]
-    after = [d.frame.picture for d in run(film, VideoAnalyzer(sight(), trails=True))]
+    clean = [f.frame.picture for f in run(video, VideoAnalyzer(detector(), draw=False))]
+    after = [d.frame.picture for d in run(video, VideoAnalyzer(detector(), trails=True))]
     assert all(np.array_equal(a, b) for a, b in zip(clean, after, strict=True))
 
 
 def test_wrong_wishes_are_told() -> None:
     with pytest.raises(UnknownNameError, match="no class called 'cat'; there are bright, dark"):
-        VideoAnalyzer(sight(), classes=["cat"])
+        VideoAnalyzer(detector(), classes=["cat"])
     with pytest.raises(RangeError, match="every must be 1 or more"):
-        VideoAnalyzer(sight(), every=0)
+        VideoAnalyzer(detector(), every=0)
     with pytest.raises(RangeError, match="leave tracking on"):
-        VideoAnalyzer(sight(), follow=None, lines=[LineCounter(parse_line("0,0 1,1", width=9, height=9))])
+        VideoAnalyzer(detector(), follow=None, lines=[LineCounter(parse_line("0,0 1,1", width=9, height=9))])
 
 
 def test_a_real_model_for_films_gives_doubtful_boxes_too(color_detector: Path) -> None:
-    eye = open_sight(color_detector, workers=3)
+    eye = open_video_detector(color_detector, workers=3)
     assert eye.workers == 3
     assert (eye.thresholds > 0).all()
     picture = np.full((96, 128, 3), 40, np.uint8)

@@ -53,7 +53,7 @@ def test_feet_cut_off_by_the_border_are_in_a_zone_that_reaches_it(bottom: float)
     zone = ZoneCounter(parse_zone("yard=0.5,0.5 1,0.5 1,1 0.5,1", width=WIDTH, height=HEIGHT))
     for k, x in enumerate(range(60, 540, 8)):
         zone(one(x, bottom, k / 25))
-    assert (zone.entered, zone.left, zone.things) == (1, 0, 1)
+    assert (zone.entered, zone.left, zone.objects) == (1, 0, 1)
 
 
 @pytest.mark.parametrize(

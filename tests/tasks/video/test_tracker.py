@@ -11,8 +11,8 @@ from szem.tasks.video.tracker import Tracker, TrackLog, TrackSettings
 from . import moving_boxes as s
 
 
-def hidden_between(thing: int, start_s: float, end_s: float):
-    return lambda k, t: 1.0 if k == thing and start_s <= t < end_s else 0.0
+def hidden_between(obj: int, start_s: float, end_s: float):
+    return lambda k, t: 1.0 if k == obj and start_s <= t < end_s else 0.0
 
 
 # movers, eye, frames a second, most identity switches over five seeds, least recall
@@ -99,7 +99,7 @@ SCENES = {
 
 def follow(sights, **settings) -> list[TrackedBoxes]:
     tracker = Tracker(TrackSettings(**settings))
-    return [tracker(sight.found, time_s=sight.time_s, index=k) for k, sight in enumerate(sights)]
+    return [tracker(detector.found, time_s=detector.time_s, index=k) for k, detector in enumerate(sights)]
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -258,9 +258,9 @@ def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_a_thing_has_one_box_a_frame() -> None:
-    sight = next(s.look([s.Mover(s.straight(50, 50, 0), (40, 40))] * 2, seconds=1, rate_hz=1, eye=s.Eye(misses=0)))
+    detector = next(s.look([s.Mover(s.straight(50, 50, 0), (40, 40))] * 2, seconds=1, rate_hz=1, eye=s.Eye(misses=0)))
     with pytest.raises(RangeError, match="one box a frame"):
-        TrackedBoxes(boxes=sight.found, ids=[1, 1], seen=[True, True])
+        TrackedBoxes(boxes=detector.found, ids=[1, 1], seen=[True, True])
 
 
 @pytest.mark.parametrize("rate", [6, 12, 25])

@@ -19,8 +19,8 @@ from szem.train.audio.augment import (
     as_heard,
     at_level,
     cut_loud,
-    hide_bands,
     make_nothing,
+    mask_bands,
 )
 from szem.train.loop import train
 from szem.train.recipes import load_recipe
@@ -131,7 +131,7 @@ def test_hidden_bands_are_as_quiet_as_the_quietest() -> None:
     bands = np.random.default_rng(0).normal(size=PATCH).astype(np.float32)
     low = bands.min()
     for seed in range(20):
-        hidden = hide_bands(bands.copy(), np.random.default_rng(seed))
+        hidden = mask_bands(bands.copy(), np.random.default_rng(seed))
         changed = hidden != bands
         assert (hidden[changed] == low).all()
         assert changed.mean() < 0.4

@@ -49,11 +49,11 @@ class GuardHandler:
         self._saving = threading.Lock()  # two editors: each sees the file whole, as the other left it
         self._sounds: tuple[str, ...] | None = None
         self._labels: tuple[str, ...] = ()
-        self.films = GuardTrials(self._rules_or_default)
+        self.videos = GuardTrials(self._rules_or_default)
 
     def close(self) -> None:
         """Let everything go."""
-        self.films.close()
+        self.videos.close()
         if self._store is not None:
             self._store.close()
 

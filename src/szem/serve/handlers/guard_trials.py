@@ -18,7 +18,7 @@ from typing import Any
 from szem.errors import BusyError, NotFoundError, SzemError
 from szem.guard.analyzer import build_analyzer
 from szem.guard.listener_pool import make_listening
-from szem.guard.run_video import sense_film
+from szem.guard.run_video import analyze_video
 from szem.media.video import inspect_video
 from szem.results.events import Event
 from szem.runtime.workers.child import report_progress
@@ -26,12 +26,12 @@ from szem.runtime.workers.limits import WorkerLimits
 from szem.runtime.workers.process import WorkerProcess
 from szem.serve.dispatcher import FORK_SERVER
 from szem.tasks.surveillance.rules import RuleEngine, Rules
-from szem.tasks.video.detect_video import VideoDetector, open_sight
+from szem.tasks.video.detect_video import VideoDetector, open_video_detector
 
 __all__ = ["GuardTrials", "TrialVideo"]
 
 _log = logging.getLogger("szem.serve")
-_FILMS = 8  # kept, those that were watched included
+_VIDEOS = 8  # kept, those that were watched included
 _KEEP_S = 3600.0
 _CURVE_S = 0.2  # between two points of a curve
 _MOST_POINTS = 4000  # of a curve; a longer film has them further apart
@@ -45,7 +45,7 @@ class TrialWatcher:
     """What a worker keeps between films: the detector."""
 
     def __init__(self) -> None:
-        self.sight: VideoDetector | None = None
+        self.detector: VideoDetector | None = None
 
 
 def make_watcher(environment: Mapping[str, str], folder: str) -> TrialWatcher:
@@ -64,10 +64,10 @@ def inspect_trial(_: TrialWatcher, path: str) -> tuple[float | None, int, int]:
 
 def watch_trial(watcher: TrialWatcher, path: str, rules: Rules) -> None:
     """Watch a film by rules, in a worker; reports each frame as (time in seconds, levels, events)."""
-    if watcher.sight is None:
-        watcher.sight = open_sight(None, workers=1, threads=None)
-    for sensed in sense_film(
-        Path(path), build_analyzer("", rules, sight=watcher.sight, listen=make_listening(rules))
+    if watcher.detector is None:
+        watcher.detector = open_video_detector(None, workers=1, threads=None)
+    for sensed in analyze_video(
+        Path(path), build_analyzer("", rules, detector=watcher.detector, listen=make_listening(rules))
     ):
         report_progress((sensed.time_s, dict(sensed.levels), sensed.events))
 
@@ -122,15 +122,15 @@ class GuardTrials:
             for limits in (_INSPECT_LIMITS, _WATCH_LIMITS)
         )
         self._watched: TrialVideo | None = None
-        self._films: dict[str, TrialVideo] = {}
+        self._videos: dict[str, TrialVideo] = {}
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # one film at a time: it takes all cores
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def close(self) -> None:
         """Forget all films."""
-        for film in list(self._films):
-            self.drop(film)
+        for video in list(self._videos):
+            self.drop(video)
         for process in (self._inspector, self._watcher):
             process.close()
         if self._folder is not None:
@@ -146,30 +146,30 @@ class GuardTrials:
         with self._lock:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="szem-films-", ignore_cleanup_errors=True)
-            for old in [f for f in self._films.values() if time.monotonic() - f.used > _KEEP_S]:
+            for old in [f for f in self._videos.values() if time.monotonic() - f.used > _KEEP_S]:
                 self._forget(old)
-            if len(self._films) >= _FILMS:
-                ended = [f for f in self._films.values() if f.state in ("done", "failed")]
+            if len(self._videos) >= _VIDEOS:
+                ended = [f for f in self._videos.values() if f.state in ("done", "failed")]
                 if not ended:
-                    raise BusyError(f"{_FILMS} films are being watched; try again later", retry_after_s=30.0)
+                    raise BusyError(f"{_VIDEOS} films are being watched; try again later", retry_after_s=30.0)
                 self._forget(min(ended, key=lambda f: f.used))
             id = uuid.uuid4().hex
-            film = TrialVideo(id, Path(name).name[:100] or "film", Path(self._folder.name) / id)
-            self._films[id] = film
-            return film
+            video = TrialVideo(id, Path(name).name[:100] or "film", Path(self._folder.name) / id)
+            self._videos[id] = video
+            return video
 
-    def start(self, film: TrialVideo) -> None:
+    def start(self, video: TrialVideo) -> None:
         """The film is here: watch it when it is its turn.
 
         Raises:
             As `inspect_video`.
         """
         try:
-            film.duration_s, film.width, film.height = self._inspector.call(inspect_trial, str(film.path))
+            video.duration_s, video.width, video.height = self._inspector.call(inspect_trial, str(video.path))
         except SzemError as error:
-            raise type(error)(_renamed(error, film)) from None  # where it lies is nobody's business
-        film.state = "waiting"
-        threading.Thread(target=self._run, args=(film,), name="szem-film", daemon=True).start()
+            raise type(error)(_renamed(error, video)) from None  # where it lies is nobody's business
+        video.state = "waiting"
+        threading.Thread(target=self._run, args=(video,), name="szem-film", daemon=True).start()
 
     def get(self, id: str) -> TrialVideo:
         """A film by its id.
@@ -177,78 +177,78 @@ class GuardTrials:
         Raises:
             NotFoundError: it has been forgotten since.
         """
-        film = self._films.get(id)
-        if film is None:
+        video = self._videos.get(id)
+        if video is None:
             raise NotFoundError("this film has been forgotten since; send it again")
-        film.used = time.monotonic()
-        return film
+        video.used = time.monotonic()
+        return video
 
     def drop(self, id: str) -> None:
         """Forget a film; if it is being watched, that ends."""
         with self._lock:
-            film = self._films.get(id)
-            if film is not None:
-                self._forget(film)
+            video = self._videos.get(id)
+            if video is not None:
+                self._forget(video)
 
-    def _forget(self, film: TrialVideo) -> None:
-        film.is_dropped = True
-        self._films.pop(film.id, None)
-        film.path.unlink(missing_ok=True)
-        if self._watched is film:
+    def _forget(self, video: TrialVideo) -> None:
+        video.is_dropped = True
+        self._videos.pop(video.id, None)
+        video.path.unlink(missing_ok=True)
+        if self._watched is video:
             self._watcher.cancel()
 
-    def _run(self, film: TrialVideo) -> None:
+    def _run(self, video: TrialVideo) -> None:
         with self._turn:
             with self._lock:
-                if film.is_dropped:
+                if video.is_dropped:
                     return
-                film.state, self._watched = "watching", film
+                video.state, self._watched = "watching", video
             try:
                 rules = self._rules()
-                judge, begun = RuleEngine(rules), datetime.now()
+                decide, begun = RuleEngine(rules), datetime.now()
 
                 def take(frame: tuple[float, dict[str, float], tuple[Event, ...]]) -> None:
-                    film.time_s, levels, events = frame
-                    self._note(film, levels)
+                    video.time_s, levels, events = frame
+                    self._note(video, levels)
                     for event in events:
-                        self._keep(film, event, judge, begun)
+                        self._keep(video, event, decide, begun)
 
                 shared = rules.model_copy(update={"webhooks": {}, "mqtt": {}})  # secrets are no worker's business
-                self._watcher.call(watch_trial, str(film.path), shared, on_progress=take)
+                self._watcher.call(watch_trial, str(video.path), shared, on_progress=take)
             except SzemError as error:
-                film.state, film.fault = "failed", _renamed(error, film)
+                video.state, video.fault = "failed", _renamed(error, video)
             except Exception:
                 _log.exception("a film could not be watched")
-                film.state, film.fault = "failed", "an internal fault; the server's log has it"
+                video.state, video.fault = "failed", "an internal fault; the server's log has it"
             else:
-                film.state = "done"
+                video.state = "done"
             finally:
                 with self._lock:
                     self._watched = None
 
-    def _keep(self, film: TrialVideo, event: Event, judge: RuleEngine, begun: datetime) -> None:
+    def _keep(self, video: TrialVideo, event: Event, decide: RuleEngine, begun: datetime) -> None:
         key = (event.kind, event.number or (event.place, event.track, round(event.start_s, 2)))
-        row = film.events.get(key) or {"id": f"{film.id[:8]}-{len(film.events)}", "rules": []}
+        row = video.events.get(key) or {"id": f"{video.id[:8]}-{len(video.events)}", "rules": []}
         wanted = row["rules"]
         if not wanted:
-            orders = judge(event, camera=film.name, at=begun + timedelta(seconds=event.start_s))
+            orders = decide(event, camera=video.name, at=begun + timedelta(seconds=event.start_s))
             wanted = [order.rule for order in orders]
         row = {**row, **event.to_dict(), "open": event.is_open, "rules": wanted}
-        film.events[key] = row
+        video.events[key] = row
 
-    def _note(self, film: TrialVideo, levels: Mapping[str, float]) -> None:
+    def _note(self, video: TrialVideo, levels: Mapping[str, float]) -> None:
         """A point of the curves, not more often than can be seen."""
-        times = film.curves["time_s"]
-        step_s = max(_CURVE_S, (film.duration_s or 0.0) / _MOST_POINTS)
-        if times and film.time_s - times[-1] < step_s:
+        times = video.curves["time_s"]
+        step_s = max(_CURVE_S, (video.duration_s or 0.0) / _MOST_POINTS)
+        if times and video.time_s - times[-1] < step_s:
             for name in _CURVES:  # a peak between two points is not lost
-                film.curves[name][-1] = max(film.curves[name][-1], round(levels.get(name, 0.0), 4))
+                video.curves[name][-1] = max(video.curves[name][-1], round(levels.get(name, 0.0), 4))
             return
         if len(times) < 2 * _MOST_POINTS:
             for name in _CURVES:
-                film.curves[name].append(round(levels.get(name, 0.0), 4))
-            times.append(round(film.time_s, 3))
+                video.curves[name].append(round(levels.get(name, 0.0), 4))
+            times.append(round(video.time_s, 3))
 
 
-def _renamed(error: SzemError, film: TrialVideo) -> str:
-    return str(error).replace(str(film.path), film.name)
+def _renamed(error: SzemError, video: TrialVideo) -> str:
+    return str(error).replace(str(video.path), video.name)

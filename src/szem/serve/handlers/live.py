@@ -24,7 +24,7 @@ from szem.serve.settings import ServeSettings
 from szem.tasks.models import open_model
 from szem.tasks.segmentation.instance_masks import iter_probabilities
 from szem.tasks.video.counting import LineCounter, ZoneCounter, check_anchor, parse_line, parse_zone
-from szem.tasks.video.detect_video import VideoDetector, open_sight
+from szem.tasks.video.detect_video import VideoDetector, open_video_detector
 from szem.tasks.video.tracker import Tracker, TrackSettings
 
 __all__ = ["LiveHandler", "LiveSettings", "LiveView"]
@@ -78,8 +78,8 @@ async def describe_detector(_: Engine, model: str) -> DetectorInfo:
     """
     if any(mark in model for mark in "/\\"):  # a folder of the server's is not the caller's to name
         raise UnsupportedError("a model is named, not given by its folder")
-    sight = _open_detector(model)
-    return DetectorInfo(model, tuple(sight.finder.classes), np.asarray(sight.thresholds))
+    detector = _open_detector(model)
+    return DetectorInfo(model, tuple(detector.finder.classes), np.asarray(detector.thresholds))
 
 
 async def detect_frame(_: Engine, data: bytes, model: str, limits: Limits) -> FrameBoxes:
@@ -116,7 +116,7 @@ async def outline_frame(_: Engine, data: bytes, boxes_xyxy: Array, limits: Limit
 
 @lru_cache(maxsize=_MODELS)
 def _open_detector(model: str) -> VideoDetector:
-    return open_sight(model or None, workers=1, threads=None, doubt=0.05)
+    return open_video_detector(model or None, workers=1, threads=None, doubt=0.05)
 
 
 def _read_frame(data: bytes, limits: Limits) -> Picture8:
@@ -131,12 +131,12 @@ class LiveView:
     """One caller's stream of frames; frames are looked at one after the other.
 
     Args:
-        sight: The detector.
+        detector: The detector.
         limits: For frames.
         dispatcher: Has frames decoded and looked at in workers.
     """
 
-    sight: DetectorInfo
+    detector: DetectorInfo
     limits: Limits
     dispatcher: Dispatcher
     settings: LiveSettings = field(default_factory=LiveSettings)
@@ -159,9 +159,9 @@ class LiveView:
         if (settings.lines or settings.zones) and not settings.track:
             raise RangeError("lines and zones count things that are followed; leave track on")
         check_anchor(settings.anchor)
-        unknown = sorted(set(settings.classes) - set(self.sight.classes))
+        unknown = sorted(set(settings.classes) - set(self.detector.classes))
         if unknown:
-            names = ", ".join(self.sight.classes)
+            names = ", ".join(self.detector.classes)
             raise RangeError(f"no class called {unknown[0][:80]!r}; there are {names}")
         with self._lock:
             self._build_counters(settings, *(self._size if all(self._size) else (100, 100)))  # judged now, not later
@@ -183,7 +183,7 @@ class LiveView:
             MediaError: it cannot be read, or is too large.
         """
         # Shielded: a caller who leaves in the middle of a frame costs no worker, a frame is short.
-        found = await asyncio.shield(self.dispatcher.work(detect_frame, data, self.sight.model, self.limits))
+        found = await asyncio.shield(self.dispatcher.work(detect_frame, data, self.detector.model, self.limits))
         answer, wants_outlines = await asyncio.to_thread(self._follow, found.boxes, time_s)
         outlined = time.perf_counter()
         if wants_outlines and answer["boxes"]:
@@ -233,8 +233,8 @@ class LiveView:
 
     def _thresholds(self) -> Any:
         if self.settings.threshold is None:
-            return self.sight.thresholds
-        return np.full(len(self.sight.classes), self.settings.threshold, np.float32)
+            return self.detector.thresholds
+        return np.full(len(self.detector.classes), self.settings.threshold, np.float32)
 
     def _build_counters(
         self, settings: LiveSettings, width: int, height: int

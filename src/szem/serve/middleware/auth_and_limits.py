@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["AuthAndLimits", "is_own_path"]
 
 _SMALL_BODY = 64 * 1024  # for routes that take no picture
-_FILMS = "/v1/szem/guard/films"
+_VIDEOS = "/v1/szem/guard/films"
 
 
 def is_own_path(path: str) -> bool:
@@ -74,7 +74,7 @@ class AuthAndLimits:
             scope,
             limit=self._body_limit(scope),
             timeout_s=self.settings.body_timeout_s,
-            streamed=scope["path"] == _FILMS,
+            streamed=scope["path"] == _VIDEOS,
         )
         try:
             scope["state"]["caller"] = self.caller.check(scope, headers)
@@ -103,8 +103,8 @@ class AuthAndLimits:
 
     def _body_limit(self, scope: "Scope") -> int:
         """Bytes a request may bring. What is held in memory never exceeds what all requests may hold together."""
-        if scope["path"] == _FILMS and scope["method"] == "POST":
-            return self.settings.max_film_bytes
+        if scope["path"] == _VIDEOS and scope["method"] == "POST":
+            return self.settings.max_video_bytes
         return min(self._memory_limit(scope), self.settings.max_body_bytes_in_flight)
 
     def _memory_limit(self, scope: "Scope") -> int:

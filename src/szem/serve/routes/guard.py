@@ -66,12 +66,12 @@ Asked = Annotated[EventQuery, Depends(read_wanted)]
 class _Guard:
     """The endpoints, around one room."""
 
-    def __init__(self, room: GuardHandler) -> None:
-        self.room = room
+    def __init__(self, handler: GuardHandler) -> None:
+        self.handler = handler
 
     async def overview(self) -> JSONResponse:
         """What there is: sources and how they are, kinds, places, rules, and how many events each has."""
-        return JSONResponse(await _run(self.room.overview), headers=_FRESH)
+        return JSONResponse(await _run(self.handler.overview), headers=_FRESH)
 
     async def events(
         self,
@@ -81,7 +81,7 @@ class _Guard:
     ) -> JSONResponse:
         """Events, those kept last first. `since` and `until`: 2026-05-01T22:00Z, or so long ago: 2h, 7d."""
         before = _number(page_token)
-        found, more, total = await _run(self.room.page, wanted, page_size, before)
+        found, more, total = await _run(self.handler.page, wanted, page_size, before)
         return JSONResponse(
             {
                 "events": [_event(event) for event in found],
@@ -93,35 +93,35 @@ class _Guard:
 
     async def event(self, event: str) -> JSONResponse:
         """One event."""
-        return JSONResponse(_event(await _run(self.room.event, event)), headers=_FRESH)
+        return JSONResponse(_event(await _run(self.handler.event, event)), headers=_FRESH)
 
     async def picture(self, event: str) -> Response:
         """The event's picture, a JPEG file."""
-        path = await _run(self.room.file, event, "picture")
+        path = await _run(self.handler.file, event, "picture")
         return FileResponse(path, media_type="image/jpeg", headers=_KEPT)
 
     async def clip(self, event: str) -> Response:
         """The event's clip, an MP4 file; parts of it may be asked for (Range)."""
-        path = await _run(self.room.file, event, "clip")
+        path = await _run(self.handler.file, event, "clip")
         return FileResponse(path, media_type="video/mp4", headers=_KEPT)
 
     async def mark(self, request: Request, event: str) -> JSONResponse:
         """Say what an event is: {"mark": "wrong" | "right" | "", "note": "…"}."""
         body = _object(await request.body(), ("mark", "note"))
-        return JSONResponse(_event(await _run(self.room.mark, event, body.get("mark", ""), body.get("note", ""))))
+        return JSONResponse(_event(await _run(self.handler.mark, event, body.get("mark", ""), body.get("note", ""))))
 
     async def export(self, wanted: Asked, format: str = Query("csv", max_length=10)) -> Response:
         """All events asked for, as a file: csv or json."""
         if format not in _EXPORTS:
             raise UnknownNameError(f"format is csv or json, got {format!r}; szem events export writes parquet too")
         write, media = _EXPORTS[format]
-        lines: Iterator[str] = write(await _run(self.room.each, wanted))
+        lines: Iterator[str] = write(await _run(self.handler.each, wanted))
         named = {"content-disposition": f'attachment; filename="events.{format}"', **_FRESH}
         return StreamingResponse(lines, media_type=media, headers=named)
 
     async def marked(self) -> Response:
         """What people marked, to train with: a ZIP file with index.csv, pictures and clips."""
-        path = await _run(self.room.pack_marked, _MOST_MARKED)
+        path = await _run(self.handler.pack_marked, _MOST_MARKED)
         named = {"content-disposition": 'attachment; filename="marked.zip"', **_FRESH}
         return FileResponse(
             path, media_type="application/zip", headers=named, background=BackgroundTask(path.unlink, missing_ok=True)
@@ -129,36 +129,36 @@ class _Guard:
 
     async def still(self, source: str) -> Response:
         """A picture of now from a source, to draw zones on."""
-        path = await _run(self.room.still, source)
+        path = await _run(self.handler.still, source)
         return FileResponse(path, media_type="image/jpeg", headers=_FRESH)
 
     async def rules(self) -> JSONResponse:
         """The rules file as it is: {"text", "saved", "fault"}."""
-        return JSONResponse(await _run(self.room.rules), headers=_FRESH)
+        return JSONResponse(await _run(self.handler.rules), headers=_FRESH)
 
     async def check_rules(self, request: Request) -> JSONResponse:
         """Whether rules are right: {"text"} gives {"fault": "" or what is wrong, "line"}, and what they say."""
         body = _object(await request.body(), ("text",))
-        return JSONResponse(await _run(self.room.check_rules, body.get("text", "")))
+        return JSONResponse(await _run(self.handler.check_rules, body.get("text", "")))
 
     async def save_rules(self, request: Request) -> JSONResponse:
         """Save the rules file: {"text"}. Rules that are wrong are refused, and the old ones stay."""
         body = _object(await request.body(), ("text",))
-        return JSONResponse(await _run(self.room.save_rules, body.get("text", "")))
+        return JSONResponse(await _run(self.handler.save_rules, body.get("text", "")))
 
     async def areas(self, camera: str = Query("", max_length=80)) -> Response:
         """Zones and lines of the saved rules, for every camera or for one, as `szem watch --areas` takes them."""
         named = {"content-disposition": 'attachment; filename="zones.json"', **_FRESH}
-        text = await _run(self.room.areas, camera)
+        text = await _run(self.handler.areas, camera)
         return Response(text, media_type="application/json", headers=named)
 
     async def check_areas(self, request: Request) -> JSONResponse:
         """Whether zones and lines, as JSON, can be drawn: {"fault": "" or what is wrong, "zones", "lines"}."""
-        return JSONResponse(self.room.check_areas(await request.body()))
+        return JSONResponse(self.handler.check_areas(await request.body()))
 
-    async def send_film(self, request: Request, name: str = Query("film", max_length=200)) -> JSONResponse:
+    async def send_video(self, request: Request, name: str = Query("film", max_length=200)) -> JSONResponse:
         """Send a film (the file as the body) to be guarded by the rules; ask on with the id that is given."""
-        job = self.room.films.begin(name)
+        job = self.handler.videos.begin(name)
         try:
             try:
                 with job.path.open("wb") as out:
@@ -166,20 +166,20 @@ class _Guard:
                         out.write(piece)
             except OSError as error:  # a full disk
                 raise StoreError(f"the film cannot be kept ({error.strerror or error}); try again later") from error
-            await _run(self.room.films.start, job)
+            await _run(self.handler.videos.start, job)
         except BaseException:
-            self.room.films.drop(job.id)
+            self.handler.videos.drop(job.id)
             raise
         return JSONResponse(job.to_dict(), status_code=202)
 
-    async def film(self, film: str) -> JSONResponse:
+    async def video(self, video: str) -> JSONResponse:
         """How far it is: state, share, events so far, and both channels' scores over time."""
-        return JSONResponse(self.room.films.get(film).to_dict(), headers=_FRESH)
+        return JSONResponse(self.handler.videos.get(video).to_dict(), headers=_FRESH)
 
-    async def drop_film(self, film: str) -> JSONResponse:
+    async def drop_video(self, video: str) -> JSONResponse:
         """Forget a film; if it is being watched, that ends."""
-        self.room.films.get(film)
-        await _run(self.room.films.drop, film)
+        self.handler.videos.get(video)
+        await _run(self.handler.videos.drop, video)
         return JSONResponse({})
 
 
@@ -190,13 +190,13 @@ _EXPORTS: dict[str, tuple[Callable[..., Iterator[str]], str]] = {
 }
 
 
-def build_guard_routes(room: GuardHandler) -> APIRouter:
+def build_guard_routes(handler: GuardHandler) -> APIRouter:
     """The routes under `/v1/szem/guard`."""
-    guard = _Guard(room)
+    guard = _Guard(handler)
     router = APIRouter(prefix="/v1/szem/guard", tags=["guard"])
     text = {"type": "object", "properties": {"text": {"type": "string"}}}
     mark = {"type": "object", "properties": {"mark": {"type": "string"}, "note": {"type": "string"}}}
-    film = {"type": "string", "format": "binary"}
+    video = {"type": "string", "format": "binary"}
     for path, endpoint, method, body in (
         ("", guard.overview, "GET", None),
         ("/events", guard.events, "GET", None),
@@ -212,9 +212,9 @@ def build_guard_routes(room: GuardHandler) -> APIRouter:
         ("/rules/check", guard.check_rules, "PUT", {"application/json": {"schema": text}}),
         ("/areas", guard.areas, "GET", None),
         ("/areas/check", guard.check_areas, "PUT", {"application/json": {"schema": {"type": "object"}}}),
-        ("/films", guard.send_film, "POST", {"application/octet-stream": {"schema": film}}),
-        ("/films/{film}", guard.film, "GET", None),
-        ("/films/{film}", guard.drop_film, "DELETE", None),
+        ("/films", guard.send_video, "POST", {"application/octet-stream": {"schema": video}}),
+        ("/films/{film}", guard.video, "GET", None),
+        ("/films/{film}", guard.drop_video, "DELETE", None),
     ):
         extra = None if body is None else {"requestBody": {"content": body}}
         is_file = path.endswith(_FILES)

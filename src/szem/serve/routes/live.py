@@ -44,19 +44,19 @@ _log = logging.getLogger("szem.serve")
 
 async def watch_live(socket: WebSocket) -> None:
     """Serve one caller until it leaves."""
-    room: LiveHandler = socket.app.state.live
+    handler: LiveHandler = socket.app.state.live
     metrics: Metrics = socket.app.state.metrics
     # A page that brings its key offers two protocols; the one without the key is the one that is answered.
     offered = socket.scope.get("subprotocols", ())
     await socket.accept(subprotocol="szem" if "szem" in offered else None)
     try:
-        room.enter()
+        handler.enter()
     except BusyError as error:
         await _close(socket, 1013, str(error))
         return
     try:
-        view = await room.view(socket.query_params.get("model", "")[:100], socket.app.state.dispatcher)
-        await _Line(socket, view, room.settings, metrics).run()
+        view = await handler.view(socket.query_params.get("model", "")[:100], socket.app.state.dispatcher)
+        await _Line(socket, view, handler.settings, metrics).run()
     except SzemError as error:  # no such model, or none at all
         await _send(socket, {"type": "error", "frame": None, "error": error_to_status(error)})
         await _close(socket, 1011, "there is no detector to look with")
@@ -66,7 +66,7 @@ async def watch_live(socket: WebSocket) -> None:
         _log.exception("a live line failed")
         await _close(socket, 1011, "an internal fault; the server's log has it")
     finally:
-        room.leave()
+        handler.leave()
 
 
 class _EndedError(Exception):
@@ -89,13 +89,15 @@ class _Line:
         self._started = time.monotonic()
 
     async def run(self) -> None:
-        sight = self._view.sight
+        detector = self._view.detector
         await _send(
             self._socket,
             {
                 "type": "ready",
-                "classes": list(sight.classes),
-                "thresholds": {n: round(float(t), 4) for n, t in zip(sight.classes, sight.thresholds, strict=True)},
+                "classes": list(detector.classes),
+                "thresholds": {
+                    n: round(float(t), 4) for n, t in zip(detector.classes, detector.thresholds, strict=True)
+                },
                 "window": WINDOW,
                 "max_frame_bytes": self._settings.max_live_frame_bytes,
             },
@@ -148,7 +150,7 @@ class _Line:
             chosen = read_message(LiveSettings, parse_json(text.encode("utf-8", "replace")))
             await asyncio.to_thread(self._view.choose, chosen)
         except SzemError as error:
-            await self._tell_fault(None, error)
+            await self._report_fault(None, error)
         else:
             self._wrong = 0
             await _send(self._socket, {"type": "settings", "threshold": chosen.threshold, "track": chosen.track})
@@ -165,14 +167,14 @@ class _Line:
                 found = await self._view.look(data, time_s=time_s)
             except SzemError as error:
                 self._metrics.live_frames.labels("refused").inc()
-                await self._tell_fault(number, error)
+                await self._report_fault(number, error)
                 continue
             self._wrong = 0
             self._metrics.live_frames.labels("answered").inc()
             waited_ms = (time.monotonic() - self._started - time_s) * 1000
             await _send(self._socket, {"type": "boxes", **found, "frame": number, "server_ms": round(waited_ms, 1)})
 
-    async def _tell_fault(self, number: int | None, error: SzemError) -> None:
+    async def _report_fault(self, number: int | None, error: SzemError) -> None:
         self._wrong += 1
         await _send(self._socket, {"type": "error", "frame": number, "error": error_to_status(error)})
         if self._wrong >= _MOST_WRONG:

@@ -13,7 +13,7 @@ from szem.serve.metrics import Metrics
 from szem.serve.pictures import PictureLoader, bad_image
 from szem.serve.protojson import Json
 from szem.serve.status import Code, FieldsError, Violation, code_of, error_to_status
-from szem.serve.vision.features import DEFAULT_RESULTS, Job, build_feature, least_side_for_labels, merge
+from szem.serve.vision.features import DEFAULT_RESULTS, Job, build_feature, merge, min_side_for_labels
 from szem.serve.vision.schema import (
     AnnotateImageRequest,
     AnnotateImageResponse,
@@ -93,8 +93,8 @@ async def annotate_file_data(
     """
     is_labels_only = all(feature.type is FeatureType.LABEL_DETECTION for feature in features)
     try:
-        side_px = await least_side_for_labels(engine) if is_labels_only else None
-        return await _annotate(engine, engine.picture(data, least_side_px=side_px), features, context, place)
+        side_px = await min_side_for_labels(engine) if is_labels_only else None
+        return await _annotate(engine, engine.picture(data, min_side_px=side_px), features, context, place)
     except MediaError as error:
         raise bad_image(error, where) from error
 

@@ -40,7 +40,7 @@ from szem.tasks.faces.detect import face_detector_of
 from szem.tasks.segmentation.answer import MAX_BOXES, outlines_to_dict
 from szem.tasks.segmentation.segment import segment_with
 
-__all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "least_side_for_labels", "merge"]
+__all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "merge", "min_side_for_labels"]
 
 MODELS = frozenset({"", "builtin/stable", "builtin/latest", "builtin/weekly"})  # Google's: the same here
 OUTLINES_MODEL = "szem/outlines"  # of OBJECT_LOCALIZATION: the same boxes, each with its mask
@@ -160,10 +160,10 @@ async def segmentation(job: Job) -> AnnotateImageResponse:
     return AnnotateImageResponse(szem_segmentation=Json(told))
 
 
-async def least_side_for_labels(engine: Engine) -> int | None:
+async def min_side_for_labels(engine: Engine) -> int | None:
     """How small the shorter side of a picture may be decoded that is only asked for its labels; None: not smaller."""
     try:
-        return Classifier(await engine.session("classify")).least_side_px
+        return Classifier(await engine.session("classify")).min_side_px
     except SzemError:
         return None  # reported when the labels are computed
 

@@ -209,7 +209,7 @@ def _enums_as_int(request: Request) -> bool:
 def _parent(request: Request) -> str:
     """What stands before the verb in the path."""
     values = request.path_params
-    parts = [f"{room}s/{values[room]}" for room in ("project", "location") if room in values]
+    parts = [f"{handler}s/{values[handler]}" for handler in ("project", "location") if handler in values]
     if not all(part.isprintable() and len(part) <= _LONGEST_PART for part in parts):
         fault = Violation("parent", "the path must read projects/PROJECT or projects/PROJECT/locations/LOCATION")
         raise FieldsError(f"parent: {fault.description}", violations=[fault])

@@ -15,7 +15,7 @@ __all__ = ["dominant_colors"]
 _SAMPLES = 10_000  # pixels looked at
 _CELL = 0.03  # side of a cell of the histogram, in OKLab
 _SAME = 0.065  # colours nearer than this in OKLab are told as one
-_LEAST = 0.004  # share of the pixels below which a colour is not worth telling
+_MINIMUM = 0.004  # share of the pixels below which a colour is not worth telling
 _ROUNDS = 12
 
 
@@ -52,7 +52,7 @@ def dominant_colors(picture: PictureLike, *, count: int = 10) -> Colors:
     for cluster in np.unique(cluster_of):
         inside = cluster_of == cluster
         share = float(inside.sum()) / total
-        if share >= _LEAST or total < 1 / _LEAST:
+        if share >= _MINIMUM or total < 1 / _MINIMUM:
             color = _typical(rgb[inside], lab[inside])
             score = float(eye[inside].sum()) / eye_total
             found.append(DominantColor(rgb=color, name=name_color(color), score=score, pixel_fraction=share))

@@ -73,7 +73,7 @@ class Classifier:
         self.workers = workers or (cores() if session.threads == 1 else 1)
 
     @property
-    def least_side_px(self) -> int | None:
+    def min_side_px(self) -> int | None:
         """How small the shorter side of a picture may be without harm: twice what the network sees of it.
 
         For `read_picture`; None where a picture is not cut, so that its longer side counts.

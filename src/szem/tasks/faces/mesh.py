@@ -22,7 +22,7 @@ __all__ = ["FaceMesh", "Meshes", "Square", "squares_of_candidates", "squares_of_
 
 MESH_POINTS = 468
 SIDE_PX = 192  # of the network's input
-_ROOM = 1.5  # the square's side, as a multiple of the box's longer side
+_MARGIN = 1.5  # the square's side, as a multiple of the box's longer side
 _TOGETHER = 8  # faces of one run
 _EYE_CORNERS = (33, 263)  # outer ones: the picture's left, the picture's right
 
@@ -145,7 +145,9 @@ def squares_of_candidates(found: FaceCandidates) -> list[Square]:
         across = points[1] - points[0]
         side = max(box[2] - box[0], box[3] - box[1])
         middle = (box[:2] + box[2:]) / 2
-        squares.append(Square(middle[0], middle[1], max(side * _ROOM, 1.0), float(np.arctan2(across[1], across[0]))))
+        squares.append(
+            Square(middle[0], middle[1], max(side * _MARGIN, 1.0), float(np.arctan2(across[1], across[0])))
+        )
     return squares
 
 
@@ -159,5 +161,5 @@ def squares_of_meshes(mesh_xyz: NDArray[np.float32]) -> list[Square]:
         level = flat @ turn
         low, high = level.min(axis=0), level.max(axis=0)
         x, y = turn @ ((low + high) / 2)
-        squares.append(Square(float(x), float(y), max(float((high - low).max()) * _ROOM, 1.0), angle))
+        squares.append(Square(float(x), float(y), max(float((high - low).max()) * _MARGIN, 1.0), angle))
     return squares

@@ -42,11 +42,11 @@ __all__ = [
 
 LONGEST_S = 30.0
 _SHORTEST_S = 0.5
-_LEAST_RATE_HZ = 20.0
+_MIN_RATE_HZ = 20.0
 _MIN_FRACTION = 0.9  # of the frames from the first to the last with the face, those that it must be seen in
-_LEAST_EYES_PX = 20.0  # distance of the eyes; the mouth is about as wide
-_LEAST_MOTION = 1.8  # grey levels from frame to frame, of the tenth that moves most; below, the face stands still
-_LEAST_LOUDNESS = 1e-3  # of the loudest tenth of a second, where 1 is the loudest there can be
+_MIN_EYES_PX = 20.0  # distance of the eyes; the mouth is about as wide
+_MIN_MOTION = 1.8  # grey levels from frame to frame, of the tenth that moves most; below, the face stands still
+_MIN_LOUDNESS = 1e-3  # of the loudest tenth of a second, where 1 is the loudest there can be
 _UNKNOWN = "not a sentence of the kind it knows, or too unclear"
 _DIFFERENT = "lips and sound say different things"
 _STRAIN = 28.0  # nats that lips and sound give way at most to say the same; see docs/lipread.md
@@ -369,18 +369,18 @@ def _mouth_of(video: Video, face: str | int, finder: FaceDetector) -> tuple[Mout
     reason = ""
     if length_s < _SHORTEST_S:
         reason = f"the face is seen for {length_s:.1f} s only"
-    elif rate < _LEAST_RATE_HZ:
-        reason = f"{rate:.0f} frames a second, lips need {_LEAST_RATE_HZ:.0f} or more"
+    elif rate < _MIN_RATE_HZ:
+        reason = f"{rate:.0f} frames a second, lips need {_MIN_RATE_HZ:.0f} or more"
     elif track.seen_fraction < _MIN_FRACTION:
         reason = f"the face is seen in {track.seen_fraction:.0%} of the frames only"
-    elif float(np.median(track.eyes_px[track.valid])) < _LEAST_EYES_PX:
+    elif float(np.median(track.eyes_px[track.valid])) < _MIN_EYES_PX:
         reason = (
             f"the mouth is too small: the eyes are {np.median(track.eyes_px[track.valid]):.0f} pixels apart, "
-            f"{_LEAST_EYES_PX:.0f} are needed"
+            f"{_MIN_EYES_PX:.0f} are needed"
         )
     if abs(rate - RATE_HZ) > 0.1 and len(track) > 1:
         track = track.at_rate(RATE_HZ)
-    if not reason and motion_of(track.crops) < _LEAST_MOTION:
+    if not reason and motion_of(track.crops) < _MIN_MOTION:
         reason = "the face does not move"
     return track, reason
 
@@ -413,6 +413,6 @@ def _sound_of(video: Video, begin_s: float) -> tuple[NDArray[np.float32] | None,
         return None, f"only {len(sound) / SOUND_HZ:.1f} s of sound"
     tenth = SOUND_HZ // 10
     pieces = sound[: len(sound) // tenth * tenth].reshape(-1, tenth)
-    if float(np.sqrt(np.square(pieces).mean(1)).max(initial=0.0)) < _LEAST_LOUDNESS:
+    if float(np.sqrt(np.square(pieces).mean(1)).max(initial=0.0)) < _MIN_LOUDNESS:
         return None, "the sound is silent"
     return sound, ""

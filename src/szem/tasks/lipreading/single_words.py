@@ -25,7 +25,7 @@ __all__ = ["KINDS", "RATE_HZ", "LipWordReader", "fit_clip", "open_lip_words", "r
 
 RATE_HZ = 15.0  # of the crops the network has learned from
 KINDS = ("word", "phrase", "any")
-_LEAST_FRAMES = 3
+_MIN_FRAMES = 3
 _TIGHT = 1.12  # width of the crops it has learned from, in widths of the mouth
 _SHAPE = 80 / 128  # height of them, in their width
 
@@ -138,8 +138,8 @@ def fit_clip(clip: NDArray[np.uint8], *, frames: int, size: tuple[int, int]) -> 
     Raises:
         ShapeError: not a clip, or too few frames.
     """
-    if clip.ndim != 3 or len(clip) < _LEAST_FRAMES or 0 in clip.shape:
-        raise ShapeError(f"a clip must be (T, h, w) with at least {_LEAST_FRAMES} frames, got {clip.shape}")
+    if clip.ndim != 3 or len(clip) < _MIN_FRAMES or 0 in clip.shape:
+        raise ShapeError(f"a clip must be (T, h, w) with at least {_MIN_FRAMES} frames, got {clip.shape}")
     rows, columns = size
     how = cv2.INTER_AREA if clip.shape[2] > columns else cv2.INTER_LINEAR
     small = np.stack([cv2.resize(frame, (columns, rows), interpolation=how) for frame in clip]).astype(np.float32)

@@ -18,7 +18,7 @@ from szem.tasks.surveillance.open_events import OpenEvents
 from szem.tasks.surveillance.settings import WatchSettings
 from szem.tasks.surveillance.static_regions import Evidence, Region, find_regions, weigh
 
-__all__ = ["ALIVE", "AbandonedObjects", "Closer", "chances"]
+__all__ = ["ALIVE", "AbandonedObjects", "Closer", "probabilities"]
 
 F = NDArray[np.float64]
 Closer = Callable[
@@ -49,12 +49,12 @@ _WEIGHTS = np.array(
 )
 
 
-def chances(evidence: Evidence) -> tuple[float, float, float]:
+def probabilities(evidence: Evidence) -> tuple[float, float, float]:
     """That a region is a thing that was left, a gap where something was taken, or light."""
     values = _WEIGHTS @ np.append(evidence.values(), 1.0)
     grown = np.exp(values - values.max())
-    thing, gap, light = (float(v) for v in grown / grown.sum())
-    return thing, gap, light
+    obj, gap, light = (float(v) for v in grown / grown.sum())
+    return obj, gap, light
 
 
 @dataclass
@@ -69,7 +69,7 @@ class _Still:
     owner_asked: bool = False
     wait_s: float = -1e9  # not to be weighed again before
     body_s: float = -1e9  # when it was last taken for somebody
-    told: bool = False
+    reported: bool = False
     clear_s: float | None = None  # the scene shows in its place since
     label: str = ""
 
@@ -79,7 +79,7 @@ class AbandonedObjects:
 
     Args:
         settings: From when on something counts.
-        told: Where events are numbered and kept while they go on.
+        reported: Where events are numbered and kept while they go on.
         background: Of the same camera; what turns out to be light, a gap or long there is given to it.
         place_of: Name of the zone at a point of the frame.
         look_closer: Finds known things in and around a box of the current frame; None: nobody looks.
@@ -88,29 +88,29 @@ class AbandonedObjects:
     def __init__(
         self,
         settings: WatchSettings,
-        told: OpenEvents,
+        reported: OpenEvents,
         background: BackgroundModel,
         *,
         place_of: Callable[[float, float], str] = lambda _x, _y: "",
         look_closer: Closer | None = None,
     ) -> None:
-        self._settings, self._told, self._background = settings, told, background
+        self._settings, self._reported, self._background = settings, reported, background
         self._place_of, self._look_closer = place_of, look_closer
         self._stills: list[_Still] = []
         self._ways: dict[int, deque[tuple[float, str, F]]] = {}
 
     def __call__(
-        self, scene: Foreground, things: Sequence[tuple[int, str, F, float]], *, scale: tuple[float, float]
+        self, scene: Foreground, objects: Sequence[tuple[int, str, F, float]], *, scale: tuple[float, float]
     ) -> list[Event]:
         """Take in a picture's scene and the followed things; what began or ended.
 
         Args:
             scene: From the background.
-            things: Number, class, box (4,) in pixels of the frame, and when it was last seen.
+            objects: Number, class, box (4,) in pixels of the frame, and when it was last seen.
             scale: Frame pixels to a pixel of the scene, across and down.
         """
         now, pixels = scene.time_s, scene.age_s.size
-        self._remember(things, now)
+        self._remember(objects, now)
         if scene.is_learning:
             return []
         if float((scene.age_s > 1.0).mean()) > _TOO_MUCH:  # not things: the scene has changed
@@ -125,7 +125,7 @@ class AbandonedObjects:
         self._follow(regions, now)
         events = []
         for still in list(self._stills):
-            events += self._go_on(still, scene) if still.told else self._consider(still, scene, scale)
+            events += self._go_on(still, scene) if still.reported else self._consider(still, scene, scale)
         return events
 
     def forget(self, time_s: float) -> list[Event]:
@@ -137,13 +137,15 @@ class AbandonedObjects:
 
     def _drop_all(self, now: float) -> list[Event]:
         ended = [
-            self._told.end(_key(still), now, note="the scene has changed") for still in self._stills if still.told
+            self._reported.end(_key(still), now, note="the scene has changed")
+            for still in self._stills
+            if still.reported
         ]
         self._stills.clear()
         return [event for event in ended if event is not None]
 
-    def _remember(self, things: Sequence[tuple[int, str, F, float]], now: float) -> None:
-        for number, label, box, seen_s in things:
+    def _remember(self, objects: Sequence[tuple[int, str, F, float]], now: float) -> None:
+        for number, label, box, seen_s in objects:
             if seen_s == now or not self._ways.get(number) or self._ways[number][-1][0] < seen_s:
                 self._ways.setdefault(number, deque(maxlen=200)).append((seen_s, label, box))
         for number, way in list(self._ways.items()):
@@ -159,15 +161,15 @@ class AbandonedObjects:
             if best is None or still.region.overlap(best) < _SAME:
                 continue
             free.remove(best)
-            if not still.told:
+            if not still.reported:
                 still.since_s = now - best.age_s
                 still.region = best
             still.seen_s = now
             still.shapes.append((now, best))
-        told = [still for still in self._stills if still.told]
-        self._stills = [still for still in self._stills if still.told or now - still.seen_s < 1.0]
+        reported = [still for still in self._stills if still.reported]
+        self._stills = [still for still in self._stills if still.reported or now - still.seen_s < 1.0]
         for region in free:
-            if any(region.covered_by(still.region) > 0.5 for still in told):
+            if any(region.covered_by(still.region) > 0.5 for still in reported):
                 continue  # it is what was left there already, seen again
             still = _Still(region, now - region.age_s, now)
             still.shapes.append((now, region))
@@ -183,32 +185,32 @@ class AbandonedObjects:
         if self._is_somebody(still, box, now):
             still.wait_s = now + _AGAIN_S / 3
             return []
-        thing, gap, light = chances(weigh(scene, region))
+        obj, gap, light = probabilities(weigh(scene, region))
         if light >= _LIGHT:
             self._absorb(still)
             return []
-        if gap > thing:
-            return self._tell_gap(still, gap, box, now)
+        if gap > obj:
+            return self._report_gap(still, gap, box, now)
         if not self._is_alone(still, box, now):
             return []
         label = "thing"
         if self._look_closer is not None:
             for name, score, where in self._look_closer(box):
-                if name in ALIVE and _share(box, where) > _BODY and score > 0.25:
+                if name in ALIVE and _fraction(box, where) > _BODY and score > 0.25:
                     still.body_s, still.wait_s = now, now + _AGAIN_S
                     return []
                 if name not in ALIVE and score > 0.5 and _overlap(box, where) > 0.4:
                     label = name
-        if thing < settings.score:
+        if obj < settings.score:
             still.wait_s = now + _AGAIN_S
             return []
-        still.told, still.label = True, label
+        still.reported, still.label = True, label
         event = Event(
             kind="left behind",
             start_s=still.since_s,
             end_s=now,
-            score=thing,
-            channels={"video": thing},
+            score=obj,
+            channels={"video": obj},
             label=label,
             track=still.owner,
             place=self._place_of((box[0] + box[2]) / 2, box[3]),
@@ -216,9 +218,9 @@ class AbandonedObjects:
             best_s=now,
             note="" if still.owner is None else f"brought by person {still.owner}, who went away",
         )
-        return [self._told.begin(_key(still), event)]
+        return [self._reported.begin(_key(still), event)]
 
-    def _tell_gap(self, still: _Still, gap: float, box: F, now: float) -> list[Event]:
+    def _report_gap(self, still: _Still, gap: float, box: F, now: float) -> list[Event]:
         was_somebody = self._was_somebody(box, still.since_s)
         self._absorb(still)
         if was_somebody or gap < self._settings.score:
@@ -237,7 +239,7 @@ class AbandonedObjects:
             best_s=max(still.since_s, 0.0),
             note="" if taker is None else f"person {taker} was near",
         )
-        return [self._told.once(event)]
+        return [self._reported.once(event)]
 
     def _go_on(self, still: _Still, scene: Foreground) -> list[Event]:
         """What becomes of a thing that was told of."""
@@ -247,14 +249,14 @@ class AbandonedObjects:
             still.clear_s = now if still.clear_s is None else still.clear_s
             if now - still.clear_s >= _GONE_S:
                 self._stills.remove(still)
-                event = self._told.end(_key(still), still.clear_s, note="it has gone")
+                event = self._reported.end(_key(still), still.clear_s, note="it has gone")
                 return [] if event is None else [event]
             return []
         still.clear_s = None
-        self._told.change(_key(still), end_s=now)
+        self._reported.change(_key(still), end_s=now)
         if now - still.since_s >= self._settings.absorb_after_s:
             self._absorb(still)
-            event = self._told.end(_key(still), now, note="it is still there")
+            event = self._reported.end(_key(still), now, note="it is still there")
             return [] if event is None else [event]
         return []
 
@@ -276,7 +278,7 @@ class AbandonedObjects:
         """Whether a living thing is where the region is."""
         for way in self._ways.values():
             seen_s, label, where = way[-1]
-            if label in ALIVE and now - seen_s < _BODY_S and _share(box, where) > _BODY:
+            if label in ALIVE and now - seen_s < _BODY_S and _fraction(box, where) > _BODY:
                 still.body_s = now
                 return True
         return now - still.body_s < _BODY_S
@@ -337,7 +339,7 @@ def _common(a: F, b: F) -> float:
     return float(np.clip(sides, 0, None).prod())
 
 
-def _share(a: F, b: F) -> float:
+def _fraction(a: F, b: F) -> float:
     """Share of `a` in `b`."""
     return _common(a, b) / max(float((a[2:] - a[:2]).prod()), 1.0)
 

@@ -24,7 +24,7 @@ F = NDArray[np.float32]
 B = NDArray[np.bool_]
 _OFFSET = 12.0  # grey levels added before the logarithm: noise in the dark counts less
 _LOG = np.log(np.arange(256, dtype=np.float32) + np.float32(_OFFSET))
-_LIT_SHARE = 1 - np.float32(_OFFSET) * np.exp(-_LOG)  # I / (I + offset): what of a change of light is seen
+_LIT_FRACTION = 1 - np.float32(_OFFSET) * np.exp(-_LOG)  # I / (I + offset): what of a change of light is seen
 _DARK = np.exp(-2 * _LOG)  # how the square of the noise grows where it is dark
 _BRIGHTEST = _LOG[248]  # a camera shows nothing brighter
 _LEARN_S = 2.5  # the scene is the median of the pictures of so long
@@ -33,7 +33,7 @@ _SLOW_S, _CANDIDATE_S = 25.0, 1.0  # how quickly the layers follow where they ar
 _SPREAD_S = 12.0
 _SIGMAS = 4.0
 _WIDEST = 0.5  # differences count for the tolerance up to this
-_LEAST = 0.11  # difference of logarithms over all channels, root of the sum of squares, that always is none
+_MINIMUM = 0.11  # difference of logarithms over all channels, root of the sum of squares, that always is none
 _BLOCK = 20  # pixels: side of a block that is lit alike
 _STEP = 4  # of a block's pixels each so many-th across and down is looked at
 _LIT = 0.01  # smaller changes of light are none
@@ -106,9 +106,9 @@ class BackgroundModel:
             self._sudden_s = time_s
         square = _square(log - self._slow)
         dark = np.asarray(cv2.LUT(cv2.cvtColor(smoothed, cv2.COLOR_RGB2GRAY), _DARK), np.float32)
-        limit = np.maximum(_SIGMAS**2 * np.maximum(self._spread, self._noise * dark), _LEAST**2)
+        limit = np.maximum(_SIGMAS**2 * np.maximum(self._spread, self._noise * dark), _MINIMUM**2)
         is_scene = square < limit
-        is_same = _square(log - self._fast) < np.maximum(0.5 * limit, _LEAST**2)
+        is_same = _square(log - self._fast) < np.maximum(0.5 * limit, _MINIMUM**2)
         learning = age_s < _LEARN_S
         if not learning and self._first:
             self._first = []
@@ -158,7 +158,7 @@ class BackgroundModel:
 
     def _begin(self, log: F, time_s: float) -> None:
         self._slow, self._fast = log.copy(), log.copy()
-        self._spread = np.full(log.shape[:2], (_LEAST / _SIGMAS) ** 2, np.float32)
+        self._spread = np.full(log.shape[:2], (_MINIMUM / _SIGMAS) ** 2, np.float32)
         self._age = np.zeros(log.shape[:2], np.float32)
         self._hidden = np.zeros(log.shape[:2], np.float32)
         self._first = []
@@ -174,7 +174,7 @@ class BackgroundModel:
             self._slow = np.median(stack, axis=0)
             squares = np.median([_square(one - self._slow) for one in stack], axis=0)
             self._noise = float(np.median(2 * squares * np.exp(2 * self._slow.mean(-1))))
-            self._spread = np.clip(2 * squares, (_LEAST / _SIGMAS) ** 2, _WIDEST**2).astype(np.float32)
+            self._spread = np.clip(2 * squares, (_MINIMUM / _SIGMAS) ** 2, _WIDEST**2).astype(np.float32)
             self._fast = self._slow.copy()
 
     def _in_old_light(self, log: F, smoothed: Picture8, dt_s: float) -> tuple[float, F]:
@@ -183,7 +183,7 @@ class BackgroundModel:
         The light is reckoned anew from each picture, never added up: an error does not outlive its picture.
         """
         assert self._slow is not None
-        lit = np.asarray(cv2.LUT(smoothed, _LIT_SHARE), np.float32)
+        lit = np.asarray(cv2.LUT(smoothed, _LIT_FRACTION), np.float32)
         light = light_between(log, self._slow, lit, self._age > _FRESH_S)
         change = 0.0 if self._light is None else float(np.abs(light - self._light).mean())
         self._light = light
@@ -221,8 +221,8 @@ class BackgroundModel:
         replaced = other & ((self._age < _FRESH_S) | (self._hidden > np.minimum(self._age, _HOLD_S)))
         self._age *= ~replaced
         self._hidden *= ~replaced
-        share = same * np.float32(1 - np.exp(-dt_s / _CANDIDATE_S)) + replaced
-        self._fast += _thrice(share, 1.0) * (log - self._fast)
+        fraction = same * np.float32(1 - np.exp(-dt_s / _CANDIDATE_S)) + replaced
+        self._fast += _thrice(fraction, 1.0) * (log - self._fast)
 
 
 def light_between(now: F, then: F, lit: F, covered: B) -> F:
@@ -247,14 +247,14 @@ def light_between(now: F, then: F, lit: F, covered: B) -> F:
 
     ours, theirs = blocks_of(now), blocks_of(then)
     blocks = np.log(np.maximum(np.exp(ours) - _OFFSET, 1) / np.maximum(np.exp(theirs) - _OFFSET, 1))
-    tells = ~blocks_of(covered)[..., 0] & (blocks_of(lit).min(-1) > _TOO_DARK) & (ours.max(-1) < _BRIGHTEST)
+    reports = ~blocks_of(covered)[..., 0] & (blocks_of(lit).min(-1) > _TOO_DARK) & (ours.max(-1) < _BRIGHTEST)
     middle = np.median(blocks, axis=2)  # (rows, columns, 3)
     whole = np.median(middle.reshape(-1, 3), axis=0)
     grey = blocks.mean(-1)
     own = middle.mean(-1)
     scatter = np.median(np.abs(grey - own[..., None]), axis=-1)
     tint = np.abs(middle - own[..., None] - (whole - whole.mean())).max(-1)
-    trust = np.exp(-((scatter / 0.08) ** 2) - (tint / 0.06) ** 2) * tells.mean(-1) ** 2
+    trust = np.exp(-((scatter / 0.08) ** 2) - (tint / 0.06) ** 2) * reports.mean(-1) ** 2
     if float(trust.sum()) > 0.05 * rows * columns:
         flat = np.sort(own.ravel())
         order = np.argsort(own.ravel())

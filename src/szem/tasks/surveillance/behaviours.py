@@ -44,7 +44,7 @@ _WHOLE = PixelZone("", ())  # sight as a whole
 
 
 @dataclass
-class _Thing:
+class _Object:
     """One thing and what has been seen of it."""
 
     id: int
@@ -87,7 +87,7 @@ class BehaviourEvents:
 
     Args:
         settings: From when on something counts.
-        told: Where events are numbered and kept while they go on.
+        reported: Where events are numbered and kept while they go on.
         zones: In pixels; none for sight as a whole.
         lines: In pixels.
         cover: Asked for the share of a box that shows something else than the scene.
@@ -96,17 +96,17 @@ class BehaviourEvents:
     def __init__(
         self,
         settings: WatchSettings,
-        told: OpenEvents,
+        reported: OpenEvents,
         *,
         zones: Sequence[PixelZone] = (),
         lines: Sequence[PixelLine] = (),
         cover: Callable[[F], float] = lambda _: 1.0,
     ) -> None:
-        self._settings, self._told, self._cover = settings, told, cover
+        self._settings, self._reported, self._cover = settings, reported, cover
         self._zones = tuple(zones) or (_WHOLE,)
         self._lines = tuple(LineCounter(line) for line in lines)
         self._wanted = {coco_name(label) for label in settings.labels}
-        self._things: dict[int, _Thing] = {}
+        self._objects: dict[int, _Object] = {}
         self._alias: dict[int, int] = {}  # a new number -> the thing's first
         self._start_s: float | None = None
         self._many: dict[str, deque[tuple[float, int]]] = {zone.name: deque() for zone in self._zones}
@@ -120,37 +120,37 @@ class BehaviourEvents:
         self._merge(now)
         here = {row: self._alias.get(number, number) for row, number in here.items()}
         events = self._crossings(frame, here)
-        for thing in list(self._things.values()):
-            if thing.is_real:
-                events += self._places(thing, now)
-                if thing.seen_s == now:
-                    events += self._loitering(thing, now) + self._rushing(thing, now, frame.boxes)
-            if now - thing.seen_s > _FOUND_S and not thing.inside:
-                del self._things[thing.id]
-                self._alias = {new: old for new, old in self._alias.items() if old != thing.id}
+        for obj in list(self._objects.values()):
+            if obj.is_real:
+                events += self._places(obj, now)
+                if obj.seen_s == now:
+                    events += self._loitering(obj, now) + self._rushing(obj, now, frame.boxes)
+            if now - obj.seen_s > _FOUND_S and not obj.inside:
+                del self._objects[obj.id]
+                self._alias = {new: old for new, old in self._alias.items() if old != obj.id}
         for zone in self._zones:
             events += self._crowding(zone, now)
         return events
 
     def forget(self) -> None:
         """Begin anew: the camera looks elsewhere. Nothing leaves."""
-        self._things.clear()
+        self._objects.clear()
         self._alias.clear()
         self._start_s = None
 
     def wait(self, passed_s: float) -> None:
         """Nothing could be seen for so long: nobody has left because of that."""
-        for thing in self._things.values():
-            thing.seen_s += passed_s
+        for obj in self._objects.values():
+            obj.seen_s += passed_s
 
     def boxes_since(self, time_s: float) -> list[F]:
         """Where real things are that were seen since a time."""
-        return [t.box for t in self._things.values() if t.is_real and t.seen_s >= time_s]
+        return [t.box for t in self._objects.values() if t.is_real and t.seen_s >= time_s]
 
     @property
-    def things(self) -> list[tuple[int, str, F, float]]:
+    def objects(self) -> list[tuple[int, str, F, float]]:
         """Number, class, box (4,) and the time it was last seen, of all that is known."""
-        return [(t.id, t.label, t.box, t.seen_s) for t in self._things.values()]
+        return [(t.id, t.label, t.box, t.seen_s) for t in self._objects.values()]
 
     # Steps ------------------------------------------------------------------------------------------------------
 
@@ -162,97 +162,97 @@ class BehaviourEvents:
             number, label = int(frame.ids[row]), frame.boxes.labels[row]
             box = frame.boxes.boxes_xyxy[row].astype(np.float64)
             number = self._alias.get(number, number)
-            if number not in self._things:
+            if number not in self._objects:
                 known = self._again(box, now, frame.boxes.width, frame.boxes.height)
                 if known is not None:
                     self._alias[number] = known
                     number = known
             covers = self._cover(box)
-            thing = self._things.get(number)
-            if thing is None:
+            obj = self._objects.get(number)
+            if obj is None:
                 if self._is_double(box, label, now):
                     continue
-                thing = self._things[number] = _Thing(number, now, now, box, box, self._is_beside(box, now))
-            if not thing.is_real and covers < _COVERED:  # so far the detector may have seen it in the scene itself
-                thing.first_s, thing.first = now, box
-            if thing.is_real and covers < _BARE:
+                obj = self._objects[number] = _Object(number, now, now, box, box, self._is_beside(box, now))
+            if not obj.is_real and covers < _COVERED:  # so far the detector may have seen it in the scene itself
+                obj.first_s, obj.first = now, box
+            if obj.is_real and covers < _BARE:
                 continue
             score = float(frame.boxes.scores[row])
-            thing.seen_s, thing.box = now, box
-            thing.votes[label] = thing.votes.get(label, 0.0) + score
-            thing.scores.append(score)
-            thing.path.append((now, box))
-            while thing.path and now - thing.path[0][0] > _PATH_S:
-                thing.path.popleft()
-            if not thing.is_real and now > thing.first_s:
+            obj.seen_s, obj.box = now, box
+            obj.votes[label] = obj.votes.get(label, 0.0) + score
+            obj.scores.append(score)
+            obj.path.append((now, box))
+            while obj.path and now - obj.path[0][0] > _PATH_S:
+                obj.path.popleft()
+            if not obj.is_real and now > obj.first_s:
                 size = math.sqrt(max(float((box[2:] - box[:2]).prod()), 1.0))
-                grown = abs(float(np.diff(box[1::2])[0] - np.diff(thing.first[1::2])[0]))
-                way = max(float(np.hypot(*(_foot(box) - _foot(thing.first)))), grown)
-                thing.is_real = way > _MOVED * size and not self._is_double(box, label, now, thing.id)
-                known = self._again(box, now, frame.boxes.width, frame.boxes.height) if thing.is_real else None
+                grown = abs(float(np.diff(box[1::2])[0] - np.diff(obj.first[1::2])[0]))
+                way = max(float(np.hypot(*(_foot(box) - _foot(obj.first)))), grown)
+                obj.is_real = way > _MOVED * size and not self._is_double(box, label, now, obj.id)
+                known = self._again(box, now, frame.boxes.width, frame.boxes.height) if obj.is_real else None
                 if known is not None:  # the follower gave it the number of what it stood before
-                    self._alias[number], lost = known, self._things[known]
+                    self._alias[number], lost = known, self._objects[known]
                     lost.seen_s, lost.box, number = now, box, known
                     lost.path.append((now, box))
-                    del self._things[thing.id]
+                    del self._objects[obj.id]
             here[int(row)] = number
         return here
 
     def _is_beside(self, box: F, now: float) -> bool:
         """Whether it appears close to something that is known."""
         reach = _BESIDE * float(box[3] - box[1])
-        near = (t for t in self._things.values() if t.is_real and now - t.seen_s < 1.0)
-        return any(float(np.hypot(*(_foot(box) - _foot(thing.box)))) < reach for thing in near)
+        near = (t for t in self._objects.values() if t.is_real and now - t.seen_s < 1.0)
+        return any(float(np.hypot(*(_foot(box) - _foot(obj.box)))) < reach for obj in near)
 
     def _merge(self, now: float) -> None:
         """A thing that was lost just when another appeared close to it is that one."""
-        for thing in list(self._things.values()):
-            lost_s = now - thing.seen_s
-            if not thing.is_real or not 0.3 < lost_s < _LOST_S:
+        for obj in list(self._objects.values()):
+            lost_s = now - obj.seen_s
+            if not obj.is_real or not 0.3 < lost_s < _LOST_S:
                 continue
-            for other in list(self._things.values()):
+            for other in list(self._objects.values()):
                 if (
                     other.is_beside
                     and other.seen_s == now
-                    and abs(other.first_s - thing.seen_s) < 1.0
-                    and other is not thing
+                    and abs(other.first_s - obj.seen_s) < 1.0
+                    and other is not obj
                 ):
-                    away = float(np.hypot(*(_foot(other.first) - _foot(thing.box))))
-                    if away < _BESIDE * (thing.box[3] - thing.box[1]) and not other.inside:
-                        thing.seen_s, thing.box, thing.path = now, other.box, other.path
-                        self._alias[other.id] = thing.id
-                        del self._things[other.id]
+                    away = float(np.hypot(*(_foot(other.first) - _foot(obj.box))))
+                    if away < _BESIDE * (obj.box[3] - obj.box[1]) and not other.inside:
+                        obj.seen_s, obj.box, obj.path = now, other.box, other.path
+                        self._alias[other.id] = obj.id
+                        del self._objects[other.id]
                         break
 
     def _is_double(self, box: F, label: str, now: float, own: int = 0) -> bool:
         """Whether it is a part of something known, or the same taken for something else."""
-        for thing in self._things.values():
-            if thing.seen_s != now or not thing.is_real or thing.id == own:
+        for obj in self._objects.values():
+            if obj.seen_s != now or not obj.is_real or obj.id == own:
                 continue
             common = float(
-                np.clip(np.minimum(box[2:], thing.box[2:]) - np.maximum(box[:2], thing.box[:2]), 0, None).prod()
+                np.clip(np.minimum(box[2:], obj.box[2:]) - np.maximum(box[:2], obj.box[:2]), 0, None).prod()
             )
-            mine, other = (float((b[2:] - b[:2]).prod()) for b in (box, thing.box))
-            if common > (0.7 if label == thing.label else 0.4) * max(min(mine, other), 1.0):
+            mine, other = (float((b[2:] - b[:2]).prod()) for b in (box, obj.box))
+            if common > (0.7 if label == obj.label else 0.4) * max(min(mine, other), 1.0):
                 return True
         return False
 
     def _again(self, box: F, now: float, width: int, height: int) -> int | None:
         """The thing that was lost where this one has appeared."""
         best: tuple[float, int] | None = None
-        for thing in self._things.values():
-            lost_s = now - thing.seen_s
-            at_edge = thing.box[0] <= 2 or thing.box[2] >= width - 2 or thing.box[3] >= height - 2
-            if not thing.inside and lost_s > _LOST_S:
+        for obj in self._objects.values():
+            lost_s = now - obj.seen_s
+            at_edge = obj.box[0] <= 2 or obj.box[2] >= width - 2 or obj.box[3] >= height - 2
+            if not obj.inside and lost_s > _LOST_S:
                 continue  # it has left
-            if not thing.is_real or not 0 < lost_s <= (_FOUND_EDGE_S if at_edge else _FOUND_S):
+            if not obj.is_real or not 0 < lost_s <= (_FOUND_EDGE_S if at_edge else _FOUND_S):
                 continue
-            size = max(thing.box[3] - thing.box[1], box[3] - box[1])
+            size = max(obj.box[3] - obj.box[1], box[3] - box[1])
             reach = _FOUND_NEAR * size * (1 + min(lost_s, 1.0))
-            alike = 0.5 < (box[3] - box[1]) / max(thing.box[3] - thing.box[1], 1.0) < 2.0
-            away = float(np.hypot(*(_foot(box) - _foot(thing.box))))
+            alike = 0.5 < (box[3] - box[1]) / max(obj.box[3] - obj.box[1], 1.0) < 2.0
+            away = float(np.hypot(*(_foot(box) - _foot(obj.box))))
             if alike and away < reach and (best is None or away < best[0]):
-                best = away, thing.id
+                best = away, obj.id
         return None if best is None else best[1]
 
     def _crossings(self, frame: TrackedBoxes, here: dict[int, int]) -> list[Event]:
@@ -267,50 +267,48 @@ class BehaviourEvents:
         events = []
         for counter in self._lines:
             for crossing in counter(named):
-                thing = self._things[crossing["id"]]
-                if not thing.is_real:
+                obj = self._objects[crossing["id"]]
+                if not obj.is_real:
                     continue
                 events.append(
-                    self._told.once(
-                        self._event("crosses", thing, thing.path[-2][0] if len(thing.path) > 1 else frame.time_s,
+                    self._reported.once(
+                        self._event("crosses", obj, obj.path[-2][0] if len(obj.path) > 1 else frame.time_s,
                                     frame.time_s, place=counter.line.name, direction=crossing["to"])
                     )
                 )  # fmt: skip
-            counter.keep_only(self._things)
+            counter.keep_only(self._objects)
         return events
 
-    def _places(self, thing: _Thing, now: float) -> list[Event]:
+    def _places(self, obj: _Object, now: float) -> list[Event]:
         """Comings and goings of one thing."""
         settings, events = self._settings, []
-        lost_s = now - thing.seen_s
+        lost_s = now - obj.seen_s
         for zone in self._zones:
             name = zone.name
-            if thing.seen_s == now:
-                depth = self._depth(thing.box, zone, thing.path)
-                if name in thing.inside:
+            if obj.seen_s == now:
+                depth = self._depth(obj.box, zone, obj.path)
+                if name in obj.inside:
                     if depth < 0:
-                        since = thing.going.setdefault(name, now)
+                        since = obj.going.setdefault(name, now)
                         if now - since >= settings.present_s:
-                            events += self._leave(thing, zone, since)
+                            events += self._leave(obj, zone, since)
                     else:
-                        thing.going.pop(name, None)
-                elif depth > 0 or (depth == 0 and name in thing.coming):
-                    since = thing.coming.setdefault(
-                        name, now if thing.coming or thing.inside or not self._was_in(thing, zone) else thing.first_s
+                        obj.going.pop(name, None)
+                elif depth > 0 or (depth == 0 and name in obj.coming):
+                    since = obj.coming.setdefault(
+                        name, now if obj.coming or obj.inside or not self._was_in(obj, zone) else obj.first_s
                     )
-                    if now - since >= max(settings.present_s, _BESIDE_S if thing.is_beside else 0.0):
-                        events += self._enter(thing, zone, since, now)
+                    if now - since >= max(settings.present_s, _BESIDE_S if obj.is_beside else 0.0):
+                        events += self._enter(obj, zone, since, now)
                 elif depth < 0:
-                    thing.coming.pop(name, None)
-            elif (
-                name in thing.inside and lost_s > _LOST_S and not (lost_s < 60 and self._cover(thing.box) > _COVERED)
-            ):
-                events += self._leave(thing, zone, thing.seen_s)
+                    obj.coming.pop(name, None)
+            elif name in obj.inside and lost_s > _LOST_S and not (lost_s < 60 and self._cover(obj.box) > _COVERED):
+                events += self._leave(obj, zone, obj.seen_s)
         return events
 
-    def _was_in(self, thing: _Thing, zone: PixelZone) -> bool:
+    def _was_in(self, obj: _Object, zone: PixelZone) -> bool:
         """Whether it was seen first inside a zone, before it was known to be real."""
-        return self._depth(thing.first, zone) > 0
+        return self._depth(obj.first, zone) > 0
 
     def _depth(self, box: F, zone: PixelZone, path: Sequence[tuple[float, F]] = ()) -> float:
         """How far its foot is inside a zone, negative outside, 0 where that is less than its box trembles."""
@@ -324,38 +322,38 @@ class BehaviourEvents:
             margin = max(margin, jitter_margin(np.array([time_s for time_s, _ in path]), depths[:-1], size))
         return depth if abs(depth) > margin else 0.0
 
-    def _enter(self, thing: _Thing, zone: PixelZone, since: float, now: float) -> list[Event]:
-        thing.inside[zone.name] = since
-        thing.coming.pop(zone.name, None)
+    def _enter(self, obj: _Object, zone: PixelZone, since: float, now: float) -> list[Event]:
+        obj.inside[zone.name] = since
+        obj.coming.pop(zone.name, None)
         assert self._start_s is not None
-        if thing.first_s - self._start_s <= _BEGINNING_S and since - thing.first_s <= _BEGINNING_S:
+        if obj.first_s - self._start_s <= _BEGINNING_S and since - obj.first_s <= _BEGINNING_S:
             return []  # it was there when the watch began
-        return [self._told.once(self._event("enters", thing, since, now, place=zone.name))]
+        return [self._reported.once(self._event("enters", obj, since, now, place=zone.name))]
 
-    def _leave(self, thing: _Thing, zone: PixelZone, when: float) -> list[Event]:
-        thing.inside.pop(zone.name, None)
-        thing.going.pop(zone.name, None)
-        ended = self._told.end(("loiters", thing.id, zone.name), when)
-        left = self._told.once(self._event("leaves", thing, when, when, place=zone.name))
+    def _leave(self, obj: _Object, zone: PixelZone, when: float) -> list[Event]:
+        obj.inside.pop(zone.name, None)
+        obj.going.pop(zone.name, None)
+        ended = self._reported.end(("loiters", obj.id, zone.name), when)
+        left = self._reported.once(self._event("leaves", obj, when, when, place=zone.name))
         return [left] if ended is None else [ended, left]
 
-    def _loitering(self, thing: _Thing, now: float) -> list[Event]:
-        if thing.label != _PEOPLE:
+    def _loitering(self, obj: _Object, now: float) -> list[Event]:
+        if obj.label != _PEOPLE:
             return []
         events = []
-        for name, since in thing.inside.items():
-            key = ("loiters", thing.id, name)
-            if key in self._told:
-                self._told.change(key, end_s=now)
+        for name, since in obj.inside.items():
+            key = ("loiters", obj.id, name)
+            if key in self._reported:
+                self._reported.change(key, end_s=now)
             elif now - since >= self._settings.loiter_after_s:
-                event = self._event("loiters", thing, since, now, place=name)
-                events.append(self._told.begin(key, event))
+                event = self._event("loiters", obj, since, now, place=name)
+                events.append(self._reported.begin(key, event))
         return events
 
-    def _rushing(self, thing: _Thing, now: float, frame: Boxes) -> list[Event]:
+    def _rushing(self, obj: _Object, now: float, frame: Boxes) -> list[Event]:
         """Fast approach: it grows quickly, or runs towards a zone."""
-        past = [(t, box) for t, box in thing.path if now - t <= _APPROACH_S * 1.5]
-        if thing.rushed or now - thing.first_s < 1.0 or len(past) < 3 or now - past[0][0] < _APPROACH_S:
+        past = [(t, box) for t, box in obj.path if now - t <= _APPROACH_S * 1.5]
+        if obj.rushed or now - obj.first_s < 1.0 or len(past) < 3 or now - past[0][0] < _APPROACH_S:
             return []
         times = np.array([t for t, _ in past])
         boxes = np.stack([box for _, box in past])
@@ -364,52 +362,52 @@ class BehaviourEvents:
         if (boxes[:, :2] <= 2).any() or (boxes[:, 2:] >= limits).any():
             # Cut by the border it grows because it comes into the picture, and its height, by which speed is
             # measured, is not known: whoever walks in does not approach fast.
-            thing.fast = None
+            obj.fast = None
             return []
         growth = float(np.polyfit(times, np.log(heights), 1)[0])
         fast, place = growth >= self._settings.approach_growth, ""
         if not fast:
             for zone in self._zones:
-                if zone.corners_xy and zone.name not in thing.inside:
+                if zone.corners_xy and zone.name not in obj.inside:
                     away = -zone.depth(ANCHORS["bottom"](boxes))
                     speed = -float(np.polyfit(times, away / heights.mean(), 1)[0])
                     if speed >= self._settings.approach_speed:
                         fast, place = True, zone.name
         if not fast:
-            thing.fast = None
+            obj.fast = None
             return []
-        thing.fast = past[0][0] if thing.fast is None else thing.fast
+        obj.fast = past[0][0] if obj.fast is None else obj.fast
         grew = heights[-1] / heights[0]
-        if now - thing.fast < _APPROACH_S or (not place and grew < _GREW):
+        if now - obj.fast < _APPROACH_S or (not place and grew < _GREW):
             return []
-        thing.rushed = True
-        return [self._told.once(self._event("fast approach", thing, thing.fast, now, place=place))]
+        obj.rushed = True
+        return [self._reported.once(self._event("fast approach", obj, obj.fast, now, place=place))]
 
     def _crowding(self, zone: PixelZone, now: float) -> list[Event]:
         counts = self._many[zone.name]  # times and how many
         inside = [
-            t for t in self._things.values()
+            t for t in self._objects.values()
             if t.label == _PEOPLE and zone.name in t.inside and now - t.seen_s < _LOST_S
         ]  # fmt: skip
         counts.append((now, len(inside)))
         while now - counts[0][0] > max(_CALM_S, self._settings.crowd_after_s):
             counts.popleft()
-        key, least = ("crowd", zone.name), self._settings.crowd_people
-        if key in self._told:
-            if all(n < least for t, n in counts if now - t <= _CALM_S) and now - counts[0][0] >= _CALM_S * 0.8:
-                ended = self._told.end(key, now - _CALM_S)
+        key, minimum = ("crowd", zone.name), self._settings.crowd_people
+        if key in self._reported:
+            if all(n < minimum for t, n in counts if now - t <= _CALM_S) and now - counts[0][0] >= _CALM_S * 0.8:
+                ended = self._reported.end(key, now - _CALM_S)
                 return [ended] if ended else []
-            self._told.change(key, end_s=now)
+            self._reported.change(key, end_s=now)
             return []
         recent = [n for t, n in counts if now - t <= self._settings.crowd_after_s]
         long = now - counts[0][0] >= self._settings.crowd_after_s * 0.8
-        if not long or len(inside) < least or np.mean([n >= least for n in recent]) < 0.7:
+        if not long or len(inside) < minimum or np.mean([n >= minimum for n in recent]) < 0.7:
             return []
         boxes = np.stack([t.box for t in inside])
         x0, y0 = boxes[:, :2].min(0)
         x1, y1 = boxes[:, 2:].max(0)
-        score = float(np.mean(sorted((t.score for t in inside), reverse=True)[:least]))
-        start = min(t for t, n in counts if n >= least)
+        score = float(np.mean(sorted((t.score for t in inside), reverse=True)[:minimum]))
+        start = min(t for t, n in counts if n >= minimum)
         event = Event(
             kind="crowd",
             start_s=start,
@@ -422,23 +420,23 @@ class BehaviourEvents:
             best_s=now,
             note=f"{len(inside)} people",
         )
-        return [self._told.begin(key, event)]
+        return [self._reported.begin(key, event)]
 
     def _event(
-        self, kind: str, thing: _Thing, start_s: float, end_s: float, *, place: str = "", direction: str = ""
+        self, kind: str, obj: _Object, start_s: float, end_s: float, *, place: str = "", direction: str = ""
     ) -> Event:
         return Event(
             kind=kind,
             start_s=min(start_s, end_s),
             end_s=end_s,
-            score=thing.score,
-            channels={"video": thing.score},
-            label=thing.label,
-            track=thing.id,
+            score=obj.score,
+            channels={"video": obj.score},
+            label=obj.label,
+            track=obj.id,
             place=place,
             direction=direction,
-            box_xyxy=thing.box_xyxy,
-            best_s=thing.seen_s,
+            box_xyxy=obj.box_xyxy,
+            best_s=obj.seen_s,
         )
 
 

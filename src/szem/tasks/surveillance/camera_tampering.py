@@ -86,14 +86,14 @@ class TamperingDetector:
         assert self._reference is not None
         dt_s, self._time_s = max(time_s - self._time_s, 0.0), time_s
         seen, texture, same = self._compare(small)
-        found, score = self._judge(small, seen, texture, same, time_s)
+        found, score = self._decide(small, seen, texture, same, time_s)
         self._settle(found, score, time_s)
         is_new = False
         if not self._fault and found == "":
             learning = time_s - self._started_s < _LEARN_S
-            share = 1 - np.exp(-dt_s / (_LEARN_S if learning else _REFERENCE_S))
-            self._reference += np.float32(share) * (small - self._reference)
-            self._sharpness += float(share) * (_sharpness(small) - self._sharpness)
+            fraction = 1 - np.exp(-dt_s / (_LEARN_S if learning else _REFERENCE_S))
+            self._reference += np.float32(fraction) * (small - self._reference)
+            self._sharpness += float(fraction) * (_sharpness(small) - self._sharpness)
         elif self._fault == "camera moved":
             is_new = self._stands(small, time_s)
             if is_new:
@@ -137,7 +137,7 @@ class TamperingDetector:
         pushed = cv2.warpAffine(small, back, (_WIDTH, _HEIGHT), borderMode=cv2.BORDER_REPLICATE)
         return self._compare(np.asarray(pushed, np.float32))[0]
 
-    def _judge(self, small: F, seen: float, texture: float, same: float, time_s: float) -> tuple[str, float]:
+    def _decide(self, small: F, seen: float, texture: float, same: float, time_s: float) -> tuple[str, float]:
         """What is wrong with this picture, and how sure that is."""
         assert self._reference is not None
         if self._is_frozen(small, time_s):
@@ -151,11 +151,11 @@ class TamperingDetector:
         while time_s - self._same[0][0] > _TURN_S:
             self._same.popleft()
         if seen < lost:
-            surely = min(0.99, 0.6 + 0.4 * (1 - seen / lost))
+            certain = min(0.99, 0.6 + 0.4 * (1 - seen / lost))
             if texture < _FLAT or _fine(small) < _COARSE * _fine(self._reference):
-                return "camera covered", surely
+                return "camera covered", certain
             if self._fault or max(s for _, s in self._same) > _BACK + same:
-                return "camera moved", surely
+                return "camera moved", certain
         if time_s - self._started_s > _LEARN_S and _sharpness(small) < _SOFT * self._sharpness:
             return "camera blurred", 0.8
         if time_s - self._started_s > _LEARN_S and seen < 0.8:
@@ -199,10 +199,10 @@ class TamperingDetector:
             self._gone_s, self._score = time_s, score
         elif found:
             self._gone_s, self._score = time_s, max(self._score, score)
-        elif self._fault and time_s - self._gone_s >= (_CALM_S if self._was_sure() else 0.0):
+        elif self._fault and time_s - self._gone_s >= (_CALM_S if self._was_confident() else 0.0):
             self._fault, self._view = "", None
 
-    def _was_sure(self) -> bool:
+    def _was_confident(self) -> bool:
         return self._gone_s - self._since_s >= self._settings.camera_after_s
 
     def _stands(self, small: F, time_s: float) -> bool:

@@ -22,7 +22,7 @@ from szem.results.events import CHANNELS, Event
 
 __all__ = [
     "AGREE",
-    "LEAST",
+    "MINIMUM",
     "WEIGHTS",
     "Agreement",
     "ChannelEvidence",
@@ -42,19 +42,19 @@ class Agreement:
     """Sounds and things that tell of the same happening."""
 
     sounds: frozenset[str]  # kinds of sound events
-    things: frozenset[str]  # labels of things that are seen
+    objects: frozenset[str]  # labels of things that are seen
 
 
 _VEHICLES = frozenset({"car", "bus", "truck", "motorbike", "motorcycle", "train"})
 AGREE: Mapping[str, Agreement] = {
-    "dog": Agreement(sounds=frozenset({"dog bark"}), things=frozenset({"dog"})),
-    "vehicle": Agreement(sounds=frozenset({"car horn", "engine idling", "siren"}), things=_VEHICLES),
+    "dog": Agreement(sounds=frozenset({"dog bark"}), objects=frozenset({"dog"})),
+    "vehicle": Agreement(sounds=frozenset({"car horn", "engine idling", "siren"}), objects=_VEHICLES),
     "people": Agreement(
         sounds=frozenset({"children playing", "baby cry", "person sneeze", "street music"}),
-        things=frozenset({"person"}),
+        objects=frozenset({"person"}),
     ),
-    "bird": Agreement(sounds=frozenset({"rooster"}), things=frozenset({"bird"})),
-    "aircraft": Agreement(sounds=frozenset({"helicopter"}), things=frozenset({"airplane", "aeroplane"})),
+    "bird": Agreement(sounds=frozenset({"rooster"}), objects=frozenset({"bird"})),
+    "aircraft": Agreement(sounds=frozenset({"helicopter"}), objects=frozenset({"airplane", "aeroplane"})),
 }
 _SEEN = frozenset({"enters", "fast approach"})  # kinds of video events that may be the same happening as a sound
 _MOST_ODDS = 6.0  # of one channel: nothing is surer than 400 to 1
@@ -77,38 +77,38 @@ class Fusion:
     sound: ChannelWeights
     video: ChannelWeights
 
-    def parts(self, senses: Mapping[str, "ChannelEvidence"]) -> dict[str, float]:
+    def parts(self, analyzer: Mapping[str, "ChannelEvidence"]) -> dict[str, float]:
         """What each channel that tells of it adds to the log-odds."""
         found = {}
-        for name, sense in senses.items():
+        for name, sense in analyzer.items():
             weights: ChannelWeights = getattr(self, name)
-            if sense.chance is not None:
+            if sense.probability is not None:
                 found[name] = float(np.dot(sense.features(), (weights.says, weights.odds, weights.odds_clear)))
         return found
 
-    def chance(self, senses: Mapping[str, "ChannelEvidence"]) -> float:
+    def probability(self, analyzer: Mapping[str, "ChannelEvidence"]) -> float:
         """Of the happening, 0..1."""
-        return 1 / (1 + math.exp(-(self.bias + sum(self.parts(senses).values()))))
+        return 1 / (1 + math.exp(-(self.bias + sum(self.parts(analyzer).values()))))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelEvidence:
     """What one channel says of one happening."""
 
-    chance: float | None  # calibrated, 0..1; None: it tells of nothing
+    probability: float | None  # calibrated, 0..1; None: it tells of nothing
     quality: float = 1.0  # how well it hears or sees
 
     def features(self) -> NDArray[np.float64]:
         """(3,): told, log-odds, log-odds times quality; nothing where it tells of nothing."""
-        if self.chance is None:
+        if self.probability is None:
             return np.zeros(3)
-        clipped = min(max(self.chance, 1e-6), 1 - 1e-6)
+        clipped = min(max(self.probability, 1e-6), 1 - 1e-6)
         odds = min(max(math.log(clipped / (1 - clipped)), -_MOST_ODDS), _MOST_ODDS)
         return np.array([1.0, odds, odds * self.quality])
 
 
 # Fitted by docs/tools/fusion_bench.py on its clips for tuning.
-LEAST = 0.3
+MINIMUM = 0.3
 WEIGHTS = Fusion(
     bias=-0.169,
     sound=ChannelWeights(says=1.438, odds=0.698, odds_clear=0.575),
@@ -123,7 +123,7 @@ class Fuser:
     that goes on is told at once, and again, under its number, when its partner comes.
 
     Args:
-        least: Joint chance from which on an event is told.
+        minimum: Joint chance from which on an event is told.
         wait_s: How far apart both may be, and how long one waits for the other.
         fusion: The weights.
         is_sure: Whether an event is told even if no other channel bears it out; None: only by its chance.
@@ -132,12 +132,12 @@ class Fuser:
     def __init__(
         self,
         *,
-        least: float = LEAST,
+        minimum: float = MINIMUM,
         wait_s: float = 2.0,
         fusion: Fusion = WEIGHTS,
         is_sure: Callable[[Event], bool] | None = None,
     ) -> None:
-        self.least, self.wait_s, self.fusion = least, wait_s, fusion
+        self.minimum, self.wait_s, self.fusion = minimum, wait_s, fusion
         self._is_sure = is_sure or (lambda event: event.is_open)
         self._quality = dict.fromkeys(CHANNELS, 1.0)
         self._waiting: list[tuple[float, str, Event]] = []  # since when, family, event
@@ -156,8 +156,8 @@ class Fuser:
         Returns:
             What is sure now: passed through, or joined.
         """
-        told = [one for event in events for one in self._take(event, now_s)]
-        return told + self._release(now_s)
+        reported = [one for event in events for one in self._take(event, now_s)]
+        return reported + self._release(now_s)
 
     def finish(self, now_s: float) -> list[Event]:
         """Nothing more will come."""
@@ -171,16 +171,16 @@ class Fuser:
             return [event]
         going_on = next((n for n, row in self._open.items() if self._belong(row, family, event)), None)
         if going_on is not None:
-            joined = self._judge([self._open[going_on][1], event], family)
+            joined = self._decide([self._open[going_on][1], event], family)
             self._open[going_on] = (family, joined)
             return [joined]
         partner = next((row for row in self._waiting if self._belong(row[1:], family, event)), None)
         if partner is not None:
             self._waiting.remove(partner)
-            joined = self._judge([event, partner[2]] if event.is_open else [partner[2], event], family)
+            joined = self._decide([event, partner[2]] if event.is_open else [partner[2], event], family)
             if event.is_open:
                 self._open[event.number] = (family, joined)
-            return [joined] if event.is_open or joined.score >= self.least else []
+            return [joined] if event.is_open or joined.score >= self.minimum else []
         if not event.is_open:
             self._waiting.append((now_s, family, event))
         elif self._is_sure(event):
@@ -209,28 +209,30 @@ class Fuser:
         self._waiting = [row for row in self._waiting if now_s - row[0] <= self.wait_s]
         found = []
         for _, family, event in due:
-            judged = self._judge([event], family)
-            if judged.score >= self.least:
+            judged = self._decide([event], family)
+            if judged.score >= self.minimum:
                 found.append(judged)
             elif self._is_sure(event):
                 found.append(event)
         return found
 
-    def _judge(self, both: Sequence[Event], family: str) -> Event:
-        senses = {
-            name: ChannelEvidence(chance=chance, quality=self._quality[name])
+    def _decide(self, both: Sequence[Event], family: str) -> Event:
+        analyzer = {
+            name: ChannelEvidence(probability=probability, quality=self._quality[name])
             for event in both
-            for name, chance in event.channels.items()
+            for name, probability in event.channels.items()
         }
-        return join_events(both, chance=self.fusion.chance(senses), parts=self.fusion.parts(senses), family=family)
+        return join_events(
+            both, probability=self.fusion.probability(analyzer), parts=self.fusion.parts(analyzer), family=family
+        )
 
 
-def join_events(both: Sequence[Event], *, chance: float, parts: Mapping[str, float], family: str) -> Event:
+def join_events(both: Sequence[Event], *, probability: float, parts: Mapping[str, float], family: str) -> Event:
     """One event of two: the kind of the surer one, the place of what was seen, the time of both.
 
     Args:
         both: One or two events, of different channels; if one goes on it comes first, and stays what it was told as.
-        chance: That it happened.
+        probability: That it happened.
         parts: What each channel adds to the log-odds.
         family: What the two have in common.
     """
@@ -242,13 +244,13 @@ def join_events(both: Sequence[Event], *, chance: float, parts: Mapping[str, flo
         base = first if seen is None else replace(first, label=seen.label, box_xyxy=seen.box_xyxy, best_s=seen.best_s)
     else:
         base = surest if seen is None else replace(seen, kind=surest.kind)
-    told = " and ".join(f"{_how(event)} {event.label or event.kind}" for event in both)
-    note = f"{told} (the same {family})" if others else base.note
+    reported = " and ".join(f"{_how(event)} {event.label or event.kind}" for event in both)
+    note = f"{reported} (the same {family})" if others else base.note
     return replace(
         base,
         start_s=first.start_s if first.is_open else min(event.start_s for event in both),
         end_s=max(event.end_s for event in both),
-        score=chance,
+        score=probability,
         channels={name: value for event in both for name, value in event.channels.items()},
         contributions=dict(parts),
         also=others[0].kind if others else "",
@@ -266,7 +268,7 @@ def family_of(event: Event) -> str:
     for name, agreement in AGREE.items():
         if "sound" in event.channels and event.kind in agreement.sounds:
             return name
-        if "video" in event.channels and event.kind in _SEEN and event.label in agreement.things:
+        if "video" in event.channels and event.kind in _SEEN and event.label in agreement.objects:
             return name
     return ""
 

@@ -15,9 +15,9 @@ __all__ = ["OpenEvents"]
 class OpenEvents:
     """The open events of one source, by a key of the teller's choice, and the count of all.
 
-    >>> told = OpenEvents()
-    >>> event = told.begin("door", Event(kind="crowd", start_s=1, end_s=2, score=0.5))
-    >>> told.end("door", 5.0).end_s, told.end("door", 6.0)
+    >>> reported = OpenEvents()
+    >>> event = reported.begin("door", Event(kind="crowd", start_s=1, end_s=2, score=0.5))
+    >>> reported.end("door", 5.0).end_s, reported.end("door", 6.0)
     (5.0, None)
     """
 

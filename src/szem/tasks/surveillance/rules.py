@@ -279,7 +279,7 @@ class Rules(_Strict):
         own = self.cameras[camera].watch if camera in self.cameras else {}
         return self.watch.model_validate({**self.watch.model_dump(), **own}) if own else self.watch
 
-    def judge(self, event: Event, *, camera: str = "", at: datetime) -> tuple[Rule, ...]:
+    def decide(self, event: Event, *, camera: str = "", at: datetime) -> tuple[Rule, ...]:
         """The rules that an event fits; see `RuleEngine` for pauses between two alarms."""
         return tuple(rule for rule in self.rules if rule.fits(event, camera=camera, at=at))
 
@@ -313,7 +313,7 @@ class RuleEngine:
             at: When, in local time.
         """
         orders = []
-        for rule in self.rules.judge(event, camera=camera, at=at):
+        for rule in self.rules.decide(event, camera=camera, at=at):
             key = (rule.name, camera, event.kind, event.place)
             last = self._last.get(key)
             if (

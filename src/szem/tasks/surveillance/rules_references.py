@@ -15,7 +15,7 @@ __all__ = ["loose_names", "names_taken"]
 
 Fault = tuple[tuple[str | int, ...], str]  # keys, and places in arrays from 0; what is wrong there
 
-_THING = "thing"  # what lies or is missing, where the detector knows no name for it
+_OBJECT = "thing"  # what lies or is missing, where the detector knows no name for it
 _UNFOLLOWED = frozenset({"left behind", "removed", "*"})  # kinds that are also told of things nobody follows
 
 
@@ -62,11 +62,11 @@ def loose_names(rules: Rules, *, sounds: Collection[str] | None, labels: Collect
                 found.append((("rules", number, "events"), _unknown("event", kind, kinds)))
         for action in rule.do:
             what, _, whom = action.partition(":")
-            hooks: Collection[str] = {"webhook": tuple(rules.webhooks), "mqtt": tuple(rules.mqtt)}.get(what, ())
-            if whom and whom not in hooks:
-                found.append((("rules", number, "do"), _unknown(what, whom, hooks)))
+            notifiers: Collection[str] = {"webhook": tuple(rules.webhooks), "mqtt": tuple(rules.mqtt)}.get(what, ())
+            if whom and whom not in notifiers:
+                found.append((("rules", number, "do"), _unknown(what, whom, notifiers)))
             elif what in ("webhook", "mqtt") and not whom:
-                found.append((("rules", number, "do"), f"say which {what}: {what}:{(*hooks, 'NAME')[0]}"))
+                found.append((("rules", number, "do"), f"say which {what}: {what}:{(*notifiers, 'NAME')[0]}"))
     names = [rule.name for rule in rules.rules]
     for number, rule in enumerate(rules.rules):
         if rule.name in names[:number]:
@@ -86,11 +86,11 @@ def _loose_classes(rules: Rules, labels: Collection[str]) -> list[Fault]:
     followed = {coco_name(name) for camera in ("", *rules.cameras) for name in rules.settings_for(camera).labels}
     for number, rule in enumerate(rules.rules):
         for name in rule.classes:
-            if coco_name(name) not in (*known, _THING):
-                fault = _unknown("class", name, (*labels, _THING))
+            if coco_name(name) not in (*known, _OBJECT):
+                fault = _unknown("class", name, (*labels, _OBJECT))
             elif coco_name(name) in followed or _UNFOLLOWED & set(rule.events):
                 continue
-            elif name == _THING:
+            elif name == _OBJECT:
                 fault = "'thing' is only told with left behind and removed; name another class"
             else:
                 fault = f"{name!r} is not followed; name it among the labels in [watch]"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from szem.errors import RangeError
 from szem.media.frames import Frame
 from szem.media.live import LiveReader
-from szem.media.video_pipeline import open_film
+from szem.media.video_pipeline import open_video_source
 from szem.results.boxes import Boxes
 from szem.results.events import Event, Events
 from szem.results.tracks import TrackedBoxes
@@ -28,7 +28,7 @@ from szem.tasks.surveillance.behaviours import BehaviourEvents
 from szem.tasks.surveillance.camera_tampering import CameraState, TamperingDetector
 from szem.tasks.surveillance.open_events import OpenEvents
 from szem.tasks.surveillance.settings import WatchSettings
-from szem.tasks.video.detect_video import VideoDetector, open_sight
+from szem.tasks.video.detect_video import VideoDetector, open_video_detector
 from szem.tasks.video.tracker import Tracker, TrackSettings
 from szem.tasks.video.zones import Zones
 
@@ -43,7 +43,7 @@ _CLOSER = 1.5  # of its size: what is shown of its surroundings when a thing is 
 _CLOSER_PX = 120  # at least, of the frame
 _OPEN = np.ones((3, 3), np.uint8)
 _PART_S = 3.0  # what was seen within so long is kept in the part
-_PART_MARGIN, _PART_LEAST, _PART_MOST = 0.3, 0.4, 0.8  # of what moves; of the frame's sides
+_PART_MARGIN, _PART_MINIMUM, _PART_MOST = 0.3, 0.4, 0.8  # of what moves; of the frame's sides
 _MARGIN_S = 0.01  # a picture that comes so much too early is taken all the same
 
 
@@ -66,11 +66,11 @@ class Watcher:
 
     Args:
         settings: From when on something counts, and how much effort is made.
-        sight: The detector, from `open_sight`, which watchers may share; the shipped one if left out. None: no
-            detector, so only objects left and taken and the camera's faults are reported.
+        detector: The detector, from `open_video_detector`, which watchers may share; the shipped one if left out.
+            None: no detector, so only objects left and taken and the camera's faults are reported.
         areas: Zones and lines; without zones, sight as a whole is one.
 
-    >>> watcher = Watcher(sight=None)
+    >>> watcher = Watcher(detector=None)
     >>> [watcher.feed(frame) for frame in ()], watcher.finish()
     ([], [])
     """
@@ -79,13 +79,13 @@ class Watcher:
         self,
         settings: WatchSettings | None = None,
         *,
-        sight: VideoDetector | Literal["default"] | None = "default",
+        detector: VideoDetector | Literal["default"] | None = "default",
         areas: Zones | None = None,
     ) -> None:
         self.settings = settings or WatchSettings()
         self.areas = areas or Zones()
-        self._sight = open_sight(workers=1, threads=None) if sight == "default" else sight
-        self._told = OpenEvents()
+        self._detector = open_video_detector(workers=1, threads=None) if detector == "default" else detector
+        self._reported = OpenEvents()
         self._background = BackgroundModel()
         self._health = TamperingDetector(self.settings)
         self._tracker: Tracker | None = None
@@ -123,7 +123,7 @@ class Watcher:
         small = frame.scaled(*self._small)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
         health = self._health(grey, time_s=now)
-        events += self._tell_health(health, now)
+        events += self._report_state(health, now)
         looked = False
         if health.is_new_scene:
             events += self._forget(now)
@@ -153,12 +153,12 @@ class Watcher:
         Args:
             time_s: The end; by default the last picture's time.
         """
-        return self._told.end_all(max(self._last_s, 0.0) if time_s is None else time_s)
+        return self._reported.end_all(max(self._last_s, 0.0) if time_s is None else time_s)
 
     @property
     def going_on(self) -> tuple[Event, ...]:
         """Events that have begun and not ended."""
-        return self._told.open
+        return self._reported.open
 
     # Steps ------------------------------------------------------------------------------------------------------
 
@@ -176,19 +176,19 @@ class Watcher:
                 corners = np.array(area.to_zone(*self._small).corners_xy, np.float32).round().astype(np.int32)
                 cv2.fillPoly(self._ignored, [corners], 255)
         lines = [line.to_line(width, height) for line in self.areas.lines]
-        self._events = BehaviourEvents(self.settings, self._told, zones=zones, lines=lines, cover=self._cover)
-        if self._sight is not None:
-            self._tracker = Tracker(TrackSettings(keep_s=4.0), thresholds=self._sight.thresholds)
+        self._events = BehaviourEvents(self.settings, self._reported, zones=zones, lines=lines, cover=self._cover)
+        if self._detector is not None:
+            self._tracker = Tracker(TrackSettings(keep_s=4.0), thresholds=self._detector.thresholds)
 
         def place_of(x: float, y: float) -> str:
             return next((zone.name for zone in zones if zone.depth(np.array([[x, y]]))[0] >= 0), "")
 
         self._left = AbandonedObjects(
             self.settings,
-            self._told,
+            self._reported,
             self._background,
             place_of=place_of,
-            look_closer=None if self._sight is None else self._look_closer,
+            look_closer=None if self._detector is None else self._look_closer,
         )
         return events
 
@@ -199,10 +199,10 @@ class Watcher:
             self._events.forget()
         return [] if self._left is None else self._left.forget(now)
 
-    def _tell_health(self, health: CameraState, now: float) -> list[Event]:
+    def _report_state(self, health: CameraState, now: float) -> list[Event]:
         events: list[Event] = []
         if self._fault and health.fault != self._fault:
-            ended = self._told.end(("camera", self._fault), now)
+            ended = self._reported.end(("camera", self._fault), now)
             self._fault = ""
             events += [ended] if ended is not None else []
         if health.is_sure and not self._fault:
@@ -216,14 +216,14 @@ class Watcher:
                 channels={"video": score},
                 best_s=now,
             )
-            events.append(self._told.begin(("camera", self._fault), event))
+            events.append(self._reported.begin(("camera", self._fault), event))
         elif self._fault:
-            self._told.change(("camera", self._fault), end_s=now)
+            self._reported.change(("camera", self._fault), end_s=now)
         return events
 
     def _look(self, frame: Frame, scene: Foreground, events: list[Event]) -> bool:
         """Ask the detector, if something moves and it is time."""
-        if self._sight is None or self._tracker is None or self._events is None:
+        if self._detector is None or self._tracker is None or self._events is None:
             return False
         now = frame.time_s
         if scene.motion > _MOVES and _largest(scene.moving) >= _BLOB_PX:
@@ -253,7 +253,7 @@ class Watcher:
         if not boxes:
             return None
         low, top = np.min([box[:2] for box in boxes], axis=0), np.max([box[2:] for box in boxes], axis=0)
-        sides = np.maximum((top - low) * (1 + 2 * _PART_MARGIN), _PART_LEAST * np.array([width, height]))
+        sides = np.maximum((top - low) * (1 + 2 * _PART_MARGIN), _PART_MINIMUM * np.array([width, height]))
         sides = np.maximum(sides, sides.max() * np.array([1.0, height / width]))  # no narrower than the frame
         if sides[0] > _PART_MOST * width or sides[1] > _PART_MOST * height:
             return None
@@ -263,8 +263,8 @@ class Watcher:
 
     def _find(self, frame: Frame, part: tuple[int, int, int, int] | None) -> Boxes:
         """Boxes in a frame, or in a part of it."""
-        assert self._sight is not None
-        finder, (width, height) = self._sight.finder, frame.size
+        assert self._detector is not None
+        finder, (width, height) = self._detector.finder, frame.size
         if part is None:
             inner = finder.inner_size(height, width) or (height, width)
             batch = finder.prepare(frame.scaled(inner[1], inner[0]))
@@ -295,9 +295,9 @@ class Watcher:
 
     def _see_left(self, scene: Foreground) -> list[Event]:
         assert self._left is not None
-        things = [] if self._events is None else self._events.things
+        objects = [] if self._events is None else self._events.objects
         scale = self._size[0] / self._small[0], self._size[1] / self._small[1]
-        return self._left(scene, things, scale=scale)
+        return self._left(scene, objects, scale=scale)
 
     def _cover(self, box: F) -> float:
         """Share of a box in which something else than the scene is."""
@@ -334,12 +334,12 @@ def watch(
         UnknownNameError: no such model.
         RangeError: a live source has no end; use `Watcher`.
     """
-    reader = open_film(video)
+    reader = open_video_source(video)
     if isinstance(reader, LiveReader) and reader.is_live:
         reader.stop()
         raise RangeError(f"{video}: a live source has no end; feed its frames to szem.Watcher")
-    sight = open_sight(model, workers=1, threads=None)
-    watcher = Watcher(settings, sight=sight, areas=areas)
+    detector = open_video_detector(model, workers=1, threads=None)
+    watcher = Watcher(settings, detector=detector, areas=areas)
     found: dict[int, Event] = {}
     time_s = 0.0
     for frame in reader:
@@ -350,7 +350,7 @@ def watch(
             on_progress(time_s, reader.info.duration_s)
     for event in watcher.finish(time_s):
         found[event.number] = event
-    name = getattr(getattr(sight.finder, "card", None), "name", "")
+    name = getattr(getattr(detector.finder, "card", None), "name", "")
     items = tuple(sorted(found.values(), key=lambda event: (event.start_s, event.number)))
     return Events(items=items, duration_s=max(time_s, reader.info.duration_s or 0.0), model=name)
 

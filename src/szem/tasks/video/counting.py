@@ -275,7 +275,7 @@ class ZoneCounter:
     now: dict[str, int] = field(default_factory=dict)  # class -> how many are in it
     entered: int = 0  # times an object came in from outside
     left: int = 0  # times an object was seen to go
-    things: int = 0  # how many objects have been in it
+    objects: int = 0  # how many objects have been in it
     longest_s: float = 0.0  # in the zone, all together, of the object that stayed longest
     stayed_s: dict[int, float] = field(default_factory=dict)  # the same of each object that was seen of late
     _inside: dict[int, bool] = field(default_factory=dict)
@@ -310,7 +310,7 @@ class ZoneCounter:
             self._inside[number] = inside
             if inside:
                 self.now[label] = self.now.get(label, 0) + 1
-                self.things += number not in self.stayed_s
+                self.objects += number not in self.stayed_s
                 self.stayed_s[number] = self.stayed_s.get(number, 0.0) + (passed_s if was else 0.0)
                 self.longest_s = max(self.longest_s, self.stayed_s[number])
             if was is not None and was != inside:
@@ -339,7 +339,7 @@ class ZoneCounter:
             "now_total": sum(self.now.values()),
             "entered": self.entered,
             "left": self.left,
-            "things": self.things,
+            "things": self.objects,
             "longest_s": round(self.longest_s, 3),
         }
 

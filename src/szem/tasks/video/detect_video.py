@@ -25,7 +25,7 @@ from szem.tasks.models import ModelLike, open_model
 from szem.tasks.video.counting import ANCHORS, LineCounter, ZoneCounter
 from szem.tasks.video.tracker import Tracker, TrackSettings
 
-__all__ = ["DetectedFrame", "VideoAnalyzer", "VideoDetector", "doubtful_thresholds", "open_sight"]
+__all__ = ["DetectedFrame", "VideoAnalyzer", "VideoDetector", "doubtful_thresholds", "open_video_detector"]
 
 _DOUBT = 1 / 3  # of the sure threshold: boxes above this still keep a thing alive
 _TRAIL_S = 1.5  # how long the line behind a thing is
@@ -66,7 +66,7 @@ class VideoDetector:
     workers: int = 1  # frames looked at side by side
 
 
-def open_sight(
+def open_video_detector(
     model: ModelLike | None = None,
     *,
     threshold: float | Mapping[str, float] | None = None,
@@ -110,7 +110,7 @@ class DetectedFrame:
     tracked: TrackedBoxes | None  # None where things are not followed
     looked: bool  # False for the frames between, with `every`
     events: tuple[dict[str, Any], ...] = ()  # crossings, comings and goings
-    told: tuple[str, ...] = ()  # what is written at each zone and line
+    reported: tuple[str, ...] = ()  # what is written at each zone and line
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
@@ -134,7 +134,7 @@ class VideoAnalyzer:
     """Finds, follows and counts through one film; its `steps` go into a `Flow`.
 
     Args:
-        sight: From `open_sight`.
+        detector: From `open_video_detector`.
         follow: Give things numbers; None to leave that out.
         classes: Only these; None for all.
         every: Look at each n-th frame only; things are carried on through the others.
@@ -149,7 +149,7 @@ class VideoAnalyzer:
 
     def __init__(
         self,
-        sight: VideoDetector,
+        detector: VideoDetector,
         *,
         follow: TrackSettings | None = TrackSettings(),  # noqa: B008  frozen
         classes: str | Collection[str] | None = None,
@@ -163,10 +163,10 @@ class VideoAnalyzer:
             raise RangeError(f"every must be 1 or more, got {every}")
         if follow is None and (lines or zones):
             raise RangeError("lines and zones count things that are followed; leave tracking on")
-        self.sight, self.every = sight, every
-        self.classes = None if classes is None else known_classes(classes, sight.finder.classes)
+        self.detector, self.every = detector, every
+        self.classes = None if classes is None else known_classes(classes, detector.finder.classes)
         self.lines, self.zones, self._draws, self._trails = tuple(lines), tuple(zones), draw, trails
-        self._tracker = None if follow is None else Tracker(follow, thresholds=sight.thresholds)
+        self._tracker = None if follow is None else Tracker(follow, thresholds=detector.thresholds)
         self._last: Boxes | None = None
         self._asked = 0
         self._size: tuple[int, int] | None = None
@@ -175,7 +175,7 @@ class VideoAnalyzer:
     @property
     def steps(self) -> list[Stage]:
         """Prepare; look; follow and count; draw. The last gives `RenderedFrame` with a `DetectedFrame`."""
-        return [Stage(self.prepare), Stage(self.look, self.sight.workers), Stage(self.follow), Stage(self.draw)]
+        return [Stage(self.prepare), Stage(self.look, self.detector.workers), Stage(self.follow), Stage(self.draw)]
 
     def prepare(self, frame: Frame) -> _Asked:
         """Make what the network takes."""
@@ -183,14 +183,14 @@ class VideoAnalyzer:
         self._asked += 1  # not the frame's index: a live source leaves some out
         if (self._asked - 1) % self.every:
             return _Asked(frame, None, (height, width))
-        inner = self.sight.finder.inner_size(height, width) or (height, width)
-        return _Asked(frame, self.sight.finder.prepare(frame.scaled(inner[1], inner[0])), inner)
+        inner = self.detector.finder.inner_size(height, width) or (height, width)
+        return _Asked(frame, self.detector.finder.prepare(frame.scaled(inner[1], inner[0])), inner)
 
     def look(self, asked: _Asked) -> tuple[Frame, Boxes | None]:
         """Run the network and read its outputs."""
         if asked.batch is None:
             return asked.frame, None
-        finder = self.sight.finder
+        finder = self.detector.finder
         return asked.frame, finder.finish(finder.run(asked.batch), asked.size).resized(*asked.frame.size)
 
     def follow(self, item: tuple[Frame, Boxes | None]) -> DetectedFrame:
@@ -204,7 +204,7 @@ class VideoAnalyzer:
             found = found.keep(classes=self.classes)
         self._last = found
         if self._tracker is None:
-            sure = found.scores >= self.sight.thresholds[found.indices]
+            sure = found.scores >= self.detector.thresholds[found.indices]
             return DetectedFrame(frame, found.take(sure), None, looked)
         if looked:
             tracked = self._tracker(found, time_s=frame.time_s, index=frame.index)
@@ -215,9 +215,9 @@ class VideoAnalyzer:
             events += zone(tracked)
         for line in self.lines:
             events += line(tracked)
-        return DetectedFrame(frame, tracked.boxes, tracked, looked, tuple(events), self._tell())
+        return DetectedFrame(frame, tracked.boxes, tracked, looked, tuple(events), self._report())
 
-    def _tell(self) -> tuple[str, ...]:
+    def _report(self) -> tuple[str, ...]:
         zones = [f"{zone.zone.name}: {sum(zone.now.values())}" for zone in self.zones]
         totals = [(line.line.name, sum(line.to_right.values()), sum(line.to_left.values())) for line in self.lines]
         return (*zones, *(f"{name}: {right} right, {left} left" for name, right, left in totals))
@@ -231,10 +231,10 @@ class VideoAnalyzer:
         taken: list[tuple[int, int, int, int]] = []
         if self._trails and seen.tracked is not None:
             self._draw_trails(planes, seen.tracked)
-        for zone, text in zip(self.zones, seen.told, strict=False):
+        for zone, text in zip(self.zones, seen.reported, strict=False):
             draw_path_on(planes, np.array(zone.zone.corners_xy), _ZONE_RGB, closed=True)
             draw_chip_on(planes, text, zone.zone.corners_xy[0], _ZONE_RGB, taken=taken)
-        for line, text in zip(self.lines, seen.told[len(self.zones) :], strict=False):
+        for line, text in zip(self.lines, seen.reported[len(self.zones) :], strict=False):
             ends = np.array([line.line.start_xy, line.line.end_xy])
             draw_path_on(planes, ends, _LINE_RGB, line_px=3)
             draw_chip_on(planes, text, (ends[0, 0], ends[0, 1] + 4), _LINE_RGB, taken=taken)

@@ -28,9 +28,9 @@ __all__ = ["TrackLog", "TrackSettings", "Tracker"]
 F = NDArray[np.float64]
 I = NDArray[np.int64]  # noqa: E741
 
-_SURE_OVERLAP = 0.2  # least likeness (intersection over union of the grown boxes) in the first round
+_CERTAIN_OVERLAP = 0.2  # least likeness (intersection over union of the grown boxes) in the first round
 _DOUBT_OVERLAP = 0.5  # in the second
-_SAME_THING = 0.8  # two things that overlap more are one: the younger goes
+_SAME_OBJECT = 0.8  # two things that overlap more are one: the younger goes
 _SAME_PLACE = 0.75  # likewise for two of different classes: a car that is also taken for a bus
 _NO_ROOM = 0.45  # a box that overlaps a thing of its class so much is a double of it, and begins nothing
 _LOST_WORTH = 0.7  # likeness to a track out of sight counts so much when boxes are shared out
@@ -64,7 +64,7 @@ class TrackSettings:
 
 
 @dataclass
-class _Thing:
+class _Object:
     """What is remembered of one thing besides its motion."""
 
     id: int
@@ -105,7 +105,7 @@ class Tracker:
         self.settings = settings or TrackSettings()
         self.thresholds = thresholds  # may be changed between frames
         self._filter = KalmanFilter.start(np.zeros((0, 4)))
-        self._things: list[_Thing] = []
+        self._objects: list[_Object] = []
         self._numbers = 0
         self._time_s: float | None = None
         self._looked_s = 0.0  # when boxes last came
@@ -125,9 +125,9 @@ class Tracker:
         boxes = _without_doubles(boxes)
         found = boxes.boxes_xyxy.astype(np.float64)
         sure = boxes.scores >= self._lowest(boxes)
-        rows_of_all = np.arange(len(self._things))
-        first, left, free = self._match(rows_of_all, np.flatnonzero(sure), found, boxes, _SURE_OVERLAP)
-        awake = np.array([r for r in left if self._was_seen(r) and self._things[r].id], np.int64)
+        rows_of_all = np.arange(len(self._objects))
+        first, left, free = self._match(rows_of_all, np.flatnonzero(sure), found, boxes, _CERTAIN_OVERLAP)
+        awake = np.array([r for r in left if self._was_seen(r) and self._objects[r].id], np.int64)
         second, _, _ = self._match(awake, np.flatnonzero(~sure), found, boxes, _DOUBT_OVERLAP)
         taken = {row for row, _ in second}
         left = [r for r in left if self._was_seen(r) and r not in taken]
@@ -155,32 +155,32 @@ class Tracker:
     def _move_to(self, time_s: float) -> None:
         if self._time_s is not None:
             dt_s = max(time_s - self._time_s, 1e-3)  # a clock that stands still or goes back
-            unseen = np.array([not self._was_seen(r) for r in range(len(self._things))], np.bool_)
+            unseen = np.array([not self._was_seen(r) for r in range(len(self._objects))], np.bool_)
             self._filter.predict(dt_s, unseen)
         self._time_s = time_s
 
     def _was_seen(self, row: int) -> bool:
         """Whether it was seen in the last frame that was looked at."""
-        return self._things[row].seen_s >= self._looked_s
+        return self._objects[row].seen_s >= self._looked_s
 
     def _lowest(self, boxes: Boxes) -> NDArray[np.float32] | float:
         return self.settings.sure if self.thresholds is None else self.thresholds[boxes.indices]
 
     def _match(
-        self, rows: I, places: I, found: F, boxes: Boxes, least: float
+        self, rows: I, places: I, found: F, boxes: Boxes, minimum: float
     ) -> tuple[list[tuple[int, int]], list[int], list[int]]:
         """Pairs of things and boxes, the things left over, and the boxes left over."""
         if not len(rows) or not len(places):
             return [], rows.tolist(), places.tolist()
         grow = np.array([self._grow(r) for r in rows])
         likeness = _likeness(self._filter.boxes_xyxy[rows], found[places], grow)
-        own = np.array([self._things[r].index for r in rows])
+        own = np.array([self._objects[r].index for r in rows])
         likeness = np.where(own[:, None] == boxes.indices[places][None], likeness, likeness * _OTHER_CLASS)
         worth = likeness * (0.5 + 0.5 * boxes.scores[places][None])  # of two equal boxes the surer one
         lost = np.array([not self._was_seen(r) for r in rows])
         worth = np.where(lost[:, None], worth * _LOST_WORTH, worth)  # whoever was just seen comes first
-        a, b = linear_sum_assignment(np.where(likeness >= least, -worth, 0.0))
-        pairs = [(int(rows[i]), int(places[j])) for i, j in zip(a, b, strict=True) if likeness[i, j] >= least]
+        a, b = linear_sum_assignment(np.where(likeness >= minimum, -worth, 0.0))
+        pairs = [(int(rows[i]), int(places[j])) for i, j in zip(a, b, strict=True) if likeness[i, j] >= minimum]
         taken_rows, taken_places = {r for r, _ in pairs}, {p for _, p in pairs}
         return (
             pairs,
@@ -197,9 +197,9 @@ class Tracker:
         own, there = self._filter.boxes_xyxy[rows], found[places]
         distance = _centre_distance(own, there)
         passed_s = time_s - self._looked_s
-        speeds = [_FASTEST if self._things[r].hits < _KNOWN_HITS else _FASTEST_KNOWN for r in rows]
+        speeds = [_FASTEST if self._objects[r].hits < _KNOWN_HITS else _FASTEST_KNOWN for r in rows]
         reach = np.minimum(np.array(speeds) * passed_s, _FURTHEST)[:, None]
-        classes = np.array([self._things[r].index for r in rows])
+        classes = np.array([self._objects[r].index for r in rows])
         sides = np.log(np.maximum(there[None, :, 2:] - there[None, :, :2], 1)) - np.log(
             np.maximum(own[:, None, 2:] - own[:, None, :2], 1)
         )
@@ -214,9 +214,9 @@ class Tracker:
         return pairs, [place for place in places if place not in taken]
 
     def _grow(self, row: int) -> float:
-        if self._things[row].hits < _KNOWN_HITS:
+        if self._objects[row].hits < _KNOWN_HITS:
             return _GROW_NEW
-        return _GROW + _GROW_LOST * max(0.0, self._looked_s - self._things[row].seen_s)
+        return _GROW + _GROW_LOST * max(0.0, self._looked_s - self._objects[row].seen_s)
 
     def _take_in(self, pairs: list[tuple[int, int]], found: F, boxes: Boxes, time_s: float) -> None:
         if not pairs:
@@ -224,17 +224,17 @@ class Tracker:
         rows, places = (np.array(side, np.int64) for side in zip(*pairs, strict=True))
         self._filter.correct(rows, found[places], boxes.scores[places].astype(np.float64))
         for row, place in pairs:
-            thing, score = self._things[row], float(boxes.scores[place])
-            thing.hits, thing.seen_s, thing.score = thing.hits + 1, time_s, score
-            thing.vote(int(boxes.indices[place]), score)
-            if not thing.id and thing.hits >= self.settings.confirm:
+            obj, score = self._objects[row], float(boxes.scores[place])
+            obj.hits, obj.seen_s, obj.score = obj.hits + 1, time_s, score
+            obj.vote(int(boxes.indices[place]), score)
+            if not obj.id and obj.hits >= self.settings.confirm:
                 self._numbers += 1
-                thing.id = self._numbers
+                obj.id = self._numbers
 
     def _begin(self, places: list[int], found: F, boxes: Boxes, time_s: float, *, at_once: bool) -> None:
-        awake = [r for r in range(len(self._things)) if self._was_seen(r)]
+        awake = [r for r in range(len(self._objects)) if self._was_seen(r)]
         there = list(self._filter.boxes_xyxy[awake])
-        own = [self._things[r].index for r in awake]
+        own = [self._objects[r].index for r in awake]
         begun: list[int] = []
         for place in sorted(places, key=lambda p: -boxes.scores[p]):
             room = np.array([_NO_ROOM if index == boxes.indices[place] else _SAME_PLACE for index in own])
@@ -252,52 +252,52 @@ class Tracker:
             if at_once or self.settings.confirm == 1:
                 self._numbers += 1
                 number = self._numbers
-            self._things.append(_Thing(number, 1, time_s, score, {int(boxes.indices[place]): score}))
+            self._objects.append(_Object(number, 1, time_s, score, {int(boxes.indices[place]): score}))
         if places:
             self._filter = self._filter.join(KalmanFilter.start(found[places]))
 
     def _forget(self, time_s: float, boxes: Boxes) -> None:
         """Let go of what has been away too long, was seen once only, has left the picture, or is another's double."""
-        if not self._things:
+        if not self._objects:
             return
         where = self._filter.boxes_xyxy
-        away = np.array([time_s - thing.seen_s for thing in self._things])
-        known = np.array([thing.id > 0 for thing in self._things])
+        away = np.array([time_s - obj.seen_s for obj in self._objects])
+        known = np.array([obj.id > 0 for obj in self._objects])
         outside = (
             (where[:, 2] <= 0) | (where[:, 3] <= 0) | (where[:, 0] >= boxes.width) | (where[:, 1] >= boxes.height)
         )
         keep = (away <= np.where(known, self.settings.keep_s, 0.0)) & ~((away > 0) & outside)
         alike = _likeness(where, where, np.zeros(len(where)))
         apart = (alike - np.eye(len(alike))).max(1) < _APART
-        for thing, was_apart, gone_s in zip(self._things, apart, away, strict=True):
-            thing.steps_apart += bool(was_apart and gone_s <= 0)
-        for i, j in zip(*np.nonzero(np.triu(alike, 1) > min(_SAME_THING, _SAME_PLACE)), strict=True):
-            one, other = self._things[i], self._things[j]
+        for obj, was_apart, gone_s in zip(self._objects, apart, away, strict=True):
+            obj.steps_apart += bool(was_apart and gone_s <= 0)
+        for i, j in zip(*np.nonzero(np.triu(alike, 1) > min(_SAME_OBJECT, _SAME_PLACE)), strict=True):
+            one, other = self._objects[i], self._objects[j]
             if min(one.steps_apart, other.steps_apart) >= _KNOWN_HITS:
                 continue  # two objects that pass each other, not one with two tracks
-            if alike[i, j] > (_SAME_THING if one.index == other.index else _SAME_PLACE):
+            if alike[i, j] > (_SAME_OBJECT if one.index == other.index else _SAME_PLACE):
                 better, worse = (i, j) if sum(one.votes.values()) >= sum(other.votes.values()) else (j, i)
                 keep[worse] &= not keep[better]
         if not keep.all():
-            self._things = [thing for thing, stays in zip(self._things, keep, strict=True) if stays]
+            self._objects = [obj for obj, stays in zip(self._objects, keep, strict=True) if stays]
             self._filter = self._filter.take(keep)
 
     def _answer(self, boxes: Boxes, time_s: float, index: int) -> TrackedBoxes:
-        away = [time_s - thing.seen_s for thing in self._things]
+        away = [time_s - obj.seen_s for obj in self._objects]
         held = self.settings.hold_s
-        rows = [r for r, thing in enumerate(self._things) if thing.id and away[r] <= held]
+        rows = [r for r, obj in enumerate(self._objects) if obj.id and away[r] <= held]
         limits = np.array([boxes.width, boxes.height] * 2)
         where = self._filter.boxes_xyxy.clip(0, limits)
         rows = [r for r in rows if where[r, 2] - where[r, 0] >= 1 and where[r, 3] - where[r, 1] >= 1]
-        things = [self._things[r] for r in rows]
+        objects = [self._objects[r] for r in rows]
         return TrackedBoxes(
             boxes=replace(
                 boxes,
                 boxes_xyxy=where[rows].astype(np.float32).reshape(-1, 4),
-                scores=np.array([thing.score for thing in things], np.float32),
-                indices=np.array([thing.index for thing in things], np.int64),
+                scores=np.array([obj.score for obj in objects], np.float32),
+                indices=np.array([obj.index for obj in objects], np.int64),
             ),
-            ids=np.array([thing.id for thing in things], np.int64),
+            ids=np.array([obj.id for obj in objects], np.int64),
             seen=np.array([away[r] <= 0 for r in rows], np.bool_),
             index=index,
             time_s=time_s,

@@ -21,7 +21,7 @@ from szem.tasks.video.counting import PixelLine, PixelZone
 
 __all__ = ["Line", "Zone", "Zones", "areas_from_json", "areas_to_json", "read_areas"]
 
-_LEAST_AREA = 1e-5  # of the picture
+_MIN_AREA = 1e-5  # of the picture
 _MOST_CORNERS = 200
 _MOST_BYTES = 1_000_000
 _Name = Annotated[str, Field(min_length=1, max_length=80)]
@@ -36,7 +36,7 @@ class _Drawn(BaseModel):
 
     @field_validator("points", mode="before")
     @classmethod
-    def _shares(cls, value: Any) -> Any:
+    def _fractions(cls, value: Any) -> Any:
         return check_points(value)
 
 
@@ -51,8 +51,8 @@ class Zone(_Drawn):
 
     @model_validator(mode="after")
     def _has_area(self) -> Self:
-        if len(self.points) < 3 or cv2.contourArea(np.array(self.points, np.float32)) < _LEAST_AREA:
-            raise ValueError(f"a zone is three points or more around an area, got {_told(self.points)}")
+        if len(self.points) < 3 or cv2.contourArea(np.array(self.points, np.float32)) < _MIN_AREA:
+            raise ValueError(f"a zone is three points or more around an area, got {_reported(self.points)}")
         return self
 
     def to_zone(self, width: int, height: int) -> PixelZone:
@@ -66,7 +66,7 @@ class Line(_Drawn):
     @model_validator(mode="after")
     def _has_two_ends(self) -> Self:
         if len(self.points) != 2 or math.dist(*self.points) < 1e-3:
-            raise ValueError(f"a line is two different points, got {_told(self.points)}")
+            raise ValueError(f"a line is two different points, got {_reported(self.points)}")
         return self
 
     def to_line(self, width: int, height: int) -> PixelLine:
@@ -112,15 +112,15 @@ def check_points(value: Any) -> _Points:
         ValueError: they are not pairs of numbers in 0..1.
     """
     if not isinstance(value, Sequence) or isinstance(value, str) or not 2 <= len(value) <= _MOST_CORNERS:
-        raise ValueError(f"points are [[x, y], …], two to {_MOST_CORNERS} of them, got {_told(value)}")
+        raise ValueError(f"points are [[x, y], …], two to {_MOST_CORNERS} of them, got {_reported(value)}")
     points = []
     for point in value:
         if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != 2:
-            raise ValueError(f"a point is [x, y], got {_told(point)}")
-        for share in point:
-            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise ValueError(f"a point is [x, y], got {_reported(point)}")
+        for fraction in point:
+            if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
                 raise ValueError(
-                    f"a point's x and y are shares of the picture's sides, 0 to 1, got {_told(point)}; "
+                    f"a point's x and y are shares of the picture's sides, 0 to 1, got {_reported(point)}; "
                     "divide pixels by the picture's width and height"
                 )
         points.append((float(point[0]), float(point[1])))
@@ -172,6 +172,6 @@ def areas_to_json(areas: Zones) -> str:
     return areas.model_dump_json(indent=2)
 
 
-def _told(value: Any) -> str:
+def _reported(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "…"

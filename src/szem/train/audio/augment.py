@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AudioAugmentation", "add_sound", "as_heard", "at_level", "cut_loud", "hide_bands", "make_nothing"]
+__all__ = ["AudioAugmentation", "add_sound", "as_heard", "at_level", "cut_loud", "make_nothing", "mask_bands"]
 
 Samples = NDArray[np.float32]
 _RATE_HZ = 16000
@@ -35,13 +35,13 @@ def cut_loud(sound: NDArray[np.floating], length: int, rng: np.random.Generator,
     Returns:
         (length,) float32.
     """
-    room = len(sound) - length
-    if room <= 0:
+    margin = len(sound) - length
+    if margin <= 0:
         out = np.zeros(length, np.float32)
-        first = int(rng.integers(-room + 1))
+        first = int(rng.integers(-margin + 1))
         out[first : first + len(sound)] = sound
         return out
-    firsts = rng.integers(room + 1, size=tries)
+    firsts = rng.integers(margin + 1, size=tries)
     pieces = [sound[first : first + length].astype(np.float32) for first in firsts]
     loud = np.array([float(np.sqrt(np.mean(piece**2))) for piece in pieces]) + 1e-7
     return pieces[int(rng.choice(tries, p=loud / loud.sum()))]
@@ -98,7 +98,7 @@ def make_nothing(length: int, rng: np.random.Generator) -> Samples:
     return made if rng.random() > 0.05 else np.zeros(length, np.float32)
 
 
-def hide_bands(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def mask_bands(bands: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Hide a stretch of time and one of pitch, in place.
 
     Source: D. Park et al., SpecAugment, 2019, arXiv:1904.08779, section 2.

@@ -33,8 +33,8 @@ from szem.train.audio.augment import (
     as_heard,
     at_level,
     cut_loud,
-    hide_bands,
     make_nothing,
+    mask_bands,
 )
 from szem.train.audio.clips import BANDS, WINDOW, SoundClip
 from szem.train.audio.export import interpolate, sounds_release
@@ -97,8 +97,8 @@ class SoundsRecipe:
                 f"{settings.data}: no sound to learn {', '.join(bare)} from. {describe_broken(self.broken)}"
             )
         counts = np.array([sum(map(len, group)) for group in self.groups], np.float64)
-        chances = np.sqrt(counts) * [1.5 if kind == "gun shot" else 1.0 for kind in self.classes]
-        self.chances = chances / chances.sum()
+        probabilities = np.sqrt(counts) * [1.5 if kind == "gun shot" else 1.0 for kind in self.classes]
+        self.probabilities = probabilities / probabilities.sum()
         self.held_split = "tune"
 
     def build_network(self) -> nn.Module:
@@ -135,7 +135,7 @@ class SoundsRecipe:
             _, rng = pick(number, of=len(self.training_items), seed=self.settings.loop.seed)
             sound, truth, count = self._sample(rng)
             bands = log_mel(sound, BANDS)
-            patches.append(hide_bands(bands, rng) if rng.random() < 0.5 else bands)
+            patches.append(mask_bands(bands, rng) if rng.random() < 0.5 else bands)
             truths.append(truth)
             counts.append(count)
         arrays = {"patch": np.stack(patches), "truth": np.stack(truths), "counts": np.stack(counts)}
@@ -180,7 +180,7 @@ class SoundsRecipe:
                 sound = make_nothing(WINDOW, rng)
             sound = as_heard(sound, rng, self.hearing)
             return at_level(sound, rng, self.hearing), truth, counts
-        kind = int(rng.choice(kinds, p=self.chances))
+        kind = int(rng.choice(kinds, p=self.probabilities))
         is_sharp = self.classes[kind] in _SHARP
         sound = self._cut(kind, rng)
         truth[kind] = 1
@@ -202,7 +202,11 @@ class SoundsRecipe:
         if rng.random() < 0.4:
             return add_sound(sound, make_nothing(WINDOW, rng), max(ratio_db, 0.0))
         behind = [i for i, kind in enumerate(self.classes) if kind in _BEHIND]
-        other = int(rng.choice(behind)) if is_sharp and behind else int(rng.choice(len(self.classes), p=self.chances))
+        other = (
+            int(rng.choice(behind))
+            if is_sharp and behind
+            else int(rng.choice(len(self.classes), p=self.probabilities))
+        )
         labelled = as_heard(self._cut(other, rng), rng, self.hearing)
         if truth[other] == 0:
             truth[other] = 1
