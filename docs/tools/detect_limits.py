@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 
 from szem.arrays import Picture8
-from szem.data.boxed_folder import only_split, read_boxed
+from szem.data.boxed_folder import only_split, read_boxed, rename_classes
 from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
 from szem.results.boxes import Boxes
 from szem.tasks.detection.average_precision import average_precision
 from szem.tasks.detection.detect import Detector
+from szem.tasks.detection.evaluate import shared_classes
 from szem.tasks.models import open_model
 
 _CROWD = 6  # boxes that make one
@@ -57,10 +58,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", default="val")
     given = parser.parse_args()
-    boxes = only_split(read_boxed(given.data), given.split)
-    truth, classes = list(boxes.pictures), boxes.classes
-    pictures = [read_picture(one.path) for one in truth]
     detector = Detector(open_model(task="detect"), threshold=0.005)
+    boxes, classes = only_split(read_boxed(given.data), given.split), detector.classes
+    truth = list(rename_classes(boxes, classes, shared_classes(boxes.classes, classes)).pictures)
+    pictures = [read_picture(one.path) for one in truth]
     found = detector(pictures)
     tell("as they are", found, truth, classes)
     crowded = [int((~one.is_hard).sum()) >= _CROWD for one in truth]

@@ -37,6 +37,7 @@ __all__ = ["QUANTIZED_OPS", "correct_bias", "last_convolutions", "quantize_onnx"
 _quantization = import_quantization()
 
 QUANTIZED_OPS = ("Conv", "Clip", "Relu", "Add", "Concat", "MaxPool", "Resize")
+_ACTIVATIONS = ("HardSwish", "HardSigmoid")  # computed in float; a convolution before one is not the last
 _WEIGHT_ONLY_OPS = ("Gemm",)  # small work, large weights: stored in 8 bits, computed in float
 _LIMIT = 32767 / 255  # two neighbouring weights of one sign may add up to this many steps
 
@@ -104,7 +105,7 @@ def last_convolutions(source: str | os.PathLike[str], *, ops: Sequence[str] = QU
         graph = onnx.load(os.fspath(source)).graph
     except Exception as error:
         raise ModelError(f"{source}: not an ONNX file ({error}); export it anew") from error
-    read = {name for node in graph.node if node.op_type in ops for name in node.input}
+    read = {name for node in graph.node if node.op_type in (*ops, *_ACTIVATIONS) for name in node.input}
     return tuple(n.output[0] for n in graph.node if n.op_type == "Conv" and n.output[0] not in read)
 
 
