@@ -213,8 +213,8 @@ def build_guard_routes(handler: GuardHandler) -> APIRouter:
         ("/areas", guard.areas, "GET", None),
         ("/areas/check", guard.check_areas, "PUT", {"application/json": {"schema": {"type": "object"}}}),
         ("/films", guard.send_video, "POST", {"application/octet-stream": {"schema": video}}),
-        ("/films/{film}", guard.video, "GET", None),
-        ("/films/{film}", guard.drop_video, "DELETE", None),
+        ("/films/{video}", guard.video, "GET", None),
+        ("/films/{video}", guard.drop_video, "DELETE", None),
     ):
         extra = None if body is None else {"requestBody": {"content": body}}
         is_file = path.endswith(_FILES)
