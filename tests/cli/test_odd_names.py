@@ -94,9 +94,9 @@ def test_watch_keeps_events_of_and_below_such_names(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     video, store = ("v.mp4", name) if name.startswith("store") else (name, "events")
-    with VideoWriter(video, rate_hz=10) as video:
+    with VideoWriter(video, rate_hz=10) as writer:
         for n in range(30):  # covered after a second, which is an event with a clip
-            video.write(np.full((64, 64, 3), 0, np.uint8) if n > 10 else _noise(n))
+            writer.write(np.full((64, 64, 3), 0, np.uint8) if n > 10 else _noise(n))
     assert run(["watch", video, "--store", store]) == 0
     assert "Traceback" not in capsys.readouterr().err
     assert not list(Path(store).rglob("*.part"))

@@ -159,7 +159,7 @@ def test_exports_hold_what_is_asked_for(guarded: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "sent", "status", "says"),
     [
-        ("GET", "/events?minScore=2", None, 400, "min_score"),
+        ("GET", "/events?minScore=2", None, 400, "minScore"),
         ("GET", "/events?since=yesterday-ish", None, 400, "no moment"),
         ("GET", "/events?since=1h&until=2h", None, 400, "exchange"),
         ("GET", "/events?channel=smell", None, 400, "sound, video"),
