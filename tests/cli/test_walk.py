@@ -204,7 +204,7 @@ def test_what_is_passed_over_decides_the_exit_status(tmp_path: Path, capsys: pyt
     assert report_failures(failures, total=3) == 1
     told = capsys.readouterr().err
     assert "szem: 4 of 7 could not be done:" in told
-    assert f"szem: passed over: {tmp_path / 'video.mp4'}: a video, where pictures are looked for" in told
+    assert f"szem: passed over: {tmp_path / 'film.mp4'}: a video, where pictures are looked for" in told
     assert report_failures([f for f in failures if f.is_note], total=3) == 0
 
 

@@ -44,7 +44,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that has watched the film."""
     folder = tmp_path_factory.mktemp("stores") / "hall"
-    assert run(["watch", str(video), "--store", str(folder), "--film-began", "2026-05-01T22:00:00+00:00"]) == 0
+    assert run(["watch", str(video), "--store", str(folder), "--video-start", "2026-05-01T22:00:00+00:00"]) == 0
     return folder
 
 
