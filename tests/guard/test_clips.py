@@ -105,8 +105,8 @@ def test_clips_play_in_browsers_whatever_the_camera_sends(
 
 
 def test_sound_of_many_channels_is_kept_as_one(tmp_path: Path) -> None:
-    plain, video = make_film(tmp_path / "plain.mkv", codec="libx264", sound="pcm_s16le"), tmp_path / "many.mkv"
-    with av.open(str(plain)) as given, av.open(str(video), "w") as out:
+    plain, many_channels = make_film(tmp_path / "plain.mkv", codec="libx264", sound="pcm_s16le"), tmp_path / "many.mkv"
+    with av.open(str(plain)) as given, av.open(str(many_channels), "w") as out:
         video = out.add_stream_from_template(given.streams.video[0])
         sound = out.add_stream("pcm_s16le", rate=given.streams.audio[0].rate, layout="9 channels")
         for packet in given.demux(video=0, audio=0):
@@ -119,7 +119,7 @@ def test_sound_of_many_channels_is_kept_as_one(tmp_path: Path) -> None:
                 frame.sample_rate, frame.pts, frame.time_base = raw.sample_rate, raw.pts, raw.time_base
                 out.mux(sound.encode(frame))
         out.mux(sound.encode(None))
-    stretch = buffer_of(video).cut(2.0, 5.0)
+    stretch = buffer_of(many_channels).cut(2.0, 5.0)
     assert stretch is not None
     write_clip(stretch, tmp_path / "clip.mp4")
     with av.open(str(tmp_path / "clip.mp4")) as clip:
