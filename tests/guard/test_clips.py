@@ -105,7 +105,10 @@ def test_clips_play_in_browsers_whatever_the_camera_sends(
 
 
 def test_sound_of_many_channels_is_kept_as_one(tmp_path: Path) -> None:
-    plain, many_channels = make_film(tmp_path / "plain.mkv", codec="libx264", sound="pcm_s16le"), tmp_path / "many.mkv"
+    plain, many_channels = (
+        make_film(tmp_path / "plain.mkv", codec="libx264", sound="pcm_s16le"),
+        tmp_path / "many.mkv",
+    )
     with av.open(str(plain)) as given, av.open(str(many_channels), "w") as out:
         video = out.add_stream_from_template(given.streams.video[0])
         sound = out.add_stream("pcm_s16le", rate=given.streams.audio[0].rate, layout="9 channels")

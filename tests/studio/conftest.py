@@ -43,7 +43,17 @@ def studio_guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def studio_url(studio_guard: Path) -> Iterator[str]:
+def squares(color_detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The little network that really looks, among the user's models before the server's workers start."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copytree(color_detector, home / "models" / "squares")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SZEM_HOME", str(home))
+        yield
+
+
+@pytest.fixture(scope="session")
+def studio_url(studio_guard: Path, squares: None) -> Iterator[str]:
     """A szem server on a free port of this machine, as `szem studio` starts it."""
     uvicorn = pytest.importorskip("uvicorn", reason="the studio needs the server's packages")
     from szem.serve.app import build_app

@@ -1,8 +1,6 @@
 """The detect page in a real browser: boxes over pictures, videos and the camera, numbers, counts, choices."""
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +18,6 @@ pytestmark = pytest.mark.browser
 Visit = Callable[..., Any]
 THINGS = "[data-name=things] li"
 GREY = 40
-
-
-@pytest.fixture(scope="module", autouse=True)
-def squares(color_detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The little network that really looks, among the user's models."""
-    home = tmp_path_factory.mktemp("detect")
-    shutil.copytree(color_detector, home / "models" / "squares")
-    before = os.environ.get("SZEM_HOME")
-    os.environ["SZEM_HOME"] = str(home)
-    yield
-    os.environ.pop("SZEM_HOME")
-    if before is not None:
-        os.environ["SZEM_HOME"] = before
 
 
 def scene(x: int = 32, *, blue: bool = True) -> np.ndarray:
