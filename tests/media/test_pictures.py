@@ -55,7 +55,7 @@ def test_exif_orientation_is_applied(corpus: ModuleType, orientation: int, fmt: 
 
 
 @pytest.mark.parametrize(
-    ("size", "least", "expected"),
+    ("size", "minimum", "expected"),
     [
         ((1600, 1200), 512, (800, 600)),  # a half: 600 is enough, a quarter is not
         ((1600, 1200), 300, (400, 300)),
