@@ -148,7 +148,7 @@ def test_nothing_is_wider_than_the_screen(visit: Visit, width: int, lang: str) -
 def test_answers_of_any_shape_are_read(lab: Callable[..., Any]) -> None:
     body = """const many = Array.from({ length: 70 }, (_, n) => ({ name: String(n) }));
       return [m.readDrawing({}), m.readDrawing({ pictures: ['a', 'b'], sketches: ['c'] }).pictures,
-        m.readDrawing({ names_subject: false }).isSubject, m.barsOf([{ word: 'a', fraction: 0 }, { word: 'red', share: 0.5 }]), m.barsOf([]),
+        m.readDrawing({ names_subject: false }).isSubject, m.barsOf([{ word: 'a', fraction: 0 }, { word: 'red', fraction: 0.5 }]), m.barsOf([]),
         m.withNew([{ name: 'x' }, { name: 'y' }], [{ name: 'y', new: 1 }]), m.withNew([], many).length]"""
     empty, pictures, subject, bars, none, album, count = lab("draw/answer.js", body)
     assert empty == {"pictures": [], "unknown": [], "isSubject": True, "influence": [], "film": []}
