@@ -85,7 +85,7 @@ def read_trace(text: str, cwd: Path) -> Trace:
         ('1 openat(AT_FDCWD</w>, "b", O_WRONLY|O_CREAT, 0666) = 3</w/b>', ["/w/b"], 0),
         ('1 openat(5</x>, "b", O_RDWR|O_CREAT, 0666) = 3</x/b>', ["/x/b"], 0),
         ('1 openat(AT_FDCWD, "/a/b", O_WRONLY|O_CREAT, 0666) = -1 EACCES (Permission denied)', [], 0),
-        ('1 mkdir("/root/.cache/Microsoft", 0700) = 0', ["/root/.cache/Microsoft"], 0),
+        ('1 mkdir("/home/x/.cache/Microsoft", 0700) = 0', ["/home/x/.cache/Microsoft"], 0),
         ('1 connect(5, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("10.0.0.2")}, 16) = 0', [], 1),
         ('1 connect(5, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}, 16) = 0', [], 0),
         ('1 connect(5, {sa_family=AF_UNIX, sun_path="/run/systemd/resolve/io.systemd.Resolve"}, 42) = 0', [], 1),
