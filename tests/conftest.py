@@ -30,6 +30,19 @@ hypothesis.settings.register_profile("szem", deadline=None)
 hypothesis.settings.load_profile("szem")
 
 
+@pytest.fixture(autouse=True)
+def _ordinary_scheduling() -> Iterator[None]:
+    """Fail the test that leaves this process in a real-time class, and leave that class.
+
+    SVT-AV1's encoder puts its caller into SCHED_FIFO at priority 99 where it may (as root); Chromium and servers
+    started afterwards inherit that and starve the whole machine.
+    """
+    yield
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        pytest.fail("the test left this process in a real-time scheduling class")
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real data: $SZEM_DATA, else ../shared/data beside the checkout; skips where there is none."""
