@@ -1,4 +1,4 @@
-"""A box that trembles is on one side of an edge until it has really gone over; the picture's border is no edge."""
+"""A box that jitters is on one side of an edge until it has really gone over; the picture's border is no edge."""
 
 import numpy as np
 import pytest
@@ -78,19 +78,64 @@ def test_a_zone_without_a_picture_has_closed_edges() -> None:
     assert zone.depth(np.array([[640.0, 100.0], [650.0, 100.0]])).tolist() == [0, -10]
 
 
+# What an object does before an edge at 0, in its own sizes, and how often it changes to the right and to the left.
+STORIES: dict[str, tuple[list[float | tuple[float, float]], tuple[int, int]]] = {
+    "walks over it": ([-1.5, 1.5], (1, 0)),
+    "stands on it for 8 s and walks on": ([-1.5, 0, (0, 8), 1.5], (1, 0)),
+    "stands on it for 8 s and turns back": ([-1.5, 0, (0, 8), -1.5], (0, 0)),
+    "comes back": ([-1.5, 1.5, (1.5, 1), -1.5], (1, 1)),
+    "stands on it on both ways": ([-1.5, 0, (0, 4), 1.5, (1.5, 1), 0, (0, 4), -1.5], (1, 1)),
+    "is lost just behind it": ([-1.5, 0.5], (1, 0)),
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("rate_hz", [6, 25])
+@pytest.mark.parametrize("walking_jitter", [0.0, 0.02])
+def test_changes_of_sides_are_counted_whenever_the_jitter_begins(
+    story: str, rate_hz: int, walking_jitter: float
+) -> None:
+    parts, right = STORIES[story]
+    for seed, standing_jitter in enumerate((0.005, 0.02, 0.05, 0.08)):
+        rng = np.random.default_rng([seed, rate_hz])
+        step = rng.uniform(0.7, 2.3) / rate_hz
+        way, place = [], float(parts[0])  # type: ignore[arg-type]
+        for part in parts[1:]:
+            if isinstance(part, tuple):
+                way.append(part[0] + rng.normal(0, standing_jitter, round(part[1] * rate_hz)))
+            else:
+                line = np.linspace(place, part, max(2, round(abs(part - place) / step)))
+                way.append(line + rng.normal(0, walking_jitter, len(line)))
+                place = part
+        history, known, changes = EdgeHistory(), 0, [0, 0]
+        for k, distance in enumerate(np.concatenate(way)):
+            side = history.side(1, time_s=k / rate_hz, distance=float(distance), size=1.0)
+            if side and known and side != known:
+                changes[side < 0] += 1
+            known = side or known
+        assert tuple(changes) == right, (standing_jitter, seed)
+
+
+def test_who_appears_on_a_zones_edge_and_stays_there_has_neither_entered_nor_left() -> None:
+    zone = ZoneCounter(parse_zone("0,0.5 1,0.5 1,1 0,1", width=WIDTH, height=HEIGHT))
+    for k, y in enumerate(240 + np.random.default_rng(0).normal(0, 3, 100)):
+        zone(one(200, y, k / 25))
+    assert (zone.entered, zone.left) == (0, 0)
+
+
 def test_the_margin_grows_with_jitter_and_keeps_its_bounds() -> None:
     times, rng = np.arange(50) / 25, np.random.default_rng(0)
     noise = rng.normal(0, 1, 50)
     margins = [jitter_margin(times, sigma * noise, 100.0) for sigma in (0, 1, 4, 50)]
     assert margins == sorted(margins)
-    assert (margins[0], margins[-1]) == (2.0, 40.0)
-    assert margins[1] == pytest.approx(4.0, rel=0.35)  # four standard deviations
-    assert jitter_margin(times, 100 * times**2, 100.0) == 2.0  # it accelerates: no jitter
+    assert (margins[0], margins[-1]) == (4.0, 40.0)
+    assert margins[2] == pytest.approx(16.0, rel=0.5)  # four standard deviations
+    assert jitter_margin(times, 100 * times**2, 100.0) == 4.0  # it accelerates: no jitter
 
 
 def test_objects_that_are_gone_are_forgotten() -> None:
     history = EdgeHistory()
     for number in range(5):
-        history.margin(number, time_s=0.0, distance=1.0, size=10.0)
+        history.side(number, time_s=0.0, distance=1.0, size=10.0)
     history.forget(3)
     assert len(history) == 4

@@ -2,10 +2,10 @@
 
 One point of an object's box says where the object is, the *anchor*, and which one is the user's choice: `bottom`
 (where it stands on the ground: right for people and cars seen from the side), `center`, `top`, or for zones `overlap`
-(half of the box lies in it). An object has changed sides only once its anchor is further from the edge than its box
-trembles (`szem.tasks.video.hysteresis`), so that somebody who stands on a line counts once. A zone's edge on the
-picture's border is open outward: whoever walks out of the picture there does not leave the zone first, and feet that
-the border cuts off are inside. This file does not know how objects are found or drawn.
+(half of the box lies in it). An object has changed sides only once its anchor has been further from the edge than the
+jitter of its box for a moment (`szem.tasks.video.hysteresis`), so that somebody who stands on a line counts once. A
+zone's edge on the picture's border is open outward: whoever walks out of the picture there does not leave the zone
+first, and feet that the border cuts off are inside. This file does not know how objects are found or drawn.
 """
 
 from collections.abc import Callable, Container, Iterable
@@ -199,9 +199,7 @@ class LineCounter:
     anchor: str = "bottom"
     to_right: dict[str, int] = field(default_factory=dict)  # class -> times; right as seen from start to end
     to_left: dict[str, int] = field(default_factory=dict)
-    _known: dict[int, tuple[float, F]] = field(
-        default_factory=dict
-    )  # object -> side and anchor when last clear of it
+    _known: dict[int, tuple[int, F]] = field(default_factory=dict)  # object -> side, anchor when last clear of it
     _history: EdgeHistory = field(default_factory=EdgeHistory)
     _presence: _Presence = field(default_factory=_Presence)
 
@@ -223,11 +221,9 @@ class LineCounter:
         sizes = _sizes(boxes)
         events = []
         for k in np.flatnonzero(frame.seen):
-            number, side = int(frame.ids[k]), float(np.sign(distance[k]))
-            margin = self._history.margin(
-                number, time_s=frame.time_s, distance=float(distance[k]), size=float(sizes[k])
-            )
-            if abs(distance[k]) <= margin:
+            number = int(frame.ids[k])
+            side = self._history.side(number, time_s=frame.time_s, distance=float(distance[k]), size=float(sizes[k]))
+            if side == 0:
                 continue
             before = self._known.get(number)
             self._known[number] = (side, points[k])
@@ -279,7 +275,7 @@ class ZoneCounter:
     longest_s: float = 0.0  # in the zone, all together, of the object that stayed longest
     stayed_s: dict[int, float] = field(default_factory=dict)  # the same of each object that was seen of late
     _inside: dict[int, bool] = field(default_factory=dict)
-    _history: EdgeHistory = field(default_factory=EdgeHistory)
+    _history: EdgeHistory = field(default_factory=lambda: EdgeHistory(assumes_first=True))
     _presence: _Presence = field(default_factory=_Presence)
     _time_s: float | None = None
 
@@ -302,11 +298,9 @@ class ZoneCounter:
             was = self._inside.get(number)
             inside = bool(depth[k] >= 0) if was is None else was
             if frame.seen[k]:
-                margin = self._history.margin(
-                    number, time_s=frame.time_s, distance=float(depth[k]), size=float(sizes[k])
-                )
-                if was is not None and abs(depth[k]) > margin:
-                    inside = bool(depth[k] > 0)
+                side = self._history.side(number, time_s=frame.time_s, distance=float(depth[k]), size=float(sizes[k]))
+                if was is not None and side != 0:
+                    inside = side > 0
             self._inside[number] = inside
             if inside:
                 self.now[label] = self.now.get(label, 0) + 1
