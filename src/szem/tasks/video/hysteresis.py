@@ -110,7 +110,8 @@ class EdgeHistory:
             samples.popleft()
         margin = _LARGEST * size
         if abs(distance) <= margin:  # otherwise it is clear of the edge whatever the jitter
-            margin = jitter_margin(*np.array(samples, np.float64).T, size)
+            times_s, distances = np.array(samples, np.float64).T
+            margin = jitter_margin(times_s, distances, size)
         here = 0 if abs(distance) <= margin else (1 if distance > 0 else -1)
         if here in (0, state.side) or state.side == 0:
             state.over_since_s = None
