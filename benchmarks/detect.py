@@ -1,6 +1,6 @@
 """Films through the whole of `szem detect`: frames a second from the file that is read to the file that is written.
 
-Run:  python benchmarks/detect.py --film cars.mp4 [--model NAME] [--rounds 3] [--peer PYTHON]
+Run:  python benchmarks/detect.py --video cars.mp4 [--model NAME] [--rounds 3] [--peer PYTHON]
 What is compared, on the same film and machine, in turns:
   whole     decoding, network, following, drawing, H.264 with sound, as `szem detect FILM` does it
   network   the network alone on frames that are ready, one after the other with all cores on each
@@ -110,7 +110,7 @@ def reported(name: str, rates: list[float]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--film", type=Path, required=True)
+    parser.add_argument("--video", type=Path, required=True)
     parser.add_argument("--model", default=None)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--preset", default="ultrafast")

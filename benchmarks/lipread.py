@@ -1,6 +1,6 @@
 """Reading lips: from file to text beside real time, step by step, and pocketsphinx on the same sound.
 
-    python benchmarks/lipread.py --data shared/data/grid [--films 24] [--peer PYTHON]
+    python benchmarks/lipread.py --data shared/data/grid [--videos 24] [--peer PYTHON]
 
 Each film is opened, its mouth followed, its sound taken, and the sentence read from both; decoding is inside the
 time. The peer listens only: it gets the films' clean sound as WAV files, and once its own English model, once the
@@ -52,7 +52,7 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--films", type=int, default=24)
+    parser.add_argument("--videos", type=int, default=24)
     parser.add_argument("--split", default="val")
     parser.add_argument("--peer", default="", help="Python of an environment with pocketsphinx.")
     given = parser.parse_args()

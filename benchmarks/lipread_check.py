@@ -111,9 +111,9 @@ def show_pairs(
         spelled = f"{wrong} of {count} words wrong, " if count else ""
         different = sum(one.reason.startswith("lips and sound say") for one in said)
         notes = Counter(re.sub(r" about [\d.]+ s|[;:].*", "", note) for one in said for note in one.notes)
-        told_beside = "; ".join(f"{count} {note}" for note, count in notes.items())
+        reported_beside = "; ".join(f"{count} {note}" for note, count in notes.items())
         print(
-            f"{name:34} {len(read):3} of {len(rows):3} read, {spelled}{different} different   {told_beside}",
+            f"{name:34} {len(read):3} of {len(rows):3} read, {spelled}{different} different   {reported_beside}",
             flush=True,
         )
 

@@ -98,8 +98,8 @@ def outlines(data: Path, every: int) -> None:
             s: np.mean([v for v, i in zip(ious, items, strict=True) if i.source == s])
             for s in {i.source for i in items}
         }
-        told = ", ".join(f"{source} {value:.3f}" for source, value in sorted(by.items()))
-        print(f"{name:8} mean IoU {np.mean(ious):.3f} ({told}), {took:6.1f} ms an object, {len(items)} objects")
+        reported = ", ".join(f"{source} {value:.3f}" for source, value in sorted(by.items()))
+        print(f"{name:8} mean IoU {np.mean(ious):.3f} ({reported}), {took:6.1f} ms an object, {len(items)} objects")
 
 
 def main() -> None:

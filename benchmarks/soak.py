@@ -1,6 +1,6 @@
 """Ten minutes of `szem detect` over a film that begins again and again: does memory stay flat, and the rate steady?
 
-Run:  python benchmarks/soak.py --film cars.mp4 [--model NAME] [--minutes 10] [--pace 25]
+Run:  python benchmarks/soak.py --video cars.mp4 [--model NAME] [--minutes 10] [--pace 25]
 One film is written, with boxes and trails. With --pace frames come at that rate, as a camera gives them, and the
 machine has time for other things; without it they come as fast as they are taken. One line every half minute: frames
 a second, processor time a frame, resident memory. At the end: how much memory grew from the second to the last third,
@@ -55,7 +55,7 @@ def resident_mib() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--film", type=Path, required=True)
+    parser.add_argument("--video", type=Path, required=True)
     parser.add_argument("--model", default=None)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--pace", type=float, default=None)

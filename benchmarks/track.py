@@ -49,15 +49,15 @@ def truth_of(scene: Scene, time_s: float) -> FrameIds:
     return FrameIds(np.array([row[0] for row in rows], np.int64), np.array([row[2] for row in rows]).reshape(-1, 4))
 
 
-def detections(scene: Scene, sight: VideoDetector | None) -> Iterator[tuple[float, Picture8, Boxes]]:
+def detections(scene: Scene, detector: VideoDetector | None) -> Iterator[tuple[float, Picture8, Boxes]]:
     """Time, picture and boxes of each frame; the doubtful ones too."""
     rng = np.random.default_rng(scene.seed)
     for time_s, picture in scene.frames():
-        if sight is not None:
+        if detector is not None:
             yield (
                 time_s,
                 picture,
-                sight.finder.finish(sight.finder.run(sight.finder.prepare(picture)), picture.shape[:2]),
+                detector.finder.finish(detector.finder.run(detector.finder.prepare(picture)), picture.shape[:2]),
             )
             continue
         boxes = truth_of(scene, time_s).boxes_xyxy
@@ -71,15 +71,15 @@ def detections(scene: Scene, sight: VideoDetector | None) -> Iterator[tuple[floa
         )  # fmt: skip
 
 
-def score(scenes: list[Scene], sight: VideoDetector | None) -> TrackScores:
+def score(scenes: list[Scene], detector: VideoDetector | None) -> TrackScores:
     """Of all scenes together."""
     truth, found = [], []
     for scene in scenes:
-        tracker = Tracker(thresholds=None if sight is None else sight.thresholds)
+        tracker = Tracker(thresholds=None if detector is None else detector.thresholds)
         truth.append([truth_of(scene, k / scene.rate_hz) for k in range(round(scene.duration_s * scene.rate_hz))])
         found.append(
             [frame_ids(tracker(boxes, time_s=t, index=k), classes=("person",))
-             for k, (t, _, boxes) in enumerate(detections(scene, sight))]
+             for k, (t, _, boxes) in enumerate(detections(scene, detector))]
         )  # fmt: skip
     return score_tracks(truth, found)
 
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="write the scenes in MOTChallenge's form here, and score nothing")
     wanted = parser.parse_args()
     sprites = read_sprites(wanted.data, split=wanted.split) if wanted.data else draw_sprites()
-    sight = open_video_detector(workers=1, threads=1) if wanted.data and not wanted.write else None
+    detector = open_video_detector(workers=1, threads=1) if wanted.data and not wanted.write else None
     print("frames/s   MOTA   IDF1   HOTA   DetA   AssA  switches  missed  false  boxes")
     for rate in (float(text) for text in wanted.rates.split(",")):
         scenes = [compose_crossing(seed, sprites, rate_hz=rate) for seed in range(wanted.seeds)]
@@ -106,7 +106,7 @@ def main() -> None:
                 times = [k / rate for k in range(round(scene.duration_s * rate))]
                 write_mot_truth(folder, [truth_of(scene, t) for t in times], rate_hz=rate, size=scene.size)
             continue
-        s = score(scenes, sight)
+        s = score(scenes, detector)
         print(f"{rate:8g} {s.mota:6.3f} {s.idf1:6.3f} {s.hota:6.3f} {s.deta:6.3f} {s.assa:6.3f} {s.switches:9} "
               f"{s.missed:7} {s.false:6} {s.boxes:6}", flush=True)  # fmt: skip
 

@@ -1,6 +1,6 @@
 """How many cameras two cores guard, picture and sound, and whether memory stays flat.
 
-Run:  python benchmarks/watch.py --film cars.mp4 [--sound street.wav] [--cameras 6] [--seconds 120]
+Run:  python benchmarks/watch.py --video cars.mp4 [--sound street.wav] [--cameras 6] [--seconds 120]
 The film is coded once as a camera sends it (640×360, 10 frames/s, H.264 with AAC, MPEG-TS), and served over HTTP at
 that pace by a process of its own, to each camera from its own beginning. The guard is the one that `szem watch` runs:
 detector, listener, rules, database, clips. Printed: frames that came and that were looked at, sound listened to,
@@ -94,7 +94,7 @@ def resident_mib() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--film", type=Path, required=True)
+    parser.add_argument("--video", type=Path, required=True)
     parser.add_argument("--sound", type=Path, default=None)
     parser.add_argument("--cameras", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=120)

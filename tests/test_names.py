@@ -9,34 +9,18 @@ from pathlib import Path
 
 SRC = Path(__file__).resolve().parent.parent / "src" / "szem"
 
-# Words of the glossary's last column that no identifier holds any more.
+# Words of the glossary's last column, and others that hid a term of the field. No identifier holds them.
 BANNED = frozenset(
-    [
-        "desk",
-        "film",
-        "films",
-        "happening",
-        "happenings",
-        "hider",
-        "judging",
-        "keeper",
-        "lane",
-        "lanes",
-        "matcher",
-        "reel",
-        "rooms",
-        "senses",
-        "shares",
-        "sight",
-        "sights",
-        "sketcher",
-        "sketchers",
-        "surely",
-        "teller",
-        "telling",
-        "tells",
-        "thing",
-    ]
+    """
+    chance chances desk ear ears film films happening happenings hide hider hides hole holes hook hooks judge judged
+    judges judging jump jumps keeper lane lanes least leasts matcher reel room rooms sense sensed senses share shares
+    sight sights sketcher sketchers sure surely taught teaching tell teller telling tells thing things told
+    """.split()
+)
+# Names that others gave: of a file object, NumPy, PyTorch and the Cloud Vision API; and "things" in the sense of
+# "things and stuff", as which panoptic segmentation knows it.
+FOREIGN = frozenset(
+    "LEFT_EAR_TRAGION RIGHT_EAR_TRAGION ThingsSettings may_share_memory register_forward_pre_hook tell".split()
 )
 
 
@@ -58,6 +42,8 @@ def test_identifiers_hold_no_banned_word() -> None:
     found = []
     for path in sorted(SRC.rglob("*.py")):
         for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
-            if token.type == tokenize.NAME and BANNED & set(words_of(token.string)):
+            if token.type != tokenize.NAME or token.string in FOREIGN:
+                continue
+            if BANNED & set(words_of(token.string)):
                 found.append(f"{path.relative_to(SRC)}:{token.start[0]} {token.string}")
     assert found == []

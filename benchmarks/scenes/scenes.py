@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.scenes.sprites import Sprite
 from szem.arrays import Picture8
 
-__all__ = ["Actor", "Camera", "Light", "Scene", "Thing", "Truth"]
+__all__ = ["Actor", "Camera", "Light", "Prop", "Scene", "Truth"]
 
 F = NDArray[np.float32]
 Points = tuple[tuple[float, float], ...]
@@ -61,7 +61,7 @@ class Actor:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Thing:
+class Prop:
     """Something that lies still from one moment to another."""
 
     sprite: Sprite
@@ -114,7 +114,7 @@ class Scene:
     horizon: float  # share of the height at which people would have no size
     tall: float  # share of the height that a person has at the lower edge
     actors: tuple[Actor, ...] = ()
-    objects: tuple[Thing, ...] = ()
+    objects: tuple[Prop, ...] = ()
     lights: tuple[Light, ...] = ()
     cameras: tuple[Camera, ...] = ()
     swaying: F | None = None  # (h, w) pixels by which leaves move
@@ -157,7 +157,7 @@ class Scene:
         """Of a person whose foot is at a share of the picture's height; a share too."""
         return self.tall * max(y - self.horizon, 0.02) / (1 - self.horizon)
 
-    def box_of(self, obj: Thing) -> tuple[float, float, float, float]:
+    def box_of(self, obj: Prop) -> tuple[float, float, float, float]:
         """A thing's box in pixels."""
         width, height = self.size
         h = obj.height * height

@@ -23,8 +23,8 @@ from szem.media.pictures import read_picture
 __all__ = ["SPLITS", "Sprite", "SpriteBox", "draw_place", "draw_sprites", "read_sprites"]
 
 SPLITS = ("tune", "test")  # of photographs: numbers are fitted on the one and reported on the other
-_LEAST_PX = 60  # height of a person that is worth cutting out
-_THINGS = ("bottle", "chair", "pottedplant", "tvmonitor", "bicycle", "motorbike")  # what may stand about
+_MIN_PX = 60  # height of a person that is worth cutting out
+_PROPS = ("bottle", "chair", "pottedplant", "tvmonitor", "bicycle", "motorbike")  # what may stand about
 _MOVERS = ("dog", "cat", "car", "motorbike", "bus", "train", "horse", "sheep", "cow", "bird", "bicycle")
 
 
@@ -94,7 +94,7 @@ def read_sprites(data: Path, *, split: str) -> SpriteBox:
     people: list[Sprite] = []
     for mask_file in sorted((data / "pedestrians" / "masks").glob("*.png"))[part::2]:
         people += _cut_people(data / "pedestrians" / "images" / f"{mask_file.stem}.webp", mask_file)
-    objects, movers = _cut_things(data / "voc_masks", split="train" if split == "tune" else "val")
+    objects, movers = _cut_props(data / "voc_masks", split="train" if split == "tune" else "val")
     return SpriteBox(tuple(people), tuple(objects), movers, tuple(_places(data, part)))
 
 
@@ -147,18 +147,18 @@ def _cut_people(picture_file: Path, mask_file: Path) -> list[Sprite]:
         if sprite is None:
             continue
         height, width = sprite.alpha.shape
-        if height >= _LEAST_PX and 1.6 < height / width < 4.5:  # whole and upright
+        if height >= _MIN_PX and 1.6 < height / width < 4.5:  # whole and upright
             found.append(sprite)
     return found
 
 
-def _cut_things(folder: Path, *, split: str) -> tuple[list[Sprite], dict[str, tuple[Sprite, ...]]]:
+def _cut_props(folder: Path, *, split: str) -> tuple[list[Sprite], dict[str, tuple[Sprite, ...]]]:
     classes = (folder / "classes.txt").read_text(encoding="utf-8").split()
     with (folder / "index.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split]
     objects: list[Sprite] = []
     movers: dict[str, list[Sprite]] = {}
-    wanted = {*_THINGS, *_MOVERS}
+    wanted = {*_PROPS, *_MOVERS}
     for row in rows:
         with Image.open(folder / "labels" / row["label"]) as opened:
             labels = np.asarray(opened)
@@ -178,7 +178,7 @@ def _cut_things(folder: Path, *, split: str) -> tuple[list[Sprite], dict[str, tu
             sprite = _cut(name, read_picture(folder / "images" / row["image"]), marks == best)
             if sprite is not None:
                 movers.setdefault(name, []).append(sprite)
-    for name in _THINGS[:4]:
+    for name in _PROPS[:4]:
         objects += movers.pop(name, [])
     return objects, {name: tuple(found) for name, found in movers.items()}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.scenes.scenes import Actor, Camera, Light, Points, Thing, Truth
+from benchmarks.scenes.scenes import Actor, Camera, Light, Points, Prop, Truth
 from benchmarks.scenes.sprites import SpriteBox
 
 __all__ = ["Stage"]
@@ -26,7 +26,7 @@ class Stage:
     horizon: float
     tall: float
     actors: list[Actor] = field(default_factory=list)
-    objects: list[Thing] = field(default_factory=list)
+    objects: list[Prop] = field(default_factory=list)
     lights: list[Light] = field(default_factory=list)
     cameras: list[Camera] = field(default_factory=list)
     truth: list[Truth] = field(default_factory=list)
@@ -94,10 +94,10 @@ class Stage:
         edge = 0.6 * self.height_at(y) * self.size[1] / self.size[0] + 0.02
         return (-edge, y) if left else (1 + edge, y)
 
-    def lay(self, x: float, y: float, start_s: float, end_s: float = math.inf, *, size: float | None = None) -> Thing:
+    def lay(self, x: float, y: float, start_s: float, end_s: float = math.inf, *, size: float | None = None) -> Prop:
         """A bag or another thing."""
         sprite = self.box.objects[int(self.rng.integers(len(self.box.objects)))]
         fraction = self.pick(0.24, 0.4) if size is None else size
-        obj = Thing(sprite=sprite, foot=(x, y), height=fraction * self.height_at(y), start_s=start_s, end_s=end_s)
+        obj = Prop(sprite=sprite, foot=(x, y), height=fraction * self.height_at(y), start_s=start_s, end_s=end_s)
         self.objects.append(obj)
         return obj

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.scenes.scenes import Actor, Points, Thing, Truth
+from benchmarks.scenes.scenes import Actor, Points, Prop, Truth
 from benchmarks.scenes.stage import Stage
 
 __all__ = ["SETTINGS", "gone_truth", "left_truth", "ways_truth"]
@@ -19,7 +19,7 @@ _NEARLY_S = 1.5  # what is only so much longer or shorter than it should be may 
 _HERE_S = 1.0  # what is there by then has not entered
 
 
-def left_truth(stage: Stage, obj: Thing) -> None:
+def left_truth(stage: Stage, obj: Prop) -> None:
     """Say of a thing that it was left behind."""
     stage.truth.append(
         Truth(
@@ -31,7 +31,7 @@ def left_truth(stage: Stage, obj: Thing) -> None:
     )
 
 
-def gone_truth(stage: Stage, obj: Thing) -> None:
+def gone_truth(stage: Stage, obj: Prop) -> None:
     """Say of a thing that it was removed."""
     stage.truth.append(
         Truth(
@@ -44,7 +44,7 @@ def gone_truth(stage: Stage, obj: Thing) -> None:
     )
 
 
-def _box(stage: Stage, obj: Thing) -> tuple[float, float, float, float]:
+def _box(stage: Stage, obj: Prop) -> tuple[float, float, float, float]:
     width, height = stage.size
     h = obj.height * height
     w = h * obj.sprite.color.shape[1] / obj.sprite.color.shape[0]
@@ -60,7 +60,7 @@ def ways_truth(stage: Stage) -> list[Truth]:
     inside: dict[str, list[NDArray[np.bool_]]] = {}
     for actor in stage.actors:
         places = [actor.at(float(t)) for t in times]
-        seen = np.array([place is not None and _in_sight(stage, actor, place[:2]) for place in places])
+        seen = np.array([place is not None and _is_visible(stage, actor, place[:2]) for place in places])
         zones = stage.zones or {"": ()}
         for name, corners in zones.items():
             here = np.array([
@@ -129,7 +129,7 @@ def _crossings(
     return truth
 
 
-def _in_sight(stage: Stage, actor: Actor, foot: tuple[float, float]) -> bool:
+def _is_visible(stage: Stage, actor: Actor, foot: tuple[float, float]) -> bool:
     height = stage.height_at(foot[1]) * actor.size
     width = height * actor.sprite.color.shape[1] / actor.sprite.color.shape[0] * stage.size[1] / stage.size[0]
     across = min(foot[0] + width / 2, 1) - max(foot[0] - width / 2, 0)

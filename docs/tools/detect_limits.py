@@ -63,17 +63,17 @@ def main() -> None:
     truth = list(rename_classes(boxes, classes, shared_classes(boxes.classes, classes)).pictures)
     pictures = [read_picture(one.path) for one in truth]
     found = detector(pictures)
-    tell("as they are", found, truth, classes)
+    report("as they are", found, truth, classes)
     crowded = [int((~one.is_hard).sum()) >= _CROWD for one in truth]
     for wanted, name in ((True, f"{_CROWD} boxes or more"), (False, f"fewer than {_CROWD} boxes")):
         chosen = [n for n, is_crowd in enumerate(crowded) if is_crowd == wanted]
-        tell(name, [found[n] for n in chosen], [truth[n] for n in chosen], classes)
+        report(name, [found[n] for n in chosen], [truth[n] for n in chosen], classes)
     for name, change in CHANGES.items():
         rng = np.random.default_rng(0)
-        tell(name, detector([change(picture, rng) for picture in pictures]), truth, classes)
+        report(name, detector([change(picture, rng) for picture in pictures]), truth, classes)
 
 
-def tell(name: str, found: list[Boxes], truth: list[BoxedPicture], classes: tuple[str, ...]) -> None:
+def report(name: str, found: list[Boxes], truth: list[BoxedPicture], classes: tuple[str, ...]) -> None:
     """AP50 by size, over all classes."""
     precision = average_precision(found, truth, classes)
     sizes = ", ".join(f"{size} {value:.3f}" for size, value in precision.by_size.items())

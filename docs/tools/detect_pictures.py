@@ -31,9 +31,9 @@ def main() -> None:
     parser.add_argument("--studio", action="store_true", help="photograph the studio's page instead")
     args = parser.parse_args()
     if args.studio:
-        photograph(args.film, args.model or "", args.start + 0.6)
+        photograph(args.video, args.model or "", args.start + 0.6)
         return
-    reader = open_video_source(args.film)
+    reader = open_video_source(args.video)
     width, height = reader.size
     line = LineCounter(parse_line(args.line, width=width, height=height))
     watcher = VideoAnalyzer(open_video_detector(args.model, threshold=args.threshold), lines=[line], trails=True)
@@ -59,7 +59,7 @@ def main() -> None:
             break
 
 
-def photograph(film: str, model: str, at_s: float) -> None:
+def photograph(video: str, model: str, at_s: float) -> None:
     """The page at a moment of the film: light and English, dark and Hungarian, on a phone."""
     import shutil
 
@@ -82,10 +82,10 @@ def photograph(film: str, model: str, at_s: float) -> None:
             query = f"lang={language}&theme={theme}" + (f"&model={model}" if model else "")
             page.goto(f"{url}/#/detect?{query}")
             page.wait_for_selector("html[data-ready=detect]", state="attached")
-            page.locator("[data-name=file]").set_input_files(film)
+            page.locator("[data-name=file]").set_input_files(video)
             page.wait_for_selector("[data-name=film]", state="visible")
             page.wait_for_timeout(1500)
-            page.evaluate(seek, [round(at_s / inspect_video(film).duration_s * 1000)])
+            page.evaluate(seek, [round(at_s / inspect_video(video).duration_s * 1000)])
             page.screenshot(path=TARGET.parent / f"{name}.png", full_page=scale == 1)
             print(name)
         browser.close()

@@ -36,8 +36,8 @@ def main(folder: Path) -> None:
     ]
     drawn = [finder(picture).draw(picture) for picture in hard]
     print(write_picture(folder / "faces-hard.jpg", _sheet([_square(picture) for picture in drawn], columns=3)))
-    track = follow_mouth(_film(near), finder=finder)
-    frames = [track.draw(picture, place) for place, (_, picture) in enumerate(_film(near))]
+    track = follow_mouth(_video(near), finder=finder)
+    frames = [track.draw(picture, place) for place, (_, picture) in enumerate(_video(near))]
     shown = range(0, len(frames), 4)
     above = np.concatenate([_square(frames[i]) for i in shown], axis=1)
     crops = [cv2.resize(track.crops[i], (_SIDE, _SIDE * 48 // 80), interpolation=cv2.INTER_CUBIC) for i in shown]
@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
     print(write_picture(folder / "faces-mouth.jpg", np.concatenate([above, below])))
 
 
-def _film(face: Picture8) -> Iterator[tuple[float, Picture8]]:
+def _video(face: Picture8) -> Iterator[tuple[float, Picture8]]:
     for number in range(24):
         time_s = number / 25
         turn = cv2.getRotationMatrix2D((160, 160), 22 * np.sin(5 * time_s), 0.7 + 0.4 * time_s)

@@ -3,7 +3,7 @@
     python docs/tools/fusion_bench.py sense --data DATA --part tune --count 100 --out tune.json
     python docs/tools/fusion_bench.py sense --data DATA --part test --count 160 --out test.json
     python docs/tools/fusion_bench.py fit tune.json
-    python docs/tools/fusion_bench.py draw test.json [FOLDER] --leasts JSON
+    python docs/tools/fusion_bench.py draw test.json [FOLDER] --minimums JSON
 
 Each clip lasts eight seconds. In most of them something happens that can be heard and seen at the same time: a dog, a
 vehicle, or people; in the others nothing of the kind. In all of them other sounds are heard, and where nothing
@@ -100,9 +100,11 @@ def make_clips(data: Path, part: str, count: int) -> Iterator[Clip]:
         end = start + float(rng.uniform(2.0, 3.5))
         sound = _sound(heard, family, start, end, SNR_DB[levels[0]], rng)
         scene, path_s = _scene(sprites, family, start, seed, rng)
-        told_sound, sound_quality = _listen(listener, sound)
-        told_video, video_quality = _watch(detector, scene, path_s, WORSE[levels[1]], seed)
-        yield Clip(levels[0], levels[1], family, start, end, told_sound, told_video, sound_quality, video_quality)
+        reported_sound, sound_quality = _listen(listener, sound)
+        reported_video, video_quality = _watch(detector, scene, path_s, WORSE[levels[1]], seed)
+        yield Clip(
+            levels[0], levels[1], family, start, end, reported_sound, reported_video, sound_quality, video_quality
+        )
 
 
 def _sound(
@@ -205,7 +207,7 @@ def _events(
     channel: str,
 ) -> tuple[tuple[str, float, float, float], ...]:  # fmt: skip
     """Events of one channel from low chances on; the same rule for both."""
-    teller = SoundEvents(
+    reporter = SoundEvents(
         names, np.full(len(names), LOW), window_s=window_s, hop_s=hop_s, reported=OpenEvents(),
         settings=EventSettings(report_after_s=1e9, gap_s=1.2, overlap_s=min(0.24, hop_s)),
     )  # fmt: skip
@@ -213,8 +215,8 @@ def _events(
     found = []
     for time_s, row in zip(times, scores, strict=True):
         window = AudioWindow(time_s=float(time_s), scores=row, level_db=-20.0, peak=0.5, is_steady=False)
-        found += teller.feed(window)
-    found += teller.finish(CLIP_S)
+        found += reporter.feed(window)
+    found += reporter.finish(CLIP_S)
     return tuple((e.kind, e.start_s, e.end_s, e.score) for e in found if e.kind in wanted)
 
 
@@ -227,13 +229,13 @@ def events_of(clip: Clip, channel: str) -> list[Event]:
     return out
 
 
-def judged(clip: Clip, way: str, *, minimum: float, fusion: Fusion = WEIGHTS) -> list[Event]:
+def decided(clip: Clip, way: str, *, minimum: float, fusion: Fusion = WEIGHTS) -> list[Event]:
     """What is told by one channel, or by both together; of each family the surest at a time."""
     if way != "both":
         return _once([e for e in events_of(clip, way) if e.score >= minimum])
     fuser = Fuser(minimum=minimum, fusion=fusion)
-    fuser.sense("sound", clip.sound_quality)
-    fuser.sense("video", clip.video_quality)
+    fuser.set_quality("sound", clip.sound_quality)
+    fuser.set_quality("video", clip.video_quality)
     sound, video = (_once(events_of(clip, channel)) for channel in ("sound", "video"))
     reported = [e for event in [*sound, *video] for e in fuser.take([event], 0.0)]
     return _once([*reported, *fuser.finish(0.0)])
@@ -257,7 +259,7 @@ def is_right(event: Event, clip: Clip) -> bool:
 def count(clips: list[Clip], way: str, *, minimum: float, fusion: Fusion = WEIGHTS) -> EventCounts:
     counts = EventCounts()
     for clip in clips:
-        reported = judged(clip, way, minimum=minimum, fusion=fusion)
+        reported = decided(clip, way, minimum=minimum, fusion=fusion)
         right = [e for e in reported if is_right(e, clip)]
         one = EventCounts(
             right={"": min(len(right), 1)}, wrong={"": len(reported) - min(len(right), 1)},
@@ -277,7 +279,7 @@ def rows_of(clips: list[Clip]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     probe = Fusion(bias=100.0, sound=WEIGHTS.sound, video=WEIGHTS.video)  # all pass
     for clip in clips:
         quality = {"sound": clip.sound_quality, "video": clip.video_quality}
-        for event in judged(clip, "both", minimum=0.0, fusion=probe):
+        for event in decided(clip, "both", minimum=0.0, fusion=probe):
             parts = [
                 ChannelEvidence(probability=event.channels.get(name), quality=quality[name]).features()
                 for name in ("sound", "video")
@@ -308,7 +310,7 @@ def fit(clips: list[Clip]) -> Fusion:
     )
 
 
-def best_least(clips: list[Clip], way: str, fusion: Fusion = WEIGHTS) -> float:
+def best_minimum(clips: list[Clip], way: str, fusion: Fusion = WEIGHTS) -> float:
     """The threshold with the best F1 on the clips for tuning: each way gets its own."""
     grid = np.round(np.arange(0.1, 0.91, 0.05), 2)
     return float(grid[int(np.argmax([f1(clips, way, minimum=float(g), fusion=fusion) for g in grid]))])
@@ -321,7 +323,7 @@ def read_clips(file: Path) -> list[Clip]:
     ]
 
 
-def draw(clips: list[Clip], leasts: dict[str, float], folder: Path) -> None:
+def draw(clips: list[Clip], minimums: dict[str, float], folder: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -337,7 +339,7 @@ def draw(clips: list[Clip], leasts: dict[str, float], folder: Path) -> None:
     for axis, (title, belongs, name) in zip(axes, panels, strict=True):
         for way, color in colors.items():
             rows = [[c for c in clips if belongs(c, k)] for k in LEVELS]
-            values = [f1(part, way, minimum=leasts[way]) if part else float("nan") for part in rows]
+            values = [f1(part, way, minimum=minimums[way]) if part else float("nan") for part in rows]
             axis.plot(LEVELS, values, marker="o", color=color, label=way, linewidth=2)
             print(f"{title}, {way}: " + ", ".join(f"{v:.2f} ({len(p)})" for v, p in zip(values, rows, strict=True)))
         labels = [f"{v:+.0f}" for v in SNR_DB] if "dB" in name else [str(k) for k in LEVELS]
@@ -360,7 +362,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("tune", "test"), default="tune")
     parser.add_argument("--out", type=Path, default=Path("clips.json"))
     parser.add_argument("--count", type=int, default=120)
-    parser.add_argument("--leasts", type=json.loads, default={"sound": 0.5, "video": 0.5, "both": 0.5})
+    parser.add_argument("--minimums", type=json.loads, default={"sound": 0.5, "video": 0.5, "both": 0.5})
     given = parser.parse_args()
     if given.what == "sense":
         rows, began = [], time.monotonic()
@@ -375,14 +377,14 @@ def main() -> None:
     if given.what == "fit":
         fusion = fit(clips)
         print(fusion)
-        leasts = {way: best_least(clips, way, fusion) for way in ("sound", "video", "both")}
-        print(json.dumps(leasts))
-        print({way: round(f1(clips, way, minimum=leasts[way], fusion=fusion), 3) for way in leasts})
+        minimums = {way: best_minimum(clips, way, fusion) for way in ("sound", "video", "both")}
+        print(json.dumps(minimums))
+        print({way: round(f1(clips, way, minimum=minimums[way], fusion=fusion), 3) for way in minimums})
         return
-    for way, minimum in given.leasts.items():
+    for way, minimum in given.minimums.items():
         precision, recall, value = count(clips, way, minimum=minimum).scores()
         print(f"{way}: precision {precision:.3f}, recall {recall:.3f}, F1 {value:.3f} on {len(clips)} clips")
-    draw(clips, given.leasts, given.files[1] if len(given.files) > 1 else Path("docs/pictures"))
+    draw(clips, given.minimums, given.files[1] if len(given.files) > 1 else Path("docs/pictures"))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from szem.media.pictures import read_picture, write_picture
 from szem.results.generated import tile_pictures
 from szem.tasks.captioning.caption import open_captioner
 from szem.tasks.classification.features import ClassifierFeatures
-from szem.tasks.generation.generate import EXAMPLES, open_painter
+from szem.tasks.generation.generate import EXAMPLES, open_generator
 
 SENTENCES = (
     *EXAMPLES,
@@ -35,13 +35,13 @@ SEED = 7
 
 def page(folder: Path) -> None:
     """Grids as they come, both stages, a walk, influence, and what the captioner says."""
-    painter = open_painter()
+    painter = open_generator()
     for number, text in enumerate(SENTENCES):
         print(write_picture(folder / f"generate-{number + 1:02}.jpg", painter(text, n=9, seed=SEED).sheet()))
     stages = painter(EXAMPLES[0], n=4, seed=SEED).sheet(stages=True, zoom=2)
     print(write_picture(folder / "generate-stages.jpg", stages))
-    film = painter.between(SENTENCES[2], SENTENCES[4], frames=8, seed=SEED)
-    print(write_picture(folder / "generate-walk.jpg", tile_pictures(film, columns=8)))
+    video = painter.between(SENTENCES[2], SENTENCES[4], frames=8, seed=SEED)
+    print(write_picture(folder / "generate-walk.jpg", tile_pictures(video, columns=8)))
     for word in painter.influence(EXAMPLES[0], seed=SEED):
         print(f"  {word.fraction:5.1%}  {word.word}")
     captioner = open_captioner()
@@ -52,10 +52,10 @@ def page(folder: Path) -> None:
 
 def nearest(data: Path, folder: Path, *, each: int = 4) -> None:
     """Drawings beside the training photographs nearest to them, and the same for held-back photographs."""
-    look, painter = ClassifierFeatures(), open_painter()
-    taught = read_drawables(data, split="train")
+    look, painter = ClassifierFeatures(), open_generator()
+    trained = read_drawables(data, split="train")
     known = _unit(
-        np.concatenate([look([read_picture(t.path) for t in taught[i : i + 64]])[0] for i in _steps(taught)])
+        np.concatenate([look([read_picture(t.path) for t in trained[i : i + 64]])[0] for i in _steps(trained)])
     )
     drawn = [p for text in SENTENCES for p in painter(text, n=each, seed=SEED).pictures]
     held = [read_picture(one.path) for one in read_drawables(data, split="val")[::10]]
@@ -68,7 +68,7 @@ def nearest(data: Path, folder: Path, *, each: int = 4) -> None:
         )
         if name == "drawings":
             for picture, row in zip(drawn, fit, strict=True):
-                tiles += [picture, *(read_picture(taught[i].path) for i in np.argsort(-row)[:2])]
+                tiles += [picture, *(read_picture(trained[i].path) for i in np.argsort(-row)[:2])]
     print(write_picture(folder / "nearest.jpg", tile_pictures(tiles, columns=3 * each)))
 
 

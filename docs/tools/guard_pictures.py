@@ -45,7 +45,7 @@ STATE = "document.querySelector('[data-name=film-state]').dataset.state"
 PATIENCE_S = 900
 
 
-def make_film(path: Path) -> None:
+def make_video(path: Path) -> None:
     """Somebody leaves a bag; a siren passes."""
     scene = compose_scene("left", SEED, draw_sprites(SEED), rate_hz=RATE_HZ, duration_s=30.0, extras=False)
     with av.open(str(path), "w") as out:
@@ -106,7 +106,7 @@ def main() -> None:
     path = os.environ.get("SZEM_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         video = Path(home) / "yard.mp4"
-        make_film(video)
+        make_video(video)
         os.environ["SZEM_HOME"] = home  # not among the user's own events
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         with serve_beside(ServeSettings(port=0, key=KEY)) as url:

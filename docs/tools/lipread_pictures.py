@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Pictures of docs/lipread.md.")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", default="val")
-    parser.add_argument("--films", type=int, default=0, help="So many only; 0: all.")
+    parser.add_argument("--videos", type=int, default=0, help="So many only; 0: all.")
     parser.add_argument("--study", action="store_true", help="Only the second picture.")
     given = parser.parse_args()
     reader = open_lip_reader(threads=1)

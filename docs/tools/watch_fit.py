@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from watch_scores import frames_of, watcher_of
 
-import szem.tasks.surveillance.abandoned_objects as left_things
+import szem.tasks.surveillance.abandoned_objects as left_objects
 from szem.tasks.surveillance.background_model import Foreground as Seen
 from szem.tasks.surveillance.static_regions import Evidence, Region, weigh
 
@@ -39,13 +39,13 @@ def samples_of(scene: Foreground) -> list[tuple[Evidence, str]]:
         weighed.append((seen.time_s, region, evidence))
         return evidence
 
-    left_things.weigh = spy
+    left_objects.weigh = spy
     try:
         watcher = watcher_of(scene, None)
         for frame in frames_of(scene, Degradation()):
             watcher.feed(frame)
     finally:
-        left_things.weigh = weigh
+        left_objects.weigh = weigh
     scale = scene.size[0] / min(320, scene.size[0])
     found = []
     for time_s, region, evidence in weighed:
@@ -95,7 +95,7 @@ def main() -> None:
             samples += samples_of(scene)
     values = np.stack([np.append(evidence.values(), 1.0) for evidence, _ in samples])
     names = [name for _, name in samples]
-    weights = fit(values, names, left_things._WEIGHTS)
+    weights = fit(values, names, left_objects._WEIGHTS)
     right = [NAMES[int(k)] == name for k, name in zip((values @ weights.T).argmax(1), names, strict=True)]
     print({name: names.count(name) for name in NAMES}, f"right: {np.mean(right):.3f}")
     print(np.array2string(weights.round(2), separator=", "))

@@ -1,11 +1,11 @@
 r"""Take a fine-tuned detector part of the way: its weights and those it began with, mixed.
 
-    python -m scripts.models.blend_detector --run runs/detect --begin ssd --share 0.5 \
+    python -m scripts.models.blend_detector --run runs/detect --begin ssd --fraction 0.5 \
         --calibrate coco_mini:train2017 --overlaps 0.5 0.8 0.95 0.5 0.58 --out detect
 
 Fine-tuning on PASCAL VOC makes a detector better there and a little worse elsewhere; a mixture of both sets of
 weights keeps most of what either knows. The share is chosen on pictures that neither was trained on and no score is
-reported on; `--share 0` only calibrates what `--begin` names. Writes a model folder.
+reported on; `--fraction 0` only calibrates what `--begin` names. Writes a model folder.
 Source: M. Wortsman et al., Robust fine-tuning of zero-shot models, 2022, arXiv:2109.01903.
 """
 
@@ -29,17 +29,17 @@ from szem.train.float16 import store_as_float16
 from szem.train.open_sides import open_sides
 
 
-def mix(first: dict[str, Tensor], second: dict[str, Tensor], *, share: float) -> dict[str, Tensor]:
-    """`(1 - share) · first + share · second`, weight by weight; of networks whose scales are folded in."""
-    return {name: value + share * (second[name] - value) for name, value in first.items()}
+def mix(first: dict[str, Tensor], second: dict[str, Tensor], *, fraction: float) -> dict[str, Tensor]:
+    """`(1 - fraction) · first + fraction · second`, weight by weight; of networks whose scales are folded in."""
+    return {name: value + fraction * (second[name] - value) for name, value in first.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the model; see the head of this file."""
     parser = argparse.ArgumentParser(description="Mix a fine-tuned detector with the one it began with.")
-    parser.add_argument("--run", type=Path, help="the fine-tuning; not needed with --share 0")
+    parser.add_argument("--run", type=Path, help="the fine-tuning; not needed with --fraction 0")
     parser.add_argument("--begin", type=Path, required=True, help="model folder whose weights the run began with")
-    parser.add_argument("--share", type=float, required=True, help="of the run's weights, 0..1")
+    parser.add_argument("--fraction", type=float, required=True, help="of the run's weights, 0..1")
     parser.add_argument("--calibrate", required=True, help="set with boxes, PATH:SPLIT")
     parser.add_argument("--overlaps", type=float, nargs=5, required=True, help="fields of `Overlaps`")
     parser.add_argument("--data", type=Path, help="JSON list of [name, terms, use] rows for the card")
@@ -49,11 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     labels = read_card(given.begin).labels or ()
     begun, tuned = (SsdMobileNet(classes=len(labels)).eval() for _ in range(2))
     begin_with(begun, str(given.begin), classes=labels)
-    if given.share:
+    if given.fraction:
         tuned.load_state_dict(load_checkpoint(given.run / CHECKPOINT)["average"])
     for net in (begun, tuned):
         net.fold_scales()
-    begun.load_state_dict(mix(begun.state_dict(), tuned.state_dict(), share=given.share))
+    begun.load_state_dict(mix(begun.state_dict(), tuned.state_dict(), fraction=given.fraction))
     given.out.mkdir(parents=True, exist_ok=True)
     file = given.out / "model.onnx"
     example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         made=Made(
             recipe="scripts.models.convert_ssd, then scripts.models.blend_detector",
             command="python -m scripts.models.convert_ssd --out ssd …; python -m scripts.models.blend_detector "
-            f"--begin ssd --share {given.share:g} --calibrate {Path(given.calibrate).name}",
+            f"--begin ssd --fraction {given.fraction:g} --calibrate {Path(given.calibrate).name}",
             seed=0,
         ),
         training_data=tuple(TrainingData(name=name, terms=terms, use=use) for name, terms, use in rows),

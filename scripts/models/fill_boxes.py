@@ -30,14 +30,14 @@ from szem.runtime.sessions import Session
 from szem.tasks.models import open_model
 from szem.tasks.segmentation.instance_masks import iter_probabilities
 
-__all__ = ["Filled", "SureOf", "fill_boxes", "fill_folder", "same_pictures"]
+__all__ = ["ConfidenceOf", "Filled", "fill_boxes", "fill_folder", "same_pictures"]
 
 _THUMB_PX = 16
 _SAME = 10.0  # mean difference of thumbnails; copies of one photograph differ by 1.3 at most, others by 14 and more
 
 
 @dataclass(frozen=True, kw_only=True)
-class SureOf:
+class ConfidenceOf:
     """When a pixel or a box counts."""
 
     object: float = 0.65  # chance from which a pixel is the object
@@ -58,7 +58,7 @@ class Filled:
 
 
 def fill_boxes(
-    session: Session, picture: Picture8, boxed: BoxedPicture, sure: SureOf
+    session: Session, picture: Picture8, boxed: BoxedPicture, confidence: ConfidenceOf
 ) -> tuple[NDArray[np.uint8], int]:
     """Labels for every pixel of a picture: 0 outside the boxes, a box's label + 1 on its object.
 
@@ -66,13 +66,13 @@ def fill_boxes(
         session: An `outline` model.
         picture: (H, W, 3) uint8.
         boxed: Its boxes; what lies inside hard and small ones is not counted.
-        sure: When a pixel counts.
+        confidence: When a pixel counts.
     Returns:
         (H, W) uint8, and how many boxes were filled. Where objects overlap, the smaller is in front.
     """
     label = np.zeros(picture.shape[:2], np.uint8)
     sides = boxed.boxes_xyxy[:, 2:] - boxed.boxes_xyxy[:, :2]
-    is_wanted = ~boxed.is_hard & (sides.min(1) >= sure.side_px)
+    is_wanted = ~boxed.is_hard & (sides.min(1) >= confidence.side_px)
     for box in boxed.boxes_xyxy[~is_wanted]:
         x0, y0, x1, y1 = np.floor(box[0]), np.floor(box[1]), np.ceil(box[2]), np.ceil(box[3])
         label[int(y0) : int(y1), int(x0) : int(x1)] = IGNORED
@@ -82,18 +82,18 @@ def fill_boxes(
         if found is None:
             continue
         region = label[found.rows, found.columns]
-        is_object = found.generator >= sure.object
-        if is_object.mean() < sure.fraction:
+        is_object = found.generator >= confidence.object
+        if is_object.mean() < confidence.fraction:
             region[...] = IGNORED
             continue
-        region[(found.generator > sure.other) & ~is_object & (region == 0)] = IGNORED
+        region[(found.generator > confidence.other) & ~is_object & (region == 0)] = IGNORED
         region[is_object] = boxed.labels[index] + 1
         filled += 1
     return label, filled
 
 
 def fill_folder(
-    boxes: Path, out: Path, *, like: Path, split: str, session: Session, sure: SureOf | None = None
+    boxes: Path, out: Path, *, like: Path, split: str, session: Session, confidence: ConfidenceOf | None = None
 ) -> Filled:
     """Write `images/`, `labels/`, `index.csv` and `classes.txt` from a folder of pictures with boxes.
 
@@ -104,7 +104,7 @@ def fill_folder(
             any split, are left out.
         split: Of the boxes that are used.
         session: An `outline` model.
-        sure: When a pixel counts.
+        confidence: When a pixel counts.
     Raises:
         FormatError: the classes do not agree.
     """
@@ -123,7 +123,7 @@ def fill_folder(
         if boxed.path in known:
             continue
         try:
-            label, count = fill_boxes(session, read_picture(boxed.path), boxed, sure or SureOf())
+            label, count = fill_boxes(session, read_picture(boxed.path), boxed, confidence or ConfidenceOf())
         except SzemError as error:
             broken.append(Broken(boxed.path.name, str(error)))
             continue

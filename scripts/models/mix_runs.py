@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ("out", "folder of the new run"),
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=about)
-    parser.add_argument("--share", type=float, default=0.4, help="how much of what was learned")
+    parser.add_argument("--fraction", type=float, default=0.4, help="how much of what was learned")
     given = parser.parse_args(argv)
     mix_runs(given.onto, given.learned, given.since, given.out, fraction=given.fraction)
 

@@ -79,7 +79,7 @@ def test_a_film_gives_a_film_and_all_that_was_found(
     assert {a["category_id"] for a in coco["annotations"]} == {1, 3}
 
     counts = json.loads((out / "a.counts.json").read_text())
-    assert counts["things"] == {"blue": 1, "red": 1}
+    assert counts["objects"] == {"blue": 1, "red": 1}
     assert counts["counts"][0]["left"] == {"red": 1}
     assert counts["counts"][1]["now"] == {"blue": 1}
     said = capsys.readouterr().out

@@ -42,7 +42,7 @@ class Loud:
             return [self._event(start_s)]
         return []
 
-    def is_sure(self, event: Event) -> bool:
+    def is_confident(self, event: Event) -> bool:
         return True
 
     def finish(self) -> list[Event]:

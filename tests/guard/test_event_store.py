@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy
 
 from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
+from szem.guard.db_schema import META, OUTBOX
 from szem.guard.event_record import EventQuery, StoredEvent, parse_moment
 from szem.guard.event_store import EventStore, stored_from
 
@@ -85,9 +86,9 @@ def test_what_was_open_is_closed_after_a_crash(kept: EventStore) -> None:
 
 def test_sources_are_told_and_told_again(kept: EventStore) -> None:
     kept.report_source("door", state="live", seen=5.0)
-    kept.report_source("door", state="lost", told="no answer")
+    kept.report_source("door", state="lost", reason="no answer")
     (row,) = kept.sources()
-    assert (row["state"], row["told"], row["seen"]) == ("lost", "no answer", 5.0)
+    assert (row["state"], row["reason"], row["seen"]) == ("lost", "no answer", 5.0)
 
 
 def test_the_guards_clock_goes_on_over_a_restart(tmp_path: Path) -> None:
@@ -206,6 +207,34 @@ def test_nothing_is_looked_for_by_walking_through_all_events(store: EventStore) 
             plan = " ".join(row[3] for row in database.execute("explain query plan " + statement, parameters))
             assert "SEARCH szem_events" in plan or "szem_events_length" in plan, (statement, plan)
             assert "SCAN szem_events USING INDEX szem_events_s" not in plan, (statement, plan)
+
+
+def test_a_store_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "events.sqlite3")) as database:
+        database.executescript((Path(__file__).parent / "events_version_1.sql").read_text(encoding="utf-8"))
+    for _ in range(2):  # the second time it is of the present version
+        with closing(EventStore(tmp_path)) as store:
+            (event,) = store.each(EventQuery())
+            assert (event.id[:8], event.label, event.channels) == ("01234567", "object", {"video": 0.9})
+            (source,) = store.sources()
+            assert (source["state"], source["reason"], source["seen"]) == ("video", "no answer", 5.0)
+            with store.begin() as connection:
+                assert connection.execute(sqlalchemy.select(OUTBOX.c.notifier)).scalars().all() == ["webhook:office"]
+            store.report_source("door", state="lost", reason="no answer")
+            store.report_source("door", state="video")
+    assert keep(EventStore(tmp_path)).number == 2
+
+
+def test_columns_of_the_first_version_are_renamed_on_each_kind_of_database(
+    kept: EventStore, database_url: str
+) -> None:
+    """Also where the process ended after the first of them."""
+    kept.report_source("door", state="lost", reason="no answer")
+    with kept.begin() as connection:
+        connection.execute(sqlalchemy.text("ALTER TABLE szem_sources RENAME COLUMN reason TO told"))
+        connection.execute(sqlalchemy.update(META).where(META.c.name == "schema").values(value="1"))
+    with closing(EventStore(kept.folder, url=database_url)) as opened:
+        assert opened.sources()[0]["reason"] == "no answer"
 
 
 def test_an_older_store_gets_its_indexes(store: EventStore) -> None:

@@ -52,7 +52,7 @@ def test_receptive_field_is_what_trying_finds(layers: list[Layer]) -> None:
     seen = np.flatnonzero(worth)
     assert seen[-1] - seen[0] + 1 == field.size
     np.testing.assert_allclose(worth[seen[0] : seen[-1] + 1], field.worth, atol=1e-12)
-    assert (seen[0] + seen[-1]) / 2 == field.offset + place * field.jump
+    assert (seen[0] + seen[-1]) / 2 == field.offset + place * field.stride_px
 
 
 def test_atrous_layers_of_one_rate_leave_gaps_and_mixed_rates_do_not() -> None:

@@ -127,10 +127,10 @@ def test_the_table_holds_the_numbers_worked_out_by_hand(opened: Callable[[str], 
     assert first.parameters == 3 * 3 * 3 * 8 + 8 + 2 * 8  # weights, biases, normalisation
     assert first.parameters_unshared == first.parameters * 16 * 16
     assert first.multiplications == 27 * 8 * 16 * 16 + 8 * 16 * 16  # the second: normalisation
-    assert (first.field_px, first.jump_px, first.centre_px) == ((3, 3), (2.0, 2.0), (0.0, 0.0))
+    assert (first.field_px, first.field_stride_px, first.centre_px) == ((3, 3), (2.0, 2.0), (0.0, 0.0))
     second, pool, third = rows[1:4]
-    assert (second.field_px, second.jump_px, second.activation) == ((7, 7), (2.0, 2.0), "LeakyRelu")
-    assert (pool.kind, pool.field_px, pool.jump_px, pool.parameters) == ("max-pool", (9, 9), (4.0, 4.0), 0)
+    assert (second.field_px, second.field_stride_px, second.activation) == ((7, 7), (2.0, 2.0), "LeakyRelu")
+    assert (pool.kind, pool.field_px, pool.field_stride_px, pool.parameters) == ("max-pool", (9, 9), (4.0, 4.0), 0)
     assert (third.kernel, third.field_px) == ((3, 5), (17, 25))
     assert rows[-1].kind == "dense"
     assert rows[-1].parameters == rows[-1].parameters_unshared == 16 * 7 + 7
@@ -155,11 +155,11 @@ def test_kinds_and_geometry_of_special_layers(opened: Callable[[str], Explorer])
     assert [row.field_px for row in atrous] == [(11, 11), (19, 19)]  # 3 + 2·2·rate
     up = opened("transposed")
     first, second = (row for row in up.rows if row.kind == "transposed")
-    assert first.jump_px == (2.0, 2.0)
-    assert second.jump_px == (1.0, 1.0)
+    assert first.field_stride_px == (2.0, 2.0)
+    assert second.field_stride_px == (1.0, 1.0)
     assert first.multiplications == 8 * 8 * 8 * 6 * 16
     last = next(row for row in up.rows if row.name == "last")
-    assert last.jump_px == (0.5, 0.5)
+    assert last.field_stride_px == (0.5, 0.5)
 
 
 def test_branches_of_one_block_are_together(opened: Callable[[str], Explorer]) -> None:

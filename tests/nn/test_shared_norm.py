@@ -8,7 +8,7 @@ from torch import nn
 
 from szem.nn.conv import ConvNorm
 from szem.nn.frozen import FrozenConvNorm, freeze_norms
-from szem.nn.shared_norm import SharedBatchNorm, share_norms
+from szem.nn.shared_norm import SharedBatchNorm, convert_norms
 
 
 @pytest.mark.parametrize("momentum", [0.1, None])
@@ -37,7 +37,7 @@ def test_frozen_layers_stay_and_names_too() -> None:
     freeze_norms(net[0])
     names = list(net.state_dict())
     learning = {id(p) for p in net.parameters()}
-    share_norms(net)
+    convert_norms(net)
     assert isinstance(net[0][0], FrozenConvNorm)
     assert isinstance(net[1].norm, SharedBatchNorm)
     assert list(net.state_dict()) == names

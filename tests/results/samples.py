@@ -90,8 +90,8 @@ def layer() -> LayerRow:
     return LayerRow(
         index=0, name="conv", kind="convolution", op="Conv", activation="Relu", block="stem", inputs=(-1,),
         kernel=(3, 3), stride=(2, 2), dilation=(1, 1), groups=1, output_shape=(8, 16, 16), parameters=224,
-        parameters_unshared=57_344, multiplications=55_296, field_px=(3, 3), jump_px=(2.0, 2.0), centre_px=(0.5, 0.5),
-        sees_all=False,
+        parameters_unshared=57_344, multiplications=55_296, field_px=(3, 3), field_stride_px=(2.0, 2.0),
+        centre_px=(0.5, 0.5), sees_all=False,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scripts.models.fill_boxes import SureOf, fill_boxes, fill_folder, same_pictures
+from scripts.models.fill_boxes import ConfidenceOf, fill_boxes, fill_folder, same_pictures
 from szem.data.boxes import read_coco
 from szem.data.pixels import IGNORED, read_pixel_set
 from szem.errors import FormatError
@@ -55,7 +55,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 def test_boxes_are_filled_and_what_is_unsure_is_not_counted(folders: tuple[Path, Path]) -> None:
     session = open_model(None, task="outline", threads=1)
     boxed = read_coco(folders[0] / "instances.json").pictures[0]
-    label, filled = fill_boxes(session, scene(), boxed, SureOf())
+    label, filled = fill_boxes(session, scene(), boxed, ConfidenceOf())
     assert filled == 2
     assert label[72, 72] == 1
     assert label[70, 160] == 2
@@ -69,7 +69,7 @@ def test_boxes_are_filled_and_what_is_unsure_is_not_counted(folders: tuple[Path,
 def test_a_box_that_holds_hardly_an_object_is_not_counted(folders: tuple[Path, Path]) -> None:
     session = open_model(None, task="outline", threads=1)
     boxed = read_coco(folders[0] / "instances.json").pictures[0]
-    label, filled = fill_boxes(session, scene(), boxed, SureOf(share=1.0))
+    label, filled = fill_boxes(session, scene(), boxed, ConfidenceOf(fraction=1.0))
     assert filled == 0
     assert (label[45:100, 45:100] == IGNORED).all()
 

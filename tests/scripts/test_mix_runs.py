@@ -21,7 +21,7 @@ def test_a_part_of_the_change_is_added(tmp_path: Path) -> None:
     onto, learned, since = (run_of(tmp_path / n, v) for n, v in (("onto", 5.0), ("learned", 3.0), ("since", 1.0)))
     out = tmp_path / "mixed"
     arguments = ["--onto", str(onto), "--learned", str(learned), "--since", str(since), "--out", str(out)]
-    main([*arguments, "--share", "0.25"])
+    main([*arguments, "--fraction", "0.25"])
     mixed = load_checkpoint(out / CHECKPOINT)
     assert mixed["average"]["w"].tolist() == [5.5, 5.5]  # 5 + (3 - 1) / 4
     assert mixed["average"]["n"] == 5

@@ -65,7 +65,7 @@ def fill_store(folder: Path) -> list[str]:
         with store.writing(still) as path:
             path.write_bytes(encode_picture(draw_scene(), suffix=".jpg"))
         store.report_source("yard", state="live", seen=now, width_px=640, height_px=360, has_sound=True, still=still)
-        store.report_source("gate", state="lost", told="no answer")
+        store.report_source("gate", state="lost", reason="no answer")
     return ids
 
 

@@ -114,7 +114,7 @@ def make_reading(used: str, text: tuple[str, ...], confidences: float) -> dict[s
     moments = []
     for second in range(FRAMES):
         found = sorted(((confidences * float(bump(*span)[second]), word) for word, span in spans), reverse=True)[:3]
-        moments.append({"silence": 0.0, "words": [{"text": word, "chance": round(c, 3)} for c, word in found]})
+        moments.append({"silence": 0.0, "words": [{"text": word, "probability": round(c, 3)} for c, word in found]})
     letters = " ".join(text)
     at = np.interp(np.arange(len(letters)), [0, len(letters) - 1], [0.6, 2.2])
     return {

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import szem
-from szem.tasks.generation.generate import EXAMPLES, open_painter
+from szem.tasks.generation.generate import EXAMPLES, open_generator
 
 from .seeing import canvas_of, in_address, set_slider, until
 
@@ -52,7 +52,7 @@ def test_sketch_and_pictures_are_the_packages(visit: Visit) -> None:
 
     until(page, "document.querySelector('[data-name=influence]').dataset.words > 0", patience_s=SLOW_S)
     shares = page.locator(".influence-word").evaluate_all("all => all.map((e) => Number(e.dataset.share))")
-    told = open_painter().influence(EXAMPLES[0], seed=5, truncation=0.7, samples=2)
+    told = open_generator().influence(EXAMPLES[0], seed=5, truncation=0.7, samples=2)
     assert words_of(page) == [one.word for one in told]
     assert shares == pytest.approx([one.fraction for one in told], abs=1e-3)
 
@@ -78,7 +78,7 @@ def test_the_film_goes_from_one_sentence_to_the_other(visit: Visit) -> None:
     page.fill("[name=to]", "This flower has red petals")
     page.click("[data-name=film]")
     page.wait_for_selector(".walk[data-frames='24']", timeout=1000 * SLOW_S)
-    frames = open_painter().between(EXAMPLES[0], "This flower has red petals", frames=24, seed=2)
+    frames = open_generator().between(EXAMPLES[0], "This flower has red petals", frames=24, seed=2)
     for place in (0, 23, 12):
         set_slider(page, "way", place)
         seen = canvas_of(page, ".walk-picture").astype(int)

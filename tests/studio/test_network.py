@@ -83,7 +83,7 @@ def test_the_field_drawn_while_hovering_is_the_one_the_lab_finds(lab: Lab, explo
     asked, expected = [], []
     for row in explorer.rows[:58]:
         y, x = (int(rng.integers(n)) for n in row.output_shape[1:])
-        plain = {k: getattr(row, k) for k in ("field_px", "jump_px", "centre_px", "sees_all")}
+        plain = {k: getattr(row, k) for k in ("field_px", "field_stride_px", "centre_px", "sees_all")}
         asked.append([plain, y, x])
         expected.append(explain_neuron(explorer, prepared, row.index, map=0, row=y, column=x).input_xyxy)
     found = lab("network/layout.js", "return a.map(([layer, y, x]) => m.fieldOf(layer, y, x, [224, 224]))", asked)
@@ -417,7 +417,7 @@ def test_the_search_for_the_strongest_says_how_far_it_is(visit: Visit) -> None:
     page = visit("network", fresh=True, layer=8, map=3)
     _ready(page)
     json = "application/json"
-    page.route("**/search", lambda r: r.fulfill(body='{"share": 0.25}', content_type=json))
+    page.route("**/search", lambda r: r.fulfill(body='{"progress": 0.25}', content_type=json))
     page.route("**/strongest?map=3", lambda r: None)  # still at it
     page.click("[data-name=find-strongest]")
     until(page, "document.querySelector('[data-name=strongest] progress')?.value === 0.25")

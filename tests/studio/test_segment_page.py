@@ -112,9 +112,9 @@ def test_the_rates_and_the_places_of_their_taps_are_those_of_the_exported_networ
             )
             middle = taps[len(taps) // 2]
             centre = [(middle["y0"] + middle["y1"]) / 2 - 0.5, (middle["x0"] + middle["x1"]) / 2 - 0.5]
-            wanted = [c + p * j for c, p, j in zip(row.centre_px, (y, x), row.jump_px, strict=True)]
+            wanted = [c + p * j for c, p, j in zip(row.centre_px, (y, x), row.field_stride_px, strict=True)]
             assert centre == pytest.approx(wanted)
-            assert middle["x1"] - middle["x0"] == pytest.approx(row.jump_px[1])
+            assert middle["x1"] - middle["x0"] == pytest.approx(row.field_stride_px[1])
             rows_in, columns_in = row.output_shape[1:]
             inside = [0 <= t["row"] < rows_in and 0 <= t["column"] < columns_in for t in taps]
             assert [t["inside"] for t in taps] == inside

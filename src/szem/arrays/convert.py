@@ -111,10 +111,11 @@ def _to_bytes(array: Array) -> Array:
     if array.dtype == np.uint16:
         return ((array.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     if array.dtype.kind != "f":
-        least, most = int(array.min()), int(array.max())
-        remedy = "picture.astype(np.uint8)" if 0 <= least <= most <= 255 else _TO_UNIT
+        lowest, highest = int(array.min()), int(array.max())
+        remedy = "picture.astype(np.uint8)" if 0 <= lowest <= highest <= 255 else _TO_UNIT
         raise DTypeError(
-            f"picture must be uint8, uint16, bool or float, got {array.dtype} from {least} to {most}; use {remedy}"
+            f"picture must be uint8, uint16, bool or float, got {array.dtype} from {lowest} to {highest}; "
+            f"use {remedy}"
         )
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):

@@ -333,7 +333,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
         if not counters:
             return
         if file is not None:
-            row = {"file": name, "frames": pipeline.done, "time_s": round(pipeline.time_s, 4), "things": log.counts}
+            row = {"file": name, "frames": pipeline.done, "time_s": round(pipeline.time_s, 4), "objects": log.counts}
             write_json(file, {**row, "counts": counters}, indent=2)
         if self._is_for_people:
             for line in analyzer.lines:

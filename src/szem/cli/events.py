@@ -245,5 +245,5 @@ def _line(event: "StoredEvent") -> str:
     where = event.source + (f"/{event.place}" if event.place else "")
     what = f"{event.kind}{f' ({event.label})' if event.label else ''}{' …' if event.is_open else ''}"
     mark = f"  [{event.mark}]" if event.mark else ""
-    told = f"{event.id[:8]}  {when:%Y-%m-%d %H:%M:%S}  {event.duration_s:6.1f} s"
-    return f"{told}  {where:20}  {what:24} {event.score:.2f}  {parts}{mark}"
+    text = f"{event.id[:8]}  {when:%Y-%m-%d %H:%M:%S}  {event.duration_s:6.1f} s"
+    return f"{text}  {where:20}  {what:24} {event.score:.2f}  {parts}{mark}"

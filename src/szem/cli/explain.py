@@ -47,8 +47,8 @@ def explain(
     """Show a network as a table, and write the maps of its layers as PNG grids and NPZ.
 
     The network is any ONNX file that takes a picture, or a model of szem's. Parameters stand beside what they would
-    be if neurons did not share them; field is the receptive field of one neuron, jump its distance to the next, both
-    in pixels of the input. --neuron prints how one number is computed, in place of the table.
+    be if neurons did not share them; field is the receptive field of one neuron, stride its distance to the next,
+    both in pixels of the input. --neuron prints how one number is computed, in place of the table.
     """
     from rich.console import Console
 
@@ -109,8 +109,8 @@ def _size(text: str) -> tuple[int, int] | None:
 
 
 _WIDE = ["#", "layer", "what", "kernel", "stride", "rate", "maps"]
-_WIDE += ["parameters", "unshared", "products", "field", "jump", "time"]
-_NARROW = ["#", "layer", "what", "maps", "param", "unshr", "prods", "field", "jump", "time"]
+_WIDE += ["parameters", "unshared", "products", "field", "stride", "time"]
+_NARROW = ["#", "layer", "what", "maps", "param", "unshr", "prods", "field", "stride", "time"]
 _TEXT = ("#", "layer", "what")  # these columns begin at the left, numbers end at the right
 _MOST_NAME = 20
 _SHORT = {
@@ -165,10 +165,10 @@ def _narrow_line(row: "LayerRow") -> list[str]:
     kernel = f" {_sides(row.kernel)}{step}{rate}" if row.kernel and row.kernel != (1, 1) else f"{step}{rate}"
     name = row.name.removeprefix(f"{row.block}.")
     name = name if len(name) <= _MOST_NAME else "…" + name[1 - _MOST_NAME :]
-    maps, *counts, field, jump, time = _numbers(row)
+    maps, *counts, field, stride, time = _numbers(row)
     same = row.field_px is not None and not row.sees_all and row.field_px[0] == row.field_px[1]
     field = str(row.field_px[0]) if same and row.field_px else field
-    return [str(row.index), name, _SHORT.get(row.kind, row.kind) + kernel, maps, *counts, field, jump, time]
+    return [str(row.index), name, _SHORT.get(row.kind, row.kind) + kernel, maps, *counts, field, stride, time]
 
 
 def _numbers(row: "LayerRow") -> list[str]:
@@ -178,7 +178,7 @@ def _numbers(row: "LayerRow") -> list[str]:
         _count(row.parameters_unshared),
         _count(row.multiplications),
         "all" if row.sees_all else _sides(row.field_px),
-        "" if row.jump_px is None or row.sees_all else f"{row.jump_px[0]:g}",
+        "" if row.field_stride_px is None or row.sees_all else f"{row.field_stride_px[0]:g}",
         "" if row.time_fraction is None else f"{row.time_fraction:.1%}",
     ]
 

@@ -55,9 +55,9 @@ def generate(
     from szem.errors import SzemError
     from szem.files import is_disk_full
     from szem.media.pictures import WRITTEN_SUFFIXES, write_picture
-    from szem.tasks.generation.generate import EXAMPLES, open_painter
+    from szem.tasks.generation.generate import EXAMPLES, open_generator
 
-    painter = open_painter(model or None)
+    painter = open_generator(model or None)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     sentences = list(texts or EXAMPLES)
     to = Destination(out, suffixes=WRITTEN_SUFFIXES, inputs=1)  # each of several has a number

@@ -180,8 +180,10 @@ def watch(
     for one in ended:
         if not quiet:
             what = f"{one.events} event{'' if one.events == 1 else 's'}"
-            told = f"; {one.told}" if one.told and one.state != "failed" else ""  # a fault was told when it happened
-            print(f"{one.name}: {one.state}, {one.time_s:.1f} s, {what}{told}")
+            reason = (
+                f"; {one.reason}" if one.reason and one.state != "failed" else ""
+            )  # a fault was told when it happened
+            print(f"{one.name}: {one.state}, {one.time_s:.1f} s, {what}{reason}")
     if not quiet:
         print(f"kept in {folder}; szem events list --store {folder}", file=sys.stderr)
     if any(one.state == "failed" for one in ended):

@@ -24,7 +24,7 @@ from szem.tasks.video.detect_video import VideoDetector
 __all__ = ["Analyzer", "AudioListener", "SourceAnalyzer", "build_analyzer"]
 
 _RATE_HZ = 16000  # of sound that nobody listens to
-_JITTER_S, _LONGEST_HOLE_S = 0.05, 30.0
+_JITTER_S, _LONGEST_GAP_S = 0.05, 30.0
 _MOST_NUMBERS = 1_000_000_000  # events of one listener
 _MEASURE_S = 2.0  # how often it is measured how well the camera sees
 _LEVEL_SAMPLES, _LEVELS = 4000, 60  # pieces of sound whose levels are compared: how well the microphone hears
@@ -64,7 +64,7 @@ class AudioListener(Protocol):
     def going_on(self) -> Sequence[Event]:
         """What is heard now."""
 
-    def is_sure(self, event: Event) -> bool:
+    def is_confident(self, event: Event) -> bool:
         """Whether it would be told for its sound alone."""
 
     def feed(self, samples: NDArray[np.float32]) -> Sequence[Event]:
@@ -91,7 +91,7 @@ class SourceAnalyzer:
         is_joint: bool = False,
     ) -> None:
         self._watcher, self._listen = watcher, listen
-        self._fuser = Fuser(is_sure=self._is_sure) if is_joint else None
+        self._fuser = Fuser(is_confident=self._is_confident) if is_joint else None
         self._measured_s = -_MEASURE_S
         self._levels_db: deque[float] = deque(maxlen=_LEVELS)
         self._listener = None if listen is None else listen()
@@ -126,7 +126,7 @@ class SourceAnalyzer:
             if not 0 <= frame.time_s - self._measured_s < _MEASURE_S:
                 self._measured_s = frame.time_s
                 grey = cv2.cvtColor(frame.scaled(160, 90), cv2.COLOR_RGB2GRAY)
-                self._fuser.sense("video", measure_picture_quality(np.asarray(grey, np.uint8)))
+                self._fuser.set_quality("video", measure_picture_quality(np.asarray(grey, np.uint8)))
             return self._fuser.take(events, frame.time_s)
 
     def hear(self, block: SoundBlock) -> list[Event]:
@@ -136,11 +136,11 @@ class SourceAnalyzer:
         events: list[Event] = []
         if self._heard_from_s is None:
             self._heard_from_s = block.time_s
-        hole_s = block.time_s - self._heard_from_s - self._listener.time_s
-        if abs(hole_s) > _LONGEST_HOLE_S:
+        gap_s = block.time_s - self._heard_from_s - self._listener.time_s
+        if abs(gap_s) > _LONGEST_GAP_S:
             events += self._begin_anew(block.time_s)
-        elif hole_s > _JITTER_S:
-            events += self._moved(self._listener.feed(np.zeros(round(hole_s * self.rate_hz), np.float32)))
+        elif gap_s > _JITTER_S:
+            events += self._moved(self._listener.feed(np.zeros(round(gap_s * self.rate_hz), np.float32)))
         events += self._moved(self._listener.feed(block.samples))
         with self._lock:
             if not self._has_seen:  # a source of sound alone: its time is the sound's
@@ -151,7 +151,7 @@ class SourceAnalyzer:
             for first in range(0, len(block.samples) - _LEVEL_SAMPLES + 1, _LEVEL_SAMPLES):
                 piece = block.samples[first : first + _LEVEL_SAMPLES]
                 self._levels_db.append(20 * float(np.log10(np.sqrt(np.mean(piece * piece)) + 1e-6)))
-            self._fuser.sense("sound", measure_sound_quality(self._levels_db))
+            self._fuser.set_quality("sound", measure_sound_quality(self._levels_db))
             return self._fuser.take(events, max(self._now_s, block.time_s))
 
     def finish(self) -> list[Event]:
@@ -163,8 +163,8 @@ class SourceAnalyzer:
         with self._lock:
             return [*self._fuser.take(events, self._now_s), *self._fuser.finish(self._now_s)]
 
-    def _is_sure(self, event: Event) -> bool:
-        return "sound" not in event.channels or self._listener is None or self._listener.is_sure(event)
+    def _is_confident(self, event: Event) -> bool:
+        return "sound" not in event.channels or self._listener is None or self._listener.is_confident(event)
 
     @property
     def _sounds_now(self) -> Sequence[Event]:

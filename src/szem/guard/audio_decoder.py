@@ -15,7 +15,7 @@ from szem.media.sound import SoundBlock
 
 __all__ = ["AudioDecoder"]
 
-_HOLE_S = 0.5  # later than this: packets were lost, not only late
+_GAP_S = 0.5  # later than this: packets were lost, not only late
 _PIECE_S = 0.05  # samples are converted in pieces of this; what waits for a whole one comes late
 _AHEAD_S = 3.0  # a line that was held up sends what it owes in a burst; more than this it did not owe
 
@@ -82,7 +82,7 @@ class AudioDecoder:
         if due_s - time_s > _AHEAD_S:
             self.damaged += 1
             return made
-        if time_s - due_s > _HOLE_S:  # a hole: begin anew where the line is
+        if time_s - due_s > _GAP_S:  # a hole: begin anew where the line is
             made, due_s = self.end(), time_s
         if self._next_s is None or not self._held:
             self._next_s = due_s

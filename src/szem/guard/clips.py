@@ -180,13 +180,13 @@ def _code_anew(stretch: PacketRun, path: Path, blur: FrameBlur | None) -> None:
         video.codec_context.time_base = Fraction(1, _TICKS_HZ)
         sound: Any = out.add_stream("aac", rate=_sound_rate(tracks.sound_rate_hz)) if has_sound else None
         size, last_tick = (0, 0), -1
-        hidden = None if blur is None else blur.for_video()
+        blurred = None if blur is None else blur.for_video()
         for frame in decode_pictures(stretch):
             if not size[0]:
                 size = frame.size
                 video.width, video.height = size[0] // 2 * 2, size[1] // 2 * 2
                 tag_encoder(video, frame, aspect=tracks.pixel_aspect, is_rgb=blur is not None)
-            picture = _picture(frame, size, hidden)
+            picture = _picture(frame, size, blurred)
             time_s = frame.time_s - stretch.start_s
             if not by_arrival and frame.raw.pts is not None and frame.raw.time_base:
                 time_s = float(frame.raw.pts * frame.raw.time_base) - zero_s
@@ -221,8 +221,8 @@ def _code_sound(stretch: PacketRun, path: Path) -> None:
 def _picture(frame: Frame, size: tuple[int, int], blur: Callable[[Picture8], Picture8] | None) -> Any:
     if blur is None:
         return av.VideoFrame.from_ndarray(frame.planes(size).data, format="yuv420p")
-    hidden = blur(frame.scaled(*size))
-    even = np.ascontiguousarray(hidden[: size[1] // 2 * 2, : size[0] // 2 * 2])
+    blurred = blur(frame.scaled(*size))
+    even = np.ascontiguousarray(blurred[: size[1] // 2 * 2, : size[0] // 2 * 2])
     return av.VideoFrame.from_ndarray(even, format="rgb24").reformat(format="yuv420p")
 
 

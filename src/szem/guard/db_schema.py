@@ -4,13 +4,38 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    inspect,
+    text,
+    update,
+)
 
 from szem.guard.event_record import StoredEvent
 
-__all__ = ["EVENTS", "META", "OUTBOX", "SCHEMA_VERSION", "SOURCES", "TABLES", "event_to_row", "row_to_event"]
+__all__ = [
+    "EVENTS",
+    "META",
+    "OUTBOX",
+    "SCHEMA_VERSION",
+    "SOURCES",
+    "TABLES",
+    "event_to_row",
+    "migrate",
+    "row_to_event",
+]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _COUNTED = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what it calls INTEGER
 
@@ -70,21 +95,21 @@ OUTBOX = Table(
     TABLES,
     Column("number", _COUNTED, primary_key=True, autoincrement=True),
     Column("id", String(40), nullable=False),  # of the message: the same at every attempt
-    Column("hook", String(80), key="notifier", nullable=False),
+    Column("notifier", String(80), nullable=False),
     Column("topic", String(300), nullable=False),
     Column("body", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("error", Text, nullable=False),  # why the last attempt failed
     Column("kept_s", Float, nullable=False),
-    Index("szem_outbox_hook", "notifier", "number"),
+    Index("szem_outbox_notifier", "notifier", "number"),
     sqlite_autoincrement=True,
 )
 SOURCES = Table(
     "szem_sources",
     TABLES,
     Column("name", String(200), primary_key=True),
-    Column("state", String(20), nullable=False),  # opening, live, lost, ended, failed, stopped
-    Column("told", Text, nullable=False),  # why
+    Column("state", String(20), nullable=False),  # opening, live, video, lost, ended, failed, stopped
+    Column("reason", Text, nullable=False),  # why it is in this state
     Column("seen", Float),  # when the last frame came, seconds since 1970
     Column("updated", Float, nullable=False),
     Column("width_px", Integer),
@@ -93,7 +118,27 @@ SOURCES = Table(
     Column("still", String(300), nullable=False),  # a picture of now, below the folder of media
 )
 
+# Columns that had another name in an older version: (table, old name, new name).
+_RENAMED = (
+    (OUTBOX, "hook", "notifier"),  # version 2
+    (SOURCES, "told", "reason"),
+)
 _AS_JSON = ("channels", "contributions", "box_xyxy")
+
+
+def migrate(connection: Connection) -> None:
+    """Give the columns and values of an older version their present names, and note the version.
+
+    Each column is looked for first: where the process ended half way, or two processes open the database one after
+    the other, the rest is done by the next call.
+    """
+    for table, old, new in _RENAMED:
+        if old in {column["name"] for column in inspect(connection).get_columns(table.name)}:
+            connection.execute(text(f"ALTER TABLE {table.name} RENAME COLUMN {old} TO {new}"))
+    # Values of version 1 that have another name too.
+    connection.execute(update(SOURCES).where(SOURCES.c.state == "film").values(state="video"))
+    connection.execute(update(EVENTS).where(EVENTS.c.label == "thing").values(label="object"))
+    connection.execute(update(META).where(META.c.name == "schema").values(value=str(SCHEMA_VERSION)))
 
 
 def event_to_row(event: StoredEvent) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class ElapsedClock:
             return self._anchor  # the time in between is still to be counted
         return self._wall(), now_s
 
-    def jump_s(self) -> float:
+    def step_s(self) -> float:
         """By how much the wall clock was set since this was last asked."""
         offset = self._wall() - self._passed()
-        jump, self._offset = offset - self._offset, offset
-        return jump
+        step, self._offset = offset - self._offset, offset
+        return step

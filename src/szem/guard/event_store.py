@@ -23,7 +23,17 @@ from sqlalchemy.schema import CreateIndex
 
 from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
 from szem.files import sweep_folder, write_file
-from szem.guard.db_schema import EVENTS, META, OUTBOX, SCHEMA_VERSION, SOURCES, TABLES, event_to_row, row_to_event
+from szem.guard.db_schema import (
+    EVENTS,
+    META,
+    OUTBOX,
+    SCHEMA_VERSION,
+    SOURCES,
+    TABLES,
+    event_to_row,
+    migrate,
+    row_to_event,
+)
 from szem.guard.elapsed_clock import ElapsedClock
 from szem.guard.event_record import MARKS, EventQuery, StoredEvent
 from szem.results.events import Event
@@ -125,7 +135,7 @@ class EventStore:
 
         Args:
             event: Its number and age are set here.
-            messages: Rows of the outbox: hook, topic, body.
+            messages: Rows of the outbox: notifier, topic, body.
         Returns:
             The event with its number.
         """
@@ -268,8 +278,8 @@ class EventStore:
     # Sources ----------------------------------------------------------------------------------------------------
 
     def report_source(self, name: str, **values: Any) -> None:
-        """Note how a source is: state, told, seen, width_px, height_px, has_sound, still."""
-        row = {"state": "opening", "told": "", "has_sound": False, "still": "", "updated": time.time()}
+        """Note how a source is: state, reason, seen, width_px, height_px, has_sound, still."""
+        row = {"state": "opening", "reason": "", "has_sound": False, "still": "", "updated": time.time()}
         with self.begin() as connection:
             changed = connection.execute(
                 update(SOURCES).where(SOURCES.c.name == name[:200]).values(updated=time.time(), **values)
@@ -337,13 +347,14 @@ class EventStore:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            told = plain_fault(error)[:200]
+            fault = plain_fault(error)[:200]
             if is_damage(error):
                 advice = "it is damaged: move it away, and a new one is begun, or restore a copy"
-                raise StoreError(f"{self._engine.url.database}: {advice} ({told})") from error
-            raise StoreError(f"the database of events does not take or give what it should ({told})") from error
+                raise StoreError(f"{self._engine.url.database}: {advice} ({fault})") from error
+            raise StoreError(f"the database of events does not take or give what it should ({fault})") from error
 
     def _check_version(self) -> None:
+        """Bring the tables of an older szem up to date; those of a newer one are left alone."""
         with self.begin() as connection:
             found = connection.execute(select(META.c.value).where(META.c.name == "schema")).scalar_one_or_none()
             if found is None:
@@ -353,6 +364,9 @@ class EventStore:
                 f"{self.folder}: a newer szem keeps its events here (tables of version {found}, this one knows "
                 f"{SCHEMA_VERSION}); install the newer one"
             )
+        if found is not None and int(found) < SCHEMA_VERSION:
+            with self.begin() as connection:
+                migrate(connection)
 
     def _add_indexes(self) -> None:
         """Indexes that an older szem did not make; tables alone are made when the database is opened."""

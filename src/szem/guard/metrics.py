@@ -34,13 +34,15 @@ class GuardMetrics:
         )
         self.waiting = Gauge("szem_guard_waiting", "What waits: rows, clips.", ("what",), registry=registry)
         self.paused = Gauge("szem_guard_writing_paused", "1 while the disk or database is full.", registry=registry)
-        self.outbox = Gauge("szem_guard_outbox", "Messages that wait.", ("hook",), registry=registry)
-        self.messages = Counter("szem_guard_messages", "Messages by outcome.", ("hook", "outcome"), registry=registry)
+        self.outbox = Gauge("szem_guard_outbox", "Messages that wait.", ("notifier",), registry=registry)
+        self.messages = Counter(
+            "szem_guard_messages", "Messages by outcome.", ("notifier", "outcome"), registry=registry
+        )
         self.free = Gauge("szem_guard_disk_free_bytes", "Of the store's disk.", registry=registry)
         self.swept = Counter(
             "szem_guard_swept", "Events forgotten, or whose files were.", ("what",), registry=registry
         )
-        self.jumps = Counter("szem_guard_clock_jumps", "Times the machine's clock was set.", registry=registry)
+        self.clock_steps = Counter("szem_guard_clock_steps", "Times the machine's clock was set.", registry=registry)
 
     def serve(self, port: int, *, host: str = "127.0.0.1") -> int:
         """Answer at http://HOST:PORT/metrics, from a thread; 0 takes any free port. Gives the port.

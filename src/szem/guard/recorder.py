@@ -188,8 +188,8 @@ class Recorder:
                 picture = self._picture(entry.stored)
                 if picture is None:
                     return
-                hidden = picture if self.blur is None else self.blur(picture)
-                entry.picture_data = encode_picture(hidden, suffix=".jpg", quality=88)
+                blurred = picture if self.blur is None else self.blur(picture)
+                entry.picture_data = encode_picture(blurred, suffix=".jpg", quality=88)
             with self.store.writing(name) as path:
                 path.write_bytes(entry.picture_data)
         except SzemError as error:
@@ -273,7 +273,7 @@ class Recorder:
             return
 
         def make() -> None:
-            if not has_room(self.store):
+            if not has_disk_space(self.store):
                 raise StoreError("the disk is nearly full") from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             name = self.store.name_media(entry.stored, ".mp4")
             with self.store.writing(name) as path:
@@ -300,7 +300,7 @@ def notifiers_of(actions: Iterable[str], rules: Rules) -> tuple[str, ...]:
     return tuple(found)
 
 
-def has_room(store: EventStore, *, min_bytes: int = 50_000_000) -> bool:
+def has_disk_space(store: EventStore, *, min_bytes: int = 50_000_000) -> bool:
     """Whether there is room for a clip; the rest of the disk belongs to the database."""
     import shutil
 

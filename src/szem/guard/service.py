@@ -33,7 +33,7 @@ __all__ = ["GuardService"]
 
 _log = logging.getLogger("szem.guard")
 _SWEEP_S, _TICK_S = 60.0, 1.0
-_JUMP_S = 2.0
+_STEP_S = 2.0
 _STOP_S = 30.0
 _FULL_S = 30.0  # how long the end waits for a disk that is full
 
@@ -176,10 +176,10 @@ class GuardService:
             _log.warning("the last guard was ended by force: %d events closed, %d files deleted", left, cleaned)
 
     def _tick(self) -> None:
-        jump_s = self.store.clock.jump_s()
-        if abs(jump_s) > _JUMP_S:
-            self.metrics.jumps.inc()
-            _log.warning("the machine's clock was set by %+.0f s; ages and order go on by the guard's own", jump_s)
+        step_s = self.store.clock.step_s()
+        if abs(step_s) > _STEP_S:
+            self.metrics.clock_steps.inc()
+            _log.warning("the machine's clock was set by %+.0f s; ages and order go on by the guard's own", step_s)
         for worker in self.workers:
             worker.measure()
         self.metrics.paused.set(bool(self._queue.paused))

@@ -47,8 +47,8 @@ class SourceProgress:
     """How a source is doing."""
 
     name: str
-    state: str  # opening, live, film, lost, ended, failed, stopped
-    told: str
+    state: str  # opening, live, video, lost, ended, failed, stopped
+    reason: str
     time_s: float
     duration_s: float | None
     frames: int
@@ -160,7 +160,7 @@ class SourceWorker:
         """Set the gauges."""
         age_s = float("nan") if self._seen_at is None else time.monotonic() - self._seen_at
         self._metrics.age.labels(self.name).set(age_s)
-        self._metrics.up.labels(self.name).set(self._state in ("live", "film"))
+        self._metrics.up.labels(self.name).set(self._state in ("live", "video"))
         self._metrics.held.labels(self.name).set(0 if self._buffer is None else self._buffer.held_bytes)
         dropped = self._pictures.dropped
         self._metrics.dropped.labels(self.name).inc(dropped - self._dropped)
@@ -177,21 +177,21 @@ class SourceWorker:
                     if self._read_once():
                         self._set("ended", self._note)
                         return
-                    told = "the stream ended"
+                    reason = "the stream ended"
                 except SzemError as error:
-                    told = str(error)
+                    reason = str(error)
                 except Exception as error:
                     _log.exception("%s: reading failed", self.name)
-                    told = f"an internal fault ({type(error).__name__})"
+                    reason = f"an internal fault ({type(error).__name__})"
                 if self._stopped.is_set():
                     return
                 if not self.is_live:
-                    self._set("failed", told)
-                    _log.error("%s", told)
+                    self._set("failed", reason)
+                    _log.error("%s", reason)
                     return
                 wait_s = _FIRST_WAIT_S if self._state == "live" else min(wait_s * 2, _LONGEST_WAIT_S)
-                self._set("lost", told)
-                _log.warning("%s: %s; trying again in %.0f s", self.name, told, wait_s)
+                self._set("lost", reason)
+                _log.warning("%s: %s; trying again in %.0f s", self.name, reason, wait_s)
                 self._stopped.wait(wait_s)
         finally:
             if self._stopped.is_set() and self._state not in ("ended", "failed"):
@@ -250,8 +250,8 @@ class SourceWorker:
         try:
             for packet, time_s in reader:
                 self._seen_at, self._now_s = time.monotonic(), self._time(time_s)
-                if self._state not in ("live", "film"):
-                    self._set("live" if self.is_live else "film", self._note)
+                if self._state not in ("live", "video"):
+                    self._set("live" if self.is_live else "video", self._note)
                 self._tap(packet, time_s)
                 if self._zero is not None and not reader.is_live:
                     # as fast as it was recorded: nothing may be left out
@@ -280,9 +280,9 @@ class SourceWorker:
         """Give a frame to what looks; its time."""
         self._seen_at = time.monotonic()
         frame = replace(frame, time_s=self._time(frame.time_s))
-        if self._state not in ("live", "film"):
+        if self._state not in ("live", "video"):
             self._note = ""
-            self._set("live" if self.is_live else "film")
+            self._set("live" if self.is_live else "video")
             self._recorder.size = frame.size
         self._now_s, self._frame = frame.time_s, frame
         if self._buffer is not None:
@@ -303,11 +303,11 @@ class SourceWorker:
             for block in self._decoder.hear(packet, self._time(time_s)):
                 self._sounds.put(block)
 
-    def _hear_reader(self, told: str) -> None:
+    def _hear_reader(self, reason: str) -> None:
         """The reader lost its line or has it back."""
-        _log.warning("%s", told)
-        if "lost" in told:
-            self._set("lost", told)
+        _log.warning("%s", reason)
+        if "lost" in reason:
+            self._set("lost", reason)
         else:
             self._metrics.reopened.labels(self.name).inc()
 
@@ -347,15 +347,15 @@ class SourceWorker:
 
     # Telling ----------------------------------------------------------------------------------------------------
 
-    def _set(self, state: str, told: str = "") -> None:
+    def _set(self, state: str, reason: str = "") -> None:
         changed = state != self._state
-        self._state, self._reported = state, told
+        self._state, self._reported = state, reason
         if changed:
             self._report()
 
     def _report(self) -> None:
-        told = self._reported or (f"writing is paused: {self._queue.paused}" if self._queue.paused else "")
-        values: dict[str, Any] = {"state": self._state, "told": told, "has_sound": self._has_sound}
+        reason = self._reported or (f"writing is paused: {self._queue.paused}" if self._queue.paused else "")
+        values: dict[str, Any] = {"state": self._state, "reason": reason, "has_sound": self._has_sound}
         if self._seen_at is not None:
             values["seen"] = time.time() - (time.monotonic() - self._seen_at)
         if self._recorder.size is not None:

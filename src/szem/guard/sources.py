@@ -83,7 +83,7 @@ def _own_name(address: str) -> str:
         return f"camera-{address}"
     if is_url(address):
         return slug(address_without_password(address).split("://", 1)[1].split("?", 1)[0])
-    return Path(address).stem[:80] or "film"
+    return Path(address).stem[:80] or "video"
 
 
 def video_start(path: Path) -> float:
@@ -92,15 +92,15 @@ def video_start(path: Path) -> float:
     A guess in the latter case: copying a file may change that. A file that cannot be read began when it was written;
     whoever watches it tells what is wrong with it.
     """
-    told, duration_s = "", 0.0
+    recorded, duration_s = "", 0.0
     try:
         with av.open(file_url(path), options={"protocol_whitelist": "file"}) as container:
-            told = container.metadata.get("creation_time", "")
+            recorded = container.metadata.get("creation_time", "")
             duration_s = (container.duration or 0) / av.time_base
     except (av.FFmpegError, OSError, ValueError):
         pass
     with suppress(ValueError):
-        when = datetime.fromisoformat(told)
+        when = datetime.fromisoformat(recorded)
         if when.year > 1990:  # some write 1904 or 1970 for "unknown"
             return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     try:

@@ -88,10 +88,10 @@ class WebhookSender:
             connection.close()
         if 200 <= answer.status < 300:
             return
-        told = f"{self._address.hostname} answered {answer.status} {answer.reason}"
+        fault = f"{self._address.hostname} answered {answer.status} {answer.reason}"
         if answer.status >= 500 or answer.status in _TRY_AGAIN:
-            raise StoreError(told)
-        raise RefusedError(f"{told}; check the webhook's address and headers")
+            raise StoreError(fault)
+        raise RefusedError(f"{fault}; check the webhook's address and headers")
 
     def close(self) -> None:
         """Nothing stays open."""

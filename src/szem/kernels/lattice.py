@@ -74,10 +74,10 @@ class Axis:
 
     def subproblems(self, residue: int = 0) -> list[DenseSubproblem]:
         """The dense problems whose sum is a residue's outputs, the longest first."""
-        jump = self.stride // gcd(self.stride, self.dilation)
+        step = self.stride // gcd(self.stride, self.dilation)
         return [
-            DenseSubproblem(residue, tap, jump, len(range(tap, self.taps, jump)))
-            for tap in range(min(self.taps, jump))
+            DenseSubproblem(residue, tap, step, len(range(tap, self.taps, step)))
+            for tap in range(min(self.taps, step))
         ]
 
     def outputs_of(self, residue: int) -> range:

@@ -71,20 +71,20 @@ class ReceptiveField(Value):
 
     Args:
         size: Pixels from the first seen to the last, both counted.
-        jump: Pixels of the picture between neighbouring outputs.
+        stride_px: Pixels of the picture between neighbouring outputs.
         offset: Pixel on which the middle of output 0's field lies (a half lies between two pixels).
         worth: (size,) float64, sums to 1: the weight of each pixel in the output if all weights are equal. Zeros are
             gaps that atrous layers leave.
     """
 
     size: int
-    jump: int
+    stride_px: int
     offset: float
     worth: NDArray[np.float64]
 
     def summary(self) -> str:
         """Its size and the distance of neighbouring outputs' fields."""
-        return f"{self.size} pixels, jump {self.jump}, offset {self.offset:g}, {self.gaps} gaps"
+        return f"{self.size} pixels, stride {self.stride_px}, offset {self.offset:g}, {self.gaps} gaps"
 
     @property
     def gaps(self) -> int:
@@ -104,21 +104,21 @@ def receptive_field(layers: Sequence[Layer]) -> ReceptiveField:
         equations 2 to 4; the worth of a pixel as in W. Luo et al., 2016, arXiv:1701.04128, section 2.2.
 
     >>> field = receptive_field([Layer(3), Layer(3, stride_px=2), Layer(3)])
-    >>> field.size, field.jump
+    >>> field.size, field.stride_px
     (9, 2)
     >>> receptive_field([Layer(3, dilation=2)]).worth.round(2).tolist()
     [0.33, 0.0, 0.33, 0.0, 0.33]
     """
     if len(layers) > _MAX_LAYERS:
         raise RangeError(f"a stack has at most {_MAX_LAYERS} layers, got {len(layers)}; give fewer")
-    size, jump, start = 1, 1, 0
+    size, stride_px, start = 1, 1, 0
     worth = np.ones(1)
     for layer in layers:
         span = (layer.kernel - 1) * layer.dilation + 1
         padding = (span - 1) // 2 if layer.padding_px is None else layer.padding_px
         if min(layer.kernel, layer.stride_px, layer.dilation) < 1 or padding < 0:
             raise RangeError(f"kernel, stride and dilation must be at least 1 and padding at least 0, got {layer}")
-        wider = size + (span - 1) * jump
+        wider = size + (span - 1) * stride_px
         if wider > _MAX_FIELD_PX:
             raise RangeError(
                 f"a receptive field has at most {_MAX_FIELD_PX} pixels, got {wider} after {layer}; "
@@ -126,12 +126,12 @@ def receptive_field(layers: Sequence[Layer]) -> ReceptiveField:
             )
         spread = np.zeros(wider)
         for tap in range(layer.kernel):
-            first = tap * layer.dilation * jump
+            first = tap * layer.dilation * stride_px
             spread[first : first + size] += worth / layer.kernel
         worth, size = spread, wider
-        start -= padding * jump
-        jump *= layer.stride_px
-    return ReceptiveField(size=size, jump=jump, offset=start + (size - 1) / 2, worth=worth)
+        start -= padding * stride_px
+        stride_px *= layer.stride_px
+    return ReceptiveField(size=size, stride_px=stride_px, offset=start + (size - 1) / 2, worth=worth)
 
 
 @dataclass(frozen=True)

@@ -218,8 +218,8 @@ def _axes(
     ):
         span = (taps - 1) * dilation + 1
         before = 0 if border == "valid" else anchor * dilation
-        room = size - span + 1 if border == "valid" else size
-        if room < 1:
+        positions = size - span + 1 if border == "valid" else size
+        if positions < 1:
             raise ShapeError(
                 f"border 'valid' needs a picture of at least {span} pixels a side for this kernel, got {size}; "
                 "use another border or a smaller kernel"
@@ -227,7 +227,7 @@ def _axes(
         axes.append(
             Axis(
                 size=size,
-                outputs=-(-room // stride),
+                outputs=-(-positions // stride),
                 taps=used.stop - used.start,
                 before=before - used.start * dilation,
                 stride=stride,

@@ -38,8 +38,8 @@ SOUND_SUFFIXES = frozenset(
 SoundSource = ContainerSource
 Samples = NDArray[np.float32]
 _MOST_S = 2 * 3600.0  # of one array; longer sounds are read block by block
-_HOLE_S = 0.1  # shorter ones are jitter of the file's clock
-_LONGEST_HOLE_S = 3600.0
+_GAP_S = 0.1  # shorter ones are jitter of the file's clock
+_LONGEST_GAP_S = 3600.0
 _CUT_FRACTION, _CUT_S = 0.9, 0.5  # a sound that ends so much before its header says was cut off
 
 
@@ -137,11 +137,11 @@ class SoundReader(AbstractContextManager["SoundReader"]):
         try:
             for raw in self._frames():
                 with container_faults_named(self.name):
-                    hole_s = (float(raw.time) - self._start_s if raw.time is not None else 0.0) - done_s
-                    if _HOLE_S < hole_s < _LONGEST_HOLE_S:
+                    gap_s = (float(raw.time) - self._start_s if raw.time is not None else 0.0) - done_s
+                    if _GAP_S < gap_s < _LONGEST_GAP_S:
                         yield from resampler.flush()
-                        yield np.zeros(round(hole_s * self.rate_hz), np.float32)
-                        done_s += hole_s
+                        yield np.zeros(round(gap_s * self.rate_hz), np.float32)
+                        done_s += gap_s
                     done_s += raw.samples / raw.sample_rate if raw.sample_rate > 0 else 0.0
                     yield from resampler.feed(raw)
         except FormatError as error:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from szem.nn.frozen import FrozenConvNorm
 
-__all__ = ["SharedBatchNorm", "share_norms"]
+__all__ = ["SharedBatchNorm", "convert_norms"]
 
 
 class SharedBatchNorm(nn.Module):
@@ -58,10 +58,10 @@ class SharedBatchNorm(nn.Module):
         squares: Tensor = _Sum.apply((x - mean[:, None, None]).square().sum((0, 2, 3)))  # type: ignore[no-untyped-call]
         var = squares / count
         with torch.no_grad():
-            share = 1 / float(self.num_batches_tracked + 1) if self.momentum is None else self.momentum
+            momentum = 1 / float(self.num_batches_tracked + 1) if self.momentum is None else self.momentum
             self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, share)
-            self.running_var.lerp_(squares / (count - 1).clamp_min(1), share)
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(squares / (count - 1).clamp_min(1), momentum)
         return mean, var
 
 
@@ -84,10 +84,10 @@ def _summed(x: Tensor) -> Tensor:
     return total
 
 
-def share_norms(module: nn.Module) -> None:
+def convert_norms(module: nn.Module) -> None:
     """Replace every `nn.BatchNorm2d` inside a module by its shared form, in place; frozen ones stay."""
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
             setattr(module, name, SharedBatchNorm(child))
         elif not isinstance(child, FrozenConvNorm):
-            share_norms(child)
+            convert_norms(child)

@@ -39,7 +39,7 @@ class LayerRow:
     parameters_unshared: int  # what they would be if every neuron had its own
     multiplications: int
     field_px: tuple[int, int] | None  # receptive field in pixels of the network's input
-    jump_px: tuple[float, float] | None  # distance of neighbouring neurons' fields
+    field_stride_px: tuple[float, float] | None  # distance of neighbouring neurons' fields
     centre_px: tuple[float, float] | None  # middle of the first neuron's field
     sees_all: bool  # every neuron depends on the whole picture
     time_ms: float | None = None

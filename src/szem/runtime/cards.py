@@ -173,10 +173,10 @@ class Calibration(_Strict):
         t = self.a * np.log(s) - self.b * np.log1p(-s) + self.c
         return (1 / (1 + np.exp(-t))).astype(np.float32)
 
-    def undo(self, chances: NDArray[np.float32]) -> NDArray[np.float32]:
+    def undo(self, confidences: NDArray[np.float32]) -> NDArray[np.float32]:
         """Chances to the raw scores that have them."""
         raw = np.linspace(0, 1, 4097)
-        return np.interp(chances, self.apply(raw.astype(np.float32)), raw).astype(np.float32)
+        return np.interp(confidences, self.apply(raw.astype(np.float32)), raw).astype(np.float32)
 
 
 class Part(_Strict):
@@ -368,9 +368,9 @@ def read_labels(card: Card, folder: str | os.PathLike[str]) -> tuple[tuple[str, 
 
 def _first_faults(error: ValidationError) -> str:
     faults = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [f"{'.'.join(map(str, fault['loc'])) or 'card'}: {fault['msg']}" for fault in faults[:3]]
+    messages = [f"{'.'.join(map(str, fault['loc'])) or 'card'}: {fault['msg']}" for fault in faults[:3]]
     more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-    return "; ".join(told) + more
+    return "; ".join(messages) + more
 
 
 def put_scores(folder: Path, scores: Sequence[Score]) -> Card:

@@ -65,9 +65,9 @@ def plain_fault(error: BaseException) -> str:
     >>> plain_fault(FileNotFoundError(2, "No such file or directory", "/proc/x"))
     'No such file or directory'
     """
-    told = getattr(error, "orig", None) or error
-    text = told.strerror if isinstance(told, OSError) and told.strerror else str(told)
-    return next(iter(text.splitlines()), "") or type(told).__name__
+    cause = getattr(error, "orig", None) or error
+    text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+    return next(iter(text.splitlines()), "") or type(cause).__name__
 
 
 def is_damage(error: BaseException) -> bool:

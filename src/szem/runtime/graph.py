@@ -174,12 +174,12 @@ def read_graph(
         raise TooLargeError(_too_large(title, len(data), limits))
     model = _parse(data, title)
     try:
-        return replace(_judge(model, folder, title, limits, len(data)), trusted=trusted)
+        return replace(_check_graph(model, folder, title, limits, len(data)), trusted=trusted)
     except UnicodeDecodeError as error:  # protobuf finds out about broken text only when it is read
         raise FormatError(f"{title}: its names are damaged ({error}); export the network again") from error
 
 
-def _judge(model: onnx.ModelProto, folder: Path | None, title: str, limits: GraphLimits, size: int) -> Graph:
+def _check_graph(model: onnx.ModelProto, folder: Path | None, title: str, limits: GraphLimits, size: int) -> Graph:
     if _unfolded_count(model, title, limits.max_nodes) > limits.max_nodes:
         raise TooLargeError(f"{title}: unfolds to more than {limits.max_nodes:,} operations; simplify the export")
     _check_sparse(model, title)

@@ -80,14 +80,14 @@ def field_of(
         if seen is None:
             return None
         found.append(seen)
-    size, jump, centre = [0, 0], [0.0, 0.0], [0.0, 0.0]
+    size, stride, centre = [0, 0], [0.0, 0.0], [0.0, 0.0]
     for i, (axis, input_axis) in enumerate(zip(axes, input_axes, strict=True)):
         spans = [seen[input_axis] for seen in found]
         size[i] = max(last - first + 1 for first, last in spans[:-1] or spans)
         step = Fraction(sum(spans[-1]) - sum(spans[0]), 2 * FAR)
-        jump[i] = float(step)
+        stride[i] = float(step)
         centre[i] = float(Fraction(sum(spans[0]), 2) - middle[axis] * step)
-    return (size[0], size[1]), (jump[0], jump[1]), (centre[0], centre[1])
+    return (size[0], size[1]), (stride[0], stride[1]), (centre[0], centre[1])
 
 
 def _clipped(region: Region, shape: tuple[int, ...]) -> Region | None:

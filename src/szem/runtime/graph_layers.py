@@ -291,7 +291,7 @@ def _describe(
         parameters_unshared=unshared,
         multiplications=count_multiplications(probe, nodes),
         field_px=None if field is None else field[0],
-        jump_px=None if field is None else field[1],
+        field_stride_px=None if field is None else field[1],
         centre_px=None if field is None else field[2],
         sees_all=sees_all,
     )

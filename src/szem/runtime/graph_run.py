@@ -96,7 +96,7 @@ def _as_picture(value: ValueInfo) -> PictureLayout | None:
 
 
 @cache
-def _share_arena() -> None:
+def _use_shared_arena() -> None:
     """Give all probes one pool of memory with a lid on it; a network that wants more is stopped, not the machine."""
     kind = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     ort.create_and_register_allocator(kind, ort.OrtArenaCfg(POOL_BYTES, -1, -1, -1))
@@ -123,7 +123,7 @@ class Probe:
         options = _options(threads)
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.add_session_config_entry("session.use_env_allocators", "1")
-        _share_arena()
+        _use_shared_arena()
         self._session = _open(data, options, graph.name)
         odd = [node for node in self._session.get_inputs() if _dtype(node.type) in (object, np.str_)]
         if odd:

@@ -21,7 +21,7 @@ from szem.tasks.option import camel
 __all__ = ["read_upload"]
 
 M = TypeVar("M")
-_FILE_FIELDS = {"image": "picture", "video": "film", "sound": "sound"}  # field of a message -> what it brings
+_FILE_FIELDS = {"image": "picture", "video": "video", "sound": "sound"}  # field of a message -> what it brings
 
 
 async def read_upload(request: Request, kind: type[M], dispatcher: Dispatcher) -> M:

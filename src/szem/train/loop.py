@@ -20,18 +20,18 @@ import torch
 from torch import Tensor, nn
 
 from szem.errors import TrainError
-from szem.nn.shared_norm import share_norms
+from szem.nn.shared_norm import convert_norms
 from szem.train.average import WeightAverage
 from szem.train.checkpoint import CHECKPOINT, has_checkpoint, load_checkpoint, save_checkpoint
 from szem.train.journal import Journal
 from szem.train.memory import keep_freed_memory
 from szem.train.processes import (
     Processes,
+    broadcast_state,
     join_processes,
     leave_processes,
     mean_gradients,
     same_everywhere,
-    share_state,
 )
 from szem.train.recipe import Batch, Loop, Recipe, settings_to_dict
 
@@ -103,8 +103,8 @@ def train(
         by_time = (time.monotonic() - began) / budget_s if budget_s else 0.0
         return same_everywhere(min(1.0, max(step / loop.steps, by_time)), who)
 
-    hide = quiet or not who.is_first
-    journal = Journal(run, steps=loop.steps, from_step=state.step, quiet=hide, write=who.is_first)
+    is_quiet = quiet or not who.is_first
+    journal = Journal(run, steps=loop.steps, from_step=state.step, quiet=is_quiet, write=who.is_first)
     progress = progress_at(state.step)
     save_due = time.monotonic() + min(_FIRST_CHECKPOINT_S, loop.checkpoint_s)
     due = _next_score(loop, progress)
@@ -172,8 +172,8 @@ class _State:
         self.recipe = recipe
         self.network = _placed(recipe.build_network(), place).train()
         if who.world > 1:
-            share_norms(self.network)
-        share_state(self.network.state_dict().values(), who)
+            convert_norms(self.network)
+        broadcast_state(self.network.state_dict().values(), who)
         groups = recipe.parameter_groups(self.network)
         self.parameters = [p for _, parameters in groups for p in parameters]
         self.optimizer = torch.optim.AdamW(_decayed(groups, loop), lr=loop.lr, betas=_betas(recipe))

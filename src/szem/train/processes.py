@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 __all__ = [
     "Processes",
+    "broadcast_state",
     "join_processes",
     "leave_processes",
     "mean_gradients",
     "same_everywhere",
-    "share_state",
     "use_threads",
 ]
 
@@ -85,7 +85,7 @@ def same_everywhere(value: float, who: Processes) -> float:
     return float(shared)
 
 
-def share_state(tensors: Iterable[Tensor], who: Processes) -> None:
+def broadcast_state(tensors: Iterable[Tensor], who: Processes) -> None:
     """Give every process the first one's tensors, in place."""
     if who.world > 1:
         for tensor in tensors:

@@ -106,13 +106,13 @@ def renew_norms(net: nn.Module, run: Callable[[], object]) -> None:
         now = [torch.tensor(x.numel() / x.shape[1]), x.sum((0, 2, 3)), (x * x).sum((0, 2, 3))]
         sums[norm] = [a + b for a, b in zip(sums[norm], now, strict=True)] if norm in sums else now
 
-    hooks = [norm.register_forward_pre_hook(see) for _, norm in _norms(net)]
+    handles = [norm.register_forward_pre_hook(see) for _, norm in _norms(net)]
     try:
         net.eval()
         run()
     finally:
-        for hook in hooks:
-            hook.remove()
+        for handle in handles:
+            handle.remove()
     for norm, (count, total, squares) in sums.items():
         assert norm.running_mean is not None
         assert norm.running_var is not None

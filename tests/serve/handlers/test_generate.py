@@ -10,7 +10,7 @@ import pytest
 import szem
 from szem.data.flowers_birds.flower_facts import FLOWER_KINDS
 from szem.media.pictures import read_picture
-from szem.tasks.generation.generate import EXAMPLES, open_painter
+from szem.tasks.generation.generate import EXAMPLES, open_generator
 
 ROUTE = "/v1/szem/generate"
 ROSE = "this flower has red petals"
@@ -37,15 +37,15 @@ def test_pictures_and_sketches_are_the_packages(server: httpx.Client) -> None:
     assert (found["seed"], found["truncation"], found["unknown"], found["warnings"]) == (7, 0.5, [], [])
     plain = draw(server, text=ROSE, seed=7)
     assert "sketches" not in plain
-    assert plain["truncation"] == open_painter().truncation
+    assert plain["truncation"] == open_generator().truncation
 
 
 def test_the_influence_of_words_and_a_film_come_if_asked_for(server: httpx.Client) -> None:
     found = draw(server, text=ROSE, seed=1, influence=True, to="this flower has white petals", frames=3)
     assert [row["word"] for row in found["influence"]] == ROSE.split()
     assert sum(row["fraction"] for row in found["influence"]) == pytest.approx(1, abs=0.01)
-    video = open_painter().between(ROSE, "this flower has white petals", frames=3, seed=1)
-    for content, array in zip(found["film"], video, strict=True):
+    video = open_generator().between(ROSE, "this flower has white petals", frames=3, seed=1)
+    for content, array in zip(found["video"], video, strict=True):
         assert np.abs(picture(content).astype(int) - array).mean() < 6  # a JPEG
     assert "influence" not in draw(server, text="rose", influence=True)  # of a single word it is no question
 

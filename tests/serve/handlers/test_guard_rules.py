@@ -189,7 +189,10 @@ def test_no_answer_holds_a_secret_and_saving_keeps_them(
     with run_server(guard_store=store) as server:
         assert "hush" not in everything(server)
         answer = server.get(RULES).json()
-        assert (answer["fault"], answer["rules"]["hooks"]) == ("", ["webhook:office", "webhook:second", "mqtt:home"])
+        assert (answer["fault"], answer["rules"]["notifiers"]) == (
+            "",
+            ["webhook:office", "webhook:second", "mqtt:home"],
+        )
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         checked = server.put(f"{RULES}/check", json={"text": answer["text"]})
         assert checked.json()["fault"] == ""

@@ -124,7 +124,7 @@ def test_a_film_larger_than_all_bodies_in_memory_may_be_is_taken_or_named_too_la
     with run_server(max_body_bytes_in_flight=1 << 20, max_video_bytes=3 << 20) as server:
         for size, status in [(2 << 20, 400), ((3 << 20) + 1, 413)]:  # 400: it came whole, and is no film
             for sent in (bytes(size), iter([bytes(1 << 19)] * (size >> 19) + [bytes(size % (1 << 19))])):
-                answer = server.post("/v1/szem/guard/films", content=sent)
+                answer = server.post("/v1/szem/guard/videos", content=sent)
                 assert answer.status_code == status, answer.text
         assert str(3 << 20) in answer.json()["error"]["message"]
         large = server.post("/v1/szem/classify", content=bytes(2 << 20))

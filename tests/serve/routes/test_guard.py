@@ -176,8 +176,8 @@ def test_exports_hold_what_is_asked_for(guarded: httpx.Client) -> None:
         ("PUT", f"/events/{77:032x}/mark", {"mark": "wrong"}, 404, "no event"),
         ("PUT", "/rules", {"text": "[[rules]]\nname=1"}, 400, "line 2"),
         ("PUT", "/rules", {"text": "a" * 70_000}, 413, "exceeds the limit"),
-        ("GET", "/films/none", None, 404, "send it again"),
-        ("DELETE", "/films/none", None, 404, "send it again"),
+        ("GET", "/videos/none", None, 404, "send it again"),
+        ("DELETE", "/videos/none", None, 404, "send it again"),
     ],
 )
 def test_wrong_requests_are_told_what_is_wrong(
@@ -264,15 +264,15 @@ def a_film(path: Path) -> bytes:
 
 def test_a_film_that_is_sent_is_watched(guarded: httpx.Client, tmp_path: Path) -> None:
     data = a_film(tmp_path / "a.mp4")
-    answer = guarded.post(f"{GUARD}/films", params={"name": "../yard.mp4"}, content=data)
+    answer = guarded.post(f"{GUARD}/videos", params={"name": "../yard.mp4"}, content=data)
     assert answer.status_code == 202, answer.text
     video = answer.json()
     assert (video["name"], video["frame"]) == ("yard.mp4", {"width": 160, "height": 120})
     deadline = time.monotonic() + 120
     while video["state"] not in ("done", "failed") and time.monotonic() < deadline:
         time.sleep(0.1)
-        video = guarded.get(f"{GUARD}/films/{video['id']}").json()
-    assert (video["state"], video["fault"], video["share"]) == ("done", "", 1.0)
+        video = guarded.get(f"{GUARD}/videos/{video['id']}").json()
+    assert (video["state"], video["fault"], video["progress"]) == ("done", "", 1.0)
     assert [row["kind"] for row in video["events"]] == ["camera covered"]
     assert 4.5 < video["events"][0]["start_s"] < 6
     curves = video["curves"]
@@ -281,17 +281,17 @@ def test_a_film_that_is_sent_is_watched(guarded: httpx.Client, tmp_path: Path) -
     early = [level for at_s, level in zip(curves["time_s"], curves["video"], strict=True) if at_s < 4]
     assert min(late) > 0.5
     assert max(early) == 0
-    assert guarded.delete(f"{GUARD}/films/{video['id']}").status_code == 200
-    assert guarded.get(f"{GUARD}/films/{video['id']}").status_code == 404
+    assert guarded.delete(f"{GUARD}/videos/{video['id']}").status_code == 200
+    assert guarded.get(f"{GUARD}/videos/{video['id']}").status_code == 404
 
 
 @pytest.mark.parametrize("data", [b"", b"no film at all" * 100])
 def test_what_is_no_film_is_refused_and_forgotten(guarded: httpx.Client, data: bytes) -> None:
-    answer = guarded.post(f"{GUARD}/films", content=data)
+    answer = guarded.post(f"{GUARD}/videos", content=data)
     assert answer.status_code == 400
     assert "/tmp" not in answer.text
 
 
 def test_a_film_that_is_too_large_is_refused(run_server: Run, folder: Path) -> None:
     with run_server(guard_store=folder, max_video_bytes=1000) as server:
-        assert server.post(f"{GUARD}/films", content=b"x" * 2000).status_code == 413
+        assert server.post(f"{GUARD}/videos", content=b"x" * 2000).status_code == 413

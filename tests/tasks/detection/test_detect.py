@@ -282,18 +282,18 @@ def test_scores_are_calibrated_and_thresholds_are_of_calibrated_scores(tmp_path:
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     calibration = Calibration(a=1.0, b=1.0, c=-1.0)
     session = constant_model(tmp_path / "m", "points", _points(), calibration=calibration)
-    chance = 1 / (1 + np.exp(-(_logit(0.9) - 1)))
-    found = Detector(session, threshold=chance - 0.01)([picture])[0]
-    np.testing.assert_allclose(found.scores, [chance], rtol=1e-5)
-    assert len(Detector(session, threshold=chance + 0.01)([picture])[0]) == 0
+    confidence = 1 / (1 + np.exp(-(_logit(0.9) - 1)))
+    found = Detector(session, threshold=confidence - 0.01)([picture])[0]
+    np.testing.assert_allclose(found.scores, [confidence], rtol=1e-5)
+    assert len(Detector(session, threshold=confidence + 0.01)([picture])[0]) == 0
 
 
 def test_calibration_keeps_the_order_and_can_be_undone() -> None:
     calibration = Calibration(a=0.7, b=1.6, c=-0.4)
     raw = np.linspace(0.02, 0.98, 49, dtype=np.float32)
-    chances = calibration.apply(raw)
-    assert (np.diff(chances) > 0).all()
-    np.testing.assert_allclose(calibration.undo(chances), raw, atol=2e-3)
+    confidences = calibration.apply(raw)
+    assert (np.diff(confidences) > 0).all()
+    np.testing.assert_allclose(calibration.undo(confidences), raw, atol=2e-3)
     same = Calibration(a=1, b=1, c=0)
     np.testing.assert_allclose(same.apply(raw), raw, atol=1e-6)
 

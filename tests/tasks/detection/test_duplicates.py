@@ -15,7 +15,7 @@ CASES = [
     ([WHOLE, HALF], [0, 1], Overlaps(same=0.6, nested=0.9), [0, 1]),  # a person in a car is not
     ([WHOLE, HALF], [0, 0], Overlaps(same=0.6, nested=0.9, grown=0.6), [0, 1]),  # too small to be the same
     ([WHOLE, AWAY], [0, 0], Overlaps(across=0.5, nested=0.5), [0, 1]),
-    ([WHOLE, MOST], [0, 1], Overlaps(across=0.8, least=0.6), [0, 1]),  # the second has 0.5: too little to matter
+    ([WHOLE, MOST], [0, 1], Overlaps(across=0.8, min_score=0.6), [0, 1]),  # the second has 0.5: too little to matter
     ([], [], Overlaps(across=0.5), []),
 ]
 
@@ -31,6 +31,6 @@ def test_duplicates_of_known_boxes(
 
 
 def test_the_rules_go_to_the_card_and_back() -> None:
-    rules = Overlaps(same=0.55, across=0.8, nested=0.9, grown=0.3, least=0.2)
+    rules = Overlaps(same=0.55, across=0.8, nested=0.9, grown=0.3, min_score=0.2)
     assert Overlaps.of_card(rules.to_constants()) == rules
     assert Overlaps.of_card({}, same=0.4) == Overlaps(same=0.4)

@@ -82,8 +82,8 @@ def test_boxes_are_right_once_and_difficult_ones_do_not_count() -> None:
 def test_reliability_is_counted_by_tenths() -> None:
     scores = np.array([0.11, 0.19, 0.95, 0.95, 1.0], np.float32)
     right = np.array([False, True, True, True, True])
-    (low, low_share, low_n), (high, high_share, high_n) = reliability(scores, right)
-    assert (low_share, low_n, high_share, high_n) == (0.5, 2, 1.0, 3)
+    (low, low_precision, low_n), (high, high_precision, high_n) = reliability(scores, right)
+    assert (low_precision, low_n, high_precision, high_n) == (0.5, 2, 1.0, 3)
     assert low == pytest.approx(0.15)
     expected = (2 * (0.5 - low) + 3 * (1 - high)) / 5
     assert calibration_error(scores, right) == pytest.approx(expected, abs=1e-6)

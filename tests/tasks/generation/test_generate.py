@@ -8,14 +8,14 @@ import pytest
 import szem
 from szem.errors import DTypeError, RangeError, UnknownNameError
 from szem.media.oklab import rgb_to_oklab
-from szem.tasks.generation.generate import EXAMPLES, Generator, open_painter
+from szem.tasks.generation.generate import EXAMPLES, Generator, open_generator
 
 ROSE = "this flower has red petals"
 
 
 @pytest.fixture(scope="module")
 def painter() -> Generator:
-    return open_painter()
+    return open_generator()
 
 
 def test_a_sentence_becomes_pictures_with_their_sketches() -> None:

@@ -84,7 +84,7 @@ def test_what_lies_still_ages_and_passers_by_do_not_make_it_young() -> None:
 
 def _evidence(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[float, float, float]:
     scene = _run([before] * 40 + [after] * 40)
-    regions = find_regions(scene, least_age_s=1.0, least_px=40, most_px=4000)
+    regions = find_regions(scene, min_age_s=1.0, min_px=40, max_px=4000)
     assert len(regions) == 1
     assert np.abs(np.array(regions[0].box) - (80, 60, 110, 84)).max() < 5
     return probabilities(weigh(scene, regions[0]))

@@ -50,7 +50,7 @@ def watched(change: Callable[[Grey, float], Grey], *, seconds: float = 16, noise
 def test_a_fault_is_named_once_it_has_lasted(change: Callable[[Grey, float], Grey], fault: str) -> None:
     reported = watched(change)
     assert all(one.sees for one in reported[: int(6 * RATE_HZ)])
-    sure = [one for one in reported if one.is_sure]
+    sure = [one for one in reported if one.is_confirmed]
     assert sure
     assert {one.fault for one in sure} == {fault}
     assert sure[0].since_s == pytest.approx(6, abs=1.5)
@@ -65,7 +65,7 @@ def test_a_picture_that_stands_still_is_frozen_only_where_it_used_to_tremble() -
     for step in range(int(40 * RATE_HZ)):
         time_s = step / RATE_HZ
         reported.append(health(noisy(scene(), rng) if time_s < 6 else stuck, time_s=time_s))
-    assert {one.fault for one in reported if one.is_sure} == {"camera frozen"}
+    assert {one.fault for one in reported if one.is_confirmed} == {"camera frozen"}
     calm = watched(lambda p, _: p, seconds=10, noise=False)  # a film without noise
     assert all(one.sees for one in calm)
 
@@ -81,13 +81,13 @@ def test_a_picture_that_stands_still_is_frozen_only_where_it_used_to_tremble() -
     ids=["nothing", "darker", "brighter", "somebody"],
 )
 def test_what_happens_before_a_camera_is_no_fault_of_it(change: Callable[[Grey, float], Grey]) -> None:
-    assert [one.fault for one in watched(change) if one.is_sure] == []
+    assert [one.fault for one in watched(change) if one.is_confirmed] == []
 
 
 def test_a_cover_that_is_taken_away_is_over_and_a_new_view_is_learned() -> None:
     grey = np.full((180, 320), 120, np.uint8)
     reported = watched(lambda p, t: grey if t < 12 else p, seconds=20)
-    assert any(one.is_sure for one in reported)
+    assert any(one.is_confirmed for one in reported)
     assert reported[-1].sees
     turned = watched(lambda _, __: scene(9), seconds=30)
     assert sum(one.is_new_scene for one in turned) == 1

@@ -117,7 +117,7 @@ def test_what_was_seen_first_joins_what_goes_on() -> None:
 def test_a_sure_event_is_told_though_nothing_bears_it_out() -> None:
     faint = heard(score=0.05)
     assert Fuser().take([faint], 6.0) + Fuser().finish(6.0) == []
-    fuser = Fuser(is_sure=lambda event: True)
+    fuser = Fuser(is_confident=lambda event: True)
     assert [*fuser.take([faint], 6.0), *fuser.finish(6.0)] == [faint]
 
 

@@ -103,9 +103,9 @@ def test_documents_have_rules() -> None:
     ("old", "new", "words"),
     [
         ('["person"]', '["persn"]', r"line 32, rules\[2\].classes: no class called 'persn'; did you mean 'person'\?"),
-        ('["person"]', '["unicorn"]', "no class called 'unicorn'; there are cat, dog, kettle, person, thing"),
+        ('["person"]', '["unicorn"]', "no class called 'unicorn'; there are cat, dog, kettle, object, person"),
         ('["person"]', '["kettle"]', "'kettle' is not followed; name it among the labels in"),
-        ('["person"]', '["thing"]', "'thing' is only told with left behind"),
+        ('["person"]', '["object"]', "'object' is only reported with left behind"),
         ("left_after_s = 6", 'labels = ["persn"]', "line 10, watch.labels: no class called 'persn'"),
         ("left_after_s = 9", 'labels = ["cta"]', "line 17, cameras.yard.watch.labels: .*did you mean 'cat'"),
     ],
@@ -121,7 +121,7 @@ def test_classes_that_can_never_be_told_are_faults(old: str, new: str, words: st
     [
         ('["person"]', '["kettle"]\n[cameras.hall.watch]\nlabels = ["kettle"]'),  # followed by one camera
         ('events = "crosses"\nlines = ["gate"]\ndirection = "left"\nclasses = ["person"]',
-         'events = "left behind"\nclasses = ["kettle", "thing"]'),  # what lies need not be followed
+         'events = "left behind"\nclasses = ["kettle", "object"]'),  # what lies need not be followed
     ],
 )  # fmt: skip
 def test_classes_that_can_be_told_are_none(old: str, new: str) -> None:

@@ -54,8 +54,9 @@ def test_a_number_without_sense_is_refused_by_its_name(table: str, more: str, na
 
 @pytest.mark.parametrize(("table", "more", "name"), _fields())
 def test_rules_that_are_read_can_be_sent_as_json(table: str, more: str, name: str) -> None:
-    rules = parse_rules(f"{table}\n{more}{name} = {-60 if name == 'silence_db' else 0.9 if '_s' in name else 1}\n"
-                        if name not in ("crowd_people", "smallest_share", "largest_share") else "")  # fmt: skip
+    value = -60 if name == "silence_db" else 0.9 if "_s" in name else 1
+    is_bounded = name in ("crowd_people", "min_area_fraction", "max_area_fraction")
+    rules = parse_rules("" if is_bounded else f"{table}\n{more}{name} = {value}\n")
     json.dumps(rules.model_dump(mode="json"), allow_nan=False)
 
 

@@ -100,7 +100,7 @@ def test_a_zone_tells_who_is_in_it_and_for_how_long() -> None:
     assert [(e["id"], e["what"]) for e in events] == [(1, "enter"), (1, "leave")]  # the other one was there already
     reported = counter.to_dict()
     assert reported == {
-        "zone": "door", "now": {"person": 1}, "now_total": 1, "entered": 1, "left": 1, "things": 2, "longest_s": 3.0,
+        "zone": "door", "now": {"person": 1}, "now_total": 1, "entered": 1, "left": 1, "objects": 2, "longest_s": 3.0,
     }  # fmt: skip
     assert counter.stayed_s[1] == pytest.approx(1.0)
 

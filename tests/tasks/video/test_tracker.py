@@ -250,7 +250,14 @@ def test_thresholds_go_by_class() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"sure": 0}, {"sure": 2}, {"hold_s": 3, "keep_s": 2}, {"hold_s": -1}, {"confirm": 0}]
+    "wrong",
+    [
+        {"new_track_threshold": 0},
+        {"new_track_threshold": 2},
+        {"hold_s": 3, "keep_s": 2},
+        {"hold_s": -1},
+        {"confirm": 0},
+    ],
 )
 def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(RangeError):

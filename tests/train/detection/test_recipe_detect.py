@@ -51,33 +51,33 @@ def test_places_inside_that_fit_best_answer_and_learn_how_well() -> None:
     box = [16.0, 8.0, 56.0, 40.0]
     scores = torch.full((1, 126, 3), 0.1)
     boxes = boxes_of(torch.full((1, 126, 4), 16.0))  # all guess 32×32 about themselves
-    taught = assign(scores, boxes, POINTS, torch.tensor([[box]]), torch.tensor([[1]]), torch.tensor([[False]]))
-    answering = POINTS[taught.answers[0]]
+    targets = assign(scores, boxes, POINTS, torch.tensor([[box]]), torch.tensor([[1]]), torch.tensor([[False]]))
+    answering = POINTS[targets.answers[0]]
     assert len(answering) == 10
     assert (answering > torch.tensor(box[:2])).all()
     assert (answering < torch.tensor(box[2:])).all()
-    assert taught.scores[..., [0, 2]].sum() == 0
+    assert targets.scores[..., [0, 2]].sum() == 0
     best = pair_ious(boxes[0], torch.tensor(box)).max()
-    assert taught.scores.max() == pytest.approx(float(best))
-    assert taught.counted.all()
+    assert targets.scores.max() == pytest.approx(float(best))
+    assert targets.counted.all()
 
 
 def test_nothing_is_taught_or_punished_on_difficult_objects_and_only_for_their_class() -> None:
     box = torch.tensor([[[16.0, 8.0, 56.0, 40.0]]])
     scores = torch.full((1, 126, 3), 0.1)
     boxes = boxes_of(torch.full((1, 126, 4), 16.0))
-    taught = assign(scores, boxes, POINTS, box, torch.tensor([[1]]), torch.tensor([[True]]))
+    targets = assign(scores, boxes, POINTS, box, torch.tensor([[1]]), torch.tensor([[True]]))
     inside = ((box[0, 0, :2] < POINTS) & (box[0, 0, 2:] > POINTS)).all(1)
-    assert not taught.answers.any()
-    assert taught.scores.sum() == 0
-    assert (taught.counted[0, :, 1] == ~inside).all()
-    assert taught.counted[..., [0, 2]].all()
+    assert not targets.answers.any()
+    assert targets.scores.sum() == 0
+    assert (targets.counted[0, :, 1] == ~inside).all()
+    assert targets.counted[..., [0, 2]].all()
 
 
 def test_a_place_in_two_objects_answers_for_the_one_it_overlaps_more() -> None:
     truth = torch.tensor([[[0.0, 0, 96, 64], [32, 16, 64, 48]]])
     boxes = boxes_of(torch.full((1, 126, 4), 16.0))
-    taught = assign(
+    targets = assign(
         torch.full((1, 126, 2), 0.1),
         boxes,
         POINTS,
@@ -86,8 +86,8 @@ def test_a_place_in_two_objects_answers_for_the_one_it_overlaps_more() -> None:
         torch.zeros(1, 2, dtype=torch.bool),
     )
     middle = int(((POINTS - torch.tensor([48.0, 32.0])) ** 2).sum(1).argmin())
-    assert taught.scores[0, middle, 1] > 0
-    assert taught.scores[0, middle, 0] == 0
+    assert targets.scores[0, middle, 1] > 0
+    assert targets.scores[0, middle, 0] == 0
 
 
 def test_right_answers_cost_less_than_wrong_ones_and_none_is_fine() -> None:
@@ -173,9 +173,9 @@ def test_kept_maps_are_those_of_the_same_data_only(tmp_path: Path) -> None:
 def test_calibration_finds_what_scores_are_worth() -> None:
     rng = np.random.default_rng(0)
     scores = rng.uniform(0.03, 0.99, 20000).astype(np.float32)
-    chance = 1 / (1 + np.exp(-(0.6 * np.log(scores) - 1.4 * np.log1p(-scores) + 0.5)))
-    fitted = fit_calibration(scores, rng.random(20000) < chance)
-    assert np.abs(fitted.apply(scores) - chance).max() < 0.03
+    probability = 1 / (1 + np.exp(-(0.6 * np.log(scores) - 1.4 * np.log1p(-scores) + 0.5)))
+    fitted = fit_calibration(scores, rng.random(20000) < probability)
+    assert np.abs(fitted.apply(scores) - probability).max() < 0.03
     with pytest.raises(TrainError, match="20 boxes"):
         fit_calibration(scores[:5], np.ones(5, bool))
 

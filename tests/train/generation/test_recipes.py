@@ -21,7 +21,7 @@ from szem.runtime.cards import read_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.generation.evaluate import evaluate_generate
-from szem.tasks.generation.generate import Generator, open_painter
+from szem.tasks.generation.generate import Generator, open_generator
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.generation.losses import discriminator_loss, variety_loss
 from szem.train.generation.recipe_draw import DrawRecipe
@@ -202,7 +202,7 @@ def _codes(home: Path, *changes: str) -> DrawCodesRecipe:
         "code=16",
         "discriminator=8",
         "loop.steps=4",
-        "judged=0.5",
+        "adversarial_from=0.5",
         *changes,
     )
     assert isinstance(recipe, DrawCodesRecipe)
@@ -315,7 +315,7 @@ def test_only_sketches_are_refined(home: Path, match: Path) -> None:
 
 @pytest.mark.train
 def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told() -> None:
-    painter = open_painter()
+    painter = open_generator()
     space = torch.from_numpy(painter.place("a red rose"))[None]
     noise = torch.randn(1, painter.noise, generator=torch.Generator().manual_seed(0))
     wanted = DrawFlowSettings()

@@ -63,7 +63,7 @@ def test_spliced_clips_keep_words_and_frames_together() -> None:
 
 @pytest.mark.parametrize("frames", [30, 18])
 def test_views_show_each_frame_what_it_is_asked_for(frames: int) -> None:
-    rules = ViewRules(clean=1.0, shift_px=0, grow=0, turn_deg=0, cutout=0, hide_frames=1)
+    rules = ViewRules(clean=1.0, shift_px=0, grow=0, turn_deg=0, cutout=0, frozen_frames=1)
     clip = draw_clip(("lay", "now"))
     for seed in range(6):
         view = make_view(clip, [clip], frames=frames, rules=rules, rng=np.random.default_rng(seed))

@@ -256,7 +256,7 @@ def _source(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": row["name"],
         "state": row["state"],
-        "told": row["told"],
+        "reason": row["reason"],
         "seen": None if row["seen"] is None else timestamp(row["seen"]),
         "updated": timestamp(row["updated"]),
         "has_sound": row["has_sound"],
@@ -271,4 +271,4 @@ def _rules_to_json(rules: Rules) -> dict[str, Any]:
     for camera in shown["cameras"].values():
         camera["source"] = mask_address(camera["source"])
     notifiers = [f"webhook:{name}" for name in rules.webhooks] + [f"mqtt:{name}" for name in rules.mqtt]
-    return shown | {"hooks": notifiers}
+    return shown | {"notifiers": notifiers}

@@ -66,10 +66,10 @@ def watch_trial(watcher: TrialWatcher, path: str, rules: Rules) -> None:
     """Watch a film by rules, in a worker; reports each frame as (time in seconds, levels, events)."""
     if watcher.detector is None:
         watcher.detector = open_video_detector(None, workers=1, threads=None)
-    for sensed in analyze_video(
+    for step in analyze_video(
         Path(path), build_analyzer("", rules, detector=watcher.detector, listen=make_listening(rules))
     ):
-        report_progress((sensed.time_s, dict(sensed.levels), sensed.events))
+        report_progress((step.time_s, dict(step.levels), step.events))
 
 
 @dataclass(eq=False)
@@ -92,13 +92,13 @@ class TrialVideo:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""
-        share = 0.0 if not self.duration_s else min(self.time_s / self.duration_s, 1.0)
+        progress = 0.0 if not self.duration_s else min(self.time_s / self.duration_s, 1.0)
         return {
             "id": self.id,
             "name": self.name,
             "state": self.state,
             "fault": self.fault,
-            "share": 1.0 if self.state == "done" else round(share, 4),
+            "progress": 1.0 if self.state == "done" else round(progress, 4),
             "time_s": round(self.time_s, 3),
             "duration_s": self.duration_s,
             "frame": {"width": self.width, "height": self.height},
@@ -154,7 +154,7 @@ class GuardTrials:
                     raise BusyError(f"{_VIDEOS} films are being watched; try again later", retry_after_s=30.0)
                 self._forget(min(ended, key=lambda f: f.used))
             id = uuid.uuid4().hex
-            video = TrialVideo(id, Path(name).name[:100] or "film", Path(self._folder.name) / id)
+            video = TrialVideo(id, Path(name).name[:100] or "video", Path(self._folder.name) / id)
             self._videos[id] = video
             return video
 

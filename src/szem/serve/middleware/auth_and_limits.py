@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["AuthAndLimits", "is_own_path"]
 
 _SMALL_BODY = 64 * 1024  # for routes that take no picture
-_VIDEOS = "/v1/szem/guard/films"
+_VIDEOS = "/v1/szem/guard/videos"
 
 
 def is_own_path(path: str) -> bool:

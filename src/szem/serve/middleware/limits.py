@@ -118,37 +118,37 @@ class ByteBudget:
     @asynccontextmanager
     async def take(self, amount: int) -> AsyncIterator[None]:
         """Hold a share for the time of the block."""
-        share = min(max(amount, 0), self.total)
-        await self._acquire(share)
+        granted = min(max(amount, 0), self.total)
+        await self._acquire(granted)
         try:
             yield
         finally:
-            self._release(share)
+            self._release(granted)
 
-    async def _acquire(self, share: int) -> None:
-        if not self._waiting and share <= self.left:
-            self.left -= share
+    async def _acquire(self, granted: int) -> None:
+        if not self._waiting and granted <= self.left:
+            self.left -= granted
             return
         turn = asyncio.get_running_loop().create_future()
-        entry = (share, turn)
+        entry = (granted, turn)
         self._waiting.append(entry)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._release(share)  # the turn came and the caller left in the same moment
+                self._release(granted)  # the turn came and the caller left in the same moment
             else:
                 self._waiting.remove(entry)
                 self._wake()
             raise
 
-    def _release(self, share: int) -> None:
-        self.left += share
+    def _release(self, granted: int) -> None:
+        self.left += granted
         self._wake()
 
     def _wake(self) -> None:
         while self._waiting and self._waiting[0][0] <= self.left:
-            share, turn = self._waiting.popleft()
+            granted, turn = self._waiting.popleft()
             if not turn.done():
-                self.left -= share
+                self.left -= granted
                 turn.set_result(None)

@@ -156,7 +156,7 @@ class _Guard:
         """Whether zones and lines, as JSON, can be drawn: {"fault": "" or what is wrong, "zones", "lines"}."""
         return JSONResponse(self.handler.check_areas(await request.body()))
 
-    async def send_video(self, request: Request, name: str = Query("film", max_length=200)) -> JSONResponse:
+    async def send_video(self, request: Request, name: str = Query("video", max_length=200)) -> JSONResponse:
         """Send a film (the file as the body) to be guarded by the rules; ask on with the id that is given."""
         job = self.handler.videos.begin(name)
         try:
@@ -212,9 +212,9 @@ def build_guard_routes(handler: GuardHandler) -> APIRouter:
         ("/rules/check", guard.check_rules, "PUT", {"application/json": {"schema": text}}),
         ("/areas", guard.areas, "GET", None),
         ("/areas/check", guard.check_areas, "PUT", {"application/json": {"schema": {"type": "object"}}}),
-        ("/films", guard.send_video, "POST", {"application/octet-stream": {"schema": video}}),
-        ("/films/{video}", guard.video, "GET", None),
-        ("/films/{video}", guard.drop_video, "DELETE", None),
+        ("/videos", guard.send_video, "POST", {"application/octet-stream": {"schema": video}}),
+        ("/videos/{video}", guard.video, "GET", None),
+        ("/videos/{video}", guard.drop_video, "DELETE", None),
     ):
         extra = None if body is None else {"requestBody": {"content": body}}
         is_file = path.endswith(_FILES)

@@ -116,8 +116,8 @@ class _Lab:
         return Response(found, media_type=_JSON)
 
     async def searched(self, network: str) -> JSONResponse:
-        """How far the search for the strongest pictures is: {"share": 0 to 1, or null while there is none}."""
-        return JSONResponse({"share": self.files.searched(network)})
+        """How far the search for the strongest pictures is: {"progress": 0 to 1, or null while there is none}."""
+        return JSONResponse({"progress": self.files.searched(network)})
 
     async def _ask(self, request: Request, look: str, job: Job, *arguments: object) -> bytes:
         return await self._explore(request, self.files.find(look), job, *arguments)

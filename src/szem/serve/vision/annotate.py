@@ -165,8 +165,8 @@ def _feature_status(faults: Sequence[tuple[Feature, SzemError]], features: Seque
     worst = next((e for _, e in faults if not isinstance(e, UnsupportedError)), faults[0][1])
     message = "; ".join(dict.fromkeys(str(error) for _, error in faults))
     rows = [Violation(f"{place}.features[{features.index(f)}]", str(error)) for f, error in faults]
-    told = FieldsError(message, violations=rows)
-    return _status(error_to_status(told) | {"code": int(code_of(worst))})
+    fault = FieldsError(message, violations=rows)
+    return _status(error_to_status(fault) | {"code": int(code_of(worst))})
 
 
 def _without_repeats(features: Sequence[Feature]) -> list[Feature]:

@@ -77,12 +77,12 @@ async def labels(job: Job) -> AnnotateImageResponse:
     most = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)
     classifier = Classifier(await job.engine.session("classify"), workers=1)
     found = (await job.engine.run(lambda: classifier.together([job.picture], top=most)))[0]
-    least = job.engine.settings.min_label_score
+    min_score = job.engine.settings.min_label_score
     return AnnotateImageResponse(
         label_annotations=tuple(
             EntityAnnotation(mid=label.id, description=label.name, score=label.score, topicality=label.score)
             for label in found
-            if label.score >= least
+            if label.score >= min_score
         )
     )
 
@@ -139,8 +139,10 @@ async def objects(job: Job) -> AnnotateImageResponse:
     if job.feature.model == OUTLINES_MODEL:
         boxes = np.array([box.box_xyxy for box in found], np.float32).reshape(-1, 4)[: min(len(rows), MAX_BOXES)]
         session = await job.engine.session("outline")
-        told = await job.engine.run(outlines_to_dict, session, job.picture, boxes)
-        rows[: len(boxes)] = [replace(row, szem_mask=Json(m)) for row, m in zip(rows, told["outlines"], strict=False)]
+        answer = await job.engine.run(outlines_to_dict, session, job.picture, boxes)
+        rows[: len(boxes)] = [
+            replace(row, szem_mask=Json(m)) for row, m in zip(rows, answer["outlines"], strict=False)
+        ]
     return AnnotateImageResponse(localized_object_annotations=tuple(rows))
 
 
@@ -156,8 +158,8 @@ async def segmentation(job: Job) -> AnnotateImageResponse:
     """What every pixel is, as `/v1/szem/segment` tells it; `model` of the feature names the model."""
     name = "" if job.feature.model in MODELS else job.feature.model
     session = await job.engine.session("segment", name)
-    told = await job.engine.run(lambda: segment_with(session, job.picture).to_dict(masks="png"))
-    return AnnotateImageResponse(szem_segmentation=Json(told))
+    answer = await job.engine.run(lambda: segment_with(session, job.picture).to_dict(masks="png"))
+    return AnnotateImageResponse(szem_segmentation=Json(answer))
 
 
 async def min_side_for_labels(engine: Engine) -> int | None:

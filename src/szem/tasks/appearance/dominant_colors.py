@@ -51,11 +51,11 @@ def dominant_colors(picture: PictureLike, *, count: int = 10) -> Colors:
     found = []
     for cluster in np.unique(cluster_of):
         inside = cluster_of == cluster
-        share = float(inside.sum()) / total
-        if share >= _MINIMUM or total < 1 / _MINIMUM:
+        pixel_fraction = float(inside.sum()) / total
+        if pixel_fraction >= _MINIMUM or total < 1 / _MINIMUM:
             color = _typical(rgb[inside], lab[inside])
             score = float(eye[inside].sum()) / eye_total
-            found.append(DominantColor(rgb=color, name=name_color(color), score=score, pixel_fraction=share))
+            found.append(DominantColor(rgb=color, name=name_color(color), score=score, pixel_fraction=pixel_fraction))
     found.sort(key=lambda color: (-color.score, color.rgb))
     return Colors(tuple(found[:count]))
 

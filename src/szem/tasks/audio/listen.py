@@ -121,7 +121,7 @@ class Listener:
         """What is heard now."""
         return self._events.going_on
 
-    def is_sure(self, event: Event) -> bool:
+    def is_confident(self, event: Event) -> bool:
         """Whether an event reaches its kind's own threshold, whatever the factor was."""
         if event.kind not in self.names:
             return True

@@ -348,7 +348,7 @@ class Captioner:
         numbers = self.card.constants
         mean, near = self.evidence(encoded, hypothesis)
         value = numbers.get("confidence_base", 0.0)
-        value += numbers.get("confidence_chance", 1.0) * mean + numbers.get("confidence_fit", 0.0) * near
+        value += numbers.get("confidence_probability", 1.0) * mean + numbers.get("confidence_fit", 0.0) * near
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, value))))
 
 

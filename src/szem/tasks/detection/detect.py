@@ -169,7 +169,7 @@ class Detector:
             model=self.card.name,
             overlaps=self.overlaps,
         )
-        return replace(found, scores=self._to_chance(found.scores))
+        return replace(found, scores=self._to_confidence(found.scores))
 
     def _rules(self, height: int, width: int) -> PictureInput:
         """The card's rules; where the file leaves the sides open, the smallest input that holds the picture."""
@@ -178,7 +178,7 @@ class Detector:
             return self.card.picture
         return tight_rules(self.card.picture, height, width)
 
-    def _to_chance(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _to_confidence(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         calibration = self.card.calibration
         return scores if calibration is None else calibration.apply(scores)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Overlaps", "drop_duplicates"]
 
-_FIELDS = ("same", "across", "nested", "grown", "least")
+_FIELDS = ("same", "across", "nested", "grown", "min_score")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,9 @@ class Overlaps:
     across: float = 1.0  # of two boxes of different classes, likewise
     nested: float = 1.0  # of two boxes of one class: fraction of the smaller one that lies in the other …
     grown: float = 0.0  # … if the smaller one has at least this fraction of the other's area
-    least: float = 0.0  # score, before calibration, below which a box is only compared with those of its own class
+    min_score: float = (
+        0.0  # score, before calibration, below which a box is only compared with those of its own class
+    )
 
     @classmethod
     def of_card(cls, constants: Mapping[str, float], *, same: float | None = None) -> "Overlaps":
@@ -64,7 +66,7 @@ def drop_duplicates(
     is_same = classes[:, None] == classes
     is_double = ~is_same & (both > overlaps.across * np.maximum(area[:, None] + area - both, 1e-6))
     is_double |= is_same & (both > overlaps.nested * np.maximum(less, 1e-6)) & (less >= overlaps.grown * more)
-    is_double &= scores[kept] >= overlaps.least  # the second guesses of a place, which are shown to nobody, stay
+    is_double &= scores[kept] >= overlaps.min_score  # the second guesses of a place, which are shown to nobody, stay
     alive = np.ones(len(kept), bool)
     for place in range(len(kept)):
         if alive[place]:

@@ -137,7 +137,7 @@ def calibration_error(scores: NDArray[np.float32], right: NDArray[np.bool_]) -> 
     Source: C. Guo et al., On Calibration of Modern Neural Networks, 2017, arXiv:1706.04599, equation 3.
     """
     rows = reliability(scores, right)
-    return sum(abs(mean - share) * count for mean, share, count in rows) / max(1, len(scores))
+    return sum(abs(mean - precision) * count for mean, precision, count in rows) / max(1, len(scores))
 
 
 def _ious(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:

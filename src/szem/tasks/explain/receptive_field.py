@@ -77,14 +77,14 @@ def pixels_seen(layers: Sequence[StackLayer]) -> NDArray[np.int64]:
     """
     _check(layers)
     counts = np.ones(1, np.int64)
-    jump = 1
+    stride = 1
     for layer in layers:
-        taps = np.zeros((layer.kernel - 1) * layer.dilation * jump + 1, np.int64)
-        taps[:: layer.dilation * jump] = 1
+        taps = np.zeros((layer.kernel - 1) * layer.dilation * stride + 1, np.int64)
+        taps[:: layer.dilation * stride] = 1
         counts = np.convolve(counts, taps)
         if len(counts) > MOST_FIELD_PX:
             raise RangeError(f"these layers see more than {MOST_FIELD_PX} pixels; take fewer or smaller ones")
-        jump *= layer.stride
+        stride *= layer.stride
     return counts
 
 

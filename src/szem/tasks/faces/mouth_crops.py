@@ -32,7 +32,7 @@ _PIECE_EYES = 2.4  # side of the piece of a frame that is kept until its cut is 
 _PIECE_PX = 320  # largest side of such a piece
 _LOOK_S = 1.0  # the detectors look again so often
 _LOST = 0.5  # presence below which a face is lost
-_JUMP = 0.35  # a face that overlaps less with where it was has been lost, too
+_SAME_FACE_OVERLAP = 0.35  # a face that overlaps less with where it was has been lost, too
 _STEADY_S = {"place": 0.04, "turn": 0.12, "size": 0.2, "hang": 0.4}  # standard deviations of the smoothing
 _BASE = np.array([2, 164, 98, 327])  # where the nose meets the lip
 _LIPS = np.array([61, 291, 61, 291, 0, 17, 13, 14])  # corners, and the middles of their edges
@@ -142,7 +142,7 @@ class _Follower:
 
     def _still_there(self, now: Faces) -> Faces | None:
         assert self._at is not None
-        jumped = overlaps(self._at.boxes_xyxy[0], now.boxes_xyxy)[0] < _JUMP
+        jumped = overlaps(self._at.boxes_xyxy[0], now.boxes_xyxy)[0] < _SAME_FACE_OVERLAP
         return None if jumped or now.presence[0] < _LOST else now
 
     def _look_anew(self, picture: Picture8, followed: Faces | None, *, is_first: bool) -> Faces | None:
@@ -152,7 +152,7 @@ class _Follower:
             return followed
         if followed is not None:
             near = overlaps(followed.boxes_xyxy[0], found.boxes_xyxy)
-            return found.take(np.array([near.argmax()])) if near.max() >= _JUMP else followed
+            return found.take(np.array([near.argmax()])) if near.max() >= _SAME_FACE_OVERLAP else followed
         chosen = self._choose(found)
         return None if chosen is None else found.take(np.array([chosen]))
 

@@ -76,7 +76,7 @@ def answer_generate(request: GenerateRequest, open_model: OpenModel) -> dict[str
         ]
     if request.to:
         video = generator.between(request.text, request.to, frames=request.frames, **options)
-        answer["film"] = [_base64(encode_picture(frame, suffix=".jpg")) for frame in video]
+        answer["video"] = [_base64(encode_picture(frame, suffix=".jpg")) for frame in video]
     return answer
 
 

@@ -33,7 +33,7 @@ __all__ = [
     "generate",
     "generator_of",
     "names_subject",
-    "open_painter",
+    "open_generator",
     "what_it_draws",
 ]
 
@@ -98,10 +98,10 @@ def generate(
         RangeError: no word in the text, or a number is out of its range.
         UnknownNameError: no such model, or the model knows no word of the text; the message says what it can draw.
     """
-    return open_painter(model)(text, n=n, seed=seed, truncation=truncation)
+    return open_generator(model)(text, n=n, seed=seed, truncation=truncation)
 
 
-def open_painter(model: ModelLike | None = None, *, workers: int | None = None) -> "Generator":
+def open_generator(model: ModelLike | None = None, *, workers: int | None = None) -> "Generator":
     """Open a drawing model by name, once per process.
 
     Args:

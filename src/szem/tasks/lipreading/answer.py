@@ -100,7 +100,7 @@ def _moments(read: NetworkOutput, words: tuple[str, ...]) -> list[dict[str, Any]
         rows.append(
             {
                 "silence": round(float(row[0]), 3),
-                "words": [{"text": words[i - 1], "chance": round(float(row[i]), 3)} for i in best.tolist()],
+                "words": [{"text": words[i - 1], "probability": round(float(row[i]), 3)} for i in best.tolist()],
             }
         )
     return rows

@@ -87,7 +87,7 @@ Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class _Judged:
+class _Assessment:
     """A reading, and how far it may be trusted."""
 
     read: NetworkOutput
@@ -261,17 +261,17 @@ class LipReader:
         )
         return LipreadDetails(transcript, read, seen, assessed.known)
 
-    def _assess(self, lips: Vectors | None, heard: Vectors | None, beams: int) -> "_Judged":
+    def _assess(self, lips: Vectors | None, heard: Vectors | None, beams: int) -> "_Assessment":
         """Read, and tell how far the reading may be trusted."""
         used = "both" if lips is not None and heard is not None else "sound" if lips is None else "lips"
         read = self.networks.read(lips, heard, beams=beams)
         video = measure_video(read)
         known, whole = (float(self.trust.probabilities(kind, used, video)[0]) for kind in ("known", "sentence"))
-        return _Judged(read, used, known, whole, bool(read.labels) and self.trust.is_readable(used, known, whole))
+        return _Assessment(read, used, known, whole, bool(read.labels) and self.trust.is_readable(used, known, whole))
 
     def _together(
         self, lips: Vectors, heard: Vectors, sound: NDArray[np.float32], beams: int
-    ) -> tuple["_Judged", list[str], str]:
+    ) -> tuple["_Assessment", list[str], str]:
         """Read lips and sound together, after each alone: do they belong together, and is the sound on time?
 
         Returns:

@@ -118,9 +118,9 @@ class AbandonedObjects:
             return self._drop_all(now)
         regions = find_regions(
             scene,
-            least_age_s=min(1.0, self._settings.left_after_s / 2),
-            least_px=self._settings.smallest_share * pixels,
-            most_px=self._settings.largest_share * pixels,
+            min_age_s=min(1.0, self._settings.left_after_s / 2),
+            min_px=self._settings.min_area_fraction * pixels,
+            max_px=self._settings.max_area_fraction * pixels,
         )
         self._follow(regions, now)
         events = []
@@ -193,7 +193,7 @@ class AbandonedObjects:
             return self._report_gap(still, gap, box, now)
         if not self._is_alone(still, box, now):
             return []
-        label = "thing"
+        label = "object"
         if self._look_closer is not None:
             for name, score, where in self._look_closer(box):
                 if name in ALIVE and _fraction(box, where) > _BODY and score > 0.25:
@@ -232,7 +232,7 @@ class AbandonedObjects:
             end_s=now,
             score=gap,
             channels={"video": gap},
-            label="thing",
+            label="object",
             track=taker,
             place=self._place_of((box[0] + box[2]) / 2, box[3]),
             box_xyxy=_plain(box),

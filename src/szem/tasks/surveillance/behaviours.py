@@ -72,8 +72,8 @@ class _Object:
     def score(self) -> float:
         """How sure it is that it is there and what it is."""
         best = sorted(self.scores, reverse=True)[: max(1, len(self.scores) // 2 + 1)]
-        sure = float(np.mean(best))
-        return sure + (1 - sure) * min(len(self.scores), 10) / 20  # seen again and again: surer
+        mean_score = float(np.mean(best))
+        return mean_score + (1 - mean_score) * min(len(self.scores), 10) / 20  # seen again and again: surer
 
     @property
     def box_xyxy(self) -> tuple[float, float, float, float]:

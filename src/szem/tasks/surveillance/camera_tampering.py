@@ -43,7 +43,7 @@ class CameraState:
     score: float = 0.0  # of the fault
     since_s: float = 0.0  # when the fault began
     seen: float = 1.0  # share of the known scene that is recognised
-    is_sure: bool = False  # the fault has lasted for as long as the settings want
+    is_confirmed: bool = False  # the fault has lasted for as long as the settings want
     is_new_scene: bool = False  # the camera looks elsewhere from now on: what was learned is worth nothing
 
     @property
@@ -105,7 +105,7 @@ class TamperingDetector:
             score=self._score,
             since_s=self._since_s,
             seen=seen,
-            is_sure=bool(self._fault) and lasts_s >= wanted,
+            is_confirmed=bool(self._fault) and lasts_s >= wanted,
             is_new_scene=is_new,
         )
 

@@ -80,10 +80,10 @@ class Fusion:
     def parts(self, analyzer: Mapping[str, "ChannelEvidence"]) -> dict[str, float]:
         """What each channel that tells of it adds to the log-odds."""
         found = {}
-        for name, sense in analyzer.items():
+        for name, set_quality in analyzer.items():
             weights: ChannelWeights = getattr(self, name)
-            if sense.probability is not None:
-                found[name] = float(np.dot(sense.features(), (weights.says, weights.odds, weights.odds_clear)))
+            if set_quality.probability is not None:
+                found[name] = float(np.dot(set_quality.features(), (weights.says, weights.odds, weights.odds_clear)))
         return found
 
     def probability(self, analyzer: Mapping[str, "ChannelEvidence"]) -> float:
@@ -126,7 +126,7 @@ class Fuser:
         minimum: Joint chance from which on an event is told.
         wait_s: How far apart both may be, and how long one waits for the other.
         fusion: The weights.
-        is_sure: Whether an event is told even if no other channel bears it out; None: only by its chance.
+        is_confident: Whether an event is told even if no other channel bears it out; None: only by its chance.
     """
 
     def __init__(
@@ -135,15 +135,15 @@ class Fuser:
         minimum: float = MINIMUM,
         wait_s: float = 2.0,
         fusion: Fusion = WEIGHTS,
-        is_sure: Callable[[Event], bool] | None = None,
+        is_confident: Callable[[Event], bool] | None = None,
     ) -> None:
         self.minimum, self.wait_s, self.fusion = minimum, wait_s, fusion
-        self._is_sure = is_sure or (lambda event: event.is_open)
+        self._is_confident = is_confident or (lambda event: event.is_open)
         self._quality = dict.fromkeys(CHANNELS, 1.0)
         self._waiting: list[tuple[float, str, Event]] = []  # since when, family, event
         self._open: dict[int, tuple[str, Event]] = {}  # number -> family, as it was told
 
-    def sense(self, channel: str, quality: float) -> None:
+    def set_quality(self, channel: str, quality: float) -> None:
         """How well a channel hears or sees now, 0..1."""
         self._quality[channel] = quality
 
@@ -183,7 +183,7 @@ class Fuser:
             return [joined] if event.is_open or joined.score >= self.minimum else []
         if not event.is_open:
             self._waiting.append((now_s, family, event))
-        elif self._is_sure(event):
+        elif self._is_confident(event):
             self._open[event.number] = (family, event)
             return [event]
         return []
@@ -209,10 +209,10 @@ class Fuser:
         self._waiting = [row for row in self._waiting if now_s - row[0] <= self.wait_s]
         found = []
         for _, family, event in due:
-            judged = self._decide([event], family)
-            if judged.score >= self.minimum:
-                found.append(judged)
-            elif self._is_sure(event):
+            decided = self._decide([event], family)
+            if decided.score >= self.minimum:
+                found.append(decided)
+            elif self._is_confident(event):
                 found.append(event)
         return found
 

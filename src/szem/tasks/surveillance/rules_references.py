@@ -15,7 +15,7 @@ __all__ = ["loose_names", "names_taken"]
 
 Fault = tuple[tuple[str | int, ...], str]  # keys, and places in arrays from 0; what is wrong there
 
-_OBJECT = "thing"  # what lies or is missing, where the detector knows no name for it
+_OBJECT = "object"  # what lies or is missing, where the detector knows no name for it
 _UNFOLLOWED = frozenset({"left behind", "removed", "*"})  # kinds that are also told of things nobody follows
 
 
@@ -91,7 +91,7 @@ def _loose_classes(rules: Rules, labels: Collection[str]) -> list[Fault]:
             elif coco_name(name) in followed or _UNFOLLOWED & set(rule.events):
                 continue
             elif name == _OBJECT:
-                fault = "'thing' is only told with left behind and removed; name another class"
+                fault = "'object' is only reported with left behind and removed; name another class"
             else:
                 fault = f"{name!r} is not followed; name it among the labels in [watch]"
             found.append((("rules", number, "classes"), fault))

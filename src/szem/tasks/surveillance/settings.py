@@ -36,8 +36,8 @@ class WatchSettings(BaseModel):
     owner_away_s: float = Field(default=1.5, ge=0, le=_DAY_S)  # and whoever brought it has been away for so long
     owner_near: float = Field(default=1.0, gt=0, le=100)  # away: further than so many of the owner's heights
     absorb_after_s: float = Field(default=120.0, gt=0, le=7 * _DAY_S)  # then it belongs to the scene
-    smallest_share: float = Field(default=0.0008, gt=0, lt=1)  # of the picture
-    largest_share: float = Field(default=0.12, gt=0, le=1)
+    min_area_fraction: float = Field(default=0.0008, gt=0, lt=1)  # of the picture
+    max_area_fraction: float = Field(default=0.12, gt=0, le=1)
     # People and things
     present_s: float = Field(default=0.4, ge=0, le=3600)  # a thing is in sight for so long before it enters
     loiter_after_s: float = Field(default=20.0, gt=0, le=_DAY_S)
@@ -61,6 +61,6 @@ class WatchSettings(BaseModel):
 
     @model_validator(mode="after")
     def _sizes_rise(self) -> "WatchSettings":
-        if self.smallest_share >= self.largest_share:
-            raise ValueError(f"smallest_share ({self.smallest_share}) must be below largest_share")
+        if self.min_area_fraction >= self.max_area_fraction:
+            raise ValueError(f"min_area_fraction ({self.min_area_fraction}) must be below max_area_fraction")
         return self

@@ -79,16 +79,16 @@ class Evidence:
         )
 
 
-def find_regions(scene: Foreground, *, least_age_s: float, least_px: float, most_px: float) -> list[Region]:
+def find_regions(scene: Foreground, *, min_age_s: float, min_px: float, max_px: float) -> list[Region]:
     """The regions that have been still for long enough, by falling size.
 
     Args:
         scene: From `Background`.
-        least_age_s: For how long each pixel has been still.
-        least_px: Smallest area.
-        most_px: Largest.
+        min_age_s: For how long each pixel has been still.
+        min_px: Smallest area.
+        max_px: Largest.
     """
-    old = (scene.age_s >= least_age_s).astype(np.uint8)
+    old = (scene.age_s >= min_age_s).astype(np.uint8)
     if not old.any():
         return []
     joined = cv2.morphologyEx(old, cv2.MORPH_CLOSE, _CLOSE)
@@ -97,11 +97,11 @@ def find_regions(scene: Foreground, *, least_age_s: float, least_px: float, most
     regions = []
     for k in range(1, count):
         x, y, w, h, area = (int(v) for v in stats[k])
-        if not least_px <= area <= most_px:
+        if not min_px <= area <= max_px:
             continue
         mask = marks[y : y + h, x : x + w] == k
         ages = scene.age_s[y : y + h, x : x + w][mask]
-        ages = ages[ages >= least_age_s]
+        ages = ages[ages >= min_age_s]
         regions.append(
             Region(
                 box=(x, y, x + w, y + h),

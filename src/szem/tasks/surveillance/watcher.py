@@ -205,7 +205,7 @@ class Watcher:
             ended = self._reported.end(("camera", self._fault), now)
             self._fault = ""
             events += [ended] if ended is not None else []
-        if health.is_sure and not self._fault:
+        if health.is_confirmed and not self._fault:
             self._fault = health.fault
             score = health.score
             event = Event(

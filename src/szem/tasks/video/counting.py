@@ -333,7 +333,7 @@ class ZoneCounter:
             "now_total": sum(self.now.values()),
             "entered": self.entered,
             "left": self.left,
-            "things": self.objects,
+            "objects": self.objects,
             "longest_s": round(self.longest_s, 3),
         }
 

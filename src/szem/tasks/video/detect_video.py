@@ -90,10 +90,10 @@ def open_video_detector(
     session = (
         model if isinstance(model, Session) else open_model(model, task="detect", threads=threads, provider=provider)
     )
-    sure = Detector(session, threshold=threshold).thresholds
+    thresholds = Detector(session, threshold=threshold).thresholds
     names = session.model.labels
-    doubtful: float | dict[str, float] = doubt or doubtful_thresholds(names, sure)
-    return VideoDetector(Detector(session, threshold=doubtful), sure, workers or cores())
+    doubtful: float | dict[str, float] = doubt or doubtful_thresholds(names, thresholds)
+    return VideoDetector(Detector(session, threshold=doubtful), thresholds, workers or cores())
 
 
 def doubtful_thresholds(names: Sequence[str], thresholds: Array) -> dict[str, float]:
@@ -204,8 +204,8 @@ class VideoAnalyzer:
             found = found.keep(classes=self.classes)
         self._last = found
         if self._tracker is None:
-            sure = found.scores >= self.detector.thresholds[found.indices]
-            return DetectedFrame(frame, found.take(sure), None, looked)
+            is_above = found.scores >= self.detector.thresholds[found.indices]
+            return DetectedFrame(frame, found.take(is_above), None, looked)
         if looked:
             tracked = self._tracker(found, time_s=frame.time_s, index=frame.index)
         else:

@@ -61,12 +61,12 @@ def evaluate_tracks(model: Model, folder: Path, split: str) -> list[Measurement]
     if not folders:
         raise FileMissingError(f"{folder}: no folder with gt/gt.txt in it; give the folder that holds the videos")
     session = Session(model)
-    sure = Detector(session).thresholds
-    detector = Detector(session, threshold=doubtful_thresholds(model.labels, sure))
+    thresholds = Detector(session).thresholds
+    detector = Detector(session, threshold=doubtful_thresholds(model.labels, thresholds))
     truth, found = [], []
     for one in folders:
         video = read_mot_video(one)
-        tracker = Tracker(thresholds=sure)
+        tracker = Tracker(thresholds=thresholds)
         truth.append(video.truth)
         tracked = []
         for index, file in enumerate(video.pictures):

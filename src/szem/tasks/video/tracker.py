@@ -32,7 +32,7 @@ _CERTAIN_OVERLAP = 0.2  # least likeness (intersection over union of the grown b
 _DOUBT_OVERLAP = 0.5  # in the second
 _SAME_OBJECT = 0.8  # two things that overlap more are one: the younger goes
 _SAME_PLACE = 0.75  # likewise for two of different classes: a car that is also taken for a bus
-_NO_ROOM = 0.45  # a box that overlaps a thing of its class so much is a double of it, and begins nothing
+_DUPLICATE_OVERLAP = 0.45  # a box that overlaps a thing of its class so much is a double of it, and begins nothing
 _LOST_WORTH = 0.7  # likeness to a track out of sight counts so much when boxes are shared out
 _OTHER_CLASS = 0.5  # likeness of boxes of different classes counts so much only
 _GROW, _GROW_NEW = 0.05, 0.4  # shares of its size by which a box is grown on each side
@@ -49,14 +49,14 @@ _APART = 0.3  # two tracks that overlap less are apart
 class TrackSettings:
     """How things are followed."""
 
-    sure: float = 0.5  # score from which a box can begin a thing, where no thresholds per class are given
+    new_track_threshold: float = 0.5  # lowest score of a box that starts a track, where classes have no thresholds
     keep_s: float = 2.0  # a thing out of sight is remembered for so long
     hold_s: float = 0.3  # and shown for so long, so that a box missing in one frame does not flicker
     confirm: int = 2  # times a thing is seen before it has a number, except in the first frame
 
     def __post_init__(self) -> None:
-        if not 0 < self.sure <= 1:
-            raise RangeError(f"sure must lie in 0..1, got {self.sure}")
+        if not 0 < self.new_track_threshold <= 1:
+            raise RangeError(f"new_track_threshold must lie in 0..1, got {self.new_track_threshold}")
         if not 0 <= self.hold_s <= self.keep_s:
             raise RangeError(f"hold_s must lie in 0..keep_s ({self.keep_s}), got {self.hold_s}")
         if self.confirm < 1:
@@ -87,8 +87,8 @@ class Tracker:
 
     Args:
         settings: How.
-        thresholds: (C,) the score from which a box of each class is sure; None for `settings.sure` for all. Boxes
-            below it should come too, down to about a third of it: they keep things alive.
+        thresholds: (C,) the lowest score of each class that starts a track; None: that of `settings` for all. Boxes
+            below it should come too, down to about a third of it: they keep tracks alive.
 
     >>> tracker = Tracker()
     >>> def frame(x):
@@ -124,11 +124,11 @@ class Tracker:
         self._move_to(time_s)
         boxes = _without_doubles(boxes)
         found = boxes.boxes_xyxy.astype(np.float64)
-        sure = boxes.scores >= self._lowest(boxes)
+        is_certain = boxes.scores >= self._lowest(boxes)
         rows_of_all = np.arange(len(self._objects))
-        first, left, free = self._match(rows_of_all, np.flatnonzero(sure), found, boxes, _CERTAIN_OVERLAP)
+        first, left, free = self._match(rows_of_all, np.flatnonzero(is_certain), found, boxes, _CERTAIN_OVERLAP)
         awake = np.array([r for r in left if self._was_seen(r) and self._objects[r].id], np.int64)
-        second, _, _ = self._match(awake, np.flatnonzero(~sure), found, boxes, _DOUBT_OVERLAP)
+        second, _, _ = self._match(awake, np.flatnonzero(~is_certain), found, boxes, _DOUBT_OVERLAP)
         taken = {row for row, _ in second}
         left = [r for r in left if self._was_seen(r) and r not in taken]
         third, free = self._match_by_distance(left, free, found, boxes, time_s)
@@ -164,7 +164,7 @@ class Tracker:
         return self._objects[row].seen_s >= self._looked_s
 
     def _lowest(self, boxes: Boxes) -> NDArray[np.float32] | float:
-        return self.settings.sure if self.thresholds is None else self.thresholds[boxes.indices]
+        return self.settings.new_track_threshold if self.thresholds is None else self.thresholds[boxes.indices]
 
     def _match(
         self, rows: I, places: I, found: F, boxes: Boxes, minimum: float
@@ -237,8 +237,8 @@ class Tracker:
         own = [self._objects[r].index for r in awake]
         begun: list[int] = []
         for place in sorted(places, key=lambda p: -boxes.scores[p]):
-            room = np.array([_NO_ROOM if index == boxes.indices[place] else _SAME_PLACE for index in own])
-            if there and (_likeness(np.stack(there), found[[place]], np.zeros(len(there)))[:, 0] >= room).any():
+            limits = np.array([_DUPLICATE_OVERLAP if index == boxes.indices[place] else _SAME_PLACE for index in own])
+            if there and (_likeness(np.stack(there), found[[place]], np.zeros(len(there)))[:, 0] >= limits).any():
                 continue
             begun.append(place)
             there.append(found[place])

@@ -49,7 +49,7 @@ def calibrate(model: Model, held_out: CaptionedPictures) -> dict[str, float]:
         evidence.append(_say(captioner, [picture])[0][0])
         right.append(False)
     base, probability, fit = fit_logistic(np.array(evidence), np.array(right, np.float64))
-    return {"confidence_base": base, "confidence_chance": probability, "confidence_fit": fit}
+    return {"confidence_base": base, "confidence_probability": probability, "confidence_fit": fit}
 
 
 def show_nothing(examples: Sequence[Picture8]) -> Iterator[Picture8]:

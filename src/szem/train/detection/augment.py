@@ -26,8 +26,8 @@ __all__ = ["PictureView", "PictureViews", "Piece", "build_views", "list_views", 
 CELL_PX = 8
 _STRETCH = 0.12  # sides are stretched against each other by up to this share
 _WANDER = 0.12  # sizes of views differ by up to this share
-_LEAST_SEEN = 0.35  # an object of which less is on the canvas is not taught
-_LEAST_PX = 6.0  # nor is one with a shorter side
+_MIN_VISIBLE = 0.35  # an object of which less is on the canvas is not taught
+_MIN_SIDE_PX = 6.0  # nor is one with a shorter side
 
 
 @dataclass(frozen=True)
@@ -174,9 +174,9 @@ class PictureViews:
     @staticmethod
     def _beside(begin: int, end: int, length: int, is_before: bool, rng: np.random.Generator) -> int:
         """Where a view begins: cut at random where it is longer than its window, else beside the mosaic's point."""
-        room = end - begin
-        if length >= room:
-            return begin - int(rng.integers(0, length - room + 1))
+        extent = end - begin
+        if length >= extent:
+            return begin - int(rng.integers(0, length - extent + 1))
         return end - length if is_before else begin
 
     def _lay(
@@ -203,7 +203,7 @@ class PictureViews:
         short = (cut[:, 2:] - cut[:, :2]).min(1, initial=np.inf)
         seen = (cut[:, 2:] - cut[:, :2]).prod(1) / np.maximum(area, 1e-6)
         there = short > 1
-        hard = picture.is_hard | (seen < _LEAST_SEEN) | (short < _LEAST_PX)
+        hard = picture.is_hard | (seen < _MIN_VISIBLE) | (short < _MIN_SIDE_PX)
         return cut[there].astype(np.float32), picture.labels[there], hard[there]
 
     def _joined(
@@ -223,7 +223,7 @@ class _Canvas:
     origins: NDArray[np.int64]  # (rows, columns)
 
 
-def _anywhere(length: int, room: int, rng: np.random.Generator) -> int:
+def _anywhere(length: int, extent: int, rng: np.random.Generator) -> int:
     """Where a view begins on a canvas: inside it, or cut on both sides."""
-    low, high = sorted((0, room - length))
+    low, high = sorted((0, extent - length))
     return int(rng.integers(low, high + 1))

@@ -48,7 +48,7 @@ def calibrate_detector(folder: Path, pictures: Sequence[BoxedPicture], *, overla
         card = card.model_copy(update={"limits": (*card.limits, f"Its scores are not calibrated: {error}.")})
         write_card(folder, card)
         return card
-    chances = [
+    calibrated = [
         Boxes(
             boxes_xyxy=boxes.boxes_xyxy,
             scores=calibration.apply(boxes.scores),
@@ -60,7 +60,7 @@ def calibrate_detector(folder: Path, pictures: Sequence[BoxedPicture], *, overla
         )
         for boxes in found
     ]
-    threshold = precise_threshold(chances, pictures, classes=len(lowest))
+    threshold = precise_threshold(calibrated, pictures, classes=len(lowest))
     thresholds = dict.fromkeys(card.labels or (), threshold)
     card = card.model_copy(update={"calibration": calibration, "thresholds": thresholds})
     write_card(folder, card)
@@ -95,9 +95,9 @@ def _logistic(columns: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray
     """Weights of a logistic regression, by Newton's steps with a little damping."""
     weights = np.zeros(columns.shape[1])
     for _ in range(50):
-        chance = 1 / (1 + np.exp(-(columns @ weights)))
-        slope = columns.T @ (chance - right) + 1e-3 * weights
-        curve = (columns * (chance * (1 - chance))[:, None]).T @ columns + 1e-3 * np.eye(len(weights))
+        probability = 1 / (1 + np.exp(-(columns @ weights)))
+        slope = columns.T @ (probability - right) + 1e-3 * weights
+        curve = (columns * (probability * (1 - probability))[:, None]).T @ columns + 1e-3 * np.eye(len(weights))
         step = np.linalg.solve(curve, slope)
         weights = weights - step
         if np.abs(step).max() < 1e-8:
@@ -121,8 +121,8 @@ def precise_threshold(
     scores, right = rate_boxes(list(found), list(truth), thresholds=np.full(classes, float(_GRID[0])))
     above = scores[:, None] >= _GRID
     given, hits = above.sum(0), (above & right[:, None]).sum(0)
-    share = hits / np.maximum(given, 1)
-    good = np.flatnonzero((share >= precision) & (given > 0))
+    precisions = hits / np.maximum(given, 1)
+    good = np.flatnonzero((precisions >= precision) & (given > 0))
     if len(good):
         return float(_GRID[good[0]])
-    return float(_GRID[np.where(hits >= 0.1 * right.sum(), share, -1).argmax()])
+    return float(_GRID[np.where(hits >= 0.1 * right.sum(), precisions, -1).argmax()])

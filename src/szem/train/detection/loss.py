@@ -103,12 +103,12 @@ def assign(
     top_iou = ious.masked_fill(~chosen, 0).amax(2, keepdim=True)
     wanted = (fit / top_fit * top_iou).amax(1)  # (B, P)
     which = labels.gather(1, owner).clamp(min=0)
-    taught = torch.zeros_like(scores).scatter(2, which[..., None], (wanted * answers)[..., None])
+    targets = torch.zeros_like(scores).scatter(2, which[..., None], (wanted * answers)[..., None])
     blurred = (inside & is_hard[..., None]).float()  # (B, M, P)
     one_hot = F.one_hot(labels.clamp(min=0), C).to(blurred.dtype)  # (B, M, C)
     counted = torch.einsum("bmp,bmc->bpc", blurred, one_hot) == 0
     return LossTargets(
-        taught, truth_xyxy.gather(1, owner[..., None].expand(-1, -1, 4)), answers, counted | (taught > 0)
+        targets, truth_xyxy.gather(1, owner[..., None].expand(-1, -1, 4)), answers, counted | (targets > 0)
     )
 
 
@@ -145,10 +145,10 @@ def detect_loss(
             proportion to the higher of both scores, so that the many empty places do not drown the rest.
     Source: H. Zhang et al., VarifocalNet, 2021, arXiv:2008.13367, equation 2.
     """
-    chances = raw_scores.detach().sigmoid()
-    taught = assign(chances, boxes_xyxy.detach(), points, truth_xyxy, labels, is_hard, reach_px=reach_px)
-    wanted = taught.scores
-    weight = torch.where(wanted > 0, wanted, _EMPTY_WEIGHT * chances**_FOCUS)
+    probabilities = raw_scores.detach().sigmoid()
+    targets = assign(probabilities, boxes_xyxy.detach(), points, truth_xyxy, labels, is_hard, reach_px=reach_px)
+    wanted = targets.scores
+    weight = torch.where(wanted > 0, wanted, _EMPTY_WEIGHT * probabilities**_FOCUS)
     soft_total = raw_scores.new_tensor(0.0)
     if unlabelled is not None:
         open_ = ~unlabelled.is_complete & (wanted == 0)
@@ -156,13 +156,13 @@ def detect_loss(
             weight = weight.masked_fill(open_, 0)
         else:
             wanted = torch.where(open_, unlabelled.scores, wanted)
-            top = torch.maximum(unlabelled.scores, chances)
+            top = torch.maximum(unlabelled.scores, probabilities)
             weight = torch.where(open_, (top / _SOFT_COUNTED).clamp(max=1), weight)
             soft_total = (unlabelled.scores * (open_ & (unlabelled.scores > _SOFT_COUNTED))).sum()
-    weight = weight * taught.counted
+    weight = weight * targets.counted
     naming = F.binary_cross_entropy_with_logits(raw_scores, wanted, weight=weight, reduction="sum")
-    strength = taught.scores.sum(2)[taught.answers]
-    fits = generalised_iou(boxes_xyxy[taught.answers], taught.boxes_xyxy[taught.answers])
+    strength = targets.scores.sum(2)[targets.answers]
+    fits = generalised_iou(boxes_xyxy[targets.answers], targets.boxes_xyxy[targets.answers])
     measuring = _BOX_WEIGHT * ((1 - fits) * strength).sum()
     return (naming + measuring) / (strength.sum() + soft_total).clamp(min=1)
 

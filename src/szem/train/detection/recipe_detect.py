@@ -117,12 +117,12 @@ class DetectRecipe:
         self.sets: list[TrainingSet] = [own, *more, *bare]  # as their maps are kept
         self.calibrating = [p for spec in s.calibrate_on for p in self._read(spec).pictures] or self.watching
         self.broken = tuple(broken for one in self.sets for broken in one.broken)
-        self.teaching = [picture for one in self.sets for picture in one.pictures]
+        self.train_pictures = [picture for one in self.sets for picture in one.pictures]
         self._set_of = np.repeat(np.arange(len(self.sets)), [len(one.pictures) for one in self.sets])
         # (sets + 1, C); the last row is that of empty cells, where nothing is
         self._complete = np.stack([*(one.is_complete for one in self.sets), np.ones(len(self.classes), bool)])
-        has = np.zeros((len(self.teaching), 1 + len(self.classes)), bool)
-        for row, picture in zip(has, self.teaching, strict=True):
+        has = np.zeros((len(self.train_pictures), 1 + len(self.classes)), bool)
+        for row, picture in zip(has, self.train_pictures, strict=True):
             row[1 + picture.labels[~picture.is_hard]] = True
         self.order = repeat_rare(has, most=s.repeat_most)
         self.views: PictureViews | None = None
@@ -167,10 +167,10 @@ class DetectRecipe:
                 views += [replace(view, picture=view.picture + before) for view in own]
                 before += len(one.pictures)
         if s.teacher:
-            taught = SsdMobileNet(classes=len(self.classes))
-            begin_with(taught, s.teacher, classes=self.classes)
-            self.teacher = Teacher(taught, threads=torch.get_num_threads())
-        return PictureViews(self.teaching, views, JoinedMaps(parts), per_picture=len(s.views_px))
+            network = SsdMobileNet(classes=len(self.classes))
+            begin_with(network, s.teacher, classes=self.classes)
+            self.teacher = Teacher(network, threads=torch.get_num_threads())
+        return PictureViews(self.train_pictures, views, JoinedMaps(parts), per_picture=len(s.views_px))
 
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The backbone learns more slowly than the heads."""
@@ -283,7 +283,7 @@ class DetectRecipe:
 
     def _samples(self, rules: PictureInput) -> list[Array]:
         """Pictures that were trained on, as the network's input: the ranges of 8-bit arithmetic."""
-        pictures = [read_picture(boxed.path) for boxed in spread_over(self.teaching, most=_SAMPLES)]
+        pictures = [read_picture(boxed.path) for boxed in spread_over(self.train_pictures, most=_SAMPLES)]
         return [prepare_picture(p, tight_rules(rules, *p.shape[:2])) for p in pictures]
 
     def release(self, network: nn.Module) -> Release:

@@ -2,15 +2,16 @@
 
 Command:  szem train draw-codes --data shared/data --out runs/codes --set match=runs/draw-match --budget 75m
           szem train draw-codes … --set begin_with=runs/codes      (or runs/draw; goes on where a stage ended)
-          szem train draw-codes … --set begin_with=shipped --set judged=0       (the discriminator begins anew)
+          szem train draw-codes … --set begin_with=shipped --set adversarial_from=0       (the discriminator begins anew)
           szem train draw-codes … --set loop.steps=250000 --set loop.batch=64        (a GPU; also wider channels)
 Duration: two cores: stages of at most 100 minutes; see docs/generate.md for what was reached
 Seed:     0
 Expected: the scores in docs/generate.md, taken from the exported model
 
-First pictures are encoded and drawn again, which gives soft drawings. After `judged` of the training the encoder
-stays as it is and the discriminator of recipe `draw` comes: it tells drawings of codes, and of what lies between two
-codes, from photographs. From then on recipe `draw-flow` can learn where codes lie, while the decoder goes on.
+First pictures are encoded and drawn again, which gives soft drawings. After `adversarial_from` of the training the
+encoder is frozen and the discriminator of recipe `draw` comes: it distinguishes drawings of codes, and of what lies
+between two codes, from photographs. From then on recipe `draw-flow` can learn where codes lie, while the decoder goes
+on.
 """
 
 from collections.abc import Sequence
@@ -56,9 +57,8 @@ class DrawCodesSettings(GenerationSettings):
     mixed: float = 0.25  # fraction of the drawings whose code lies between those of two pictures
     fit: float = 0.1  # how much it counts that the drawing is matched to its sentence
     copy: float = 4.0  # how much it counts that a picture drawn from its code is like it
-    judged: float = (
-        0.3  # before this fraction of the training there is no judge; after it, the encoder learns no more
-    )
+    # Before this fraction of the training there is no discriminator; after it, the encoder learns no more.
+    adversarial_from: float = 0.3
     trick: float = 0.4  # how much it counts that the discriminator takes drawings for photographs
     normal: float = 0.01  # how much it counts that codes are spread as normal chance is
 
@@ -123,7 +123,7 @@ class DrawCodesRecipe(GenerationRecipe):
             "pictures": torch.from_numpy(np.stack(pictures)),
             "grids": torch.from_numpy(np.stack(grids).astype(np.float32)),
             "tokens": torch.from_numpy(encode_sentences(self.words, sentences)),
-            "is_judged": torch.tensor([progress >= self.settings.judged]),
+            "is_adversarial": torch.tensor([progress >= self.settings.adversarial_from]),
         }
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
@@ -135,14 +135,14 @@ class DrawCodesRecipe(GenerationRecipe):
             space = self.text_image_encoder.sentence(batch["tokens"]).float()
             photographs = F.avg_pool2d(to_signed(batch["pictures"]), 2)
             seen = self.lite(photographs)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not bool(batch["is_judged"])):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not bool(batch["is_adversarial"])):
             mean, log_scale = network.encoder(batch["grids"], photographs)
             mean, log_scale = mean.float(), log_scale.float()
             codes = mean + log_scale.exp() * torch.randn_like(mean)
         between = round(s.mixed * len(codes))
         copies = len(codes) - between
         normal = (mean.square() + (2 * log_scale).exp() - 2 * log_scale - 1).mean() / 2
-        if not bool(batch["is_judged"]):
+        if not bool(batch["is_adversarial"]):
             drawn = network.decoder(codes)
             return s.copy * self._copy(drawn, self.lite(drawn), photographs, seen) + s.normal * normal
         # the neighbour of the same thing, that many places further

@@ -79,7 +79,7 @@ class DrawFlowRecipe:
         """
         run = self.settings.codes
         stored = load_checkpoint(run / CHECKPOINT)
-        if not (stored["is_done"] or _is_judged(stored)):
+        if not (stored["is_done"] or _is_adversarial(stored)):
             raise TrainError(
                 f"{run}: its encoder still learns; wait until its judge has come (judged), or it is done"
             )
@@ -196,7 +196,7 @@ def build_recipe(settings: DrawFlowSettings) -> DrawFlowRecipe:
     return DrawFlowRecipe(settings)
 
 
-def _is_judged(stored: dict[str, Any]) -> bool:
+def _is_adversarial(stored: dict[str, Any]) -> bool:
     """Whether the discriminator of a checkpoint has learned: then it is not its own average."""
     name = "discriminator.heads.0.said.parametrizations.weight.original"
     return not torch.allclose(stored["network"][name], stored["average"][name], rtol=1e-5, atol=1e-6)

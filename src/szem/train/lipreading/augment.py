@@ -33,7 +33,7 @@ class ViewRules:
     shift_px: float = 5.0
     grow: float = 0.12
     turn_deg: float = 7.0
-    hide_frames: int = 8  # frames that stand still, at most, once or twice
+    frozen_frames: int = 8  # frames that stand still, at most, once or twice
     cutout: float = 0.3  # fraction of clips with a grey rectangle
 
 
@@ -100,7 +100,7 @@ def make_view(
     lower = fine.astype(np.int64)
     upper, fraction = np.minimum(lower + 1, len(mel) - 1), (fine - lower)[:, None].astype(np.float32)
     bands = mel[lower] * (1 - fraction) + mel[upper] * fraction
-    return ClipView(_moved(clip.crops[near], rules, rng), _hidden(bands, rng), labels, words)
+    return ClipView(_moved(clip.crops[near], rules, rng), _mask_bands(bands, rng), labels, words)
 
 
 def _in_noise(
@@ -127,8 +127,8 @@ def _moments_taken(have: int, want: int, rules: ViewRules, rng: np.random.Genera
         1 + rng.uniform(-rules.stretch, rules.stretch) + np.interp(np.linspace(0, 5, want), np.arange(6), knots) / 2
     )
     walk = np.cumsum(speed) - speed[0]
-    room = have - 1 - walk[-1]
-    start = rng.uniform(min(0.0, room), max(0.0, room))
+    slack = have - 1 - walk[-1]
+    start = rng.uniform(min(0.0, slack), max(0.0, slack))
     return walk + start
 
 
@@ -168,13 +168,13 @@ def _moved(crops: NDArray[np.uint8], rules: ViewRules, rng: np.random.Generator)
         y, x = int(rng.integers(height - h)), int(rng.integers(width - w))
         out[:, y : y + h, x : x + w] = int(out.mean())
     for _ in range(int(rng.integers(0, 3))):
-        length = int(rng.integers(1, rules.hide_frames + 1))
+        length = int(rng.integers(1, rules.frozen_frames + 1))
         start = int(rng.integers(max(1, len(out) - length)))
         out[start : start + length] = out[start]
     return out
 
 
-def _hidden(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def _mask_bands(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Bands and moments laid over with their mean (D. Park et al., SpecAugment, 2019, arXiv:1904.08779)."""
     mel = mel.astype(np.float32)
     mean = float(mel.mean())

@@ -101,8 +101,8 @@ def _best_fraction(held_out: Sequence[LipClip], voices: Sequence[LipClip], netwo
         truth = [[str(label) for label, _, _ in clip.words]]
         seen = networks.watch(clip.crops)
         heard = networks.listen(_sound(clip, 0.0, voices, rng), len(clip.crops))
-        for lips, ears in ((seen, None), (None, heard), (seen, heard)):
-            probabilities, memory = networks.join(lips, ears)
+        for lips, audio in ((seen, None), (None, heard), (seen, heard)):
+            probabilities, memory = networks.join(lips, audio)
             found, written = networks.propose(probabilities, memory, networks.spell(memory), beams=8)
             for fraction in _FRACTIONS:
                 best = found[rank(found, written, fraction)[0]].classes

@@ -69,7 +69,7 @@ def keep_clips(
         TrainError: not one film can be used.
     """
     place = {word: i + 1 for i, word in enumerate(vocabulary)}
-    key: dict[str, object] = {"about": about, "films": [video.name for video in videos]}
+    key: dict[str, object] = {"about": about, "videos": [video.name for video in videos]}
     lengths = _lengths(folder, key)
     if lengths is None:
         lengths = _work_out(videos, folder, watch, key)

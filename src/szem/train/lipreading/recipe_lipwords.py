@@ -57,7 +57,7 @@ class LipWordsSettings:
     shift: float = 0.09  # how far a mouth is moved, in shares of the crop's sides
     grow: float = 0.2  # how much larger or smaller it becomes
     turn_deg: float = 8.0  # how far it is turned
-    hole: float = 0.5  # fraction of the clips in which a part is hidden
+    cutout: float = 0.5  # fraction of the clips in which a part is hidden
 
 
 class LipWordsRecipe:
@@ -144,7 +144,7 @@ class LipWordsRecipe:
         clip = 255 * (np.clip(clip, 0, 255) / 255) ** np.float32(np.exp(rng.uniform(-0.4, 0.4)))
         if rng.random() < 0.3:
             clip += rng.normal(0, rng.uniform(2, 8), clip.shape).astype(np.float32)
-        if rng.random() < s.hole:
+        if rng.random() < s.cutout:
             if rng.random() < 0.5:
                 moment = int(rng.integers(s.frames))
                 clip[moment : moment + int(rng.integers(1, 4))] = clip.mean()

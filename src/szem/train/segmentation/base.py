@@ -236,10 +236,10 @@ def repeat_rare(has: NDArray[np.bool_], *, most: int) -> list[int]:
     """
     if most <= 1:
         return list(range(len(has)))
-    things = has[:, 1:]
-    pictures = things.sum(0)  # per class
+    has_class = has[:, 1:]
+    pictures = has_class.sum(0)  # per class
     want = np.sqrt(pictures.max() / np.maximum(pictures, 1))
-    times = np.clip(np.rint((things * want).max(1)), 1, most).astype(int)
+    times = np.clip(np.rint((has_class * want).max(1)), 1, most).astype(int)
     return [index for index, n in enumerate(times) for _ in range(n)]
 
 

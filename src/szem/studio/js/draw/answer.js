@@ -19,7 +19,7 @@ export function readDrawing(raw) {
     unknown: raw.unknown ?? [],
     isSubject: raw.names_subject ?? true,
     influence: raw.influence ?? [],
-    film: raw.film ?? [],
+    film: raw.video ?? [],
   };
 }
 

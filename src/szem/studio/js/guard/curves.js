@@ -91,7 +91,7 @@ export function curvesView(app, { jump, choose }) {
           ),
         ),
       );
-      soon.style.setProperty("--at", String(film ? film.share : 0));
+      soon.style.setProperty("--at", String(film ? film.progress : 0));
       soon.hidden = !film || film.state === "done";
     },
     at: (seconds) => needle.style.setProperty("--at", String(Math.min(1, seconds / duration))),

@@ -98,7 +98,7 @@ export function eventsView(app, { seen }) {
           h("i", { class: "guard-lamp", "aria-hidden": "true" }),
           h("strong", { text: one.name }),
           h("span", { text: t(`guard.state.${one.state}`) }),
-          one.told ? h("small", { text: one.told }) : one.seen ? h("small", { text: momentText(words, one.seen) }) : null,
+          one.reason ? h("small", { text: one.reason }) : one.seen ? h("small", { text: momentText(words, one.seen) }) : null,
         ),
       ),
     );

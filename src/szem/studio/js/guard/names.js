@@ -7,7 +7,7 @@ export function kindName(words, kind) {
 }
 
 export function thingName(words, label) {
-  if (label === "thing") return ""; // of no kind that is known
+  if (label === "object") return ""; // of no kind that is known
   const key = `segment.class.${label}`;
   return words.has(key) ? words.t(key) : label;
 }

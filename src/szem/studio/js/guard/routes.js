@@ -59,9 +59,9 @@ export async function checkAreas(text) {
 
 /** Send a film to be guarded: {id, state, share, events, curves, …}. */
 export async function sendFilm(file, signal) {
-  const query = new URLSearchParams({ name: (file.name || "film").slice(0, 200) });
+  const query = new URLSearchParams({ name: (file.name || "video").slice(0, 200) });
   const options = { method: "POST", headers: { "Content-Type": file.type || "application/octet-stream" }, body: file, signal };
-  return (await askWithFilm(`${HOME}/films?${query}`, options)).json();
+  return (await askWithFilm(`${HOME}/videos?${query}`, options)).json();
 }
 
 export const fetchFilm = (id) => json(`/films/${id}`);

@@ -143,7 +143,7 @@ export function filmTrial(app, { areas, framed }) {
       if (!film) return t("guard.film-none");
       if (film.state === "failed") return t("guard.film-failed");
       if (film.state === "done") return events.length ? t("guard.film-done", { n: number(events.length) }) : t("guard.film-nothing");
-      return t(`guard.film-${film.state}`, { share: percent(film.share) });
+      return t(`guard.film-${film.state}`, { share: percent(film.progress) });
     };
     meter.textContent = text();
     meter.dataset.state = film?.state ?? "none";
@@ -160,7 +160,7 @@ export function filmTrial(app, { areas, framed }) {
     sending = new AbortController();
     if (film?.id) dropFilm(film.id).catch(() => {});
     problem.clear();
-    film = { id: "", state: "sending", share: 0, events: [], curves: {}, frame: { width: 0, height: 0 } };
+    film = { id: "", state: "sending", progress: 0, events: [], curves: {}, frame: { width: 0, height: 0 } };
     paint();
     player.open(file, file.name).then(
       (done) => done && mine === turn && framed(player.video, file.name),

@@ -74,6 +74,6 @@ export const findHeat = (name, classIndex) => post(`/looks/${name}/heat${classIn
 export const findTimes = (name) => post(`/looks/${name}/times`);
 export const findShift = (name, layer = "") => post(`/looks/${name}/shift${layer ? `?layer=${encodeURIComponent(layer)}` : ""}`);
 /** How far the server's search for the strongest pictures is: 0..1, or null. */
-export const fetchSearched = async (network) => (await (await ask(`${LAB}/networks/${encodeURIComponent(network)}/search`)).json()).share;
+export const fetchSearched = async (network) => (await (await ask(`${LAB}/networks/${encodeURIComponent(network)}/search`)).json()).progress;
 export const findStrongest = (network, layer, map) => post(`/networks/${encodeURIComponent(network)}/layers/${layer}/strongest?map=${map}`);
 export const measureStack = (layers, channels, side) => post(`/stack?layers=${layers.map((l) => `${l.kernel}:${l.stride}:${l.rate}`).join(",")}&channels=${channels}&side_px=${side}`);

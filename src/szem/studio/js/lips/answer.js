@@ -43,7 +43,7 @@ export function readAnswer(raw) {
 function chancesOf(moments) {
   const rows = {};
   for (const [k, { words }] of moments.entries()) {
-    for (const { text, chance } of words) (rows[text] ??= new Array(moments.length).fill(0))[k] = chance;
+    for (const { text, probability } of words) (rows[text] ??= new Array(moments.length).fill(0))[k] = probability;
   }
   return rows;
 }

@@ -64,7 +64,7 @@ export function fieldOf(layer, row, column, [height, width]) {
   if (layer.sees_all) return { x0: 0, y0: 0, x1: width - 1, y1: height - 1 };
   if (!layer.field_px) return null;
   const span = (k, i, side) => {
-    const middle = layer.centre_px[k] + i * layer.jump_px[k];
+    const middle = layer.centre_px[k] + i * layer.field_stride_px[k];
     const half = (layer.field_px[k] - 1) / 2;
     return [Math.max(0, Math.floor(middle - half)), Math.min(side - 1, Math.ceil(middle + half))];
   };

@@ -164,7 +164,7 @@ export function atrousPanel(app, { problem, at, rate, changed }) {
       h("tbody", {}, facts.map(row)),
     );
     const { layer } = chosen.at(-1);
-    note.textContent = t("segment.atrous.note", { name: layer.name, cell: number(layer.jump_px[1]), field: deepField() });
+    note.textContent = t("segment.atrous.note", { name: layer.name, cell: number(layer.field_stride_px[1]), field: deepField() });
     const [y, x] = [cell.row, cell.column];
     open.href = app.address("network", { network: seen.network, layer: String(layer.index), at: `${y},${x}` });
   }
@@ -222,7 +222,7 @@ export function atrousPanel(app, { problem, at, rate, changed }) {
 /** Room beside and above the picture for the taps of the widest branch, in shares of the picture's sides. */
 function marginsOf(branch, input, crop, shown) {
   const reach = branch.rate * Math.floor(branch.kernel[1] / 2) + 0.5;
-  const [jumpY, jumpX] = branch.layer.jump_px;
+  const [jumpY, jumpX] = branch.layer.field_stride_px;
   const x = (reach * jumpX * (crop[2] - crop[0])) / input[1] / shown.width;
   const y = (reach * jumpY * (crop[3] - crop[1])) / input[0] / shown.height;
   return [x, y].map((margin) => Math.min(MOST_MARGIN, margin));

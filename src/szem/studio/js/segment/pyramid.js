@@ -10,7 +10,7 @@
 export function pyramidOf(layers) {
   const groups = new Map();
   for (const layer of layers) {
-    if (!layer.kernel || !layer.dilation || Math.max(...layer.kernel) < 2 || !layer.jump_px) continue;
+    if (!layer.kernel || !layer.dilation || Math.max(...layer.kernel) < 2 || !layer.field_stride_px) continue;
     const key = `${layer.inputs[0]} ${layer.kernel} ${layer.output_shape.slice(1)}`;
     groups.set(key, [...(groups.get(key) ?? []), { layer, rate: layer.dilation[0], kernel: layer.kernel }]);
   }
@@ -34,7 +34,7 @@ export function cellOver({ layer }, x, y, [height, width]) {
  */
 export function tapsOfCell({ layer, rate, kernel }, { row, column }) {
   const [, rows, columns] = layer.output_shape;
-  const [jumpY, jumpX] = layer.jump_px;
+  const [jumpY, jumpX] = layer.field_stride_px;
   const [centreY, centreX] = layer.centre_px;
   const taps = [];
   for (let i = 0; i < kernel[0]; i++) {
@@ -62,8 +62,8 @@ export function factsOf(branch, cell) {
   const taps = tapsOfCell(branch, cell);
   return {
     rate,
-    apart: rate * layer.jump_px[1],
-    span: ((kernel[1] - 1) * rate + 1) * layer.jump_px[1],
+    apart: rate * layer.field_stride_px[1],
+    span: ((kernel[1] - 1) * rate + 1) * layer.field_stride_px[1],
     inside: taps.filter((tap) => tap.inside).length,
     taps: taps.length,
     field: layer.field_px,
