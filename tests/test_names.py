@@ -11,16 +11,12 @@ SRC = Path(__file__).resolve().parent.parent / "src" / "szem"
 
 # Words of the glossary's last column, and others that hid a term of the field. No identifier holds them.
 BANNED = frozenset(
-    """
-    chance chances desk ear ears film films happening happenings hide hider hides hole holes hook hooks judge judged
-    judges judging jump jumps keeper lane lanes least leasts matcher reel room rooms sense sensed senses share shares
-    sight sights sketcher sketchers sure surely taught teaching tell teller telling tells thing things told
-    """.split()
+    ["chance", "chances", "desk", "ear", "ears", "film", "films", "happening", "happenings", "hide", "hider", "hides", "hole", "holes", "hook", "hooks", "judge", "judged", "judges", "judging", "jump", "jumps", "keeper", "lane", "lanes", "least", "leasts", "matcher", "reel", "room", "rooms", "sense", "sensed", "senses", "share", "shares", "sight", "sights", "sketcher", "sketchers", "sure", "surely", "taught", "teaching", "tell", "teller", "telling", "tells", "thing", "things", "told"]
 )
 # Names that others gave: of a file object, NumPy, PyTorch and the Cloud Vision API; and "things" in the sense of
 # "things and stuff", as which panoptic segmentation knows it.
 FOREIGN = frozenset(
-    "LEFT_EAR_TRAGION RIGHT_EAR_TRAGION ThingsSettings may_share_memory register_forward_pre_hook tell".split()
+    ["LEFT_EAR_TRAGION", "RIGHT_EAR_TRAGION", "ThingsSettings", "may_share_memory", "register_forward_pre_hook", "tell"]
 )
 
 

@@ -2,7 +2,7 @@
 
 Command:  szem train draw-codes --data shared/data --out runs/codes --set match=runs/draw-match --budget 75m
           szem train draw-codes … --set begin_with=runs/codes      (or runs/draw; goes on where a stage ended)
-          szem train draw-codes … --set begin_with=shipped --set adversarial_from=0       (the discriminator begins anew)
+          szem train draw-codes … --set begin_with=shipped --set adversarial_from=0  (the discriminator begins anew)
           szem train draw-codes … --set loop.steps=250000 --set loop.batch=64        (a GPU; also wider channels)
 Duration: two cores: stages of at most 100 minutes; see docs/generate.md for what was reached
 Seed:     0
