@@ -69,7 +69,7 @@ def test_a_full_disk_is_named_with_the_file_and_the_space(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs resource limits")
-def test_a_limit_of_the_system_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_limit_of_the_system_is_reported_in_one_line(tmp_path: Path) -> None:
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "from szem.files import write_bytes\n"
@@ -84,7 +84,7 @@ def test_a_limit_of_the_system_is_told_in_one_line(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_bytes() == b"good"
 
 
-def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_way_of_a_folder_is_reported(tmp_path: Path) -> None:
     write_bytes(tmp_path / "file", b"")
     with pytest.raises(StoreError, match="cannot be written"):
         write_bytes(tmp_path / "file" / "x", b"")

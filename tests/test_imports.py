@@ -31,11 +31,11 @@ RANK = {
     "__init__": 10,
     "__main__": 10,
 }
-TORCH_ROOMS = {"nn", "models", "train"}  # only these import torch; only these and cli import them
-RAY_ROOMS = {"scale"}
+TORCH_FOLDERS = {"nn", "models", "train"}  # only these import torch; only these and cli import them
+RAY_FOLDERS = {"scale"}
 
 
-def room_of(path: Path) -> str:
+def folder_of(path: Path) -> str:
     parts = path.relative_to(SRC).parts
     return parts[0].removesuffix(".py")
 
@@ -58,14 +58,14 @@ def imports_of(path: Path) -> list[tuple[str, int]]:
 FILES = sorted(SRC.rglob("*.py"))
 
 
-def test_every_room_has_a_rank() -> None:
-    rooms = {room_of(path) for path in FILES}
+def test_every_folder_has_a_rank() -> None:
+    rooms = {folder_of(path) for path in FILES}
     assert rooms <= set(RANK), f"rooms without a rank: {sorted(rooms - set(RANK))}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(SRC).as_posix())
 def test_imports_run_downward(path: Path) -> None:
-    room = room_of(path)
+    room = folder_of(path)
     wrong = []
     for name, line in imports_of(path):
         parts = name.split(".")
@@ -75,11 +75,11 @@ def test_imports_run_downward(path: Path) -> None:
                 continue
             if RANK[other] >= RANK[room]:
                 wrong.append(f"line {line}: {room} imports {name}, which is not below it")
-            if other in TORCH_ROOMS | RAY_ROOMS and room not in TORCH_ROOMS | {"cli"}:
+            if other in TORCH_FOLDERS | RAY_FOLDERS and room not in TORCH_FOLDERS | {"cli"}:
                 wrong.append(f"line {line}: {room} imports {name}; only the training tower and cli may")
-        elif parts[0] == "torch" and room not in TORCH_ROOMS:
+        elif parts[0] == "torch" and room not in TORCH_FOLDERS:
             wrong.append(f"line {line}: torch belongs to nn, models, train")
-        elif parts[0] == "ray" and room not in RAY_ROOMS:
+        elif parts[0] == "ray" and room not in RAY_FOLDERS:
             wrong.append(f"line {line}: ray belongs to scale")
     assert not wrong, "\n".join(wrong)
 

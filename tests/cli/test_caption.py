@@ -56,7 +56,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("arguments", "says"), WRONG)
-def test_wrong_use_is_told(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_is_reported(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["caption", *arguments]) == 1
     assert says in capsys.readouterr().err.replace("\n", " ")
 

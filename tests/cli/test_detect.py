@@ -45,7 +45,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_film_gives_a_film_and_all_that_was_found(
+def test_a_video_gives_a_video_and_all_that_was_found(
     color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, out = write_video(tmp_path / "in" / "a.mp4"), tmp_path / "out"
@@ -106,7 +106,7 @@ def test_sound_and_uneven_times_are_kept(color_detector: Path, tmp_path: Path) -
     assert [f.time_s for f in read_video(made)] == pytest.approx(times, abs=2e-3)
 
 
-def test_pictures_and_films_of_a_folder_are_done_and_the_broken_ones_told(
+def test_pictures_and_videos_of_a_folder_are_done_and_the_broken_ones_reported(
     color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "in"
@@ -124,7 +124,7 @@ def test_pictures_and_films_of_a_folder_are_done_and_the_broken_ones_told(
     assert {(Path(r["file"]).name, r["label"], r["id"]) for r in rows} == {("p.png", "red", ""), ("a.mp4", "red", "")}
 
 
-def test_looking_at_every_third_frame_keeps_the_boxes_on_the_things(color_detector: Path, tmp_path: Path) -> None:
+def test_looking_at_every_third_frame_keeps_the_boxes_on_the_objects(color_detector: Path, tmp_path: Path) -> None:
     source, out = write_video(tmp_path / "a.mp4", seconds=1.5), tmp_path / "out"
     command = ["detect", str(source), "-m", str(color_detector), "-o", str(out), "--write", "csv", "--every", "3"]
     assert run([*command, "-q", "--classes", "red"]) == 0
@@ -134,7 +134,7 @@ def test_looking_at_every_third_frame_keeps_the_boxes_on_the_things(color_detect
         assert float(row["x0"]) == pytest.approx(16 + 80 * float(row["time_s"]), abs=16)  # its grid has 16
 
 
-def test_a_film_that_breaks_off_keeps_what_was_done(
+def test_a_video_that_breaks_off_keeps_what_was_done(
     color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = tmp_path / "a.mkv"
@@ -156,7 +156,7 @@ def test_a_film_that_breaks_off_keeps_what_was_done(
         assert "not whole; the source broke off" in made.metadata["comment"]
 
 
-def test_ctrl_c_leaves_a_film_that_can_be_played(color_detector: Path, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_a_video_that_can_be_played(color_detector: Path, tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mp4", seconds=60, rate_hz=10)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "szem", "detect", str(source), "-m", str(color_detector), "-o", str(out)]
@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_a_film_that_can_be_played(color_detector: Path, tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["film", "picture"])
-def test_the_pipe_may_bring_a_film_or_a_picture(
+def test_the_pipe_may_bring_a_video_or_a_picture(
     kind: str, color_detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind == "film":
@@ -234,7 +234,7 @@ def test_wrong_wishes_are_told(
     assert not (tmp_path / "out" / "a.mp4").exists()
 
 
-def test_an_rtsp_camera_that_is_started_again_is_followed_into_one_film(
+def test_an_rtsp_camera_that_is_started_again_is_followed_into_one_video(
     color_detector: Path, tmp_path: Path, rtsp_camera: Callable
 ) -> None:
     camera, out = rtsp_camera(), tmp_path / "out"
@@ -272,7 +272,7 @@ def is_other_camera(row: dict) -> bool:
 
 
 @pytest.mark.parametrize("source", ["7", "rtsp://127.0.0.1:9/x", "nowhere.mp4"])
-def test_sources_that_are_not_there_are_told(
+def test_sources_that_are_not_there_are_reported(
     source: str, color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["detect", source, "-m", str(color_detector), "-o", str(tmp_path / "out")]) == 1
@@ -342,7 +342,7 @@ def test_streams_have_names_of_their_own(color_detector: Path, tmp_path: Path) -
     assert [stems.of(Path(stream_stem(text))) for text in sources] == ["h-film-mp4", "h-a-x", "h-a-x-2"]
 
 
-def test_lines_for_pictures_only_are_told(
+def test_lines_for_pictures_only_are_reported(
     color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_picture(tmp_path / "p.png", scene(0))
@@ -351,7 +351,7 @@ def test_lines_for_pictures_only_are_told(
     assert "there are only pictures" in capsys.readouterr().err
 
 
-def test_a_wrong_wish_is_told_once_for_all_films(
+def test_a_wrong_option_is_reported_once_for_all_videos(
     color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a.mp4", "b.mp4"):

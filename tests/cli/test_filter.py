@@ -63,7 +63,7 @@ def test_the_kernels_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["-k", "1 2; 3"], "length"),
     ],
 )
-def test_wrong_options_are_told_in_one_line(
+def test_wrong_options_are_reported_in_one_line(
     photo: Path, tmp_path: Path, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["filter", str(photo), *arguments, "--out", str(tmp_path)]) == 1

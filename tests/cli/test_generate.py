@@ -42,7 +42,7 @@ def test_json_stages_influence_and_single_pictures(tmp_path: Path, capsys: pytes
 
 
 @pytest.mark.parametrize(("words", "match"), [(["--n", "0"], "--n"), (["--seed", "-3"], "seed"), ([""], "no word")])
-def test_mistakes_are_told_without_a_traceback(
+def test_mistakes_are_reported_without_a_traceback(
     words: list[str], match: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["generate", *words, "--out", str(tmp_path / "x.png")]) != 0
@@ -62,7 +62,7 @@ def test_a_sentence_that_cannot_be_drawn_does_not_end_the_rest(
     assert "zzz: the model knows no word" in said.err
 
 
-def test_a_picture_is_told_of_also_where_its_influence_cannot_be(
+def test_a_picture_is_described_also_where_its_influence_cannot_be(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["generate", "rose", "--n", "1", "--influence", "--out", str(tmp_path / "one.png")]) == 1

@@ -17,7 +17,7 @@ from szem.media.video_writer import VideoWriter
 
 
 @pytest.mark.data
-def test_a_film_is_read_with_subtitles_and_a_drawn_film(
+def test_a_video_is_read_with_subtitles_and_a_drawn_video(
     data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     video = read_spoken(data_dir / "grid", split="val").videos[0]
@@ -39,7 +39,7 @@ def test_a_film_is_read_with_subtitles_and_a_drawn_film(
     assert row["file"] == str(video.path)
 
 
-def test_a_film_without_a_face_says_so_and_a_broken_one_does_not_stop_it(
+def test_a_video_without_a_face_says_so_and_a_broken_one_does_not_stop_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_grey(tmp_path / "grey.mp4")
@@ -52,7 +52,7 @@ def test_a_film_without_a_face_says_so_and_a_broken_one_does_not_stop_it(
 
 
 @pytest.mark.data
-def test_a_word_said_alone_is_told_with_its_rivals(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_word_said_alone_is_reported_with_its_rivals(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     video = str(data_dir / "grid" / read_spoken(data_dir / "grid", split="val").videos[0].path)
     assert run(["lipread", video, "--single", "word", "--json"]) == 0
     row = json.loads(capsys.readouterr().out)
@@ -102,7 +102,7 @@ def test_contradictory_options_are_refused_at_once(
     assert (tmp_path / "h.mp4").read_bytes() == b"nothing" * 50
 
 
-def test_one_file_cannot_hold_the_subtitles_of_several_films(
+def test_one_file_cannot_hold_the_subtitles_of_several_videos(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a.mp4", "b.mp4"):
@@ -112,7 +112,7 @@ def test_one_file_cannot_hold_the_subtitles_of_several_films(
 
 
 @pytest.mark.parametrize(("option", "name"), [("--srt", "a.srt"), ("--out", "a.mp4")])
-def test_what_cannot_be_written_is_told_by_its_place(
+def test_what_cannot_be_written_is_reported_by_its_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, name: str
 ) -> None:
     video = write_grey(tmp_path / "grey.mp4")
@@ -124,7 +124,7 @@ def test_what_cannot_be_written_is_told_by_its_place(
 
 
 @pytest.mark.parametrize("out", ["grey.mp4", ".", "link.mp4"])
-def test_a_drawn_film_never_replaces_its_source(
+def test_a_drawn_video_never_replaces_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], out: str
 ) -> None:
     video = write_grey(tmp_path / "grey.mp4")
@@ -136,7 +136,7 @@ def test_a_drawn_film_never_replaces_its_source(
     assert video.read_bytes() == before
 
 
-def test_subtitles_leave_what_lies_beside_the_films_alone(
+def test_subtitles_leave_what_lies_beside_the_videos_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_grey(tmp_path / "grey.mp4")
@@ -147,7 +147,7 @@ def test_subtitles_leave_what_lies_beside_the_films_alone(
     assert (tmp_path / "grey.srt").read_text() == "by hand"
 
 
-def test_a_film_comes_through_the_pipe(
+def test_a_video_comes_through_the_pipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_grey(tmp_path / "grey.mp4").read_bytes()

@@ -68,7 +68,7 @@ def test_a_bad_file_does_not_stop_the_rest(
     assert "bad.wav" in out.err
 
 
-def test_subtitles_that_cannot_be_written_are_told_and_the_rest_is_done(
+def test_subtitles_that_cannot_be_written_are_reported_and_the_rest_is_done(
     clip: str, loud: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_sound(Path(clip).parent / "second.wav", sounds.noise(1))

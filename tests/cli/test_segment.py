@@ -38,7 +38,7 @@ def test_everything_asked_for_is_written(street: Path, tmp_path: Path, capsys: p
     assert f"{rows[0]['label']} " in capsys.readouterr().out
 
 
-def test_a_film_becomes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_video_becomes_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with VideoWriter(tmp_path / "a.mp4", rate_hz=10) as video:
         for shade in (0, 80, 160, 240):
             video.write(np.full((48, 64, 3), shade, np.uint8))
@@ -50,7 +50,7 @@ def test_a_film_becomes_a_film(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert [(Path(t["file"]).name, t["frame"], t["time_s"]) for t in told] == [("a.mp4", 0, 0.0), ("a.mp4", 2, 0.2)]
 
 
-def test_a_broken_input_is_told_and_the_others_are_done(
+def test_a_broken_input_is_reported_and_the_others_are_done(
     street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (street.parent / "bad.jpg").write_bytes(b"nothing")

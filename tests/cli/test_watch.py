@@ -60,7 +60,7 @@ def typed(capsys: pytest.CaptureFixture[str]) -> Run:
     return type_
 
 
-def test_a_film_is_watched_and_its_events_listed(store: Path, typed: Run) -> None:
+def test_a_video_is_watched_and_its_events_listed(store: Path, typed: Run) -> None:
     status, out, err = typed("events", "list", "--store", store)
     assert status == 0
     (line,) = out.splitlines()
@@ -99,7 +99,7 @@ def test_lists_keep_to_what_is_asked(store: Path, typed: Run, options: tuple[str
         (("--place", "door"), "no place called 'door'; there is none"),
     ],
 )
-def test_names_that_nothing_has_are_told(store: Path, typed: Run, options: tuple[str, ...], hint: str) -> None:
+def test_names_that_nothing_has_are_reported(store: Path, typed: Run, options: tuple[str, ...], hint: str) -> None:
     status, out, err = typed("events", "list", "--store", store, *options)
     assert (status, out) == (0, "")
     assert hint in err
@@ -149,7 +149,7 @@ def test_parquet_without_its_library_says_what_to_install(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_films_that_cannot_be_read_leave_the_others_watched(
+def test_videos_that_cannot_be_read_leave_the_others_watched(
     video: Path, typed: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When films began is asked of the files themselves here, the broken ones too."""
@@ -288,7 +288,9 @@ def test_what_cannot_be_is_said(typed: Run, tmp_path: Path, words: tuple[str, ..
     assert not (tmp_path / "none").exists()
 
 
-def test_a_store_that_cannot_be_is_told_in_plain_words(video: Path, store: Path, typed: Run, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_is_reported_in_plain_words(
+    video: Path, store: Path, typed: Run, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     none, torn = tmp_path / "none", tmp_path / "torn"
     none.mkdir()

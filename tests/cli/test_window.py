@@ -28,7 +28,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         server.terminate()
 
 
-def test_pictures_are_shown_at_the_films_speed_until_it_is_closed(screen: str) -> None:
+def test_pictures_are_shown_at_the_videos_speed_until_it_is_closed(screen: str) -> None:
     picture = np.zeros((120, 200, 3), np.uint8)
     picture[:, :100] = (220, 30, 40)
     began = time.monotonic()

@@ -62,7 +62,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes, error: type[Exc
         read_captions(file)
 
 
-def test_what_is_broken_is_told_in_a_sentence() -> None:
+def test_what_is_broken_is_reported_in_a_sentence() -> None:
     many = [Broken(f"{n}.jpg", "no bytes") for n in range(7)]
     assert describe_broken(many, most=1) == "7 left out: 0.jpg (no bytes); and 6 more"
     assert describe_broken([]) == ""

@@ -76,7 +76,7 @@ def make_sound(path: Path, *, seconds: float = 8.0, codec: str = "aac") -> Path:
     return path
 
 
-def make_film(
+def make_video(
     path: Path, *, seconds: float = 8.0, rate_hz: int = 10, codec: str = "libx264", sound: str = "aac"
 ) -> Path:
     """A film whose pictures get brighter with time, so that each tells when it is, with a tone of 440 Hz."""
@@ -109,7 +109,7 @@ def make_film(
     return path
 
 
-def guard_films(
+def guard_videos(
     store: EventStore, films: list[str], analyzer: dict[str, Scripted], rules: Rules | None = None
 ) -> GuardService:
     """A guard of films that began at a known time."""

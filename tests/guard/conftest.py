@@ -8,13 +8,13 @@ import pytest
 
 from szem.guard.event_store import EventStore
 
-from .acts import make_film
+from .acts import make_video
 
 
 @pytest.fixture(scope="session")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight seconds, a picture that stands alone each second, with sound."""
-    return make_film(tmp_path_factory.mktemp("films") / "yard.mp4")
+    return make_video(tmp_path_factory.mktemp("films") / "yard.mp4")
 
 
 @pytest.fixture

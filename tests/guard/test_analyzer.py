@@ -82,7 +82,7 @@ def test_events_are_in_the_sources_time(analyzer: SourceAnalyzer) -> None:
     assert analyzer.levels["sound"] == 0.8
 
 
-def test_a_short_hole_is_silence(analyzer: SourceAnalyzer, made: list[Loud]) -> None:
+def test_a_short_gap_is_silence(analyzer: SourceAnalyzer, made: list[Loud]) -> None:
     analyzer.hear(block(0.0, loud=True))
     (event,) = analyzer.hear(block(3.0, loud=True))  # two and a half seconds are missing: the bang ends
     assert (event.start_s, event.end_s) == (0.0, 0.5)
@@ -92,7 +92,7 @@ def test_a_short_hole_is_silence(analyzer: SourceAnalyzer, made: list[Loud]) -> 
     assert made[0].time_s == 4.0
 
 
-def test_after_a_long_hole_listening_begins_anew(analyzer: SourceAnalyzer, made: list[Loud]) -> None:
+def test_after_a_long_gap_listening_begins_anew(analyzer: SourceAnalyzer, made: list[Loud]) -> None:
     analyzer.hear(block(0.0, loud=True))
     (event,) = analyzer.hear(block(500.0, loud=True))
     assert (event.start_s, event.end_s, event.is_open) == (0.0, 0.5, False)
@@ -102,7 +102,7 @@ def test_after_a_long_hole_listening_begins_anew(analyzer: SourceAnalyzer, made:
     assert len(made) == 2
 
 
-def test_what_is_heard_at_the_end_is_told(analyzer: SourceAnalyzer) -> None:
+def test_what_is_heard_at_the_end_is_reported(analyzer: SourceAnalyzer) -> None:
     analyzer.hear(block(0.0, loud=True))
     assert [event.kind for event in analyzer.finish()] == ["bang"]
 
@@ -144,7 +144,7 @@ def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) ->
 # Packets to blocks -------------------------------------------------------------------------------------------------
 
 
-def test_a_films_sound_comes_whole_and_in_time(video: Path) -> None:
+def test_a_videos_sound_comes_whole_and_in_time(video: Path) -> None:
     decoder, blocks = AudioDecoder(rate_hz=8000, block_s=0.5), []
 
     def tap(packet: object, time_s: float) -> None:
@@ -163,7 +163,7 @@ def test_a_films_sound_comes_whole_and_in_time(video: Path) -> None:
     assert abs(int(np.abs(np.fft.rfft(wave[8000:16000])).argmax()) - 440) < 3
 
 
-def test_lost_sound_is_a_hole_and_a_burst_is_not() -> None:
+def test_lost_sound_is_a_gap_and_a_burst_is_not() -> None:
     decoder = AudioDecoder(rate_hz=RATE, block_s=1.0)
     piece = np.ones(500, np.float32)
     told = [b.time_s for at_s in (0.0, 0.5, 5.0, 5.5) for b in decoder._keep(piece, at_s)]

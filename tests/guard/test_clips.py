@@ -15,7 +15,7 @@ from szem.guard.face_blur import FaceBlurrer, blur_boxes
 from szem.guard.packet_buffer import PacketBuffer
 from szem.media.video import VideoReader
 
-from .acts import make_film
+from .acts import make_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def level_at(time_s: float, *, seconds: float = 8.0) -> float:
     return 20 + 200 * time_s / seconds
 
 
-def test_a_reel_keeps_the_last_seconds_in_whole_groups(video: Path) -> None:
+def test_a_buffer_keeps_the_last_seconds_in_whole_groups(video: Path) -> None:
     buffer = buffer_of(video, seconds=2.0)
     held = buffer.cut(0.0, 99.0)
     assert held is not None
@@ -45,7 +45,7 @@ def test_a_reel_keeps_the_last_seconds_in_whole_groups(video: Path) -> None:
     assert buffer.held_bytes == sum(len(bit.data) for bit in held.bits)
 
 
-def test_a_reel_is_bounded_by_bytes_too(video: Path) -> None:
+def test_a_buffer_is_bounded_by_bytes_too(video: Path) -> None:
     whole = buffer_of(video)
     half = buffer_of(video, max_bytes=whole.held_bytes // 2)
     assert 0 < half.held_bytes <= whole.held_bytes // 2
@@ -83,7 +83,7 @@ CODECS = {  # video, sound -> what the clip holds: copied where a browser plays 
 def test_clips_play_in_browsers_whatever_the_camera_sends(
     tmp_path: Path, given: tuple[str, str], made: tuple[str, ...]
 ) -> None:
-    video = make_film(tmp_path / "film.mkv", codec=given[0], sound=given[1])
+    video = make_video(tmp_path / "film.mkv", codec=given[0], sound=given[1])
     stretch = buffer_of(video).cut(2.0, 5.0)
     assert stretch is not None
     clip = tmp_path / "clip.mp4"
@@ -106,7 +106,7 @@ def test_clips_play_in_browsers_whatever_the_camera_sends(
 
 def test_sound_of_many_channels_is_kept_as_one(tmp_path: Path) -> None:
     plain, many_channels = (
-        make_film(tmp_path / "plain.mkv", codec="libx264", sound="pcm_s16le"),
+        make_video(tmp_path / "plain.mkv", codec="libx264", sound="pcm_s16le"),
         tmp_path / "many.mkv",
     )
     with av.open(str(plain)) as given, av.open(str(many_channels), "w") as out:
@@ -172,16 +172,16 @@ def test_damaged_packets_cost_their_pictures_only(video: Path, tmp_path: Path) -
     for n in places:
         bits[n] = replace(bits[n], data=b"\xff" * 40)
     torn = replace(stretch, bits=tuple(bits), turn=0)
-    hider = FaceBlurrer(lambda _: np.zeros((0, 4), np.float32))
-    write_clip(torn, tmp_path / "clip.mp4", blur=hider)
+    blur = FaceBlurrer(lambda _: np.zeros((0, 4), np.float32))
+    write_clip(torn, tmp_path / "clip.mp4", blur=blur)
     with av.open(str(tmp_path / "clip.mp4")) as clip:
         assert sum(1 for _ in clip.decode(video=0)) > 30
     nothing = replace(stretch, bits=tuple(replace(bit, data=b"\xff" * 40) for bit in bits))
     with pytest.raises(FormatError, match=r"not one picture|cannot be made"):
-        write_clip(nothing, tmp_path / "none.mp4", blur=hider)
+        write_clip(nothing, tmp_path / "none.mp4", blur=blur)
 
 
-def test_a_disk_that_cannot_be_written_is_told(video: Path, tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_is_reported(video: Path, tmp_path: Path) -> None:
     stretch = buffer_of(video).cut(2.0, 5.0)
     assert stretch is not None
     with pytest.raises(StoreError, match="cannot be written"):
@@ -235,10 +235,10 @@ def test_faces_are_hidden_in_clips(tmp_path: Path) -> None:
     finder = faces.open_faces(threads=1)
     stretch = buffer_of(tmp_path / "film.mp4").cut(0, 9)
     assert stretch is not None
-    hider = FaceBlurrer(lambda picture: finder(picture, turned=False).boxes_xyxy)
+    blur = FaceBlurrer(lambda picture: finder(picture, turned=False).boxes_xyxy)
     counts: dict[str, list[int]] = {}
-    hides: dict[str, Callable[..., object] | None] = {"shown": None, "hidden": hider}
-    for name, blur in hides.items():
+    versions: dict[str, Callable[..., object] | None] = {"shown": None, "hidden": blur}
+    for name, blur in versions.items():
         write_clip(stretch, tmp_path / f"{name}.mp4", blur=blur)  # type: ignore[arg-type]
         with VideoReader(tmp_path / f"{name}.mp4") as reader:
             counts[name] = [len(finder(frame.picture, turned=False)) for frame in reader]
@@ -246,6 +246,6 @@ def test_faces_are_hidden_in_clips(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "size"), [(0, 1), (1, 0)])
-def test_a_reel_must_keep_something(seconds: float, size: int) -> None:
+def test_a_buffer_must_keep_something(seconds: float, size: int) -> None:
     with pytest.raises(RangeError, match="must be positive"):
         PacketBuffer(seconds, max_bytes=size)

@@ -28,7 +28,7 @@ def test_it_counts_what_passes_and_not_what_is_set() -> None:
     assert clock.now_s() == 120
 
 
-def test_a_jump_is_noticed_once() -> None:
+def test_a_clock_step_is_noticed_once() -> None:
     clocks = Clocks(1_700_000_000.0)
     clock = clocks.start(None)
     clocks.go(5)

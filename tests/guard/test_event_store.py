@@ -40,7 +40,7 @@ def test_an_event_comes_back_as_it_was_kept(kept: EventStore) -> None:
     assert event.to_dict()["channels"] == {"video": 0.8, "sound": 0.6}
 
 
-def test_order_is_that_of_happening_whatever_the_clock_did(kept: EventStore) -> None:
+def test_order_is_that_of_events_whatever_the_clock_did(kept: EventStore) -> None:
     """The clock is set back by an hour between the second and the third event."""
     numbers = [keep(kept, now=now).number for now in (5000.0, 5060.0, 1460.0, 1520.0)]
     assert numbers == sorted(numbers)
@@ -84,7 +84,7 @@ def test_what_was_open_is_closed_after_a_crash(kept: EventStore) -> None:
     assert not kept.get(event.id).is_open
 
 
-def test_sources_are_told_and_told_again(kept: EventStore) -> None:
+def test_sources_are_reported_again_and_again(kept: EventStore) -> None:
     kept.report_source("door", state="live", seen=5.0)
     kept.report_source("door", state="lost", reason="no answer")
     (row,) = kept.sources()

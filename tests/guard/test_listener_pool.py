@@ -31,7 +31,7 @@ def test_the_rules_choose_what_is_listened_for() -> None:
         ({"classes": ["sirens of the sea"]}, "the model knows no 'sirens of the sea'"),
     ],
 )
-def test_settings_that_do_not_fit_are_told(given: dict[str, object], match: str) -> None:
+def test_settings_that_do_not_fit_are_reported(given: dict[str, object], match: str) -> None:
     with pytest.raises(RulesError, match=rf"\[listen\]: .*{match}"):
         make_listening(Rules(listen=given))
 

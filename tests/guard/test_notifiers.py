@@ -93,7 +93,7 @@ def test_a_message_is_signed_and_carries_its_id(receiver: Receiver) -> None:
     ("status", "error"),
     [(500, StoreError), (429, StoreError), (404, RefusedError), (302, RefusedError)],  # redirects are not followed
 )
-def test_answers_are_told_apart(receiver: Receiver, status: int, error: type[Exception]) -> None:
+def test_answers_are_distinguished(receiver: Receiver, status: int, error: type[Exception]) -> None:
     receiver.answers = [status]
     with pytest.raises(error, match=str(status)):
         WebhookSender(receiver.url).send(Message("id1", "", "{}", 0))
@@ -144,7 +144,7 @@ def test_what_was_not_taken_goes_out_after_a_restart(tmp_path: Path, receiver: R
     assert receiver.bodies == ['{"n": 1}', '{"n": 2}']
 
 
-def test_a_hook_that_is_down_keeps_no_other_waiting(store: EventStore, receiver: Receiver) -> None:
+def test_a_notifier_that_is_down_keeps_no_other_waiting(store: EventStore, receiver: Receiver) -> None:
     dead = WebhookSender("http://127.0.0.1:9/", timeout_s=1)
     outbox = Outbox(store, {"webhook:dead": dead, "webhook:a": WebhookSender(receiver.url)}, first_wait_s=5)
     post(store, '{"n": 1}', notifier="webhook:dead")
@@ -203,7 +203,7 @@ url = "http://example.org/"
 """
 
 
-def test_only_hooks_that_a_rule_names_are_opened(
+def test_only_notifiers_that_a_rule_names_are_opened(
     store: EventStore, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = parse_rules(RULES.replace("URL", receiver.url))

@@ -18,7 +18,7 @@ from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore
 from szem.media.pictures import read_picture
 
-from .acts import make_film
+from .acts import make_video
 
 # Guards a film over and over, with an event every half second of it that is told to an address nobody answers at.
 VICTIM = """
@@ -65,8 +65,8 @@ while True:
 
 
 @pytest.fixture(scope="module")
-def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_film(tmp_path_factory.mktemp("films") / "long.mp4", seconds=12.0)
+def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_video(tmp_path_factory.mktemp("films") / "long.mp4", seconds=12.0)
 
 
 def check(folder: Path) -> tuple[set[str], int]:
@@ -103,7 +103,7 @@ def wait_for_an_event(folder: Path, victim: "subprocess.Popen[bytes]") -> None:
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_power_may_fail_at_any_moment(
-    tmp_path: Path, long_film: Path, rounds: int, record_property: Callable[[str, object], None]
+    tmp_path: Path, long_video: Path, rounds: int, record_property: Callable[[str, object], None]
 ) -> None:
     folder, rng = tmp_path / "store", random.Random(rounds)
     script = tmp_path / "victim.py"
@@ -112,7 +112,7 @@ def test_power_may_fail_at_any_moment(
     before: set[str] = set()
     for number in range(rounds):
         victim = subprocess.Popen(
-            [sys.executable, str(script), str(folder), str(long_film)],
+            [sys.executable, str(script), str(folder), str(long_video)],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
         )  # fmt: skip
         assert victim.stdout is not None

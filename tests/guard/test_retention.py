@@ -48,7 +48,7 @@ def test_the_oldest_lose_their_files_first(store: EventStore) -> None:
     assert left(store) == (ids, ids[3:])
 
 
-def test_marked_events_stay_unless_told_otherwise(store: EventStore) -> None:
+def test_marked_events_stay_unless_asked_otherwise(store: EventStore) -> None:
     ids = [keep(store, n) for n in range(6)]
     store.mark(ids[0], "wrong")
     sweep(store, Retention(days=2.5, gigabytes=1e-6, free_gigabytes=0))

@@ -13,7 +13,7 @@ from szem.tasks.video.zones import read_areas
 RULES = '[[rules]]\nname = "NAME"\nevents = ["enters"]\n'
 
 
-def test_new_rules_are_told_once_and_wrong_ones_never(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_new_rules_are_reported_once_and_wrong_ones_never(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "guard.toml"
     change = RulesReload([file], lambda: read_rules(file))
     assert change.look() is None  # there is none yet

@@ -29,12 +29,12 @@ from szem.media.video import VideoReader
 from szem.results.events import Event
 from szem.tasks.surveillance.rules import ClipSettings, Rules
 
-from .acts import Scripted, guard_films, happening, make_film
+from .acts import Scripted, guard_videos, happening, make_video
 
 
-def test_an_event_of_a_film_gets_a_row_a_picture_and_a_clip(store: EventStore, video: Path) -> None:
+def test_an_event_of_a_video_gets_a_row_a_picture_and_a_clip(store: EventStore, video: Path) -> None:
     analyzer = Scripted([(3.0, happening(2.0, 3.0, best_s=2.5, box_xyxy=(1, 2, 30, 40)))])
-    guard = guard_films(store, [str(video)], {"yard": analyzer})
+    guard = guard_videos(store, [str(video)], {"yard": analyzer})
     ended = guard.run()
     assert [(p.state, p.events, p.frames) for p in ended] == [("ended", 1, 80)]
     (event,), _ = store.page(EventQuery(), size=10)
@@ -57,7 +57,7 @@ def test_an_event_of_a_film_gets_a_row_a_picture_and_a_clip(store: EventStore, v
 def test_an_event_that_goes_on_is_kept_at_once_and_again_at_its_end(store: EventStore, video: Path) -> None:
     opened = happening(1.0, 2.0, is_open=True, number=1)
     ended = happening(1.0, 6.0, is_open=False, number=1, score=0.95)
-    guard = guard_films(store, [str(video)], {"yard": Scripted([(2.0, opened), (6.0, ended)])})
+    guard = guard_videos(store, [str(video)], {"yard": Scripted([(2.0, opened), (6.0, ended)])})
     guard.run()
     (event,), _ = store.page(EventQuery(), size=10)
     assert (event.start_s, event.end_s, event.score, event.is_open) == (1.0, 6.0, 0.95, False)
@@ -76,7 +76,7 @@ def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: Eve
     )  # fmt: skip
     rows: list[dict[str, float]] = []
     analyzer = Scripted([(2.0, heard), (3.0, joined)])
-    guard = guard_films(store, [str(video)], {"yard": analyzer})
+    guard = guard_videos(store, [str(video)], {"yard": analyzer})
     change = store.change
 
     def watched_change(id: str, **values: Any) -> None:
@@ -93,7 +93,7 @@ def test_an_event_that_the_other_channel_bears_out_is_changed_at_once(store: Eve
 
 def test_an_event_that_never_ends_ends_with_its_source(store: EventStore, video: Path) -> None:
     analyzer = Scripted([(2.0, happening(1.0, 2.0, is_open=True, number=1))])
-    guard_films(
+    guard_videos(
         store, [str(video)], {"yard": analyzer}, Rules(clips=ClipSettings(before_s=1, after_s=1, longest_s=3))
     ).run()
     (event,), _ = store.page(EventQuery(), size=10)
@@ -108,7 +108,7 @@ def test_one_broken_source_stops_no_other(store: EventStore, video: Path, tmp_pa
     empty = tmp_path / "empty.mp4"
     empty.write_bytes(b"")
     failing = Scripted([(5.0, happening(4.0, 5.0))], fails_at=2.0)  # a bug at one frame costs that frame
-    guard = guard_films(
+    guard = guard_videos(
         store, [str(cut), str(empty), str(video)], {"cut": Scripted(), "empty": Scripted(), "yard": failing}
     )
     ended = {p.name: p for p in guard.run()}
@@ -125,7 +125,7 @@ def test_a_disk_that_stays_full_stops_clips_and_nothing_else(
     monkeypatch.setattr("szem.guard.service._FULL_S", 0.3)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000, total=10**12, used=10**12))
     analyzer = Scripted([(2.0, happening(1.0, 2.0)), (5.0, happening(4.0, 5.0))])
-    guard = guard_films(store, [str(video)], {"yard": analyzer})
+    guard = guard_videos(store, [str(video)], {"yard": analyzer})
     guard.run()
     events, _ = store.page(EventQuery(), size=10)
     assert [bool(event.picture) for event in events] == [True, True]
@@ -147,7 +147,7 @@ def test_a_disk_that_refuses_files_keeps_events(
 
     monkeypatch.setattr(Path, "replace", refuse)
     monkeypatch.setattr("szem.guard.service._FULL_S", 0.3)
-    guard_films(store, [str(video)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])}).run()
+    guard_videos(store, [str(video)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])}).run()
     (event,), _ = store.page(EventQuery(), size=10)
     assert (event.picture, event.clip, event.media_bytes) == ("", "", 0)
     assert [path for path in store.media.rglob("*") if path.is_file()] == []
@@ -169,7 +169,7 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(
     monkeypatch.setattr("szem.guard.write_queue._FIRST_WAIT_S", 0.05)
     monkeypatch.setattr("szem.guard.write_queue._LONGEST_WAIT_S", 0.2)
     script = [(t, happening(t - 1, t)) for t in (2.0, 4.0, 6.0)]
-    guard = guard_films(store, [str(video)], {"yard": Scripted(script)})
+    guard = guard_videos(store, [str(video)], {"yard": Scripted(script)})
     write = guard._queue._retry
 
     def note(*args: Any, **options: Any) -> None:
@@ -201,7 +201,7 @@ def test_a_database_that_is_away_gets_its_events_when_it_is_back(
     monkeypatch.setattr(store, "add", away_at_first)
     monkeypatch.setattr("szem.guard.write_queue._FIRST_WAIT_S", 0.01)
     script = [(t, happening(t - 1, t)) for t in (2.0, 4.0, 6.0)]
-    guard_films(store, [str(video)], {"yard": Scripted(script)}).run()
+    guard_videos(store, [str(video)], {"yard": Scripted(script)}).run()
     events = list(store.each(EventQuery()))
     assert [event.end_s for event in events] == [2.0, 4.0, 6.0]
     assert all(event.clip for event in events)
@@ -211,7 +211,7 @@ def test_a_database_that_is_away_gets_its_events_when_it_is_back(
 def test_a_store_is_for_one_guard(store: EventStore, video: Path) -> None:
     store.hold()
     with closing(EventStore(store.folder)) as other, pytest.raises(BusyError, match="another szem watch"):
-        guard_films(other, [str(video)], {"yard": Scripted()})
+        guard_videos(other, [str(video)], {"yard": Scripted()})
 
 
 # Live lines --------------------------------------------------------------------------------------------------------
@@ -390,7 +390,7 @@ def test_a_stream_with_sound_is_heard_and_its_clip_has_it(
 ) -> None:
     """MPEG-TS over HTTP at the pace of a camera: H.264 with AAC, copied into the clip as they came."""
     monkeypatch.setattr("szem.guard.audio_decoder._HOLE_S", 10.0)  # a busy machine sends late, and nothing is lost
-    data = make_film(tmp_path / "live.ts", seconds=20.0).read_bytes()
+    data = make_video(tmp_path / "live.ts", seconds=20.0).read_bytes()
 
     def script(write: Callable[[bytes], object]) -> None:
         step, began = len(data) // 200, time.monotonic()
@@ -418,7 +418,7 @@ def test_a_stream_with_sound_is_heard_and_its_clip_has_it(
 
 
 def test_metrics_are_answered_for_prometheus(store: EventStore, video: Path) -> None:
-    guard = guard_films(store, [str(video)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])})
+    guard = guard_videos(store, [str(video)], {"yard": Scripted([(2.0, happening(1.0, 2.0))])})
     port = guard.metrics.serve(0)
     guard.run()
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:

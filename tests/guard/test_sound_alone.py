@@ -16,17 +16,17 @@ from szem.guard import source_worker as worker
 from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore
 
-from .acts import Scripted, guard_films, happening, live_line, make_sound
+from .acts import Scripted, guard_videos, happening, live_line, make_sound
 
 
 @pytest.mark.parametrize(("name", "codec"), [("bark.mp4", "aac"), ("bark.ogg", "libopus"), ("bark.wav", "pcm_s16le")])
-def test_a_film_without_pictures_is_guarded_by_sound_alone(
+def test_a_video_without_pictures_is_guarded_by_sound_alone(
     store: EventStore, video: Path, tmp_path: Path, name: str, codec: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard = happening(3.0, 4.0, kind="dog bark", channels={"sound": 0.8}, contributions={"sound": 1.0})
     sound = make_sound(tmp_path / name, codec=codec)
     analyzer = Scripted(sounds=[(4.0, heard)])
-    guard = guard_films(store, [str(sound), str(video)], {"bark": analyzer, "yard": Scripted()})
+    guard = guard_videos(store, [str(sound), str(video)], {"bark": analyzer, "yard": Scripted()})
     bark, yard = guard.run()
     assert (bark.state, bark.events, bark.frames, yard.state, yard.told) == ("ended", 1, 0, "ended", "")
     assert "guarded by sound alone" in bark.told
@@ -45,9 +45,9 @@ def test_a_film_without_pictures_is_guarded_by_sound_alone(
     assert told["bark"] == (True, "there are no pictures in it: guarded by sound alone")
 
 
-def test_a_film_without_pictures_fails_where_nobody_listens(store: EventStore, tmp_path: Path) -> None:
+def test_a_video_without_pictures_fails_where_nobody_listens(store: EventStore, tmp_path: Path) -> None:
     sound = make_sound(tmp_path / "bark.mp4")
-    (bark,) = guard_films(store, [str(sound)], {"bark": Scripted(hears=False)}).run()
+    (bark,) = guard_videos(store, [str(sound)], {"bark": Scripted(hears=False)}).run()
     assert bark.state == "failed"
     assert "there are no pictures in it" in bark.told
 
@@ -68,7 +68,7 @@ def test_a_piece_of_music_with_a_cover_is_sound_alone(store: EventStore, tmp_pat
             if packet.dts is not None:
                 packet.stream = tone
                 out.mux(packet)
-    (song,) = guard_films(store, [str(cover)], {"song": Scripted()}).run()
+    (song,) = guard_videos(store, [str(cover)], {"song": Scripted()}).run()
     assert song.state == "ended"
     assert "guarded by sound alone" in song.told
 
@@ -82,7 +82,7 @@ def test_a_line_without_pictures_is_guarded_by_sound_and_opened_again(
 
     analyzer = Scripted()
     with live_line(lambda: sent) as address:
-        guard = guard_films(store, [f"microphone={address}"], {"microphone": analyzer})
+        guard = guard_videos(store, [f"microphone={address}"], {"microphone": analyzer})
         deadline = time.monotonic() + 60
 
         def tick() -> None:
@@ -119,7 +119,7 @@ def test_a_line_that_loses_its_pictures_is_heard_until_they_are_back(
     analyzer = Scripted()
     seen_before: list[int] = []
     with live_line(answer) as address:
-        guard = guard_films(store, [f"door={address}"], {"door": analyzer})
+        guard = guard_videos(store, [f"door={address}"], {"door": analyzer})
         deadline = time.monotonic() + 90
 
         def tick() -> None:

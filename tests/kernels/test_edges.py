@@ -37,6 +37,6 @@ def test_a_flat_picture_has_no_edges() -> None:
     assert not edges(np.full((9, 9), 200, np.uint8)).magnitude.any()
 
 
-def test_an_unknown_family_is_told() -> None:
+def test_an_unknown_family_is_reported() -> None:
     with pytest.raises(UnknownNameError, match="scharr"):
         edges(np.zeros((4, 4), np.uint8), "canny")

@@ -117,7 +117,7 @@ def test_weights_are_read_from_text(text: str, weights: list[list[float]]) -> No
         ("", UnknownNameError, "no kernel called"),
     ],
 )
-def test_wrong_text_is_told(text: str, error: type[Exception], match: str) -> None:
+def test_wrong_text_is_reported(text: str, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         parse_kernel(text)
 

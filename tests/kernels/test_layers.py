@@ -73,7 +73,7 @@ def test_costs_are_those_of_googlenets_first_layer() -> None:
     assert cost.dense_parameters == 224 * 224 * 3 * 112 * 112 * 64
 
 
-def test_depthwise_layers_cost_a_channels_share() -> None:
+def test_depthwise_layers_cost_a_fraction_of_a_channel() -> None:
     full = layer_cost((32, 32), in_channels=16, out_channels=16, bias=False)
     assert (
         layer_cost((32, 32), in_channels=16, out_channels=16, groups=16, bias=False).parameters * 16

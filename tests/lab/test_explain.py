@@ -221,7 +221,7 @@ def test_a_neuron_that_is_not_there_is_refused(opened: Callable[[str], Explorer]
         explain_neuron(explorer, prepared, 0, map=8, row=0, column=0)
 
 
-def test_the_field_of_a_neuron_is_told_in_the_pictures_own_pixels(opened: Callable[[str], Explorer]) -> None:
+def test_the_field_of_a_neuron_is_reported_in_the_pictures_own_pixels(opened: Callable[[str], Explorer]) -> None:
     explorer = opened("plain")
     picture = read_sample("cat")  # 300 × 451: the middle 300 × 300 goes in, at 32 × 32
     prepared = explorer.prepare(picture)

@@ -99,7 +99,7 @@ def test_what_mattered_is_written(network_file: File, tmp_path: Path, capsys: py
         (["--neuron", "1,2,3"], "exactly one --layer"),
     ],
 )
-def test_wrong_options_are_told_in_one_line(
+def test_wrong_options_are_reported_in_one_line(
     words: list[str], message: str, network_file: File, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run("--model", network_file("residual"), "--no-time", *words) == 1
@@ -108,7 +108,7 @@ def test_wrong_options_are_told_in_one_line(
     assert message in said
 
 
-def test_a_broken_network_file_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_network_file_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"\xff" * 100)
     assert _run("--model", tmp_path / "bad.onnx") == 1
     assert "not an ONNX file" in capsys.readouterr().err

@@ -162,7 +162,7 @@ def test_a_moved_picture_changes_pooled_maps_less(residual: Explorer) -> None:
         measure_shift(residual, read_sample("cat"), layer="nowhere")
 
 
-def test_a_shift_by_the_networks_own_jump_moves_the_maps_and_nothing_else(network_file: File) -> None:
+def test_a_shift_by_the_networks_own_stride_moves_the_maps_and_nothing_else(network_file: File) -> None:
     """Convolution follows the picture: moved by 2 pixels under stride 2, inner neurons move by exactly one."""
     explorer = Explorer(network_file("inception"), threads=1)
     rng = np.random.default_rng(0)

@@ -49,7 +49,7 @@ def test_a_good_network_is_read(network_file: File) -> None:
     assert "0.weight" in graph.constant_names
 
 
-def test_what_is_no_network_is_told_apart(tmp_path: Path) -> None:
+def test_what_is_no_network_is_distinguished(tmp_path: Path) -> None:
     with pytest.raises(FileMissingError, match="no such file"):
         read_graph(tmp_path / "none.onnx")
     with pytest.raises(FileMissingError, match=r"no such file|not a path"):

@@ -113,7 +113,7 @@ def test_colours_of_neighbours_differ() -> None:
         assert np.abs(np.subtract(color_of(index), color_of(index + 1))).sum() > 90
 
 
-def test_texts_are_cut_to_their_room() -> None:
+def test_texts_are_cut_to_their_width() -> None:
     for margin in (5, 40, 90, 400):
         assert font_of(14).getlength(fit_text("a rather long label indeed", 14, margin)) <= margin
 

@@ -134,7 +134,7 @@ def test_a_stream_that_stalls_is_opened_again(camera: Callable[[Script], str]) -
     assert "no answer in time" in on_report[0]
 
 
-def test_patience_ends_where_it_is_told_to(camera: Callable[[Script], str]) -> None:
+def test_patience_ends_where_it_is_asked_to(camera: Callable[[Script], str]) -> None:
     def script(number: int, client: Handler) -> None:
         if number == 0:
             client.begin()
@@ -181,7 +181,7 @@ def test_frames_are_dropped_when_the_work_is_slow(camera: Callable[[Script], str
     assert seen[-1] > 200  # the newest, not the ones that waited
 
 
-def test_a_film_on_a_server_is_read_like_a_file(camera: Callable[[Script], str], tmp_path: Path) -> None:
+def test_a_video_on_a_server_is_read_like_a_file(camera: Callable[[Script], str], tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", rate_hz=10) as writer:
         for k in range(12):
             writer.write(np.full((48, 64, 3), 20 * k, np.uint8))
@@ -242,7 +242,7 @@ def test_silence_must_be_longer_than_nothing() -> None:
         ("C://a.mp4", False, False),
     ],
 )
-def test_what_is_typed_is_told_apart(text: str, camera: bool, url: bool) -> None:
+def test_what_is_typed_is_distinguished(text: str, camera: bool, url: bool) -> None:
     assert (is_camera(text), is_url(text)) == (camera, url)
 
 

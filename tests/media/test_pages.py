@@ -46,7 +46,7 @@ def test_pages_of_different_sizes_keep_them() -> None:
     assert [p.shape for p in read_pages(out.getvalue(), [0, 1])] == [(4, 4, 3), (2, 9, 3)]
 
 
-def test_a_page_that_is_not_there_is_told() -> None:
+def test_a_page_that_is_not_there_is_reported() -> None:
     with pytest.raises(RangeError, match="page 3 is not there; pages run from 0 to 2"):
         list(read_pages(pages_file("TIFF", 3), [3]))
 

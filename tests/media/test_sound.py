@@ -84,7 +84,7 @@ def test_sound_that_begins_late_keeps_its_time(tmp_path: Path) -> None:
     assert np.abs(heard[17000:30000]).max() == pytest.approx(0.5, abs=0.05)
 
 
-def test_a_hole_is_filled_with_silence(tmp_path: Path) -> None:
+def test_a_gap_is_filled_with_silence(tmp_path: Path) -> None:
     short = tone(seconds=1024 * 40 / 48000, rate_hz=48000)
     heard = read_sound(encode(tmp_path / "hole.mka", [(0.0, short), (2.0, short)]))
     assert len(heard) / 16000 == pytest.approx(2 + 1024 * 40 / 48000, abs=0.1)
@@ -100,7 +100,7 @@ def test_what_is_no_number_is_silence(tmp_path: Path) -> None:
     assert np.abs(heard).max() <= 1
 
 
-def silent_film(path: Path) -> Path:
+def silent_video(path: Path) -> Path:
     with VideoWriter(path, rate_hz=10) as writer:
         writer.write(np.zeros((48, 64, 3), np.uint8))
     return path
@@ -126,7 +126,7 @@ def test_bad_files_are_named_with_what_is_wrong(tmp_path: Path) -> None:
         (tmp_path, FormatError, "not a regular file"),
         (tmp_path / "empty.wav", EmptyFileError, "no bytes"),
         (tmp_path / "text.wav", FormatError, "not a sound szem reads"),
-        (silent_film(tmp_path / "film.mp4"), EmptyFileError, "there is no sound in it"),
+        (silent_video(tmp_path / "film.mp4"), EmptyFileError, "there is no sound in it"),
     ]:
         with pytest.raises(error, match=words):
             read_sound(path)
@@ -179,11 +179,11 @@ def test_a_playlist_that_was_sent_leads_to_no_file(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("given", [None, 5, ["a"]])
-def test_what_is_no_file_is_told_by_its_type(given: object) -> None:
+def test_what_is_no_file_is_reported_by_its_type(given: object) -> None:
     with pytest.raises(DTypeError, match=f"a sound is read from a path.* got {type(given).__name__}"):
         read_sound(given)  # type: ignore[arg-type]
 
 
-def test_a_file_that_was_opened_as_text_is_told() -> None:
+def test_a_file_that_was_opened_as_text_is_reported() -> None:
     with pytest.raises(DTypeError, match="binary mode"):
         read_sound(io.StringIO("a"))  # type: ignore[arg-type]

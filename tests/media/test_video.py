@@ -36,7 +36,7 @@ def film(path: Path, count: int = 10, *, width: int = 64, height: int = 48) -> P
     return path
 
 
-def test_a_film_comes_back(tmp_path: Path) -> None:
+def test_a_video_comes_back(tmp_path: Path) -> None:
     frames = list(read_video(film(tmp_path / "a.mp4")))
     assert [f.index for f in frames] == list(range(10))
     assert [f.time_s for f in frames] == pytest.approx([i / 12.5 for i in range(10)], abs=1e-3)
@@ -60,7 +60,7 @@ def test_odd_sides_lose_a_pixel(tmp_path: Path) -> None:
     assert frame.picture.shape == (20, 32, 3)
 
 
-def test_a_film_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_video_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
     with pytest.raises(ShapeError, match="have one size"):
         _write_two_sizes(target)
@@ -75,7 +75,7 @@ def _write_two_sizes(target: Path) -> None:
         writer.write(np.zeros((8, 10, 3), np.uint8))
 
 
-def test_a_damaged_film_is_named(tmp_path: Path) -> None:
+def test_a_damaged_video_is_named(tmp_path: Path) -> None:
     whole = film(tmp_path / "a.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.mp4").write_bytes(b"not a film")
@@ -107,7 +107,7 @@ def test_every_must_be_positive(tmp_path: Path) -> None:
 # Sound, times, turns --------------------------------------------------------------------------------------------
 
 
-def film_with(path: Path, *, times_s: list[float], codec: str = "aac", fmt: str | None = None) -> Path:
+def video_with(path: Path, *, times_s: list[float], codec: str = "aac", fmt: str | None = None) -> Path:
     """A film whose pictures are shown at given times, with a tone over its whole length."""
     with av.open(str(path), "w", format=fmt) as out:
         video = out.add_stream("libx264", rate=25)
@@ -140,7 +140,7 @@ UNEVEN_S = [0.0, 0.04, 0.5, 0.54, 1.2]
     ],
 )
 def test_times_and_sound_are_kept(tmp_path: Path, name: str, codec: str, out: str, expected: str) -> None:
-    source = film_with(tmp_path / name, times_s=UNEVEN_S, codec=codec)
+    source = video_with(tmp_path / name, times_s=UNEVEN_S, codec=codec)
     with VideoReader(source, sound=True) as reader, VideoWriter(tmp_path / out, rate_hz=25, sound=reader.sound) as w:
         for frame in reader:
             w.write_planes(frame.planes(), time_s=frame.time_s)
@@ -155,7 +155,7 @@ def test_times_and_sound_are_kept(tmp_path: Path, name: str, codec: str, out: st
 
 
 def test_a_stream_that_begins_late_is_counted_from_its_beginning(tmp_path: Path) -> None:
-    source = film_with(tmp_path / "a.ts", times_s=[5.0, 5.04, 5.08], fmt="mpegts")
+    source = video_with(tmp_path / "a.ts", times_s=[5.0, 5.04, 5.08], fmt="mpegts")
     times = [f.time_s for f in read_video(source)]
     assert times == pytest.approx([times[0] + k * 0.04 for k in range(3)], abs=2e-3)
     assert times[0] < 5.1
@@ -171,7 +171,7 @@ def turn_clockwise(path: Path, degrees: int) -> None:
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_a_turned_film_is_put_upright(tmp_path: Path, degrees: int) -> None:
+def test_a_turned_video_is_put_upright(tmp_path: Path, degrees: int) -> None:
     path = film(tmp_path / "a.mp4", 3)  # 64×48, its left half bright
     given = next(read_video(path))
     turn_clockwise(path, degrees)
@@ -193,7 +193,7 @@ def test_planes_of_odd_sides_lose_a_pixel() -> None:
     assert np.abs(back.astype(int) - (200, 30, 30)).max() < 8
 
 
-def test_a_film_that_was_cut_off_says_so_after_its_last_frame(tmp_path: Path) -> None:
+def test_a_video_that_was_cut_off_says_so_after_its_last_frame(tmp_path: Path) -> None:
     whole = tmp_path / "a.mkv"
     with VideoWriter(whole, rate_hz=5, quality=0) as writer:
         for index in range(40):
@@ -206,7 +206,7 @@ def test_a_film_that_was_cut_off_says_so_after_its_last_frame(tmp_path: Path) ->
     assert 5 < len(seen) < 35
 
 
-def test_sound_alone_is_no_film(tmp_path: Path) -> None:
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.m4a"), "w", format="mp4") as out:
         stream = out.add_stream("aac", rate=16_000, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), format="s16", layout="mono")
@@ -217,7 +217,7 @@ def test_sound_alone_is_no_film(tmp_path: Path) -> None:
         list(read_video(tmp_path / "a.m4a"))
 
 
-def test_a_film_tells_its_note(tmp_path: Path) -> None:
+def test_a_video_reports_its_note(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", rate_hz=5) as writer:
         for _ in range(3):
             writer.write(np.zeros((16, 16, 3), np.uint8))
@@ -229,7 +229,7 @@ def test_a_film_tells_its_note(tmp_path: Path) -> None:
 
 
 def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
-    data = film_with(tmp_path / "a.ts", times_s=[0.0, 0.1, 0.2], fmt="mpegts").read_bytes()
+    data = video_with(tmp_path / "a.ts", times_s=[0.0, 0.1, 0.2], fmt="mpegts").read_bytes()
     end, start = os.pipe()
     writer = threading.Thread(target=lambda: (os.write(start, data), os.close(start)))
     writer.start()
@@ -238,7 +238,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_a_playlist_that_was_sent_leads_to_no_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_playlist_that_was_sent_leads_to_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     film(tmp_path / "secret.mp4")
     for text in (
@@ -251,12 +251,12 @@ def test_a_playlist_that_was_sent_leads_to_no_film(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("given", [None, 5, ["a"]])
-def test_what_is_no_file_is_told_by_its_type(given: object) -> None:
+def test_what_is_no_file_is_reported_by_its_type(given: object) -> None:
     with pytest.raises(DTypeError, match=f"a video is read from a path.* got {type(given).__name__}"):
         inspect_video(given)  # type: ignore[arg-type]
 
 
-def test_a_file_that_was_opened_as_text_is_told() -> None:
+def test_a_file_that_was_opened_as_text_is_reported() -> None:
     with pytest.raises(DTypeError, match="binary mode"):
         inspect_video(io.StringIO("a"))  # type: ignore[arg-type]
 
@@ -278,7 +278,7 @@ def test_an_unknown_codec_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_sound_of_an_unknown_codec_is_refused_and_its_pictures_are_read(tmp_path: Path) -> None:
-    path = film_with(tmp_path / "a.mkv", times_s=UNEVEN_S, codec="pcm_s16le")
+    path = video_with(tmp_path / "a.mkv", times_s=UNEVEN_S, codec="pcm_s16le")
     with_fourcc(path, b"A_PCM/INT/LIT", b"A_XYZ/INT/LIT")
     with pytest.raises(FormatError, match=r"a\.mkv: its audio is in a codec"):
         read_sound(path)
@@ -326,7 +326,7 @@ def test_an_absurd_header_gives_frames_or_a_typed_error(
     assert "\n" not in said
 
 
-def test_a_damaged_packet_does_not_end_a_film(tmp_path: Path) -> None:
+def test_a_damaged_packet_does_not_end_a_video(tmp_path: Path) -> None:
     """Every picture stands for itself (MJPEG): the damaged one is left out, the others come."""
     path = tmp_path / "a.avi"
     with av.open(str(path), "w") as out:

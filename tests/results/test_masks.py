@@ -92,7 +92,7 @@ def test_wrong_maps_are_refused(class_map: np.ndarray, error: type[Exception], m
         Masks(class_map=class_map, classes=CLASSES, model="m")
 
 
-def test_outlines_are_drawn_and_told() -> None:
+def test_outlines_are_drawn_and_reported() -> None:
     mask = np.zeros((1, 8, 8), bool)
     mask[0, 2:6, 2:6] = True
     boxes = np.array([[2, 2, 6, 6]], np.float32)

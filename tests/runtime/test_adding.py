@@ -39,7 +39,7 @@ def test_an_added_model_classifies(given_files: tuple[Path, Path]) -> None:
     assert find_model("tone-teller").folder == model.folder
 
 
-def test_shares_are_told_from_raw_scores(given_files: tuple[Path, Path], toy_graph: ToyGraph) -> None:
+def test_probabilities_are_distinguished_from_raw_scores(given_files: tuple[Path, Path], toy_graph: ToyGraph) -> None:
     file, labels = given_files
     file.write_bytes(toy_graph(softmax=True, with_maps=False))
     assert add_model(file, task="classify", labels=labels).card.head == "probabilities"
@@ -52,7 +52,9 @@ def test_a_taken_name_is_refused(given_files: tuple[Path, Path]) -> None:
         add_model(file, task="classify", labels=labels, name="mine")
 
 
-def test_what_does_not_fit_is_told_and_leaves_nothing_behind(given_files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_what_does_not_fit_is_reported_and_leaves_nothing_behind(
+    given_files: tuple[Path, Path], tmp_path: Path
+) -> None:
     file, labels = given_files
     for task in ("divine", "caption", "lipwords"):  # no such task; not one file; takes clips
         with pytest.raises(UnknownNameError, match=r"there are classify, segment, outline, detect, listen$"):

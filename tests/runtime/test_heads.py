@@ -28,7 +28,7 @@ UNFIT = [
 
 
 @pytest.mark.parametrize("outputs", UNFIT)
-def test_outputs_that_do_not_fit_are_told_with_their_shapes(outputs: list[Output]) -> None:
+def test_outputs_that_do_not_fit_are_reported_with_their_shapes(outputs: list[Output]) -> None:
     with pytest.raises(CardError, match="5 labels"):
         fit_head(CLASSIFY, "logits", outputs, labels=5)
 

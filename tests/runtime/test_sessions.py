@@ -53,7 +53,7 @@ def test_an_item_is_the_same_alone_and_in_a_batch(session: Session) -> None:
         np.testing.assert_allclose(alone[0], together[index], atol=1e-6)
 
 
-def test_wrong_shapes_types_and_roles_are_told(session: Session) -> None:
+def test_wrong_shapes_types_and_roles_are_reported(session: Session) -> None:
     with pytest.raises(ShapeError, match=r"takes \('any', 3, 8, 8\), got \(1, 3, 9, 8\)"):
         session.run(np.zeros((1, 3, 9, 8), np.float32), roles=["logits"])
     with pytest.raises(ShapeError, match="got"):

@@ -71,6 +71,6 @@ UNFIT = [
 
 
 @pytest.mark.parametrize(("graph", "labels", "given", "says"), UNFIT)
-def test_what_does_not_fit_is_told(put: Any, graph: Any, labels: str, given: dict[str, Any], says: str) -> None:
+def test_what_does_not_fit_is_reported(put: Any, graph: Any, labels: str, given: dict[str, Any], says: str) -> None:
     with pytest.raises(CardError, match=says):
         add_model(**put(graph, labels), declared=declared(**given))

@@ -26,7 +26,7 @@ def test_a_moment_counts_when_it_is_near_and_of_the_same_kind_place_and_way() ->
         assert (counts.wrong, counts.missed) == ({wrong.kind: 1}, {"crosses": 1})
 
 
-def test_a_thing_left_behind_must_be_where_it_was_said() -> None:
+def test_an_object_left_behind_must_be_where_it_was_said() -> None:
     truth = [Truth(kind="left behind", start_s=5, end_s=60, box_xyxy=(10, 10, 30, 30))]
     here = reported("left behind", 6, 60, box_xyxy=(12, 12, 34, 34), best_s=9.5)
     there = reported("left behind", 6, 60, box_xyxy=(100, 10, 120, 30))

@@ -24,7 +24,7 @@ def test_every_story_has_truth_in_order_and_draws(story: str) -> None:
     assert (time_s, picture.shape, picture.dtype) == (0.0, (180, 320, 3), np.uint8)
 
 
-def test_the_same_seed_gives_the_same_film() -> None:
+def test_the_same_seed_gives_the_same_video() -> None:
     films = [
         [picture for _, picture in compose_scene("left", seed, SPRITES, size=SMALL, duration_s=1).frames()]
         for seed in (1, 1, 2)
@@ -33,7 +33,7 @@ def test_the_same_seed_gives_the_same_film() -> None:
     assert (np.stack(films[0]) != np.stack(films[2])).any()
 
 
-def test_a_left_thing_is_where_the_truth_says_and_only_from_then_on() -> None:
+def test_a_left_object_is_where_the_truth_says_and_only_from_then_on() -> None:
     scene = compose_scene("dropped", 5, SPRITES, size=SMALL, extras=False)
     true = next(t for t in scene.truth if t.kind == "left behind")
     assert true.box_xyxy is not None
@@ -61,7 +61,7 @@ def test_another_class_may_pass() -> None:
         compose_scene("passes", 2, SPRITES, label="whale")
 
 
-def test_an_unknown_story_is_told() -> None:
+def test_an_unknown_story_is_reported() -> None:
     with pytest.raises(UnknownNameError, match="no story called 'opera'; there are quiet"):
         compose_scene("opera", 0, SPRITES)
 
@@ -94,7 +94,7 @@ def test_impossible_degradations_are_refused() -> None:
         Degradation(hidden=2)
 
 
-def test_missing_photographs_are_told(tmp_path: Path) -> None:
+def test_missing_photographs_are_reported(tmp_path: Path) -> None:
     with pytest.raises(FileMissingError, match="pedestrians"):
         read_sprites(tmp_path, split="tune")
     with pytest.raises(UnknownNameError, match="no split"):

@@ -129,7 +129,7 @@ def test_a_picture_is_fetched_redirects_and_all(start: Start, site: str, path: s
         ("/noise", 14, "We can not access the URL currently"),
     ],
 )
-def test_what_cannot_be_fetched_is_told_inside_the_answer(
+def test_what_cannot_be_fetched_is_reported_inside_the_answer(
     fetching: httpx.Client, site: str, path: str, code: int, said: str
 ) -> None:
     error = ask(fetching, site + path)["error"]

@@ -82,7 +82,7 @@ def test_the_pictures_of_a_folder_are_listed_without_its_links(place: Path) -> N
     assert len(list_pictures((place / "in",), suffixes={".png"}, most=1)) == 1
 
 
-def test_a_full_disk_is_told_as_what_it_is_and_leaves_nothing(
+def test_a_full_disk_is_reported_as_what_it_is_and_leaves_nothing(
     folders: AllowedFolders, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: int) -> None:
@@ -140,12 +140,12 @@ def test_nothing_outside_is_read(folders: AllowedFolders, place: Path, uri: str)
 @pytest.mark.parametrize(
     "uri", ["file://host/a.png", "file:a.png", "file://", "/etc/passwd", "http://x/", "", "file:///%ff"]
 )
-def test_what_is_no_uri_of_a_file_is_told(folders: AllowedFolders, uri: str) -> None:
+def test_what_is_no_uri_of_a_file_is_reported(folders: AllowedFolders, uri: str) -> None:
     with pytest.raises(FieldsError):
         read(folders, uri)
 
 
-def test_a_bucket_that_is_not_mapped_is_told(folders: AllowedFolders) -> None:
+def test_a_bucket_that_is_not_mapped_is_reported(folders: AllowedFolders) -> None:
     with pytest.raises(UnsupportedError, match="--bucket NAME=DIR"):
         read(folders, "gs://other/a.png")
 
@@ -156,7 +156,7 @@ def test_a_bucket_stands_for_a_folder(folders: AllowedFolders, place: Path) -> N
     assert read(folders, "gs://pics/sub/out-1.json") == b"{}"
 
 
-def test_missing_large_and_strange_files_are_told(folders: AllowedFolders, place: Path) -> None:
+def test_missing_large_and_strange_files_are_reported(folders: AllowedFolders, place: Path) -> None:
     (place / "in" / "large").write_bytes(b"x" * 1001)
     os.mkfifo(place / "in" / "pipe")
     with pytest.raises(FileMissingError, match="no such file"):

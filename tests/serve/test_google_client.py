@@ -231,7 +231,7 @@ def test_a_request_above_ten_megabytes_is_refused(client: vision.ImageAnnotatorC
         ),
     ],
 )
-def test_rules_of_the_request_are_told_with_the_field(
+def test_rules_of_the_request_are_reported_with_the_field(
     client: vision.ImageAnnotatorClient, one: dict[str, object], field: str
 ) -> None:
     with pytest.raises(exceptions.BadRequest) as caught:
@@ -441,7 +441,7 @@ def test_rules_for_pages(client: vision.ImageAnnotatorClient, one: dict[str, obj
         (b"II*\0damaged", "image/tiff", 3, "Bad image data"),
     ],
 )
-def test_faults_of_files_are_told_inside_the_answer(
+def test_faults_of_files_are_reported_inside_the_answer(
     client: vision.ImageAnnotatorClient, content: bytes, mime: str, code: int, said: str
 ) -> None:
     (answer,) = client.batch_annotate_files(requests=[files_request(content, mime)]).responses

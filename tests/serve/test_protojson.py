@@ -75,7 +75,7 @@ def test_what_is_no_base64_is_refused(text: str) -> None:
         read(image={"content": text})
 
 
-def test_a_data_url_is_told_what_to_do() -> None:
+def test_a_refused_data_url_names_the_remedy() -> None:
     with pytest.raises(FieldsError, match="what follows the comma"):
         read(image={"content": "data:image/png;base64,AAAA"})
 
@@ -90,7 +90,7 @@ def test_unknown_names_are_refused_as_google_does() -> None:
         read_message(BatchAnnotateImagesRequest, {"request": []})
 
 
-def test_every_fault_is_told_with_its_place() -> None:
+def test_every_fault_is_reported_with_its_place() -> None:
     with pytest.raises(FieldsError) as caught:
         read_message(BatchAnnotateImagesRequest, {"a": 1, "requests": [{"b": 2}, 3, None, {"features": {}}]})
     assert [v.field for v in caught.value.violations] == [

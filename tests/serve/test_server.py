@@ -410,7 +410,7 @@ def test_a_taken_port_is_an_error_or_another_port() -> None:
             assert address_of(other).startswith("http://127.0.0.1:")
 
 
-def test_a_host_that_is_none_is_told() -> None:
+def test_a_host_that_is_none_is_reported() -> None:
     with pytest.raises(RangeError, match="not a name or address"):
         bind("no such host.invalid", 0)
 

@@ -134,7 +134,7 @@ server.end_in_time(signal.SIGTERM)
     assert "not everything ended" in done.stderr
 
 
-def test_health_tells_of_workers_and_of_their_replacement(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_reports_workers_and_their_replacement(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "HEARTBEAT_S", 0.2)
     others = set(descendants(os.getpid()))  # of other servers of this process
     client = start(threads=1)

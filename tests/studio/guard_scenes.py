@@ -15,7 +15,7 @@ from szem.guard.event_store import EventStore
 from szem.media.pictures import encode_picture
 from szem.media.video_writer import VideoWriter
 
-__all__ = ["BOX", "fill_store", "make_covered_film"]
+__all__ = ["BOX", "fill_store", "make_covered_video"]
 
 BOX = (240.0, 108.0, 290.0, 310.0)
 # kind, source, place, channels: the last is the newest
@@ -69,7 +69,7 @@ def fill_store(folder: Path) -> list[str]:
     return ids
 
 
-def make_covered_film(path: Path) -> Path:
+def make_covered_video(path: Path) -> Path:
     """Eight seconds: a scene with a little noise, from the fourth on a hand before the lens."""
     rng = np.random.default_rng(3)
     scene = np.kron(rng.integers(30, 220, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.int16)

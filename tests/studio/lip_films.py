@@ -11,7 +11,7 @@ import numpy as np
 
 from szem.media.pictures import encode_picture
 
-__all__ = ["LEVELS", "SAID", "make_answer", "make_film", "no_reading"]
+__all__ = ["LEVELS", "SAID", "make_answer", "make_video", "no_reading"]
 
 LEVELS = (100, 20, 15, 10, 5, 0, -5, -10)  # the first is no noise at all
 SAID = ("bin", "blue", "at", "f", "two", "now")
@@ -50,7 +50,7 @@ def corners(second: float) -> list[list[float]]:
     return [[x - 50, y - 30], [x + 50, y - 30], [x + 50, y + 30], [x - 50, y + 30]]
 
 
-def make_film(path: Path) -> Path:
+def make_video(path: Path) -> Path:
     """Three seconds of it, with a sound in each word."""
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264", rate=RATE_HZ)

@@ -77,7 +77,7 @@ def test_another_word_is_chosen_and_the_sentence_goes_on_from_it(visit: Visit) -
     assert not page.locator("[data-name=again]").is_visible()
 
 
-def test_first_words_can_be_written_and_an_unknown_one_is_told(visit: Visit) -> None:
+def test_first_words_can_be_written_and_an_unknown_one_is_reported(visit: Visit) -> None:
     page = visit("caption", picture="cat", expect=("Failed to load resource",))
     told(page)
     page.fill("[name=start]", "two dogs")

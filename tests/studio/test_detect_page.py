@@ -60,7 +60,7 @@ def coloured(page: Any, rgb: tuple[int, int, int]) -> tuple[float, float, float,
     return columns.min() / width, rows.min() / height, columns.max() / width, rows.max() / height
 
 
-def test_a_picture_gets_boxes_where_things_are(visit: Visit) -> None:
+def test_a_picture_gets_boxes_where_objects_are(visit: Visit) -> None:
     page = visit("detect", fresh=True, model="squares")
     give(page, "a.png", encode_picture(scene()))
     until(page, f"document.querySelectorAll('{THINGS} output').length === 2")
@@ -150,7 +150,7 @@ def test_it_speaks_hungarian_and_fits_a_phone(visit: Visit) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_model_that_is_not_there_is_told(visit: Visit) -> None:
+def test_a_model_that_is_not_there_is_reported(visit: Visit) -> None:
     page = visit("detect", fresh=True, model="nowhere")
     page.wait_for_selector("[data-name=detect-problem] .message")
     assert "nowhere" in page.locator("[data-name=detect-problem]").inner_text()
@@ -209,7 +209,7 @@ def test_counts_are_kept_by_class_and_for_a_minute(lab: Callable[..., Any]) -> N
     ("seconds", "expected"),
     [(1.0, 20), (1.1, 30), (9.0, 60)],  # at once; a tenth of a second later; never further than 0.4 s
 )
-def test_boxes_are_carried_on_with_the_speed_of_their_thing(
+def test_boxes_are_carried_on_with_the_speed_of_their_object(
     lab: Callable[..., Any], seconds: float, expected: float
 ) -> None:
     body = "return m.carried({box_xyxy: [10, 0, 20, 9], seconds: 0.9}, {box_xyxy: [20, 0, 30, 9], seconds: 1}, a);"
@@ -218,6 +218,6 @@ def test_boxes_are_carried_on_with_the_speed_of_their_thing(
     assert lab("detect/tally.js", still, seconds)[0] == 20
 
 
-def test_colours_are_those_of_the_films(lab: Callable[..., Any]) -> None:
+def test_colours_are_those_of_the_videos(lab: Callable[..., Any]) -> None:
     colours = np.array(lab("detect/palette.js", "return [...Array(24).keys()].map(m.colourOf)"))
     assert np.abs(colours - [color_of(k) for k in range(24)]).max() <= 1  # halves are rounded to even in Python

@@ -72,7 +72,7 @@ def test_another_seed_other_pictures_and_the_same_again(visit: Visit) -> None:
     assert (picture_in(page, "[data-name=refined]") != first).any()
 
 
-def test_the_film_goes_from_one_sentence_to_the_other(visit: Visit) -> None:
+def test_the_video_goes_from_one_sentence_to_the_other(visit: Visit) -> None:
     page = visit("draw", fresh=True, browser={"reduced_motion": "reduce"}, seed=2)
     drawn(page)
     page.fill("[name=to]", "This flower has red petals")
@@ -91,7 +91,7 @@ def test_the_film_goes_from_one_sentence_to_the_other(visit: Visit) -> None:
     assert page.locator("[data-name=walk-play]").is_disabled()
 
 
-def test_unknown_words_are_told_and_what_it_cannot_draw(visit: Visit) -> None:
+def test_unknown_words_are_reported_and_what_it_cannot_draw(visit: Visit) -> None:
     page = visit("draw", expect=("Failed to load resource",))
     drawn(page)
     page.fill("[name=text]", "This xylophonic flower has red petals")

@@ -15,7 +15,7 @@ from szem.guard.event_store import EventStore
 from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
 
 from .conftest import KEY
-from .guard_scenes import BOX, fill_store, make_covered_film
+from .guard_scenes import BOX, fill_store, make_covered_video
 from .seeing import PATIENCE_S, in_address, set_slider, until
 
 pytestmark = pytest.mark.browser
@@ -173,7 +173,7 @@ def test_zones_and_lines_come_and_go_as_json(visit: Visit, ids: list[str], no_ru
     assert "zones[1].points" in page.locator(".message:visible").first.inner_text()
 
 
-def test_a_fault_in_the_rules_is_told_with_its_line(visit: Visit, ids: list[str], no_rules: Path) -> None:
+def test_a_fault_in_the_rules_is_reported_with_its_line(visit: Visit, ids: list[str], no_rules: Path) -> None:
     page = visit("guard", fresh=True)
     write(page, '[[rules]]\nname = "a"\nevents = ["enterz"]\n')
     assert "did you mean 'enters'" in page.locator("[data-name=rules-fault]").inner_text()
@@ -190,9 +190,9 @@ def test_a_fault_in_the_rules_is_told_with_its_line(visit: Visit, ids: list[str]
     assert not no_rules.exists()
 
 
-def test_a_film_is_tried_at_once(visit: Visit, no_rules: Path, tmp_path: Path) -> None:
+def test_a_video_is_tried_at_once(visit: Visit, no_rules: Path, tmp_path: Path) -> None:
     page = visit("guard", fresh=True)
-    page.locator("[data-name=film-file]").set_input_files(make_covered_film(tmp_path / "covered.mp4"))
+    page.locator("[data-name=film-file]").set_input_files(make_covered_video(tmp_path / "covered.mp4"))
     until(page, "document.querySelector('[data-name=film-state]').dataset.state === 'done'", patience_s=120)
     row = page.locator("[data-name=film-events] button")
     assert row.count() == 1

@@ -14,7 +14,7 @@ import pytest
 import szem
 from szem.runtime.store import list_models
 
-from .lip_films import LEVELS, SAID, TIMES, corners, make_answer, make_film, no_reading
+from .lip_films import LEVELS, SAID, TIMES, corners, make_answer, make_video, no_reading
 from .seeing import canvas_of, in_address, set_slider, until
 
 pytestmark = pytest.mark.browser
@@ -27,7 +27,7 @@ VIDEO = "document.querySelector('[data-name=film-video]')"
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_film(tmp_path_factory.mktemp("lips") / "face.mp4")
+    return make_video(tmp_path_factory.mktemp("lips") / "face.mp4")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def jump(page: Any, second: float) -> None:
     until(page, f"document.querySelector('main').dataset.second === '{second:.2f}'")
 
 
-def test_words_box_crop_and_moments_follow_the_film(visit: Visit, video: Path, answer: dict[str, Any]) -> None:
+def test_words_box_crop_and_moments_follow_the_video(visit: Visit, video: Path, answer: dict[str, Any]) -> None:
     page = visit("lips", fresh=True)
     came = give(page, video, answer)
     wait_words(page)
@@ -149,7 +149,7 @@ def test_no_reading_says_why_in_hungarian_on_a_phone(visit: Visit, video: Path, 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_what_the_server_refuses_and_what_is_no_film_is_told(visit: Visit, video: Path, tmp_path: Path) -> None:
+def test_what_the_server_refuses_and_what_is_no_video_is_reported(visit: Visit, video: Path, tmp_path: Path) -> None:
     page = visit("lips", fresh=True, expect=("400 (Bad Request)",))
     give(page, video, {"error": {"code": 400, "message": "face.mp4: cannot be read"}}, status=400)
     page.wait_for_selector("[data-name=lips-problem] .message")
@@ -267,7 +267,7 @@ def test_reasons_are_known_by_what_the_reader_says(lab: Callable[..., Any], said
     assert (found and found["name"]) == name
 
 
-def test_notes_are_told_in_the_visitors_language_with_their_numbers(lab: Callable[..., Any]) -> None:
+def test_notes_are_reported_in_the_visitors_language_with_their_numbers(lab: Callable[..., Any]) -> None:
     body = """const words = { number: (n) => n.toFixed(2), t: (name, { a }) => `${name} ${a}` };
       return m.noteText(["the sound is about 0.4 s late; it is read as if it were on time", "something new"], words);"""
     assert lab("lips/reasons.js", body) == "lips.note.late 0.40 something new."

@@ -58,7 +58,7 @@ def own_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- pure functions ---------------------------------------------------------------------------------------------------
 
 
-def test_layers_stand_in_columns_and_lanes_and_links_join_them(lab: Lab) -> None:
+def test_layers_stand_in_columns_and_rows_and_links_join_them(lab: Lab) -> None:
     layers = [
         {"index": 0, "block": "stem", "inputs": [-1], "output_shape": [8, 16, 16], "kind": "convolution"},
         {"index": 1, "block": "mixed", "inputs": [0], "output_shape": [4, 16, 16], "kind": "pointwise"},
@@ -128,7 +128,7 @@ def test_parts_of_a_sum_add_up_and_come_largest_first(lab: Lab) -> None:
     assert sum(s for _, s in found) == pytest.approx(expected.sum())
 
 
-def test_the_share_of_places_in_which_a_kind_answers_is_numpys(lab: Lab) -> None:
+def test_the_fraction_of_places_in_which_a_kind_answers_is_numpys(lab: Lab) -> None:
     maps = np.random.default_rng(4).normal(size=(6, 9, 7)).astype(np.float32)
     maps[1] = np.maximum(maps[1], 0)  # as after a rectifier
     maps[2] = 0
@@ -353,7 +353,7 @@ def test_ones_own_onnx_file_is_opened_and_its_numbers_are_right(visit: Visit, ow
     until(page, "!document.querySelector('[data-name=heat-class]')")  # no classes, no heat
 
 
-def test_a_broken_network_file_is_told_where_it_was_chosen(visit: Visit, tmp_path: Path) -> None:
+def test_a_broken_network_file_is_reported_where_it_was_chosen(visit: Visit, tmp_path: Path) -> None:
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(b"\x00\xff" * 500)
     page = visit("network", lang="hu", expect=("Failed to load resource",))
@@ -366,7 +366,7 @@ def test_a_broken_network_file_is_told_where_it_was_chosen(visit: Visit, tmp_pat
     assert page.locator("[data-name=map] .layer-tile").count() > 50  # what was there stays
 
 
-def test_a_network_can_be_dropped_on_the_page_and_its_limits_are_told(visit: Visit, own_network: Path) -> None:
+def test_a_network_can_be_dropped_on_the_page_and_its_limits_are_reported(visit: Visit, own_network: Path) -> None:
     page = visit("network", fresh=True)
     _ready(page)
     limits = page.locator("[data-name=limits]").inner_text()
@@ -381,7 +381,7 @@ def test_a_network_can_be_dropped_on_the_page_and_its_limits_are_told(visit: Vis
     assert "Mine.ONNX" in page.locator("[data-name=network] select option:checked").inner_text()
 
 
-def test_a_picture_the_server_has_forgotten_is_told(visit: Visit) -> None:
+def test_a_picture_the_server_has_forgotten_is_reported(visit: Visit) -> None:
     page = visit("network", fresh=True, expect=("Failed to load resource",))
     _ready(page)
     gone = '{"error": {"code": 404, "message": "this picture has been forgotten since; send it again"}}'

@@ -390,7 +390,7 @@ def test_frame_meter_counts_the_last_second(lab: Lab) -> None:
     assert after["count"] == 51
 
 
-def test_share_of_the_data_has_its_everyday_name(lab: Lab) -> None:
+def test_fraction_of_the_data_has_its_everyday_name(lab: Lab) -> None:
     shares = {1: "all", 0.25: "quarter", 0.2505: "quarter", 1 / 9: "ninth", 1 / 16: "sixteenth", 0.3: "", 0.97: ""}
     assert lab("kernels/sizes.js", "return a.map(m.shareName);", list(shares)) == list(shares.values())
 

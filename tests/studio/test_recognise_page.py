@@ -80,7 +80,7 @@ def test_labels_bars_map_colours_crops_and_json_are_the_servers(visit: Visit) ->
     in_address(page, "picture=cat", "over=crop", "ratio=3", "label=2", "opacity=20")
 
 
-def test_lines_to_copy_run_and_name_the_same_things(visit: Visit, tmp_path: Path) -> None:
+def test_lines_to_copy_run_and_name_the_same_objects(visit: Visit, tmp_path: Path) -> None:
     page = visit("recognise", picture="coffee")
     page.wait_for_selector(".label-row")
     best = rows_of(page)[0][0]

@@ -116,7 +116,7 @@ def test_a_bad_file_is_said_where_it_was_chosen_and_the_picture_stays(
     assert page.locator(PROBLEM).count() == 0
 
 
-def test_empty_wrong_and_oversized_files_are_told_apart(visit: Visit) -> None:
+def test_empty_wrong_and_oversized_files_are_distinguished(visit: Visit) -> None:
     page = visit("kernels")
     wait_drawn(page)
     for name, data, kind, said in (
@@ -242,7 +242,7 @@ def hold_samples(page: Any, held: list[Any]) -> None:
     )
 
 
-def test_a_wish_that_fails_takes_no_picture_away(visit: Visit) -> None:
+def test_an_option_that_fails_takes_no_picture_away(visit: Visit) -> None:
     held: list[Any] = []
     page = visit("kernels", before=lambda p: hold_samples(p, held))
     until(page, "document.querySelector('.thumb')")
@@ -255,7 +255,7 @@ def test_a_wish_that_fails_takes_no_picture_away(visit: Visit) -> None:
     assert "note.png is not a picture" in page.locator(PROBLEM).inner_text()
 
 
-def test_the_newest_wish_wins_however_long_an_older_one_takes(visit: Visit) -> None:
+def test_the_newest_option_wins_however_long_an_older_one_takes(visit: Visit) -> None:
     held: list[Any] = []
     page = visit("kernels", before=lambda p: hold_samples(p, held), picture="coins")
     until(page, "document.querySelector('.thumb')")

@@ -90,7 +90,7 @@ def _number(text: str) -> float:
 
 
 @pytest.mark.parametrize("stride", [2, 3])
-def test_the_page_shows_the_share_and_the_loss_of_its_picture(visit: Visit, stride: int) -> None:
+def test_the_page_shows_the_fraction_and_the_loss_of_its_picture(visit: Visit, stride: int) -> None:
     page = visit("stride", picture="coins", stride=stride)
     page.wait_for_selector("[data-name=psnr-skip][data-value]")
     grey = read_sample("coins").astype(np.float64)[..., 0]  # a grey picture: all channels are alike
@@ -135,7 +135,7 @@ def test_what_a_neuron_sees_follows_the_controls_and_costs_are_measured(visit: V
     assert min(times) > 0
 
 
-def test_a_server_that_is_gone_is_told_where_it_matters(visit: Visit) -> None:
+def test_a_server_that_is_gone_is_reported_where_it_matters(visit: Visit) -> None:
     def cut(page: Any) -> None:
         page.route("**/v1/szem/lab/**", lambda route: route.abort())
 

@@ -58,7 +58,7 @@ def test_vivid_colours_in_the_middle_weigh_more_than_their_area() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(SMALL, st.integers(1, 12))
-def test_colours_of_any_picture_are_shares(picture: np.ndarray, count: int) -> None:
+def test_colours_of_any_picture_are_fractions(picture: np.ndarray, count: int) -> None:
     colors = dominant_colors(picture, count=count).colors
     assert 1 <= len(colors) <= count
     assert sum(c.pixel_fraction for c in colors) <= 1 + 1e-9
@@ -176,7 +176,7 @@ def test_shapes_are_called_as_people_call_them(ratio: float | None, name: str) -
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_blur_is_told_in_words_and_in_pixels(name: str) -> None:
+def test_blur_is_reported_in_words_and_in_pixels(name: str) -> None:
     picture = read_sample(name)
     assert measure_picture(picture).word == "sharp"
     assert measure_picture(cv2.GaussianBlur(picture, (0, 0), 1.8)).word == "soft"
@@ -202,7 +202,7 @@ def test_noise_does_not_make_a_blurred_picture_sharp() -> None:
         assert measure_picture(noisy).word != "sharp"
 
 
-def test_a_sharp_thing_on_a_blurred_ground_is_sharp() -> None:
+def test_a_sharp_object_on_a_blurred_ground_is_sharp() -> None:
     ground = cv2.GaussianBlur(read_sample("coffee"), (0, 0), 5)
     ground[100:300, 200:400] = read_sample("astronaut")[50:250, 150:350]
     assert measure_picture(ground).word == "sharp"

@@ -33,7 +33,7 @@ def losses(run: Path) -> list[str]:
         return [f"{row['step']} {row['loss']}" for row in csv.DictReader(file)]
 
 
-def test_a_training_learns_and_tells(tmp_path: Path) -> None:
+def test_a_training_learns_and_reports(tmp_path: Path) -> None:
     outcome = train(recipe("loop.steps=60"), tmp_path, quiet=True)
     assert outcome.is_done
     assert outcome.steps == 60
@@ -79,7 +79,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_weights(tmp_path: Pat
     assert all(torch.isfinite(value).all() for value in state["network"].values())
 
 
-def test_a_run_is_not_overwritten_by_chance(tmp_path: Path) -> None:
+def test_a_run_is_not_overwritten_by_accident(tmp_path: Path) -> None:
     train(recipe("loop.steps=1"), tmp_path, quiet=True)
     with pytest.raises(TrainError, match="holds a training already; say --resume"):
         train(recipe("loop.steps=1"), tmp_path, quiet=True)

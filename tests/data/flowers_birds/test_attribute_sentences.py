@@ -41,7 +41,7 @@ def test_wordings_are_many_and_parts_keep_their_colours() -> None:
         assert not re.search(r"yellow (edges|tips?)\b", text), text
 
 
-def test_the_same_chance_gives_the_same_sentence() -> None:
+def test_the_same_seed_gives_the_same_sentence() -> None:
     assert sentences(FINCH, 20) == sentences(FINCH, 20)
 
 

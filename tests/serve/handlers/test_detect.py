@@ -40,7 +40,9 @@ def squares() -> bytes:
     return out.getvalue()
 
 
-def test_googles_client_gets_objects_best_first_with_corners_as_shares(server: httpx.Client, squares: bytes) -> None:
+def test_googles_client_gets_objects_best_first_with_corners_as_fractions(
+    server: httpx.Client, squares: bytes
+) -> None:
     client = vision.ImageAnnotatorClient(
         transport="rest",
         client_options={"api_endpoint": str(server.base_url).rstrip("/")},

@@ -71,7 +71,7 @@ def test_what_is_not_measured_is_unknown(client: vision.ImageAnnotatorClient, po
         assert getattr(face, f"{name}_likelihood") == LIKELY.UNKNOWN
 
 
-def test_blur_and_darkness_are_told(client: vision.ImageAnnotatorClient, portrait: Image.Image) -> None:
+def test_blur_and_darkness_are_reported(client: vision.ImageAnnotatorClient, portrait: Image.Image) -> None:
     (sharp,) = ask(client, portrait)
     assert sharp.blurred_likelihood == LIKELY.VERY_UNLIKELY
     assert sharp.under_exposed_likelihood == LIKELY.VERY_UNLIKELY
@@ -103,7 +103,7 @@ def test_max_results_limits_faces_and_nobody_is_no_error(
     assert ask(client, Image.open(sample_path("coffee")).convert("RGB")) == []
 
 
-def test_own_route_tells_the_points_and_on_demand_the_mesh(server: httpx.Client, portrait: Image.Image) -> None:
+def test_own_route_reports_the_points_and_on_demand_the_mesh(server: httpx.Client, portrait: Image.Image) -> None:
     plain = server.post("/v1/szem/faces", content=png(portrait)).json()
     (face,) = plain["faces"]
     assert np.array(face["points_xy"]).shape == (68, 2)

@@ -40,7 +40,7 @@ def test_pictures_and_sketches_are_the_packages(server: httpx.Client) -> None:
     assert plain["truncation"] == open_generator().truncation
 
 
-def test_the_influence_of_words_and_a_film_come_if_asked_for(server: httpx.Client) -> None:
+def test_the_influence_of_words_and_a_video_come_if_asked_for(server: httpx.Client) -> None:
     found = draw(server, text=ROSE, seed=1, influence=True, to="this flower has white petals", frames=3)
     assert [row["word"] for row in found["influence"]] == ROSE.split()
     assert sum(row["fraction"] for row in found["influence"]) == pytest.approx(1, abs=0.01)
@@ -79,7 +79,7 @@ def test_it_says_what_it_can_draw_and_which_words_it_never_learned(server: httpx
         ([], "object"),
     ],
 )
-def test_wrong_requests_are_told(server: httpx.Client, body: Any, told: str) -> None:
+def test_wrong_requests_are_reported(server: httpx.Client, body: Any, told: str) -> None:
     answer = server.post(ROUTE, json=body)
     assert answer.status_code == 400, answer.text
     assert told in answer.text

@@ -211,7 +211,7 @@ def test_no_answer_holds_a_secret_and_saving_keeps_them(
     assert "hush" not in caplog.text
 
 
-def test_a_fault_in_the_operators_file_is_told_without_its_value(store: Path, run_server: Run) -> None:
+def test_a_fault_in_the_operators_file_is_reported_without_its_value(store: Path, run_server: Run) -> None:
     for wrong in (
         'headers = "Bearer hush"',
         'headers = { a = "hush\\u0007" }',

@@ -36,7 +36,7 @@ def ask(server: httpx.Client, data: bytes, **options: object) -> dict[str, Any]:
 
 
 @pytest.mark.data
-def test_a_film_is_read_as_the_package_reads_it(server: httpx.Client, data_dir: Path) -> None:
+def test_a_video_is_read_as_the_package_reads_it(server: httpx.Client, data_dir: Path) -> None:
     video = read_spoken(data_dir / "grid", split="val").videos[0]
     data = video.path.read_bytes()
     found = ask(server, data, use="both", levels="[100, -5]", study="true")
@@ -97,7 +97,7 @@ def test_wrong_options_are_told(server: httpx.Client, blank: bytes, options: dic
 
 
 @pytest.mark.parametrize("data", [b"", b"no film at all" * 50])
-def test_what_is_no_film_is_refused(server: httpx.Client, data: bytes) -> None:
+def test_what_is_no_video_is_refused(server: httpx.Client, data: bytes) -> None:
     answer = server.post(ROUTE, content=data, headers={"content-type": "video/mp4"})
     assert answer.status_code == 400
     assert "film" in answer.json()["error"]["message"] or "video" in answer.json()["error"]["message"]

@@ -47,7 +47,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("options", "body", "status", "says"), WRONG)
-def test_wrong_requests_are_told(
+def test_wrong_requests_are_reported(
     server: httpx.Client, clip: bytes, options: dict[str, str], body: bytes | None, status: int, says: str
 ) -> None:
     answer = server.post(ROUTE, params=options, content=clip if body is None else body)

@@ -41,7 +41,7 @@ def test_pictures_come_in_the_order_of_the_package(server: httpx.Client) -> None
         ({"text": "a cat", "images": [None], "top": 65}, "top must lie in 1..64"),
     ],
 )
-def test_wrong_requests_are_told(server: httpx.Client, body: dict[str, Any], told: str) -> None:
+def test_wrong_requests_are_reported(server: httpx.Client, body: dict[str, Any], told: str) -> None:
     images = [content("cat") if image is None else image for image in body["images"]]
     answer = server.post(ROUTE, json=body | {"images": images})
     assert answer.status_code == 400

@@ -55,7 +55,7 @@ def test_run_lengths_hold_the_same_masks_as_the_map(server: httpx.Client, cat: b
         assert np.array_equal(rle_to_mask(area["rle"]), classes == area["index"])
 
 
-def test_areas_alone_are_told_without_masks(server: httpx.Client, cat: bytes) -> None:
+def test_areas_alone_are_reported_without_masks(server: httpx.Client, cat: bytes) -> None:
     answer = _ask(server, cat, masks="none")
     assert "map" not in answer
     assert answer["areas"] == _ask(server, cat, masks="png")["areas"]

@@ -46,7 +46,7 @@ def test_a_gzip_body_is_unpacked(server: httpx.Client, packed: bytes, chunk: int
     ],
     ids=["plain", "cut off", "more behind", "empty", "zlib"],
 )
-def test_what_is_no_gzip_is_told(server: httpx.Client, packed: bytes, says: str) -> None:
+def test_what_is_no_gzip_is_reported(server: httpx.Client, packed: bytes, says: str) -> None:
     answer = server.post("/v1/images:annotate", content=packed, headers=GZIP)
     assert answer.status_code == 400
     assert says in answer.json()["error"]["message"]
@@ -119,7 +119,7 @@ def test_the_fourth_beta_is_answered_too(server: httpx.Client) -> None:
     assert server.post("/v1p5beta1/images:annotate", content=BODY).status_code in (404, 405)
 
 
-def test_a_film_larger_than_all_bodies_in_memory_may_be_is_taken_or_named_too_large(run_server: Run) -> None:
+def test_a_video_larger_than_all_bodies_in_memory_may_be_is_taken_or_named_too_large(run_server: Run) -> None:
     """A film goes to the disk as it comes; what is held in memory has its own, smaller limit."""
     with run_server(max_body_bytes_in_flight=1 << 20, max_video_bytes=3 << 20) as server:
         for size, status in [(2 << 20, 400), ((3 << 20) + 1, 413)]:  # 400: it came whole, and is no film

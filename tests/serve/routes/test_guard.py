@@ -180,7 +180,7 @@ def test_exports_hold_what_is_asked_for(guarded: httpx.Client) -> None:
         ("DELETE", "/videos/none", None, 404, "send it again"),
     ],
 )
-def test_wrong_requests_are_told_what_is_wrong(
+def test_wrong_requests_get_the_reason(
     guarded: httpx.Client, method: str, path: str, sent: object, status: int, says: str
 ) -> None:
     answer = guarded.request(method, GUARD + path, **({} if sent is None else {"json": sent}))  # type: ignore[arg-type]
@@ -251,7 +251,7 @@ def test_an_api_key_does_not_open_the_guard_and_the_owners_key_opens_everything(
             assert query.status_code == 401, "addresses end up in histories"
 
 
-def a_film(path: Path) -> bytes:
+def a_video(path: Path) -> bytes:
     """Ten seconds: a scene with a little noise, from the fifth on a hand before the lens."""
     rng = np.random.default_rng(3)
     scene = np.kron(rng.integers(30, 220, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.int16)
@@ -262,8 +262,8 @@ def a_film(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_a_film_that_is_sent_is_watched(guarded: httpx.Client, tmp_path: Path) -> None:
-    data = a_film(tmp_path / "a.mp4")
+def test_a_video_that_is_sent_is_watched(guarded: httpx.Client, tmp_path: Path) -> None:
+    data = a_video(tmp_path / "a.mp4")
     answer = guarded.post(f"{GUARD}/videos", params={"name": "../yard.mp4"}, content=data)
     assert answer.status_code == 202, answer.text
     video = answer.json()
@@ -286,12 +286,12 @@ def test_a_film_that_is_sent_is_watched(guarded: httpx.Client, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("data", [b"", b"no film at all" * 100])
-def test_what_is_no_film_is_refused_and_forgotten(guarded: httpx.Client, data: bytes) -> None:
+def test_what_is_no_video_is_refused_and_forgotten(guarded: httpx.Client, data: bytes) -> None:
     answer = guarded.post(f"{GUARD}/videos", content=data)
     assert answer.status_code == 400
     assert "/tmp" not in answer.text
 
 
-def test_a_film_that_is_too_large_is_refused(run_server: Run, folder: Path) -> None:
+def test_a_video_that_is_too_large_is_refused(run_server: Run, folder: Path) -> None:
     with run_server(guard_store=folder, max_video_bytes=1000) as server:
         assert server.post(f"{GUARD}/videos", content=b"x" * 2000).status_code == 413

@@ -82,7 +82,7 @@ def test_maps_come_packed_and_equal_the_labs_own(server: httpx.Client, explorer:
     np.testing.assert_allclose(maps, expected, atol=float((high - low).max()) / 500)
 
 
-def test_a_neuron_is_told_as_the_lab_tells_it(server: httpx.Client, explorer: Explorer) -> None:
+def test_a_neuron_is_reported_as_the_lab_reports_it(server: httpx.Client, explorer: Explorer) -> None:
     look = _look(server)["look"]
     place = {"map": 5, "row": 30, "column": 41}
     found = server.get(f"{LAB}/looks/{look}/layers/2/neuron", params=place).json()
@@ -187,12 +187,12 @@ def test_a_network_larger_than_the_limit_is_refused(run_server: Run) -> None:
         ("looks/{look}/layers/1/neuron", 400),
     ],
 )
-def test_what_is_not_there_is_told(server: httpx.Client, path: str, status: int) -> None:
+def test_what_is_not_there_is_reported(server: httpx.Client, path: str, status: int) -> None:
     look = _look(server)["look"]
     assert server.get(f"{LAB}/{path.format(look=look)}").status_code == status
 
 
-def test_unknown_networks_and_classes_are_told(server: httpx.Client) -> None:
+def test_unknown_networks_and_classes_are_reported(server: httpx.Client) -> None:
     data = sample_path("cat").read_bytes()
     answer = server.post(f"{LAB}/looks", params={"network": "../../etc"}, content=data)
     assert answer.status_code == 404

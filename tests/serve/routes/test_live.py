@@ -146,7 +146,7 @@ def test_outlines_come_where_they_are_asked_for(url: str) -> None:
     assert (shape.max(0) <= [256, 192]).all()
 
 
-def test_a_caller_who_floods_is_told_what_was_dropped_and_gets_the_newest(
+def test_a_caller_who_floods_learns_what_was_dropped_and_gets_the_newest(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look, begun, go = LiveView.look, threading.Event(), threading.Event()
@@ -268,7 +268,7 @@ def has_place(url: str) -> bool:
         return True
 
 
-def test_a_model_that_is_not_there_is_told(url: str) -> None:
+def test_a_model_that_is_not_there_is_reported(url: str) -> None:
     for wrong in ("nothing-like-it", "../../etc"):
         with connect(url.replace("model=squares", f"model={wrong}")) as line:
             row = answer(line)

@@ -119,7 +119,7 @@ def test_wrong_options_are_told(server: httpx.Client, small: bytes, path: str, s
     assert said in answer.json()["error"]["message"]
 
 
-def test_a_missing_or_bad_picture_is_told(server: httpx.Client) -> None:
+def test_a_missing_or_bad_picture_is_reported(server: httpx.Client) -> None:
     assert "no picture came" in server.post("/v1/szem/look").json()["error"]["message"]
     bad = server.post("/v1/szem/look", content=b"nonsense").json()["error"]
     assert bad["message"].startswith("Bad image data. ")

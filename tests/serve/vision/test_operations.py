@@ -185,7 +185,7 @@ def test_a_running_operation_can_be_cancelled(start: Start, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("query", ["pageSize=x", "pageSize=-1", "filter=name%3Dx", "pageToken=zzz"])
-def test_wrong_list_options_are_told(server: httpx.Client, query: str) -> None:
+def test_wrong_list_options_are_reported(server: httpx.Client, query: str) -> None:
     assert server.get(f"/v1/operations?{query}").status_code == 400
 
 

@@ -129,7 +129,7 @@ def test_pages_can_hold_only_what_is_done(records: Records) -> None:
 
 
 @pytest.mark.parametrize("token", ["x", "!!!!", "é", "YWJj", "MS4wIAAA", "bmFuIHg="])
-def test_a_token_that_is_none_is_told(records: Records, token: str) -> None:
+def test_a_token_that_is_none_is_reported(records: Records, token: str) -> None:
     with pytest.raises(FieldsError, match="pageToken"):
         records.page(parent="", owner="", size=3, token=token, done=None)
 
@@ -203,6 +203,6 @@ def test_an_id_that_is_none_is_not_found(records: Records, id: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["nonsense", "nodatabase://x", "sqlite:////proc/none/o.sqlite3"])
-def test_a_database_that_cannot_be_opened_is_told(url: str) -> None:
+def test_a_database_that_cannot_be_opened_is_reported(url: str) -> None:
     with pytest.raises(RangeError, match="--database"):
         Records(url, lease_s=1.0)

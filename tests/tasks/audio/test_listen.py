@@ -80,7 +80,7 @@ GAPS = [
 
 
 @pytest.mark.parametrize(("gap_s", "events"), GAPS)
-def test_overlapping_windows_tell_of_each_happening_once(loud: Path, gap_s: float, events: int) -> None:
+def test_overlapping_windows_report_each_event_once(loud: Path, gap_s: float, events: int) -> None:
     one = sounds.noise(0.5)
     sound = joined(sounds.quiet(2), one, sounds.quiet(gap_s), one, sounds.quiet(2))
     found = szem.listen(sound, rate_hz=16000, model=loud)
@@ -110,7 +110,7 @@ def test_blocks_of_any_length_give_the_same(request: pytest.FixtureRequest, name
         assert parts[number].end_s == pytest.approx(event.end_s, abs=1e-6)
 
 
-def test_what_goes_on_is_told_before_it_ends_with_one_number(loud: Path) -> None:
+def test_what_goes_on_is_reported_before_it_ends_with_one_number(loud: Path) -> None:
     ears = listener(loud)
     reported = ears.feed(joined(sounds.quiet(1), sounds.noise(4)))
     assert [(e.kind, e.is_open) for e in reported] == [("loud", True), ("very loud", True)] or [
@@ -214,7 +214,7 @@ def test_a_file_cut_short_gives_what_came_before(loud: Path, tmp_path: Path) -> 
         szem.listen(tmp_path / "none.wav", model=loud)
 
 
-def test_a_dead_and_an_overdriven_microphone_are_told(loud: Path) -> None:
+def test_a_dead_and_an_overdriven_microphone_are_reported(loud: Path) -> None:
     ears = listener(loud)
     reported = ears.feed(np.zeros(16000 * 12, np.float32))
     assert [(e.kind, e.is_open) for e in reported] == [("microphone silent", True)]

@@ -85,7 +85,7 @@ def test_marks_are_never_said_and_a_sentence_is_never_empty() -> None:
         assert min(hypotheses.numbers) >= 4
 
 
-def test_a_start_is_kept_and_its_chances_are_counted() -> None:
+def test_a_start_is_kept_and_its_probabilities_are_counted() -> None:
     table = probabilities(5, 6)
     for hypotheses in run(table, beams=3, longest=6, power=0.7, prefix=[6, 5])[0]:
         assert hypotheses.numbers[:2] == (6, 5)

@@ -120,7 +120,7 @@ def test_wrong_options_are_told(captioner: Captioner, options: dict, error: type
         captioner([read_sample("cat")], **options)
 
 
-def test_what_is_no_picture_is_told(captioner: Captioner) -> None:
+def test_what_is_no_picture_is_reported(captioner: Captioner) -> None:
     with pytest.raises(RangeError):
         captioner([np.full((4, 4, 3), 7, np.float32)])
 

@@ -46,7 +46,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_pictures_are_found_and_broken_ones_told(folder: Path, tmp_path: Path) -> None:
+def test_pictures_are_found_and_broken_ones_reported(folder: Path, tmp_path: Path) -> None:
     hits = szem.search("a cat", folder, index=tmp_path / "x.index")
     assert {hit.path.name for hit in hits} == {f"{name}.jpg" for name in NAMES}
     assert hits.searched == 3
@@ -149,7 +149,7 @@ def test_an_empty_folder_has_no_hits(tmp_path: Path) -> None:
     assert (len(hits), hits.searched) == (0, 0)
 
 
-def test_what_is_wrong_is_told(folder: Path, tmp_path: Path, captioner: Captioner) -> None:
+def test_what_is_wrong_is_reported(folder: Path, tmp_path: Path, captioner: Captioner) -> None:
     with pytest.raises(FileMissingError, match="no such folder"):
         search("a dog", tmp_path / "nowhere")
     with pytest.raises(RangeError, match="needs one word at least"):

@@ -34,7 +34,7 @@ def test_the_bundled_pictures_get_sensible_names(sample: str, words: tuple[str, 
     assert any(word in best.name for word in words), best
 
 
-def test_scores_are_shares_best_first() -> None:
+def test_scores_are_fractions_best_first() -> None:
     labels = classify(read_sample("coffee"), top=1000)
     assert len(labels) == 1000
     assert labels.scores.sum() == pytest.approx(1, abs=1e-4)
@@ -98,7 +98,7 @@ def test_no_pictures_give_no_labels(classifier: Classifier) -> None:
     assert classifier([]) == []
 
 
-def test_mistakes_are_told(tmp_path: Path, classifier: Classifier) -> None:
+def test_mistakes_are_reported(tmp_path: Path, classifier: Classifier) -> None:
     with pytest.raises(RangeError, match="at least 1"):
         classify(read_sample("cat"), top=0)
     with pytest.raises(UnknownNameError, match="efficientnet-lite0"):
@@ -166,7 +166,7 @@ def test_a_faulty_index_names_its_line(tmp_path: Path) -> None:
         labelled_pictures(tmp_path, ("dog",))
 
 
-def test_measuring_without_data_or_measurer_is_told(tmp_path: Path) -> None:
+def test_measuring_without_data_or_measurer_is_reported(tmp_path: Path) -> None:
     model = default_model("classify")
     with pytest.raises(FileMissingError, match="no such folder"):
         evaluate(model, tmp_path / "none")

@@ -217,7 +217,7 @@ def test_outputs_of_another_number_of_classes_are_refused_with_their_shapes(name
 
 
 @pytest.mark.parametrize("head", NAMED_BY_NUMBER)
-def test_a_class_without_a_label_is_told(head: str, tmp_path: Path) -> None:
+def test_a_class_without_a_label_is_reported(head: str, tmp_path: Path) -> None:
     build = next(build for layout, build in LAYOUTS.values() if layout == head)
     session = constant_model(tmp_path / "m", head, build(), labels=("cat",))
     with pytest.raises(ModelError, match=r"gives the class \d, its labels are numbered 0 to .*first line"):
@@ -230,7 +230,7 @@ def test_labels_that_begin_with_the_background_are_counted_with_it(tmp_path: Pat
     assert Detector(session)([np.zeros((HEIGHT, WIDTH, 3), np.uint8)])[0].labels == ("dog",)
 
 
-def test_rows_of_one_class_of_yolov5_are_told_from_finished_boxes(
+def test_rows_of_one_class_of_yolov5_are_distinguished_from_finished_boxes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
@@ -249,7 +249,7 @@ def test_rows_of_one_class_of_yolov5_are_told_from_finished_boxes(
 
 
 @pytest.mark.parametrize("head", ["points", "yolox"])
-def test_a_wrong_number_of_places_is_told(head: str, tmp_path: Path) -> None:
+def test_a_wrong_number_of_places_is_reported(head: str, tmp_path: Path) -> None:
     short = {role: value[:, :-1] for role, value in LAYOUTS[head][1]().items()}
     detector = Detector(constant_model(tmp_path / "m", head, short))
     with pytest.raises(ModelError, match=r"needs 126 places .* gives 125"):
@@ -314,7 +314,7 @@ def test_colours_are_found_where_they_are_and_one_by_one(color_detector: Path) -
     assert detector.finish(detector.run(both), (192, 256), row=1).labels == found.labels
 
 
-def test_one_class_may_be_named_and_what_is_no_name_is_told(color_detector: Path) -> None:
+def test_one_class_may_be_named_and_what_is_no_name_is_reported(color_detector: Path) -> None:
     picture = np.full((64, 64, 3), 40, np.uint8)
     assert len(detect(picture, model=color_detector, classes="red")) == 0
     with pytest.raises(UnknownNameError, match="no class called 'person'; there are red"):
@@ -351,7 +351,9 @@ def test_a_model_of_ones_own_is_added_and_its_layout_found_out(
     np.testing.assert_allclose(found.boxes_xyxy, [BOX], atol=1e-3)
 
 
-def test_a_file_that_fits_no_layout_is_told_with_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_fits_no_layout_is_reported_with_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
     file = constant_model(tmp_path / "m", "yolov8", _yolov8()).model.file()
     (tmp_path / "labels.txt").write_text("cat\n")

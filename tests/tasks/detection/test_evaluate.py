@@ -60,7 +60,7 @@ def test_average_precision_of_known_cases(given: list[Boxes], asked: list[BoxedP
     assert average_precision(given, asked, ["cat"]).ap50 == pytest.approx(ap50, abs=1e-6)
 
 
-def test_sizes_classes_and_voc2007_are_told_apart() -> None:
+def test_sizes_classes_and_voc2007_are_distinguished() -> None:
     precision = average_precision([found((0.9, NEAR_A), (0.8, B))], [truth(A, B)], ["cat"])
     assert precision.by_size == pytest.approx({"small": 0.0, "medium": 1.0, "large": 1.0})
     assert precision.by_class == pytest.approx({"cat": 1.0})

@@ -67,7 +67,7 @@ def test_crops_stand_still_however_the_head_moves(finder: FaceDetector, face: Pi
     assert track.crops[0].std() > 10  # there is a mouth in it
 
 
-def test_crops_of_a_small_and_a_large_film_are_alike(finder: FaceDetector, face: Picture8) -> None:
+def test_crops_of_a_small_and_a_large_video_are_alike(finder: FaceDetector, face: Picture8) -> None:
     small = follow_mouth(video(face, lambda t: (0, 0, 0.7, 0), frames=4), finder=finder)
     large = follow_mouth(video(face, lambda t: (0, 0, 1.1, 0), frames=4), finder=finder)
     assert np.abs(small.crops[2].astype(float) - large.crops[2]).mean() < 8
@@ -103,7 +103,7 @@ def test_the_chosen_face_is_followed(finder: FaceDetector, face: Picture8) -> No
     assert (third.faces == 2).all()
 
 
-def test_a_film_on_its_side_is_followed(finder: FaceDetector, face: Picture8) -> None:
+def test_a_video_on_its_side_is_followed(finder: FaceDetector, face: Picture8) -> None:
     """A phone's film whose header does not say how it was held."""
     upright = follow_mouth(video(face, STILL, frames=4), finder=finder)
     turned = ((t, np.ascontiguousarray(np.rot90(p))) for t, p in video(face, STILL, frames=4))
@@ -136,7 +136,7 @@ def test_another_rate_keeps_the_time(finder: FaceDetector, face: Picture8) -> No
         track.at_rate(0)
 
 
-def test_an_open_mouth_is_told_from_a_closed_one(face: Picture8, finder: FaceDetector) -> None:
+def test_an_open_mouth_is_distinguished_from_a_closed_one(face: Picture8, finder: FaceDetector) -> None:
     track = follow_mouth(video(face, STILL, frames=2), finder=finder)
     assert 0 <= track.openness()[0] < 0.5
     lips = track.points_xy.copy()

@@ -31,14 +31,14 @@ def test_frechet_distance_needs_two_sets_of_one_width(a: tuple[int, ...], b: tup
         frechet_distance(np.zeros(a), np.zeros(b))
 
 
-def test_inception_score_is_one_when_all_look_alike_and_the_classes_when_all_are_sure() -> None:
+def test_inception_score_is_one_when_all_look_alike_and_the_classes_when_all_are_certain() -> None:
     assert inception_score(np.full((40, 8), 1 / 8))[0] == pytest.approx(1)
     assert inception_score(np.tile(np.eye(8), (20, 1)))[0] == pytest.approx(8)
     with pytest.raises(ShapeError, match="at least 10"):
         inception_score(np.eye(4))
 
 
-def test_r_precision_of_chance_is_one_among_all() -> None:
+def test_r_precision_of_guessing_is_one_among_all() -> None:
     rng = np.random.default_rng(1)
     a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in rng.standard_normal((2, 2000, 16)))
     a, b = a.astype(np.float32), b.astype(np.float32)

@@ -63,7 +63,7 @@ def test_the_colour_asked_for_is_drawn(painter: Generator, one: str, other: str,
     assert (b > a + 0.02) if grows else (b < a - 0.02)
 
 
-def test_a_film_leads_from_one_sentence_to_the_other(painter: Generator) -> None:
+def test_a_video_leads_from_one_sentence_to_the_other(painter: Generator) -> None:
     film = painter.between(ROSE, "this flower has white petals", frames=5, seed=2)
     assert len(film) == 5
     assert np.array_equal(film[0], painter(ROSE, seed=2).pictures[0])
@@ -96,7 +96,7 @@ def test_words_never_learned_are_named_and_spellings_are_understood(painter: Gen
         "crown of the king",
     ],
 )
-def test_a_sentence_about_something_else_is_told_what_can_be_drawn(painter: Generator, text: str) -> None:
+def test_a_sentence_about_something_else_learns_what_can_be_drawn(painter: Generator, text: str) -> None:
     drawn = painter(text)
     assert any("neither a flower nor a bird" in warning and "red rose" in warning for warning in drawn.warnings)
 
@@ -143,7 +143,7 @@ def test_numbers_may_be_numpys(painter: Generator) -> None:
     assert json.loads(json.dumps(one.to_dict()))["seed"] == 7
 
 
-def test_influence_and_films_have_limits(painter: Generator) -> None:
+def test_influence_and_videos_have_limits(painter: Generator) -> None:
     with pytest.raises(RangeError, match="one word"):
         painter.influence("rose")
     with pytest.raises(RangeError, match="frames"):

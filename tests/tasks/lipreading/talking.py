@@ -10,7 +10,7 @@ import numpy as np
 from szem.media.sound import read_sound
 from szem.media.video import read_video
 
-__all__ = ["RATE_HZ", "SOUND_HZ", "pictures_of", "put_beside", "sound_of", "turn", "write_film"]
+__all__ = ["RATE_HZ", "SOUND_HZ", "pictures_of", "put_beside", "sound_of", "turn", "write_video"]
 
 RATE_HZ, SOUND_HZ = 25, 16_000
 
@@ -25,7 +25,7 @@ def sound_of(video: Path) -> np.ndarray:
     return read_sound(video, rate_hz=SOUND_HZ)
 
 
-def write_film(
+def write_video(
     path: Path,
     pictures: np.ndarray,
     sound: np.ndarray | None = None,

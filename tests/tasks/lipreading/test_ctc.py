@@ -9,7 +9,7 @@ from szem.errors import RangeError, ShapeError
 from szem.tasks.lipreading.ctc import CtcSpan, align, best_path, log_probability, search_ctc
 
 
-def some_chances(seed: int, moments: int = 5, classes: int = 3) -> np.ndarray:
+def some_probabilities(seed: int, moments: int = 5, classes: int = 3) -> np.ndarray:
     scores = np.random.default_rng(seed).normal(0, 1.5, (moments, classes))
     return np.log(np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)).astype(np.float32)
 
@@ -29,7 +29,7 @@ def every_sequence(probabilities: np.ndarray) -> dict[tuple[int, ...], float]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_sums_are_those_of_all_paths(seed: int) -> None:
-    probabilities = some_chances(seed)
+    probabilities = some_probabilities(seed)
     truth = every_sequence(probabilities)
     assert sum(truth.values()) == pytest.approx(1, abs=1e-5)
     for sequence, probability in truth.items():
@@ -37,8 +37,8 @@ def test_sums_are_those_of_all_paths(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_wide_beam_finds_the_likeliest_sequence_and_its_chance(seed: int) -> None:
-    probabilities = some_chances(seed)
+def test_wide_beam_finds_the_likeliest_sequence_and_its_probability(seed: int) -> None:
+    probabilities = some_probabilities(seed)
     truth = every_sequence(probabilities)
     found = search_ctc(probabilities, beams=400, per_moment=3)
     assert found[0].classes == max(truth, key=lambda key: truth[key])
@@ -73,13 +73,13 @@ def test_times_are_those_of_the_clear_path(
 
 def test_too_few_moments_are_an_error() -> None:
     with pytest.raises(ShapeError, match="2 words need"):
-        align(some_chances(0, moments=1), (1, 2))
+        align(some_probabilities(0, moments=1), (1, 2))
     with pytest.raises(ShapeError, match="2 words need"):
-        align(some_chances(0, moments=2), (1, 1))  # a silence must lie between
+        align(some_probabilities(0, moments=2), (1, 1))  # a silence must lie between
 
 
 def test_wrong_options_and_shapes_are_errors() -> None:
     with pytest.raises(RangeError, match="1 or more"):
-        search_ctc(some_chances(0), beams=0)
+        search_ctc(some_probabilities(0), beams=0)
     with pytest.raises(ShapeError, match="T, classes"):
         best_path(np.zeros(3, np.float32))

@@ -12,7 +12,7 @@ from szem.errors import FormatError, MediaError, RangeError, UnknownNameError
 from szem.results.transcript import Transcript
 from szem.tasks.lipreading.lipread import LipReader, in_noise, lipread, motion_of, open_lip_reader
 
-from .talking import SOUND_HZ, pictures_of, put_beside, sound_of, turn, write_film
+from .talking import SOUND_HZ, pictures_of, put_beside, sound_of, turn, write_video
 
 pytestmark = pytest.mark.data
 
@@ -70,7 +70,7 @@ def test_greedy_and_beams_read_a_clear_sentence_alike(talk: Talk, reader: LipRea
 
 
 def test_without_a_sound_track_the_lips_are_read(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
-    video = write_film(tmp_path / "mute.mp4", talk.pictures)
+    video = write_video(tmp_path / "mute.mp4", talk.pictures)
     said = reader.read(reader.take_in(video)).transcript
     assert said.used == "lips"
     assert said.notes == ("read from the lips alone: the film has no sound",)
@@ -81,7 +81,7 @@ def test_without_a_sound_track_the_lips_are_read(talk: Talk, tmp_path: Path, rea
 
 def test_a_late_sound_track_keeps_its_place_in_time(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
     late_s = 0.4
-    video = write_film(
+    video = write_video(
         tmp_path / "late.mp4", talk.pictures, talk.sound[round(late_s * SOUND_HZ) :], sound_begins_s=late_s
     )
     said = reader.read(reader.take_in(video, use="sound"), use="sound").transcript
@@ -95,7 +95,7 @@ def test_sound_beside_its_lips_is_moved_and_said_to_be(
 ) -> None:
     blank = np.zeros(round(abs(late_s) * SOUND_HZ), np.float32)
     sound = np.append(blank, talk.sound) if late_s > 0 else np.append(talk.sound[len(blank) :], blank)
-    video = write_film(tmp_path / "late.mp4", talk.pictures, sound)
+    video = write_video(tmp_path / "late.mp4", talk.pictures, sound)
     said = reader.read(reader.take_in(video)).transcript
     assert said.text == talk.said["both"].text
     assert same_times(talk.said["both"], said)  # those of the lips
@@ -104,7 +104,7 @@ def test_sound_beside_its_lips_is_moved_and_said_to_be(
 
 
 def test_a_sound_that_ends_long_after_the_pictures_is_found(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
-    video = write_film(tmp_path / "late.mp4", talk.pictures, np.append(np.zeros(24_000, np.float32), talk.sound))
+    video = write_video(tmp_path / "late.mp4", talk.pictures, np.append(np.zeros(24_000, np.float32), talk.sound))
     said = reader.read(reader.take_in(video)).transcript
     assert said.text == talk.said["both"].text
     assert said.notes == ("the sound is about 1.5 s late; it is read as if it were on time",)
@@ -115,7 +115,7 @@ def test_lips_and_sound_of_two_sentences_are_not_mixed(
 ) -> None:
     refused = 0
     for other in read_spoken(data_dir / "grid", split="val").videos[20:24]:
-        video = write_film(tmp_path / "mixed.mp4", talk.pictures, sound_of(other.path))
+        video = write_video(tmp_path / "mixed.mp4", talk.pictures, sound_of(other.path))
         found = reader.read(reader.take_in(video))
         by_sound = reader.read(found.seen, use="sound").transcript
         assert not found.transcript.is_read
@@ -133,7 +133,7 @@ def test_a_channel_that_cannot_be_read_takes_nothing_from_the_other(
 ) -> None:
     rng = np.random.default_rng(0)
     sound = rng.permutation(talk.sound[: len(talk.sound) // 3200 * 3200].reshape(-1, 3200)).ravel()
-    said = reader.read(reader.take_in(write_film(tmp_path / "torn.mp4", talk.pictures, sound))).transcript
+    said = reader.read(reader.take_in(write_video(tmp_path / "torn.mp4", talk.pictures, sound))).transcript
     assert said.text == talk.said["lips"].text
     assert said.notes == ("read from the lips alone: the sound could not be read with them",)
 
@@ -149,7 +149,7 @@ def test_other_rates_are_read_at_25(
     talk: Talk, tmp_path: Path, reader: LipReader, rate_hz: float, most_wrong: int
 ) -> None:
     count = round(len(talk.pictures) * rate_hz / 25)
-    video = write_film(
+    video = write_video(
         tmp_path / "rate.mp4", talk.pictures[(np.arange(count) * 25 / rate_hz).astype(int)], rate_hz=rate_hz
     )
     said = reader.read(reader.take_in(video, use="lips"), use="lips", check=False).transcript
@@ -159,8 +159,8 @@ def test_other_rates_are_read_at_25(
 
 
 @pytest.mark.parametrize("degrees", [90, 270])
-def test_phone_films_are_read_as_they_are_shown(talk: Talk, tmp_path: Path, reader: LipReader, degrees: int) -> None:
-    video = write_film(tmp_path / "phone.mp4", np.rot90(talk.pictures, degrees // 90, axes=(1, 2)))
+def test_phone_videos_are_read_as_they_are_shown(talk: Talk, tmp_path: Path, reader: LipReader, degrees: int) -> None:
+    video = write_video(tmp_path / "phone.mp4", np.rot90(talk.pictures, degrees // 90, axes=(1, 2)))
     turn(video, degrees)
     assert pictures_of(video).shape[1:3] == talk.pictures.shape[1:3]
     said = reader.read(reader.take_in(video, use="lips"), use="lips", check=False).transcript
@@ -174,7 +174,7 @@ def test_of_several_faces_the_largest_or_the_chosen_one_is_read(
 
     still = np.repeat(talk.pictures[:1], len(talk.pictures), axis=0)
     smaller = np.stack([cv2.resize(p, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA) for p in still])
-    video = write_film(tmp_path / "two.mp4", put_beside(smaller, talk.pictures))
+    video = write_video(tmp_path / "two.mp4", put_beside(smaller, talk.pictures))
     for face, reads in (("largest", True), (2, True), (1, False), (3, False)):
         said = reader.read(reader.take_in(video, use="lips", face=face), use="lips").transcript
         assert said.is_read is reads, (face, said)
@@ -185,14 +185,14 @@ def test_of_several_faces_the_largest_or_the_chosen_one_is_read(
                 1: "the face does not move",
                 3: "only 2 faces are seen, number 3 was asked for",
             }.get(face)
-    with_sound = write_film(tmp_path / "one.mp4", talk.pictures, talk.sound)
+    with_sound = write_video(tmp_path / "one.mp4", talk.pictures, talk.sound)
     said = reader.read(reader.take_in(with_sound, face=2)).transcript
     assert str(said) == "no reading: only 1 face is seen, number 2 was asked for"
 
 
 def test_a_face_that_leaves_is_read_while_it_is_there(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
     empty = np.full((25, *talk.pictures.shape[1:]), 90, np.uint8)
-    video = write_film(tmp_path / "leaves.mp4", np.concatenate([empty, talk.pictures, empty]))
+    video = write_video(tmp_path / "leaves.mp4", np.concatenate([empty, talk.pictures, empty]))
     said = reader.read(reader.take_in(video, use="lips"), use="lips", check=False).transcript
     assert said.text == talk.said["lips"].text
     assert same_times(talk.said["lips"], said, shift_s=1.0)
@@ -237,7 +237,7 @@ def test_what_cannot_be_read_gets_its_reason(
         pictures = pictures[:8]
     else:
         pictures, rate_hz = np.concatenate([grey(25)] * 31)[:755], 25.0
-    video = write_film(tmp_path / "film.mp4", pictures, rate_hz=rate_hz)
+    video = write_video(tmp_path / "film.mp4", pictures, rate_hz=rate_hz)
     said = reader.read(reader.take_in(video, use="lips"), use="lips").transcript
     assert not said.is_read
     assert reason in said.reason
@@ -245,7 +245,7 @@ def test_what_cannot_be_read_gets_its_reason(
 
 
 def test_sound_without_a_face_is_read_and_said_so(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
-    video = write_film(tmp_path / "faceless.mp4", grey(75), talk.sound)
+    video = write_video(tmp_path / "faceless.mp4", grey(75), talk.sound)
     said = reader.read(reader.take_in(video)).transcript
     assert said.used == "sound"
     assert said.notes == ("read from the sound alone: no face is seen",)
@@ -253,13 +253,13 @@ def test_sound_without_a_face_is_read_and_said_so(talk: Talk, tmp_path: Path, re
 
 
 def test_silence_and_nothing_at_all_have_reasons(tmp_path: Path, reader: LipReader) -> None:
-    video = write_film(tmp_path / "silent.mp4", grey(), np.zeros(20_000, np.float32))
+    video = write_video(tmp_path / "silent.mp4", grey(), np.zeros(20_000, np.float32))
     said = reader.read(reader.take_in(video)).transcript
     assert said.reason == "no face is seen, and the sound is silent"
 
 
 def test_speech_it_does_not_know_is_not_read(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
-    video = write_film(tmp_path / "back.mp4", talk.pictures[::-1], talk.sound[::-1])
+    video = write_video(tmp_path / "back.mp4", talk.pictures[::-1], talk.sound[::-1])
     for use in ("lips", "sound", "both"):
         found = reader.read(reader.take_in(video, use=use), use=use)
         assert not found.transcript.is_read, (use, found.known)

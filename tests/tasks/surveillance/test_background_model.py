@@ -47,12 +47,12 @@ def _with(picture: NDArray[np.float32], obj: P) -> NDArray[np.float32]:
     ],
     ids=["noise", "off", "on", "dusk"],
 )
-def test_light_is_no_thing(change: list[float]) -> None:
+def test_light_is_no_object(change: list[float]) -> None:
     scene = _run([GROUND] * 40 + [GROUND * factor for factor in change])
     assert (scene.moving | (scene.age_s > 0)).mean() < 0.01
 
 
-def test_light_in_a_part_is_no_thing() -> None:
+def test_light_in_a_part_is_no_object() -> None:
     glow = np.linspace(0.45, 1.0, WIDE, dtype=np.float32)[None, :, None]
     scene = _run([GROUND] * 40 + [GROUND * glow] * 20)
     assert (scene.moving | (scene.age_s > 0)).mean() < 0.01
@@ -90,7 +90,7 @@ def _evidence(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[
     return probabilities(weigh(scene, regions[0]))
 
 
-def test_a_thing_a_gap_and_a_shadow_are_told_apart() -> None:
+def test_an_object_a_gap_and_a_shadow_are_distinguished() -> None:
     bag = _bag()
     shade = GROUND.copy()
     shade[BOX] *= 0.55

@@ -103,7 +103,7 @@ def test_who_was_there_at_the_beginning_leaves_without_having_entered() -> None:
     assert [e.kind for e in _play(story)] == ["leaves"]
 
 
-def test_loitering_is_told_once_and_again_when_it_ends() -> None:
+def test_loitering_is_reported_once_and_again_when_it_ends() -> None:
     reported = OpenEvents()
     events = BehaviourEvents(WatchSettings(loiter_after_s=6), reported, zones=[YARD])
     seen = []

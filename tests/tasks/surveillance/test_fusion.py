@@ -31,7 +31,7 @@ def seen(label: str = "dog", start_s: float = 5.5, score: float = 0.8, kind: str
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_the_same_happening_in_both_is_one_event(order: tuple[int, int]) -> None:
+def test_the_same_event_in_both_is_one_event(order: tuple[int, int]) -> None:
     fuser = Fuser()
     events = [heard(), seen()]
     reported = fuser.take([events[order[0]]], 6.0) + fuser.take([events[order[1]]], 6.5) + fuser.finish(7.0)
@@ -77,7 +77,7 @@ def test_what_does_not_belong_together_stays_apart(one: Event, other: Event) -> 
     assert all(len(event.by) == 1 for event in reported)
 
 
-def test_what_only_one_channel_can_tell_passes_at_once_unchanged() -> None:
+def test_what_only_one_channel_can_report_passes_at_once_unchanged() -> None:
     fuser = Fuser()
     passing = [heard(kind="jackhammer"), seen(kind="left behind", label="suitcase"), heard(is_open=True)]
     assert fuser.take(passing, 5.0) == passing
@@ -92,7 +92,7 @@ def test_one_channel_alone_waits_and_then_carries_on() -> None:
     assert event.kind == "dog bark"
 
 
-def test_what_goes_on_is_told_at_once_and_again_when_its_partner_comes() -> None:
+def test_what_goes_on_is_reported_at_once_and_again_when_its_partner_comes() -> None:
     fuser = Fuser()
     siren = heard(kind="siren", is_open=True, number=7)
     assert fuser.take([siren], 6.0) == [siren]
@@ -114,7 +114,7 @@ def test_what_was_seen_first_joins_what_goes_on() -> None:
     assert (joined.kind, joined.number, joined.by) == ("siren", 3, ("sound", "video"))
 
 
-def test_a_sure_event_is_told_though_nothing_bears_it_out() -> None:
+def test_a_confident_event_is_reported_though_nothing_bears_it_out() -> None:
     faint = heard(score=0.05)
     assert Fuser().take([faint], 6.0) + Fuser().finish(6.0) == []
     fuser = Fuser(is_confident=lambda event: True)

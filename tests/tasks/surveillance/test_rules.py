@@ -110,7 +110,7 @@ def test_documents_have_rules() -> None:
         ("left_after_s = 9", 'labels = ["cta"]', "line 17, cameras.yard.watch.labels: .*did you mean 'cat'"),
     ],
 )
-def test_classes_that_can_never_be_told_are_faults(old: str, new: str, words: str) -> None:
+def test_classes_that_can_never_be_reported_are_faults(old: str, new: str, words: str) -> None:
     assert old in GOOD
     with pytest.raises(RulesError, match=words):
         parse_rules(GOOD.replace(old, new), labels=("person", "cat", "dog", "kettle"))
@@ -124,7 +124,7 @@ def test_classes_that_can_never_be_told_are_faults(old: str, new: str, words: st
          'events = "left behind"\nclasses = ["kettle", "object"]'),  # what lies need not be followed
     ],
 )  # fmt: skip
-def test_classes_that_can_be_told_are_none(old: str, new: str) -> None:
+def test_a_detector_may_know_no_classes(old: str, new: str) -> None:
     assert old in GOOD
     assert parse_rules(GOOD.replace(old, new), labels=("person", "cat", "kettle")).rules
 
@@ -169,7 +169,7 @@ def test_no_rules_save_everything() -> None:
         ("[zones]", "[zoness]", "line 2, zoness: there is no such key; did you mean 'zones'"),
     ],
 )
-def test_a_fault_is_told_with_its_line_and_key(old: str, new: str, words: str) -> None:
+def test_a_fault_is_reported_with_its_line_and_key(old: str, new: str, words: str) -> None:
     assert old in GOOD
     with pytest.raises(RulesError, match=words):
         parse_rules(GOOD.replace(old, new))
@@ -192,7 +192,7 @@ def test_hostile_files_are_refused(tmp_path: Path, content: bytes) -> None:
         read_rules(file)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileMissingError, match="no such file"):
         read_rules(tmp_path / "no.toml")
 
@@ -277,7 +277,7 @@ def test_wrong_areas_are_refused(text: str, words: str) -> None:
         areas_from_json(text)
 
 
-def test_areas_are_read_from_a_file_and_its_faults_told(tmp_path: Path) -> None:
+def test_areas_are_read_from_a_file_and_its_faults_reported(tmp_path: Path) -> None:
     file = tmp_path / "zones.json"
     areas = Zones(zones=(Zone(name="door", points=((0, 0), (1, 0), (1, 1)), ignore=True),))
     file.write_text(areas_to_json(areas))

@@ -47,7 +47,7 @@ def test_all_numbers_are_found() -> None:
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "-1000.5", "1e300", "9" * 400])
 @pytest.mark.parametrize(("table", "more", "name"), _fields())
-def test_a_number_without_sense_is_refused_by_its_name(table: str, more: str, name: str, value: str) -> None:
+def test_a_number_out_of_range_is_refused_by_its_name(table: str, more: str, name: str, value: str) -> None:
     with pytest.raises(RulesError, match=rf"rules, line \d+, .*\b{name}\b"):
         parse_rules(f"{table}\n{more}{name} = {value}\n")
 

@@ -70,20 +70,20 @@ def _events(scene: Scene, watcher: Watcher) -> list[Event]:
 
 
 @pytest.mark.parametrize("story", ["left", "vanished", "stands", "crosses", "lamp", "covered", "moved", "frozen"])
-def test_a_scene_is_told_as_it_was(story: str) -> None:
+def test_a_scene_is_reported_as_it_was(story: str) -> None:
     scene = compose_scene(story, 11, SPRITES, size=(320, 180), rate_hz=5, duration_s=18, extras=False)
     events = _events(scene, _watcher(scene))
     counts = match_events(events, scene.truth)
     assert (counts.wrong, counts.missed) == ({}, {}), [e.to_dict() for e in events]
 
 
-def test_nothing_is_told_in_ignored_places() -> None:
+def test_nothing_is_reported_in_ignored_places() -> None:
     scene = compose_scene("dropped", 11, SPRITES, size=(320, 180), rate_hz=5, duration_s=16, extras=False)
     everything = Zone(name="all", points=((0, 0), (1, 0), (1, 1), (0, 1)), ignore=True)
     assert _events(scene, Watcher(detector=None, areas=Zones(zones=(everything,)))) == []
 
 
-def test_a_film_of_many_frames_is_not_looked_at_more_often() -> None:
+def test_a_video_of_many_frames_is_not_looked_at_more_often() -> None:
     scene = compose_scene("quiet", 1, SPRITES, size=(160, 96), rate_hz=60, duration_s=2, extras=False)
     watcher = Watcher(detector=None)
     for frame in _frames(scene):

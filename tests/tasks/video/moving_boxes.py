@@ -34,7 +34,7 @@ def straight(x: float, y: float, vx: float, vy: float = 0.0) -> Callable[[float]
 
 
 @dataclass(frozen=True)
-class Sight:
+class Detection:
     """What is there in one frame, and what is found of it."""
 
     time_s: float
@@ -53,7 +53,7 @@ class Eye:
     wrong_class: float = 0.0
 
 
-def look(movers: list[Mover], *, seconds: float, rate_hz: float, eye: Eye, seed: int = 0) -> Iterator[Sight]:
+def look(movers: list[Mover], *, seconds: float, rate_hz: float, eye: Eye, seed: int = 0) -> Iterator[Detection]:
     """Frame by frame; a thing half hidden has a doubtful score, one hidden by more than 0.6 is not found."""
     rng = np.random.default_rng(seed)
     for k in range(int(seconds * rate_hz)):
@@ -88,7 +88,7 @@ def look(movers: list[Mover], *, seconds: float, rate_hz: float, eye: Eye, seed:
             height=HEIGHT,
             model="scene",
         )
-        yield Sight(t, truth, found)
+        yield Detection(t, truth, found)
 
 
 @dataclass
@@ -106,16 +106,16 @@ class Tally:
         return 1 - self.missed / max(self.present, 1)
 
 
-def tally(sights: list[Sight], frames: list[TrackedBoxes]) -> Tally:
+def tally(detections: list[Detection], frames: list[TrackedBoxes]) -> Tally:
     """Match each frame's boxes with the truth (the greatest overlap first) and count."""
     last: dict[int, int] = {}
     owner: dict[int, int] = {}
     out, overlaps = Tally(), []
-    for detector, frame in zip(sights, frames, strict=True):
-        objects = list(detector.truth)
+    for detection, frame in zip(detections, frames, strict=True):
+        objects = list(detection.truth)
         limits = np.array([WIDTH, HEIGHT] * 2)
         table = iou(
-            np.array([detector.truth[t].clip(0, limits) for t in objects]).reshape(-1, 4), frame.boxes.boxes_xyxy
+            np.array([detection.truth[t].clip(0, limits) for t in objects]).reshape(-1, 4), frame.boxes.boxes_xyxy
         )
         out.present += len(objects)
         done: set[int] = set()

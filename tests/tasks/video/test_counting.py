@@ -67,11 +67,11 @@ def test_crossings_are_counted_once_each_way(xs: list[float], right: int, left: 
         ("top", 65, 0), ("top", 75, 1),
     ],
 )  # fmt: skip
-def test_the_anchor_decides_where_a_thing_is(anchor: str, y: float, counts: int) -> None:
+def test_the_anchor_decides_where_an_object_is(anchor: str, y: float, counts: int) -> None:
     assert sum(across([80, 120], anchor=anchor, line="100,60 100,100", y=y)) == counts
 
 
-def test_a_thing_that_hides_while_it_crosses_is_counted_when_it_is_back() -> None:
+def test_an_object_that_hides_while_it_crosses_is_counted_when_it_is_back() -> None:
     counter = LineCounter(parse_line("0.5,0 0.5,1", width=WIDTH, height=HEIGHT), "center")
     counter(frame((80, 50)))
     assert counter(frame((105, 50), seen=False)) == []  # a guess is not counted
@@ -80,7 +80,7 @@ def test_a_thing_that_hides_while_it_crosses_is_counted_when_it_is_back() -> Non
     assert counter.to_dict()["left"] == {"car": 1}
 
 
-def test_things_are_counted_apart_and_by_class() -> None:
+def test_objects_are_counted_apart_and_by_class() -> None:
     counter = LineCounter(parse_line("100,0 100,100", width=WIDTH, height=HEIGHT), "center")
     for step in range(5):
         counter(frame((70 + 15 * step, 20), (130 - 15 * step, 80), (70 + 15 * step, 60)))
@@ -92,7 +92,7 @@ def zone(anchor: str = "center") -> ZoneCounter:
     return ZoneCounter(parse_zone("door=50,20 150,20 150,80 50,80", width=WIDTH, height=HEIGHT), anchor)
 
 
-def test_a_zone_tells_who_is_in_it_and_for_how_long() -> None:
+def test_a_zone_reports_who_is_in_it_and_for_how_long() -> None:
     counter = zone()
     events = []
     for step, x in enumerate((20, 40, 60, 100, 140, 160, 180)):
@@ -152,25 +152,25 @@ def test_overlap_with_a_zone_that_is_not_convex() -> None:
 @pytest.mark.parametrize(
     "text", ["", "1", "1,2", "1,2 3", "a,b c,d", "0,0 0,0", "=0,0 1,1", "nan,0 1,1", "0,0 1,1 2,2"]
 )
-def test_what_is_no_line_is_told(text: str) -> None:
+def test_what_is_no_line_is_reported(text: str) -> None:
     with pytest.raises(RangeError, match=r"line is two points|points are numbers"):
         parse_line(text, width=WIDTH, height=HEIGHT)
 
 
 @pytest.mark.parametrize("text", ["0,0 1,1", "0,0 5,5 9,9", "x"])
-def test_what_is_no_zone_is_told(text: str) -> None:
+def test_what_is_no_zone_is_reported(text: str) -> None:
     with pytest.raises(RangeError, match=r"zone is three points|points are numbers"):
         parse_zone(text, width=WIDTH, height=HEIGHT)
 
 
-def test_shares_and_pixels_and_names() -> None:
+def test_fractions_and_pixels_and_names() -> None:
     assert parse_line("a=0.5,0.5 1,1", width=200, height=100).start_xy == (100, 50)
     assert parse_line("50, 60, 70, 80", width=200, height=100).end_xy == (70, 80)
     assert parse_line("10,0 20,0", width=200, height=100, number=3).name == "line 3"
     assert parse_zone("0,0 1,0 1,1", width=200, height=100).corners_xy[2] == (200, 100)
 
 
-def test_anchors_that_are_none_are_told() -> None:
+def test_anchors_that_are_none_are_reported() -> None:
     with pytest.raises(UnknownNameError, match=r"bottom, center, top$"):
         LineCounter(parse_line("0,0 1,1", width=9, height=9), "overlap")
     with pytest.raises(UnknownNameError, match="bottom, center, top, overlap"):

@@ -66,7 +66,7 @@ def run(video: Path, watcher: VideoAnalyzer, out: Path | None = None) -> list[An
         return list(maker)
 
 
-def test_boxes_come_back_at_the_films_size_and_in_order(video: Path) -> None:
+def test_boxes_come_back_at_the_videos_size_and_in_order(video: Path) -> None:
     eye = detector()
     drawn = run(video, VideoAnalyzer(eye, draw=False))
     assert isinstance(eye.finder, Bright)
@@ -90,7 +90,7 @@ def test_every_fourth_frame_is_looked_at_and_all_are_written(video: Path, tmp_pa
         np.testing.assert_allclose(one.result.boxes.boxes_xyxy[0, 0], 8 + 2 * k, atol=4)
 
 
-def test_counts_follow_the_films_order_with_many_workers(video: Path) -> None:
+def test_counts_follow_the_videos_order_with_many_workers(video: Path) -> None:
     line = LineCounter(parse_line("0.5,0 0.5,1", width=160, height=96), "center")
     drawn = run(video, VideoAnalyzer(detector(4), lines=[line], draw=False))
     assert line.to_left == {"bright": 1}
@@ -107,7 +107,7 @@ def test_only_wanted_classes_are_kept_and_without_following_there_are_no_numbers
     assert "id" not in plain[3].result.to_dict()["boxes"][0]
 
 
-def test_the_film_is_not_written_on(video: Path) -> None:
+def test_the_video_is_not_written_on(video: Path) -> None:
     """What is drawn must not get into the decoder's own pictures, which later frames are made from."""
     clean = [f.frame.picture for f in run(video, VideoAnalyzer(detector(), draw=False))]
     after = [d.frame.picture for d in run(video, VideoAnalyzer(detector(), trails=True))]
@@ -123,7 +123,7 @@ def test_wrong_wishes_are_told() -> None:
         VideoAnalyzer(detector(), follow=None, lines=[LineCounter(parse_line("0,0 1,1", width=9, height=9))])
 
 
-def test_a_real_model_for_films_gives_doubtful_boxes_too(color_detector: Path) -> None:
+def test_a_real_model_for_videos_gives_doubtful_boxes_too(color_detector: Path) -> None:
     eye = open_video_detector(color_detector, workers=3)
     assert eye.workers == 3
     assert (eye.thresholds > 0).all()

@@ -97,18 +97,18 @@ SCENES = {
 }
 
 
-def follow(sights, **settings) -> list[TrackedBoxes]:
+def follow(detections, **settings) -> list[TrackedBoxes]:
     tracker = Tracker(TrackSettings(**settings))
-    return [tracker(detector.found, time_s=detector.time_s, index=k) for k, detector in enumerate(sights)]
+    return [tracker(detector.found, time_s=detector.time_s, index=k) for k, detector in enumerate(detections)]
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_things_keep_their_numbers(name: str) -> None:
+def test_objects_keep_their_numbers(name: str) -> None:
     movers, eye, rate, most, recall = SCENES[name]
     switches, recalls = 0, []
     for seed in range(5):
-        sights = list(s.look(movers, seconds=5, rate_hz=rate, eye=eye, seed=seed))
-        counted = s.tally(sights, follow(sights))
+        detections = list(s.look(movers, seconds=5, rate_hz=rate, eye=eye, seed=seed))
+        counted = s.tally(detections, follow(detections))
         switches += counted.switches + counted.shared
         recalls.append(counted.recall)
     assert switches <= most, f"{switches} switches"
@@ -117,32 +117,32 @@ def test_things_keep_their_numbers(name: str) -> None:
 
 def test_boxes_are_steadier_and_no_less_right_than_they_came() -> None:
     movers = [s.Mover(s.straight(60, 100, 40), (80, 60)), s.Mover(s.straight(320, 260, 0), (50, 90), 1)]
-    sights = list(s.look(movers, seconds=8, rate_hz=25, eye=s.Eye(misses=0, false_alarms=0), seed=3))
-    frames = follow(sights)
-    raw = [TrackedBoxes(boxes=x.found, ids=[1, 2], seen=[True, True]) for x in sights]
-    assert s.tally(sights, frames).overlap > s.tally(sights, raw).overlap + 0.01
+    detections = list(s.look(movers, seconds=8, rate_hz=25, eye=s.Eye(misses=0, false_alarms=0), seed=3))
+    frames = follow(detections)
+    raw = [TrackedBoxes(boxes=x.found, ids=[1, 2], seen=[True, True]) for x in detections]
+    assert s.tally(detections, frames).overlap > s.tally(detections, raw).overlap + 0.01
     for label in ("car", "person"):
         smooth = np.array([f.boxes.boxes_xyxy[f.boxes.labels.index(label)] for f in frames[10:]])
-        given = np.array([f.found.boxes_xyxy[f.found.labels.index(label)] for f in sights[10:]])
+        given = np.array([f.found.boxes_xyxy[f.found.labels.index(label)] for f in detections[10:]])
         jitter = [np.abs(np.diff(path, n=2, axis=0)).mean() for path in (smooth, given)]
         assert jitter[0] < 0.25 * jitter[1]
 
 
-def test_a_thing_that_turns_is_not_overshot() -> None:
+def test_an_object_that_turns_is_not_overshot() -> None:
     """Smoothing must not cost place: after a sudden stop the box is on the thing again within half a second."""
 
     def stop(t: float):
         return (100 + 120 * min(t, 2.0), 180.0)
 
-    sights = list(s.look([s.Mover(stop, (60, 60))], seconds=4, rate_hz=25, eye=s.Eye(misses=0, false_alarms=0)))
-    frames = follow(sights)
-    late = s.tally(sights[63:], frames[63:])
+    detections = list(s.look([s.Mover(stop, (60, 60))], seconds=4, rate_hz=25, eye=s.Eye(misses=0, false_alarms=0)))
+    frames = follow(detections)
+    late = s.tally(detections[63:], frames[63:])
     assert late.missed == 0
     assert late.overlap > 0.9
 
 
 def test_one_missing_frame_does_not_flicker() -> None:
-    sights = list(
+    detections = list(
         s.look(
             [s.Mover(s.straight(60, 100, 60), (80, 60))],
             seconds=3,
@@ -151,21 +151,21 @@ def test_one_missing_frame_does_not_flicker() -> None:
             seed=1,
         )
     )
-    frames = follow(sights)
+    frames = follow(detections)
     assert [len(f) for f in frames[3:]] == [1] * len(frames[3:])
     assert 5 < sum(not f.seen[0] for f in frames[3:]) < 35
-    assert sum(not len(f) for f in follow(sights, hold_s=0)[3:]) > 5
+    assert sum(not len(f) for f in follow(detections, hold_s=0)[3:]) > 5
 
 
 def test_false_alarms_get_no_number() -> None:
-    sights = list(s.look([], seconds=20, rate_hz=25, eye=s.Eye(false_alarms=0.3), seed=2))
-    numbers = {int(i) for f in follow(sights)[1:] for i in f.ids}
-    assert sum(len(x.found) for x in sights) > 100
+    detections = list(s.look([], seconds=20, rate_hz=25, eye=s.Eye(false_alarms=0.3), seed=2))
+    numbers = {int(i) for f in follow(detections)[1:] for i in f.ids}
+    assert sum(len(x.found) for x in detections) > 100
     assert len(numbers) <= 3
 
 
 def test_numbers_run_from_one_without_gaps() -> None:
-    sights = list(
+    detections = list(
         s.look(
             [s.Mover(s.straight(30 + 80 * k, 150, 10), (60, 50)) for k in range(6)],
             seconds=3,
@@ -174,14 +174,14 @@ def test_numbers_run_from_one_without_gaps() -> None:
             seed=4,
         )
     )
-    numbers = sorted({int(i) for f in follow(sights) for i in f.ids})
+    numbers = sorted({int(i) for f in follow(detections) for i in f.ids})
     assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_uneven_times_do_no_harm() -> None:
     mover = s.Mover(s.straight(40, 180, 100), (60, 60))
-    sights = list(s.look([mover], seconds=5, rate_hz=30, eye=s.Eye(false_alarms=0)))
-    kept = [x for k, x in enumerate(sights) if k % 7 in (0, 1, 4)]  # gaps of 1, 3 and 3 frames in turn
+    detections = list(s.look([mover], seconds=5, rate_hz=30, eye=s.Eye(false_alarms=0)))
+    kept = [x for k, x in enumerate(detections) if k % 7 in (0, 1, 4)]  # gaps of 1, 3 and 3 frames in turn
     counted = s.tally(kept, follow(kept))
     assert (counted.switches, counted.shared) == (0, 0)
     assert counted.overlap > 0.85
@@ -189,12 +189,12 @@ def test_uneven_times_do_no_harm() -> None:
 
 def test_frames_that_were_not_looked_at_are_carried_over() -> None:
     mover = s.Mover(s.straight(40, 180, 100), (60, 60))
-    sights = list(s.look([mover], seconds=4, rate_hz=24, eye=s.Eye(misses=0, false_alarms=0)))
+    detections = list(s.look([mover], seconds=4, rate_hz=24, eye=s.Eye(misses=0, false_alarms=0)))
     tracker, frames = Tracker(), []
-    for k, x in enumerate(sights):
+    for k, x in enumerate(detections):
         empty = x.found.take(np.zeros(len(x.found), bool))
         frames.append(tracker(x.found, time_s=x.time_s) if k % 3 == 0 else tracker.carry(empty, time_s=x.time_s))
-    counted = s.tally(sights[6:], frames[6:])
+    counted = s.tally(detections[6:], frames[6:])
     assert (counted.missed, counted.switches) == (0, 0)
     assert counted.overlap > 0.8
     assert not frames[7].seen[0]
@@ -203,14 +203,14 @@ def test_frames_that_were_not_looked_at_are_carried_over() -> None:
 
 def test_the_class_is_the_one_said_most() -> None:
     eye = s.Eye(wrong_class=0.3, false_alarms=0)
-    sights = list(s.look([s.Mover(s.straight(0, 120, 100), (80, 50), 2)], seconds=5, rate_hz=25, eye=eye, seed=1))
-    log = TrackLog().extend(follow(sights))
+    detections = list(s.look([s.Mover(s.straight(0, 120, 100), (80, 50), 2)], seconds=5, rate_hz=25, eye=eye, seed=1))
+    log = TrackLog().extend(follow(detections))
     assert [t.label for t in log.tracks()] == ["bus"]
     assert log.tracks().counts == {"bus": 1}
     assert log.tracks().items[0].duration_s > 4
 
 
-def test_a_thing_that_is_taken_for_two_classes_at_once_is_one_thing() -> None:
+def test_an_object_that_is_taken_for_two_classes_at_once_is_one_object() -> None:
     def found(k: int) -> Boxes:
         box = np.array([10.0 + 3 * k, 10, 60 + 3 * k, 50])
         both = [("car", 0.8), ("bus", 0.6)] if k % 3 else [("bus", 0.6)]  # at times it is a bus alone
@@ -264,7 +264,7 @@ def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
         TrackSettings(**wrong)
 
 
-def test_a_thing_has_one_box_a_frame() -> None:
+def test_an_object_has_one_box_a_frame() -> None:
     detector = next(s.look([s.Mover(s.straight(50, 50, 0), (40, 40))] * 2, seconds=1, rate_hz=1, eye=s.Eye(misses=0)))
     with pytest.raises(RangeError, match="one box a frame"):
         TrackedBoxes(boxes=detector.found, ids=[1, 1], seen=[True, True])
@@ -277,9 +277,9 @@ def test_two_people_who_pass_each_other_stay_two(rate: float, seed: int) -> None
     movers = [s.Mover(s.straight(40, 180, 110), (44, 100), 1), s.Mover(s.straight(600, 184, -110), (44, 100), 1)]
     middle_s = 560 / 220
     eye = s.Eye(hidden=lambda k, t: 1.0 if k == 0 and abs(t - middle_s) < 0.16 else 0.0, false_alarms=0)
-    sights = list(s.look(movers, seconds=5, rate_hz=rate, eye=eye, seed=seed))
-    frames = follow(sights)
-    counted = s.tally(sights, frames)
+    detections = list(s.look(movers, seconds=5, rate_hz=rate, eye=eye, seed=seed))
+    frames = follow(detections)
+    counted = s.tally(detections, frames)
     assert (counted.switches, counted.shared) == (0, 0)
     assert len({int(number) for frame in frames for number in frame.ids}) == 2
 
@@ -292,10 +292,10 @@ def test_objects_that_do_not_overlap_between_frames_are_one(step: float) -> None
         s.Mover(s.straight(610, 280, -48 * step * 6), (48, 40)),
     ]
     eye = s.Eye(noise=0.02, misses=0, false_alarms=0)
-    sights = list(s.look(movers, seconds=1.6, rate_hz=6, eye=eye, seed=0))
-    frames = follow(sights)
+    detections = list(s.look(movers, seconds=1.6, rate_hz=6, eye=eye, seed=0))
+    frames = follow(detections)
     assert {int(number) for frame in frames for number in frame.ids} == {1, 2}
-    assert s.tally(sights, frames).switches == 0
+    assert s.tally(detections, frames).switches == 0
 
 
 def test_an_object_elsewhere_is_not_matched_by_distance() -> None:

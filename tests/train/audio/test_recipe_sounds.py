@@ -92,7 +92,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("index", "error", "says"), BAD)
-def test_an_index_that_cannot_be_used_is_told(
+def test_an_index_that_cannot_be_used_is_reported(
     tmp_path: Path, index: str | None, error: type[Exception], says: str
 ) -> None:
     (tmp_path / "a.wav").write_bytes(b"x")

@@ -111,7 +111,7 @@ def test_a_reward_needs_a_run_to_begin_with(folder: Path, tmp_path: Path) -> Non
         recipe_of("caption-reward", folder, f"begin={json.dumps(str(tmp_path))}")
 
 
-def test_kept_maps_are_kept_and_broken_pictures_are_told(folder: Path, tmp_path: Path) -> None:
+def test_kept_maps_are_kept_and_broken_pictures_are_reported(folder: Path, tmp_path: Path) -> None:
     recipe = recipe_of("caption", folder, *SMALL)
     assert isinstance(recipe, CaptionRecipe)
     trunk, _ = recipe.build_encoder()

@@ -62,7 +62,7 @@ def test_places_inside_that_fit_best_answer_and_learn_how_well() -> None:
     assert targets.counted.all()
 
 
-def test_nothing_is_taught_or_punished_on_difficult_objects_and_only_for_their_class() -> None:
+def test_nothing_is_trained_or_punished_on_difficult_objects_and_only_for_their_class() -> None:
     box = torch.tensor([[[16.0, 8.0, 56.0, 40.0]]])
     scores = torch.full((1, 126, 3), 0.1)
     boxes = boxes_of(torch.full((1, 126, 4), 16.0))

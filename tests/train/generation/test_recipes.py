@@ -129,7 +129,7 @@ def test_a_later_stage_begins_with_an_earlier_ones_weights(home: Path, draw: Pat
 
 
 @pytest.mark.train
-def test_stage_two_leaves_the_sketcher_alone_and_becomes_a_model_that_draws_the_same(home: Path, draw: Path) -> None:
+def test_stage_two_leaves_the_generator_alone_and_becomes_a_model_that_draws_the_same(home: Path, draw: Path) -> None:
     changes = [f"begin={draw}", f"evaluation_run={home / 'judge'}", f"samples={home / 'refined'}", "loop.steps=2"]
     recipe = recipe_of("draw-refine", home, *changes, "channels=[8,8,8]", "depth=1", "discriminator=8")
     assert isinstance(recipe, RefineRecipe)
@@ -217,7 +217,7 @@ def _flow(home: Path, *more: str) -> DrawFlowRecipe:
 
 
 @pytest.mark.train
-def test_the_encoder_learns_until_it_is_settled_and_the_sketcher_goes_on(home: Path, codes: Path) -> None:
+def test_the_encoder_learns_until_it_is_settled_and_the_generator_goes_on(home: Path, codes: Path) -> None:
     train(
         _codes(home), home / "codes-half", quiet=True, stop_after=3
     )  # settled after half of four steps, told one ahead
@@ -239,7 +239,7 @@ def test_the_encoder_learns_until_it_is_settled_and_the_sketcher_goes_on(home: P
 
 
 @pytest.mark.train
-def test_codes_begin_with_a_sketcher_of_either_recipe(home: Path, draw: Path, codes: Path) -> None:
+def test_codes_begin_with_a_generator_of_either_recipe(home: Path, draw: Path, codes: Path) -> None:
     for run in (draw, codes):
         state = _codes(home, f"begin_with={run}").build_network().state_dict()
         stored = load_checkpoint(run / CHECKPOINT)["average"]
@@ -314,7 +314,7 @@ def test_only_sketches_are_refined(home: Path, match: Path) -> None:
 
 
 @pytest.mark.train
-def test_shipped_weights_can_be_gone_on_from_and_misfits_are_told() -> None:
+def test_shipped_weights_can_be_gone_on_from_and_misfits_are_reported() -> None:
     painter = open_generator()
     space = torch.from_numpy(painter.place("a red rose"))[None]
     noise = torch.randn(1, painter.noise, generator=torch.Generator().manual_seed(0))

@@ -88,7 +88,7 @@ def test_noise_comes_at_the_level_asked_for_and_bands_fit_frames() -> None:
     assert bands_of(np.zeros(10, np.float32), 3).shape == (12, 64)
 
 
-def test_curve_finds_what_tells_right_from_wrong() -> None:
+def test_curve_finds_what_separates_right_from_wrong() -> None:
     rng = np.random.default_rng(1)
     measures = rng.normal(0, 1, (400, 2)) * (3, 5)
     is_so = measures[:, 0] + rng.normal(0, 0.5, 400) > 1
@@ -130,7 +130,7 @@ def recipe(folder: Path) -> LipreadRecipe:
     return built
 
 
-def test_recipe_keeps_clips_and_tells_what_it_left_out(recipe: LipreadRecipe, folder: Path) -> None:
+def test_recipe_keeps_clips_and_reports_what_it_left_out(recipe: LipreadRecipe, folder: Path) -> None:
     assert recipe.vocabulary == ("bin", "lay", "now")
     assert (len(recipe.training_items), len(recipe.held_out)) == (10, 2)
     assert [broken.name for broken in recipe.broken] == ["faceless.wav"]
