@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hypothesis
@@ -141,6 +142,44 @@ def color_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
     )
     return folder
+
+
+# Networks of torch ------------------------------------------------------------------------------------------------
+
+
+def _networks() -> ModuleType:
+    """The module that makes them; skips where there is no torch."""
+    pytest.importorskip("torch", reason="these networks are exported from torch: pip install szem[train]")
+    from . import networks
+
+    return networks
+
+
+@pytest.fixture(scope="session")
+def network_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Name of a network in networks.py -> its ONNX file, exported once."""
+    networks = _networks()
+    folder = tmp_path_factory.mktemp("networks")
+
+    def make(name: str) -> Path:
+        path = folder / f"{name}.onnx"
+        if not path.exists():
+            networks.export(networks.build_network(name), path, keep_normalisation=name == "plain")
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def torch_network() -> Callable[[str], Any]:
+    """Name of a network in networks.py -> the torch network that its file came from."""
+    return _networks().build_network
+
+
+@pytest.fixture(scope="session")
+def save_network() -> Callable[..., Path]:
+    """Export a torch network: (net, path) -> path."""
+    return _networks().export
 
 
 # PostgreSQL --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 import szem
 from szem.media.samples import read_sample
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "python.md"
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
-"""Small networks exported from torch, for looking into; each is exported once per test run."""
+"""Small networks of torch, exported to ONNX: what the tests of graphs and of `szem explain` read."""
 
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-torch = pytest.importorskip("torch", reason="these networks are exported from torch: pip install szem[train]")
-from torch import Tensor, nn  # noqa: E402
+import torch
+from torch import Tensor, nn
 
 SIDE = 32
 
@@ -174,29 +172,3 @@ def export(net: nn.Module, path: Path, *, side: int = SIDE, keep_normalisation: 
             do_constant_folding=not keep_normalisation,
         )
     return path
-
-
-@pytest.fixture(scope="session")
-def network_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Name of a network above -> its ONNX file."""
-    folder = tmp_path_factory.mktemp("networks")
-
-    def make(name: str) -> Path:
-        path = folder / f"{name}.onnx"
-        if not path.exists():
-            export(build_network(name), path, keep_normalisation=name == "plain")
-        return path
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def torch_network() -> Callable[[str], nn.Module]:
-    """Name of a network above -> the torch network that its file came from."""
-    return build_network
-
-
-@pytest.fixture(scope="session")
-def save_network() -> Callable[..., Path]:
-    """Export a torch network: (net, path) -> path."""
-    return export

@@ -12,7 +12,7 @@ from szem.runtime.store import shipped_folder
 from szem.serve.app import build_app
 from szem.train.recipes import RECIPES
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 
 

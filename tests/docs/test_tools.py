@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).parent.parent / "docs" / "tools"
+TOOLS = Path(__file__).parents[2] / "docs" / "tools"
 
 
 @pytest.mark.parametrize(

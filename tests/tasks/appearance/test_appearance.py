@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from szem.errors import RangeError, ShapeError, UnknownNameError
+from szem.errors import RangeError, ShapeError
 from szem.media.samples import SAMPLES, read_sample
 from szem.results.colors import Colors, DominantColor
 from szem.results.crops import Crop, Crops
@@ -16,7 +16,6 @@ from szem.tasks.appearance.crop_hints import crop_hints
 from szem.tasks.appearance.dominant_colors import dominant_colors
 from szem.tasks.appearance.saliency import salience_map
 from szem.tasks.appearance.sharpness import measure_picture
-from szem.tasks.look import Looker, look, look_parts
 
 SMALL = hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3)))
 
@@ -230,30 +229,3 @@ def test_measures_of_known_pictures() -> None:
 def test_any_picture_can_be_measured(picture: np.ndarray) -> None:
     told = measure_picture(picture).to_dict()
     assert all(np.isfinite(value) for value in told.values() if isinstance(value, float))
-
-
-# The table
-
-
-def test_every_task_of_the_table_keeps_its_contract() -> None:
-    picture = read_sample("cat")
-    looker = Looker()
-    seen = looker(picture)
-    assert set(looker.runs) | set(looker.skipped) == set(look_parts())
-    for name, result in seen.results.items():
-        assert isinstance(result.to_dict(), dict)
-        if looker.parts[name].drawn:
-            assert result.draw(picture).shape == picture.shape  # type: ignore[attr-defined]
-    for section in seen.sections:
-        assert section.rows or section.name not in ("labels", "colors", "crops", "sharpness")
-        assert section.title
-    assert [section.name for section in seen.sections] == list(seen.results)
-
-
-def test_tasks_that_are_not_there_are_said() -> None:
-    with pytest.raises(UnknownNameError, match="choose labels"):
-        Looker(["smell"])
-    with pytest.raises(UnknownNameError, match="nothing"):
-        Looker([])
-    with pytest.raises(ShapeError, match="give that one"):
-        look(read_sample("cat"), tasks=["colors"]).draw(read_sample("coins"))
