@@ -83,7 +83,7 @@ def test_classes_and_threshold_choose_and_go_into_the_address(visit: Visit) -> N
     page.click(".class-chip[data-name=blue]")
     until(page, f"document.querySelectorAll('{THINGS} output').length === 2")
     page.click(".class-chip[data-name=green]")
-    until(page, f"document.querySelector('{THINGS}').innerText === 'Nothing it knows.'")
+    until(page, f"document.querySelector('{THINGS}').innerText === 'No object of its classes.'")
     set_slider(page, "threshold", 60)
     in_address(page, "classes=green", "threshold=60")
 

@@ -60,11 +60,11 @@ def write(page: Any, text: str) -> None:
 def test_what_was_kept_is_shown_filtered_and_played(visit: Visit, ids: list[str]) -> None:
     page = visit("guard", fresh=True)
     wait_cards(page, 5)
-    assert kinds(page) == ["Enters", "Crosses a line", "Removed", "Enters", "Gunshot"]  # the newest first
-    assert page.locator(".guard-source").all_inner_texts()[0].split("\n")[:2] == ["gate", "lost, tried again"]
+    assert kinds(page) == ["Enters", "Crosses a line", "Removed object", "Enters", "Gunshot"]  # the newest first
+    assert page.locator(".guard-source").all_inner_texts()[0].split("\n")[:2] == ["gate", "lost, being reopened"]
     joint = page.locator(CARDS).nth(2)
     assert [one.split("\n")[1] for one in joint.locator(".ev-channel").all_inner_texts()] == ["55%", "79%"]
-    assert "25% of the judgement" in joint.locator("[data-channel=sound]").get_attribute("title")
+    assert "25% of the decision" in joint.locator("[data-channel=sound]").get_attribute("title")
     assert page.locator("[data-name=strip] .strip-bar").count() == 5
 
     frame, box = (page.locator(f"{CARDS} >> nth=0 >> {part}").bounding_box() for part in (".ev-frame", ".ev-box"))
@@ -210,7 +210,7 @@ def test_a_video_is_tried_at_once(visit: Visit, no_rules: Path, tmp_path: Path) 
 def test_it_speaks_hungarian_and_fits_a_phone(visit: Visit, ids: list[str]) -> None:
     page = visit("guard", browser=PHONE, lang="hu")
     wait_cards(page, 5)
-    assert "Látja és hallja a bajt" in page.inner_text("h1")
+    assert "Felügyelet képpel és hanggal" in page.inner_text("h1")
     assert kinds(page)[-1] == "Lövés"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

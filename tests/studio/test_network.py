@@ -215,7 +215,7 @@ def test_clicking_goes_from_layer_to_map_to_neuron_and_lights_its_field(visit: V
     row = explorer.rows[index]
     assert page.locator("[data-fact=parameters]").inner_text() == f"{row.parameters:,}"
     assert f"{row.parameters_unshared:,}" in page.locator("[data-name=facts]").inner_text()
-    assert f"{row.output_shape[0]:,} kinds" in page.locator("[data-name=kinds]").inner_text()
+    assert f"{row.output_shape[0]:,} channels" in page.locator("[data-name=kinds]").inner_text()
     page.locator("[data-name=sheet] canvas").click(position={"x": 20, "y": 20})
     page.wait_for_url(re.compile(r"at="))
     neurons = page.locator("[data-name=neurons] canvas")

@@ -121,12 +121,12 @@ def test_camera_is_recognised_again_and_again(visit: Visit) -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "language", "said"),
     [
-        (429, {"Retry-After": "7"}, "en", "The server has its hands full. Try again in 7 s."),
-        (413, {}, "hu", "A kép túl nagy a kiszolgálónak."),
-        (503, {}, "en", "The server made a mistake (503)."),
-        (501, {}, "hu", "Ez a kiszolgáló ezt még nem tudja."),
+        (429, {"Retry-After": "7"}, "en", "The server is busy. Try again in 7 s."),
+        (413, {}, "hu", "A kép túl nagy a szervernek."),
+        (503, {}, "en", "The server failed (503)."),
+        (501, {}, "hu", "Ez a szerver ezt még nem tudja."),
         (400, {}, "en", "The server did not take the picture. Try another one. (a reason)"),
-        (0, {}, "hu", "A kiszolgáló nem válaszol."),
+        (0, {}, "hu", "A szerver nem válaszol."),
     ],
 )
 def test_what_goes_wrong_is_said_beside_the_labels(

@@ -157,7 +157,7 @@ def test_areas_colours_and_names_are_those_szem_finds(visit: Visit) -> None:
     page.mouse.move(box["x"] + box["width"] * (x + 0.5) / width, box["y"] + box["height"] * (y + 0.5) / height)
     settle(page)
     cat = next(area for area in wanted.areas if area.label == "cat")
-    assert page.locator("[data-name=under-pointer]").inner_text() == f"cat · {cat.confidence:.0%} sure"
+    assert page.locator("[data-name=under-pointer]").inner_text() == f"cat · confidence {cat.confidence:.0%}"
     page.mouse.move(2, 2)
     settle(page)
     assert page.locator("[data-name=under-pointer]").is_hidden()
@@ -180,7 +180,7 @@ def test_a_row_shows_its_class_alone_and_the_arrow_keys_name_places_in_hungarian
     page.locator("[data-name=picture]").focus()
     page.keyboard.press("ArrowLeft")
     settle(page)
-    assert page.locator("[data-name=under-pointer]").inner_text().startswith("macska · biztos:")
+    assert page.locator("[data-name=under-pointer]").inner_text().startswith("macska · konfidencia:")
 
 
 def test_model_and_opacity_are_chosen_and_travel_in_the_address(visit: Visit) -> None:
@@ -222,7 +222,7 @@ def test_a_dragged_box_is_outlined_as_szem_outlines_it(visit: Visit) -> None:
     wanted = szem.outline(picture, [box])
     said = page.locator("[data-name=outline]").inner_text()
     fill = wanted.masks[0].sum() / ((box[2] - box[0]) * (box[3] - box[1]))
-    assert said == f"The object fills {fill:.0%} of its box; {wanted.confidence[0]:.0%} sure."
+    assert said == f"The object fills {fill:.0%} of its box; confidence {wanted.confidence[0]:.0%}."
     shown = page.locator(".outline-layer").evaluate(
         "(c) => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
     )

@@ -278,7 +278,7 @@ def test_a_camera_that_goes_away_is_noticed(visit: Visit) -> None:
     until(page, "window.stream && document.querySelector('[data-name=camera].active')")
     page.evaluate("window.stream.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
     page.wait_for_selector(PROBLEM)
-    assert "The camera went away." in page.locator(PROBLEM).inner_text()
+    assert "The camera was disconnected." in page.locator(PROBLEM).inner_text()
 
 
 def test_a_server_that_is_gone_is_said_in_place(visit: Visit) -> None:
@@ -300,7 +300,7 @@ def test_a_page_without_its_kernels_says_so_and_offers_to_try_again(visit: Visit
         page.route("**/v1/szem/kernels", lambda route: route.fulfill(status=500, json=reply))
 
     page = visit("kernels", before=broken, lang="hu", expect=("Failed to load resource",))
-    assert "A kiszolgáló hibázott (500)." in page.locator("[data-name=page-problem]").inner_text()
+    assert "A szerver hibázott (500)." in page.locator("[data-name=page-problem]").inner_text()
     page.unroute("**/v1/szem/kernels")
     page.get_by_role("button", name="Újra").click()
     wait_drawn(page)
