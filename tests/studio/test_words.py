@@ -45,6 +45,10 @@ SHARED = {
     "Scharr",
     "Gabor",
     "setosa:",
+    "hot dog",
+    "laptop",
+    "pizza",
+    "zebra",
 }
 
 
