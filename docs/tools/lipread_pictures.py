@@ -98,7 +98,7 @@ def draw_study(reader: LipReader, item: EvaluatedVideo) -> None:
     axes[0].set_yticks(np.arange(len(rows)) + 0.5, [reader.networks.words[label - 1] for label in rows])
     axes[0].set_title("chance of each word", fontsize=9)
     spelled = found.read.spelled
-    axes[1].imshow(spelled.looked, aspect="auto", cmap="magma", extent=(0, seconds, len(spelled.text), 0))
+    axes[1].imshow(spelled.attention, aspect="auto", cmap="magma", extent=(0, seconds, len(spelled.text), 0))
     letters = [letter if letter != " " else "·" for letter in spelled.text]
     axes[1].set_yticks(np.arange(len(letters)) + 0.5, letters, fontsize=7)
     axes[1].set(xlabel="seconds")

@@ -128,7 +128,7 @@ def make_reading(used: str, text: tuple[str, ...], confidences: float) -> dict[s
             for k, (word, (a, b)) in enumerate(spans)
         ],
         "moments": moments,
-        "spelled": {"letters": list(letters), "looked": [bump(s - 0.12, s + 0.12).round(2).tolist() for s in at]},
+        "spelled": {"letters": list(letters), "attention": [bump(s - 0.12, s + 0.12).round(2).tolist() for s in at]},
     }
 
 

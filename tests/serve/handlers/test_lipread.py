@@ -48,7 +48,7 @@ def test_a_video_is_read_as_the_package_reads_it(server: httpx.Client, data_dir:
         for use in ("lips", "sound", "both"):
             assert level[use]["used"] == use
             assert len(level[use]["moments"]) == found["frames"] == 75
-            assert len(level[use]["spelled"]["letters"]) == len(level[use]["spelled"]["looked"])
+            assert len(level[use]["spelled"]["letters"]) == len(level[use]["spelled"]["attention"])
     assert found["levels"][0]["lips"] == found["levels"][1]["lips"]  # noise does not reach the lips
     assert len(found["track"]["frames"]) == 75
     sheet = Image.open(io.BytesIO(base64.b64decode(found["crops"]["url"].partition(",")[2])))

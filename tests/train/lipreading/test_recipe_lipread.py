@@ -189,5 +189,5 @@ def test_exported_model_says_what_torch_says(
             assert np.abs(np.exp(found) - np.exp(wanted)).max() < 0.01, use
     read = networks.read(seen, heard)
     assert len(read.spans) == len(read.labels)
-    assert read.spelled.looked.shape == (len(read.spelled.text), len(clip.crops))
-    assert read.spelled.looked.sum(-1) == pytest.approx(1, abs=0.01)
+    assert read.spelled.attention.shape == (len(read.spelled.text), len(clip.crops))
+    assert read.spelled.attention.sum(-1) == pytest.approx(1, abs=0.01)

@@ -128,7 +128,7 @@ def _said_to_dict(found: LipreadDetails, networks: LipNetworks) -> Row:
         "moments": _moments(found.read, networks.words),
         "spelled": {
             "letters": list(found.read.spelled.text),
-            "looked": np.round(found.read.spelled.looked, 3).tolist(),
+            "attention": np.round(found.read.spelled.attention, 3).tolist(),
             "own": found.read.own.text,
         },
     }

@@ -42,11 +42,11 @@ _KEPT = 8  # sentences that the speller is asked about
 
 @dataclass(frozen=True, eq=False)
 class SpelledSentence:
-    """A sentence as the speller writes it, and where it looked."""
+    """A sentence as the speller writes it, and the moments it attended to."""
 
     text: str
     log_probability: float  # of all its letters and of its end
-    looked: NDArray[np.float32]  # (L, T), for each letter the moments, adding up to 1
+    attention: NDArray[np.float32]  # (L, T), for each letter the moments, adding up to 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,5 +64,5 @@ export async function sendFilm(file, signal) {
   return (await askWithFilm(`${HOME}/videos?${query}`, options)).json();
 }
 
-export const fetchFilm = (id) => json(`/films/${id}`);
-export const dropFilm = (id) => json(`/films/${id}`, { method: "DELETE" });
+export const fetchFilm = (id) => json(`/videos/${id}`);
+export const dropFilm = (id) => json(`/videos/${id}`, { method: "DELETE" });

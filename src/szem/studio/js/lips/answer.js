@@ -12,7 +12,7 @@ export const LEVELS_ASKED = LEVELS.map((level) => level ?? CLEAN_DB);
 /**
  * The server's answer as the page uses it.
  * @returns {film: {width, height} | null, mouth: {times_s, corners_xy}, crops, times_s, begin_s, end_s, readings}; a
- *   reading has use, noise_db (null: none), words, confidence, reason, chances: {word: [0..1]}, letters: {text, looked}
+ *   reading has use, noise_db (null: none), words, confidence, reason, chances: {word: [0..1]}, letters: {text, attention}
  */
 export function readAnswer(raw) {
   const rate = raw.rate_hz || 25;
@@ -49,7 +49,7 @@ function chancesOf(moments) {
 }
 
 function lettersOf(spelled) {
-  return spelled ? { text: spelled.letters.join(""), looked: spelled.looked } : null;
+  return spelled ? { text: spelled.letters.join(""), attention: spelled.attention } : null;
 }
 
 /** The reading from one use at one level of noise; noise does not reach the lips. */

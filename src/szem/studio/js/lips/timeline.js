@@ -128,7 +128,7 @@ export function timelineView(app, jump) {
     const { reading, shown } = last;
     const rows =
       shown === "letters"
-        ? (reading?.letters?.looked ?? []).map((values, k) => ({ name: reading.letters.text[k], values }))
+        ? (reading?.letters?.attention ?? []).map((values, k) => ({ name: reading.letters.text[k], values }))
         : strongRows(Object.entries(reading?.chances ?? {}).map(([name, values]) => ({ name, values }))).slice(0, MOST_ROWS);
     const most = shown === "letters" ? Math.max(0.05, ...rows.flatMap(({ values }) => values)) : 1;
     heatTitle.textContent = t(shown === "letters" ? "lips.lane.letters" : "lips.lane.chances");
