@@ -181,14 +181,14 @@ def swaying_faces(folder: Path, spoken: list[np.ndarray], out: Path) -> Iterator
         picture = cv2.resize(read_picture(file), (256, 256), interpolation=cv2.INTER_CUBIC)
         video = out / f"sway{number}.mp4"
         with av.open(str(video), "w") as container:
-            video = container.add_stream("libx264", rate=RATE_HZ)
-            video.width, video.height, video.pix_fmt = 256, 256, "yuv420p"
+            coded = container.add_stream("libx264", rate=RATE_HZ)
+            coded.width, coded.height, coded.pix_fmt = 256, 256, "yuv420p"
             track = container.add_stream("aac", rate=16000, layout="mono")
             for k in range(max(50, len(sound) // FRAME_SAMPLES)):
                 matrix = cv2.getRotationMatrix2D((128, 128), 6 * np.sin(k / 5), 1 + 0.05 * np.sin(k / 3))
                 moved = cv2.warpAffine(picture, matrix, (256, 256), borderMode=cv2.BORDER_REPLICATE)
-                container.mux(video.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
-            container.mux(video.encode())
+                container.mux(coded.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
+            container.mux(coded.encode())
             frame = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
             frame.sample_rate = 16000
             container.mux(track.encode(frame))

@@ -49,12 +49,12 @@ def code_stream(video: Path, sound: Path | None, *, seconds: float) -> list[byte
     step = SOUND_HZ // RATE_HZ
     pieces, wire = [], io.BytesIO()
     with av.open(wire, "w", format="mpegts", options={"flush_packets": "1"}, buffer_size=188) as stream:
-        video = stream.add_stream("libx264", rate=RATE_HZ)
-        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
-        video.options = {"preset": "veryfast", "tune": "zerolatency", "g": str(2 * RATE_HZ), "crf": "25"}
+        coded = stream.add_stream("libx264", rate=RATE_HZ)
+        coded.width, coded.height, coded.pix_fmt = *SIZE, "yuv420p"
+        coded.options = {"preset": "veryfast", "tune": "zerolatency", "g": str(2 * RATE_HZ), "crf": "25"}
         tone = stream.add_stream("aac", rate=SOUND_HZ)
         for k in range(round(seconds * RATE_HZ)):
-            stream.mux(video.encode(av.VideoFrame.from_ndarray(pictures[k % len(pictures)], format="rgb24")))
+            stream.mux(coded.encode(av.VideoFrame.from_ndarray(pictures[k % len(pictures)], format="rgb24")))
             part = np.take(heard, np.arange(k * step, (k + 1) * step), mode="wrap")[None]
             samples = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout="mono")
             samples.sample_rate, samples.pts, samples.time_base = SOUND_HZ, k * step, Fraction(1, SOUND_HZ)

@@ -16,12 +16,12 @@ from scipy.optimize import minimize
 from watch_scores import frames_of, watcher_of
 
 import szem.tasks.surveillance.abandoned_objects as left_objects
-from szem.tasks.surveillance.background_model import Foreground as Seen
+from szem.tasks.surveillance.background_model import Foreground
 from szem.tasks.surveillance.static_regions import Evidence, Region, weigh
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
 from benchmarks.scenes.degrade import Degradation
-from benchmarks.scenes.scenes import Foreground
+from benchmarks.scenes.scenes import Scene
 from benchmarks.scenes.sprites import read_sprites
 from benchmarks.scenes.stories import compose_scene
 
@@ -30,11 +30,11 @@ NAMES = ("thing", "gap", "light")
 PULL = 0.15  # how strongly the weights are held to those there are: samples are few
 
 
-def samples_of(scene: Foreground) -> list[tuple[Evidence, str]]:
+def samples_of(scene: Scene) -> list[tuple[Evidence, str]]:
     """What was weighed in a scene, and what it truly was; regions with people in them are left out."""
     weighed: list[tuple[float, Region, Evidence]] = []
 
-    def spy(seen: Seen, region: Region) -> Evidence:
+    def spy(seen: Foreground, region: Region) -> Evidence:
         evidence = weigh(seen, region)
         weighed.append((seen.time_s, region, evidence))
         return evidence

@@ -82,11 +82,11 @@ def fill_boxes(
         if found is None:
             continue
         region = label[found.rows, found.columns]
-        is_object = found.generator >= confidence.object
+        is_object = found.probability >= confidence.object
         if is_object.mean() < confidence.fraction:
             region[...] = IGNORED
             continue
-        region[(found.generator > confidence.other) & ~is_object & (region == 0)] = IGNORED
+        region[(found.probability > confidence.other) & ~is_object & (region == 0)] = IGNORED
         region[is_object] = boxed.labels[index] + 1
         filled += 1
     return label, filled
