@@ -33,4 +33,4 @@ def test_a_part_of_the_change_is_added(tmp_path: Path) -> None:
 def test_another_network_is_refused(tmp_path: Path) -> None:
     states = [{"w": torch.zeros(2)}, {"w": torch.zeros(3)}, {"w": torch.zeros(2)}]
     with pytest.raises(TrainError, match="not of one network"):
-        mix_weights(*states, share=0.5)
+        mix_weights(*states, fraction=0.5)
