@@ -35,29 +35,29 @@ SEED = 7
 
 def page(folder: Path) -> None:
     """Grids as they come, both stages, a walk, influence, and what the captioner says."""
-    painter = open_generator()
+    generator = open_generator()
     for number, text in enumerate(SENTENCES):
-        print(write_picture(folder / f"generate-{number + 1:02}.jpg", painter(text, n=9, seed=SEED).sheet()))
-    stages = painter(EXAMPLES[0], n=4, seed=SEED).sheet(stages=True, zoom=2)
+        print(write_picture(folder / f"generate-{number + 1:02}.jpg", generator(text, n=9, seed=SEED).sheet()))
+    stages = generator(EXAMPLES[0], n=4, seed=SEED).sheet(stages=True, zoom=2)
     print(write_picture(folder / "generate-stages.jpg", stages))
-    video = painter.between(SENTENCES[2], SENTENCES[4], frames=8, seed=SEED)
+    video = generator.between(SENTENCES[2], SENTENCES[4], frames=8, seed=SEED)
     print(write_picture(folder / "generate-walk.jpg", tile_pictures(video, columns=8)))
-    for word in painter.influence(EXAMPLES[0], seed=SEED):
+    for word in generator.influence(EXAMPLES[0], seed=SEED):
         print(f"  {word.fraction:5.1%}  {word.word}")
     captioner = open_captioner()
     for text in SENTENCES:
-        said = captioner([painter(text, seed=SEED).pictures[0]])[0]
+        said = captioner([generator(text, seed=SEED).pictures[0]])[0]
         print(f"  {text}  ->  {said.text} ({said.confidence:.0%})")
 
 
 def nearest(data: Path, folder: Path, *, each: int = 4) -> None:
     """Drawings beside the training photographs nearest to them, and the same for held-back photographs."""
-    look, painter = ClassifierFeatures(), open_generator()
+    look, generator = ClassifierFeatures(), open_generator()
     trained = read_drawables(data, split="train")
     known = _unit(
         np.concatenate([look([read_picture(t.path) for t in trained[i : i + 64]])[0] for i in _steps(trained)])
     )
-    drawn = [p for text in SENTENCES for p in painter(text, n=each, seed=SEED).pictures]
+    drawn = [p for text in SENTENCES for p in generator(text, n=each, seed=SEED).pictures]
     held = [read_picture(one.path) for one in read_drawables(data, split="val")[::10]]
     tiles: list[Picture8] = []
     for name, pictures in (("drawings", drawn), ("held-back photographs", held)):

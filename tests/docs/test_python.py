@@ -1,6 +1,7 @@
-"""docs/python.md: every example runs, and every public name stands on the page."""
+"""The examples in Python run, and every public name stands on docs/python.md."""
 
 import re
+import shutil
 from pathlib import Path
 
 import av
@@ -9,6 +10,8 @@ import pytest
 
 import szem
 from szem.media.samples import read_sample
+
+from .pages import PAGES, blocks_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python.md"
 
@@ -38,6 +41,28 @@ def test_every_example_of_the_page_runs(desk: Path, capsys: pytest.CaptureFixtur
     assert len(blocks) > 5
     assert "scale it: picture / 255" in capsys.readouterr().out
     assert {"boxes.jpg", "outlines.png", "flowers.png", "sobel.png"} <= {file.name for file in desk.iterdir()}
+
+
+# Examples that need a server, a camera or the reader's own data; they are read only.
+_NOT_HERE = re.compile(
+    r"127\.0\.0\.1|rtsp://|^import requests|LookPart\(|\(pictures,|masks\[\"map\"\]|async_batch", re.MULTILINE
+)
+OTHERS = [page for page in PAGES if page.name not in ("python.md", "architecture.md") and blocks_of(page, "python")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.name)
+def test_examples_of_the_other_pages_run(
+    page: Path, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(samples, tmp_path / "work", copy_function=shutil.copy)
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
+    names: dict[str, object] = {"szem": szem}
+    for number, block in enumerate(blocks_of(page, "python")):
+        code = compile(block, f"{page.name}, example {number}", "exec")
+        if not _NOT_HERE.search(block):
+            exec(code, names)  # noqa: S102
 
 
 def test_every_public_name_stands_on_the_page() -> None:
