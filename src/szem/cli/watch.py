@@ -104,6 +104,7 @@ def watch(
 
     from szem.guard.event_record import parse_moment
     from szem.guard.event_store import RULES_FILE, EventStore
+    from szem.guard.face_blur import open_face_blurrer
     from szem.guard.listener_pool import known_sounds, make_listening
     from szem.guard.metrics import GuardMetrics
     from szem.guard.retention import Retention
@@ -153,7 +154,7 @@ def watch(
                 chosen,
                 named,
                 make_analyzer=_analyzer(chosen, detector, listen),
-                blur=_blurrer() if blur_faces or chosen.clips.blur_faces else None,
+                make_blur=open_face_blurrer if blur_faces or chosen.clips.blur_faces else None,
                 retention=Retention(
                     days=chosen.keep.days if days is None else days,
                     gigabytes=chosen.keep.gigabytes if gigabytes is None else gigabytes,
@@ -196,14 +197,6 @@ def _analyzer(rules: "Rules", detector: Any, listen: Any) -> Callable[[Any], Any
     return lambda source: build_analyzer(
         source.name, rules, detector=detector, listen=listen if source.sound else None
     )
-
-
-def _blurrer() -> Any:
-    from szem.guard.face_blur import FaceBlurrer
-    from szem.tasks.faces.detect import open_faces
-
-    finder = open_faces(threads=1)
-    return FaceBlurrer(lambda picture: finder(picture, threshold=0.4, turned=False).boxes_xyxy)
 
 
 @contextmanager

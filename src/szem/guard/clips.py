@@ -5,8 +5,10 @@ file does not know where files belong, nor what happened in them.
 """
 
 import errno
+import io
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -80,6 +82,8 @@ def write_clip(stretch: PacketRun, path: Path, *, blur: FrameBlur | None = None)
 
 def find_picture(stretch: PacketRun, time_s: float) -> Picture8 | None:
     """The picture nearest to a moment; None: not one can be decoded."""
+    if stretch.tracks.is_sound_alone:
+        return None
     best: tuple[float, Frame] | None = None
     for frame in decode_pictures(stretch):
         far = abs(frame.time_s - time_s)
@@ -109,11 +113,12 @@ def decode_pictures(stretch: PacketRun) -> Iterator[Frame]:
 
 
 def _can_copy(stretch: PacketRun) -> bool:
-    tracks = stretch.tracks
+    video = stretch.tracks.video
     return (
-        tracks.video is not None
-        and tracks.video_codec == "h264"
-        and tracks.pixels in _PLAYED_PIXELS
+        video is not None
+        and video.container != b""
+        and video.codec == "h264"
+        and video.pixels in _PLAYED_PIXELS
         and stretch.turn == 0
         and all(bit.pts is not None and bit.dts is not None for bit in stretch.bits)
     )
@@ -132,15 +137,18 @@ def _check_disk(error: Exception, path: Path) -> None:
 def _copy(stretch: PacketRun, path: Path) -> None:
     """Packets into a new file, as they are."""
     tracks = stretch.tracks
-    has_sound = tracks.sound is not None and any(not bit.is_video for bit in stretch.bits)
-    copies_sound = has_sound and tracks.sound_codec in _PLAYED_SOUND
-    with _opened(path) as out:
-        video = out.add_stream_from_template(tracks.video, opaque=True)
+    assert tracks.video is not None
+    of_sound = tracks.sound if any(not bit.is_video for bit in stretch.bits) else None
+    has_sound = of_sound is not None and of_sound.container != b""
+    copies_sound = of_sound is not None and has_sound and of_sound.codec in _PLAYED_SOUND
+    with ExitStack() as stack:
+        out = stack.enter_context(_opened(path))
+        video = _copied_stream(out, tracks.video.container, stack)
         sound: Any = None
-        if copies_sound:
-            sound = out.add_stream_from_template(tracks.sound, opaque=True)
-        elif has_sound:
-            sound = out.add_stream("aac", rate=_sound_rate(tracks.sound_rate_hz))
+        if of_sound is not None and copies_sound:
+            sound = _copied_stream(out, of_sound.container, stack)
+        elif of_sound is not None and has_sound:
+            sound = out.add_stream("aac", rate=_sound_rate(of_sound.rate_hz))
         zero_s = _zero(stretch)
         coder = None if copies_sound or not has_sound else _SoundCoder(stretch, sound, zero_s)
         last: dict[Any, int] = {}
@@ -167,25 +175,33 @@ def _copy(stretch: PacketRun, path: Path) -> None:
                 out.mux(packet)
 
 
+def _copied_stream(out: Any, container: bytes, stack: ExitStack) -> Any:
+    """A new stream that takes packets as they came; see `VideoTemplate`."""
+    given = stack.enter_context(av.open(io.BytesIO(container), format="nut"))
+    return out.add_stream_from_template(given.streams[0], opaque=True)
+
+
 def _code_anew(stretch: PacketRun, path: Path, blur: FrameBlur | None) -> None:
     """Decode and encode."""
     tracks = stretch.tracks
     zero_s = _zero(stretch)
-    by_arrival = tracks.video_codec in _BY_ARRIVAL
-    has_sound = bool(tracks.sound_codec) and any(not bit.is_video for bit in stretch.bits) and not by_arrival
+    assert tracks.video is not None
+    by_arrival = tracks.video.codec in _BY_ARRIVAL
+    of_sound = None if by_arrival or all(bit.is_video for bit in stretch.bits) else tracks.sound
+    rate_hz = min(max(tracks.video.rate_hz, 1.0), 120.0)
     with _opened(path) as out:
-        video = out.add_stream("libx264", rate=Fraction(min(max(tracks.rate_hz, 1.0), 120.0)).limit_denominator(1001))
+        video = out.add_stream("libx264", rate=Fraction(rate_hz).limit_denominator(1001))
         video.pix_fmt = "yuv420p"
         video.options = {"crf": "23", "preset": "superfast", "threads": "1"}
         video.codec_context.time_base = Fraction(1, _TICKS_HZ)
-        sound: Any = out.add_stream("aac", rate=_sound_rate(tracks.sound_rate_hz)) if has_sound else None
+        sound: Any = None if of_sound is None else out.add_stream("aac", rate=_sound_rate(of_sound.rate_hz))
         size, last_tick = (0, 0), -1
         blurred = None if blur is None else blur.for_video()
         for frame in decode_pictures(stretch):
             if not size[0]:
                 size = frame.size
                 video.width, video.height = size[0] // 2 * 2, size[1] // 2 * 2
-                tag_encoder(video, frame, aspect=tracks.pixel_aspect, is_rgb=blur is not None)
+                tag_encoder(video, frame, aspect=tracks.video.pixel_aspect, is_rgb=blur is not None)
             picture = _picture(frame, size, blurred)
             time_s = frame.time_s - stretch.start_s
             if not by_arrival and frame.raw.pts is not None and frame.raw.time_base:
@@ -207,8 +223,10 @@ def _code_anew(stretch: PacketRun, path: Path, blur: FrameBlur | None) -> None:
 def _code_sound(stretch: PacketRun, path: Path) -> None:
     """Decode and encode sound alone."""
     zero_s = next((float(bit.pts * bit.time_base) for bit in stretch.bits if bit.pts is not None), 0.0)
+    if stretch.tracks.sound is None:
+        raise FormatError("no sound of the clip could be decoded")
     with _opened(path) as out:
-        sound: Any = out.add_stream("aac", rate=_sound_rate(stretch.tracks.sound_rate_hz))
+        sound: Any = out.add_stream("aac", rate=_sound_rate(stretch.tracks.sound.rate_hz))
         coder = _SoundCoder(stretch, sound, zero_s)
         for bit in stretch.bits:
             out.mux(coder.take(bit))
@@ -230,14 +248,15 @@ class _SoundCoder:
     """Sound that a browser does not play, coded as AAC."""
 
     def __init__(self, stretch: PacketRun, stream: Any, zero_s: float) -> None:
-        tracks = stretch.tracks
-        decoder: Any = cast("Any", av.CodecContext.create(tracks.sound_codec, "r"))
-        if tracks.sound_extra:
-            decoder.extradata = tracks.sound_extra
-        decoder.sample_rate, decoder.layout = tracks.sound_rate_hz, tracks.sound_layout
+        template = stretch.tracks.sound
+        assert template is not None
+        decoder: Any = cast("Any", av.CodecContext.create(template.codec, "r"))
+        if template.extra:
+            decoder.extradata = template.extra
+        decoder.sample_rate, decoder.layout = template.rate_hz, template.layout
         self._decoder = decoder
         self._stream, self._zero_s = stream, zero_s
-        self._rate_hz = _sound_rate(tracks.sound_rate_hz)
+        self._rate_hz = _sound_rate(template.rate_hz)
         self._resampler = av.AudioResampler(format="fltp", rate=self._rate_hz)
         self._mono = MonoResampler(self._rate_hz, piece_s=0.1)  # AAC and FFmpeg know few layouts of many channels
         self._begun_s: float | None = None

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8
+from szem.tasks.faces.detect import open_faces
 
-__all__ = ["FaceBlurrer", "blur_boxes"]
+__all__ = ["FaceBlurrer", "blur_boxes", "open_face_blurrer"]
 
+_THRESHOLD = 0.4  # a face that is hidden for nothing does no harm
 _WIDER = 0.25  # of a face's sides, added on each: hair and ears tell too
 _SQUARES = 5  # across a face
 _STAYS = 8  # pictures of a film
@@ -47,6 +49,12 @@ class FaceBlurrer:
             return blur_boxes(picture, np.concatenate(recent))
 
         return blur
+
+
+def open_face_blurrer() -> FaceBlurrer:
+    """A blurrer with the shipped detector of faces."""
+    finder = open_faces(threads=1)
+    return FaceBlurrer(lambda picture: finder(picture, threshold=_THRESHOLD, turned=False).boxes_xyxy)
 
 
 def blur_boxes(picture: Picture8, boxes_xyxy: NDArray[Any]) -> Picture8:

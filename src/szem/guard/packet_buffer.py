@@ -17,7 +17,16 @@ from szem.errors import RangeError
 from szem.media.frames import Frame
 from szem.media.pictures import encode_picture
 
-__all__ = ["BufferedPacket", "PacketBuffer", "PacketRun", "StreamTemplates"]
+__all__ = [
+    "BufferedPacket",
+    "PacketBuffer",
+    "PacketCopier",
+    "PacketRun",
+    "SoundTemplate",
+    "StreamTemplates",
+    "VideoTemplate",
+    "buffer_picture",
+]
 
 _SLACK_S = 2.0
 _MILLI = Fraction(1, 1000)
@@ -37,55 +46,131 @@ class BufferedPacket:
     duration: int
 
 
-class StreamTemplates:
-    """What the packets of one connection are: they outlive the container that they were read from.
+@dataclass(frozen=True)
+class VideoTemplate:
+    """What the packets of pictures of one connection are: it outlives the container that they were read from.
 
     Args:
-        packet_stream: A video stream of an open container; where it is uncoded, pictures are kept as JPEG. None:
-            there is sound alone.
+        codec: FFmpeg's name of the decoder; "mjpeg" where pictures come uncoded and are kept as JPEG.
+        is_uncoded: Whether they come so.
+        extra: What the decoder must know first.
+        pixels: FFmpeg's name of the pixel format.
+        size_px: Width and height.
+        tag: Four characters of the container.
+        coded_bits: Of a sample, where the container says it.
+        pixel_aspect: Width of a pixel by its height; None: not stated.
+        rate_hz: Pictures a second.
+        container: A file of one packet, from which a stream to copy packets into can be made; empty: none can.
     """
 
-    def __init__(self, packet_stream: Any) -> None:
-        # A container that is never written: its streams hold copies of what a decoder or a file must know.
-        self._holder = av.open(io.BytesIO(), "w", format="matroska")
-        self.video: Any = None
-        self.sound: Any = None
-        self.video_codec, self.video_extra, self.pixels = "mjpeg", b"", "yuvj420p"
-        self.sound_codec, self.sound_extra, self.sound_rate_hz = "", b"", 0
-        self.sound_layout = ""
-        self.rate_hz = 10.0
-        self.size_px, self.video_tag, self.coded_bits = (0, 0), "", 0
-        self.pixel_aspect: Fraction | None = None
-        self.is_sound_alone = packet_stream is None
-        self.is_uncoded = packet_stream is not None and packet_stream.codec_context.name == "rawvideo"
-        if packet_stream is not None and not self.is_uncoded:
-            context = packet_stream.codec_context
-            self.video = self._copy(packet_stream)
-            self.video_codec, self.video_extra = context.codec.name, bytes(context.extradata or b"")
-            self.pixels = str(context.pix_fmt or "")
-            self.size_px, self.video_tag = (context.width, context.height), context.codec_tag
-            self.coded_bits = context.bits_per_coded_sample or 0
-            self.pixel_aspect = packet_stream.sample_aspect_ratio or context.sample_aspect_ratio or None
-            self.rate_hz = float(packet_stream.average_rate or packet_stream.guessed_rate or 0) or 25.0
+    codec: str
+    is_uncoded: bool = False
+    extra: bytes = b""
+    pixels: str = "yuvj420p"
+    size_px: tuple[int, int] = (0, 0)
+    tag: str = ""
+    coded_bits: int = 0
+    pixel_aspect: Fraction | None = None
+    rate_hz: float = 10.0
+    container: bytes = b""
 
-    def add_sound(self, stream: Any) -> None:
-        """Note what the sound is."""
+    @classmethod
+    def of(cls, packet: Any) -> "VideoTemplate":
+        """The template of the stream of a packet."""
+        stream = packet.stream
         context = stream.codec_context
-        self.sound = self._copy(stream)
-        self.sound_codec, self.sound_extra = context.codec.name, bytes(context.extradata or b"")
-        self.sound_rate_hz, self.sound_layout = context.sample_rate, context.layout.name
+        if context.name == "rawvideo":
+            return cls("mjpeg", is_uncoded=True)
+        return cls(
+            codec=context.codec.name,
+            extra=bytes(context.extradata or b""),
+            pixels=str(context.pix_fmt or ""),
+            size_px=(context.width, context.height),
+            tag=context.codec_tag,
+            coded_bits=context.bits_per_coded_sample or 0,
+            pixel_aspect=stream.sample_aspect_ratio or context.sample_aspect_ratio or None,
+            rate_hz=float(stream.average_rate or stream.guessed_rate or 0) or 25.0,
+            container=_wrap(packet),
+        )
+
+
+@dataclass(frozen=True)
+class SoundTemplate:
+    """Likewise of the packets of sound."""
+
+    codec: str
+    extra: bytes
+    rate_hz: int
+    layout: str
+    container: bytes
+
+    @classmethod
+    def of(cls, packet: Any) -> "SoundTemplate":
+        """The template of the stream of a packet."""
+        context = packet.stream.codec_context
+        return cls(
+            context.codec.name,
+            bytes(context.extradata or b""),
+            context.sample_rate,
+            context.layout.name,
+            _wrap(packet),
+        )
+
+
+def _wrap(packet: Any) -> bytes:
+    """A file that holds a copy of a packet, so that its stream can be copied in another process.
+
+    NUT keeps the bytes that a decoder must know as they are; other containers convert them.
+    """
+    holder = io.BytesIO()
+    try:
+        with av.open(holder, "w", format="nut") as out:
+            copy = av.Packet(packet.size)
+            copy.update(bytes(packet))
+            copy.pts = copy.dts = 0
+            copy.time_base, copy.is_keyframe = packet.time_base, True
+            copy.stream = out.add_stream_from_template(packet.stream, opaque=True)
+            out.mux(copy)
+    except (av.FFmpegError, ValueError):  # no file can hold it as it is: it is coded anew
+        return b""
+    return holder.getvalue()
+
+
+@dataclass(eq=False)
+class StreamTemplates:
+    """The streams of one connection.
+
+    Args:
+        video: Of its pictures; None: there is sound alone.
+        sound: Of its sound, once a packet of it has come.
+    """
+
+    video: VideoTemplate | None
+    sound: SoundTemplate | None = None
+
+    @property
+    def is_sound_alone(self) -> bool:
+        """Whether there are no pictures."""
+        return self.video is None
+
+    @property
+    def is_uncoded(self) -> bool:
+        """Whether pictures come uncoded."""
+        return self.video is not None and self.video.is_uncoded
 
     def open_decoder(self) -> Any:
         """A decoder of its pictures that knows all that the container said of them."""
-        decoder: Any = av.CodecContext.create(self.video_codec, "r")
-        if self.video_extra:
-            decoder.extradata = self.video_extra
-        if all(self.size_px):  # some codecs (MS-MPEG-4, WMV) do not repeat it in their packets
-            decoder.width, decoder.height = self.size_px
-        if self.video_tag.strip("\0"):  # MPEG-4 is decoded by the encoder's own transform: XVID, DX50
-            decoder.codec_tag = self.video_tag
-        if self.coded_bits:
-            decoder.bits_per_coded_sample = self.coded_bits
+        assert self.video is not None
+        video = self.video
+        decoder: Any = av.CodecContext.create(video.codec, "r")
+        if video.extra:
+            decoder.extradata = video.extra
+        if all(video.size_px):  # some codecs (MS-MPEG-4, WMV) do not repeat it in their packets
+            decoder.width, decoder.height = video.size_px
+        if video.tag.strip("\0"):  # MPEG-4 is decoded by the encoder's own transform: XVID, DX50
+            decoder.codec_tag = video.tag
+        if video.coded_bits:
+            decoder.bits_per_coded_sample = video.coded_bits
         decoder.thread_count = 1
         return decoder
 
@@ -93,11 +178,46 @@ class StreamTemplates:
         """Whether a clip can begin with a packet."""
         return bit.is_key and (bit.is_video or self.is_sound_alone)
 
-    def _copy(self, stream: Any) -> Any:
-        try:
-            return self._holder.add_stream_from_template(stream, opaque=True)
-        except (av.FFmpegError, ValueError):  # no file can hold it as it is: it is coded anew
-            return None
+
+class PacketCopier:
+    """Copies the packets of a reader: first the template of their stream, whenever that is a new one."""
+
+    def __init__(self) -> None:
+        self._streams: tuple[Any, Any] = (None, None)
+        self.keeps_pictures = False  # they come uncoded: use `buffer_picture`
+
+    def __call__(self, packet: Any, time_s: float) -> "list[VideoTemplate | SoundTemplate | BufferedPacket]":
+        """Copies of a packet, and of what its stream is."""
+        made: list[VideoTemplate | SoundTemplate | BufferedPacket] = []
+        is_video = packet.stream.type == "video"
+        if is_video and packet.stream is not self._streams[0]:  # a new connection: other clocks, perhaps another size
+            template = VideoTemplate.of(packet)
+            self._streams, self.keeps_pictures = (packet.stream, None), template.is_uncoded
+            made.append(template)
+        elif not is_video and packet.stream is not self._streams[1]:
+            self._streams = (self._streams[0], packet.stream)
+            made.append(SoundTemplate.of(packet))
+        if not (is_video and self.keeps_pictures):
+            made.append(
+                BufferedPacket(
+                    bytes(packet),
+                    time_s,
+                    packet.pts,
+                    packet.dts,
+                    packet.time_base,
+                    bool(packet.is_keyframe),
+                    is_video,
+                    packet.duration or 0,
+                )
+            )
+        return made
+
+
+def buffer_picture(frame: Frame) -> BufferedPacket:
+    """A picture that came uncoded, as a packet of JPEG."""
+    data = encode_picture(frame.picture, suffix=".jpg", quality=85)
+    tick = round(frame.time_s * 1000)
+    return BufferedPacket(data, frame.time_s, tick, tick, _MILLI, True, True, 0)
 
 
 @dataclass(frozen=True)
@@ -129,7 +249,7 @@ class PacketBuffer:
         self._keys: deque[float] = deque()  # times of the pictures that stand alone, those still here
         self._lock = threading.Lock()
         self._tracks: StreamTemplates | None = None
-        self._streams: tuple[Any, Any] = (None, None)
+        self._copier = PacketCopier()
         self._bytes = 0
         self.turn = 0
 
@@ -145,31 +265,26 @@ class PacketBuffer:
 
     def add(self, packet: Any, time_s: float) -> None:
         """Take a packet as the reader's `tap` gives it."""
-        is_video = packet.stream.type == "video"
-        self._know(packet.stream, is_video)
-        if is_video and self.keeps_pictures:
-            return
-        bit = BufferedPacket(
-            bytes(packet),
-            time_s,
-            packet.pts,
-            packet.dts,
-            packet.time_base,
-            bool(packet.is_keyframe),
-            is_video,
-            packet.duration or 0,
-        )
-        self._keep(bit)
+        for item in self._copier(packet, time_s):
+            self.take(item)
+
+    def take(self, item: "VideoTemplate | SoundTemplate | BufferedPacket") -> None:
+        """Take what a `PacketCopier` or `buffer_picture` made."""
+        if isinstance(item, VideoTemplate):
+            self._tracks = StreamTemplates(item)
+        elif isinstance(item, SoundTemplate):
+            if self._tracks is not None:
+                self._tracks.sound = item
+        else:
+            self._keep(item)
 
     def begin_sound_alone(self) -> None:
         """A connection without pictures begins: what is kept of it is sound."""
-        self._tracks, self._streams = StreamTemplates(None), (None, None)
+        self._tracks, self._copier = StreamTemplates(None), PacketCopier()
 
     def add_picture(self, frame: Frame) -> None:
         """Take a picture that came uncoded."""
-        data = encode_picture(frame.picture, suffix=".jpg", quality=85)
-        tick = round(frame.time_s * 1000)
-        self._keep(BufferedPacket(data, frame.time_s, tick, tick, _MILLI, True, True, 0))
+        self.take(buffer_picture(frame))
 
     def cut(self, start_s: float, end_s: float) -> PacketRun | None:
         """What was between two moments, from the picture before the first that stands alone; None: nothing is left.
@@ -189,15 +304,6 @@ class PacketBuffer:
         begun_s = bits[first].time_s
         kept = tuple(bit for i, bit in enumerate(bits) if i >= first or (not bit.is_video and bit.time_s >= begun_s))
         return PacketRun(tracks, kept, begun_s, kept[-1].time_s, self.turn)
-
-    def _know(self, stream: Any, is_video: bool) -> None:
-        video, sound = self._streams
-        if is_video and stream is not video:  # a new connection: other clocks, perhaps another size
-            self._tracks = StreamTemplates(stream)
-            self._streams = (stream, None)
-        elif not is_video and stream is not sound and self._tracks is not None:
-            self._tracks.add_sound(stream)
-            self._streams = (video, stream)
 
     def _keep(self, bit: BufferedPacket) -> None:
         if self._tracks is None:  # sound before the first picture

@@ -16,7 +16,8 @@ from datetime import datetime
 from szem.arrays import Picture8
 from szem.errors import StoreError, SzemError
 from szem.files import is_disk_full
-from szem.guard.clips import FrameBlur, find_picture, write_clip
+from szem.guard.clip_maker import ClipMaker
+from szem.guard.clips import FrameBlur
 from szem.guard.event_record import StoredEvent
 from szem.guard.event_store import EventStore, slug, stored_from
 from szem.guard.outbox import message_row
@@ -61,6 +62,7 @@ class Recorder:
         rules: For hooks and clips.
         decide: Says what is to be done with an event, see `szem.tasks.surveillance.rules.RuleEngine`.
         buffer: What clips are cut from; None: no clips.
+        maker: Makes clips and pictures of it.
         moment: From the source's time to seconds since 1970.
         is_live: A film waits for its clips.
         blur: Makes a picture without faces; None: pictures are kept as they are.
@@ -75,6 +77,7 @@ class Recorder:
     rules: Rules
     decide: Decision
     buffer: PacketBuffer | None
+    maker: ClipMaker
     moment: Callable[[float], float]
     is_live: bool
     blur: FrameBlur | None = None
@@ -245,7 +248,12 @@ class Recorder:
     def _picture(self, stored: StoredEvent) -> Picture8 | None:
         at_s = stored.start_s if stored.best_s is None else stored.best_s
         stretch = None if self.buffer is None else self.buffer.cut(at_s, at_s + _PICTURE_S)
-        found = None if stretch is None else find_picture(stretch, at_s)
+        found = None
+        if stretch is not None:
+            try:
+                found = self.maker.find_picture(stretch, at_s)
+            except SzemError as error:
+                _log.warning("%s: the picture of the event could not be decoded: %s", self.source, error)
         return self.latest() if found is None else found
 
     # Clips ------------------------------------------------------------------------------------------------------
@@ -277,7 +285,7 @@ class Recorder:
                 raise StoreError("the disk is nearly full") from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             name = self.store.name_media(entry.stored, ".mp4")
             with self.store.writing(name) as path:
-                start_s = write_clip(stretch, path, blur=self.blur)
+                start_s = self.maker.write_clip(stretch, path)
             size = self.store.media_path(name).stat().st_size
             self.queue.write(
                 lambda: self.store.change(

@@ -4,18 +4,19 @@ A source that breaks stops no other; a disk that is full pauses writing, not wat
 loses the events that were going on. This file does not know the command line.
 """
 
+import functools
 import logging
+import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 
 from szem.errors import SzemError
 from szem.guard.analyzer import Analyzer
-from szem.guard.clips import FrameBlur
+from szem.guard.clip_maker import ClipMaker, MakeBlur
 from szem.guard.event_store import EventStore
 from szem.guard.metrics import GuardMetrics
 from szem.guard.notifiers import build_notifiers
@@ -23,10 +24,13 @@ from szem.guard.outbox import Outbox
 from szem.guard.packet_buffer import PacketBuffer
 from szem.guard.recorder import Recorder
 from szem.guard.retention import Retention, sweep
+from szem.guard.source_reader import ReadFunction, SourceReader
 from szem.guard.source_worker import SourceProgress, SourceWorker
-from szem.guard.sources import Source, video_start
+from szem.guard.sources import Source
 from szem.guard.write_queue import WriteQueue
 from szem.results.events import Event
+from szem.runtime.workers.forkserver import ForkServer
+from szem.runtime.workers.process import CAN_FORK
 from szem.tasks.surveillance.rules import RuleAction, RuleEngine, Rules
 
 __all__ = ["GuardService"]
@@ -46,11 +50,12 @@ class GuardService:
         rules: What counts and what is done.
         sources: From `name_sources`.
         make_analyzer: Builds what looks and listens, for a source.
-        blur: Takes faces out of pictures; None: pictures are kept as they are.
+        make_blur: A function of a module that makes what takes faces out of pictures; None: they stay.
         retention: For how long; None: as the rules say.
         clips: Whether clips are made.
         metrics: Where things are counted.
         began: When films began, in seconds since 1970; None: as they say.
+        read: What the worker process of a source does; None: reads it.
     Raises:
         BusyError: another guard holds the store.
         RangeError: a hook's secret is missing.
@@ -64,13 +69,17 @@ class GuardService:
         sources: Sequence[Source],
         *,
         make_analyzer: Callable[[Source], Analyzer],
-        blur: FrameBlur | None = None,
+        make_blur: MakeBlur | None = None,
         retention: Retention | None = None,
         clips: bool = True,
         metrics: GuardMetrics | None = None,
         began: float | None = None,
+        read: ReadFunction | None = None,
     ) -> None:
         store.hold()
+        server = _fork_server(os.getpid()) if CAN_FORK else None
+        self._maker = ClipMaker(make_blur=make_blur, server=server)
+        self._server, self._read = server, read
         self.store, self.rules = store, rules
         self.metrics = metrics or GuardMetrics()
         self._retention = retention or Retention(days=rules.keep.days, gigabytes=rules.keep.gigabytes)
@@ -81,7 +90,8 @@ class GuardService:
         )
         self._queue = WriteQueue(on_lost=lambda what: self.metrics.lost.labels(what).inc())
         self._decide, self._deciding = RuleEngine(rules), threading.Lock()
-        self._blur, self._clips, self._began = blur, clips, began
+        self._blur = None if make_blur is None else make_blur()
+        self._clips, self._began = clips, began
         self._stopped = threading.Event()
         self._swept_at = float("-inf")
         self.workers = tuple(self._build_worker(source, make_analyzer(source)) for source in sources)
@@ -133,6 +143,7 @@ class GuardService:
             rules=self.rules,
             decide=self._ask,
             buffer=buffer,
+            maker=self._maker,
             moment=self._moments(source),
             is_live=source.is_live,
             blur=self._blur,
@@ -149,6 +160,7 @@ class GuardService:
             store=self.store,
             queue=self._queue,
             metrics=self.metrics,
+            reader=SourceReader(server=self._server, read=self._read),
             sound=source.sound,
         )
         if source.is_live:
@@ -159,7 +171,12 @@ class GuardService:
         """From a film's time to the world's."""
         if source.is_live:
             return lambda _: time.time()
-        began = video_start(Path(source.address)) if self._began is None else self._began
+        began = self._began
+        if began is None:
+            try:
+                began = self._maker.video_start(source.address)
+            except SzemError:  # its decoder crashed; whoever reads it reports that
+                began = time.time()
         return lambda time_s: began + time_s
 
     def _ask(self, event: Event, *, camera: str, at: datetime) -> tuple[RuleAction, ...]:
@@ -219,7 +236,14 @@ class GuardService:
                 _log.warning("%s: does not stop in time; what it was at is lost", worker.name)
         if not self._queue.drain(600.0 if not self._stopped.is_set() else _STOP_S, paused_s=_FULL_S):
             _log.warning("some clips could not be finished in time")
+        self._maker.close()  # a clip that is still being made is given up: nobody waits for it
         self._queue.stop()
         self._outbox.stop()
         for worker in self.workers:
             worker.measure()
+
+
+@functools.cache
+def _fork_server(_pid: int) -> ForkServer:
+    """The process that forks the workers of all guards of this process; it ends with it."""
+    return ForkServer(["szem.guard.source_reader", "szem.guard.clip_maker"])

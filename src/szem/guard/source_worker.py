@@ -10,28 +10,37 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from szem.errors import MediaError, NoPicturesError, SzemError
+from szem.errors import (
+    BusyError,
+    MediaError,
+    NoPicturesError,
+    SzemError,
+    TimeLimitError,
+    TooLargeError,
+    WorkerCrashError,
+)
 from szem.guard.analyzer import Analyzer
-from szem.guard.audio_decoder import AudioDecoder
 from szem.guard.event_store import EventStore, slug
 from szem.guard.metrics import GuardMetrics
-from szem.guard.packet_buffer import PacketBuffer
+from szem.guard.packet_buffer import BufferedPacket, PacketBuffer
 from szem.guard.recorder import Recorder
+from szem.guard.source_reader import ReaderReport, SourceOpened, SourceProgressed, SourceReader
 from szem.guard.write_queue import WriteQueue
 from szem.media.frames import Frame
-from szem.media.live import LiveReader
 from szem.media.pictures import encode_picture
 from szem.media.pipeline import Channel
-from szem.media.sound_packets import SoundPackets
-from szem.media.video import VideoReader
+from szem.media.sound import SoundBlock
 
 if TYPE_CHECKING:
-    from szem.media.sound import SoundBlock
+    from szem.guard.source_reader import Item
 
 __all__ = ["SourceProgress", "SourceWorker"]
 
 _log = logging.getLogger("szem.guard")
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_WORKER_FAULTS = (WorkerCrashError, TimeLimitError, TooLargeError, BusyError)
+_WELL_S = 60.0  # a source whose worker fails after so long is tried again after the shortest wait
+_AHEAD_S = 3.0  # sound that a connection still owed when it broke off may come twice
 _SOUND_WAITS = 120  # blocks; a minute
 _VIDEO_WAITS = 16
 _STILL_S, _REPORT_S = 60.0, 10.0
@@ -39,7 +48,6 @@ _SAY_AGAIN_S = 60.0
 _GRACE_S = 20.0
 _LOOK_AGAIN_S = 60.0  # a line that had pictures is guarded by sound alone for so long before it is opened again
 _NO_PICTURES = "there are no pictures in it: guarded by sound alone"
-_JITTER = 0.4  # of the time between two frames that are wanted: a line gives them unevenly
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ class SourceWorker:
         store: Where the source's state is told.
         queue: Whose thread writes that.
         metrics: Where frames are counted.
+        reader: Reads the source in a process of its own; closed at the end.
         frames_hz: What looks wants about so many a second; far more are not given to it.
         sound: Whether the source's sound is listened to.
     """
@@ -84,6 +93,7 @@ class SourceWorker:
         store: EventStore,
         queue: WriteQueue,
         metrics: GuardMetrics,
+        reader: SourceReader,
         frames_hz: float = 10.0,
         sound: bool = True,
     ) -> None:
@@ -96,17 +106,18 @@ class SourceWorker:
             queue,
         )
         self._metrics, self._frames_hz, self._sound = metrics, frames_hz, sound
-        self._decoder = AudioDecoder(rate_hz=analyzer.rate_hz)
+        self._reader = reader
         self._pictures: Channel[Frame | SoundBlock] = Channel(1, forgets=True) if is_live else Channel(_VIDEO_WAITS)
         self._sounds: Channel[Frame | SoundBlock] = Channel(_SOUND_WAITS, forgets=True) if is_live else self._pictures
         self._lock = threading.Lock()  # of recorder: both channels tell events
         self._stopped = threading.Event()
-        self._reader: VideoReader | LiveReader | SoundPackets | None = None
+        self._opened: SourceOpened | None = None
+        self._is_sound_alone = False
         self._note = ""  # what is told of a source that is doing well
         self._zero: float | None = None  # monotonic: when a live line's time began
         self._shift_s: float | None = 0.0  # added to a reader's times, so that they go on when it is made anew
         self._now_s = 0.0
-        self._due_s = 0.0  # of the next frame that is looked at
+        self._heard_s = 0.0  # until when sound was given to what listens
         self._frame: Frame | None = None
         self._seen_at: float | None = None  # monotonic
         self._state, self._reported = "opening", ""
@@ -129,8 +140,7 @@ class SourceWorker:
     def stop(self) -> None:
         """Take nothing more; what is under way is finished."""
         self._stopped.set()
-        if isinstance(self._reader, LiveReader | SoundPackets):
-            self._reader.stop()
+        self._reader.stop()
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait for its end; False: it was not within the time."""
@@ -173,13 +183,15 @@ class SourceWorker:
         wait_s = _FIRST_WAIT_S
         try:
             while not self._stopped.is_set():
+                begun, has_failed = time.monotonic(), False
                 try:
-                    if self._read_once():
+                    self._read_once()
+                    if not self._is_endless:
                         self._set("ended", self._note)
                         return
                     reason = "the stream ended"
                 except SzemError as error:
-                    reason = str(error)
+                    reason, has_failed = str(error), isinstance(error, _WORKER_FAULTS)
                 except Exception as error:
                     _log.exception("%s: reading failed", self.name)
                     reason = f"an internal fault ({type(error).__name__})"
@@ -187,9 +199,11 @@ class SourceWorker:
                     return
                 if not self.is_live:
                     self._set("failed", reason)
-                    _log.error("%s", reason)
+                    _log.error("%s", reason if self.source in reason else f"{self.name}: {reason}")
                     return
-                wait_s = _FIRST_WAIT_S if self._state == "live" else min(wait_s * 2, _LONGEST_WAIT_S)
+                # A decoder may crash at the first picture of each connection, for ever.
+                was_well = self._state == "live" and not (has_failed and time.monotonic() - begun < _WELL_S)
+                wait_s = _FIRST_WAIT_S if was_well else min(wait_s * 2, _LONGEST_WAIT_S)
                 self._set("lost", reason)
                 _log.warning("%s: %s; trying again in %.0f s", self.name, reason, wait_s)
                 self._stopped.wait(wait_s)
@@ -198,75 +212,52 @@ class SourceWorker:
                 self._set("stopped")
             for channel in (self._pictures, self._sounds):
                 channel.end()
+            self._reader.close()
 
-    def _read_once(self) -> bool:
-        """Read until the source ends or breaks; whether it has ended for good."""
-        self._shift_s = None if self.is_live else 0.0
+    @property
+    def _is_endless(self) -> bool:
+        return self.is_live and (self._opened is None or self._opened.is_endless)
+
+    def _read_once(self) -> None:
+        """Read until the source ends or breaks."""
         try:
-            return self._read_pictures()
+            self._run_reader(is_sound_alone=False)
         except NoPicturesError:
             if not (self._sound and self._analyzer.hears):
                 raise
+            self._run_reader(is_sound_alone=True)
+
+    def _run_reader(self, *, is_sound_alone: bool) -> None:
         self._shift_s = None if self.is_live else 0.0
-        return self._read_sound()
-
-    def _read_pictures(self) -> bool:
-        tap = self._tap if self._sound or self._buffer is not None else None
-        if self.is_live:
-            reader: VideoReader | LiveReader = LiveReader(self.source, on_report=self._hear_reader, tap=tap)
-        else:
-            reader = VideoReader(self.source, sound=self._sound, tap=tap)
-        self._reader = reader
-        self._duration_s = reader.info.duration_s
-        is_remote_video = isinstance(reader, LiveReader) and not reader.is_live
-        if self._stopped.is_set() and isinstance(reader, LiveReader):  # while it was opened: `stop` knew none to tell
-            reader.stop()
-        try:
-            for frame in reader:
-                at_s = self._take(frame)
-                if is_remote_video and self._zero is not None:  # as fast as it was recorded: nothing may be left out
-                    self._stopped.wait(max(0.0, at_s - (time.monotonic() - self._zero)))
-                if self._stopped.is_set():
-                    return False
-            for block in self._decoder.end():
-                self._sounds.put(block)
-            return is_remote_video or not self.is_live
-        finally:
-            if isinstance(reader, VideoReader):
-                reader.__exit__(None, None, None)
-            else:
-                reader.stop()
-
-    def _read_sound(self) -> bool:
-        """Likewise of a source without pictures: its sound alone."""
-        reader = self._reader = SoundPackets(self.source, is_line=self.is_live)
-        self._duration_s = reader.duration_s
-        if self._note != _NO_PICTURES:
-            _log.warning("%s: %s", self.name, _NO_PICTURES)
-        self._note = _NO_PICTURES
-        if self._buffer is not None:
-            self._buffer.begin_sound_alone()
+        self._opened, self._is_sound_alone = None, is_sound_alone
+        if is_sound_alone:
+            if self._note != _NO_PICTURES:
+                _log.warning("%s: %s", self.name, _NO_PICTURES)
+            self._note = _NO_PICTURES
+            if self._buffer is not None:
+                self._buffer.begin_sound_alone()
         begun = time.monotonic()
-        try:
-            for packet, time_s in reader:
-                self._seen_at, self._now_s = time.monotonic(), self._time(time_s)
-                if self._state not in ("live", "video"):
-                    self._set("live" if self.is_live else "video", self._note)
-                self._tap(packet, time_s)
-                if self._zero is not None and not reader.is_live:
-                    # as fast as it was recorded: nothing may be left out
-                    self._stopped.wait(max(0.0, self._now_s - (time.monotonic() - self._zero)))
-                if self._stopped.is_set():
-                    return False
-                if self._seen_at - self._reported_at >= _REPORT_S:
-                    self._report()
-                if self._frame is not None and self._seen_at - begun >= _LOOK_AGAIN_S:
-                    raise MediaError(f"{self.name}: no pictures come any more; looking for them again")
-            for block in self._decoder.end():
-                self._sounds.put(block)
-            return not reader.is_live
-        finally:
-            reader.close()
+
+        def take(item: "Item") -> None:
+            self._take(item)
+            seems_blind = is_sound_alone and self._frame is not None and time.monotonic() - begun >= _LOOK_AGAIN_S
+            if seems_blind:
+                raise MediaError(f"{self.name}: no pictures come any more; looking for them again")
+
+        damaged = self._reader.run(
+            self.source,
+            take,
+            is_live=self.is_live,
+            is_sound_alone=is_sound_alone,
+            hears=self._sound,
+            rate_hz=self._analyzer.rate_hz,
+            keeps_packets=self._buffer is not None,
+            frames_hz=self._frames_hz,
+            is_stopped=self._stopped.is_set,
+        )
+        if damaged:
+            self._note = f"{damaged} damaged packet{'' if damaged == 1 else 's'} skipped"
+            _log.warning("%s: %s", self.name, self._note)
 
     def _time(self, time_s: float) -> float:
         """A reader's time as the worker's, which goes on when the reader is made anew."""
@@ -276,10 +267,26 @@ class SourceWorker:
             self._shift_s = now - self._zero - time_s
         return time_s + self._shift_s
 
-    def _take(self, frame: Frame) -> float:
-        """Give a frame to what looks; its time."""
+    def _take(self, item: "Item") -> None:
+        """Deal with what the reader gave."""
+        if isinstance(item, Frame):
+            self._take_frame(replace(item, time_s=self._time(item.time_s)))
+        elif isinstance(item, SoundBlock):
+            self._take_sound(replace(item, time_s=self._time(item.time_s)))
+        elif isinstance(item, SourceOpened):
+            self._opened, self._duration_s = item, item.duration_s
+        elif isinstance(item, ReaderReport):
+            self._hear_reader(item.text)
+        elif isinstance(item, SourceProgressed):
+            self._take_moment(self._time(item.time_s))
+        elif self._buffer is not None:
+            if isinstance(item, BufferedPacket):
+                item = replace(item, time_s=self._time(item.time_s))
+            self._buffer.take(item)
+
+    def _take_frame(self, frame: Frame) -> None:
+        """Give a frame to what looks."""
         self._seen_at = time.monotonic()
-        frame = replace(frame, time_s=self._time(frame.time_s))
         if self._state not in ("live", "video"):
             self._note = ""
             self._set("live" if self.is_live else "video")
@@ -287,21 +294,32 @@ class SourceWorker:
         self._now_s, self._frame = frame.time_s, frame
         if self._buffer is not None:
             self._buffer.turn = frame.turn
-            if self._buffer.keeps_pictures and frame.time_s >= self._due_s:
-                self._buffer.add_picture(frame)
-        if frame.time_s < self._due_s - 1e-3:
-            return frame.time_s
-        self._due_s = frame.time_s + _JITTER / self._frames_hz
         self._pictures.put(frame)
         self._show(frame)
-        return frame.time_s
+        self._keep_pace(frame.time_s)
 
-    def _tap(self, packet: Any, time_s: float) -> None:
-        if self._buffer is not None:
-            self._buffer.add(packet, self._time(time_s))
-        if self._sound and packet.stream.type == "audio":
-            for block in self._decoder.hear(packet, self._time(time_s)):
-                self._sounds.put(block)
+    def _take_sound(self, block: SoundBlock) -> None:
+        """Give sound to what listens, in order also where a new connection overlaps with the last one."""
+        if block.time_s < self._heard_s - _AHEAD_S:
+            return
+        block = replace(block, time_s=max(block.time_s, self._heard_s))
+        self._heard_s = block.time_s + len(block.samples) / self._analyzer.rate_hz
+        if self._sound:
+            self._sounds.put(block)
+
+    def _take_moment(self, time_s: float) -> None:
+        """A moment of a source without pictures."""
+        self._seen_at, self._now_s = time.monotonic(), time_s
+        if self._state not in ("live", "video"):
+            self._set("live" if self.is_live else "video", self._note)
+        self._keep_pace(time_s)
+        if self._seen_at - self._reported_at >= _REPORT_S:
+            self._report()
+
+    def _keep_pace(self, time_s: float) -> None:
+        """Take a remote video as fast as it was recorded: nothing of it may be left out."""
+        if self.is_live and not self._is_endless and self._zero is not None:
+            self._stopped.wait(max(0.0, time_s - (time.monotonic() - self._zero)))
 
     def _hear_reader(self, reason: str) -> None:
         """The reader lost its line or has it back."""
@@ -365,9 +383,7 @@ class SourceWorker:
 
     @property
     def _has_sound(self) -> bool:
-        if isinstance(self._reader, SoundPackets):
-            return True
-        return self._sound and self._reader is not None and self._reader.info.has_sound
+        return self._is_sound_alone or (self._sound and self._opened is not None and self._opened.has_sound)
 
     def _show(self, frame: Frame) -> None:
         """Tell the source's state, and keep a picture of now, every now and then."""

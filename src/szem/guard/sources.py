@@ -4,24 +4,18 @@ This file opens nothing.
 """
 
 import re
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-
-import av
 
 from szem.errors import FileMissingError, RangeError
 from szem.guard.event_store import slug
 from szem.media.live import address_without_password, is_camera, is_url
-from szem.media.sources import file_url
 from szem.runtime.store import find_model, list_models
 from szem.tasks.models import default_model
 from szem.tasks.surveillance.rules import Rules
 
-__all__ = ["Source", "all_labels", "known_labels", "name_sources", "video_start"]
+__all__ = ["Source", "all_labels", "known_labels", "name_sources"]
 
 _NAMED = re.compile(r"([A-Za-z][\w .-]{0,79})=(.+)\Z")
 
@@ -84,29 +78,6 @@ def _own_name(address: str) -> str:
     if is_url(address):
         return slug(address_without_password(address).split("://", 1)[1].split("?", 1)[0])
     return Path(address).stem[:80] or "video"
-
-
-def video_start(path: Path) -> float:
-    """When a film was recorded, in seconds since 1970: as it says itself, else so that it ended when it was written.
-
-    A guess in the latter case: copying a file may change that. A file that cannot be read began when it was written;
-    whoever watches it tells what is wrong with it.
-    """
-    recorded, duration_s = "", 0.0
-    try:
-        with av.open(file_url(path), options={"protocol_whitelist": "file"}) as container:
-            recorded = container.metadata.get("creation_time", "")
-            duration_s = (container.duration or 0) / av.time_base
-    except (av.FFmpegError, OSError, ValueError):
-        pass
-    with suppress(ValueError):
-        when = datetime.fromisoformat(recorded)
-        if when.year > 1990:  # some write 1904 or 1970 for "unknown"
-            return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    try:
-        return path.stat().st_mtime - duration_s
-    except OSError:  # it is gone since
-        return time.time()
 
 
 def known_labels(model: str = "") -> tuple[str, ...]:

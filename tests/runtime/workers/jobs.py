@@ -5,12 +5,14 @@ import ctypes
 import os
 import signal
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from szem.errors import BusyError, FormatError
+from szem.runtime.workers.child import report_progress, wait_for_reply
 
 
 def make_context(*arguments: object) -> list[object]:
@@ -110,3 +112,19 @@ def sleep(context: list[object], seconds: float) -> None:
 
 def signals(context: list[object]) -> tuple[bool, bool]:
     return tuple(signal.getsignal(s) is signal.SIG_IGN for s in (signal.SIGINT, signal.SIGTERM))  # type: ignore[return-value]
+
+
+def count_with_replies(context: list[object], number: int) -> int:
+    for k in range(number):
+        report_progress(k)
+        wait_for_reply()
+    return number
+
+
+class _Huge:
+    def __reduce__(self) -> Any:
+        return Fraction, ("1e999999999",)
+
+
+def huge_fraction(context: list[object]) -> Any:
+    return _Huge()

@@ -1,12 +1,14 @@
 """runtime/workers: a call in another process; what ends the process ends one call."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -266,3 +268,25 @@ def test_signals_of_the_group_do_not_end_workers(make: Make) -> None:
 def test_limits_are_positive(wrong: dict[str, float]) -> None:
     with pytest.raises(RangeError, match="positive"):
         WorkerLimits(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_call_without_an_end_may_not_be_silent_for_long(make: Make) -> None:
+    worker = make(wall_s=0.1)
+    reports: list[int] = []
+
+    def take(value: int) -> None:
+        reports.append(value)
+        worker.reply()
+
+    assert worker.call(jobs.count_with_replies, 5, silence_s=lambda: PATIENCE_S, on_progress=take) == 5
+    assert reports == [0, 1, 2, 3, 4]
+    with pytest.raises(TimeLimitError, match=r"silent for 0\.3 s"):
+        worker.call(jobs.sleep, 600.0, silence_s=lambda: 0.3)
+    assert worker.call(jobs.add, 2, 3, wall_s=PATIENCE_S, silence_s=lambda: PATIENCE_S) == 5
+
+
+def test_fractions_come_through_but_not_from_any_text(make: Make) -> None:
+    worker = make()
+    assert worker.call(jobs.add, Fraction(1, 90000), Fraction(1, 2)) == Fraction(45001, 90000)
+    with pytest.raises(pickle.UnpicklingError, match="fraction"):
+        worker.call(jobs.huge_fraction)

@@ -21,7 +21,16 @@ from typing import Any
 from szem.errors import SzemError, TooLargeError
 from szem.runtime.workers.limits import WorkerLimits, limit_cpu, limit_process
 
-__all__ = ["ERROR", "FAULT", "PROGRESS", "RESULT", "report_progress", "run_worker", "silence_signals"]
+__all__ = [
+    "ERROR",
+    "FAULT",
+    "PROGRESS",
+    "RESULT",
+    "report_progress",
+    "run_worker",
+    "silence_signals",
+    "wait_for_reply",
+]
 
 RESULT, ERROR, FAULT, PROGRESS = b"r", b"e", b"f", b"p"
 _NO_MEMORY = ("bad_alloc", "failed to allocate", "insufficient memory", "cannot allocate", "out of memory")
@@ -35,6 +44,16 @@ def report_progress(value: object) -> None:
     """Send data to the caller before the answer; outside a worker, nothing happens."""
     for connection in _reports:
         connection.send_bytes(PROGRESS + pickle.dumps(value, protocol=5))
+
+
+def wait_for_reply() -> None:
+    """Wait until the caller has taken in what was reported (`WorkerProcess.reply`); outside a worker, for nothing.
+
+    Raises:
+        EOFError: the caller is gone.
+    """
+    for connection in _reports:
+        connection.recv_bytes(1)
 
 
 def run_worker(connection: Connection, parent_pid: int = 0) -> None:

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar, cast
 
@@ -33,6 +34,7 @@ CAN_FORK = sys.platform.startswith("linux")  # macOS: system libraries do not su
 _CLOSE_S = 1.0  # for a call that has been ended
 _TRANSFER_S = 30  # for one piece of an answer, once it has begun
 _MAX_ANSWER_BYTES = 1 << 30
+_MAX_FRACTION_CHARS = 80
 _CRASHES = {getattr(signal, n) for n in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL") if hasattr(signal, n)}
 
 
@@ -87,6 +89,7 @@ class WorkerProcess:
         function: Callable[..., T],
         *arguments: object,
         wall_s: float | None = None,
+        silence_s: Callable[[], float] | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Any], None] = lambda _: None,
     ) -> T:
@@ -96,6 +99,8 @@ class WorkerProcess:
             function: A function of a module, or a coroutine function.
             arguments: What can be pickled.
             wall_s: Less than the limit's, if given.
+            silence_s: For a call without a foreseeable end: it may take any time, but not be silent for longer than
+                this between two reports; asked after each of them.
             on_progress: Called with what the function reports before it is done.
             is_cancelled: Asked once, when `cancel` begins to have an effect: whether that was wanted before.
         Raises:
@@ -111,11 +116,18 @@ class WorkerProcess:
             try:
                 # Pickled before anything is sent: what cannot be is the caller's fault and costs no worker.
                 message = pickle.dumps((function, arguments, self.limits.cpu_s), protocol=5)
-                answer = self._exchange(connection, message, limit_s, is_cancelled, on_progress)
+                answer = self._exchange(connection, message, limit_s, is_cancelled, on_progress, silence_s)
             finally:
                 with self._state:
                     self._since = None
         return cast("T", _read(answer))
+
+    def reply(self) -> None:
+        """Say to the call that runs that its last report has been taken in; to be called by `on_progress`."""
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(OSError):  # it has ended; the call finds out
+                connection.send_bytes(b"r")
 
     def ping(self, wall_s: float, *, start: bool = False) -> bool:
         """Whether the worker answers, or works on a call that is within its limits; if it does not, it is ended.
@@ -198,7 +210,9 @@ class WorkerProcess:
         limit_s: float,
         is_cancelled: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Any], None] = lambda _: None,
+        silence_s: Callable[[], float] | None = None,
     ) -> bytes:
+        limit_s = limit_s if silence_s is None else silence_s()
         deadline = time.monotonic() + limit_s
         with self._state:
             self._since, self._cancelled = time.monotonic(), False
@@ -217,8 +231,13 @@ class WorkerProcess:
                 except BaseException:
                     self._end()  # its answer would come to nobody
                     raise
+                if silence_s is not None:
+                    limit_s = silence_s()
+                    deadline = time.monotonic() + limit_s
         except (TimeoutError, BlockingIOError):
             self._end()
+            if silence_s is not None:
+                raise TimeLimitError(f"the worker process was silent for {limit_s:g} s and was ended") from None
             raise TimeLimitError(
                 f"this took longer than the {limit_s:g} s that one request may take; send something smaller"
             ) from None
@@ -312,12 +331,23 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module.replace("numpy.core", "numpy._core"), name) in _ARRAYS:
             return super().find_class(module, name)
+        if (module, name) == ("fractions", "Fraction"):
+            return _fraction
         known = module in ("builtins", "collections", "datetime") and name in _PLAIN
         if known or module.startswith("szem."):
             found = super().find_class(module, name)
             if known or dataclasses.is_dataclass(found) or _is_kind_of(found, (enum.Enum, SzemError, Mapping)):
                 return found
         raise pickle.UnpicklingError(f"a worker's answer names {module}.{name}, which is no data")
+
+
+def _fraction(numerator: object, denominator: object = 1) -> Fraction:
+    """A fraction as it is pickled; not from any text, of which a short one ("1e999999999") can take all memory."""
+    if isinstance(numerator, str) and len(numerator) <= _MAX_FRACTION_CHARS and "e" not in numerator.lower():
+        return Fraction(numerator)
+    if isinstance(numerator, int) and isinstance(denominator, int):
+        return Fraction(numerator, denominator)
+    raise pickle.UnpicklingError("a worker's answer holds a fraction that is none")
 
 
 def _is_kind_of(found: object, kinds: tuple[type, ...]) -> bool:
