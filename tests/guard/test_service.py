@@ -113,7 +113,7 @@ def test_one_broken_source_stops_no_other(store: EventStore, video: Path, tmp_pa
     )
     ended = {p.name: p for p in guard.run()}
     assert (ended["cut"].state, ended["empty"].state, ended["yard"].state) == ("failed", "failed", "ended")
-    assert "the file is empty" in ended["empty"].told
+    assert "the file is empty" in ended["empty"].reason
     assert ended["yard"].events == 1
     assert {row["name"]: row["state"] for row in store.sources()} == {p.name: p.state for p in ended.values()}
     assert guard.metrics.registry.get_sample_value("szem_guard_faults_total", {"source": "yard"}) == 1

@@ -54,7 +54,7 @@ class GuardService:
         retention: For how long; None: as the rules say.
         clips: Whether clips are made.
         metrics: Where things are counted.
-        began: When films began, in seconds since 1970; None: as they say.
+        began: When videos began, in seconds since 1970; None: as they say.
         read: What the worker process of a source does; None: reads it.
     Raises:
         BusyError: another guard holds the store.
@@ -97,7 +97,7 @@ class GuardService:
         self.workers = tuple(self._build_worker(source, make_analyzer(source)) for source in sources)
 
     def run(self, *, each_tick: Callable[[], None] = lambda: None) -> list[SourceProgress]:
-        """Guard until all films have ended, or until `stop`.
+        """Guard until all videos have ended, or until `stop`.
 
         Args:
             each_tick: Called about once a second, from this thread.
@@ -168,7 +168,7 @@ class GuardService:
         return worker
 
     def _moments(self, source: Source) -> Callable[[float], float]:
-        """From a film's time to the world's."""
+        """From a video's time to the world's."""
         if source.is_live:
             return lambda _: time.time()
         began = self._began

@@ -1,7 +1,7 @@
 """One source from its packets to its events, on threads of its own; whatever breaks in it stays in it.
 
 A live line is opened again for as long as the guard runs. Frames that nobody has time for are left out; sound is not.
-A film is read as fast as it can be looked at, in order, and ends.
+A video is read as fast as it can be looked at, in order, and ends.
 """
 
 import logging
@@ -68,12 +68,12 @@ class SourceWorker:
 
     Args:
         name: What it is called.
-        source: A camera's number, an address or a film's path.
+        source: A camera's number, an address or a video's path.
         is_live: A camera or stream: it is opened again whenever it breaks off.
         analyzer: What looks and listens.
         recorder: What becomes of events.
         buffer: Where packets are kept for clips; None: nowhere.
-        store: Where the source's state is told.
+        store: Where the source's state is kept.
         queue: Whose thread writes that.
         metrics: Where frames are counted.
         reader: Reads the source in a process of its own; closed at the end.
@@ -113,7 +113,7 @@ class SourceWorker:
         self._stopped = threading.Event()
         self._opened: SourceOpened | None = None
         self._is_sound_alone = False
-        self._note = ""  # what is told of a source that is doing well
+        self._note = ""  # what is reported of a source that is doing well
         self._zero: float | None = None  # monotonic: when a live line's time began
         self._shift_s: float | None = 0.0  # added to a reader's times, so that they go on when it is made anew
         self._now_s = 0.0
