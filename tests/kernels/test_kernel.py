@@ -35,6 +35,10 @@ def test_kernels_that_keep_brightness_sum_to_one(name: str) -> None:
     assert parse_kernel(name).sum == pytest.approx(1, abs=1e-6)
 
 
+def test_the_identity_is_one_among_eight_zeros() -> None:
+    assert parse_kernel("identity").weights.tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+
+
 @pytest.mark.parametrize("family", ["sobel", "prewitt", "scharr"])
 def test_compass_kernels_turn_by_an_eighth_and_opposites_are_negatives(family: str) -> None:
     turned = [parse_kernel(f"{family}-{direction}").weights for direction in COMPASS]

@@ -124,6 +124,18 @@ def test_kernels_are_those_of_the_library(server: httpx.Client) -> None:
     assert all(row["text"] and row["family"] for row in rows.values())
 
 
+def test_a_kernel_may_be_asked_for_by_name_and_parameters(server: httpx.Client) -> None:
+    [row] = server.get("/v1/szem/kernels", params={"name": "box:5"}).json()["kernels"]
+    assert row["name"] == "box:5"
+    assert row["weights"] == [[1 / 25] * 5] * 5
+    [plain] = server.get("/v1/szem/kernels", params={"name": "identity"}).json()["kernels"]
+    assert plain["weights"] == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+    for name in ("nothing", "box:many", "box:5:5:5"):
+        answer = server.get("/v1/szem/kernels", params={"name": name})
+        assert answer.status_code in (400, 404), name
+        assert name.partition(":")[0] in answer.json()["error"]["message"]
+
+
 def test_unknown_paths_and_methods_answer_in_the_envelope(server: httpx.Client) -> None:
     assert server.get("/v1/nope").json()["error"]["status"] == "NOT_FOUND"
     wrong = server.get("/v1/images:annotate")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 STUDIO = Path(__file__).resolve().parents[2] / "src" / "szem" / "studio"
-SHARED = {"szem", "controls", "shared", "lab"}
+SHARED = {"szem", "controls", "shared", "lab", "lecture"}
 SHEETS = sorted(p for p in (STUDIO / "css").glob("*.css") if p.stem not in SHARED)
 PAGES = {p.parent.name for p in (STUDIO / "js").glob("*/page.js")}
 

@@ -1,7 +1,6 @@
 """The frame around the pages: address, language, theme, keyboard, what a page may load."""
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,33 +18,15 @@ Lab = Callable[..., Any]
 DARK_PAPER = "() => getComputedStyle(document.body).backgroundColor === 'rgb(18, 18, 14)'"
 
 
-def test_start_page_leads_along_the_whole_path_and_opens_what_is_there(visit: Visit) -> None:
+def test_start_page_leads_along_the_eighteen_steps_of_the_lecture(visit: Visit) -> None:
     page = visit("start")
     steps = page.locator("[data-step]")
-    names = [steps.nth(i).get_attribute("data-step") for i in range(steps.count())]
-    assert names == [
-        "kernels",
-        "edges",
-        "stride",
-        "triangle",
-        "network",
-        "recognise",
-        "detect",
-        "segment",
-        "lips",
-        "guard",
-        "caption",
-        "draw",
-    ]
-    table = (studio_folder() / "js" / "pages.js").read_text(encoding="utf-8")
-    there = set(re.findall(r'name: "(\w+)", load', table)) | {"edges"}
-    later = [name for name in names if name not in there]
-    assert page.locator(".step.later").evaluate_all("all => all.map((e) => e.dataset.step)") == later
-    assert page.locator(".to-come").all_inner_texts() == ["To come"] * len(later)
-    assert page.locator(".step:not(.later) a").count() == len(names) - len(later)
+    names = [step["name"] for step in json.loads((studio_folder() / "lecture" / "steps.json").read_text("utf-8"))]
+    assert steps.evaluate_all("all => all.map((e) => e.dataset.step)") == names
+    assert page.locator(".step-number").all_inner_texts() == [str(n) for n in range(1, 19)]
     page.click("[data-step=edges] a")
     page.wait_for_selector("html[data-ready=kernels]", state="attached")
-    assert page.locator("[data-name=mode] input:checked").get_attribute("value") == "edges"
+    assert page.locator(".lecture").get_attribute("data-step") == "4"
     page.go_back()
     page.wait_for_selector("html[data-ready=start]", state="attached")
 
@@ -173,10 +154,16 @@ NAMELESS = """() => [...document.querySelectorAll('button, a, input, select, [ta
   .map((e) => e.outerHTML.slice(0, 120))"""
 
 
-@pytest.mark.parametrize("name", ["start", "kernels", "stride", "triangle", "network", "recognise", "segment"])
+@pytest.mark.parametrize(
+    "name", ["start", "kernels", "neuron", "stride", "triangle", "network", "recognise", "segment", "handout"]
+)
 def test_page_fits_every_width_and_names_its_controls(visit: Visit, name: str) -> None:
     page = visit(name, lang="hu", fresh=True)
-    page.wait_for_selector({"start": "[data-name=lens-kernel]", "triangle": "[data-name=board]"}.get(name, ".thumb"))
+    page.wait_for_selector(
+        {"start": "[data-name=lens-kernel]", "triangle": "[data-name=board]", "handout": "article"}.get(
+            name, ".thumb"
+        )
+    )
     for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
         page.set_viewport_size({"width": width, "height": height})
         settle(page)

@@ -389,3 +389,47 @@ def test_graphics_card_draws_the_same_page(visit: Visit) -> None:
         pytest.skip("this Chromium has no WebGL2 with float textures")
     wanted = convolve(grey_of(read_sample("cameraman")), "sharpen", stride_px=2, mode="correlation")
     assert_same_picture(answer_of(page), view(wanted))
+
+
+def test_a_kernel_with_parameters_in_the_address_is_shown(visit: Visit) -> None:
+    page = visit("kernels", kernel="gaussian:1")
+    wait_drawn(page)
+    wanted = convolve(grey_of(read_sample("cameraman")), "gaussian:1", mode="correlation")
+    assert_same_picture(answer_of(page), view(wanted))
+    assert page.locator("[data-slot='0'] select").input_value() == "gaussian:1"
+
+
+def test_a_kernel_that_does_not_exist_is_reported_and_the_page_works(visit: Visit) -> None:
+    page = visit("kernels", kernel="gausian:2", expect=("404",))
+    wait_drawn(page)
+    assert "gausian:2" in page.locator("[data-name=kernel-problem]").inner_text()
+    assert page.locator("[data-slot='0'] select").input_value() == "identity"
+
+
+def test_the_kernel_walks_from_pixel_to_pixel_and_stops(visit: Visit) -> None:
+    page = visit("kernels", kernel="box", at="100,90")
+    wait_drawn(page)
+    page.click("[data-name=walk-step]")
+    until(page, "document.querySelector('[data-name=place]').textContent.includes('column 101')")
+    page.click("[data-name=walk]")
+    until(page, "document.querySelector('[data-name=place]').textContent.includes('column 104')")
+    page.click("[data-name=walk]")
+    in_address(page, "at=")
+    assert page.evaluate("location.hash.match(/at=(\\d+),90/)[1] >= 104")
+
+
+def test_the_flat_spot_gives_exactly_nothing(visit: Visit) -> None:
+    page = visit("kernels", kernel="laplacian")
+    wait_drawn(page)
+    page.click("[data-name=flat]")
+    until(page, "document.querySelector('[data-name=notes]').textContent.includes('constant area')")
+    assert exact(page, "sum") == 0
+
+
+def test_flat_spots_are_the_nearest_or_none(lab: Callable[..., Any]) -> None:
+    body = """const data = Float32Array.from({ length: 81 }, (_, i) => i);
+      for (let y = 5; y < 8; y++) for (let x = 1; x < 4; x++) data[y * 9 + x] = 7;
+      const plane = { data, height: 9, width: 9 };
+      const three = [[1, 1, 1], [1, 1, 1], [1, 1, 1]];
+      return [m.flatSpot([plane], three, 1, { x: 8, y: 0 }), m.flatSpot([plane], three, 2, { x: 8, y: 0 })];"""
+    assert lab("kernels/flat.js", body) == [{"x": 2, "y": 6}, None]

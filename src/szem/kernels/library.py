@@ -79,10 +79,6 @@ def _ring(*north: float) -> dict[str, Callable[[], _Weights]]:
     return made
 
 
-def _identity() -> _Weights:
-    return np.ones((1, 1))
-
-
 def _box(size: float) -> _Weights:
     side = int(size)
     return np.full((side, side), 1 / (side * side))
@@ -196,7 +192,7 @@ _SETOSA = {
 }
 
 KERNELS: dict[str, KernelRecipe] = {
-    "identity": KernelRecipe(about="Leaves the picture as it is.", build=_identity),
+    "identity": KernelRecipe(about="Leaves the picture as it is.", build=partial(_delta, 1)),
     "box": KernelRecipe(about="The mean of a square.", build=_box, parameters=(_SIZE,)),
     "gaussian": KernelRecipe(
         about="A bell-shaped blur; size 0 means six sigma.",

@@ -9,6 +9,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from szem.errors import NotFoundError, UnknownNameError
 from szem.kernels.library import KERNELS, KernelRecipe
+from szem.kernels.text import parse_kernel
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
 from szem.serve.handlers.filter import FilterRequest
@@ -140,9 +141,18 @@ def get_sample(name: str) -> Response:
     return Response(encode_picture(read_sample(name)), media_type="image/png", headers=_DAY)
 
 
-def list_kernels() -> dict[str, Any]:
-    """The named kernels of szem.kernels: name, family, text, parameters and the weights that their defaults give."""
-    return {"kernels": [_kernel_row(name, recipe) for name, recipe in KERNELS.items()]}
+def list_kernels(name: str = "") -> dict[str, Any]:
+    """The named kernels of szem.kernels: name, family, text, parameters and the weights that their defaults give.
+
+    With `name`, that one alone; it may carry parameters, as in "gaussian:2.5".
+    """
+    if not name:
+        return {"kernels": [_kernel_row(one, recipe) for one, recipe in KERNELS.items()]}
+    base, _, parameters = name.partition(":")
+    if base not in KERNELS:
+        raise NotFoundError(f"no kernel is called {base!r}; GET /v1/szem/kernels lists the names")
+    row = _kernel_row(base, KERNELS[base])
+    return {"kernels": [row | {"name": name, "weights": parse_kernel(name).weights.tolist()}] if parameters else [row]}
 
 
 def _kernel_row(name: str, recipe: KernelRecipe) -> dict[str, Any]:

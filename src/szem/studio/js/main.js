@@ -3,6 +3,8 @@
 import { segmented } from "./controls.js";
 import { fill, h, icon } from "./dom.js";
 import { LANGUAGES, firstLanguage, wordsOf } from "./i18n.js";
+import { lectureOf, stepAt } from "./lecture/lecture.js";
+import { lecturePanel, presenterKey } from "./lecture/panel.js";
 import { PAGES, pageNamed } from "./pages.js";
 import { refreshKey } from "./key.js";
 import { createStore } from "./pictures/store.js";
@@ -17,6 +19,8 @@ let kernels = null;
 let open = null; // the page on show: {name, mounted, state, fields}
 let language = "";
 let theme = "auto";
+let step = null; // of the lecture, which the address is on
+let present = false; // large type, no menus
 let turn = 0;
 let address = ""; // as last read or written; another one is where the visitor is going
 let saving = 0; // the timer of a change that the address has yet to follow
@@ -35,8 +39,11 @@ async function show() {
   theme = THEMES.includes(params.get("theme")) ? params.get("theme") : rememberedTheme();
   applyTheme(theme);
   const page = pageNamed(asked || "start");
-  const [words, module] = await Promise.all([wordsOf(language), page.load()]);
+  const [words, module, lecture] = await Promise.all([wordsOf(language), page.load(), lectureOf(language)]);
   if (mine !== turn) return;
+  step = stepAt(lecture.steps, page.name, params.get("step"));
+  present = step !== null && params.get("present") === "1";
+  document.documentElement.toggleAttribute("data-present", present);
   open?.mounted?.close();
   document.documentElement.lang = language;
   document.title = page.name === "start" ? words.t("site.title") : `${words.t(`page.${page.name}.title`)} · szem`;
@@ -44,7 +51,8 @@ async function show() {
   open = { name: page.name, fields: module.fields, state, mounted: null };
   isComing = false;
   const root = h("main", { id: "main", class: "page", tabindex: "-1", data: { page: page.name } });
-  fill(document.getElementById("app"), skipLink(words, root), header(words), root, footer(words));
+  const work = h("div", { class: "work" }, step ? lectureBeside(words, lecture) : null, root);
+  fill(document.getElementById("app"), skipLink(words, root), header(words), work, footer(words));
   const here = document.querySelector(".site-head nav [aria-current]");
   if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.clientWidth) / 2;
   tellMore(document.querySelector(".site-head nav"));
@@ -89,7 +97,10 @@ function appFor(words, state) {
   };
 }
 
-function addressOf(name, params) {
+/** A page's address; within one step of the lecture the step and the view stay. */
+function addressOf(name, params, at = null) {
+  if (at) params.set("step", at.number);
+  if (at && present) params.set("present", "1");
   params.set("lang", language);
   if (theme !== "auto") params.set("theme", theme);
   return writeAddress(name, params);
@@ -103,13 +114,31 @@ function saveSoon() {
 function save() {
   clearTimeout(saving);
   if (isComing || location.hash !== address) return; // it would take back where the visitor is going
-  history.replaceState(null, "", addressOf(open.name, writeState(open.state, open.fields)));
+  history.replaceState(null, "", addressOf(open.name, writeState(open.state, open.fields), step));
   address = location.hash;
+}
+
+function lectureBeside(words, lecture) {
+  return lecturePanel({
+    words,
+    lecture,
+    step,
+    present,
+    addressOf: (at, place = at.places[0]) => addressOf(place.page, new URLSearchParams(place.params), at),
+    setPresent,
+    handout: addressOf("handout", new URLSearchParams()),
+  });
+}
+
+function setPresent(on) {
+  present = on;
+  save();
+  show().then(() => document.getElementById("main")?.focus());
 }
 
 function header(words) {
   const { t } = words;
-  const links = PAGES.filter((page) => page.load).map((page) =>
+  const links = PAGES.filter((page) => !page.aside).map((page) =>
     h("a", {
       href: addressOf(page.name, new URLSearchParams()),
       "aria-current": page.name === open.name ? "page" : null,
@@ -186,6 +215,13 @@ function footer(words) {
 }
 
 addEventListener("resize", () => tellMore(document.querySelector(".site-head nav")));
+addEventListener("keydown", (event) => {
+  const wish = present ? presenterKey(event) : null;
+  if (!wish) return;
+  event.preventDefault();
+  if (wish === "leave") setPresent(false);
+  else document.querySelector(`[data-name="step-${wish}"]`)?.click();
+});
 addEventListener("hashchange", () => {
   show().then(() => scrollTo(0, 0));
 });

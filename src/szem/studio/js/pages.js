@@ -1,11 +1,12 @@
-// The table of pages, in the order of the lecture. A page that is there names its module; one to come has none yet.
+// The table of pages, in the order of the lecture. One that is aside is not in the menu.
 //
 // A module gives `fields` (what its address holds, see url-state.js) and `mount(root, app)`, which fills the element
-// and gives back {close()}. Its words are in i18n under page.NAME.* (title, nav, text).
+// and gives back {close()}. Its words are in i18n under page.NAME.* (title, nav).
 
 export const PAGES = [
-  { name: "start", load: () => import("./start/page.js") },
+  { name: "start", load: () => import("./start/page.js"), aside: true },
   { name: "kernels", load: () => import("./kernels/page.js") },
+  { name: "neuron", load: () => import("./neuron/page.js") },
   { name: "stride", load: () => import("./stride/page.js") },
   { name: "triangle", load: () => import("./triangle/page.js") },
   { name: "network", load: () => import("./network/page.js") },
@@ -16,8 +17,9 @@ export const PAGES = [
   { name: "guard", load: () => import("./guard/page.js") },
   { name: "caption", load: () => import("./caption/page.js") },
   { name: "draw", load: () => import("./draw/page.js") },
+  { name: "handout", load: () => import("./handout/page.js"), aside: true },
 ];
 
 export function pageNamed(name) {
-  return PAGES.find((page) => page.name === name && page.load) ?? PAGES[0];
+  return PAGES.find((page) => page.name === name) ?? PAGES[0];
 }

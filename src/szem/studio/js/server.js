@@ -34,6 +34,12 @@ export async function fetchKernels() {
   return listOf(await (await ask("/v1/szem/kernels")).json(), "kernels");
 }
 
+/** A kernel with its parameters in its name, "gaussian:2.5": {name, family, text, weights}. */
+export async function fetchKernel(name) {
+  const answer = await ask(`/v1/szem/kernels?name=${encodeURIComponent(name)}`);
+  return listOf(await answer.json(), "kernels")[0];
+}
+
 function listOf(answer, name) {
   return Array.isArray(answer) ? answer : answer[name];
 }

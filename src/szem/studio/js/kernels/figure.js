@@ -37,7 +37,10 @@ export function createFigure({ name, label, point, step, release }) {
     if (move) {
       event.preventDefault();
       step(...move);
-    } else if (event.key === "Escape") release();
+    } else if (event.key === "Escape") {
+      event.preventDefault(); // lets go of the pixel, and of nothing else
+      release();
+    }
   });
 
   let shaped = "";

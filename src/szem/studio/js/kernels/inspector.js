@@ -1,6 +1,6 @@
 // One pixel of the answer taken apart: the patch under the kernel, the products, their sum, and what the screen shows.
 
-import { segmented } from "../controls.js";
+import { button, segmented } from "../controls.js";
 import { fill, h, s } from "../dom.js";
 import { shortWeight, tint } from "./editor.js";
 import { sidesOf, sumOf } from "./kernel.js";
@@ -10,9 +10,10 @@ const LOUPE_LEAST = 11;
 const LOUPE_MOST = 41;
 
 /**
- * @returns {element, readout, show(found)}: `found` comes from look.js; `readout` is one line for under the pictures
+ * @param walk the control that leads on from pixel to pixel (walk.js); @param flat goes to a constant area
+ * @returns {element, readout, show(found), close()}: `found` comes from look.js; `readout` is one line for under the pictures
  */
-export function inspector(app, { pickPart, pickChannel }) {
+export function inspector(app, { pickPart, pickChannel, walk, flat }) {
   const { words } = app;
   const { t, number, plain } = words;
   const place = h("p", { class: "place", data: { name: "place" } });
@@ -312,10 +313,17 @@ export function inspector(app, { pickPart, pickChannel }) {
   const element = h(
     "section",
     { class: "inspector", "aria-labelledby": "inspect-title" },
-    h("div", { class: "inspect-head" }, h("h2", { id: "inspect-title", text: t("inspect.title") }), place, parts),
+    h(
+      "div",
+      { class: "inspect-head" },
+      h("h2", { id: "inspect-title", text: t("inspect.title") }),
+      place,
+      h("div", { class: "inspect-parts" }, walk.element, button({ text: t("inspect.flat-spot"), name: "flat", press: flat })),
+      parts,
+    ),
     row,
     notes,
     said,
   );
-  return { element, readout, show };
+  return { element, readout, show, close: walk.close };
 }

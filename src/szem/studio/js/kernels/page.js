@@ -1,10 +1,10 @@
 // The kernels page: a picture, a kernel, the answer; and for every pixel of it the sum that made it.
 
-import { button, codeBlock, copyButton, messagePlace, segmented } from "../controls.js";
+import { button, messagePlace, segmented } from "../controls.js";
 import { fill, h, whenSeen } from "../dom.js";
 import { beginWithPicture, isBundled } from "../pictures/begin.js";
 import { sourceBar } from "../pictures/source-bar.js";
-import { wordsFor } from "../problems.js";
+import { Problem, wordsFor } from "../problems.js";
 import { kernelPanel } from "./editor.js";
 import { createArraysEngine } from "./engine-arrays.js";
 import { chooseEngine } from "./engine.js";
@@ -13,14 +13,17 @@ import { dataFlow } from "./flow.js";
 import { createFrameMeter } from "./frame-meter.js";
 import { gallery } from "./gallery.js";
 import { inspector } from "./inspector.js";
+import { flatSpot } from "./flat.js";
 import { lookAt, pictureFocus } from "./look.js";
 import { optionsBand } from "./options.js";
 import { numberMatrix } from "./matrix.js";
 import { multiplicationsOf, signedFull, stepsOf } from "./plan.js";
 import { paintClipped, planesOf, statisticsOf } from "./planes.js";
-import { fields, firstPixel, kernelIn, planOf, readPixel, viewsOf } from "./settings.js";
-import { commandText, numbersText, pythonText } from "./snippets.js";
+import { fields, firstPixel, planOf, readPixel, viewsOf } from "./settings.js";
+import { openTable } from "./table.js";
+import { takeSection } from "./take.js";
 import { viewChoice } from "./view-choice.js";
+import { createWalk } from "./walk.js";
 
 export { fields };
 
@@ -32,9 +35,9 @@ const NEVER = { inspect: 0, numbers: 0, flow: 0, gallery: 0 };
 export async function mount(root, app) {
   const { words } = app;
   const { t } = words;
-  let table;
   try {
-    table = await app.kernels();
+    const { table, unknown } = await openTable(app);
+    return kernelsPage(root, app, table, unknown);
   } catch (error) {
     const place = messagePlace("page-problem");
     place.show(wordsFor(error, words));
@@ -46,10 +49,9 @@ export async function mount(root, app) {
     );
     return { close() {} };
   }
-  return kernelsPage(root, app, table);
 }
 
-function kernelsPage(root, app, table) {
+function kernelsPage(root, app, table, unknown) {
   const { words, store, state } = app;
   const { t, number, percent } = words;
 
@@ -112,7 +114,10 @@ function kernelsPage(root, app, table) {
   const seen = inspector(app, {
     pickPart: (k) => ((part = k), draw({ run: false })),
     pickChannel: (k) => ((channel = k), draw({ run: false })),
+    walk: createWalk(app.words, { step: walkOn, stopped: () => focus && pin(focus) }),
+    flat: goFlat,
   });
+  const problem = messagePlace("kernel-problem");
   const matrix = numberMatrix(app, (side, pixel) => (side === "picture" ? pointInput : pointOutput)(pixel, "pick"));
   const flow = dataFlow(app);
   const all = gallery(app, table, (name) => {
@@ -120,20 +125,7 @@ function kernelsPage(root, app, table) {
     repaintControls();
     root.querySelector(".stage").scrollIntoView({ behavior: "smooth", block: "center" });
   });
-  const code = codeBlock({
-    label: t("take.code"),
-    name: "code",
-    words: { text: t("copy"), doneText: t("copied"), failText: t("copy-failed") },
-    versions: [
-      { value: "python", text: "Python", code: () => pythonText(state, table, sampleName()) },
-      {
-        value: "command",
-        text: t("take.command"),
-        code: () => commandText(state, table, sampleName()) || t("take.command.not"),
-      },
-      { value: "numbers", text: t("take.numbers"), code: () => numbersText(state, table) },
-    ],
-  });
+  const take = takeSection(app, table, { sample: sampleName, canvas: () => outputs[0].canvas });
 
   const stage = h(
     "section",
@@ -165,6 +157,7 @@ function kernelsPage(root, app, table) {
       h("div", {}, h("h1", { text: t("page.kernels.title") }), h("p", { class: "lead", text: t("kernels.lead") })),
       bar.element,
     ),
+    problem.element,
     stage,
     seen.element,
     h(
@@ -175,18 +168,7 @@ function kernelsPage(root, app, table) {
     ),
     matrix.element,
     all.element,
-    h(
-      "section",
-      { class: "take", "aria-labelledby": "take-title" },
-      h(
-        "div",
-        {},
-        h("h2", { id: "take-title", text: t("take.title") }),
-        h("p", { class: "section-text", text: t("take.text") }),
-        takeButtons(),
-      ),
-      code.element,
-    ),
+    take.element,
   );
   const paintGallery = whenSeen(all.element, () =>
     all.paint(input.canvas, state, store.source?.kind === "live" ? LIVE_GALLERY : undefined),
@@ -194,21 +176,7 @@ function kernelsPage(root, app, table) {
   const paintMatrix = whenSeen(matrix.element, () => matrix.show(found));
   paintViews();
   all.mark(state.kernel);
-
-  function takeButtons() {
-    return h(
-      "div",
-      { class: "take-buttons" },
-      button({ text: t("take.download"), image: "download", kind: "strong", name: "download", press: download }),
-      copyButton({
-        text: t("take.link"),
-        doneText: t("copied"),
-        failText: t("copy-failed"),
-        name: "link",
-        content: app.link,
-      }),
-    );
-  }
+  if (unknown) problem.show(wordsFor(unknown, words));
 
   // --- changes ---------------------------------------------------------------------------------------------------
   function change(changes) {
@@ -224,7 +192,7 @@ function kernelsPage(root, app, table) {
       if (store.source) paintInput(store.source);
     }
     all.mark(state.kernel);
-    code.refresh();
+    take.refresh();
     draw();
   }
 
@@ -294,6 +262,27 @@ function kernelsPage(root, app, table) {
   function stepOutput(dx, dy) {
     const now = look();
     if (now) pointOutput({ x: now.output.x + dx, y: now.output.y + dy }, "pick");
+  }
+
+  /** One step of the walk: the next number of the answer; at the end of a row the next row. */
+  function walkOn() {
+    const now = look();
+    if (!now) return;
+    const { width, height } = now.layers.last;
+    const [x, y] = now.output.x + 1 < width ? [now.output.x + 1, now.output.y] : [0, (now.output.y + 1) % height];
+    const behind = pictureFocus(picturePlanes(), planOf(state, table), { x, y });
+    if (!behind) return;
+    pinned = true;
+    point(behind);
+  }
+
+  /** Go to the nearest place where all pixels under the kernel are alike. */
+  function goFlat() {
+    if (!store.source) return;
+    const plan = planOf(state, table);
+    const found = flatSpot(picturePlanes(), plan.kernels[0], plan.dilation, focus ?? firstPixel(store.source));
+    if (found) pin(found);
+    else problem.show(wordsFor(new Problem("no-flat-spot"), words));
   }
 
   function look() {
@@ -437,7 +426,7 @@ function kernelsPage(root, app, table) {
     focus = readPixel(state.at, source.height, source.width);
     pinned = focus !== null;
     if (live) stopFrames = source.onFrame(() => draw({ fresh: true }));
-    code.refresh();
+    take.refresh();
     draw();
   }
 
@@ -457,16 +446,6 @@ function kernelsPage(root, app, table) {
     return store.source ? (isBundled(store.source.id) ? store.source.id : "") : state.picture;
   }
 
-  function download() {
-    const [view] = viewsOf(state);
-    outputs[0].canvas.toBlob((blob) => {
-      const name = state.mode === "edges" ? state.edges : kernelIn(state, 0, table).name;
-      const link = h("a", { href: URL.createObjectURL(blob), download: `szem-${name}-${view}.png` });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    }, "image/png");
-  }
-
   let closed = false;
   const stopListening = store.listen(({ source }) => source && openSource());
   const watcher = new ResizeObserver(() => draw({ run: false, pointed: true }));
@@ -482,6 +461,7 @@ function kernelsPage(root, app, table) {
       paintGallery.close();
       paintMatrix.close();
       bar.close();
+      seen.close();
       engine.close();
     },
   };

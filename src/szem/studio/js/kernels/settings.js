@@ -8,6 +8,7 @@ import { MODES } from "./plan.js";
 import { POOLS } from "./pool.js";
 
 export const CUSTOM = "custom";
+export const LARGEST_KERNEL = 31;
 export const OPERATIONS = ["correlation", "convolution"];
 export const VIEWS = ["clipped", "signed", "beside"];
 
@@ -47,7 +48,7 @@ export function kernelIn(state, slot, table) {
   const { name, weights } = SLOTS[slot];
   if (state[name] === CUSTOM) {
     const rows = parseRows(state[weights]);
-    if (rows && rows.length <= 31 && rows[0].length <= 31) return { name: CUSTOM, rows, entry: null };
+    if (rows && rows.length <= LARGEST_KERNEL && rows[0].length <= LARGEST_KERNEL) return { name: CUSTOM, rows, entry: null };
   }
   const entry = table.find((one) => one.name === state[name]) ?? table[0];
   return { name: entry.name, rows: entry.weights, entry };

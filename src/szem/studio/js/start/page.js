@@ -2,58 +2,41 @@
 
 import { messagePlace } from "../controls.js";
 import { fill, h, icon } from "../dom.js";
+import { lectureOf, marked } from "../lecture/lecture.js";
 import { wordsFor } from "../problems.js";
 import { createLens } from "./lens.js";
 import { pictogram } from "./pictograms.js";
 
 export const fields = {};
 
-// The path: parts of the lecture and their steps. A step is a page, perhaps with something set on it.
-const PATH = [
-  {
-    part: "pixels",
-    steps: [
-      { page: "kernels" },
-      { page: "kernels", as: "edges", params: { mode: "edges", view: "beside" } },
-      { page: "stride" },
-    ],
-  },
-  { part: "networks", steps: [{ page: "triangle" }, { page: "network" }] },
-  { part: "machines", steps: [{ page: "recognise" }, { page: "detect" }, { page: "segment" }] },
-  { part: "senses", steps: [{ page: "lips" }, { page: "guard" }, { page: "caption" }, { page: "draw" }] },
-];
+/** A text up to its first full stop or colon that ends a clause. */
+const firstSentence = (text) => /^.*?[.:;](?= |$)/.exec(text)[0].replace(/[:;]$/, ".");
 
 export async function mount(root, app) {
   const { t } = app.words;
   const problem = messagePlace("start-problem");
   const lens = createLens(app);
   lens.ready.catch((error) => problem.show(wordsFor(error, app.words)));
-  const open = new Set(app.pages.filter((page) => page.load).map((page) => page.name));
-  let count = 0;
+  const { words: said, steps } = await lectureOf(app.words.code);
 
-  function step({ page, as = page, params = {} }) {
-    count += 1;
-    const here = open.has(page);
-    const title = t(`page.${as}.title`);
-    const body = [
-      h("span", { class: "step-number", "aria-hidden": "true", text: String(count) }),
-      pictogram(as),
-      h(
-        "span",
-        { class: "step-words" },
-        h("span", { class: "step-title", text: title }),
-        h("span", { class: "step-text", text: t(`page.${as}.text`) }),
-      ),
-      here
-        ? h("span", { class: "step-state" }, h("span", { text: t("start.open") }), icon("right"))
-        : h("span", { class: "step-state to-come", text: t("start.to-come") }),
-    ];
+  function stepOf(step) {
+    const [place] = step.places;
     return h(
       "li",
-      { class: here ? "step" : "step later", data: { step: as } },
-      here
-        ? h("a", { class: "step-body", href: app.address(page, params) }, body)
-        : h("div", { class: "step-body" }, body),
+      { class: "step", data: { step: step.name } },
+      h(
+        "a",
+        { class: "step-body", href: app.address(place.page, { ...Object.fromEntries(place.params), step: step.number }) },
+        h("span", { class: "step-number", "aria-hidden": "true", text: String(step.number) }),
+        pictogram(step.name),
+        h(
+          "span",
+          { class: "step-words" },
+          h("span", { class: "step-title", text: step.title }),
+          h("span", { class: "step-text" }, marked(firstSentence(step.text))),
+        ),
+        h("span", { class: "step-state" }, icon("right")),
+      ),
     );
   }
 
@@ -71,7 +54,7 @@ export async function mount(root, app) {
         h(
           "p",
           { class: "hero-buttons" },
-          h("a", { class: "button strong", href: app.address("kernels"), text: t("start.begin") }),
+          h("a", { class: "button strong", href: app.address("kernels", { kernel: "identity", at: "228,126", step: 1 }), text: t("start.begin") }),
           h("a", { class: "button", href: app.address("recognise"), text: t("start.recognise") }),
         ),
         problem.element,
@@ -85,16 +68,17 @@ export async function mount(root, app) {
         "div",
         { class: "path-head" },
         h("h2", { id: "path-title", text: t("start.path") }),
-        h("p", { class: "section-text", text: t("start.path.text") }),
+        h("p", {}, h("a", { href: app.address("handout"), text: t("page.handout.title") })),
       ),
-      PATH.map(({ part, steps }) =>
-        h(
+      Object.entries(said.parts).map(([part, title]) => {
+        const inside = steps.filter((step) => step.part === part);
+        return h(
           "div",
           { class: "path-part" },
-          h("h3", { text: t(`start.part.${part}`) }),
-          h("ol", { start: count + 1 }, steps.map(step)),
-        ),
-      ),
+          h("h3", { text: title }),
+          h("ol", { start: inside[0].number }, inside.map(stepOf)),
+        );
+      }),
     ),
   );
   return { close: lens.close };

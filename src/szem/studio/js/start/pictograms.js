@@ -8,16 +8,37 @@ const dot = (cx, cy, r, kind = "ink-fill") => s("circle", { cx, cy, r, class: ki
 const box = (x, y, width, height, kind = "ink") => s("rect", { x, y, width, height, class: kind });
 
 const DRAWINGS = {
+  pixels: () => {
+    const cells = [];
+    for (let y = 0; y < 4; y++) for (let x = 0; x < 6; x++) if ((x * 5 + y * 3) % 4 === 0) cells.push(box(18 + x * 10, 16 + y * 10, 10, 10, "ink-fill"));
+    return [box(48, 26, 10, 10, "mark-fill"), ...cells, line("M18 16h60v40H18zM28 16v40M38 16v40M48 16v40M58 16v40M68 16v40M18 26h60M18 36h60M18 46h60")];
+  },
   kernels: () => {
     const cells = [];
     for (let y = 0; y < 5; y++) for (let x = 0; x < 7; x++) cells.push(box(13 + x * 10, 11 + y * 10, 10, 10, "thin"));
     return [box(33, 21, 30, 30, "mark-fill"), ...cells, box(33, 21, 30, 30), dot(48, 36, 3.2)];
   },
+  normalise: () => [
+    box(16, 30, 12, 28, "mark-fill"),
+    line("M10 58h76M16 58V30h12v28M34 58V16h12v42M52 58V24h12v34M70 58V44h12v14"),
+    line("M10 37h6m4 0h8m4 0h8m4 0h8m4 0h8m4 0h8m4 0h8"),
+  ],
   edges: () => [
     mark("M48 10h36v52H48z"),
     line("M12 10h72v52H12zM48 10v52"),
     line("M26 36h20m0 0-7-6m7 6-7 6"),
     line("M66 22v24m0 0-6-7m6 7 6-7"),
+  ],
+  neuron: () => [
+    ...[0, 1, 2].map((k) => line(`M14 ${16 + k * 20} 44 36`)),
+    ...[0, 1, 2].map((k) => dot(14, 16 + k * 20, 4)),
+    dot(50, 36, 9, "mark-dot"),
+    line("M59 36h10"),
+    ...[0, 1, 2].map((k) => dot(78, 16 + k * 20, 6, "ink")),
+  ],
+  depth: () => [
+    mark("M14 24h34v34H14z"),
+    ...[0, 1, 2, 3].map((k) => line(k === 0 ? "M14 24h34v34H14z" : `M${14 + k * 10} ${24 - k * 5}h34v34h-${k === 3 ? 6 : 6}`)),
   ],
   stride: () => [
     ...[0, 1, 2, 3, 4, 5, 6, 7].map((k) =>
@@ -25,15 +46,23 @@ const DRAWINGS = {
     ),
     line("M13 40c6-20 24-20 30 0m0 0c6-20 24-20 30 0m0 0-7-5m7 5 3-8"),
   ],
-  triangle: () => [mark("M48 18 72 58H24z"), line("M46 10 16 60"), line("M50 10 80 60"), line("M14 64h68")],
-  network: () => [
-    line("M12 20v38l14-8V12z"),
-    line("M36 24v30l12-7V17z"),
-    mark("M58 28v22l10-6V22z"),
-    line("M58 28v22l10-6V22z"),
-    line("M26 31h10M48 33h10M68 35h8"),
-    dot(82, 35, 4.5),
+  pooling: () => [
+    box(12, 14, 20, 20, "mark-fill"),
+    line("M12 14h40v40H12zM32 14v40M12 34h40M58 34h10m0 0-5-4m5 4-5 4"),
+    box(72, 24, 10, 10, "mark-fill"),
+    line("M72 24h20v20H72zM82 24v20M72 34h20"),
   ],
+  locality: () => [
+    mark("M20 60h56L54 34H42z"),
+    line("M12 60h72M26 36h44M40 14h16"),
+    line("M48 14 34 36M48 14l14 22M34 36 20 60M62 36l14 24"),
+    dot(48, 14, 4.5, "mark-dot"),
+  ],
+  atrous: () =>
+    [0, 1, 2].flatMap((y) =>
+      [0, 1, 2].map((x) => box(22 + x * 20, 10 + y * 20, 12, 12, x === 1 && y === 1 ? "mark-fill" : "ink")),
+    ),
+  layers: () => [mark("M48 18 72 58H24z"), line("M46 10 16 60"), line("M50 10 80 60"), line("M14 64h68")],
   recognise: () => [
     box(12, 12, 66, 10, "mark-fill"),
     line("M12 12h66v10H12z"),
