@@ -49,10 +49,6 @@ SHARED = {
     "Scharr",
     "Gabor",
     "setosa:",
-    "hot dog",
-    "laptop",
-    "pizza",
-    "zebra",
 }
 
 

@@ -152,7 +152,9 @@ def list_kernels(name: str = "") -> dict[str, Any]:
     if base not in KERNELS:
         raise NotFoundError(f"no kernel is called {base!r}; GET /v1/szem/kernels lists the names")
     row = _kernel_row(base, KERNELS[base])
-    return {"kernels": [row | {"name": name, "weights": parse_kernel(name).weights.tolist()}] if parameters else [row]}
+    return {
+        "kernels": [row | {"name": name, "weights": parse_kernel(name).weights.tolist()}] if parameters else [row]
+    }
 
 
 def _kernel_row(name: str, recipe: KernelRecipe) -> dict[str, Any]:
