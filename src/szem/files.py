@@ -26,6 +26,7 @@ if sys.platform != "win32":
     import fcntl
 
 __all__ = [
+    "cache_folder",
     "is_disk_full",
     "no_nan",
     "sweep_folder",
@@ -131,6 +132,28 @@ def no_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [no_nan(one) for one in value]
     return value
+
+
+def cache_folder() -> Path | None:
+    """szem's folder for what can be made anew: `$SZEM_HOME/cache`, or the platform's folder for caches.
+
+    It need not exist, and may be removed at any time.
+
+    Returns:
+        None for a user without a home (a service, a container's uid without a passwd entry).
+    """
+    try:
+        if home := os.environ.get("SZEM_HOME"):
+            return Path(home).expanduser() / "cache"
+        if cache := os.environ.get("XDG_CACHE_HOME"):
+            return Path(cache) / "szem"
+        if sys.platform == "win32":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "szem" / "cache"
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Caches" / "szem"
+        return Path.home() / ".cache" / "szem"
+    except RuntimeError:  # from pathlib: no HOME, and no passwd entry either
+        return None
 
 
 def sweep_folder(folder: PathLike) -> int:

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from szem.arrays import Array
 from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.kernels.borders import CHANNELS, Border, check_border
-from szem.kernels.costs import best_tile, in_place_ns, pieces_ns
+from szem.kernels.compiled import Compiled, can_run_compiled, instruction_set
+from szem.kernels.costs import Costs, best_tile, compiled_ns, in_place_ns, pieces_ns
 from szem.kernels.folding import Folded, fold_taps, folded_ns
 from szem.kernels.fourier import Fourier
 from szem.kernels.inplace import InPlace, can_run_in_place
 from szem.kernels.kernel import MAX_SIDE, Kernel, is_outer_product
 from szem.kernels.lattice import Axis
+from szem.kernels.measure import MachineCosts, machine_costs
 from szem.kernels.parallel import thread_count
 from szem.kernels.passes import Term
 from szem.kernels.pieces import Pieces, column_ways
@@ -57,7 +59,7 @@ class Option:
 
     way: Way
     cost_ms: float
-    runner: InPlace | Pieces | Folded | Fourier
+    runner: Compiled | InPlace | Pieces | Folded | Fourier
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -70,6 +72,7 @@ class Plan:
         mode, border, stride_px, dilation: As given.
         options: All ways that can do it, cheapest first; the first is taken.
         is_folded: Taps lie beyond the picture and were folded back onto it.
+        costs: The constants of the estimates, and where they come from.
     """
 
     shape: tuple[int, int, int]
@@ -80,6 +83,7 @@ class Plan:
     dilation: int
     options: tuple[Option, ...]
     is_folded: bool = False
+    costs: MachineCosts
 
     @property
     def way(self) -> Way:
@@ -118,7 +122,7 @@ class Plan:
             # one NaN would spread over its whole tile
             runner = next(option.runner for option in self.options if option.way == "direct")
         step = _CHANNELS
-        if image.shape[2] > step:
+        if image.shape[2] > step and not isinstance(runner, Compiled):
             groups = [np.ascontiguousarray(image[..., c : c + step]) for c in range(0, image.shape[2], step)]
             out = np.concatenate([runner.run(group) for group in groups], axis=2)
         else:
@@ -166,7 +170,7 @@ def plan_convolution(
     H, W, C = (*shape, 1)[:3]
     return _plan(
         (H, W, C), as_kernel(kernel), int(stride_px), int(dilation), check_border(border), _check_mode(mode), way,
-        thread_count(),
+        thread_count(), instruction_set() is not None, machine_costs(),
     )  # fmt: skip
 
 
@@ -177,16 +181,29 @@ def _check_mode(mode: str) -> Mode:
     raise UnknownNameError(f"no mode called {mode!r}; there are {', '.join(MODES)}")
 
 
+@dataclass(frozen=True)
+class _Setting:
+    """What the machine offers."""
+
+    ns: Costs
+    threads: int
+    has_core: bool
+
+    def threads_for(self, cost_ns: float) -> int:
+        return self.threads if cost_ns > _WORTH_THREADS_NS else 1
+
+
 @lru_cache(maxsize=256)
 def _plan(
     shape: tuple[int, int, int], kernel: Kernel, stride: int, dilation: int, border: Border, mode: Mode,
-    way: Way | None, threads: int,
+    way: Way | None, threads: int, has_core: bool, costs: MachineCosts,
 ) -> Plan:  # fmt: skip
     oriented = kernel.flip() if mode == "convolution" else kernel
     weights, y, x = _axes(shape, oriented, stride, dilation, border)
     is_folded = border != "valid" and any(_reaches_beyond(axis) for axis in (y, x))
+    setting = _Setting(costs.values, threads, has_core)
     make = _folded_options if is_folded else _options
-    options = sorted(make(shape[2], weights, y, x, border, threads), key=lambda option: option.cost_ms)
+    options = sorted(make(shape[2], weights, y, x, border, setting), key=lambda option: option.cost_ms)
     if way is not None:
         chosen = [option for option in options if option.way == way]
         if not chosen:
@@ -203,6 +220,7 @@ def _plan(
         dilation=dilation,
         options=tuple(options),
         is_folded=is_folded,
+        costs=costs,
     )
 
 
@@ -252,7 +270,7 @@ def _reaches_beyond(axis: Axis) -> bool:
 
 
 def _folded_options(
-    channels: int, weights: NDArray[np.float64], y: Axis, x: Axis, border: Border, threads: int
+    channels: int, weights: NDArray[np.float64], y: Axis, x: Axis, border: Border, setting: _Setting
 ) -> list[Option]:
     """The ways for taps beyond the picture: gathered one by one, or the folded kernel written out, by Fourier."""
     displacements = [[axis.dilation * tap - axis.before for tap in range(axis.taps)] for axis in (y, x)]
@@ -269,52 +287,52 @@ def _folded_options(
         cost = folded_ns(y, x, channels, terms)
         runner = Folded(
             y=y, x=x, rows=tuple(rows), columns=tuple(columns), terms=terms, border=border,
-            threads=_threads(cost, threads),
+            threads=setting.threads_for(cost),
         )  # fmt: skip
         options.append(Option(way, cost / 1e6, runner))
     near_y, near_x = (
         replace(axis, taps=places[-1] - places[0] + 1, before=-places[0], dilation=1)
         for axis, places in ((y, rows), (x, columns))
     )
-    tile, cost = best_tile(near_y, near_x, channels)
+    tile, cost = best_tile(setting.ns, near_y, near_x, channels)
     if math.isfinite(cost):  # infinite where the folded kernel is larger than any tile
         dense = np.zeros((near_y.taps, near_x.taps))
         dense[np.ix_(np.array(rows) - rows[0], np.array(columns) - columns[0])] = folded
         fourier = Fourier(
-            y=near_y, x=near_x, weights=dense, border=border, tile=tile, threads=_threads(cost, threads)
+            y=near_y, x=near_x, weights=dense, border=border, tile=tile, threads=setting.threads_for(cost)
         )
         options.append(Option("fourier", cost / 1e6, fourier))
     return options
 
 
 def _options(
-    channels: int, weights: NDArray[np.float64], y: Axis, x: Axis, border: Border, threads: int
+    channels: int, weights: NDArray[np.float64], y: Axis, x: Axis, border: Border, setting: _Setting
 ) -> list[Option]:
     options: list[Option] = []
     for way, terms in _recipes(weights).items():
+        if setting.has_core and can_run_compiled(y, x, terms):
+            cost = compiled_ns(setting.ns, y, x, channels, terms)
+            compiled = Compiled(y=y, x=x, terms=terms, border=border, threads=setting.threads_for(cost))
+            options.append(Option(way, cost / 1e6, compiled))
         if can_run_in_place(y.dense, x.dense, min(channels, _CHANNELS), terms):
-            cost = in_place_ns(y, x, channels, terms)
+            cost = in_place_ns(setting.ns, y, x, channels, terms)
             in_place = InPlace(
-                y=y.dense, x=x.dense, terms=terms, border=border, threads=_threads(cost, threads), keep=y.stride
+                y=y.dense, x=x.dense, terms=terms, border=border, threads=setting.threads_for(cost), keep=y.stride
             )
             options.append(Option(way, cost / 1e6, in_place))
         for columns in column_ways(x, terms, border):
-            cost = pieces_ns(y, x, channels, terms, columns)
-            pieces = Pieces(y=y, x=x, terms=terms, border=border, columns=columns, threads=_threads(cost, threads))
+            cost = pieces_ns(setting.ns, y, x, channels, terms, columns)
+            pieces = Pieces(y=y, x=x, terms=terms, border=border, columns=columns, threads=setting.threads_for(cost))
             options.append(Option(way, cost / 1e6, pieces))
     if max(y.dilation, x.dilation) > 1 and max(y.span, x.span) <= _SKIPS_ZEROS:
         wide = np.zeros((y.span, x.span))
         wide[:: y.dilation, :: x.dilation] = weights
         dense_y, dense_x = replace(y, taps=y.span, dilation=1), replace(x, taps=x.span, dilation=1)
-        spread = _options(channels, wide, dense_y, dense_x, border, threads)
+        spread = _options(channels, wide, dense_y, dense_x, border, replace(setting, has_core=False))
         options += [option for option in spread if option.way == "direct"]
-    tile, cost = best_tile(y, x, channels)
-    fourier = Fourier(y=y, x=x, weights=weights, border=border, tile=tile, threads=_threads(cost, threads))
+    tile, cost = best_tile(setting.ns, y, x, channels)
+    fourier = Fourier(y=y, x=x, weights=weights, border=border, tile=tile, threads=setting.threads_for(cost))
     return [*options, Option("fourier", cost / 1e6, fourier)]
-
-
-def _threads(cost_ns: float, threads: int) -> int:
-    return threads if cost_ns > _WORTH_THREADS_NS else 1
 
 
 def _recipes(weights: NDArray[np.float64]) -> dict[Way, tuple[Term, ...]]:
@@ -376,6 +394,10 @@ def _explain(plan: Plan) -> list[str]:
         lines.append(f"tiles: {runner.tile[1]}x{runner.tile[0]}, two at a time as one complex tile")
     elif isinstance(runner, Folded):
         lines.append("pixels: read where each tap lies, strip by strip")
+    elif isinstance(runner, Compiled):
+        lines.append(
+            f"pixels: copied to rows that fit the cache, band by band, by the compiled core ({instruction_set()})"
+        )
     elif isinstance(runner, InPlace):
         lines.append("pixels: read and written in place, the frame at the border computed after")
     else:
@@ -384,6 +406,7 @@ def _explain(plan: Plan) -> list[str]:
     cheapest = {option.way: option.cost_ms for option in reversed(plan.options)}
     costs = ", ".join(f"{way} {cost:.2f}" for way, cost in sorted(cheapest.items(), key=lambda item: item[1]))
     lines.append(f"estimated milliseconds on one thread: {costs}")
+    lines.append(f"estimates: {plan.costs.about}")
     return lines
 
 
