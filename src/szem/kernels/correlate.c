@@ -65,8 +65,8 @@ typedef struct {
   const float *weight;  /* [taps] */
 } Taps;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t minimum(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t maximum(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t up(int64_t a, int64_t b) { return a <= 0 ? 0 : (a + b - 1) / b; } /* a / b rounded up, at least 0 */
 static int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
 
@@ -162,7 +162,7 @@ INLINE TARGET void NAME(block)(const Taps *k, const float *first, int64_t pitch,
   }
   const int64_t step = k->classes * pitch;
   const float *w = k->dense;
-  for (int64_t class = 0; class < least(k->classes, k->kh); class++) {
+  for (int64_t class = 0; class < minimum(k->classes, k->kh); class++) {
     const int64_t n = up(k->kh - class, k->classes);
     for (int64_t x = 0; x < k->kw; x++, w += n) {
       const float *s = first + class * pitch + k->across[x];
@@ -317,7 +317,7 @@ static TARGET void NAME(spread)(const Job *job, const Picture *picture, const ui
   for (int64_t p = 0; p < s; p++, to += room) {
     const int64_t count = up(length - p, s);
     if (!used[p] || !count) continue;
-    const int64_t low = least(count, up(before - p, s)), high = most(low, least(count, up(before + W - p, s)));
+    const int64_t low = minimum(count, up(before - p, s)), high = maximum(low, minimum(count, up(before + W - p, s)));
     for (int64_t j = 0; j < count; j++) {
       if (j == low) j = high; /* those inside are copied at once below */
       if (j == count) break;
@@ -334,13 +334,13 @@ static TARGET void NAME(spread)(const Job *job, const Picture *picture, const ui
 
 static TARGET int NAME(correlate)(const Job *job, const Picture *picture, float *target, int part, int parts) {
   const int64_t s = job->stride, C = job->channels, kh = job->kh, kw = job->kw, g = gcd(s, job->dy);
-  const int64_t classes = s / g, lanes = least(job->dy / g, job->rows);
+  const int64_t classes = s / g, lanes = minimum(job->dy / g, job->rows);
   const int separable = job->weights == NULL;
 
   /* Strips: as many outputs of a row as let a band be a few times taller than the kernel, for a band's first and last
    * rows are copied for its neighbours too. */
   const int64_t narrow = (int64_t)(SCRATCH_BYTES / sizeof(float)) / (TALL * kh + 4 * classes);
-  const int64_t strip = least(job->columns, up(most(NARROWEST, least(WIDEST, narrow)), C));
+  const int64_t strip = minimum(job->columns, up(maximum(NARROWEST, minimum(WIDEST, narrow)), C));
   const int64_t reach = job->dx * (kw - 1) + 1;
   const int64_t room = (up(s * (strip - 1) + reach, s) * C + LINE - 1) / LINE * LINE; /* floats of a phase */
   const int64_t spare = 8 * LANES;                                                   /* read beyond, never kept */
@@ -351,7 +351,7 @@ static TARGET int NAME(correlate)(const Job *job, const Picture *picture, float 
 
   /* Bands: output rows whose input rows fit the scratch. */
   const int64_t fit = (int64_t)SCRATCH_BYTES / (int64_t)sizeof(float) / pitch;
-  const int64_t band = most(4, (fit - kh) / classes / 4 * 4);
+  const int64_t band = maximum(4, (fit - kh) / classes / 4 * 4);
   const int64_t held = (band - 1) * classes + kh;
 
   int status = -1;
@@ -372,7 +372,7 @@ static TARGET int NAME(correlate)(const Job *job, const Picture *picture, float 
   const int64_t zero = 0;
   Taps k = {classes, kh, separable ? 1 : kw, dense, separable ? &zero : across, 0, at, listed};
   float *w = dense;
-  for (int64_t class = 0; class < least(classes, kh); class++)
+  for (int64_t class = 0; class < minimum(classes, kh); class++)
     for (int64_t x = 0; x < k.kw; x++)
       for (int64_t y = class; y < kh; y += classes) *w++ = separable ? job->column[y] : job->weights[y * kw + x];
   for (int64_t y = 0; y < kh; y++)
@@ -387,16 +387,16 @@ static TARGET int NAME(correlate)(const Job *job, const Picture *picture, float 
 
   int64_t piece = 0;
   for (int64_t left = 0; left < job->columns; left += strip) {
-    const int64_t columns = least(strip, job->columns - left), count = columns * C;
+    const int64_t columns = minimum(strip, job->columns - left), count = columns * C;
     for (int64_t lane = 0; lane < lanes; lane++) {
       const int64_t outputs = up(job->rows - lane, job->dy / g);
       int64_t bands = up(outputs, band);
-      if (lanes * bands < 2 * parts) bands = most(bands, least(parts, outputs)); /* work for every thread */
+      if (lanes * bands < 2 * parts) bands = maximum(bands, minimum(parts, outputs)); /* work for every thread */
       for (int64_t b = 0; b < bands; b++, piece++) {
         if (piece % parts != part) continue;
         const int64_t size = up(up(outputs, bands), 4) * 4; /* whole blocks */
-        int64_t low = least(outputs, b * size);
-        const int64_t high = least(outputs, low + size);
+        int64_t low = minimum(outputs, b * size);
+        const int64_t high = minimum(outputs, low + size);
         /* the band's rows, in the scratch */
         for (int64_t i = 0; i < (high - low - 1) * classes + kh; i++) {
           if (i % classes >= kh) continue; /* the stride passes over it */

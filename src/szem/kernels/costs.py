@@ -120,9 +120,9 @@ def pieces_ns(ns: Costs, y: Axis, x: Axis, channels: int, terms: Sequence[Term],
 
 def compiled_ns(ns: Costs, y: Axis, x: Axis, channels: int, terms: Sequence[Term]) -> float:
     """A whole run by the compiled core."""
-    lane_rows = y.outputs * y.classes + min(y.residues, y.outputs) * (y.taps - 1)
+    input_rows = y.outputs * y.classes + min(y.residues, y.outputs) * (y.taps - 1)
     # Bands copy their first and last rows once more for their neighbours: a third, at most (TALL in correlate.c).
-    rows = min(1.33, 1 + y.taps / max(1, y.outputs // y.residues)) * lane_rows
+    rows = min(1.33, 1 + y.taps / max(1, y.outputs // y.residues)) * input_rows
     row = (x.stride * (x.outputs - 1) + x.span) * channels * (ns.core_copy if x.stride == 1 else ns.core_gather)
     outputs = x.outputs * channels
     total = 0.0
