@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import szem
 from szem.cli.run import run
 from szem.media.pictures import read_picture
+from szem.tasks.generation.answer import GenerateRequest
 
 
 def test_a_grid_is_written_for_each_of_the_lectures_sentences(
@@ -17,6 +19,16 @@ def test_a_grid_is_written_for_each_of_the_lectures_sentences(
     assert "white petals" in lines[0]
     assert "black with green" in lines[1]
     assert {p.name for p in tmp_path.iterdir()} == {"grid-1.png", "grid-2.png"}
+
+
+def test_one_picture_is_generated_unless_more_are_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The same default in each of the three ways to ask."""
+    assert run(["generate", "a red rose", "--out", str(tmp_path / "one.png")]) == 0
+    drawn = szem.generate("a red rose")
+    assert len(drawn.pictures) == GenerateRequest(text="a red rose").n == 1
+    assert (read_picture(tmp_path / "one.png") == drawn.sheet(zoom=2)).all()
 
 
 def test_json_stages_influence_and_single_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

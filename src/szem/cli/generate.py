@@ -33,7 +33,7 @@ _Truncation = Annotated[
 @app.command()
 def generate(
     texts: _Texts = None,
-    n: int = typer.Option(9, "--n", min=1, max=100, help="How many pictures for each sentence, 1..100."),
+    n: int = typer.Option(1, "--n", min=1, max=100, help="How many pictures for each sentence, 1..100."),
     seed: int = typer.Option(0, min=0, max=2**31 - 1, help="The same seed gives the same pictures."),
     truncation: _Truncation = None,
     stages: bool = typer.Option(False, "--stages", help="Show the sketch of stage I beside each picture."),

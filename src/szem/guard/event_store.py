@@ -40,7 +40,7 @@ from szem.results.events import Event
 from szem.runtime.databases import is_damage, open_database, plain_fault
 from szem.runtime.store import data_folder
 
-__all__ = ["DATABASE_FILE", "RULES_FILE", "EventStore", "default_store", "slug"]
+__all__ = ["DATABASE_FILE", "RULES_FILE", "EventStore", "changing_values", "default_store", "slug", "stored_from"]
 
 DATABASE_FILE = "events.sqlite3"
 RULES_FILE = "guard.toml"  # the rules of a store, where the command line names none
@@ -402,20 +402,27 @@ def stored_from(event: Event, *, source: str, now: float, now_s: float) -> Store
         started=now - (now_s - event.start_s),
         ended=now - (now_s - event.end_s),
         start_s=event.start_s,
-        end_s=event.end_s,
-        best_s=event.best_s,
-        score=event.score,
-        channels=dict(event.channels),
-        contributions=dict(event.contributions),
-        label=event.label,
         track=event.track,
         place=event.place,
         direction=event.direction,
-        box_xyxy=event.box_xyxy,
-        also=event.also,
-        note=event.note,
-        is_open=event.is_open,
+        **changing_values(event),
     )
+
+
+def changing_values(event: Event) -> dict[str, Any]:
+    """The columns that change while an event goes on."""
+    return {
+        "end_s": event.end_s,
+        "best_s": event.best_s,
+        "score": event.score,
+        "channels": dict(event.channels),
+        "contributions": dict(event.contributions),
+        "label": event.label,
+        "box_xyxy": event.box_xyxy,
+        "also": event.also,
+        "note": event.note,
+        "is_open": event.is_open,
+    }
 
 
 def slug(text: str) -> str:

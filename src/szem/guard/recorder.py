@@ -19,7 +19,7 @@ from szem.files import is_disk_full
 from szem.guard.clip_maker import ClipMaker
 from szem.guard.clips import FrameBlur
 from szem.guard.event_record import StoredEvent
-from szem.guard.event_store import EventStore, slug, stored_from
+from szem.guard.event_store import EventStore, changing_values, slug, stored_from
 from szem.guard.outbox import message_row
 from szem.guard.packet_buffer import PacketBuffer
 from szem.guard.write_queue import WriteQueue
@@ -138,20 +138,8 @@ class Recorder:
 
     def _go_on(self, entry: _Entry, event: Event, now_s: float) -> None:
         stored = entry.stored
-        changed = replace(
-            stored,
-            end_s=event.end_s,
-            ended=stored.started + (event.end_s - event.start_s),
-            best_s=event.best_s,
-            score=event.score,
-            channels=dict(event.channels),
-            contributions=dict(event.contributions),
-            label=event.label,
-            box_xyxy=event.box_xyxy,
-            also=event.also,
-            note=event.note,
-            is_open=event.is_open,
-        )
+        ended = stored.started + (event.end_s - event.start_s)
+        changed = replace(stored, ended=ended, **changing_values(event))
         entry.stored = changed
         if not event.is_open:
             self._open.pop(_key(event))

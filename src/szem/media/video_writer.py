@@ -83,7 +83,6 @@ class VideoWriter(AbstractContextManager["VideoWriter"]):
         self._last_tick = -1
         self._note = ""
         self._sound, self._pixel_aspect = sound, pixel_aspect
-        self._sound_start_s = 0.0
         with ExitStack() as opened:
             self._part = opened.enter_context(write_file(self.path))
             self._container = self._open(self._part)

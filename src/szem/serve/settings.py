@@ -52,7 +52,6 @@ class ServeSettings:
     max_live: int = 4  # live lines at the same time; more are told to come back (close code 1013)
     max_live_frame_bytes: int = 4 * MIB  # one live frame, as a picture file
     live_idle_s: float = 60.0  # a live line that is silent for so long is closed
-    max_decoded_pixels: int = 150_000_000  # decoded pictures held in memory; more wait
     max_connections: int = 1_000  # open connections, idle ones included
     header_timeout_s: float = 10.0  # from the first byte of a request to the end of its headers
     body_timeout_s: float = 30.0  # from the end of the headers to the end of the body

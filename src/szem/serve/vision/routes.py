@@ -11,6 +11,7 @@ from szem.serve.middleware.observe import trace_of
 from szem.serve.openapi import json_answer, json_body
 from szem.serve.protojson import M, parse_json, read_message, write_message
 from szem.serve.settings import ServeSettings
+from szem.serve.state import state_of
 from szem.serve.status import FieldsError, Violation
 from szem.serve.vision import checks
 from szem.serve.vision.annotate import Annotator
@@ -238,18 +239,12 @@ def _owner(request: Request) -> str:
 
 
 def _settings(request: Request) -> ServeSettings:
-    settings = request.app.state.settings
-    assert isinstance(settings, ServeSettings)
-    return settings
+    return state_of(request, "settings", ServeSettings)
 
 
 def _annotator(request: Request) -> Annotator:
-    annotator = request.app.state.annotator
-    assert isinstance(annotator, Annotator)
-    return annotator
+    return state_of(request, "annotator", Annotator)
 
 
 def _operations(request: Request) -> Operations:
-    operations = request.app.state.operations
-    assert isinstance(operations, Operations)
-    return operations
+    return state_of(request, "operations", Operations)

@@ -89,7 +89,6 @@ class LipreadRecipe:
         held_out = set(spread_over(numbers, most=settings.hold_back)) if settings.hold_back else set()
         self.training_items = tuple(kept.clips[i] for i in numbers if i not in held_out)
         self.held_out = tuple(kept.clips[i] for i in numbers if i in held_out)
-        self.held_out_videos = tuple(kept.videos[i] for i in numbers if i in held_out)
         self.rules = ViewRules(splice=settings.splice, clean=settings.clean)
 
     @property

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,49 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from szem.data.pixels import PixelSet, read_classes, read_pixel_set
-from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
+from szem.models.deeplab import DeepLab, freeze_backbone
 from szem.runtime.cards import PictureInput, TrainingData
 from szem.runtime.prepare import prepare_picture
 from szem.tasks.segmentation.mean_iou import confusion, mean_iou, pixel_accuracy
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
-from szem.train.recipe import Batch, Loop
+from szem.train.recipe import Batch
 from szem.train.release import Release
 from szem.train.sampling import pick, spread_over
 from szem.train.segmentation.augment import Augmentation, cut_sample
 from szem.train.segmentation.losses import class_weights, pixel_loss
+from szem.train.segmentation.settings import PixelSettings, backbone_groups, plain_network
 
-__all__ = ["HalfResolution", "PixelFields", "PixelModel", "PixelRecipe", "pictures_to_input", "repeat_rare"]
-
-
-class PixelFields(Protocol):
-    """The fields of the settings that this file reads; see a recipe for what they mean."""
-
-    @property
-    def loop(self) -> Loop: ...  # noqa: D102
-    @property
-    def data(self) -> Path: ...  # noqa: D102
-    @property
-    def split(self) -> str: ...  # noqa: D102
-    @property
-    def hold_back(self) -> int: ...  # noqa: D102
-    @property
-    def backbone(self) -> str: ...  # noqa: D102
-    @property
-    def pretrained(self) -> bool: ...  # noqa: D102
-    @property
-    def output_stride(self) -> int: ...  # noqa: D102
-    @property
-    def rates(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def width(self) -> int: ...  # noqa: D102
-    @property
-    def frozen_stages(self) -> int: ...  # noqa: D102
-    @property
-    def backbone_lr(self) -> float: ...  # noqa: D102
-    @property
-    def weight_power(self) -> float: ...  # noqa: D102
-    @property
-    def jaccard(self) -> float: ...  # noqa: D102
+__all__ = ["HalfResolution", "PixelModel", "PixelRecipe", "pictures_to_input", "repeat_rare"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,17 +67,15 @@ class PixelRecipe:
 
     def __init__(
         self,
-        settings: PixelFields,
+        settings: PixelSettings,
         *,
         changes: Sequence[tuple[float, Augmentation]],
         about: "PixelModel",
         repeat_most: int = 1,
-        begin_with: str = "",
         filled: str = "",
         spread: bool = False,
     ) -> None:
         self.settings, self.changes, self.about = settings, tuple(changes), about
-        self.begin_with = begin_with
         self.held_split = "val"
         self.classes = read_classes(settings.data)
         everything = read_pixel_set(settings.data, split=settings.split or None, classes=len(self.classes))
@@ -125,31 +92,15 @@ class PixelRecipe:
 
     def build_network(self) -> nn.Module:
         """DeepLabv3+ with its first stages frozen."""
-        net = self._plain_network(pretrained=self.settings.pretrained)
-        if self.begin_with:
-            net.load_state_dict(load_checkpoint(Path(self.begin_with) / CHECKPOINT)["average"])
+        net = plain_network(self.settings, classes=len(self.classes), pretrained=self.settings.pretrained)
+        if self.settings.begin_with:
+            net.load_state_dict(load_checkpoint(Path(self.settings.begin_with) / CHECKPOINT)["average"])
         freeze_backbone(net, stages=self.settings.frozen_stages)
         return net
 
-    def _plain_network(self, *, pretrained: bool) -> DeepLab:
-        s = self.settings
-        return build_deeplab(
-            classes=len(self.classes),
-            backbone=s.backbone,
-            output_stride=s.output_stride,
-            rates=s.rates,
-            width=s.width,
-            pretrained=pretrained,
-        )
-
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The backbone learns more slowly than what is new."""
-        old: list[nn.Parameter] = []
-        new: list[nn.Parameter] = []
-        for name, parameter in network.named_parameters():
-            if parameter.requires_grad:
-                (old if name.startswith("backbone.") else new).append(parameter)
-        return [(self.settings.backbone_lr, old), (1.0, new)]
+        return backbone_groups(network, backbone_lr=self.settings.backbone_lr)
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:
         """Pieces as (B, 3, H, W) float32 and labels as (B, H / 2, W / 2) int64, one random pixel of each four."""
@@ -198,7 +149,8 @@ class PixelRecipe:
             mean=(127.0, 127.0, 127.0),
             scale=(128.0, 128.0, 128.0),
         )
-        plain = self._plain_network(pretrained=False)  # frozen blocks learn faster, plain ones export better
+        # Frozen blocks learn faster, plain ones export better.
+        plain = plain_network(self.settings, classes=len(self.classes), pretrained=False)
         plain.load_state_dict(network.state_dict())
         return Release(
             task="segment",

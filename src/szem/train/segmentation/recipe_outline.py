@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from szem.data.outlines import OutlinedObject, read_outlined
-from szem.models.deeplab import DeepLab, build_deeplab, freeze_backbone
+from szem.models.deeplab import DeepLab, freeze_backbone
 from szem.runtime.cards import PictureInput, TrainingData
 from szem.runtime.prepare import prepare_picture
 from szem.train.recipe import Batch, Loop
@@ -27,12 +27,13 @@ from szem.train.sampling import pick, spread_over
 from szem.train.segmentation.augment import relight, warp_piece
 from szem.train.segmentation.base import HalfResolution, pictures_to_input
 from szem.train.segmentation.losses import pixel_loss
+from szem.train.segmentation.settings import DeepLabSettings, backbone_groups, plain_network
 
 __all__ = ["OutlineRecipe", "OutlineSettings", "build_recipe"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutlineSettings:
+class OutlineSettings(DeepLabSettings):
     """What can be changed from the command line."""
 
     loop: Loop = field(default_factory=lambda: Loop(steps=40000, batch=16, lr=2e-3, ema=0.99, scores=5))
@@ -40,14 +41,9 @@ class OutlineSettings:
     side_px: int = 160  # of the square the box is stretched to
     margin: float = 0.2  # fraction of the box added on every side
     jitter: float = 0.06  # how far the corners move while training, as a fraction of the box
-    hold_back: int = 100  # the last so many objects are not trained on but scored, to watch
-    backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
-    pretrained: bool = True  # begin with ImageNet's weights
-    output_stride: int = 32  # of the backbone
-    rates: tuple[int, ...] = (1, 2)  # of the atrous pyramid
-    width: int = 64  # channels of pyramid and decoder
-    frozen_stages: int = 2  # of the backbone's seven, that do not learn
-    backbone_lr: float = 0.25  # factor of the learning rate
+    hold_back: int = 100  # the last so many objects
+    rates: tuple[int, ...] = (1, 2)
+    width: int = 64
 
 
 class OutlineRecipe:
@@ -66,26 +62,13 @@ class OutlineRecipe:
 
     def build_network(self) -> nn.Module:
         """DeepLabv3+ with its first stages frozen."""
-        net = self._plain_network(pretrained=self.settings.pretrained)
+        net = plain_network(self.settings, classes=len(self.classes), pretrained=self.settings.pretrained)
         freeze_backbone(net, stages=self.settings.frozen_stages)
         return net
 
-    def _plain_network(self, *, pretrained: bool) -> DeepLab:
-        s = self.settings
-        return build_deeplab(
-            classes=2,
-            backbone=s.backbone,
-            output_stride=s.output_stride,
-            rates=s.rates,
-            width=s.width,
-            pretrained=pretrained,
-        )
-
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The backbone learns more slowly than what is new."""
-        old = [p for n, p in network.named_parameters() if p.requires_grad and n.startswith("backbone.")]
-        new = [p for n, p in network.named_parameters() if p.requires_grad and not n.startswith("backbone.")]
-        return [(self.settings.backbone_lr, old), (1.0, new)]
+        return backbone_groups(network, backbone_lr=self.settings.backbone_lr)
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
         """Squares as (B, 3, S, S) float32 and masks as (B, S / 2, S / 2) int64."""
@@ -123,7 +106,7 @@ class OutlineRecipe:
 
     def release(self, network: nn.Module) -> Release:
         """An `outline` model: a square around a box in, scores of other and object out."""
-        plain = self._plain_network(pretrained=False)
+        plain = plain_network(self.settings, classes=len(self.classes), pretrained=False)
         plain.load_state_dict(network.state_dict())
         return Release(
             task="outline",

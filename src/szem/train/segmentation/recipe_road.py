@@ -13,31 +13,21 @@ from szem.runtime.cards import TrainingData
 from szem.train.recipe import Loop
 from szem.train.segmentation.augment import Augmentation
 from szem.train.segmentation.base import PixelModel, PixelRecipe
+from szem.train.segmentation.settings import PixelSettings
 
 __all__ = ["RoadSettings", "build_recipe"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoadSettings:
+class RoadSettings(PixelSettings):
     """What can be changed from the command line."""
 
     loop: Loop = field(default_factory=lambda: Loop(steps=20000, batch=8, lr=2e-3, ema=0.99, scores=8))
     data: Path = Path("camvid")  # folder with images/, labels/, index.csv, classes.txt
-    split: str = "train"  # rows of index.csv that are used at all
-    hold_back: int = 24  # the last so many pictures are not trained on but scored, to watch
-    backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
-    pretrained: bool = True  # begin with ImageNet's weights
-    begin_with: str = ""  # folder of an earlier run whose weights are taken on
-    output_stride: int = 32  # of the backbone
-    rates: tuple[int, ...] = (1, 2, 3)  # of the atrous pyramid
-    width: int = 96  # channels of pyramid and decoder
-    frozen_stages: int = 2  # of the backbone's seven, that do not learn
-    backbone_lr: float = 0.25  # factor of the learning rate
-    small_px: tuple[int, int] = (288, 384)  # height, width of the pieces at first
-    large_px: tuple[int, int] = (360, 480)  # of the pieces at the end
-    large_from: float = 0.7  # where in the training the large pieces begin
-    weight_power: float = 0.35  # of the class weights: 0 none, 1 inverse frequency
-    jaccard: float = 0.5  # fraction of the region loss
+    hold_back: int = 24  # the last so many pictures
+    small_px: tuple[int, int] = (288, 384)
+    large_px: tuple[int, int] = (360, 480)
+    weight_power: float = 0.35
 
 
 _MODEL = PixelModel(
@@ -65,6 +55,4 @@ def build_recipe(settings: RoadSettings) -> PixelRecipe:
     large = Augmentation(
         height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.85, scale_high=1.25
     )
-    return PixelRecipe(
-        settings, changes=((0.0, small), (settings.large_from, large)), about=_MODEL, begin_with=settings.begin_with
-    )
+    return PixelRecipe(settings, changes=((0.0, small), (settings.large_from, large)), about=_MODEL)

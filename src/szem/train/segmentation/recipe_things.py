@@ -14,33 +14,28 @@ from szem.runtime.cards import TrainingData
 from szem.train.recipe import Loop
 from szem.train.segmentation.augment import Augmentation
 from szem.train.segmentation.base import PixelModel, PixelRecipe
+from szem.train.segmentation.settings import PixelSettings
 
 __all__ = ["ThingsSettings", "build_recipe"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThingsSettings:
+class ThingsSettings(PixelSettings):
     """What can be changed from the command line."""
 
     loop: Loop = field(default_factory=lambda: Loop(steps=40000, batch=16, lr=1.5e-3, ema=0.998, scores=6))
     data: Path = Path("voc_masks")  # folder with images/, labels/, index.csv, classes.txt
-    split: str = "train"  # rows of index.csv that are used at all
-    filled: str = ""  # folder of further pictures, their masks made from boxes by `train.fill_boxes`; none without
-    hold_back: int = 100  # so many pictures, spread over all, are not trained on but scored, to watch
-    backbone: str = "lite2"  # of efficientnet_lite.VARIANTS
-    pretrained: bool = True  # begin with ImageNet's weights
-    begin_with: str = ""  # folder of an earlier run whose weights are taken on
-    output_stride: int = 16  # of the backbone
-    rates: tuple[int, ...] = (3, 6, 9)  # of the atrous pyramid
-    width: int = 96  # channels of pyramid and decoder
-    frozen_stages: int = 3  # of the backbone's seven, that do not learn
-    backbone_lr: float = 0.15  # factor of the learning rate
-    small_px: tuple[int, int] = (256, 256)  # height, width of the pieces at first
-    large_px: tuple[int, int] = (288, 288)  # of the pieces at the end
-    large_from: float = 0.7  # where in the training the large pieces begin
+    filled: str = ""  # folder of further pictures, their masks made from boxes by `scripts.models.fill_boxes`
+    hold_back: int = 100  # so many pictures, spread over all
+    backbone: str = "lite2"
+    output_stride: int = 16
+    rates: tuple[int, ...] = (3, 6, 9)
+    frozen_stages: int = 3
+    backbone_lr: float = 0.15
+    small_px: tuple[int, int] = (256, 256)
+    large_px: tuple[int, int] = (288, 288)
     repeat_most: int = 3  # how often a picture with a rare class is seen in an epoch, at most
-    weight_power: float = 0.2  # of the class weights: 0 none, 1 inverse frequency
-    jaccard: float = 0.5  # fraction of the region loss
+    weight_power: float = 0.2
 
 
 _MODEL = PixelModel(
@@ -78,7 +73,6 @@ def build_recipe(settings: ThingsSettings) -> PixelRecipe:
         changes=changes,
         about=about,
         repeat_most=settings.repeat_most,
-        begin_with=settings.begin_with,
         filled=settings.filled,
         spread=True,
     )

@@ -70,7 +70,7 @@ export function eventCard(app, event, { mark }) {
       "div",
       { class: "ev-frame", vars: { aspect: width / height } },
       picture,
-      box && event.picture && event.picture_has_box !== true
+      box && event.picture
         ? h("i", { class: "ev-box", vars: { x: box[0], y: box[1], w: box[2] - box[0], h: box[3] - box[1] } })
         : null,
     );
