@@ -28,8 +28,8 @@ def test_a_video_without_pictures_is_guarded_by_sound_alone(
     analyzer = Scripted(sounds=[(4.0, heard)])
     guard = guard_videos(store, [str(sound), str(video)], {"bark": analyzer, "yard": Scripted()})
     bark, yard = guard.run()
-    assert (bark.state, bark.events, bark.frames, yard.state, yard.told) == ("ended", 1, 0, "ended", "")
-    assert "guarded by sound alone" in bark.told
+    assert (bark.state, bark.events, bark.frames, yard.state, yard.reason) == ("ended", 1, 0, "ended", "")
+    assert "guarded by sound alone" in bark.reason
     assert "bark: there are no pictures in it" in caplog.text
     assert 7.5 < sum(length for _, length in analyzer.heard) / 16000 < 8.5
     (event,), _ = store.page(EventQuery(), size=10)
@@ -49,7 +49,7 @@ def test_a_video_without_pictures_fails_where_nobody_listens(store: EventStore, 
     sound = make_sound(tmp_path / "bark.mp4")
     (bark,) = guard_videos(store, [str(sound)], {"bark": Scripted(hears=False)}).run()
     assert bark.state == "failed"
-    assert "there are no pictures in it" in bark.told
+    assert "there are no pictures in it" in bark.reason
 
 
 def test_a_piece_of_music_with_a_cover_is_sound_alone(store: EventStore, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_piece_of_music_with_a_cover_is_sound_alone(store: EventStore, tmp_pat
                 out.mux(packet)
     (song,) = guard_videos(store, [str(cover)], {"song": Scripted()}).run()
     assert song.state == "ended"
-    assert "guarded by sound alone" in song.told
+    assert "guarded by sound alone" in song.reason
 
 
 def test_a_line_without_pictures_is_guarded_by_sound_and_opened_again(

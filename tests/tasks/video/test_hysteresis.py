@@ -116,6 +116,35 @@ def test_changes_of_sides_are_counted_whenever_the_jitter_begins(
         assert tuple(changes) == right, (standing_jitter, seed)
 
 
+def empty(time_s: float) -> TrackedBoxes:
+    return one(0, 0, time_s).__class__(
+        boxes=one(0, 0, time_s).boxes.take(np.array([], np.int64)), ids=np.array([], np.int64),
+        seen=np.array([], np.bool_), time_s=time_s,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("rate_hz", [6, 12, 25])
+def test_who_is_lost_while_walking_away_from_a_line_has_crossed_it(rate_hz: int) -> None:
+    line = LineCounter(parse_line("0,0.5 1,0.5", width=WIDTH, height=HEIGHT))
+    way = np.arange(150, 251, 120 / rate_hz)  # the last is 10 px, a sixth of the size, behind the line
+    for k, y in enumerate(way):
+        line(one(200, y, k / rate_hz))
+    found = [line(empty((len(way) + k) / rate_hz)) for k in range(rate_hz)]
+    assert sum(len(events) for events in found) == 1
+    assert line.to_right == {"person": 1}
+
+
+def test_who_is_lost_while_standing_on_a_line_has_not_crossed_it() -> None:
+    for seed in range(5):
+        line = LineCounter(parse_line("0,0.5 1,0.5", width=WIDTH, height=HEIGHT))
+        way = [*np.arange(150, 240, 4.8), *(240 + np.random.default_rng(seed).normal(0, 2.4, 50))]
+        for k, y in enumerate(way):
+            line(one(200, y, k / 25))
+        for k in range(50):
+            line(empty((len(way) + k) / 25))
+        assert line.to_right == line.to_left == {}
+
+
 def test_who_appears_on_a_zones_edge_and_stays_there_has_neither_entered_nor_left() -> None:
     zone = ZoneCounter(parse_zone("0,0.5 1,0.5 1,1 0,1", width=WIDTH, height=HEIGHT))
     for k, y in enumerate(240 + np.random.default_rng(0).normal(0, 3, 100)):

@@ -200,6 +200,7 @@ class LineCounter:
     to_right: dict[str, int] = field(default_factory=dict)  # class -> times; right as seen from start to end
     to_left: dict[str, int] = field(default_factory=dict)
     _known: dict[int, tuple[int, F]] = field(default_factory=dict)  # object -> side, anchor when last clear of it
+    _last: dict[int, tuple[F, str]] = field(default_factory=dict)  # object -> anchor and class when last seen
     _history: EdgeHistory = field(default_factory=EdgeHistory)
     _presence: _Presence = field(default_factory=_Presence)
 
@@ -225,24 +226,37 @@ class LineCounter:
             side = self._history.side(number, time_s=frame.time_s, distance=float(distance[k]), size=float(sizes[k]))
             if side == 0:
                 continue
-            before = self._known.get(number)
-            self._known[number] = (side, points[k])
-            if before is None or before[0] == side or not _meet(before[1], points[k], start, end):
-                continue
-            label, to = frame.boxes.labels[k], "right" if side > 0 else "left"
-            counts = self.to_right if side > 0 else self.to_left
-            counts[label] = counts.get(label, 0) + 1
-            events.append({"line": self.line.name, "id": number, "label": label, "to": to})
+            self._count(number, side, points[k], frame.boxes.labels[k], events)
+        seen = {int(number) for number in frame.ids[frame.seen]}
+        for k in np.flatnonzero(frame.seen):
+            self._last[int(frame.ids[k])] = (points[k], frame.boxes.labels[k])
+        for number, side in self._history.settle(seen, time_s=frame.time_s):
+            self._count(number, side, *self._last[number], events)
         for number in self._presence.gone(frame):
-            self._known.pop(number, None)
-            self._history.forget(number)
+            self._forget(number)
         return events
+
+    def _count(self, number: int, side: int, point: F, label: str, events: list[dict[str, Any]]) -> None:
+        """Note on which side of the line an object is; a crossing is counted and added to the events."""
+        before = self._known.get(number)
+        self._known[number] = (side, point)
+        ends = np.array(self.line.start_xy), np.array(self.line.end_xy)
+        if before is None or before[0] == side or not _meet(before[1], point, *ends):
+            return
+        counts = self.to_right if side > 0 else self.to_left
+        counts[label] = counts.get(label, 0) + 1
+        to = "right" if side > 0 else "left"
+        events.append({"line": self.line.name, "id": number, "label": label, "to": to})
+
+    def _forget(self, number: int) -> None:
+        self._known.pop(number, None)
+        self._last.pop(number, None)
+        self._history.forget(number)
 
     def keep_only(self, present: Container[int]) -> None:
         """Forget all objects but some; for sources that never end."""
-        for number in [number for number in self._known if number not in present]:
-            del self._known[number]
-            self._history.forget(number)
+        for number in [number for number in self._last if number not in present]:
+            self._forget(number)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON types."""

@@ -10,6 +10,7 @@ measured noise, with a prior for short histories.
 """
 
 from collections import deque
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +28,8 @@ _PRIOR, _PRIOR_SAMPLES = 0.01, 3.0  # jitter of a box, as a fraction of its size
 _SMALLEST, _LARGEST = 0.04, 0.4  # of its size: bounds of the margin
 _DWELL_S = 0.3  # an object that has changed sides has been clear of the edge for so long
 _FAR = 0.3  # of its size: or it is so far on the other side
+_SPEED_S = 0.5  # of an object that is lost behind an edge: measured over so long
+_SETTLE_S = 1.0  # after which it is not judged any more
 
 
 def jitter_margin(times_s: F, distances: F, size: float) -> float:
@@ -69,6 +72,7 @@ class _ObjectHistory:
     samples: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_MOST_SAMPLES))  # time, distance
     side: int = 0  # confirmed: -1 or 1; 0 as long as it has not been clear of the edge
     over_since_s: float | None = None  # since when it has been clear of the edge on the other side
+    margin: float = 0.0  # at its last sample
 
 
 @dataclass
@@ -112,6 +116,7 @@ class EdgeHistory:
         if abs(distance) <= margin:  # otherwise it is clear of the edge whatever the jitter
             times_s, distances = np.array(samples, np.float64).T
             margin = jitter_margin(times_s, distances, size)
+        state.margin = margin
         here = 0 if abs(distance) <= margin else (1 if distance > 0 else -1)
         if here in (0, state.side) or state.side == 0:
             state.over_since_s = None
@@ -124,6 +129,31 @@ class EdgeHistory:
             return 0
         state.side, state.over_since_s = here, None
         return here
+
+    def settle(self, seen: Container[int], *, time_s: float) -> list[tuple[int, int]]:
+        """Confirm changes of sides of objects that were lost behind the edge while they moved away from it.
+
+        Args:
+            seen: Objects of this frame.
+            time_s: Of the frame.
+        Returns:
+            Object and side; each is given once.
+        """
+        found = []
+        for number, state in self._objects.items():
+            last_s, distance = state.samples[-1]
+            if number in seen or not _DWELL_S <= time_s - last_s <= _SETTLE_S:
+                continue
+            side = 1 if distance > 0 else -1
+            recent = [(t, d) for t, d in state.samples if last_s - t <= _SPEED_S]
+            if state.side != -side or len(recent) < 3 or recent[0][0] == last_s:
+                continue
+            times_s, distances = np.array(recent, np.float64).T
+            speed = float(np.polyfit(times_s - last_s, distances, 1)[0])
+            if side * speed * _DWELL_S > state.margin:
+                state.side, state.over_since_s = side, None
+                found.append((number, side))
+        return found
 
     def forget(self, number: int) -> None:
         """An object is gone."""
