@@ -1,7 +1,9 @@
 """A whole guard on films and live lines: events, pictures, clips, sources that break, disks that are full."""
 
+import errno
 import io
 import itertools
+import os
 import shutil
 import threading
 import time
@@ -19,6 +21,7 @@ import pytest
 from PIL import Image
 
 from szem.errors import BusyError, FileMissingError, RangeError, StoreError
+from szem.guard import service, write_queue
 from szem.guard.event_record import EventQuery
 from szem.guard.event_store import EventStore
 from szem.guard.service import GuardService
@@ -151,6 +154,35 @@ def test_a_disk_that_refuses_files_keeps_events(
     (event,), _ = store.page(EventQuery(), size=10)
     assert (event.picture, event.clip, event.media_bytes) == ("", "", 0)
     assert [path for path in store.media.rglob("*") if path.is_file()] == []
+
+
+def test_a_guard_that_is_stopped_while_the_disk_is_full_ends_and_keeps_what_was_written(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = EventStore.add
+    is_full = threading.Event()
+
+    def add_until_full(self: EventStore, *args: Any, **options: Any) -> None:
+        if self.count(EventQuery()):
+            is_full.set()
+            raise StoreError("the disk is full") from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        add(self, *args, **options)
+
+    monkeypatch.setattr(EventStore, "add", add_until_full)
+
+    def script(_number: int, show: Callable[[int], None]) -> None:
+        for _ in range(1500):
+            show(90)
+            time.sleep(0.04)
+
+    rules = Rules()
+    analyzer = Scripted([(k / 5, happening(k / 5, k / 5)) for k in range(20)])
+    with camera(script) as url:
+        guard = GuardService(store, rules, name_sources([f"door={url}"], rules), make_analyzer=lambda _: analyzer)
+        run_until(guard, is_full.is_set)
+    assert store.count(EventQuery()) == 1
+    assert service._JOIN_S < service._STOP_S
+    assert service._STOP_S + 1.0 + 2 * write_queue._END_S < 10.0  # a second for messages, and the queue's two threads
 
 
 def test_a_disk_that_is_full_for_a_while_loses_nothing(

@@ -38,8 +38,10 @@ __all__ = ["GuardService"]
 _log = logging.getLogger("szem.guard")
 _SWEEP_S, _TICK_S = 60.0, 1.0
 _STEP_S = 2.0
-_STOP_S = 30.0
-_FULL_S = 30.0  # how long the end waits for a disk that is full
+_STOP_S = 6.0  # from `stop` to the end of writing; all of it takes ten seconds at most
+_JOIN_S = 4.0  # of that, for sources to finish their frame
+_FULL_S = 30.0  # how long the end of the last video waits for a disk that is full
+_FULL_STOP_S = 2.0  # likewise after `stop`
 
 
 class GuardService:
@@ -230,15 +232,16 @@ class GuardService:
     def _finish(self) -> None:
         for worker in self.workers:
             worker.stop()
-        deadline = time.monotonic() + _STOP_S
+        is_asked, begun = self._stopped.is_set(), time.monotonic()
         for worker in self.workers:
-            if not worker.join(max(0.1, deadline - time.monotonic())):
+            if not worker.join(max(0.1, begun + _JOIN_S - time.monotonic())):
                 _log.warning("%s: does not stop in time; what it was at is lost", worker.name)
-        if not self._queue.drain(600.0 if not self._stopped.is_set() else _STOP_S, paused_s=_FULL_S):
+        left_s = max(0.5, begun + _STOP_S - time.monotonic()) if is_asked else 600.0
+        if not self._queue.drain(left_s, paused_s=_FULL_STOP_S if is_asked else _FULL_S):
             _log.warning("some clips could not be finished in time")
         self._maker.close()  # a clip that is still being made is given up: nobody waits for it
         self._queue.stop()
-        self._outbox.stop()
+        self._outbox.stop(grace_s=1.0 if is_asked else 5.0)
         for worker in self.workers:
             worker.measure()
 

@@ -20,6 +20,7 @@ __all__ = ["WriteQueue"]
 _log = logging.getLogger("szem.guard")
 _MOST_SHORT = 5_000  # short things that wait while the database is away
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
+_END_S = 1.0  # for a thread that is in the middle of a write: with the process it ends
 _SAY_AGAIN_S = 60.0
 
 Work = Callable[[], None]
@@ -116,7 +117,7 @@ class WriteQueue:
             self._change.notify_all()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(10.0)
+                thread.join(_END_S)
 
     # The threads ------------------------------------------------------------------------------------------------
 

@@ -181,7 +181,9 @@ class Watcher:
         lines = [line.to_line(width, height) for line in self.areas.lines]
         self._events = BehaviourEvents(self.settings, self._reported, zones=zones, lines=lines, cover=self._cover)
         if self._detector is not None:
-            self._tracker = Tracker(TrackSettings(keep_s=4.0), thresholds=_SENSITIVITY * self._detector.thresholds)
+            self._tracker = Tracker(
+                TrackSettings(keep_s=4.0), thresholds=np.float32(_SENSITIVITY) * self._detector.thresholds
+            )
 
         def place_of(x: float, y: float) -> str:
             return next((zone.name for zone in zones if zone.depth(np.array([[x, y]]))[0] >= 0), "")

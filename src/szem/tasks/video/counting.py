@@ -220,7 +220,7 @@ class LineCounter:
         # In a picture y grows downward: to the right of the way from start to end the cross product is positive.
         distance = _cross(along[None], points - start) / np.hypot(*along)
         sizes = _sizes(boxes)
-        events = []
+        events: list[dict[str, Any]] = []
         for k in np.flatnonzero(frame.seen):
             number = int(frame.ids[k])
             side = self._history.side(number, time_s=frame.time_s, distance=float(distance[k]), size=float(sizes[k]))
