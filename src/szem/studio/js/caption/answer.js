@@ -1,7 +1,7 @@
 // What the server said about a picture, in the form the page draws. Pure.
 
 /**
- * {sentences, sure}: a sentence is {text, probability, words}; a word {text, probability, attention, others}. The end of the sentence
+ * {sentences, confidence}: a sentence is {text, probability, words}; a word {text, probability, attention, others}. The end of the sentence
  * is its last word, "." , so that a sentence can go on from there too.
  */
 export function readCaption(answer) {
@@ -10,7 +10,7 @@ export function readCaption(answer) {
     probability,
     words: [...(words ?? []), ...(ending ? [{ ...ending, end: true }] : [])].map(readWord),
   }));
-  return { sentences, sure: answer?.confidence ?? 0 };
+  return { sentences, confidence: answer?.confidence ?? 0 };
 }
 
 function readWord({ text, probability, attention = null, others = [], end = false }) {

@@ -193,9 +193,9 @@ export async function mount(root, app) {
     sentence.show(now.words, chosen, { given: given(), slowly });
     const open = chosen >= 0 ? chosen : Math.min(FIRST_OPEN, now.words.length - 1);
     others.show(now.words[open], open);
-    const doubt = answer.sure < 0.5;
+    const doubt = answer.confidence < 0.5;
     sure.dataset.doubt = doubt ? "yes" : "no";
-    sure.textContent = t(doubt ? "caption.unsure" : "caption.sure", { share: words.percent(answer.sure) });
+    sure.textContent = t(doubt ? "caption.unsure" : "caption.sure", { share: words.percent(answer.confidence) });
     timing.textContent = t("recognise.took", { ms: number(answer.tookMs) });
     paintList();
     paintHeat();

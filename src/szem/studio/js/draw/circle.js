@@ -24,7 +24,7 @@ export function sayBack(app) {
       if (drawing !== shown) return;
       problem.clear();
       said.textContent = answer.sentences[0]?.text ?? "";
-      sure.textContent = t(answer.sure < 0.5 ? "caption.unsure" : "caption.sure", { share: percent(answer.sure) });
+      sure.textContent = t(answer.confidence < 0.5 ? "caption.unsure" : "caption.sure", { share: percent(answer.confidence) });
     } catch (error) {
       if (drawing === shown) problem.show(wordsFor(error, words));
     }

@@ -12,7 +12,7 @@ export const LEVELS_ASKED = LEVELS.map((level) => level ?? CLEAN_DB);
 /**
  * The server's answer as the page uses it.
  * @returns {film: {width, height} | null, mouth: {times_s, corners_xy}, crops, times_s, begin_s, end_s, readings}; a
- *   reading has use, noise_db (null: none), words, confidence, reason, chances: {word: [0..1]}, letters: {text, attention}
+ *   reading has use, noise_db (null: none), words, confidence, reason, probabilities: {word: [0..1]}, letters: {text, attention}
  */
 export function readAnswer(raw) {
   const rate = raw.rate_hz || 25;
@@ -33,14 +33,14 @@ export function readAnswer(raw) {
       USES.map((use) => {
         const { moments, spelled, ...said } = row[use];
         const noise_db = row.noise_db === CLEAN_DB ? null : row.noise_db;
-        return { ...said, use, noise_db, chances: chancesOf(moments ?? []), letters: lettersOf(spelled) };
+        return { ...said, use, noise_db, probabilities: probabilitiesOf(moments ?? []), letters: lettersOf(spelled) };
       }),
     ),
   };
 }
 
-/** word -> its chance at every moment, from the likeliest words of each moment. */
-function chancesOf(moments) {
+/** word -> its probability at every moment, from the likeliest words of each moment. */
+function probabilitiesOf(moments) {
   const rows = {};
   for (const [k, { words }] of moments.entries()) {
     for (const { text, probability } of words) (rows[text] ??= new Array(moments.length).fill(0))[k] = probability;
@@ -119,7 +119,7 @@ export function compareWords(read, said) {
   return { errors: cost[rows - 1][columns - 1], right };
 }
 
-/** The rows of a picture of chances: those that ever reach `least`, in the order in which they are strongest. */
+/** The rows of a picture of probabilities: those that ever reach `least`, in the order in which they are strongest. */
 export function strongRows(rows, least = 0.04) {
   const peak = ({ values }) => values.reduce((best, v, k) => (v > values[best] ? k : best), 0);
   return rows

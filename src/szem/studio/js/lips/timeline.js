@@ -129,7 +129,7 @@ export function timelineView(app, jump) {
     const rows =
       shown === "letters"
         ? (reading?.letters?.attention ?? []).map((values, k) => ({ name: reading.letters.text[k], values }))
-        : strongRows(Object.entries(reading?.chances ?? {}).map(([name, values]) => ({ name, values }))).slice(0, MOST_ROWS);
+        : strongRows(Object.entries(reading?.probabilities ?? {}).map(([name, values]) => ({ name, values }))).slice(0, MOST_ROWS);
     const most = shown === "letters" ? Math.max(0.05, ...rows.flatMap(({ values }) => values)) : 1;
     heatTitle.textContent = t(shown === "letters" ? "lips.lane.letters" : "lips.lane.chances");
     heat.setAttribute("aria-label", heatTitle.textContent);
