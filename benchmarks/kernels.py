@@ -1,6 +1,6 @@
 """Filtering pictures: szem beside OpenCV, SciPy, scikit-image and torch, over sizes, strides and dilations.
 
-    python benchmarks/kernels.py [--quick] [--rounds 7] [--uint8] [--opencv] [--markdown FILE]
+    python benchmarks/kernels.py [--quick] [--rounds 7] [--uint8] [--opencv] [--summary]
 
 1024×1024 float32 (192 cells), or with --uint8 pictures of bytes and float32 results (128 cells, kernels up to 11×11);
 --opencv leaves out the other peers. Reflected borders, each library in its natural way: OpenCV filters with the
@@ -227,6 +227,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--uint8", action="store_true", help="pictures of bytes")
     parser.add_argument("--opencv", action="store_true", help="OpenCV alone beside szem")
+    parser.add_argument("--summary", action="store_true", help="print no line for each cell")
     parser.add_argument("--markdown", type=Path, help="also write the result there")
     chosen = parser.parse_args()
     rng = np.random.default_rng(0)
@@ -243,7 +244,8 @@ def main() -> None:
     rows = []
     for cell in cells(quick=chosen.quick, uint8=chosen.uint8):
         rows.append(measure(cell, pictures[cell.channels], rounds=chosen.rounds, opencv_only=chosen.opencv))
-        print(f"{label(cell):50} {rows[-1].ratio:6.2f}× {rows[-1].best_peer}", flush=True)
+        if not chosen.summary:
+            print(f"{label(cell):50} {rows[-1].ratio:6.2f}× {rows[-1].best_peer}", flush=True)
     lines = summary(rows)
     print("\n".join(lines))
     if chosen.markdown:

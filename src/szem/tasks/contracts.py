@@ -40,3 +40,4 @@ class LookPart:
     open: Callable[[OpenModel], Run]  # loads what it needs; raises where that is not installed
     rows: Callable[[Any], Sequence[Row]]  # its result for people
     drawn: bool = False  # its result's draw(picture) is part of the annotated picture
+    after: tuple[str, ...] = ()  # sections whose tasks leave something in the shared dict that this one reads

@@ -47,5 +47,7 @@ def _measure_rows(measures: Measures) -> list[Row]:
 
 
 COLORS = LookPart(title="Colours", open=_open_colors, rows=_color_rows)
-CROPS = LookPart(title="Crop hints and what they keep", open=_open_crops, rows=_crop_rows, drawn=True)
+CROPS = LookPart(
+    title="Crop hints and what they keep", open=_open_crops, rows=_crop_rows, drawn=True, after=("labels",)
+)
 SHARPNESS = LookPart(title="Sharpness and light", open=_open_sharpness, rows=_measure_rows)

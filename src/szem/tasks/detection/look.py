@@ -41,4 +41,4 @@ def _box_rows(seen: OutlinedBoxes) -> list[Row]:
     return rows
 
 
-BOXES = LookPart(title="Objects and where they are", open=_open_boxes, rows=_box_rows, drawn=True)
+BOXES = LookPart(title="Objects and where they are", open=_open_boxes, rows=_box_rows, drawn=True, after=("masks",))
