@@ -1,5 +1,6 @@
 """Every option of every route has a range, and what lies outside is refused: made from the OpenAPI description."""
 
+import dataclasses
 import io
 import json
 import wave
@@ -12,7 +13,11 @@ import pytest
 
 from szem.media.samples import sample_path
 from szem.serve.app import build_app
+from szem.serve.handlers.live import LiveSettings
+from szem.serve.protojson import parse_json, read_message
 from szem.serve.settings import ServeSettings
+from szem.serve.status import FieldsError
+from szem.tasks.surveillance.rules import Rules
 
 from .conftest import KEY
 
@@ -202,3 +207,88 @@ def test_no_value_in_a_body_is_a_fault_of_the_server(fresh: httpx.Client, body: 
         assert len(answer.content) < 200_000, shown
         if value in over:
             assert answer.status_code == 400, shown
+
+
+# Settings that do not come as options of a route ------------------------------------------------------------------
+
+RULES = Rules.model_json_schema()
+TABLES = {"clips": "ClipSettings", "keep": "RetentionPeriods", "watch": "WatchSettings", "webhooks.a": "Webhook"}
+TABLES |= {"mqtt.a": "Mqtt", "[rules]": "Rule"}
+NEEDED = {"webhooks.a": 'url = "http://127.0.0.1/"\n', "mqtt.a": 'host = "h"\n'}
+NEEDED |= {"[rules]": 'name = "r"\nevents = ["enters"]\n'}
+
+
+def numbers_of_rules() -> Iterator[tuple[str, str, Schema]]:
+    """Table, key and schema of each number that a rules file may hold."""
+    for table, definition in TABLES.items():
+        for key, schema in RULES["$defs"][definition]["properties"].items():
+            plain = next((one for one in schema.get("anyOf", ()) if one.get("type") != "null"), schema)
+            if plain.get("type") in ("integer", "number"):
+                yield table, key, plain
+
+
+RULE_NUMBERS = list(numbers_of_rules())
+
+
+@pytest.mark.parametrize(("table", "key", "schema"), RULE_NUMBERS, ids=[f"{t}.{k}" for t, k, _ in RULE_NUMBERS])
+def test_every_number_of_the_rules_has_a_range_and_nothing_else_is_taken(
+    fresh: httpx.Client, table: str, key: str, schema: Schema
+) -> None:
+    if "enum" not in schema:
+        high = schema.get("maximum", schema.get("exclusiveMaximum"))
+        low = schema.get("minimum", schema.get("exclusiveMinimum"))
+        assert high is not None, "say the range of the number in its Field"
+        assert low is not None
+        beyond = [str(high + 1), str(low - 1)]
+    else:
+        beyond = []
+    for value in (*beyond, str(2**31), str(2**63), "-1e400", "inf", "-inf", "nan", "9" * 5000, "0x" + "f" * 5000):
+        text = f"[{table}{']' if table.startswith('[') else ''}]\n{NEEDED.get(table, '')}{key} = {value}\n"
+        checked = fresh.put("/v1/szem/guard/rules/check", json={"text": text})
+        assert checked.status_code == 200
+        fault = checked.json()["fault"]
+        assert "line" in fault, (value[:20], fault)
+        assert len(fault) < 500
+        assert "sys." not in fault
+        saved = fresh.put("/v1/szem/guard/rules", json={"text": text})
+        assert saved.status_code == 400, saved.text
+        assert saved.json()["error"]["message"] == fault
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e400", "NaN", "1" + "0" * 4000, "[" * 30_000])
+def test_numbers_without_end_in_zones_are_refused_in_our_own_words(fresh: httpx.Client, number: str) -> None:
+    for body in (f'{{"lines":[{{"name":"a","points":[[0,0],[{number},1]]}}]}}', number, f'{{"zones":{number}}}'):
+        answer = fresh.put("/v1/szem/guard/areas/check", content=body)
+        assert answer.status_code == 200
+        assert answer.json()["fault"]
+        assert "sys." not in answer.text
+        assert len(answer.text) < 500
+
+
+def test_each_setting_of_a_live_stream_has_a_range() -> None:
+    for field in dataclasses.fields(LiveSettings):
+        if field.type in ("bool", bool):
+            continue
+        known = set(field.metadata)
+        if "float" in str(field.type):
+            assert {"minimum", "maximum"} <= known, field.name
+        else:
+            assert "most" in known, field.name
+            assert "tuple" not in str(field.type) or "letters" in known, field.name
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(LiveSettings)])
+def test_what_lies_outside_is_refused_by_a_live_stream(field: str) -> None:
+    limits = LiveSettings.__dataclass_fields__[field].metadata
+    values: list[Any] = [2**31, 2**63, -(2**63), "x" * 30_000, ["x"] * 11_000, [["x"]], {"a": 1}]
+    if "maximum" in limits:
+        values += [limits["maximum"] + 1, limits["minimum"] - 1, "nan", "inf", 10**400]
+    if "letters" in limits:
+        values += [["x" * (limits["letters"] + 1)], ["x"] * (limits["most"] + 1), [2**31]]
+    elif "most" in limits:
+        values += ["x" * (limits["most"] + 1)]
+    for value in values:
+        with pytest.raises(FieldsError) as refused:
+            read_message(LiveSettings, parse_json(json.dumps({field: value}).encode()))
+        assert field in str(refused.value)
+        assert len(str(refused.value)) < 500

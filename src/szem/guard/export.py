@@ -10,13 +10,22 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from szem.errors import MissingExtraError, NotFoundError
 from szem.guard.event_record import StoredEvent, timestamp
 from szem.guard.event_store import EventStore
 
-__all__ = ["COLUMNS", "FORMATS", "event_to_flat", "events_to_csv", "events_to_json", "write_marked", "write_parquet"]
+__all__ = [
+    "COLUMNS",
+    "FORMATS",
+    "event_to_flat",
+    "events_to_csv",
+    "events_to_json",
+    "marked_in_pieces",
+    "write_marked",
+    "write_parquet",
+]
 
 FORMATS = ("csv", "json", "parquet")
 # Column of a table -> what it holds, for CSV and Parquet: numbers as numbers, times as RFC 3339 text.
@@ -53,6 +62,7 @@ COLUMNS: dict[str, Callable[[StoredEvent], Any]] = {
 }
 _NUMBERS = frozenset(("duration_s", "start_s", "end_s", "score", "sound", "video", "sound_part", "video_part"))
 _AT_ONCE = 1000
+_BLOCK_BYTES = 1 << 18
 
 
 def event_to_flat(event: StoredEvent) -> dict[str, Any]:
@@ -118,8 +128,16 @@ def write_marked(store: EventStore, events: Iterable[StoredEvent], out: IO[bytes
     Returns:
         How many events are in it.
     """
+    marked = [event for event in events if event.mark]
+    out.writelines(marked_in_pieces(store, marked))
+    return len(marked)
+
+
+def marked_in_pieces(store: EventStore, events: Iterable[StoredEvent]) -> Iterator[bytes]:
+    """The same ZIP file piece by piece, so that it needs neither a disk nor its own size in memory."""
+    sink = _Sink()
     kept: list[StoredEvent] = []
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as packed:
+    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as packed:
         for event in events:
             if not event.mark:
                 continue
@@ -128,13 +146,36 @@ def write_marked(store: EventStore, events: Iterable[StoredEvent], out: IO[bytes
                 try:
                     path = store.media_path(name)
                     inside = f"{folder}/{event.id}{path.suffix}"
-                    packed.write(path, inside)
+                    file, about = path.open("rb"), zipfile.ZipInfo.from_file(path, inside)
                 except (NotFoundError, OSError):  # none, or deleted since
                     continue
+                with file, packed.open(about, "w", force_zip64=True) as into:
+                    while block := file.read(_BLOCK_BYTES):
+                        into.write(block)
+                        yield sink.take()
                 names[folder] = inside
             kept.append(_renamed(event, names))
         packed.writestr("index.csv", "".join(events_to_csv(kept)))
-    return len(kept)
+    yield sink.take()
+
+
+class _Sink:
+    """What `zipfile` writes into, and what is taken from it piece by piece."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._written += data
+        return len(data)
+
+    def flush(self) -> None:
+        """`zipfile` asks for it."""
+
+    def take(self) -> bytes:
+        taken = bytes(self._written)
+        self._written.clear()
+        return taken
 
 
 def _renamed(event: StoredEvent, names: dict[str, str]) -> StoredEvent:

@@ -40,6 +40,7 @@ from szem.serve.vision.versions import Versions
 
 __all__ = ["build_app"]
 
+_START_S = 60.0  # for the workers, which import everything
 KEY_HEADERS = ("x-goog-api-key", "x-szem-key", "authorization")
 
 
@@ -117,6 +118,7 @@ async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tu
     )
     try:
         dispatcher.open()
+        await asyncio.to_thread(dispatcher.wait_for_workers, _START_S)  # before the port is announced
         if settings.database or (data_folder() / DATABASE_FILE).is_file():
             operations.start()  # there may be work that was left unfinished; else nothing is written before it must
         yield annotator, operations
@@ -134,16 +136,14 @@ async def get_health(request: Request) -> JSONResponse:
     how long ago it last answered (`answeredS`), and how many processes it has had (`starts`): each but the first
     replaced one that had crashed, overrun its limits, or been cancelled.
     """
-    is_well, workers = dispatcher_of(request).health()
+    fault, workers = dispatcher_of(request).health()
     rows = [
         {"kind": w.kind, "well": w.is_well, "busyS": w.busy_s, "answeredS": w.answered_s, "starts": w.starts}
         for w in workers
         if w.starts
     ]
-    status = "ok" if is_well else "workers do not answer"
-    return JSONResponse(
-        {"status": status, "version": version("szem"), "workers": rows}, status_code=200 if is_well else 503
-    )
+    answer = {"status": fault or "ok", "version": version("szem"), "workers": rows}
+    return JSONResponse(answer, status_code=503 if fault else 200)
 
 
 def get_reference(request: Request) -> Response:

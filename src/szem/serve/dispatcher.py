@@ -76,15 +76,25 @@ class Dispatcher:
         self._ended = threading.Event()
         self._beat: threading.Thread | None = None
         self._beaten = time.monotonic()
+        self._first_beat = threading.Event()
 
     def open(self) -> None:
-        """Start the heartbeat, which starts the workers: the first who asks does not wait."""
+        """Start the heartbeat, which starts the workers."""
         self._beat = threading.Thread(target=self._keep_beating, name="szem-heartbeat", daemon=True)
         self._beat.start()
+
+    def wait_for_workers(self, within_s: float) -> bool:
+        """Wait until each worker has been started and has answered, or could not be: who asks first need not wait.
+
+        Args:
+            within_s: For so long at most; a machine that is that busy serves as it can.
+        """
+        return self._first_beat.wait(within_s)
 
     def close(self) -> None:
         """End threads and processes, whatever they do."""
         self._ended.set()
+        self._first_beat.set()
         self._threads.stop()
         for pool in self._pools:
             pool.close()
@@ -123,8 +133,8 @@ class Dispatcher:
         pool = self._sent if source.network.startswith(SENT_PREFIX) else self._lab
         return await pool.work(function, source, *arguments, wall_s=wall_s, on_progress=on_progress)
 
-    def health(self) -> tuple[bool, list[WorkerStatus]]:
-        """Whether requests can be answered, and how each worker was at the last heartbeat.
+    def health(self) -> tuple[str, list[WorkerStatus]]:
+        """What keeps requests from being answered, if anything, and how each worker was at the last heartbeat.
 
         Each kind of worker that has been wanted needs one that answers, and the heartbeat must not be late itself.
         """
@@ -133,11 +143,15 @@ class Dispatcher:
         answers = all(any(worker.is_well for worker in workers if worker.kind == kind) for kind in kinds)
         # at worst each worker takes its time twice, and is started anew
         late_s = (1 + 3 * len(workers)) * HEARTBEAT_S
-        return answers and time.monotonic() - self._beaten < late_s, workers
+        if not self._first_beat.is_set():
+            return "the workers are being started", workers
+        is_well = answers and time.monotonic() - self._beaten < late_s
+        return "" if is_well else "workers do not answer", workers
 
     def _keep_beating(self) -> None:
         while not self._ended.is_set():
             for pool in self._pools:
                 pool.check(HEARTBEAT_S, start=pool is self._pictures)
             self._beaten = time.monotonic()
+            self._first_beat.set()
             self._ended.wait(HEARTBEAT_S)

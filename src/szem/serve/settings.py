@@ -54,7 +54,8 @@ class ServeSettings:
     live_idle_s: float = 60.0  # a live line that is silent for so long is closed
     max_connections: int = 1_000  # open connections, idle ones included
     header_timeout_s: float = 10.0  # from the first byte of a request to the end of its headers
-    body_timeout_s: float = 30.0  # from the end of the headers to the end of the body
+    body_stall_s: float = 30.0  # a body of which nothing comes for so long is given up
+    body_min_bytes_per_s: float = 32 * 1024  # and so is one that comes more slowly, body_stall_s granted at the start
     answer_timeout_s: float = 120.0  # for the work itself
     send_timeout_s: float = 60.0  # for a caller to take one piece of the answer
     idle_timeout_s: float = 15.0  # a kept connection without a request

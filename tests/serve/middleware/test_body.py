@@ -1,14 +1,17 @@
-"""Bodies as they come: gzip, in chunks, from callers that close their side, and films between the limits."""
+"""Bodies as they come: gzip, in chunks, slowly, from callers that close their side, and films between the limits."""
 
 import gzip
 import json
 import socket
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import httpx
 import pytest
+
+from tests.serve.conftest import KEY
 
 Run = Callable[..., AbstractContextManager[httpx.Client]]
 GZIP = {"content-encoding": "gzip", "content-type": "application/json"}
@@ -130,3 +133,67 @@ def test_a_video_larger_than_all_bodies_in_memory_may_be_is_taken_or_named_too_l
         large = server.post("/v1/szem/classify", content=bytes(2 << 20))
         assert large.status_code == 413, "it would never fit: to try again does not help"
         assert str(1 << 20) in large.json()["error"]["message"]
+
+
+def upload(server: httpx.Client, path: str, length: int, pieces: Iterator[bytes]) -> bytes:
+    """Send a body piece by piece; what comes back, once the server closes or the answer is there."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Szem-Key: {KEY}\r\nContent-Length: {length}\r\n\r\n"
+    with socket.create_connection((server.base_url.host, server.base_url.port), timeout=60) as connection:
+        connection.sendall(head.encode())
+        try:
+            for piece in pieces:
+                connection.sendall(piece)
+        except OSError:
+            pass  # cut: what was said before is read
+        return connection.recv(65536)
+
+
+@pytest.mark.parametrize("path", ["/v1/szem/guard/films", "/v1/szem/classify"])
+def test_an_upload_over_a_slow_link_arrives_however_long_it_takes(run_server: Run, path: str) -> None:
+    """Longer than a stall may be, and longer than an answer may take: it moves on."""
+    with run_server(body_stall_s=3.0, body_min_bytes_per_s=1_000.0, answer_timeout_s=3.0) as server:
+
+        def pieces() -> Iterator[bytes]:
+            for _ in range(10):
+                time.sleep(0.4)
+                yield bytes(10_000)
+
+        begun = time.monotonic()
+        got = upload(server, path, 100_000, pieces())
+        assert time.monotonic() - begun > 3.0
+        assert got.startswith(b"HTTP/1.1 400"), "it came whole, and is neither a video nor a picture"
+        assert b"stalled" not in got
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [(50_000, 0), (1, 1)], ids=["begins fast and stops", "a byte now and then"]
+)
+def test_an_upload_that_stalls_is_cut(run_server: Run, first: int, then: int) -> None:
+    with run_server(body_stall_s=0.6, body_min_bytes_per_s=10_000.0) as server:
+
+        def pieces() -> Iterator[bytes]:
+            yield bytes(first)
+            until = time.monotonic() + 20
+            while then and time.monotonic() < until:
+                time.sleep(0.1)
+                yield bytes(then)
+
+        begun = time.monotonic()
+        got = upload(server, "/v1/szem/guard/films", 1_000_000, pieces())
+        assert got.startswith(b"HTTP/1.1 408"), got
+        assert b"stalled" in got
+        assert b"KiB/s" in got
+        assert time.monotonic() - begun < 20
+        assert server.get("/healthz").status_code == 200
+
+
+def test_a_refusal_before_the_body_is_there_leaves_the_connection_whole(server: httpx.Client) -> None:
+    """The rest of the body is not taken for the head of the next request, however long it is."""
+    body = bytes(300_000)
+    with socket.create_connection((server.base_url.host, server.base_url.port), timeout=60) as connection:
+        head = f"POST /v1/szem/detect?threshold=x HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400")
+        connection.sendall(body)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")

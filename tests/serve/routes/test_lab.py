@@ -72,7 +72,7 @@ def test_a_look_gives_the_table_and_the_answer(server: httpx.Client, explorer: E
 def test_maps_come_packed_and_equal_the_labs_own(server: httpx.Client, explorer: Explorer) -> None:
     look = _look(server)["look"]
     layer = explorer.layer("stem.conv")
-    data = server.get(f"{LAB}/looks/{look}/layers/{layer.row.index}/maps").content
+    data = server.post(f"{LAB}/looks/{look}/layers/{layer.row.index}/maps").content
     count, rows, columns = np.frombuffer(data, "<u4", 3)
     low, high = (np.frombuffer(data, "<f4", count, 12 + k * 4 * int(count)) for k in (0, 1))
     codes = np.frombuffer(data, np.uint8, offset=12 + 8 * int(count)).reshape(count, rows, columns)
@@ -85,7 +85,7 @@ def test_maps_come_packed_and_equal_the_labs_own(server: httpx.Client, explorer:
 def test_a_neuron_is_reported_as_the_lab_reports_it(server: httpx.Client, explorer: Explorer) -> None:
     look = _look(server)["look"]
     place = {"map": 5, "row": 30, "column": 41}
-    found = server.get(f"{LAB}/looks/{look}/layers/2/neuron", params=place).json()
+    found = server.post(f"{LAB}/looks/{look}/layers/2/neuron", params=place).json()
     expected = explain_neuron(explorer, explorer.prepare(read_sample("cat")), 2, map=5, row=30, column=41)
     assert found["value"] == pytest.approx(expected.value, abs=1e-6)
     assert found["measured"] == pytest.approx(found["value"], abs=1e-4)
@@ -96,7 +96,7 @@ def test_a_neuron_is_reported_as_the_lab_reports_it(server: httpx.Client, explor
 
 def test_small_pictures_of_all_layers_and_the_networks_view(server: httpx.Client, explorer: Explorer) -> None:
     look = _look(server)["look"]
-    thumbs = np.frombuffer(server.get(f"{LAB}/looks/{look}/thumbs").content, np.uint8)
+    thumbs = np.frombuffer(server.post(f"{LAB}/looks/{look}/thumbs").content, np.uint8)
     assert thumbs.size == len(explorer.rows) * 48 * 48
     assert thumbs.reshape(len(explorer.rows), -1).max(axis=1).min() >= 128
     assert server.get(f"{LAB}/looks/{look}/input.png").content.startswith(b"\x89PNG")
@@ -189,7 +189,7 @@ def test_a_network_larger_than_the_limit_is_refused(run_server: Run) -> None:
 )
 def test_what_is_not_there_is_reported(server: httpx.Client, path: str, status: int) -> None:
     look = _look(server)["look"]
-    assert server.get(f"{LAB}/{path.format(look=look)}").status_code == status
+    assert server.post(f"{LAB}/{path.format(look=look)}").status_code == status
 
 
 def test_unknown_networks_and_classes_are_reported(server: httpx.Client) -> None:

@@ -269,7 +269,7 @@ def test_areas_survive_json() -> None:
         ('{"zones": [{"name": "a", "points": "x"}]}', r"zones\[1\]\.points: points are"),
         ('{"zones": [{"name": "a", "points": [[0, 0], [1, 0], [NaN, 1]]}]}', "shares of the picture"),
         ('{"lines": [{"name": "", "points": [[0, 0], [1, 1]]}]}', "at least 1 character"),
-        ("[" * 100_000, "not JSON"),
+        ("[" * 100_000, "too deep"),
     ],
 )
 def test_wrong_areas_are_refused(text: str, words: str) -> None:

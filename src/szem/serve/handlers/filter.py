@@ -10,11 +10,11 @@ from szem.media.pictures import encode_picture
 from szem.serve.messages import Image
 from szem.tasks.option import option
 
-__all__ = ["FilterRequest", "filter_picture"]
+__all__ = ["LARGEST_KERNEL", "FilterRequest", "filter_picture"]
 
 _MOST_FILTER_MS = 20_000.0  # of estimated time on one core
-_LARGEST_KERNEL = 255  # taps on a side: more keeps a thread busy for too long
-_LONGEST_KERNEL = 24 * _LARGEST_KERNEL**2  # letters: each weight with all its digits
+LARGEST_KERNEL = 255  # taps on a side: more keeps a thread busy for too long
+_LONGEST_KERNEL = 24 * LARGEST_KERNEL**2  # letters: each weight with all its digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ def filter_picture(picture: Picture8, request: FilterRequest) -> bytes:
     """
 
     kernel = parse_kernel(request.kernel)
-    if max(kernel.shape) > _LARGEST_KERNEL:
+    if max(kernel.shape) > LARGEST_KERNEL:
         raise RangeError(
-            f"a kernel for the server has at most {_LARGEST_KERNEL} taps on a side, got {kernel.shape}; "
+            f"a kernel for the server has at most {LARGEST_KERNEL} taps on a side, got {kernel.shape}; "
             "use szem.convolve"
         )
     plan = plan_convolution(

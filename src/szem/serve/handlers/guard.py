@@ -6,10 +6,10 @@ thread. Knows nothing of HTTP.
 
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from szem.errors import DeniedError, FileMissingError, NotFoundError, RangeError
 from szem.files import write_text
 from szem.guard.event_record import EventQuery, StoredEvent, timestamp
 from szem.guard.event_store import RULES_FILE, EventStore, default_store
-from szem.guard.export import write_marked
+from szem.guard.export import marked_in_pieces
 from szem.guard.listener_pool import known_sounds, make_listening
 from szem.guard.sources import all_labels
 from szem.serve.handlers.guard_rules import RulesText, mask_address
@@ -131,14 +131,10 @@ class GuardHandler:
         found = next((row["still"] for row in store.sources() if row["name"] == source), "")
         return store.media_path(found)
 
-    def pack_marked(self, most: int) -> Path:
-        """What was marked, in a temporary ZIP file; the caller deletes it."""
+    def marked(self, most: int) -> Iterator[bytes]:
+        """A ZIP file of so many events that were marked, piece by piece."""
         store = self._there()
-        handle, name = tempfile.mkstemp(prefix="szem-marked-", suffix=".zip")
-        wanted = EventQuery(marks=("wrong", "right"))
-        with os.fdopen(handle, "wb") as out:
-            write_marked(store, (event for n, event in enumerate(store.each(wanted)) if n < most), out)
-        return Path(name)
+        return marked_in_pieces(store, islice(store.each(EventQuery(marks=("wrong", "right"))), most))
 
     # Rules ------------------------------------------------------------------------------------------------------
 

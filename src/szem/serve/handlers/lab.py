@@ -187,11 +187,11 @@ async def open_network(lab: Lab, source: LookSource) -> None:
     lab.explorer(source)
 
 
-async def describe_look(lab: Lab, source: LookSource) -> bytes:
-    """The network's layers as a table, and its answer for the picture."""
+async def describe_look(lab: Lab, source: LookSource) -> tuple[bytes, bytes]:
+    """The network's layers as a table with its answer for the picture; and what the network sees of it, as PNG."""
     view = lab.view(source)
     explorer, prepared = view.explorer, view.prepared
-    return _json(
+    table = _json(
         {
             "look": source.name,
             "network": source.network,
@@ -208,11 +208,7 @@ async def describe_look(lab: Lab, source: LookSource) -> bytes:
             "layers": [asdict(row) for row in explorer.rows],
         }
     )
-
-
-async def draw_input(lab: Lab, source: LookSource) -> bytes:
-    """What the network sees of the picture, as PNG."""
-    return encode_picture(lab.view(source).prepared.picture)
+    return table, encode_picture(prepared.picture)
 
 
 async def draw_thumbnails(lab: Lab, source: LookSource) -> bytes:

@@ -19,6 +19,7 @@ __all__ = ["LabFiles"]
 
 _SENT_BYTES = 320_000_000  # networks that visitors sent, all together
 _PICTURE_BYTES = 160_000_000  # and the pictures being looked at
+_INPUT_BYTES = 32_000_000  # and what networks see of them
 
 
 class LabFiles:
@@ -28,9 +29,9 @@ class LabFiles:
         self._lock = threading.Lock()
         self._sent: Recent[tuple[str, bytes]] = Recent(_SENT_BYTES)
         self._looks: Recent[tuple[str, bytes]] = Recent(_PICTURE_BYTES)
-        self._searched: dict[
-            str, float
-        ] = {}  # network -> the fraction of the pictures it has looked at, while it does
+        self._inputs: Recent[bytes] = Recent(_INPUT_BYTES)
+        # network -> the fraction of the pictures it has looked at, while it does
+        self._searched: dict[str, float] = {}
 
     def networks(self) -> list[dict[str, Any]]:
         """The networks that can be looked into: classifiers, the task's own first; others; those that were sent."""
@@ -102,6 +103,23 @@ class LabFiles:
         if source.name and data is None:
             raise NotFoundError("this picture has been forgotten since; send it again")
         return replace(source, network_data=None if network is None else network[1], picture_data=data)
+
+    def keep_input(self, name: str, png: bytes) -> None:
+        """Keep what the network sees of a picture being looked at."""
+        with self._lock:
+            self._inputs.put(name, png, len(png))
+
+    def input(self, name: str) -> bytes:
+        """What the network sees of a picture, as PNG.
+
+        Raises:
+            NotFoundError: it has been forgotten since.
+        """
+        with self._lock:
+            png = self._inputs.get(name)
+        if png is None:
+            raise NotFoundError("this picture has been forgotten since; send it again")
+        return png
 
     def searched(self, network: str) -> float | None:
         """How far the search for a network's strongest pictures is, 0 to 1; None while there is none."""

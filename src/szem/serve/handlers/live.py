@@ -22,6 +22,7 @@ from szem.serve.dispatcher import Dispatcher
 from szem.serve.engine import Engine
 from szem.serve.settings import ServeSettings
 from szem.tasks.models import open_model
+from szem.tasks.option import check_options, option
 from szem.tasks.segmentation.instance_masks import iter_probabilities
 from szem.tasks.video.counting import LineCounter, ZoneCounter, check_anchor, parse_line, parse_zone
 from szem.tasks.video.detect_video import VideoDetector, open_video_detector
@@ -32,6 +33,7 @@ __all__ = ["LiveHandler", "LiveSettings", "LiveView"]
 _MODELS = 2  # detectors kept open
 _MOST_PIXELS = 8_300_000  # of one frame: 4K
 _MOST_COUNTERS = 16
+_MOST_LETTERS = 2_000  # of one line or zone
 _MOST_OUTLINES = 8  # a frame: each costs a run of a network of its own
 
 
@@ -39,13 +41,13 @@ _MOST_OUTLINES = 8  # a frame: each costs a run of a network of its own
 class LiveSettings:
     """What a caller may choose, at any time: the message `{"threshold": 0.4, "classes": ["car"], …}`."""
 
-    threshold: float | None = None  # lowest score; none: the model's own for each class
-    classes: tuple[str, ...] = ()  # only these; none: all
-    track: bool = True  # number things and follow them
-    outlines: bool = False  # also the outline of each thing, up to eight a frame
-    lines: tuple[str, ...] = ()  # as for `szem detect --line`
-    zones: tuple[str, ...] = ()
-    anchor: str = "bottom"
+    threshold: float | None = option(None, minimum=0, maximum=1)  # lowest score; none: the model's own of each class
+    classes: tuple[str, ...] = option((), most=2_000, letters=100)  # only these; none: all
+    track: bool = True  # number objects and follow them
+    outlines: bool = False  # also the outline of each object, up to eight a frame
+    lines: tuple[str, ...] = option((), most=_MOST_COUNTERS, letters=_MOST_LETTERS)  # as for `szem detect --line`
+    zones: tuple[str, ...] = option((), most=_MOST_COUNTERS, letters=_MOST_LETTERS)
+    anchor: str = option("bottom", most=40)
 
 
 @dataclass(frozen=True)
@@ -150,14 +152,13 @@ class LiveView:
 
         Raises:
             UnknownNameError: there is no such class or anchor.
-            RangeError: the threshold is not in 0..1, or there are too many lines and zones.
+            RangeError: a setting is out of its range, or there are too many lines and zones.
         """
-        if settings.threshold is not None and not 0 <= settings.threshold <= 1:
-            raise RangeError(f"threshold must lie in 0..1, got {settings.threshold}")
+        check_options(settings)
         if len(settings.lines) + len(settings.zones) > _MOST_COUNTERS:
             raise RangeError(f"at most {_MOST_COUNTERS} lines and zones together")
         if (settings.lines or settings.zones) and not settings.track:
-            raise RangeError("lines and zones count things that are followed; leave track on")
+            raise RangeError("lines and zones count tracked objects; leave track on")
         check_anchor(settings.anchor)
         unknown = sorted(set(settings.classes) - set(self.detector.classes))
         if unknown:

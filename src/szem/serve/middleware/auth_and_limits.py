@@ -63,26 +63,39 @@ class AuthAndLimits:
         headers = Headers(scope=scope)
         started = False
 
+        answering: asyncio.Timeout | None = None
+
+        def begin_anew() -> None:
+            """The time for an answer is for work: how slowly a body comes or an answer leaves is judged apart."""
+            if answering is not None and not answering.expired():
+                answering.reschedule(asyncio.get_running_loop().time() + self.settings.answer_timeout_s)
+
         async def send_in_time(message: "Message") -> None:
             nonlocal started
             started = True
             async with asyncio.timeout(self.settings.send_timeout_s):
                 await send(message)
+            begin_anew()
 
         body = RequestBody(
             receive,
             scope,
             limit=self._body_limit(scope),
-            timeout_s=self.settings.body_timeout_s,
+            stall_s=self.settings.body_stall_s,
+            min_bytes_per_s=self.settings.body_min_bytes_per_s,
             streamed=scope["path"] == _VIDEOS,
+            on_piece=begin_anew,
         )
         try:
             scope["state"]["caller"] = self.caller.check(scope, headers)
             check_length(headers, body.limit)
             body.unpack(scope)
             with self.gate.enter() if _is_work(scope) else nullcontext() as body.place:
-                async with asyncio.timeout(self.settings.answer_timeout_s):
-                    await self.app(scope, body.receive, send_in_time)
+                async with asyncio.timeout(self.settings.answer_timeout_s) as answering:
+                    try:
+                        await self.app(scope, body.receive, send_in_time)
+                    finally:
+                        answering = None
         except (BodyRefusedError, SzemError, TimeoutError) as error:
             if started:
                 raise

@@ -1,5 +1,9 @@
 """A request's body as it arrives: counted, timed, and unpacked where it is gzip. Pure ASGI.
 
+Time is granted by progress, so that a long video over a slow link arrives and a caller who stalls is cut: nothing may
+be missing for longer than `stall_s`, and what has come by then must have come at `min_bytes_per_s`. The limit of the
+body's size divided by that rate bounds the whole.
+
 A compressed body is unpacked piece by piece, and its unpacked size is what counts: a few bytes that stand for many
 stop at the limit, long before they are in memory.
 """
@@ -7,6 +11,7 @@ stop at the limit, long before they are in memory.
 import asyncio
 import time
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
@@ -43,20 +48,32 @@ class RequestBody:
         receive: The server's own.
         scope: Of the request; a content-encoding that is undone here is taken out of its headers.
         limit: Bytes, unpacked.
-        timeout_s: For the whole body.
+        stall_s: How long nothing may come; also granted once for the start.
+        min_bytes_per_s: How fast it must come on the whole, as it is sent (packed).
+        on_piece: Called with each piece of the body.
         streamed: The route writes the body to the disk as it comes; it does not count as held in memory.
     Raises:
         CodingError: a content-encoding other than gzip.
     """
 
     def __init__(
-        self, receive: "Receive", scope: "Scope", *, limit: int, timeout_s: float, streamed: bool = False
+        self,
+        receive: "Receive",
+        scope: "Scope",
+        *,
+        limit: int,
+        stall_s: float,
+        min_bytes_per_s: float,
+        streamed: bool = False,
+        on_piece: Callable[[], None] = lambda: None,
     ) -> None:
         self._receive = receive
         self._trace = trace_of(scope)
-        self._timeout_s = timeout_s
-        self._deadline = asyncio.get_running_loop().time() + timeout_s
+        self._stall_s, self._min_bytes_per_s = stall_s, min_bytes_per_s
+        self._clock = asyncio.get_running_loop().time
+        self._begun = self._clock()
         self._streamed = streamed
+        self._on_piece = on_piece
         self._size = 0
         self._gunzip: _Gunzip | None = None
         self.limit = limit
@@ -89,22 +106,30 @@ class RequestBody:
             if self._gunzip is not None and self._gunzip.has_more:
                 message: Message = self._unpacked(b"", last=self._gunzip.has_all)
             else:
-                async with asyncio.timeout_at(self._deadline):
+                async with asyncio.timeout_at(self._deadline()):
                     message = await self._receive()
                 if message["type"] == "http.request":
                     self._trace.bytes_in += len(message.get("body", b""))
+                    self._on_piece()
                     if self._gunzip is not None:
                         message = self._unpacked(message.get("body", b""), last=not message.get("more_body", False))
             self._count(message)
         except TimeoutError as error:
             raise BodyRefusedError(
                 SlowRequestError(
-                    f"the request's body did not arrive within {self._timeout_s:g} s; send it faster or smaller"
+                    f"the request's body stalled: {self._trace.bytes_in:,} bytes came in "
+                    f"{self._clock() - self._begun:.0f} s, at least {self._min_bytes_per_s / 1024:g} KiB/s are "
+                    f"needed and no pause longer than {self._stall_s:g} s; send it faster or smaller"
                 )
             ) from error
         except SzemError as error:
             raise BodyRefusedError(error) from error
         return message
+
+    def _deadline(self) -> float:
+        """When the next piece must be here."""
+        granted_s = self._stall_s + self._trace.bytes_in / self._min_bytes_per_s
+        return min(self._clock() + self._stall_s, self._begun + granted_s)
 
     def _unpacked(self, data: bytes, *, last: bool) -> "Message":
         assert self._gunzip is not None

@@ -118,20 +118,21 @@ class CallerCheck:
 
     def _check_origin(self, scope: "Scope", headers: "Headers") -> None:
         allowed = self.settings.allow_origins
-        origin = headers.get("origin")
-        if "*" in allowed or (origin is not None and origin in allowed):
+        origins = headers.getlist("origin")  # a browser sends one; each of several must be right
+        if "*" in allowed or (origins and all(origin in allowed for origin in origins)):
             return
-        site = headers.get("sec-fetch-site", "none").lower()
-        if site not in _OWN_SITES:
-            raise DeniedError(
-                f"a page of another origin ({site[:20]!r}) asked for this; open the address itself, "
-                "or start the server with --allow-origin ORIGIN to let its pages call"
-            )
+        for site in headers.getlist("sec-fetch-site"):
+            if site.lower() not in _OWN_SITES:
+                raise DeniedError(
+                    f"a page of another origin ({site[:20]!r}) asked for this; open the address itself, "
+                    "or start the server with --allow-origin ORIGIN to let its pages call"
+                )
         scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "http"), scope.get("scheme", "http"))
-        if origin is not None and origin != f"{scheme}://{headers.get('host', '')}":
-            raise DeniedError(
-                f"pages of {origin[:80]!r} may not call this server; start it with --allow-origin to let them"
-            )
+        for origin in origins:
+            if origin != f"{scheme}://{headers.get('host', '')}":
+                raise DeniedError(
+                    f"pages of {origin[:80]!r} may not call this server; start it with --allow-origin to let them"
+                )
 
 
 def _is_checked(path: str) -> bool:

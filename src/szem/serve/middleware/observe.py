@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
+from szem.errors import DeniedError
 from szem.serve.status import error_to_reply
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
     from szem.serve.metrics import Metrics
 
-__all__ = ["Observe", "Trace", "trace_of"]
+__all__ = ["SAFE_HEADERS", "Observe", "Trace", "trace_of"]
 
 _log = logging.getLogger("szem.serve")
 # No page of another origin may embed an answer, and no browser may guess that it is something else than it says.
-_SAFE = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": "same-origin"}
+SAFE_HEADERS = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": "same-origin"}
 _ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}\Z")  # an id from outside goes into logs: nothing that could forge a line
 
 
@@ -54,6 +55,9 @@ class Observe:
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer one request and write its line."""
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, _refusing_as_http(scope, send))
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -66,7 +70,7 @@ class Observe:
                 trace.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = trace.id
-                for name, value in _SAFE.items():
+                for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -102,6 +106,28 @@ class Observe:
             trace.pictures,
             client[0] if client else "-",
         )
+
+
+def _refusing_as_http(scope: "Scope", send: "Send") -> "Send":
+    """A WebSocket that is closed before it opened is an HTTP answer, with the headers of every other."""
+    opened = "websocket.http.response" not in scope.get("extensions", {})
+
+    async def send_or_refuse(message: "Message") -> None:
+        nonlocal opened
+        opened = opened or message["type"] == "websocket.accept"
+        if opened or message["type"] != "websocket.close":
+            await send(message)
+            return
+        refusal = error_to_reply(
+            DeniedError(message.get("reason") or "there is no WebSocket here; /docs lists what is")
+        )
+        for name, value in SAFE_HEADERS.items():
+            refusal.headers[name] = value
+        status, headers = refusal.status_code, refusal.raw_headers
+        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": bytes(refusal.body)})
+
+    return send_or_refuse
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})

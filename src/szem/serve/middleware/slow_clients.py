@@ -10,6 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from szem.serve.middleware.observe import SAFE_HEADERS
 from szem.serve.settings import ServeSettings
 
 __all__ = ["build_protocol"]
@@ -21,9 +22,11 @@ def _plain(status: str, code: str, message: str, *, extra: str = "") -> bytes:
     number = status.split(" ", 1)[0]
     body = f'{{"error":{{"code":{number},"message":"{message}","status":"{code}"}}}}'
     head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{extra}"
-    return f"{head}x-content-type-options: nosniff\r\nconnection: close\r\n\r\n{body}".encode("ascii")
+    head += "".join(f"{name}: {value}\r\n" for name, value in SAFE_HEADERS.items())
+    return f"{head}connection: close\r\n\r\n{body}".encode("ascii")
 
 
+_BAD = _plain("400 Bad Request", "INVALID_ARGUMENT", "this is not an HTTP request; send HTTP/1.1")
 _SLOW = _plain("408 Request Timeout", "DEADLINE_EXCEEDED", "the request's headers did not arrive in time")
 _LONG = _plain("431 Request Header Fields Too Large", "INVALID_ARGUMENT", "the request's headers are too long")
 _FULL = _plain("429 Too Many Requests", "RESOURCE_EXHAUSTED", "too many open connections", extra="retry-after: 2\r\n")
@@ -53,12 +56,20 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
             elif self.cycle is not None and not self.cycle.response_complete:  # a request is being answered
                 self._stop()
                 self._head_bytes = 0
+            elif self.cycle is not None and self.cycle.more_body:  # answered before its body was here: this is it
+                self._head_bytes = 0
+                if self._clock is None:
+                    self._start()
             else:  # a head that is not whole yet
                 self._head_bytes += len(data)
                 if self._head_bytes > MAX_HEAD_BYTES:
                     self._end(_LONG)
                 elif self._clock is None:
                     self._start()
+
+        def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's signature
+            """What is no HTTP is answered as everything else is."""
+            self._end(_BAD)
 
         def eof_received(self) -> bool | None:
             """A caller that has sent all and closed its side still gets its answer; then the connection ends."""

@@ -11,7 +11,6 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import StringConstraints
-from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from szem.errors import RangeError, StoreError, UnknownNameError
@@ -121,11 +120,9 @@ class _Guard:
 
     async def marked(self) -> Response:
         """What people marked, to train with: a ZIP file with index.csv, pictures and clips."""
-        path = await _run(self.handler.pack_marked, _MOST_MARKED)
+        pieces = await _run(self.handler.marked, _MOST_MARKED)
         named = {"content-disposition": 'attachment; filename="marked.zip"', **_FRESH}
-        return FileResponse(
-            path, media_type="application/zip", headers=named, background=BackgroundTask(path.unlink, missing_ok=True)
-        )
+        return StreamingResponse(pieces, media_type="application/zip", headers=named)
 
     async def still(self, source: str) -> Response:
         """A picture of now from a source, to draw zones on."""

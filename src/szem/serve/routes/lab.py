@@ -69,15 +69,17 @@ class _Lab:
         if not data:
             raise RangeError("the lab takes a picture's bytes: image.content, a form's field 'image', or the body")
         source = self.files.begin(message.network, data)
-        return Response(await dispatcher.explore(work.describe_look, source), media_type=_JSON)
+        table, seen = await dispatcher.explore(work.describe_look, source)
+        self.files.keep_input(source.name, seen)
+        return Response(table, media_type=_JSON)
 
     async def thumbs(self, request: Request, look: str) -> Response:
         """One small map per layer: (layers, 48, 48) bytes."""
         return Response(await self._ask(request, look, work.draw_thumbnails), media_type=_BYTES)
 
-    async def input_picture(self, request: Request, look: str) -> Response:
-        """What the network sees of the picture, as PNG."""
-        return Response(await self._ask(request, look, work.draw_input), media_type=_PNG)
+    async def input_picture(self, look: str) -> Response:
+        """What the network sees of the picture, as PNG: drawn when the look began, so that asking costs nothing."""
+        return Response(self.files.input(look), media_type=_PNG)
 
     async def maps(self, request: Request, look: str, layer: _Layer) -> Response:
         """All maps of a layer, a byte per number. See `szem.serve.handlers.lab.pack_maps` for the layout."""
@@ -169,11 +171,12 @@ def build_lab_routes() -> APIRouter:
     )
     look = "/looks/{look}"
     router.add_api_route(f"{look}/input.png", lab.input_picture, methods=["GET"], response_class=Response)
-    router.add_api_route(f"{look}/thumbs", lab.thumbs, methods=["GET"], response_class=Response, responses=_BINARY)
-    router.add_api_route(
-        f"{look}/layers/{{layer}}/maps", lab.maps, methods=["GET"], response_class=Response, responses=_BINARY
-    )
-    router.add_api_route(f"{look}/layers/{{layer}}/neuron", lab.neuron, methods=["GET"], response_class=JSONResponse)
+    # What runs the network is a POST: counted, limited, and no page of another origin can have a browser send it.
+    for name, binary_endpoint in (("thumbs", lab.thumbs), ("layers/{layer}/maps", lab.maps)):
+        router.add_api_route(
+            f"{look}/{name}", binary_endpoint, methods=["POST"], response_class=Response, responses=_BINARY
+        )
+    router.add_api_route(f"{look}/layers/{{layer}}/neuron", lab.neuron, methods=["POST"], response_class=JSONResponse)
     for name, endpoint in (("heat", lab.heat), ("times", lab.times), ("shift", lab.shift)):
         router.add_api_route(f"{look}/{name}", endpoint, methods=["POST"], response_class=JSONResponse)
     router.add_api_route("/stack", lab.stack, methods=["POST"], response_class=JSONResponse)

@@ -2,17 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from szem.errors import NotFoundError, UnknownNameError
+from szem.errors import NotFoundError, RangeError, UnknownNameError
 from szem.kernels.library import KERNELS, KernelRecipe
 from szem.kernels.text import parse_kernel
 from szem.media.pictures import encode_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
-from szem.serve.handlers.filter import FilterRequest
+from szem.serve.handlers.filter import LARGEST_KERNEL, FilterRequest
 from szem.serve.handlers.tasks import FIELDS, hand_to_worker, message_of
 from szem.serve.jobs import answer_filter, describe_task
 from szem.serve.messages import Image
@@ -112,6 +113,7 @@ def _response(answer: tuple[str, bytes]) -> Response:
     return Response(body, media_type=media_type)
 
 
+@cache
 def list_samples() -> dict[str, Any]:
     """The bundled pictures: name, title, credit, url, width and height in pixels."""
     rows = []
@@ -138,10 +140,15 @@ def get_sample(name: str) -> Response:
         raise NotFoundError(str(error)) from error
     if path.suffix == ".png":
         return FileResponse(path, media_type="image/png", headers=_DAY)
-    return Response(encode_picture(read_sample(name)), media_type="image/png", headers=_DAY)
+    return Response(_sample_as_png(name), media_type="image/png", headers=_DAY)
 
 
-def list_kernels(name: str = "") -> dict[str, Any]:
+@cache  # there are few; a page asks for all of them
+def _sample_as_png(name: str) -> bytes:
+    return encode_picture(read_sample(name))
+
+
+def list_kernels(name: str = Query("", max_length=200)) -> dict[str, Any]:
     """The named kernels of szem.kernels: name, family, text, parameters and the weights that their defaults give.
 
     With `name`, that one alone; it may carry parameters, as in "gaussian:2.5".
@@ -152,9 +159,15 @@ def list_kernels(name: str = "") -> dict[str, Any]:
     if base not in KERNELS:
         raise NotFoundError(f"no kernel is called {base!r}; GET /v1/szem/kernels lists the names")
     row = _kernel_row(base, KERNELS[base])
-    return {
-        "kernels": [row | {"name": name, "weights": parse_kernel(name).weights.tolist()}] if parameters else [row]
-    }
+    if parameters:
+        kernel = parse_kernel(name)
+        if max(kernel.shape) > LARGEST_KERNEL:
+            raise RangeError(
+                f"weights are listed for kernels of at most {LARGEST_KERNEL} taps on a side, got {kernel.shape}; "
+                "use szem.kernels.parse_kernel"
+            )
+        row |= {"name": name, "weights": kernel.weights.tolist()}
+    return {"kernels": [row]}
 
 
 def _kernel_row(name: str, recipe: KernelRecipe) -> dict[str, Any]:

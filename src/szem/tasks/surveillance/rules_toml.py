@@ -37,6 +37,7 @@ from szem.tasks.video.zones import Line, Zone, Zones
 __all__ = ["load_toml", "parse_rules", "read_rules"]
 
 _MOST_BYTES = 1_000_000
+_TOO_LARGE = "a whole number has at most 64 bits"
 _MOST_DEPTH = 12  # the deepest there is: cameras.NAME.zones.NAME.points[k][k]
 
 
@@ -113,15 +114,29 @@ def load_toml(text: str, *, name: str = "rules") -> dict[str, Any]:
     """The tables of a rules file, as deep as rules need them and no deeper.
 
     Raises:
-        RulesError: not TOML, or tables too deep in one another.
+        RulesError: not TOML, tables too deep in one another, or a whole number of more than 64 bits.
     """
     try:
         raw = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: not TOML, or an integer of thousands of digits
+    except tomllib.TOMLDecodeError as error:
         raise RulesError(f"{name}: not TOML: {error}") from error
-    if _depth(raw) > _MOST_DEPTH:
-        raise RulesError(f"{name}: tables lie at most {_MOST_DEPTH} deep in one another; write them flatter")
+    except RecursionError as error:
+        raise RulesError(
+            f"{name}: tables lie at most {_MOST_DEPTH} deep in one another; write them flatter"
+        ) from error
+    except ValueError as error:  # Python's own words are advice for its programmers
+        raise RulesError(f"{name}, {_why_no_value(text, error)}") from error
+    _check_values(raw, text, name=name)
     return raw
+
+
+def _why_no_value(text: str, error: ValueError) -> str:
+    """What is wrong with TOML that reads as TOML but names a value that cannot be."""
+    long = re.search(r"[0-9][0-9_]{4299,}", text)
+    if long is None:
+        return f"not TOML: {error}"
+    line = text.count("\n", 0, long.start()) + 1
+    return f"line {line}: {_TOO_LARGE}, got {len(long[0]):,} digits"
 
 
 _TABLES: dict[str, type[BaseModel]] = {
@@ -172,16 +187,23 @@ def _spelt(rule: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _depth(raw: dict[str, Any]) -> int:
-    """How deep tables and lists lie in one another; counted without recursion, which a file could exhaust."""
-    deepest = 0
-    waiting: list[tuple[int, Any]] = [(1, raw)]
+def _check_values(raw: dict[str, Any], text: str, *, name: str) -> None:
+    """Refuse what no rule needs; without recursion, which a file could exhaust.
+
+    Raises:
+        RulesError: tables and lists too deep in one another, or a whole number that TOML does not know.
+    """
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), raw)]
     while waiting:
-        depth, value = waiting.pop()
-        deepest = max(deepest, depth)
-        inner: Any = value.values() if isinstance(value, dict) else value
-        waiting += [(depth + 1, part) for part in inner if isinstance(part, dict | list)]
-    return deepest
+        place, value = waiting.pop()
+        if len(place) >= _MOST_DEPTH:
+            raise RulesError(f"{name}: tables lie at most {_MOST_DEPTH} deep in one another; write them flatter")
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(part, dict | list):
+                waiting.append(((*place, key), part))
+            elif isinstance(part, int) and not -(2**63) <= part < 2**63:
+                at = (*place, key)
+                raise RulesError(f"{name}, line {find_line(text, at)}, {_path(at)}: {_TOO_LARGE}")
 
 
 def _frozen(value: Any) -> Any:

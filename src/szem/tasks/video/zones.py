@@ -143,8 +143,12 @@ def areas_from_json(text: str | bytes | dict[str, Any]) -> Zones:
         fault = error.errors(include_url=False)[0]
         place = "".join(f"[{p + 1}]" if isinstance(p, int) else f".{p}" for p in fault["loc"]).removeprefix(".")
         raise RangeError(f"{place or 'areas'}: {fault['msg'].removeprefix('Value error, ')}") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise RangeError("zones and lines: lists lie too deep in one another; export them anew") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RangeError(f"zones and lines: not JSON ({error}); export them anew") from error
+    except ValueError as error:  # Python's own words are advice for its programmers
+        raise RangeError("zones and lines: a number has thousands of digits; points lie in 0..1") from error
 
 
 def read_areas(path: str | os.PathLike[str]) -> Zones:

@@ -41,18 +41,22 @@ export async function look(network, still) {
   return answer.json();
 }
 
+/** What runs a network is a POST. */
+const post = (path) => ask(`${LAB}${path}`, { method: "POST" });
+const postForJson = async (path) => (await post(path)).json();
+
 export const inputUrl = (name) => `${LAB}/looks/${name}/input.png`;
 
 /** Uint8Array: one small map per layer, side × side each. */
 export async function fetchThumbs(name) {
-  return new Uint8Array(await (await ask(`${LAB}/looks/${name}/thumbs`)).arrayBuffer());
+  return new Uint8Array(await (await post(`/looks/${name}/thumbs`)).arrayBuffer());
 }
 
 /**
  * All maps of a layer: {maps, rows, columns, low, high, bytes}; number = low[m] + byte / 255 · (high[m] − low[m]).
  */
 export async function fetchMaps(name, layer) {
-  return unpackMaps(await (await ask(`${LAB}/looks/${name}/layers/${layer}/maps`)).arrayBuffer());
+  return unpackMaps(await (await post(`/looks/${name}/layers/${layer}/maps`)).arrayBuffer());
 }
 
 /** The layout that szem.serve.handlers.lab.pack_maps writes. Pure. */
@@ -64,16 +68,14 @@ export function unpackMaps(buffer) {
 }
 
 export async function fetchNeuron(name, layer, { map, row, column }) {
-  return (await ask(`${LAB}/looks/${name}/layers/${layer}/neuron?map=${map}&row=${row}&column=${column}`)).json();
+  return postForJson(`/looks/${name}/layers/${layer}/neuron?map=${map}&row=${row}&column=${column}`);
 }
 
-const post = async (path) => (await ask(`${LAB}${path}`, { method: "POST" })).json();
-
 /** {name, occlusion: {drop, probability, …}, class_map, why_no_class_map} */
-export const findHeat = (name, classIndex) => post(`/looks/${name}/heat${classIndex === null ? "" : `?class_index=${classIndex}`}`);
-export const findTimes = (name) => post(`/looks/${name}/times`);
-export const findShift = (name, layer = "") => post(`/looks/${name}/shift${layer ? `?layer=${encodeURIComponent(layer)}` : ""}`);
+export const findHeat = (name, classIndex) => postForJson(`/looks/${name}/heat${classIndex === null ? "" : `?class_index=${classIndex}`}`);
+export const findTimes = (name) => postForJson(`/looks/${name}/times`);
+export const findShift = (name, layer = "") => postForJson(`/looks/${name}/shift${layer ? `?layer=${encodeURIComponent(layer)}` : ""}`);
 /** How far the server's search for the strongest pictures is: 0..1, or null. */
 export const fetchSearched = async (network) => (await (await ask(`${LAB}/networks/${encodeURIComponent(network)}/search`)).json()).progress;
-export const findStrongest = (network, layer, map) => post(`/networks/${encodeURIComponent(network)}/layers/${layer}/strongest?map=${map}`);
-export const measureStack = (layers, channels, side) => post(`/stack?layers=${layers.map((l) => `${l.kernel}:${l.stride}:${l.rate}`).join(",")}&channels=${channels}&side_px=${side}`);
+export const findStrongest = (network, layer, map) => postForJson(`/networks/${encodeURIComponent(network)}/layers/${layer}/strongest?map=${map}`);
+export const measureStack = (layers, channels, side) => postForJson(`/stack?layers=${layers.map((l) => `${l.kernel}:${l.stride}:${l.rate}`).join(",")}&channels=${channels}&side_px=${side}`);
