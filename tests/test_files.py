@@ -6,9 +6,11 @@ import json
 import multiprocessing
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ import pytest
 
 from szem.errors import FileMissingError, OverwriteError, StoreError
 from szem.files import (
+    ScratchFolder,
     is_disk_full,
     no_nan,
     sweep_folder,
+    sweep_scratch,
     write_bytes,
     write_error,
     write_file,
@@ -223,3 +227,41 @@ def test_files_are_written_by_the_one_writer() -> None:
     found = {path.relative_to(SRC).as_posix(): lines for path in SRC.rglob("*.py") if (lines := _writes(path))}
     assert {name: lines for name, lines in found.items() if name not in OWN} == {}
     assert set(OWN) - {"files.py"} <= set(found), "no longer needed"
+
+
+def scratch_of(folder: Path) -> list[Path]:
+    return sorted(folder.glob("szem-scratch-*"))
+
+
+def test_a_scratch_folder_is_this_users_and_goes_with_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with ScratchFolder("test") as folder:
+        assert folder.path.stat().st_mode & 0o077 == 0
+        (folder.path / "a").write_text("x")
+        assert sweep_scratch() == 0, "it is in use"
+        assert scratch_of(tmp_path) == [folder.path]
+    assert not scratch_of(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_scratch_of_a_killed_process_is_swept_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("x")
+    (tmp_path / "szem-scratch-link-1").symlink_to(elsewhere, target_is_directory=True)
+    code = (
+        "import os, signal; from szem.files import ScratchFolder; f = ScratchFolder('video');"
+        "(f.path / 'big').write_bytes(bytes(1000)); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert len(scratch_of(tmp_path)) == 2
+    assert sweep_scratch() == 1
+    assert [path.name for path in scratch_of(tmp_path)] == ["szem-scratch-link-1"]
+    assert (elsewhere / "kept").exists()

@@ -15,8 +15,9 @@ import secrets
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ if sys.platform != "win32":
     import fcntl
 
 __all__ = [
+    "ScratchFolder",
     "cache_folder",
     "is_disk_full",
     "no_nan",
     "sweep_folder",
+    "sweep_scratch",
     "write_bytes",
     "write_error",
     "write_file",
@@ -38,6 +41,7 @@ __all__ = [
 ]
 
 _START, _END = ".szem-", ".part"  # hidden, so that folders that are read again pass it over
+_SCRATCH = "szem-scratch-"
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 PathLike = str | os.PathLike[str]
@@ -180,6 +184,66 @@ def sweep_folder(folder: PathLike) -> int:
                 os.close(handle)
             file.unlink(missing_ok=True)  # Windows deletes no open file, which protects it as well as a lock does
             removed += 1
+    return removed
+
+
+class ScratchFolder(AbstractContextManager["ScratchFolder"]):
+    """A folder of this process's own for files that need not outlive it, among the system's temporary ones.
+
+    It is locked while it is in use, so that `sweep_scratch` knows those of killed processes.
+
+    Args:
+        purpose: A word for its name.
+    Raises:
+        StoreError: there is no place for temporary files.
+    """
+
+    def __init__(self, purpose: str) -> None:
+        self._holder = -1
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{purpose}-"))
+            while not self._hold():  # a sweep of another process came between
+                self.path = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{purpose}-"))
+        except OSError as error:
+            raise write_error(tempfile.gettempdir(), error, advice="set TMPDIR to another folder") from error
+
+    def _hold(self) -> bool:
+        if sys.platform == "win32":
+            return True
+        with suppress(FileNotFoundError, BlockingIOError):
+            self._holder = os.open(self.path, os.O_RDONLY)
+            _lock(self._holder)
+            if self.path.exists():
+                return True
+        self.close()
+        return False
+
+    def close(self) -> None:
+        """Remove it with all that is in it. May be called again."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self._holder >= 0:
+            os.close(self._holder)
+            self._holder = -1
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def sweep_scratch() -> int:
+    """Remove the scratch folders that killed processes of this user left; how many there were."""
+    removed = 0
+    if sys.platform == "win32":  # a lock tells which are in use
+        return removed
+    for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*-*"):
+        with suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if os.fstat(handle).st_uid == os.geteuid():
+                    _lock(handle)  # fails while its owner lives
+                    shutil.rmtree(folder)
+                    removed += 1
+            finally:
+                os.close(handle)
     return removed
 
 

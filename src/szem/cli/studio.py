@@ -2,7 +2,6 @@
 
 import html
 import os
-import tempfile
 import threading
 import webbrowser
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Annotated
 import typer
 
 from szem.cli.serve import KeyFile
+from szem.files import ScratchFolder
 
 __all__ = ["app"]
 
@@ -82,7 +82,7 @@ def _redirect_page() -> Iterator[Path]:
     The browser is started with this page's address: with the studio's own, every user of the machine could read the
     key in the list of processes.
     """
-    with tempfile.TemporaryDirectory(prefix="szem-studio-", ignore_cleanup_errors=True) as folder:  # it is 0700
-        page = Path(folder) / "studio.html"
+    with ScratchFolder("studio") as folder:  # it is 0700
+        page = folder.path / "studio.html"
         os.close(os.open(page, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield page

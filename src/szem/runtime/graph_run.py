@@ -7,7 +7,6 @@ second session that runs as in use (`measure`), which `Runner` also is. This fil
 
 import json
 import re
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ import onnx
 
 from szem.arrays import Array
 from szem.errors import FormatError, RangeError, ShapeError, TooLargeError, UnknownNameError, UnsupportedError
+from szem.files import ScratchFolder
 from szem.runtime.graph import Graph, ValueInfo
 from szem.runtime.graph_limits import check_cost
 from szem.runtime.onnx import ort
@@ -287,9 +287,9 @@ def measure(
     options = _options(None)
     if not graph.may_be_fused:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    with tempfile.TemporaryDirectory(prefix="szem-") as folder:
+    with ScratchFolder("profile") as folder:
         options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "run")
+        options.profile_file_prefix = str(folder.path / "run")
         session = _open(model.SerializeToString(), options, graph.name)
         started = time.perf_counter()
         for done in range(runs + 1):

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from szem.errors import SzemError
+from szem.files import sweep_scratch
 from szem.runtime.store import data_folder
 from szem.serve.dispatcher import Dispatcher
 from szem.serve.fetch import Fetcher
@@ -117,6 +118,7 @@ async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tu
         settings, annotator, folders, metrics, open_records=lambda: Records(url, lease_s=settings.operation_lease_s)
     )
     try:
+        await asyncio.to_thread(sweep_scratch)
         dispatcher.open()
         await asyncio.to_thread(dispatcher.wait_for_workers, _START_S)  # before the port is announced
         if settings.database or (data_folder() / DATABASE_FILE).is_file():

@@ -5,7 +5,6 @@ Bounded: few films, forgotten after an hour. Nothing of them goes into the guard
 
 import logging
 import os
-import tempfile
 import threading
 import time
 import uuid
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from szem.errors import BusyError, NotFoundError, SzemError
+from szem.files import ScratchFolder
 from szem.guard.analyzer import build_analyzer
 from szem.guard.listener_pool import make_listening
 from szem.guard.run_video import analyze_video
@@ -125,7 +125,7 @@ class GuardTrials:
         self._videos: dict[str, TrialVideo] = {}
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # one film at a time: it takes all cores
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: ScratchFolder | None = None
 
     def close(self) -> None:
         """Forget all films."""
@@ -135,7 +135,7 @@ class GuardTrials:
             process.close()
         if self._folder is not None:
             with self._turn:
-                self._folder.cleanup()
+                self._folder.close()
 
     def begin(self, name: str) -> TrialVideo:
         """Room for a film that is about to come.
@@ -145,7 +145,7 @@ class GuardTrials:
         """
         with self._lock:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="szem-films-", ignore_cleanup_errors=True)
+                self._folder = ScratchFolder("videos")
             for old in [f for f in self._videos.values() if time.monotonic() - f.used > _KEEP_S]:
                 self._forget(old)
             if len(self._videos) >= _VIDEOS:
@@ -154,7 +154,7 @@ class GuardTrials:
                     raise BusyError(f"{_VIDEOS} films are being watched; try again later", retry_after_s=30.0)
                 self._forget(min(ended, key=lambda f: f.used))
             id = uuid.uuid4().hex
-            video = TrialVideo(id, Path(name).name[:100] or "video", Path(self._folder.name) / id)
+            video = TrialVideo(id, Path(name).name[:100] or "video", self._folder.path / id)
             self._videos[id] = video
             return video
 
