@@ -26,7 +26,7 @@ import pytest
 from PIL import Image
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="SIGKILL, /proc")
-PICTURES, PAGES = 60, 30
+PICTURES, PAGES = 20, 10
 COLORS = [{"type": "IMAGE_PROPERTIES"}]
 RULES = "[clips]\nbefore_s = {}\n"
 PATIENCE_S = 90

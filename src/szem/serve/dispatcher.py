@@ -34,7 +34,13 @@ _OUTSIDE = 8  # pictures fetched or read from folders at the same time; each may
 _CLOSE_S = 3.0  # for own threads at the end
 
 # One for all servers of a process: starting it takes a second, a worker from it some milliseconds.
-_PRELOAD = ("szem.serve.jobs", "szem.serve.handlers.lab", "szem.serve.handlers.live", "szem.serve.vision.annotate")
+_PRELOAD = (
+    "szem.serve.jobs",
+    "szem.serve.handlers.lab",
+    "szem.serve.handlers.live",
+    "szem.serve.handlers.guard_trials",
+    "szem.serve.vision.annotate",
+)
 FORK_SERVER = ForkServer(_PRELOAD) if CAN_FORK else None
 
 

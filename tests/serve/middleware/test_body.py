@@ -45,9 +45,10 @@ def test_a_gzip_body_is_unpacked(server: httpx.Client, packed: bytes, chunk: int
         (gzip.compress(BODY)[:-5], "breaks off"),
         (gzip.compress(BODY) + b"rubbish", "the body is not"),
         (b"", "breaks off"),
+        (gzip.compress(b"") * 20_000, "more than 1000 members"),
         (zlib.compress(BODY), "the body is not"),
     ],
-    ids=["plain", "cut off", "more behind", "empty", "zlib"],
+    ids=["plain", "cut off", "more behind", "empty", "members without end", "zlib"],
 )
 def test_what_is_no_gzip_is_reported(server: httpx.Client, packed: bytes, says: str) -> None:
     answer = server.post("/v1/images:annotate", content=packed, headers=GZIP)

@@ -31,6 +31,7 @@ __all__ = ["BodyRefusedError", "RequestBody", "check_length"]
 _LINGER_S = 3.0
 _PIECE = 256 * 1024  # unpacked bytes passed on at a time
 _GZIP = 16 + zlib.MAX_WBITS
+_MOST_MEMBERS = 1_000  # one behind the other
 
 
 class BodyRefusedError(Exception):
@@ -105,6 +106,7 @@ class RequestBody:
         try:
             if self._gunzip is not None and self._gunzip.has_more:
                 message: Message = self._unpacked(b"", last=self._gunzip.has_all)
+                await asyncio.sleep(0)  # nothing else here waits: others come between two pieces
             else:
                 async with asyncio.timeout_at(self._deadline()):
                     message = await self._receive()
@@ -170,6 +172,7 @@ class _Gunzip:
     def __init__(self) -> None:
         self._member = zlib.decompressobj(_GZIP)
         self._packed = b""
+        self._members = 1
         self._full = False  # the last piece was cut at its size: the member may hold more without further input
         self.has_all = False  # the last packed byte has come
 
@@ -182,13 +185,16 @@ class _Gunzip:
         """The next unpacked bytes.
 
         Raises:
-            FieldsError: not gzip, or cut off.
+            FieldsError: not gzip, cut off, or in too many members.
         """
         self.has_all = last
         packed = self._packed + data
         try:
             if self._member.eof and packed:
                 self._member = zlib.decompressobj(_GZIP)
+                self._members += 1
+                if self._members > _MOST_MEMBERS:  # each costs time, and may be empty
+                    raise FieldsError(f"the gzip body has more than {_MOST_MEMBERS} members; pack it as one")
             out = self._member.decompress(packed, _PIECE)
         except zlib.error as error:
             raise FieldsError(
