@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -28,14 +28,16 @@ from PIL import Image
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="SIGKILL, /proc")
 PICTURES, PAGES = 20, 10
 COLORS = [{"type": "IMAGE_PROPERTIES"}]
-RULES = "[clips]\nbefore_s = {}\n"
+RULES = '[[rules]]\nname = "r"\nevents = ["enters"]\nscore = 0.{:02}\n'
 PATIENCE_S = 90
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]]:
-    """`szem serve` in a process group of its own; its client is the owner's."""
-    command = [sys.executable, "-m", "szem", "serve", "--port", "0", "--no-studio", "--quiet", "--workers", "1"]
+def serving(
+    home: Path, *, program: Sequence[str] = ("-m", "szem"), log: Path | None = None
+) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]]:
+    """`szem serve` in a process of its own; its client is the owner's."""
+    command = [sys.executable, *program, "serve", "--port", "0", "--no-studio", "--quiet", "--workers", "1"]
     command += ["--operation-lease", "0.5", "--allow-read", str(home / "in"), "--allow-write", str(home / "out")]
     command += ["--guard-store", str(home / "guard"), "--key-file", str(home / "key")]
     environment = os.environ | {
@@ -43,7 +45,10 @@ def serving(home: Path) -> Iterator[tuple["subprocess.Popen[str]", httpx.Client]
         "TMPDIR": str(home / "tmp"),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
+    with (
+        (log or Path(os.devnull)).open("a") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as server,
+    ):
         try:
             assert server.stdout is not None
             found = re.search(r"http://\S+", server.stdout.readline())
@@ -66,7 +71,8 @@ def prepare(home: Path) -> None:
 
 
 def begin(client: httpx.Client, home: Path) -> list[str]:
-    """Both kinds of operation; their names."""
+    """Rules, and both kinds of operation; the operations' names."""
+    assert client.put("/v1/szem/guard/rules", json={"text": RULES.format(0)}).status_code == 200
     one = [
         {"image": {"source": {"imageUri": path.as_uri()}}, "features": COLORS}
         for path in sorted((home / "in").glob("*.png"))
@@ -99,7 +105,7 @@ def busy(client: httpx.Client, stop: threading.Event) -> list[threading.Thread]:
 
         with suppress(httpx.HTTPError):
             httpx.post(
-                f"{client.base_url}/v1/szem/guard/films", content=pieces(), headers=dict(client.headers), timeout=60
+                f"{client.base_url}/v1/szem/guard/videos", content=pieces(), headers=dict(client.headers), timeout=60
             )
 
     threads = [threading.Thread(target=work, daemon=True) for work in (save, send)]
@@ -164,7 +170,9 @@ def test_the_server_may_be_killed_at_any_moment(tmp_path: Path, rounds: int) -> 
         assert before.items() <= done.items()
         read = [one for data in done.values() for one in json.loads(data)["responses"]]
         assert len(read) == PICTURES + PAGES, "each picture and page is answered exactly once"
-        assert client.get("/v1/szem/guard/rules").json()["fault"] == ""
+        rules = client.get("/v1/szem/guard/rules").json()
+        assert rules["saved"]
+        assert rules["fault"] == ""
         left = [*(tmp_path / "out").rglob("*.part"), *(tmp_path / "guard").rglob("*.part")]
         assert not left, "what was half-written is swept"
         server.terminate()

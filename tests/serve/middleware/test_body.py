@@ -149,7 +149,7 @@ def upload(server: httpx.Client, path: str, length: int, pieces: Iterator[bytes]
         return connection.recv(65536)
 
 
-@pytest.mark.parametrize("path", ["/v1/szem/guard/films", "/v1/szem/classify"])
+@pytest.mark.parametrize("path", ["/v1/szem/guard/videos", "/v1/szem/classify"])
 def test_an_upload_over_a_slow_link_arrives_however_long_it_takes(run_server: Run, path: str) -> None:
     """Longer than a stall may be, and longer than an answer may take: it moves on."""
     with run_server(body_stall_s=3.0, body_min_bytes_per_s=1_000.0, answer_timeout_s=3.0) as server:
@@ -180,7 +180,7 @@ def test_an_upload_that_stalls_is_cut(run_server: Run, first: int, then: int) ->
                 yield bytes(then)
 
         begun = time.monotonic()
-        got = upload(server, "/v1/szem/guard/films", 1_000_000, pieces())
+        got = upload(server, "/v1/szem/guard/videos", 1_000_000, pieces())
         assert got.startswith(b"HTTP/1.1 408"), got
         assert b"stalled" in got
         assert b"KiB/s" in got
