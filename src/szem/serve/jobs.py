@@ -4,7 +4,6 @@ Each function gets the worker's engine first. Answers leave as bytes, ready to b
 all requests share, neither sees pixels nor writes JSON.
 """
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,6 +16,7 @@ from szem.serve.engine import Engine
 from szem.serve.handlers.filter import FilterRequest, filter_picture
 from szem.serve.memory import keep_freed_memory
 from szem.serve.pictures import PictureFile, bad_image
+from szem.serve.protojson import dump_json
 from szem.tasks.models import open_model
 from szem.tasks.registry import TASKS, TaskRequest, load
 
@@ -101,5 +101,4 @@ def _read(engine: Engine, file: PictureFile) -> Picture8:
 
 
 def _json(value: Any) -> Answer:
-    """JSON as starlette's `JSONResponse` writes it."""
-    return JSON, json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return JSON, dump_json(value)

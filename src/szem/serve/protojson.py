@@ -20,10 +20,11 @@ from functools import cache
 from itertools import islice
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from szem.files import no_nan
 from szem.serve.status import FieldsError, Violation
 from szem.tasks.option import camel, faults_of
 
-__all__ = ["Json", "parse_json", "read_message", "write_message"]
+__all__ = ["Json", "dump_json", "parse_json", "read_message", "write_message"]
 
 Json = NewType("Json", object)
 """A field that holds any JSON value, passed through."""
@@ -57,6 +58,19 @@ def parse_json(body: bytes) -> Any:
     except ValueError as error:
         reason = str(error) if "NaN" in str(error) or "Infinity" in str(error) else "a number has thousands of digits"
     raise FieldsError(f"Invalid JSON payload received. {reason}; send one JSON object, with double quotes")
+
+
+def dump_json(value: Any) -> bytes:
+    """JSON values as a body; numbers that are not finite become null, for JSON has no word for them.
+
+    >>> dump_json({"a": [1.0, float("nan")]})
+    b'{"a":[1.0,null]}'
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # rare: only then is the whole value walked through
+        text = json.dumps(no_nan(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode()
 
 
 def _refuse_constant(text: str) -> Any:

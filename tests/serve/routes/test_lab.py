@@ -1,6 +1,6 @@
 """The network lab over real HTTP: networks, looks, maps, sums, and what it says to wrong or hostile requests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
@@ -135,6 +135,47 @@ def test_ones_own_network_is_sent_looked_at_and_searched(server: httpx.Client) -
     heat = server.post(f"{LAB}/looks/{found['look']}/heat")
     assert heat.status_code == 501  # no classes
     assert "no score per class" in heat.json()["error"]["message"]
+
+
+def _of_nodes(*nodes: Any, weights: Sequence[Any] = ()) -> bytes:
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, sides) for name, sides in INPUT_AND_OUTPUT)
+    graph = helper.make_graph(list(nodes), "odd", [x], [y], list(weights))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+INPUT_AND_OUTPUT = (("x", [1, 3, 32, 32]), ("y", None))
+ODD = {
+    "not a number everywhere": _of_nodes(
+        helper.make_node("Log", ["x"], ["l"]), helper.make_node("Sub", ["l", "l"], ["y"])
+    ),
+    "infinite scores": _of_nodes(
+        helper.make_node("Conv", ["x", "w"], ["c"]),
+        helper.make_node("GlobalAveragePool", ["c"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["y"]),
+        weights=[numpy_helper.from_array(np.full((4, 3, 3, 3), 3e38, np.float32), "w")],
+    ),
+    "no layer": _of_nodes(helper.make_node("Identity", ["x"], ["y"])),
+}
+
+
+@pytest.mark.parametrize("data", ODD.values(), ids=ODD.keys())
+def test_a_network_with_odd_numbers_is_looked_at_or_refused_and_never_a_fault(
+    server: httpx.Client, data: bytes
+) -> None:
+    sent = server.post(f"{LAB}/networks", content=data)
+    assert sent.status_code == 200, sent.text
+    found = server.post(
+        f"{LAB}/looks", params={"network": sent.json()["name"]}, content=sample_path("cat").read_bytes()
+    )
+    assert found.status_code == 200, found.text
+    assert "NaN" not in found.text
+    assert "Infinity" not in found.text
+    look = f"{LAB}/looks/{found.json()['look']}"
+    for path in ("heat", "times", "shift", "thumbs", "layers/0/maps", "layers/0/neuron?map=0&row=0&column=0"):
+        answer = server.post(f"{look}/{path}")
+        assert answer.status_code in (200, 400, 501), (path, answer.text)
 
 
 @pytest.mark.parametrize(

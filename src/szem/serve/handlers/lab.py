@@ -6,7 +6,6 @@ files: a worker may have been replaced since. Knows nothing of HTTP.
 """
 
 import base64
-import json
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from szem.runtime.store import Model, list_models
 from szem.runtime.workers.child import report_progress
 from szem.serve.engine import picture_limits
 from szem.serve.folders import list_pictures
+from szem.serve.protojson import dump_json
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain.attribution import find_class_map, find_occlusion
 from szem.tasks.explain.explain import Explorer
@@ -191,7 +191,7 @@ async def describe_look(lab: Lab, source: LookSource) -> tuple[bytes, bytes]:
     """The network's layers as a table with its answer for the picture; and what the network sees of it, as PNG."""
     view = lab.view(source)
     explorer, prepared = view.explorer, view.prepared
-    table = _json(
+    table = dump_json(
         {
             "look": source.name,
             "network": source.network,
@@ -240,7 +240,7 @@ async def read_neuron(lab: Lab, source: LookSource, layer: int, map_index: int, 
     if found.inputs.size > _MOST_INPUTS:
         plain |= {"inputs": None, "weights": None, "inside": None}
     plain["input_count"] = int(found.inputs.size)
-    return _json(plain)
+    return dump_json(plain)
 
 
 async def find_attribution(lab: Lab, source: LookSource, class_index: int | None) -> bytes:
@@ -259,7 +259,7 @@ async def find_attribution(lab: Lab, source: LookSource, class_index: int | None
         answer["why_no_class_map"] = str(error)
     else:
         answer["class_map"] = found.to_dict()
-    return _json(answer)
+    return dump_json(answer)
 
 
 async def measure_times(lab: Lab, source: LookSource) -> bytes:
@@ -267,13 +267,13 @@ async def measure_times(lab: Lab, source: LookSource) -> bytes:
     view = lab.view(source)
     rows, timing = view.explorer.measure(view.prepared.values)
     times = [{"index": row.index, "time_ms": row.time_ms, "time_fraction": row.time_fraction} for row in rows]
-    return _json({"layers": times, "total_ms": timing.total_ms, "other_ms": timing.other_ms, "runs": timing.runs})
+    return dump_json({"layers": times, "total_ms": timing.total_ms, "other_ms": timing.other_ms, "runs": timing.runs})
 
 
 async def measure_shifts(lab: Lab, source: LookSource, layer: str) -> bytes:
     """How far maps and answer change when the picture moves."""
     view = lab.view(source)
-    return _json(measure_shift(view.explorer, view.picture, layer=layer or None).to_dict())
+    return dump_json(measure_shift(view.explorer, view.picture, layer=layer or None).to_dict())
 
 
 async def search_strongest(lab: Lab, source: LookSource, layer: int, map_index: int) -> bytes:
@@ -299,12 +299,12 @@ async def search_strongest(lab: Lab, source: LookSource, layer: int, map_index: 
                 "picture": _data_url(picture),
             }
         )
-    return _json({"pictures": len(found.files) - len(found.skipped), "strongest": entries})
+    return dump_json({"pictures": len(found.files) - len(found.skipped), "strongest": entries})
 
 
 async def run_stack(_: Lab, __: LookSource, layers: tuple[StackLayer, ...], channels: int, side_px: int) -> bytes:
     """Convolutions built and run: what one neuron sees, parameters, milliseconds."""
-    return _json(measure_stack(layers, channels=channels, side_px=side_px).to_dict())
+    return dump_json(measure_stack(layers, channels=channels, side_px=side_px).to_dict())
 
 
 def thumbnails(explorer: Explorer, prepared: PreparedInput, *, side_px: int = 48) -> NDArray[np.uint8]:
@@ -350,10 +350,6 @@ def pack_maps(maps: NDArray[np.float32]) -> bytes:
 def _check_layer(explorer: Explorer, index: int) -> None:
     if not 0 <= index < len(explorer.layers):
         raise UnknownNameError(f"there is no layer {index}; they are numbered 0 to {len(explorer.layers) - 1}")
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _data_url(picture: Picture8) -> str:

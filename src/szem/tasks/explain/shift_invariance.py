@@ -63,6 +63,7 @@ def measure_shift(
     Raises:
         RangeError: fewer than two shifts, or one outside 0..64.
         UnknownNameError: no such layer.
+        UnsupportedError: the network has no layers at all.
     """
     shifts = tuple(shifts_px)
     if len(shifts) < 2 or min(shifts) < 0 or max(shifts) > 64:
@@ -124,6 +125,10 @@ def pool_maps(maps: NDArray[np.float32], window: int, *, how: str) -> NDArray[np
 
 def _default_layer(explorer: Explorer) -> str:
     fitting = [r for r in explorer.rows if r.output_shape[1] >= 28 and r.output_shape[2] >= 28 and r.kind != "shape"]
+    if not explorer.rows:
+        raise UnsupportedError(
+            f"{explorer.name}: the network has no layer whose maps could change; send a larger one"
+        )
     return (fitting or list(explorer.rows))[-1].name
 
 
