@@ -61,7 +61,7 @@ def coloured(page: Any, rgb: tuple[int, int, int]) -> tuple[float, float, float,
 
 
 def test_a_picture_gets_boxes_where_objects_are(visit: Visit) -> None:
-    page = visit("detect", fresh=True, model="squares")
+    page = visit("detect", picture="cat", fresh=True, model="squares")
     give(page, "a.png", encode_picture(scene()))
     until(page, f"document.querySelectorAll('{THINGS} output').length === 2")
     assert sorted(text.split()[0] for text in texts(page)) == ["blue", "red"]
@@ -73,7 +73,7 @@ def test_a_picture_gets_boxes_where_objects_are(visit: Visit) -> None:
 
 
 def test_classes_and_threshold_choose_and_go_into_the_address(visit: Visit) -> None:
-    page = visit("detect", fresh=True, model="squares")
+    page = visit("detect", picture="cat", fresh=True, model="squares")
     give(page, "a.png", encode_picture(scene()))
     until(page, f"document.querySelectorAll('{THINGS} output').length === 2")
     assert [chip.split()[0] for chip in page.locator(".class-chip").all_inner_texts()] == ["red", "green", "blue"]
@@ -89,7 +89,7 @@ def test_classes_and_threshold_choose_and_go_into_the_address(visit: Visit) -> N
 
 
 def test_outlines_take_the_place_of_boxes(visit: Visit) -> None:
-    page = visit("detect", fresh=True, model="squares")
+    page = visit("detect", picture="cat", fresh=True, model="squares")
     give(page, "a.png", encode_picture(scene(blue=False)))
     until(page, f"document.querySelectorAll('{THINGS} output').length === 1")
     before = canvas_of(page, "[data-name=boxes]")
@@ -105,7 +105,7 @@ def test_outlines_take_the_place_of_boxes(visit: Visit) -> None:
 
 
 def test_a_video_is_followed_and_counted(visit: Visit, video: Path) -> None:
-    page = visit("detect", fresh=True, model="squares")
+    page = visit("detect", picture="cat", fresh=True, model="squares")
     page.locator("[data-name=file]").set_input_files(video)
     wait_frames(page, 25)
     until(page, "document.querySelectorAll('.count-lines path').length === 2")
@@ -120,7 +120,7 @@ def test_a_video_is_followed_and_counted(visit: Visit, video: Path) -> None:
 
 
 def test_the_camera_is_looked_at_and_let_go(visit: Visit) -> None:
-    page = visit("detect", fresh=True, model="squares")
+    page = visit("detect", picture="cat", fresh=True, model="squares")
     page.click("[data-name=camera]")
     wait_frames(page, 8)
     assert "frames/s" in page.locator("[data-name=meter]").inner_text()
@@ -130,7 +130,7 @@ def test_the_camera_is_looked_at_and_let_go(visit: Visit) -> None:
 
 
 def test_the_first_answer_is_painted_however_soon_it_comes(visit: Visit) -> None:
-    page = visit("detect", fresh=True, model="squares")
+    page = visit("detect", picture="cat", fresh=True, model="squares")
     give(page, "a.png", encode_picture(scene()))
     until(page, f"document.querySelectorAll('{THINGS} output').length === 2")
     page.evaluate("() => { const now = performance.now(); performance.now = () => now; }")  # no time goes by
@@ -142,7 +142,7 @@ def test_the_first_answer_is_painted_however_soon_it_comes(visit: Visit) -> None
 
 def test_it_speaks_hungarian_and_fits_a_phone(visit: Visit) -> None:
     browser = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
-    page = visit("detect", fresh=True, browser=browser, model="squares", lang="hu")
+    page = visit("detect", picture="cat", fresh=True, browser=browser, model="squares", lang="hu")
     give(page, "a.png", encode_picture(scene()))
     until(page, f"document.querySelectorAll('{THINGS} output').length === 2")
     assert "Dobozok valós időben" in page.inner_text("h1")
@@ -151,7 +151,7 @@ def test_it_speaks_hungarian_and_fits_a_phone(visit: Visit) -> None:
 
 
 def test_a_model_that_is_not_there_is_reported(visit: Visit) -> None:
-    page = visit("detect", fresh=True, model="nowhere")
+    page = visit("detect", picture="cat", fresh=True, model="nowhere")
     page.wait_for_selector("[data-name=detect-problem] .message")
     assert "nowhere" in page.locator("[data-name=detect-problem]").inner_text()
 
@@ -163,7 +163,7 @@ def test_a_line_that_breaks_is_opened_again(visit: Visit) -> None:
             "window.WebSocket = class extends Plain { constructor(...a) { super(...a); sockets.push(this); } };"
         )
 
-    page = visit("detect", fresh=True, before=keep_sockets, model="squares")
+    page = visit("detect", picture="cat", fresh=True, before=keep_sockets, model="squares")
     give(page, "a.png", encode_picture(scene()))
     until(page, f"document.querySelectorAll('{THINGS} output').length === 2")
     page.evaluate("document.querySelector('main').dataset.frames = 0; sockets.at(-1).close()")
@@ -178,7 +178,7 @@ def test_a_picture_that_came_while_the_line_was_full_is_looked_at(visit: Visit) 
           super.addEventListener(name, (event) => {
             if (name === 'message' && held && JSON.parse(event.data).type === 'boxes') held.push(() => act(event));
             else act(event); }); } };"""
-    page = visit("detect", before=lambda p: p.add_init_script(hold), model="squares")
+    page = visit("detect", picture="cat", before=lambda p: p.add_init_script(hold), model="squares")
     until(page, "held.length === 1")  # the cat
     give(page, "a.png", encode_picture(scene()))
     until(page, "held.length === 2")

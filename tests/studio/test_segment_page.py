@@ -277,7 +277,7 @@ def test_a_video_is_answered_frame_by_frame_one_request_at_a_time(visit: Visit, 
 
 
 def test_what_goes_wrong_is_said_beside_the_areas_and_the_next_picture_is_asked_about(visit: Visit) -> None:
-    page = visit("segment", fresh=True, expect=("status of 429", "ERR_FAILED"))
+    page = visit("segment", picture="cat", fresh=True, expect=("status of 429", "ERR_FAILED"))
     wait_answered(page)
     page.route("**/v1/szem/segment*", lambda r: r.fulfill(status=429, headers={"Retry-After": "3"}, body="{}"))
     page.locator(".thumb").nth(2).click()

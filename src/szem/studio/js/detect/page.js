@@ -14,7 +14,7 @@ import { createTally } from "./tally.js";
 import { createView } from "./view.js";
 
 export const fields = {
-  picture: text("cat", 100),
+  picture: text("moving", 100),
   threshold: whole(0, 0, 95), // percent; 0: the model's own for each class
   classes: text("", 400), // with commas; none: all
   follow: flag(true),
@@ -44,7 +44,7 @@ export async function mount(root, app) {
   const tally = createTally();
 
   const problem = messagePlace("detect-problem");
-  const bar = sourceBar(app, { chosen: (id) => id !== state.picture && app.set({ picture: id }) });
+  const bar = sourceBar(app, { moving: true, chosen: (id) => id !== state.picture && app.set({ picture: id }) });
   const view = createView(app, nameOf);
   const chart = createChart(app, nameOf);
   const meter = h("p", { class: "meter", data: { name: "meter" } });

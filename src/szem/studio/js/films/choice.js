@@ -2,6 +2,7 @@
 
 import { button, messagePlace } from "../controls.js";
 import { fill, h, icon } from "../dom.js";
+import { fetchClip } from "../pictures/clips.js";
 import { isFilm } from "../pictures/film.js";
 import { Problem, wordsFor } from "../problems.js";
 import { takeDrops } from "./drop.js";
@@ -14,9 +15,10 @@ const LONGEST_S = 6;
  * @param chosen called with a File
  * @param recording where it can be recorded: called with the camera's video element while it is on, with null after
  * @param mostBytes the largest file the server takes
- * @returns {element, fail(error), close()}
+ * @param sample a clip of the studio that can be tried: {name, text}
+ * @returns {element, fail(error), trySample(), close()}
  */
-export function filmChoice(app, { chosen, recording = null, mostBytes }) {
+export function filmChoice(app, { chosen, recording = null, mostBytes, sample = null }) {
   const { words } = app;
   const { t } = words;
   const message = messagePlace("film-problem");
@@ -34,11 +36,12 @@ export function filmChoice(app, { chosen, recording = null, mostBytes }) {
   });
   const upload = button({ text: t("film.choose"), image: "upload", name: "film-upload", kind: "strong", press: () => file.click() });
   const record = recording ? button({ text: "", name: "film-record", press: toggle }) : null;
+  const trial = sample ? button({ text: sample.text, image: "play", name: "film-sample", press: trySample }) : null;
   const said = h("p", { class: "yours", "aria-live": "polite", data: { name: "film-said" } });
   const element = h(
     "section",
     { class: "source-bar", "aria-label": t("film.choose") },
-    h("div", { class: "source-row" }, h("div", { class: "source-buttons" }, upload, record, file)),
+    h("div", { class: "source-row" }, h("div", { class: "source-buttons" }, trial, upload, record, file)),
     said,
     message.element,
   );
@@ -56,6 +59,14 @@ export function filmChoice(app, { chosen, recording = null, mostBytes }) {
     }
     said.textContent = one.name;
     return chosen(one);
+  }
+
+  async function trySample() {
+    try {
+      return await take(await fetchClip(sample.name));
+    } catch (error) {
+      return fail(error);
+    }
   }
 
   function fail(error) {
@@ -132,6 +143,7 @@ export function filmChoice(app, { chosen, recording = null, mostBytes }) {
   return {
     element,
     fail,
+    trySample,
     clear: () => message.clear(),
     close() {
       closed = true;

@@ -4,6 +4,7 @@ import { messagePlace } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { filmChoice } from "../films/choice.js";
 import { filmPlayer } from "../films/player.js";
+import { thumbAddress } from "../pictures/clips.js";
 import { clock } from "../pictures/film-controls.js";
 import { Problem, wordsFor } from "../problems.js";
 import { channelBars } from "./channels.js";
@@ -14,6 +15,7 @@ import { dropFilm, fetchFilm, sendFilm } from "./routes.js";
 const MOST_BYTES = 300_000_000;
 const ASK_MS = 400;
 const SHOWN_S = 0.6; // a box stays so long where its event is over at once
+const SAMPLE = "yard";
 const BEFORE_S = 1; // where a press on an event goes to
 const GIVE_UP = 8; // answers that fail one after the other
 const [ACCENT, ZONE, LINE] = ["#ffc400", "#56b4e9", "#f0e442"];
@@ -23,7 +25,7 @@ export function filmTrial(app, { areas, framed }) {
   const { words } = app;
   const { t, percent, number } = words;
   const problem = messagePlace("film-fault");
-  const bar = filmChoice(app, { chosen: open, mostBytes: MOST_BYTES });
+  const bar = filmChoice(app, { chosen: open, mostBytes: MOST_BYTES, sample: { name: SAMPLE, text: t("guard.sample") } });
   const player = filmPlayer(words, { label: t("guard.film"), empty: empty(), moved, draw });
   const curves = curvesView(app, { jump: (seconds) => player.seek(seconds), choose: go });
   const list = h("ol", { class: "ev-rows", data: { name: "film-events" } });
@@ -47,6 +49,7 @@ export function filmTrial(app, { areas, framed }) {
     curves.element,
   );
   paint();
+  if (app.state.film === SAMPLE) bar.trySample();
 
   function empty() {
     return h(
@@ -54,6 +57,12 @@ export function filmTrial(app, { areas, framed }) {
       { class: "film-empty" },
       h("p", { class: "film-empty-title", text: t("guard.try") }),
       h("p", { class: "section-text", text: t("guard.try.text") }),
+      h(
+        "button",
+        { type: "button", class: "sample-card", data: { name: "sample-card" }, on: { click: () => bar.trySample() } },
+        h("img", { src: thumbAddress(SAMPLE), alt: "", width: "112", height: "112" }),
+        h("span", { text: t("guard.sample.text") }),
+      ),
     );
   }
 

@@ -1,6 +1,7 @@
 // Depth as the lecture counts it: how many kinds of neurons each layer has, as a bar for every layer.
 
 import { h, s } from "../dom.js";
+import { googlenetTable } from "./googlenet.js";
 
 const [HEIGHT, TOP, BASE] = [132, 14, 112];
 const LINES = [64, 192]; // the first two layers of Inception
@@ -24,7 +25,7 @@ export function depthChart(app, pick) {
   const { t, number } = app.words;
   const note = h("p", { class: "section-text", data: { name: "depth-note" } });
   const holder = h("div", { class: "depth-holder" });
-  const element = h("section", { class: "depth", data: { name: "depth" } }, h("h2", { text: t("network.depth") }), note, holder);
+  const element = h("section", { class: "depth", data: { name: "depth" } }, h("h2", { text: t("network.depth") }), note, holder, googlenetTable(app.words));
   let bars = new Map();
 
   return {

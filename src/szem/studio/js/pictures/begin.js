@@ -1,5 +1,7 @@
 // The picture a page begins with: the one that is there already, else the one its address names.
 
+import { hasKept } from "./own.js";
+
 const OWN = ["yours", "camera"]; // these cannot travel in a link
 
 /** Whether a picture's id is the name of a bundled one. */
@@ -15,6 +17,11 @@ export function beginWithPicture({ store, state, set }, initial, open) {
   if (source && (state.picture === source.id || OWN.includes(source.id))) {
     set({ picture: source.id });
     open(source);
+    return;
+  }
+  const orInitial = (done) => done === false && store.openSample(initial);
+  if (state.picture === "yours") {
+    hasKept().then((kept) => (kept ? store.openKept().then(orInitial) : store.openSample(initial)));
     return;
   }
   const first = isBundled(state.picture) ? state.picture : initial;

@@ -14,10 +14,11 @@ export function isFilm({ type, name }) {
 
 /**
  * Open a video file and play it.
- * @returns a live source, see live.js; its `id` is "yours"
+ * @param id what the address calls it: "yours", or a clip's name
+ * @returns a live source, see live.js
  * @throws Problem where this browser cannot play it
  */
-export async function openFilm(file) {
+export async function openFilm(file, { id = "yours", title = file.name } = {}) {
   if (file.size === 0) throw new Problem("file-empty", { name: file.name });
   const video = document.createElement("video");
   Object.assign(video, { muted: true, loop: true, playsInline: true, preload: "auto" });
@@ -49,5 +50,5 @@ export async function openFilm(file) {
   const height = Math.max(1, Math.round(full.height * scale));
   await video.play().catch(() => {}); // a browser that wants a press first: the button beside it is there
   const paint = (context) => context.drawImage(video, 0, 0, width, height);
-  return liveSource({ id: "yours", title: file.name, width, height, from: scale < 1 ? full : null, video, paint, stop });
+  return liveSource({ id, title, width, height, from: scale < 1 ? full : null, video, paint, stop });
 }

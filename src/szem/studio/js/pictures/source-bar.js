@@ -5,6 +5,7 @@ import { button, messagePlace } from "../controls.js";
 import { fill, h, icon } from "../dom.js";
 import { takeDrops } from "../films/drop.js";
 import { Problem, wordsFor } from "../problems.js";
+import { CLIPS, thumbAddress } from "./clips.js";
 import { filmControls } from "./film-controls.js";
 import { isFilm } from "./film.js";
 
@@ -13,12 +14,14 @@ const TYPES = "image/*,video/*,.mkv,.avi";
 /**
  * @param app {words, store}
  * @param chosen called with the id of a picture once it is there: a sample's name, "yours" or "camera"
+ * @param moving whether the moving samples are offered too
  * @param other offered every file first; true says that it has taken the file, which is no picture
  * @returns {element, close()}
  */
-export function sourceBar(app, { chosen, other = () => false }) {
+export function sourceBar(app, { chosen, other = () => false, moving = false }) {
   const { words, store } = app;
   const { t } = words;
+  const clips = moving ? CLIPS.map((clip) => ({ ...clip, url: thumbAddress(clip.name), moves: true })) : [];
   const message = messagePlace("picture-problem");
   const thumbs = h("div", { class: "thumbs", role: "group", "aria-label": t("picture.bundled") });
   const file = h("input", {
@@ -96,7 +99,7 @@ export function sourceBar(app, { chosen, other = () => false }) {
 
   store.samples().then(
     (samples) => {
-      const images = samples.map((sample) => {
+      const images = [...clips, ...samples].map((sample) => {
         const name = words.has(`sample.${sample.name}`) ? t(`sample.${sample.name}`) : sample.title;
         return h(
           "button",
@@ -114,6 +117,7 @@ export function sourceBar(app, { chosen, other = () => false }) {
               },
             },
           },
+          sample.moves ? icon("play") : null,
           h("img", { src: sample.url, alt: "", width: "56", height: "56", loading: "lazy", decoding: "async" }),
         );
       });

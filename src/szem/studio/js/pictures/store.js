@@ -3,8 +3,10 @@
 import { Problem } from "../problems.js";
 import { fetchBlob, fetchSamples } from "../server.js";
 import { openCamera } from "./camera.js";
+import { CLIPS, fetchClip } from "./clips.js";
 import { decodeStill } from "./decode.js";
 import { isFilm, openFilm } from "./film.js";
+import { keepOwn, keptOwn } from "./own.js";
 
 export function createStore() {
   const listeners = new Set();
@@ -23,6 +25,9 @@ export function createStore() {
   function tell(error) {
     for (const listener of listeners) listener({ error });
   }
+
+  const openOwn = (file) =>
+    isFilm(file) ? openFilm(file) : decodeStill(file, { id: "yours", title: file.name || "picture" });
 
   /** Whether a newer wish than this came true; those that are still under way are waited for. */
   async function isLate(mine) {
@@ -85,6 +90,8 @@ export function createStore() {
 
     openSample(name) {
       return attempt(async () => {
+        const clip = CLIPS.find((one) => one.name === name);
+        if (clip) return openFilm(await fetchClip(name), { id: name, title: clip.title });
         const list = (samples ??= await fetchSamples());
         const sample = list.find((one) => one.name === name);
         if (!sample) throw new Problem("sample-unknown", { name });
@@ -92,10 +99,19 @@ export function createStore() {
       });
     },
 
-    openFile(file) {
-      return attempt(() =>
-        isFilm(file) ? openFilm(file) : decodeStill(file, { id: "yours", title: file.name || "picture" }),
-      );
+    async openFile(file) {
+      const done = await attempt(() => openOwn(file));
+      if (done) keepOwn(file);
+      return done;
+    },
+
+    /** Open the own file that this tab had before it was loaded again. */
+    openKept() {
+      return attempt(async () => {
+        const file = await keptOwn();
+        if (!file) throw new Problem("own-gone");
+        return openOwn(file);
+      });
     },
 
     /** Use a still that is there already, a frame of the camera for one. */

@@ -19,7 +19,7 @@ import { commandText, curlText, szemText } from "./snippets.js";
 import { segmentView } from "./view.js";
 
 export const fields = {
-  picture: text("cat", 100),
+  picture: text("moving", 100),
   model: text("things", 120),
   opacity: whole(65, 0, 100),
   only: text("", 80),
@@ -43,6 +43,7 @@ export async function mount(root, app) {
 
   const problem = messagePlace("answer-problem");
   const bar = sourceBar(app, {
+    moving: true,
     chosen: (id) => {
       if (id !== state.picture || state.box) app.set({ picture: id, box: "" });
     },

@@ -4,6 +4,7 @@ import { fill, h } from "../dom.js";
 import { beginWithPicture } from "../pictures/begin.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { choice, whole, words as text } from "../url-state.js";
+import { costPart } from "./cost.js";
 import { RATES, localityPart } from "./locality.js";
 import { reducePart } from "./reduce.js";
 import { shiftPart } from "./shift.js";
@@ -27,7 +28,7 @@ export async function mount(root, app) {
   if (![1, 2, 3, 4, 8].includes(state.stride)) app.set({ stride: 2 });
   if (state.kernel % 2 === 0) app.set({ kernel: 3 });
   const bar = sourceBar(app, { chosen: (id) => id !== state.picture && app.set({ picture: id }) });
-  const parts = [reducePart(app), shiftPart(app), localityPart(app)];
+  const parts = [reducePart(app), shiftPart(app), localityPart(app), costPart(app)];
   fill(
     root,
     h("div", { class: "page-head" }, h("div", {}, h("h1", { text: t("page.stride.title") }), h("p", { class: "lead", text: t("stride.lead") })), bar.element),

@@ -99,6 +99,7 @@ export function reducePart(app) {
     share,
     grid,
     h("p", { class: "section-text", text: t("stride.reduce.text") }),
+    h("p", { class: "section-text", text: t("stride.reduce.why") }),
   );
 
   return {
