@@ -1,8 +1,8 @@
 """Make the moving samples that the studio opens with: `python docs/tools/studio_samples.py`.
 
-`moving.mp4` moves over photographs that scikit-image carries: Chelsea the cat (Stéfan van der Walt, CC0), a cup of coffee
-(Rachel Michetti, CC0) and Eileen Collins (NASA, public domain). `yard.mp4` is drawn by `benchmarks.scenes`; its siren is
-made of tones. Both are small enough for a package; the pictures beside them are their thumbnails.
+`moving.mp4` moves over photographs that scikit-image carries: Chelsea the cat (Stéfan van der Walt, CC0), a cup of
+coffee (Rachel Michetti, CC0) and Eileen Collins (NASA, public domain). `yard.mp4` is drawn by `benchmarks.scenes`; its
+siren is made of tones. Both are small enough for a package; the pictures beside them are their thumbnails.
 """
 
 import sys
@@ -34,6 +34,7 @@ PATHS = (
 SHOT_S = 3.0
 YARD_S = 30.0
 YARD_SEED = 6
+YARD_THUMB_S = 8.0
 
 
 def moving_frames() -> Frames:
@@ -61,8 +62,15 @@ def yard_frames() -> Frames:
     return [picture for _, picture in scene.frames()]
 
 
-def write(name: str, frames: Frames, rate_hz: int, quality: int, sound: NDArray[np.float32] | None = None) -> None:
-    """Write a clip and its thumbnail."""
+def write(
+    name: str,
+    frames: Frames,
+    rate_hz: int,
+    quality: int,
+    sound: NDArray[np.float32] | None = None,
+    thumb_s: float = 1.5,
+) -> None:
+    """Write a clip and its thumbnail, the frame at `thumb_s`."""
     path = SAMPLES / f"{name}.mp4"
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as out:
         video = out.add_stream("libx264", rate=rate_hz, options={"crf": str(quality), "preset": "slow"})
@@ -79,7 +87,7 @@ def write(name: str, frames: Frames, rate_hz: int, quality: int, sound: NDArray[
             frame.sample_rate = SOUND_HZ
             out.mux(audio.encode(frame))
             out.mux(audio.encode())
-    middle = frames[len(frames) // 6]
+    middle = frames[round(thumb_s * rate_hz)]
     side = min(middle.shape[:2])
     left = (middle.shape[1] - side) // 2
     small = cv2.resize(middle[:side, left : left + side], (112, 112), interpolation=cv2.INTER_AREA)
@@ -90,4 +98,4 @@ def write(name: str, frames: Frames, rate_hz: int, quality: int, sound: NDArray[
 if __name__ == "__main__":
     SAMPLES.mkdir(exist_ok=True)
     write("moving", moving_frames(), RATE_HZ, 30)
-    write("yard", yard_frames(), 10, 30, make_sound(YARD_S))
+    write("yard", yard_frames(), 10, 30, make_sound(YARD_S), thumb_s=YARD_THUMB_S)

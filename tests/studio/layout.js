@@ -51,7 +51,7 @@
     }
     if (!inScroller && (left < -1 || right > innerWidth + 1)) report(element, "is beyond the window");
   }
-  for (const field of document.querySelectorAll("input[type=text], input.cell"))
+  for (const field of document.querySelectorAll("input.cell"))
     if (isShown(field) && field.scrollWidth > field.clientWidth + SLACK) report(field, "does not show its whole number");
   if (document.documentElement.scrollWidth > innerWidth) report(document.documentElement, `is ${document.documentElement.scrollWidth} wide`);
   for (const nav of document.querySelectorAll(".site-head nav"))
@@ -60,6 +60,7 @@
   // what lies over it, window by window down the page
   const pressed = [...document.querySelectorAll("a, button, input, select, textarea")].filter((e) => isShown(e) || e.matches("label input"));
   const seen = new Set();
+  const seenTwice = new Set();
   const targets = [...own.map(({ element, boxes }) => ({ element, box: boxes[0] })), ...pressed.map((element) => ({ element, box: element.getBoundingClientRect() }))]
     .filter(({ box }) => box.width > 3 && box.height > 3)
     .map(({ element, box }) => ({ element, x: box.left + box.width / 2, y: box.top + box.height / 2 + scrollY }));
@@ -79,6 +80,16 @@
       if (scroller) continue;
       const top = document.elementFromPoint(x, at);
       if (!top || top === element || element.contains(top) || top.contains(element)) continue;
+      // what stays on the screen while the page moves below it covers nothing for good
+      const stays = (function up(e) { return e && e !== document.body && (getComputedStyle(e).position === "sticky" || up(e.parentElement)); })(top);
+      if (stays && !seenTwice.has(target)) {
+        seenTwice.add(target);
+        element.scrollIntoView({ block: "end", behavior: "instant" });
+        const box = element.getBoundingClientRect();
+        const again = document.elementFromPoint(box.left + Math.min(box.width / 2, 8), box.top + box.height / 2);
+        scrollTo({ top: y, behavior: "instant" });
+        if (!again || again === element || element.contains(again) || again.contains(element)) continue;
+      }
       const group = top.closest("label, button, a, .frame, .field, svg");
       if (group?.contains(element)) continue;
       report(element, `is covered by ${top.tagName.toLowerCase()}.${top.className?.baseVal ?? top.className}`);

@@ -313,3 +313,34 @@ def test_a_link_to_a_picture_of_someone_else_opens_with_the_first_one(visit: Vis
     page = visit("kernels", picture="no-such-picture")
     wait_drawn(page)
     assert "There is no bundled picture called “no-such-picture”." in page.locator(PROBLEM).inner_text()
+
+
+def test_an_own_picture_survives_a_reload_and_the_way_to_another_page(visit: Visit, tmp_path: Path) -> None:
+    picture = np.full((40, 60, 3), (200, 30, 90), np.uint8)
+    path = tmp_path / "mine.png"
+    cv2.imwrite(str(path), picture[..., ::-1])
+    page = visit("kernels", fresh=True, kernel="identity", colour="colour")
+    wait_drawn(page)
+    page.locator("[data-name=file]").set_input_files(path)
+    wait_for_size(page, 60, 40)
+    in_address(page, "picture=yours")
+    page.reload()
+    page.wait_for_selector("html[data-ready=kernels]", state="attached")
+    wait_for_size(page, 60, 40)
+    assert (canvas_of(page, "[data-name=input] canvas") == picture).all()
+    page.evaluate("location.hash = '#/neuron'")
+    page.wait_for_selector("html[data-ready=neuron]", state="attached")
+    wait_for_size(page, 60, 40)
+
+
+def test_a_link_to_an_own_picture_opens_the_bundled_one_elsewhere(visit: Visit) -> None:
+    page = visit("kernels", fresh=True, picture="yours")
+    wait_drawn(page)
+    wait_for_size(page, 512, 512)
+
+
+def test_detect_opens_on_a_moving_sample(visit: Visit) -> None:
+    page = visit("detect", fresh=True)
+    until(page, "Number(document.querySelector('main').dataset.frames) > 2")
+    assert page.locator("[data-name=film]").is_visible()
+    assert page.locator(".thumb[data-name=moving]").get_attribute("aria-pressed") == "true"

@@ -57,6 +57,7 @@ _TYPES = {
     ".jpg": "image/jpeg",
     ".webp": "image/webp",
     ".ico": "image/x-icon",
+    ".mp4": "video/mp4",
     ".woff2": "font/woff2",
     ".wasm": "application/wasm",
     ".txt": "text/plain; charset=utf-8",

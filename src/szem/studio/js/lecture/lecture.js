@@ -28,10 +28,11 @@ export async function lectureOf(code) {
   return { words, steps };
 }
 
-/** The step that an address is on: the one it names if that leads to this page, else the page's first; or null. */
+/** The step that an address is on: the one it names if that leads to this page, else the first that begins there; or null. */
 export function stepAt(steps, page, asked) {
   const here = steps.filter((step) => step.places.some((place) => place.page === page));
-  return here.find((step) => String(step.number) === asked) ?? here[0] ?? null;
+  const begins = here.find((step) => step.places[0].page === page);
+  return here.find((step) => String(step.number) === asked) ?? begins ?? here[0] ?? null;
 }
 
 /** Text with *emphasis* and `code` as nodes. */
