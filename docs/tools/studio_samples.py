@@ -1,8 +1,8 @@
 """Make the moving samples that the studio opens with: `python docs/tools/studio_samples.py`.
 
-`moving.mp4` moves over photographs that scikit-image carries: Chelsea the cat (Stéfan van der Walt, CC0), a cup of
-coffee (Rachel Michetti, CC0) and Eileen Collins (NASA, public domain). `yard.mp4` is drawn by `benchmarks.scenes`; its
-siren is made of tones. Both are small enough for a package; the pictures beside them are their thumbnails.
+`moving.mp4` moves along photographs that scikit-image carries: Chelsea the cat (Stéfan van der Walt, CC0) and Eileen
+Collins (NASA, public domain). `yard.mp4` is drawn by `benchmarks.scenes`;
+its siren is made of tones. Both are small enough for a package; the pictures beside them are their thumbnails.
 """
 
 import sys
@@ -25,35 +25,27 @@ Frames = list[NDArray[np.uint8]]
 SAMPLES = studio_folder() / "samples"
 RATE_HZ = 12
 SIDES = (480, 360)
-# For each photograph: where the window's centre begins and ends, and its width, as fractions of the picture.
-PATHS = (
-    ("cat", ((0.50, 0.50, 1.0), (0.56, 0.42, 0.72))),
-    ("coffee", ((0.45, 0.50, 0.95), (0.52, 0.52, 0.75))),
-    ("astronaut", ((0.50, 0.50, 1.0), (0.45, 0.38, 0.8))),
-)
-SHOT_S = 3.0
+WALL = ("cat", "astronaut")
+GAP = 40  # between two photographs
+ROUND_S = 10.0
 YARD_S = 30.0
 YARD_SEED = 6
 YARD_THUMB_S = 8.0
 
 
 def moving_frames() -> Frames:
-    """A camera that moves over the photographs, one after the other."""
-    frames: Frames = []
-    count = round(SHOT_S * RATE_HZ)
-    for name, (first, last) in PATHS:
+    """A camera that moves along two photographs on a wall, there and back: no cut, and the end is the beginning."""
+    wide, tall = SIDES
+    parts = []
+    for name in WALL:
         picture = read_sample(name)
-        height, width = picture.shape[:2]
-        for k in range(count):
-            t = (1 - np.cos(np.pi * k / (count - 1))) / 2
-            x, y, share = (a + (b - a) * t for a, b in zip(first, last, strict=True))
-            wide = min(width * share, height * share * SIDES[0] / SIDES[1])
-            tall = wide * SIDES[1] / SIDES[0]
-            cx, cy = np.clip(x * width, wide / 2, width - wide / 2), np.clip(y * height, tall / 2, height - tall / 2)
-            scale = SIDES[0] / wide
-            turn = np.array([[scale, 0, SIDES[0] / 2 - cx * scale], [0, scale, SIDES[1] / 2 - cy * scale]])
-            frames.append(cv2.warpAffine(picture, turn, SIDES, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT))
-    return frames
+        width = round(picture.shape[1] * tall / picture.shape[0])
+        parts.append(cv2.resize(picture, (width, tall), interpolation=cv2.INTER_AREA))
+        parts.append(np.full((tall, GAP, 3), 240, np.uint8))
+    wall = np.concatenate(parts[:-1], axis=1)
+    count = round(ROUND_S * RATE_HZ)
+    places = (1 - np.cos(2 * np.pi * np.arange(count) / count)) / 2 * (wall.shape[1] - wide)
+    return [cv2.getRectSubPix(wall, SIDES, (x + (wide - 1) / 2, (tall - 1) / 2)) for x in places]
 
 
 def yard_frames() -> Frames:
@@ -68,6 +60,7 @@ def write(
     rate_hz: int,
     quality: int,
     sound: NDArray[np.float32] | None = None,
+    *,
     thumb_s: float = 1.5,
 ) -> None:
     """Write a clip and its thumbnail, the frame at `thumb_s`."""
@@ -97,5 +90,5 @@ def write(
 
 if __name__ == "__main__":
     SAMPLES.mkdir(exist_ok=True)
-    write("moving", moving_frames(), RATE_HZ, 30)
+    write("moving", moving_frames(), RATE_HZ, 26)
     write("yard", yard_frames(), 10, 30, make_sound(YARD_S), thumb_s=YARD_THUMB_S)

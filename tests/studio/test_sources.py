@@ -318,7 +318,7 @@ def test_a_link_to_a_picture_of_someone_else_opens_with_the_first_one(visit: Vis
 def test_an_own_picture_survives_a_reload_and_the_way_to_another_page(visit: Visit, tmp_path: Path) -> None:
     picture = np.full((40, 60, 3), (200, 30, 90), np.uint8)
     path = tmp_path / "mine.png"
-    cv2.imwrite(str(path), picture[..., ::-1])
+    path.write_bytes(encode_picture(picture))
     page = visit("kernels", fresh=True, kernel="identity", colour="colour")
     wait_drawn(page)
     page.locator("[data-name=file]").set_input_files(path)
@@ -330,7 +330,7 @@ def test_an_own_picture_survives_a_reload_and_the_way_to_another_page(visit: Vis
     assert (canvas_of(page, "[data-name=input] canvas") == picture).all()
     page.evaluate("location.hash = '#/neuron'")
     page.wait_for_selector("html[data-ready=neuron]", state="attached")
-    wait_for_size(page, 60, 40)
+    assert input_of(page).shape == (40, 60, 3)
 
 
 def test_a_link_to_an_own_picture_opens_the_bundled_one_elsewhere(visit: Visit) -> None:

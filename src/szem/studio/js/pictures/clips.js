@@ -3,7 +3,7 @@
 import { Problem } from "../problems.js";
 
 export const CLIPS = [
-  { name: "moving", title: "The cat, the coffee, the astronaut", credit: "Stéfan van der Walt, Rachel Michetti, NASA" },
+  { name: "moving", title: "The cat and the astronaut", credit: "Stéfan van der Walt, CC0; NASA" },
 ];
 
 /** The files of a clip: the video, and its thumbnail. */
