@@ -358,3 +358,28 @@ def test_a_wrong_option_is_reported_once_for_all_videos(
         write_video(tmp_path / name, seconds=0.2)
     assert run(["detect", str(tmp_path), "-m", str(color_detector), "--classes", "dog"]) == 1
     assert capsys.readouterr().err.count("no class called 'dog'") == 1
+
+
+def test_a_damaged_video_is_done_and_the_damage_reported(
+    color_detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 256, 192, "yuvj420p"
+        for index in range(10):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(scene(index / 10), format="rgb24")))
+        out.mux(stream.encode(None))
+    data = bytearray(path.read_bytes())
+    starts = [at for at in range(len(data) - 3) if data[at : at + 3] == b"\xff\xd8\xff"]
+    end = starts[5] - 8  # where the next picture's chunk begins
+    data[starts[4] : end] = bytes(end - starts[4])
+    path.write_bytes(data)
+    command = ["detect", str(path), "-m", str(color_detector), "-o", str(tmp_path / "out"), "--write", "json"]
+    assert run([*command, "--json", "--line", "0.4,0 0.4,1"]) == 0
+    printed = capsys.readouterr()
+    assert "a.avi: 1 damaged packet skipped" in printed.err
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert len(rows) == 9
+    assert rows[-1]["damaged_packets"] == 1
+    assert json.loads((tmp_path / "out" / "a.counts.json").read_text())["damaged_packets"] == 1

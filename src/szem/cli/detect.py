@@ -277,7 +277,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
             log = _Tally()
 
             def use(drawn: "RenderedFrame") -> None:
-                self._frame(name, drawn, log)
+                self._frame(name, drawn, log, damaged=pipeline.damaged)
                 if window is not None and isinstance(drawn.picture, Planes):
                     window.show(drawn.picture.to_rgb(), time_s=None if pipeline.is_live else drawn.frame.time_s)
 
@@ -292,8 +292,6 @@ class _Recorder(AbstractContextManager["_Recorder"]):
                 self._report_counts(name, counts, analyzer, log, pipeline)
         if self._is_for_people:
             lost = f", {run.dropped} left out" if run.dropped else ""
-            if damaged := getattr(reader, "damaged", 0):
-                lost += f", {damaged} damaged packet{'' if damaged == 1 else 's'} skipped"
             print(f"{printable(name)}: {run.frames} frames, {run.rate_hz:.1f} frames/s{lost}; {log}")
         return run.was_stopped
 
@@ -316,13 +314,14 @@ class _Recorder(AbstractContextManager["_Recorder"]):
             trails=choices.trails,
         )
 
-    def _frame(self, name: str, drawn: "RenderedFrame", log: "_Tally") -> None:
+    def _frame(self, name: str, drawn: "RenderedFrame", log: "_Tally", *, damaged: int) -> None:
         seen = drawn.result
         self.count += 1
         log.add(seen)
         if not seen.looked and seen.tracked is None:
             return
-        self._add(name, seen.boxes, seen.to_dict(), seen.tracked)
+        row = seen.to_dict() | ({"damaged_packets": damaged} if damaged else {})
+        self._add(name, seen.boxes, row, seen.tracked)
 
     def _report_counts(
         self, name: str, file: Path | None, analyzer: "VideoAnalyzer", log: "_Tally", pipeline: "VideoPipeline"
@@ -333,7 +332,13 @@ class _Recorder(AbstractContextManager["_Recorder"]):
         if not counters:
             return
         if file is not None:
-            row = {"file": name, "frames": pipeline.done, "time_s": round(pipeline.time_s, 4), "objects": log.counts}
+            row: dict[str, Any] = {
+                "file": name,
+                "frames": pipeline.done,
+                "damaged_packets": pipeline.damaged,
+                "time_s": round(pipeline.time_s, 4),
+                "objects": log.counts,
+            }
             write_json(file, {**row, "counts": counters}, indent=2)
         if self._is_for_people:
             for line in analyzer.lines:

@@ -182,7 +182,7 @@ class _Recorder:
 
         def use(drawn: RenderedFrame) -> None:
             if drawn.result is not None:
-                self._frame(item, drawn.frame, drawn.result)
+                self._frame(item, drawn.frame, drawn.result, damaged=reader.damaged)
 
         def is_last(drawn: RenderedFrame) -> bool:
             return seconds is not None and drawn.frame.time_s >= seconds
@@ -195,10 +195,11 @@ class _Recorder:
         with VideoPipeline(reader, [Stage(name)], out, every=every) as pipeline:
             return run_video(pipeline, item.name, use=use, until=is_last, quiet=not self._is_for_people).was_stopped
 
-    def _frame(self, item: "Item", frame: Any, masks: "Masks") -> None:
+    def _frame(self, item: "Item", frame: Any, masks: "Masks", *, damaged: int) -> None:
         self._keep(masks, item.name, frame=frame.index, time_s=frame.time_s)
         if self._as_json:
-            self._print(masks, item.name, {"frame": frame.index, "time_s": round(frame.time_s, 4)})
+            when = {"frame": frame.index, "time_s": round(frame.time_s, 4)}
+            self._print(masks, item.name, when | ({"damaged_packets": damaged} if damaged else {}))
         if "labels" in self.ways:
             _write_labels(self._file(f"{item.stem}-{frame.index:06d}.png"), masks)
 

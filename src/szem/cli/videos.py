@@ -27,6 +27,7 @@ class VideoRun:
     frames: int
     seconds: float
     dropped: int
+    damaged: int
     was_stopped: bool
 
     @property
@@ -63,7 +64,11 @@ def run_video(
             advance()
             if until(drawn):
                 pipeline.end()
-    run = VideoRun(pipeline.done, time.perf_counter() - started, pipeline.dropped, pipeline.was_stopped)
+    seconds = time.perf_counter() - started
+    run = VideoRun(pipeline.done, seconds, pipeline.dropped, pipeline.damaged, pipeline.was_stopped)
+    if run.damaged:
+        packets = f"{run.damaged} damaged packet{'' if run.damaged == 1 else 's'} skipped"
+        print(f"szem: {printable(name)}: {packets}; frames are missing or distorted there", file=sys.stderr)
     if pipeline.was_stopped and not quiet:
         end = f"stopped by Ctrl-C after {run.frames} frames ({pipeline.time_s:.1f} s)"
         kept = (

@@ -1,6 +1,7 @@
 """`szem watch`: guard cameras, streams and films; what happens is kept, told and found again."""
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -187,8 +188,14 @@ def watch(
             print(f"{one.name}: {one.state}, {one.time_s:.1f} s, {what}{reason}")
     if not quiet:
         print(f"kept in {folder}; szem events list --store {folder}", file=sys.stderr)
-    if any(one.state == "failed" for one in ended):
-        raise typer.Exit(1)
+    status = int(any(one.state == "failed" for one in ended))
+    if any(not worker.is_done for worker in guard.workers):
+        # A thread in a native call that does not return: the interpreter's own end would wait for it, or abort.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    if status:
+        raise typer.Exit(status)
 
 
 def _analyzer(rules: "Rules", detector: Any, listen: Any) -> Callable[[Any], Any]:

@@ -38,8 +38,8 @@ __all__ = ["GuardService"]
 _log = logging.getLogger("szem.guard")
 _SWEEP_S, _TICK_S = 60.0, 1.0
 _STEP_S = 2.0
-_STOP_S = 6.0  # from `stop` to the end of writing; all of it takes ten seconds at most
-_JOIN_S = 4.0  # of that, for sources to finish their frame
+_STOP_S = 5.0  # from `stop` to the end of writing; all of it takes ten seconds at most
+_JOIN_S = 3.0  # of that, for sources to finish their frame
 _FULL_S = 30.0  # how long the end of the last video waits for a disk that is full
 _FULL_STOP_S = 2.0  # likewise after `stop`
 

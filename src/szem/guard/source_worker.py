@@ -333,6 +333,8 @@ class SourceWorker:
 
     def _analyze(self, channel: "Channel[Frame | SoundBlock]") -> None:
         for item in channel:
+            if self._stopped.is_set():
+                continue  # of a video, many may wait
             try:
                 if isinstance(item, Frame):
                     events, now_s = self._analyzer.see(item), item.time_s

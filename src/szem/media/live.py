@@ -133,6 +133,7 @@ class LiveReader:
             raise RangeError(f"stall_s must be positive, got {stall_s}")
         self.name = f"camera {source}" if is_camera(source) else address_without_password(source)
         self.reopened = 0
+        self.damaged = 0  # packets of pictures that could not be decoded and were left out
         self._camera = camera
         self._source, self._stall_s, self._give_up_s, self._limits = source, stall_s, give_up_s, limits
         self._report, self._tap = on_report or (lambda _: None), tap
@@ -222,6 +223,7 @@ class LiveReader:
             except av.error.InvalidDataError:
                 if not self.is_live or time.monotonic() - heard > self._stall_s:
                     raise
+                self.damaged += 1
                 continue
             for raw in raws:
                 yield raw

@@ -89,6 +89,11 @@ class VideoPipeline(AbstractContextManager["VideoPipeline"]):
         return self._flow.dropped
 
     @property
+    def damaged(self) -> int:
+        """Packets of pictures so far that could not be decoded and were left out."""
+        return self.reader.damaged
+
+    @property
     def total(self) -> int | None:
         """How many frames there will be, as far as the header tells."""
         return None if self.is_live else self.reader.info.frames
