@@ -91,6 +91,20 @@ def test_a_video_whose_decoder_crashes_fails_alone(store: EventStore, video: Pat
     assert event.clip
 
 
+def test_a_path_is_relative_to_the_folder_of_now(
+    store: EventStore, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that forks workers may have been started in another folder."""
+    rules = Rules()
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(video, folder / f"{name}.mp4")
+        monkeypatch.chdir(folder)
+        guard = GuardService(store, rules, name_sources([f"{name}.mp4"], rules), make_analyzer=lambda _: Scripted())
+        assert [one.state for one in guard.run()] == ["ended"]
+
+
 def _shown(number: int, show: Callable[[int], None]) -> None:
     for _ in range(1500):
         show(90)

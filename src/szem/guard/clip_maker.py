@@ -46,7 +46,7 @@ class ClipMaker:
             SzemError: the packets cannot be made into a clip, or their decoder crashed or took too long.
         """
         try:
-            return self._clips.call(_write_clip, run, os.fspath(path))
+            return self._clips.call(_write_clip, run, str(path.absolute()))
         except StoreError as error:
             if shutil.disk_usage(path.parent).free < _FULL_BYTES:  # errors of workers come without their causes
                 raise StoreError(str(error)) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -66,7 +66,7 @@ class ClipMaker:
         Raises:
             SzemError: the decoder crashed or took too long.
         """
-        return self._pictures.call(_video_start, path)
+        return self._pictures.call(_video_start, str(Path(path).absolute()))
 
     def close(self) -> None:
         """End the workers."""

@@ -4,9 +4,11 @@ The worker opens the source, decodes pictures and sound, and reports frames (thr
 copies of packets for clips, and what it says of itself. This file does not know what is made of them.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from szem.guard.audio_decoder import AudioDecoder
@@ -53,6 +55,7 @@ class ReadPlan:
         keeps_packets: Report copies of the packets.
         frames_hz: About so many frames a second are wanted; far more are not given.
         pixels: Address of the shared memory.
+        folder: What a relative path is relative to; the worker may have been forked in another one.
     """
 
     source: str
@@ -63,6 +66,7 @@ class ReadPlan:
     keeps_packets: bool
     frames_hz: float
     pixels: str
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ class SourceReader:
         """
         plan = ReadPlan(
             source=source, is_live=is_live, is_sound_alone=is_sound_alone, hears=hears, rate_hz=rate_hz,
-            keeps_packets=keeps_packets, frames_hz=frames_hz, pixels=self._pixels.address,
+            keeps_packets=keeps_packets, frames_hz=frames_hz, pixels=self._pixels.address, folder=str(Path.cwd()),
         )  # fmt: skip
         self._silence_s = _LOST_SILENCE_S
 
@@ -184,6 +188,7 @@ def make_context() -> None:
 
 def read_source(_: None, plan: ReadPlan) -> int:
     """Read a source and report what comes of it; how many packets could not be decoded."""
+    os.chdir(plan.folder)  # the path stays as it was typed: messages name it
     return _read_sound(plan) if plan.is_sound_alone else _read_pictures(plan)
 
 
