@@ -140,6 +140,7 @@ def _copy(stretch: PacketRun, path: Path) -> None:
     assert tracks.video is not None
     of_sound = tracks.sound if any(not bit.is_video for bit in stretch.bits) else None
     has_sound = of_sound is not None and of_sound.container != b""
+    # Browsers do not play every codec in MP4: what they cannot play is encoded as AAC.
     copies_sound = of_sound is not None and has_sound and of_sound.codec in _PLAYED_SOUND
     with ExitStack() as stack:
         out = stack.enter_context(_opened(path))
@@ -163,6 +164,7 @@ def _copy(stretch: PacketRun, path: Path) -> None:
             packet = _packet(bit)
             shift = round(zero_s / bit.time_base)
             packet.pts, packet.dts = bit.pts - shift, bit.dts - shift
+            # Sound from before the first picture: players would show nothing until the picture comes.
             if not bit.is_video and packet.pts < 0:
                 continue
             if packet.dts <= last.get(stream, packet.dts - 1):

@@ -143,6 +143,7 @@ class LiveReader:
             self._container = self._open()
             self.info = self._inspect()
         except (av.FFmpegError, OSError, ValueError) as error:
+            # MediaError is a ValueError too, and says already what is wrong.
             if isinstance(error, MediaError):
                 raise
             if is_camera(source):
@@ -168,10 +169,12 @@ class LiveReader:
                     if raw.width * raw.height > self._limits.max_pixels:
                         raise TooLargeError(f"{self.name}: frames of {raw.width}×{raw.height} are too large")
                     heard, index = time.monotonic(), index + 1
+                    # Only now is the stream back: opening succeeds with cameras that send nothing.
                     if lost:
                         self.reopened += 1
                         self._report(f"{self.name}: back after {wait_s:.1f} s")
                         lost, wait_s = "", _FIRST_WAIT_S
+                    # The time of arrival: timestamps of cameras jump, and begin anew with every connection.
                     time_s = heard - self._started
                     if not self.is_live:
                         time_s = float(raw.time) if raw.time is not None else index / self.info.rate_hz

@@ -218,6 +218,7 @@ def _card(name: str, accepts: ModelFormat, folder: Path, source: Path, opened: O
         "licence": given.licence,
     }
     try:
+        # A draft with guessed head and outputs: labels, which decide the head, are read by the rules of a card.
         draft = Card.model_validate(fields)
     except ValueError as error:
         raise CardError(f"{source.name}: no card can be made of what was declared ({error})") from error

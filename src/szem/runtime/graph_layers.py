@@ -263,6 +263,7 @@ def _describe(
     if main.op in WEIGHT_INPUT or "kernel_shape" in main.attributes:
         found = convolution_geometry(main, probe)
         kernel, stride, dilation = (_pair(part) for part in found[:3])
+    # Weights are inputs in ONNX too; a layer's sources are what was computed from the picture.
     sources = tuple(n for n in dict.fromkeys(main.inputs) if n and n not in probe.graph.constant_names)
     nodes = (main, *group.tail)
     shared, unshared = count_parameters(probe, nodes, counted)
@@ -272,6 +273,7 @@ def _describe(
         field = field_of(probe, group.output, to=picture.name, axes=axes[1:], input_axes=input_axes, grown=grown)
     whole = probe.shapes[picture.name][2:] if picture.layout == "NCHW" else probe.shapes[picture.name][1:3]
     sees_all = field is not None and field[0][0] >= whole[0] and field[0][1] >= whole[1] and field[1] == (0.0, 0.0)
+    # Without rows and columns there is no field: an output sees all of the picture or nothing of it.
     if not axes:
         sees_all = _reaches(probe, group.output, picture.name)
     row = LayerRow(

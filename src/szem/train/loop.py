@@ -101,6 +101,7 @@ def train(
 
     def progress_at(step: int) -> float:
         by_time = (time.monotonic() - began) / budget_s if budget_s else 0.0
+        # Clocks differ between processes, and a learning rate that differs would let their weights drift apart.
         return same_everywhere(min(1.0, max(step / loop.steps, by_time)), who)
 
     is_quiet = quiet or not who.is_first
@@ -114,6 +115,7 @@ def train(
         while progress < 1 and state.step != stop_after:
             batches = feed.take()
             feed.ask(state.step + 1, progress)
+            # Not 0 in the first step: warming up would waste it.
             lr = learning_rate(loop, max(progress, 0.5 / loop.steps))
             for group in groups:
                 group["lr"] = lr * group["factor"]

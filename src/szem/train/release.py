@@ -162,6 +162,7 @@ def write_model(
     name = name or str(folder)
     folder.mkdir(parents=True, exist_ok=True)
     taken, parts = release.input, {}
+    # Beside the target, on the same disk: moving a finished file there replaces the old one at once or not at all.
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
         if release.files:
             files = _write_files(release.files, Path(scratch), precision, name)

@@ -52,6 +52,7 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
     before = f"{within}." if within else ""
     stored = {}
     for one in graph.initializer:
+        # `store_as_float16` adds the suffix, `export_onnx` of a wrapped network the prefix.
         name = one.name.removesuffix("_float16").removeprefix("net.")
         layer, dot, rest = name.partition(".")
         name = _RENAMED.get(layer, layer) + dot + rest
@@ -68,6 +69,7 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
     folded_norms = {name: one.eps for name, one in _norms(net) if one.affine and f"{name}.weight" not in stored}
     for norm, eps in folded_norms.items():
         shift = read(f"{norm.removesuffix('norm')}conv.weight_bias", state[f"{norm}.bias"].shape)
+        # A normalisation that does nothing but add the shift: the exporter has multiplied the rest into the weights.
         values = (torch.ones_like(shift), shift, torch.zeros_like(shift), torch.ones_like(shift) - eps)
         for name, value in zip(("weight", "bias", "running_mean", "running_var"), values, strict=True):
             state[f"{norm}.{name}"] = value

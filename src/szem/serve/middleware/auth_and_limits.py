@@ -59,6 +59,7 @@ class AuthAndLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        # A worker's time limit counts from here: what a request has waited is part of it.
         ARRIVED.set(time.monotonic())
         headers = Headers(scope=scope)
         started = False
@@ -90,6 +91,7 @@ class AuthAndLimits:
             scope["state"]["caller"] = self.caller.check(scope, headers)
             check_length(headers, body.limit)
             body.unpack(scope)
+            # After the checks: strangers and bodies of a wrong size take no place of those who may work.
             with self.gate.enter() if _is_work(scope) else nullcontext() as body.place:
                 async with asyncio.timeout(self.settings.answer_timeout_s) as answering:
                     try:
@@ -97,6 +99,7 @@ class AuthAndLimits:
                     finally:
                         answering = None
         except (BodyRefusedError, SzemError, TimeoutError) as error:
+            # The status is on its way already: closing the connection is the only sign of failure left.
             if started:
                 raise
             reason = error.reason if isinstance(error, BodyRefusedError) else error

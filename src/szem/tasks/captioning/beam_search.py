@@ -104,6 +104,7 @@ def search_beams(
                 choices[:, :END] = choices[:, END + 1 :] = _NOTHING
             totals = choices + np.array([[beam.total] for beam in followed], np.float32)
             width = totals.shape[1]
+            # Twice as many as are followed: where all of the best end here, enough others are left to go on with.
             best = np.argpartition(-totals, min(2 * beams, totals.size - 1), axis=None)[: 2 * beams]
             best = best[np.argsort(-totals.ravel()[best], kind="stable")]
             going: list[_Beam] = []
@@ -113,6 +114,7 @@ def search_beams(
                 if total < _NOTHING / 2:
                     break
                 if word == END and forced is None:
+                    # An end that is not among the best `beams` would lose to what goes on.
                     if place < beams:
                         ended[picture].append(_finish(beam, float(found[row, END]), power))
                 elif len(going) < beams:
@@ -130,6 +132,7 @@ def search_beams(
             break
         for picture, followed in enumerate(alive):
             last[picture, : len(followed)] = [beam.numbers[-1] for beam in followed]
+        # Each row goes on with the state of the row that it continues.
         state = state[np.arange(pictures)[:, None], rows]
     return [sorted(hypotheses, key=lambda t: -t.rank) for hypotheses in ended]
 

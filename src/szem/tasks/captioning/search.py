@@ -148,6 +148,7 @@ def update_index(
     model = f"{captioner.card.name} {captioner.card.sha256}"
     old = read_index(target, folder=home, model=model)
     known = {entry: i for i, entry in enumerate(old.files)} if old else {}
+    # What an older szem could not read is tried again once its suffix is among those that this one reads.
     bad = {entry: why for entry, why in old.broken if not _is_read_by_now(entry.name)} if old else {}
     now = list(_pictures_in(home))
     kept = [(entry, old.space[known[entry]]) for entry in now if old and entry in known]
@@ -166,11 +167,13 @@ def update_index(
         try:
             _write(target, index())
         except StoreError as error:
+            # The user named this file; one of the cache may be missing, and the search works all the same.
             if file is not None:
                 raise
             why_not = str(error)
 
     with ThreadPoolExecutor(captioner.workers) as pool:
+        # In parts: progress can be shown and the index saved between them, and Ctrl-C loses one part at most.
         for start in range(0, len(missing), _TOGETHER):
             part = missing[start : start + _TOGETHER]
             for entry, (row, why) in zip(

@@ -64,6 +64,7 @@ def explain_neuron(
     index = _full_index(values[found.output].shape, found, (map, row, column))
     work = _work(probe, found, values, index)
     steps: list[SumStep] = []
+    # What the network computed; the sum that is worked out here must agree with it.
     measured = float(to_real(probe, found.output, values[found.output])[index])
     value = measured
     if work.total is not None:
@@ -73,6 +74,7 @@ def explain_neuron(
             value += work.bias
             steps.append(SumStep("bias", value))
         value = _follow(probe, found, value, index, steps)
+    # The patch of the input that the neuron sees.
     region = trace_back(probe, found.output, tuple((i, i) for i in index), to=explorer.layout.name)
     box = None
     if region is not None:

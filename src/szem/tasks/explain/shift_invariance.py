@@ -75,6 +75,7 @@ def measure_shift(
     except UnsupportedError:
         last, head = None, None
     columns = explorer.size[1]
+    # Wider by the largest shift: every window then shows picture, no border that would change the answer by itself.
     rules = explorer.rules.model_copy(update={"width_px": columns + max(shifts), "resize": "centre-crop"})
     wide = cut_picture(picture, rules)
     maps, pooled, single = [], [], []
@@ -87,6 +88,7 @@ def measure_shift(
             pooled.append(explorer.answer(values))
         if last is not None and head is not None:
             features = read[last.row.name]
+            # Without the mean over all places the head answers for one alone: the difference is what pooling adds.
             middle = features[:, features.shape[1] // 2, features.shape[2] // 2]
             single.append(softmax(middle @ head[0] + head[1]))
     return ShiftCurve(

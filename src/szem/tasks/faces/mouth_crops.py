@@ -171,6 +171,7 @@ class _Follower:
     def _note(self, time_s: float, picture: Picture8, followed: Faces | None) -> _Seen:
         last = self._last
         if followed is None:
+            # The crop stays where the mouth was last: a network sees a still piece, not a jump.
             nothing = last if last is not None else _nothing(self.size)
             piece, to_piece = _cut_piece(picture, nothing.middle_xy, nothing.eyes_px)
             return _Seen(

@@ -112,6 +112,7 @@ def _measure(
     with ThreadPoolExecutor(cores()) as pool:
         seen = list(pool.map(lambda i: see(cut, photographs[i], kind=items[i].kind), range(len(items))))
     texts = held_out_sentences(items, seen)
+    # A seed for each: one for all would give every picture the same noise, and with it the same composition.
     drawn = [painter(text, seed=SEED + number).pictures[0] for number, text in enumerate(texts)]
     means, probabilities, grids = look(drawn)
     real_means, real_probabilities, real_grids = look(photographs)
@@ -121,6 +122,7 @@ def _measure(
         Measurement(f"Fréchet distance, {subject}s", frechet_distance(means, real_means), n),
         Measurement(
             f"Fréchet distance, {subject}s, one half of the photographs from the other",
+            # What the distance is between photographs themselves: no drawing can be asked for less.
             frechet_distance(real_means[order[:half]], real_means[order[half:]]),
             half,
         ),

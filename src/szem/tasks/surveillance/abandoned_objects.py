@@ -179,6 +179,7 @@ class AbandonedObjects:
         now, region, settings = scene.time_s, still.region, self._settings
         if now - still.since_s < settings.left_after_s or now < still.wait_s or region.shown < _SHOWN:
             return []
+        # After a sudden change of light everything differs from the scene.
         if self._background.is_unsettled or not self._is_steady(still, now):
             return []
         box = _to_frame(region.box, scale)
@@ -186,6 +187,7 @@ class AbandonedObjects:
             still.wait_s = now + _AGAIN_S / 3
             return []
         obj, gap, light = probabilities(weigh(scene, region))
+        # Light is learned into the scene at once, so that it is not weighed again in every frame.
         if light >= _LIGHT:
             self._absorb(still)
             return []
@@ -196,9 +198,11 @@ class AbandonedObjects:
         label = "object"
         if self._look_closer is not None:
             for name, score, where in self._look_closer(box):
+                # Somebody who sits or lies still is no object; looked at again later, since people get up.
                 if name in ALIVE and _fraction(box, where) > _BODY and score > 0.25:
                     still.body_s, still.wait_s = now, now + _AGAIN_S
                     return []
+                # The detector only names what the difference from the scene has found: it may know no name for it.
                 if name not in ALIVE and score > 0.5 and _overlap(box, where) > 0.4:
                     label = name
         if obj < settings.score:

@@ -126,13 +126,16 @@ def weigh(scene: Foreground, region: Region) -> Evidence:
     now, then = scene.fast[part], scene.slow[part]
     seen_now = np.where(mask[..., None] > 0, now, scene.log[part])  # around it the picture, in it what lies there
     inner = cv2.erode(mask, _CLOSE) > 0
+    # So small or thin that eroding leaves nothing to measure.
     if inner.sum() < 6:
         inner = mask > 0
     wide = cv2.dilate(mask, _CLOSE) > 0
     rim = wide & ~(cv2.erode(mask, _CLOSE) > 0)
+    # Only what shows the scene now: a person who stands beside it must not set the tone.
     around = (cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0) & ~wide & (scene.age_s[part] < 0.5)
     edges_now, edges_then = _edges(seen_now), _edges(then)
     outline = np.log((float(edges_now[rim].mean()) + _EDGE_NOISE) / (float(edges_then[rim].mean()) + _EDGE_NOISE))
+    # The tone of a region is compared with that of its surroundings, since light changes both.
     if around.sum() >= 8:
         tone_now, tone_then = (_tone(picture, inner, around) for picture in (seen_now, then))
         tone = float(np.log((tone_now + _TONE_NOISE) / (tone_then + _TONE_NOISE)))

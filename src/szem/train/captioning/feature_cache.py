@@ -59,6 +59,7 @@ def keep_maps(
     folder.mkdir(parents=True, exist_ok=True)
     key = {"trunk": _hash_weights(trunk), "files": [str(f) for f in files], "forms": forms, "side_px": side_px}
     about = folder / "about.json"
+    # Maps of another trunk or of other pictures look alike: a key on the disk says whose they are.
     if not (about.is_file() and json.loads(about.read_text(encoding="utf-8")) == key):
         (folder / "done.npy").unlink(missing_ok=True)
         write_json(about, key)
@@ -85,6 +86,7 @@ def keep_maps(
         else:
             batch = np.concatenate([prepare_picture(p, rules) for p in _forms(picture, index, forms)])
             maps[index] = np.clip(session.run({"pictures": batch}, ["maps"])[0], -65000, 65000)
+        # Broken pictures too: they are not tried again when the training goes on.
         done[index] = 1
 
     with ThreadPoolExecutor(cores()) as pool:

@@ -60,14 +60,17 @@ def calibrate(
         for level in _LEVELS_DB:
             heard = networks.listen(_sound(clip, level, voices, rng), len(clip.crops))
             for way in _WAYS:
+                # Noise does not reach the lips: one reading is enough, or they would count once for each level.
                 if way == "lips" and level is not None:
                     continue
                 read = networks.read(None if way == "sound" else seen, None if way == "lips" else heard)
                 right = _are_right(read, truth)
                 words[way] += [(row, ok) for row, ok in zip(measure_words(read), right, strict=True)]
                 videos[way].append((measure_video(read)[0], read.labels == truth))
+                # In louder noise even a known sentence looks like none, which would pull the curve down.
                 if level is None or level >= 5.0:
                     known[way].append((measure_video(read)[0], True))
+        # Made from the same clip, so that only what is said, not the speaker or the light, tells it apart.
         for crops, sound in _other_videos(clip, rng):
             seen_other = networks.watch(crops)
             heard_other = networks.listen(sound, len(crops))

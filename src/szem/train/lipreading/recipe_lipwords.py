@@ -115,6 +115,7 @@ class LipWordsRecipe:
         at = np.linspace(first, end - 1, s.frames)
         middle = (s.frames - 1) / 2
         bend = float(rng.uniform(-0.12, 0.12)) * (end - first)  # faster at first, or at last
+        # Resampled along a curve: words are not said at an even pace.
         at += bend * (1 - ((np.arange(s.frames) - middle) / middle) ** 2)
         at = np.clip(at + rng.uniform(-0.15, 0.15, s.frames), 0, len(take.frames) - 1)
         rows, columns = _SIZE
@@ -154,6 +155,8 @@ class LipWordsRecipe:
                 clip[:, top : top + tall, left : left + wide] = clip.mean()
         goal = np.zeros(len(self.words), np.float32)
         goal[self.words.index(take.text)] = 1
+        # All takes have the same number of frames, so their length is an input of its own; blurred a little, so that
+        # single takes are not learned by it.
         length = (end - first) / RATE_HZ * float(np.exp(rng.uniform(-0.15, 0.15)))
         return clip, length, goal
 
