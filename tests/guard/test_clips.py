@@ -12,7 +12,7 @@ from szem.arrays import Picture8
 from szem.errors import FormatError, RangeError, StoreError
 from szem.guard.clips import find_picture, write_clip
 from szem.guard.face_blur import FaceBlurrer, blur_boxes
-from szem.guard.packet_buffer import PacketBuffer
+from szem.guard.packet_buffer import PacketBuffer, buffer_picture
 from szem.media.video import VideoReader
 
 from .acts import make_video
@@ -151,8 +151,7 @@ def test_pictures_that_come_uncoded_are_kept_as_jpeg(tmp_path: Path) -> None:
     buffer = PacketBuffer(60)
     with VideoReader(path, tap=buffer.add) as reader:
         for frame in reader:
-            assert buffer.keeps_pictures
-            buffer.add_picture(frame)
+            buffer.take(buffer_picture(frame))
     stretch = buffer.cut(1.0, 2.0)
     assert stretch is not None
     write_clip(stretch, tmp_path / "clip.mp4")

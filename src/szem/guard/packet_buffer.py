@@ -153,11 +153,6 @@ class StreamTemplates:
         """Whether there are no pictures."""
         return self.video is None
 
-    @property
-    def is_uncoded(self) -> bool:
-        """Whether pictures come uncoded."""
-        return self.video is not None and self.video.is_uncoded
-
     def open_decoder(self) -> Any:
         """A decoder of its pictures that knows all that the container said of them."""
         assert self.video is not None
@@ -258,11 +253,6 @@ class PacketBuffer:
         """How much is kept now."""
         return self._bytes
 
-    @property
-    def keeps_pictures(self) -> bool:
-        """Whether the source's pictures come uncoded: then `add_picture` is to be called with them."""
-        return self._tracks is not None and self._tracks.is_uncoded
-
     def add(self, packet: Any, time_s: float) -> None:
         """Take a packet as the reader's `tap` gives it."""
         for item in self._copier(packet, time_s):
@@ -281,10 +271,6 @@ class PacketBuffer:
     def begin_sound_alone(self) -> None:
         """A connection without pictures begins: what is kept of it is sound."""
         self._tracks, self._copier = StreamTemplates(None), PacketCopier()
-
-    def add_picture(self, frame: Frame) -> None:
-        """Take a picture that came uncoded."""
-        self.take(buffer_picture(frame))
 
     def cut(self, start_s: float, end_s: float) -> PacketRun | None:
         """What was between two moments, from the picture before the first that stands alone; None: nothing is left.
