@@ -57,6 +57,7 @@ def train(
     budget_s = seconds_of(budget) if budget else None
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     from szem.data.broken import describe_broken
+    from szem.media.pictures import write_picture
 
     try:
         from szem.train.loop import train as run_training
@@ -75,6 +76,9 @@ def train(
     command = _command(recipe, changes) + (f" --budget {budget}" if budget else "")
     about: dict[str, Any] = {"recipe": recipe, "settings": settings_to_dict(built.settings), "command": command}
     write_json(out / "run.json", about, indent=2)
+    if hasattr(built, "contact_sheet"):
+        write_picture(out / "contact-sheet.png", built.contact_sheet())
+        console.print(f"What is about to be taught: {out / 'contact-sheet.png'}", markup=False)
     try:
         outcome = run_training(built, out, resume=resume, budget_s=budget_s, device=device, quiet=quiet)
     except KeyboardInterrupt as error:

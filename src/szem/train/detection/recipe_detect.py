@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from szem.arrays import Array
+from szem.arrays import Array, Picture8
 from szem.data.boxed_folder import read_boxed
 from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
@@ -40,6 +40,7 @@ from szem.tasks.detection.detect import finish_boxes, tight_rules
 from szem.train.detection.augment import PictureView, PictureViews, Piece, build_views, list_views
 from szem.train.detection.begin import begin_with
 from szem.train.detection.calibrate import calibrate_detector
+from szem.train.detection.contact_sheet import draw_contact_sheet
 from szem.train.detection.feature_cache import JoinedMaps, MapCache
 from szem.train.detection.loss import Unlabelled, detect_loss
 from szem.train.detection.teacher import Teacher
@@ -131,6 +132,10 @@ class DetectRecipe:
     def _read(self, spec: str, *, most: int = 0) -> TrainingSet:
         name = spec_parts(spec)[0].name
         return read_set(spec, self.classes, is_complete=name not in self.settings.positives_only, most=most)
+
+    def contact_sheet(self) -> Picture8:
+        """Some pictures of every set with the boxes that are about to be taught."""
+        return draw_contact_sheet(self.sets, self.classes)
 
     def build_network(self) -> nn.Module:
         """The detector with its first blocks frozen."""
