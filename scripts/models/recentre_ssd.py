@@ -33,7 +33,7 @@ from szem.train.float16 import store_as_float16
 from szem.train.open_sides import open_sides
 from szem.train.sampling import spread_over
 
-__all__ = ["anchor_kinds", "measure_shifts", "shift_biases"]
+__all__ = ["anchor_kinds", "measure_shifts", "pair_ious", "shift_biases"]
 
 Shift = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def measure_shifts(model: Model, pictures: Sequence[BoxedPicture], *, side_px: i
         scores, encodings = file.run({file.inputs[0].name: prepare_picture(picture, rules)}, ["scores", "encodings"])
         boxes = move_anchors(anchors, encodings[0])
         truth = boxed.boxes_xyxy * (side_px / np.array([picture.shape[1], picture.shape[0]] * 2, np.float32))
-        overlaps = _pair_ious(boxes, truth)
+        overlaps = pair_ious(boxes, truth)
         nearest = overlaps.argmax(1)
         given = scores[0][np.arange(len(boxes)), boxed.labels[nearest]]
         for place in np.flatnonzero((overlaps.max(1) > _OVERLAP) & (given > _SCORE)):
@@ -98,7 +98,7 @@ def _shift(box: NDArray[np.float32], truth: NDArray[np.float32]) -> Shift:
     return np.concatenate([middle[::-1], growth[::-1]]).astype(np.float64)
 
 
-def _pair_ious(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+def pair_ious(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, 4) and (M, 4) to (N, M)."""
     sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
     both = sides.clip(0).prod(2)
