@@ -40,6 +40,7 @@ def export(
     from szem.runtime.store import make_data_folder
 
     try:
+        from szem.train.quantize_search import describe_trials
         from szem.train.release import export_run
         from szem.train.runs import open_run
     except ImportError as error:
@@ -48,6 +49,7 @@ def export(
     folder = (out or make_data_folder("models", instead="--out DIR")) / (name or run.resolve().name)
     if (folder / "card.json").exists() and not force:
         raise TrainError(f"{folder}: holds a model already; choose another --name, or --force to replace it")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     opened = open_run(run, data=data)
     card = export_run(
         opened.recipe,
@@ -56,10 +58,10 @@ def export(
         command=opened.command,
         recipe_name=opened.recipe_name,
         precision=precision,
+        on_trials=None if quiet else lambda trials: console.print(describe_trials(trials), markup=False),
     )
     if quiet:
         return
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{folder}: {card.all_bytes / 1e6:.1f} MB, {card.precision}", markup=False)
     row = TASKS.get(card.task)
     if row is not None and row.has_verb:

