@@ -70,3 +70,22 @@ def test_it_asks_before_it_removes(mine: Path, capsys: Capture, monkeypatch: pyt
         monkeypatch.setattr("typer.confirm", confirm)
         assert run(["models", "remove", "road-2"]) == int(stays)
         assert mine.exists() == stays
+
+
+def test_a_card_shows_its_peers_beside_the_model_for_each_set_of_data(mine: Path, capsys: Capture) -> None:
+    card = json.loads((mine / "card.json").read_text())
+    score = {"split": "val", "n": 7, "command": "szem eval road-2", "metric": "mIoU"}
+    own = [
+        score | {"dataset": "roads", "value": 0.8, "date": "2026-11-30"},
+        score | {"dataset": "fields", "value": 0.6},
+    ]
+    peers = [
+        {"name": "the one before", "scores": [score | {"dataset": "roads", "value": 0.75}]},
+        {"name": "a free one", "scores": [score | {"dataset": "fields", "value": 0.5}]},
+    ]
+    (mine / "card.json").write_text(json.dumps(card | {"scores": own, "peers": peers}))
+    assert run(["models", "show", "road-2"]) == 0
+    shown = capsys.readouterr().out
+    assert "mIoU 0.8 on roads, val, 7 items, 2026-11-30" in shown
+    assert "compared on roads, val: mIoU\n  0.800: road-2\n  0.750: the one before\n" in shown
+    assert "compared on fields, val: mIoU\n  0.600: road-2\n  0.500: a free one\n" in shown

@@ -91,11 +91,22 @@ def _model_of(name: str, data: Path) -> "Iterator[tuple[Model, str]]":
 
 
 def _save(model: "Model", dataset: str, split: str, measured: "list[Measurement]") -> None:
+    import datetime
+
     from szem.runtime.cards import Score, put_scores
 
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     command = f"szem eval {model.name} --data DIR --split {split}"
     scores = [
-        Score(dataset=dataset, split=split, metric=m.metric, value=round(m.value, 4), n=m.n, command=command)
+        Score(
+            dataset=dataset,
+            split=split,
+            metric=m.metric,
+            value=round(m.value, 4),
+            n=m.n,
+            command=command,
+            date=today,
+        )
         for m in measured
     ]
     put_scores(model.folder, scores)

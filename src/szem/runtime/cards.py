@@ -26,6 +26,7 @@ __all__ = [
     "ClipInput",
     "Made",
     "Part",
+    "Peer",
     "PictureInput",
     "Score",
     "SoundInput",
@@ -154,6 +155,14 @@ class Score(_Strict):
     n: int = Field(gt=0)  # how many items it was measured on
     command: _Text
     note: str = ""
+    date: Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""  # when it was measured
+
+
+class Peer(_Strict):
+    """Another network, measured on the same data: what a model's scores are to be compared with."""
+
+    name: _Text
+    scores: tuple[Score, ...] = Field(min_length=1)
 
 
 class Calibration(_Strict):
@@ -226,6 +235,7 @@ class Card(_Strict):
     made: Made
     training_data: tuple[TrainingData, ...]
     scores: tuple[Score, ...] = ()
+    peers: tuple[Peer, ...] = ()
     licence: _Text  # SPDX expression
     attributions: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()  # what it is not good for

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -269,9 +268,7 @@ def _write_picture_network(
         raw = {"layout": "NHWC", "dtype": "uint8", "mean": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
         rules = rules.model_copy(update=raw)
         if release.score is not None:
-            score = partial(release.score, rules=rules)
-            trials = search_quantization(file, file, samples=release.samples(rules), score=score)
-            drop_notes(file)
+            trials = _search(file, release.samples(rules), release.score, rules)
             return rules, trials
         noise = _quantise(file, release.samples(rules), names)
         if not noise <= _INT8_NOISE:
@@ -285,6 +282,15 @@ def _write_picture_network(
             example = torch.from_numpy(release.samples(rules)[0])
         _check(release, file, example, _FLOAT16_TOLERANCE, run, "stored as float16")
     return rules, ()
+
+
+def _search(
+    file: Path, samples: Sequence[Array], score: Callable[[Path, PictureInput], float], rules: PictureInput
+) -> tuple[Trial, ...]:
+    """Quantise a file in place, in the way that keeps its score."""
+    trials = search_quantization(file, file, samples=samples, score=lambda path: score(path, rules))
+    drop_notes(file)
+    return trials
 
 
 def _losses(trials: Sequence[Trial]) -> tuple[str, ...]:

@@ -218,6 +218,15 @@ def test_wrong_settings_get_an_error_and_the_old_ones_stay(text: str, match: str
         assert [box["label"] for box in ask(line, frame())["boxes"]] == ["red"]
 
 
+def test_names_of_voc_stand_for_those_of_coco(url: str) -> None:
+    with opened(url.replace("model=squares", "model=detect")) as line:
+        line.send('{"classes": ["aeroplane", "tvmonitor"]}')
+        assert answer(line)["type"] == "settings"
+        row = ask(line, frame())
+        assert row["type"] == "boxes", row
+        assert {box["label"] for box in row["boxes"]} <= {"airplane", "tv"}
+
+
 def test_too_many_wrong_messages_in_a_row_end_the_line(url: str) -> None:
     with opened(url) as line:
         for _ in range(20):

@@ -17,7 +17,7 @@ from szem.arrays import Array, Picture8
 from szem.errors import BusyError, RangeError, TooLargeError, UnsupportedError
 from szem.media.pages import picture_size
 from szem.media.pictures import Limits, read_picture
-from szem.results.boxes import Boxes
+from szem.results.boxes import Boxes, known_classes
 from szem.serve.dispatcher import Dispatcher
 from szem.serve.engine import Engine
 from szem.serve.settings import ServeSettings
@@ -160,10 +160,7 @@ class LiveView:
         if (settings.lines or settings.zones) and not settings.track:
             raise RangeError("lines and zones count tracked objects; leave track on")
         check_anchor(settings.anchor)
-        unknown = sorted(set(settings.classes) - set(self.detector.classes))
-        if unknown:
-            names = ", ".join(self.detector.classes)
-            raise RangeError(f"no class called {unknown[0][:80]!r}; there are {names}")
+        known_classes([name[:80] for name in settings.classes], self.detector.classes)  # VOC's names too
         with self._lock:
             self._build_counters(settings, *(self._size if all(self._size) else (100, 100)))  # judged now, not later
             self._swap(settings)
