@@ -1,14 +1,21 @@
 """How the shipped detector was made: larger inputs, samples, targets, loss."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from scripts.models.finetune_ssd import make_targets, quality_focal_loss
 from scripts.models.recentre_ssd import anchor_kinds, pair_ious, shift_biases
+from scripts.models.refit_scores import refit_scores
 from scripts.models.ssd_samples import Sample, draw_discs, view
+from szem.data.boxes import BoxedPicture
+from szem.media.pictures import read_picture
 from szem.models.ssd_mobilenet import SsdMobileNet
 from szem.tasks.detection.anchors import anchor_boxes, move_anchors
+from szem.train.detection.augment import picture_to_input
 
 
 def sample(box: list[float], *, label: int = 1, is_hard: bool = False) -> Sample:
@@ -95,6 +102,28 @@ def test_discs_are_drawn_the_same_for_the_same_seed_and_are_no_plain_ground() ->
     np.testing.assert_array_equal(first, second)
     assert first.dtype == np.uint8
     assert first.std() > 5
+
+
+def test_refitting_brings_back_the_scores_of_the_chosen_classes_only(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = []
+    for n in range(2):
+        path = tmp_path / f"{n}.png"
+        Image.fromarray(rng.integers(0, 255, (64, 64, 3), np.uint8)).save(path)
+        none = np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, bool)
+        pictures.append(BoxedPicture(path, 64, 64, *none))
+    torch.manual_seed(0)
+    before, net = SsdMobileNet(classes=3).eval(), SsdMobileNet(classes=3).eval()
+    net.load_state_dict(before.state_dict())
+    with torch.no_grad():
+        for head in net.naming:
+            head.out.bias += 1.5  # as if every class had become likelier
+        x = torch.from_numpy(picture_to_input(read_picture(pictures[0].path)))
+        changed = net.forward_raw(x)[0]
+        refit_scores(net, before, pictures, [2], side_px=64)
+        wanted, found = before.forward_raw(x)[0], net.forward_raw(x)[0]
+    assert (found[..., 2] - wanted[..., 2]).abs().max() < 0.3
+    torch.testing.assert_close(found[..., :2], changed[..., :2])
 
 
 def test_overlaps_are_those_worked_out_by_hand() -> None:
