@@ -7,8 +7,8 @@ r"""Take a fine-tuned detector part of the way: its weights and those it began w
 Fine-tuning on PASCAL VOC makes a detector better there and a little worse elsewhere; a mixture of both sets of
 weights keeps most of what either knows. Of classes that the run was not taught (`--taught` names a set with those it
 was), the score heads are then fitted to what the earlier network says of the pictures of `--refit`. The fraction is
-chosen on pictures that neither was trained on and no score is reported on; `--fraction 0` only calibrates what `--begin`
-names. Writes a model folder.
+chosen on pictures that neither was trained on and no score is reported on; `--fraction 0` only calibrates what
+`--begin` names. Writes a model folder.
 Source: M. Wortsman et al., Robust fine-tuning of zero-shot models, 2022, arXiv:2109.01903.
 """
 
