@@ -62,8 +62,8 @@ def float_choices(source: Path) -> dict[str, tuple[str, ...]]:
     choices = {"last convolutions": last}
     if gates:
         choices["last convolutions and gates"] = (*last, *sorted(gates))
-    for share, name in ((0.25, "last quarter"), (0.5, "last half")):
-        tail = outputs[len(outputs) - round(share * len(outputs)) :]
+    for fraction, name in ((0.25, "last quarter"), (0.5, "last half")):
+        tail = outputs[len(outputs) - round(fraction * len(outputs)) :]
         choices[f"{name} and gates" if gates else name] = tuple(dict.fromkeys((*last, *sorted(gates), *tail)))
         first = tuple(dict.fromkeys((*last, *sorted(gates), *tail, outputs[0])))
         choices[f"{name}, gates and first convolution" if gates else f"{name} and first convolution"] = first
