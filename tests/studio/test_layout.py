@@ -32,7 +32,7 @@ def test_nothing_is_clipped_covered_or_beyond_the_window(visit: Callable[..., An
     for name in PAGES:
         page.evaluate(
             "(hash) => { delete document.documentElement.dataset.ready; location.hash = hash; }",
-            f"#/{name}?lang={lang}",
+            f"#/{name}?lang={lang}&visit={name}",
         )
         page.wait_for_selector(f"html[data-ready={name}]", state="attached")
         if name in SHOWN:

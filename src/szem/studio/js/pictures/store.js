@@ -101,7 +101,7 @@ export function createStore() {
 
     async openFile(file) {
       const done = await attempt(() => openOwn(file));
-      if (done) keepOwn(file);
+      if (done) await keepOwn(file); // the address names it once it is kept
       return done;
     },
 
