@@ -58,6 +58,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(handler.sweep)
         async with _opened(chosen, metrics) as (annotator, operations):
             app.state.dispatcher = annotator.dispatcher
             app.state.pictures = annotator.pictures

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from szem.errors import DeniedError, FileMissingError, NotFoundError, RangeError, RulesError, StoreError
-from szem.files import write_text
+from szem.files import sweep_folder, write_text
 from szem.guard.event_record import EventQuery, StoredEvent, timestamp
 from szem.guard.event_store import RULES_FILE, EventStore, default_store
 from szem.guard.export import marked_in_pieces
@@ -50,6 +50,10 @@ class GuardHandler:
         self._sounds: tuple[str, ...] | None = None
         self._labels: tuple[str, ...] = ()
         self.videos = GuardTrials(self._rules_or_default)
+
+    def sweep(self) -> None:
+        """Remove what a server left half-written that was killed while it saved the rules."""
+        sweep_folder(self.folder)
 
     def close(self) -> None:
         """Let everything go."""
