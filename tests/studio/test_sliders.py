@@ -17,7 +17,9 @@ SHOWN = "input[type=range]:not([disabled]):visible"
 
 @pytest.mark.parametrize("name", PAGES)
 def test_sliders_follow_the_pointer_and_the_keys(visit: Visit, name: str) -> None:
-    page = visit(name)
+    page = (
+        visit(name, picture="cat") if name in ("detect", "segment") else visit(name)
+    )  # a video moves its own slider
     settle(page)
     sliders = page.locator(SHOWN)
     count = sliders.count()

@@ -60,6 +60,17 @@ def test_hungarian_is_not_left_in_english() -> None:
     assert not left, left
 
 
+def test_hungarian_uses_the_words_of_the_glossary() -> None:
+    glossary = (Path(__file__).resolve().parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]*?) ?\|$", glossary.split("## Hungarian")[1], re.MULTILINE)[1:]
+    refused = {word.strip()[:6] for *_, words_ in rows for word in words_.split(",") if word.strip(" -")}
+    assert refused == {"tágíto", "tágítá", "normál"}
+    lecture = (studio_folder() / "lecture" / "hu.json").read_text(encoding="utf-8")
+    texts = [*words("hu").values(), *re.findall(r'"((?:[^"\\\\]|\\\\.)*)"', lecture)]
+    wrong = [text for text in texts if any(word in text.lower() for word in refused)]
+    assert not wrong, wrong
+
+
 def test_every_key_the_pages_name_is_there() -> None:
     known = set(words("en"))
     asked = set()
