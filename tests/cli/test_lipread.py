@@ -46,7 +46,7 @@ def test_a_video_without_a_face_says_so_and_a_broken_one_does_not_stop_it(
     (tmp_path / "broken.mp4").write_bytes(b"nothing" * 50)
     assert run(["lipread", str(tmp_path), "--srt", str(tmp_path / "out")]) == 1
     spelled = capsys.readouterr()
-    assert "grey.mp4: no reading: no face is seen, and the film has no sound" in spelled.out
+    assert "grey.mp4: no reading: no face is seen, and the video has no sound" in spelled.out
     assert "broken.mp4" in spelled.err
     assert (tmp_path / "out" / "grey.srt").read_text() == ""
 

@@ -196,7 +196,7 @@ def test_rules_are_checked_without_watching(typed: Run, tmp_path: Path) -> None:
         'classes = ["person"]\nchannels = ["video"]\ncooldown_s = 60\n'
     )
     assert typed("watch", "--rules", rules, "--check")[1].splitlines() == [
-        "over: crosses; gate; always; of person; to the left; told by video; score 0.5; save; then quiet for 60 s",
+        "over: crosses; gate; always; of person; to the left; reported by video; score 0.5; save; then quiet for 60 s",  # noqa: E501
         "lines: gate",
         "zones of yard: trees (ignored)",
         "kept for 30 days, 10 GB of pictures and clips",
@@ -277,7 +277,7 @@ def test_zones_and_lines_as_json_are_guarded(video: Path, typed: Run, tmp_path: 
     ("words", "match"),
     [
         (("watch",), "nothing to watch"),
-        (("watch", "no such film.mp4"), "no such film"),
+        (("watch", "absent.mp4"), "no such video"),
         (("events", "list"), "no events are kept there"),
     ],
 )

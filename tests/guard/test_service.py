@@ -474,7 +474,7 @@ def test_sources_get_names(video: Path, tmp_path: Path) -> None:
     assert unnamed.name == "10-0-0-7-h264"
     for typed, error, match in (
         ([], RangeError, "nothing to watch"),
-        ([str(tmp_path / "none.mp4")], FileMissingError, "no such film"),
+        ([str(tmp_path / "none.mp4")], FileMissingError, "no such video"),
         ([str(video), str(video)], RangeError, "two sources are called 'yard'"),
     ):
         with pytest.raises(error, match=match):

@@ -255,7 +255,7 @@ def test_noise_is_as_loud_as_asked_and_nothing_overloads(lab: Callable[..., Any]
         ("the face is seen for 0.3 s only", "short"),
         ("12 frames a second, lips need 20 or more", "rate"),
         ("the face is seen in 41% of the frames only", "share"),
-        ("the film has no sound", "no-sound"),
+        ("the video has no sound", "no-sound"),
         ("not a sentence of the kind it knows, or too unclear", "unknown"),
         ("only 1 face is seen, number 3 was asked for", "face-number"),
         ("lips and sound say different things: lips 'bin blue' (91%), sound 'lay red' (88%)", "different"),

@@ -25,10 +25,10 @@ _Database = Annotated[str, typer.Option("--database", help="SQLAlchemy URL, wher
 _Since = Annotated[str, typer.Option("--since", help="From then on: 2026-05-01, 2026-05-01T22:00, or 2h, 7d ago.")]
 _Until = Annotated[str, typer.Option("--until", help="Before then.")]
 _Kind = Annotated[list[str] | None, typer.Option("--kind", help="Only this kind; may be given several times.")]
-_Source = Annotated[list[str] | None, typer.Option("--source", help="Only this camera or film; likewise.")]
+_Source = Annotated[list[str] | None, typer.Option("--source", help="Only this camera or video; may be repeated.")]
 _Place = Annotated[list[str] | None, typer.Option("--place", help="Only this zone or line; likewise.")]
 _Threshold = Annotated[float, spell("--threshold", min=0, max=1)]
-_Channel = Annotated[str, typer.Option("--channel", help="Told by sound, video or both.")]
+_Channel = Annotated[str, typer.Option("--channel", help="Reported by sound, video or both.")]
 _Mark = Annotated[list[str] | None, typer.Option("--mark", help="Only those marked wrong, right or none.")]
 
 

@@ -143,7 +143,7 @@ def add(
     colours: Annotated[
         str, typer.Option(help="RGB or BGR, as the network was trained.  \\[default: as usual for the head]")
     ] = "",
-    crop: Annotated[float, typer.Option(min=0.05, max=1, help="Share that a centre crop keeps.")] = 0.875,
+    crop: Annotated[float, typer.Option(min=0.05, max=1, help="Fraction that a centre crop keeps.")] = 0.875,
     rate: Annotated[int, typer.Option(min=1, max=10_000_000, help="Of sound: samples a second.")] = 16000,
     bands: Annotated[
         int, typer.Option(min=0, max=65_536, help="Of sound: log-mel bands, where the file leaves their number open.")

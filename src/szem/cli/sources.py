@@ -30,7 +30,7 @@ def refuse_two_endless(live: list[str]) -> None:
     endless = [address_without_password(text) for text in live if _is_endless(text)]
     if len(endless) > 1:
         raise RangeError(
-            f"{', '.join(endless)}: the first has no end, so the next would never be looked at; give each a szem "
+            f"{', '.join(endless)}: the first has no end, so the next would never be analysed; give each a szem "
             "detect of its own, all of them --seconds, or to szem watch, which guards several at once"
         )
 

@@ -24,7 +24,7 @@ _Read = Annotated[
         "--allow-read",
         exists=True,
         file_okay=False,
-        help="Folder whose pictures the Network page searches for what a map likes best.",
+        help="Folder whose pictures the Network page searches for what activates a map most.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""`szem watch`: guard cameras, streams and films; what happens is kept, told and found again."""
+"""`szem watch`: analyse cameras, streams and videos; events are stored, reported and found again."""
 
 import logging
 import os
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
-_KEEP, _OUT = "What is kept", "What is told"
+_KEEP, _OUT = "What is stored", "What is sent"
 
 _Sources = Annotated[
     list[str] | None,
-    typer.Argument(help="Films, cameras' numbers, rtsp:// or http:// addresses, each also as NAME=SOURCE."),
+    typer.Argument(help="Videos, cameras' numbers, rtsp:// or http:// addresses, each also as NAME=SOURCE."),
 ]
 _Rules = Annotated[
     Path | None,
@@ -86,7 +86,7 @@ def watch(
         True, "--keep-marked/--forget-marked", help="Marked events stay, however old.", rich_help_panel=_KEEP
     ),
     video_start: str = typer.Option(
-        "", help="When films began, as 2026-05-01T22:00.  \\[default: as they say]", rich_help_panel=_KEEP
+        "", help="When the videos began, as 2026-05-01T22:00.  \\[default: from the files]", rich_help_panel=_KEEP
     ),
     metrics_port: int = typer.Option(
         None, min=0, max=65535, help="Answer at /metrics on this port.", show_default=False, rich_help_panel=_OUT
@@ -95,10 +95,10 @@ def watch(
     check: bool = typer.Option(False, "--check", help="Read the rules, say what they are, and end."),
     quiet: Quiet = False,
 ) -> None:
-    """Guard cameras, streams and films, for months.
+    """Guard cameras, streams and videos, for months.
 
-    What happens is kept in the store; szem events lists, shows and exports it, and so does the studio's page Guard
-    (szem studio --guard-store DIR). Films end by themselves; cameras go on until Ctrl-C. Nothing leaves this machine
+    Events are kept in the store; szem events lists, shows and exports it, and so does the studio's page Guard
+    (szem studio --guard-store DIR). Videos end by themselves; cameras go on until Ctrl-C. Nothing leaves this machine
     unless the rules name a webhook or a broker.
     """
     import time
@@ -231,7 +231,7 @@ def _stopping(guard: "GuardService") -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def _shown(guard: "GuardService", *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """A bar for each film, on a terminal."""
+    """A bar for each video, on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -270,7 +270,7 @@ def _print_rules(rules: "Rules") -> None:
         parts = [", ".join(rule.events), where, ", ".join((*rule.days, *rule.hours)) or "always"]
         parts += [f"of {', '.join(rule.classes)}"] if rule.classes else []
         parts += [f"to the {rule.direction}"] if rule.direction else []
-        parts += [f"told by {' and '.join(rule.channels)}"] if rule.channels else []
+        parts += [f"reported by {' and '.join(rule.channels)}"] if rule.channels else []
         parts += [f"score {rule.score:g}", ", ".join(rule.do)]
         parts += [f"then quiet for {rule.cooldown_s:g} s"] if rule.cooldown_s else []
         print(f"{rule.name}: {'; '.join(parts)}")

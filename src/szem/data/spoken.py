@@ -59,7 +59,7 @@ def read_spoken(folder: Path, *, split: str = "all") -> SpokenSet:
     """
     index = folder / "index.csv"
     if not index.is_file():
-        raise FileMissingError(f"{index}: no such file; give the folder of films with their index.csv")
+        raise FileMissingError(f"{index}: no such file; give the folder of videos with their index.csv")
     videos, broken = [], []
     with index.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
@@ -72,13 +72,13 @@ def read_spoken(folder: Path, *, split: str = "all") -> SpokenSet:
                 continue
             times = _times(row.get("alignment_frames") or "")
             if not name or not words:
-                broken.append(Broken(f"{index.name}, line {number}", "no film or no words"))
+                broken.append(Broken(f"{index.name}, line {number}", "no video or no words"))
             elif times is None or (times and tuple(t.text for t in times) != words):
                 broken.append(Broken(name, "its alignment does not fit its words"))
             else:
                 videos.append(SpokenVideo(folder / name, name, words, times, row.get("split") or ""))
     if not videos:
-        raise UnknownNameError(f"{index}: no film is of split {split!r}")
+        raise UnknownNameError(f"{index}: no video is of split {split!r}")
     return SpokenSet(tuple(videos), tuple(broken))
 
 

@@ -15,7 +15,7 @@ class GuardMetrics:
         ProcessCollector(registry=self.registry)
         by_source, registry = ("source",), self.registry
         self.up = Gauge("szem_guard_source_up", "1 while frames come.", by_source, registry=registry)
-        self.frames = Counter("szem_guard_frames", "Frames looked at.", by_source, registry=registry)
+        self.frames = Counter("szem_guard_frames", "Frames analysed.", by_source, registry=registry)
         self.dropped = Counter(
             "szem_guard_frames_dropped", "Frames nobody had time for.", by_source, registry=registry
         )
@@ -28,7 +28,7 @@ class GuardMetrics:
         self.held = Gauge(
             "szem_guard_reel_bytes", "Coded pictures and sound in memory.", by_source, registry=registry
         )
-        self.events = Counter("szem_guard_events", "Events kept or told.", ("source", "kind"), registry=registry)
+        self.events = Counter("szem_guard_events", "Events stored or sent.", ("source", "kind"), registry=registry)
         self.lost = Counter(
             "szem_guard_lost", "Events and clips that could not be kept.", ("what",), registry=registry
         )

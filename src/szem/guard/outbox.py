@@ -143,7 +143,7 @@ class Outbox:
             try:
                 failures = self._send_next(name, notifier, failures)
             except SzemError as error:  # the database
-                _log.warning("hook %s pauses: %s", name, error)
+                _log.warning("webhook %s pauses: %s", name, error)
                 failures = max(failures, 1)
             if failures:
                 self._stopped.wait(min(self._first_wait_s * 2 ** (failures - 1), _LONGEST_WAIT_S))
@@ -158,7 +158,7 @@ class Outbox:
             notifier.send(message)
         except RefusedError as error:
             if message.attempts + 1 >= _MOST_REFUSED:
-                _log.error("hook %s: message %s is given up: %s", name, message.id, error)
+                _log.error("webhook %s: message %s is given up: %s", name, message.id, error)
                 self._on_sent(name, "given up")
                 self._drop(message.id, name)
                 return 0
@@ -169,10 +169,10 @@ class Outbox:
             self._drop(message.id, name)
             self._on_sent(name, "sent")
             if failures:
-                _log.info("hook %s: answers again", name)
+                _log.info("webhook %s: answers again", name)
             return 0
         if not failures:
-            _log.warning("hook %s: %s", name, self._last_error)
+            _log.warning("webhook %s: %s", name, self._last_error)
         return failures + 1
 
     _last_error = ""
@@ -214,7 +214,7 @@ class Outbox:
                     dropped += connection.execute(delete(OUTBOX).where(old)).rowcount
         if dropped:
             _log.error(
-                "%d messages were given up: their hooks did not take them for a week, or too many wait", dropped
+                "%d messages were given up: their webhooks did not take them for a week, or too many wait", dropped
             )
         return dropped
 

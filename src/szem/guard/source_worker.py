@@ -350,7 +350,7 @@ class SourceWorker:
                 self._metrics.faults.labels(self.name).inc()
                 if time.monotonic() - self._said_at > _SAY_AGAIN_S:
                     self._said_at = time.monotonic()
-                    _log.exception("%s: a frame or its sound could not be judged", self.name)
+                    _log.exception("%s: a frame or its sound could not be analysed", self.name)
         if channel is self._pictures:
             self._end()
 
@@ -362,7 +362,7 @@ class SourceWorker:
             try:
                 self._recorder.take(self._analyzer.finish(), self._now_s)
             except Exception:
-                _log.exception("%s: what was left could not be judged", self.name)
+                _log.exception("%s: the rest could not be analysed", self.name)
             self._recorder.end(self._now_s)
 
     # Telling ----------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def name_sources(typed: Sequence[str], rules: Rules) -> tuple[Source, ...]:
     wanted = list(typed) or list(by_source)
     if not wanted:
         raise RangeError(
-            "nothing to watch; name a film, a camera's number or an rtsp:// address, or cameras in --rules"
+            "nothing to watch; name a video, a camera's number or an rtsp:// address, or cameras in --rules"
         )
     found: dict[str, Source] = {}
     for text in wanted:
@@ -61,7 +61,7 @@ def name_sources(typed: Sequence[str], rules: Rules) -> tuple[Source, ...]:
             raise RangeError(f"two sources are called {name!r}; name one otherwise: other={found[name].shown}")
         is_live = (is_camera(address) or is_url(address)) and not Path(address).exists()
         if not is_live and not Path(address).is_file():
-            raise FileMissingError(f"{address_without_password(address)}: no such film, camera or stream; check it")
+            raise FileMissingError(f"{address_without_password(address)}: no such video, camera or stream; check it")
         sound = rules.cameras[name].sound if name in rules.cameras else True
         found[name] = Source(name, address, is_live, sound)
     return tuple(found.values())

@@ -72,7 +72,7 @@ class SoundReader(AbstractContextManager["SoundReader"]):
         self._container, self.name = open_container(
             source,
             kind="a sound",
-            wanted="a sound file or a film",
+            wanted="a sound file or a video",
             remedy="convert it to WAV first",
             pipe_remedy="convert it to WAV first",
         )

@@ -71,7 +71,7 @@ def test_a_face_that_is_not_there_is_answered_with_the_reason(server: httpx.Clie
 def test_what_cannot_be_read_is_answered_with_the_reason(server: httpx.Client, blank: bytes) -> None:
     found = ask(server, blank)
     assert found["is_read"] is False
-    assert found["reason"] == "no face is seen, and the film has no sound"
+    assert found["reason"] == "no face is seen, and the video has no sound"
     json.dumps(found)
 
 

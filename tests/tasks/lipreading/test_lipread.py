@@ -73,10 +73,10 @@ def test_without_a_sound_track_the_lips_are_read(talk: Talk, tmp_path: Path, rea
     video = write_video(tmp_path / "mute.mp4", talk.pictures)
     said = reader.read(reader.take_in(video)).transcript
     assert said.used == "lips"
-    assert said.notes == ("read from the lips alone: the film has no sound",)
+    assert said.notes == ("read from the lips alone: the video has no sound",)
     assert said.text == talk.said["lips"].text
     only = reader.read(reader.take_in(video, use="sound"), use="sound").transcript
-    assert str(only) == "no reading: the film has no sound"
+    assert str(only) == "no reading: the video has no sound"
 
 
 def test_a_late_sound_track_keeps_its_place_in_time(talk: Talk, tmp_path: Path, reader: LipReader) -> None:
@@ -210,7 +210,7 @@ REASONS = [
     ("slow", "12 frames a second, lips need 20"),
     ("torn", "of the frames only"),
     ("short", "the face is seen for 0."),
-    ("long", "the film is 30.2 s long, at most 30 s are read"),
+    ("long", "the video is 30.2 s long, at most 30 s are read"),
 ]
 
 

@@ -267,7 +267,7 @@ def test_areas_survive_json() -> None:
         ("[]", "valid"),
         ('{"zones": [{"name": "a", "points": [[0, 0], [1, 1]]}]}', r"zones\[1\]: a zone is three points"),
         ('{"zones": [{"name": "a", "points": "x"}]}', r"zones\[1\]\.points: points are"),
-        ('{"zones": [{"name": "a", "points": [[0, 0], [1, 0], [NaN, 1]]}]}', "shares of the picture"),
+        ('{"zones": [{"name": "a", "points": [[0, 0], [1, 0], [NaN, 1]]}]}', "fractions of the picture"),
         ('{"lines": [{"name": "", "points": [[0, 0], [1, 1]]}]}', "at least 1 character"),
         ("[" * 100_000, "too deep"),
     ],

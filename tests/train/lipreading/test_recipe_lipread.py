@@ -138,7 +138,7 @@ def test_recipe_keeps_clips_and_reports_what_it_left_out(recipe: LipreadRecipe, 
     places = [f"data={json.dumps(str(folder))}", f"clips={json.dumps(str(folder / 'clips'))}"]
     again = load_recipe("lipread", [*SMALL, *places])
     assert np.array_equal(again.training_items[0].crops, recipe.training_items[0].crops)
-    with pytest.raises(TrainError, match="held back"):
+    with pytest.raises(TrainError, match="held out"):
         load_recipe("lipread", [*SMALL, *places, "hold_back=11"])
 
 

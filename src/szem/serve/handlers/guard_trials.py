@@ -151,7 +151,7 @@ class GuardTrials:
             if len(self._videos) >= _VIDEOS:
                 ended = [f for f in self._videos.values() if f.state in ("done", "failed")]
                 if not ended:
-                    raise BusyError(f"{_VIDEOS} films are being watched; try again later", retry_after_s=30.0)
+                    raise BusyError(f"{_VIDEOS} videos are being analysed; try again later", retry_after_s=30.0)
                 self._forget(min(ended, key=lambda f: f.used))
             id = uuid.uuid4().hex
             video = TrialVideo(id, Path(name).name[:100] or "video", self._folder.path / id)
@@ -179,7 +179,7 @@ class GuardTrials:
         """
         video = self._videos.get(id)
         if video is None:
-            raise NotFoundError("this film has been forgotten since; send it again")
+            raise NotFoundError("this video is no longer kept; send it again")
         video.used = time.monotonic()
         return video
 
@@ -218,7 +218,7 @@ class GuardTrials:
             except SzemError as error:
                 video.state, video.fault = "failed", _renamed(error, video)
             except Exception:
-                _log.exception("a film could not be watched")
+                _log.exception("a video could not be analysed")
                 video.state, video.fault = "failed", "an internal fault; the server's log has it"
             else:
                 video.state = "done"

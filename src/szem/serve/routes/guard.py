@@ -154,7 +154,7 @@ class _Guard:
         return JSONResponse(self.handler.check_areas(await request.body()))
 
     async def send_video(self, request: Request, name: str = Query("video", max_length=200)) -> JSONResponse:
-        """Send a film (the file as the body) to be guarded by the rules; ask on with the id that is given."""
+        """Send a video (the file as the body) to be analysed by the rules; ask for its state by the id."""
         job = self.handler.videos.begin(name)
         try:
             try:
@@ -162,7 +162,7 @@ class _Guard:
                     async for piece in request.stream():
                         out.write(piece)
             except OSError as error:  # a full disk
-                raise StoreError(f"the film cannot be kept ({error.strerror or error}); try again later") from error
+                raise StoreError(f"the video cannot be kept ({error.strerror or error}); try again later") from error
             await _run(self.handler.videos.start, job)
         except BaseException:
             self.handler.videos.drop(job.id)
@@ -174,7 +174,7 @@ class _Guard:
         return JSONResponse(self.handler.videos.get(video).to_dict(), headers=_FRESH)
 
     async def drop_video(self, video: str) -> JSONResponse:
-        """Forget a film; if it is being watched, that ends."""
+        """Delete a video; if it is being analysed, that ends."""
         self.handler.videos.get(video)
         await _run(self.handler.videos.drop, video)
         return JSONResponse({})

@@ -48,7 +48,7 @@ def evaluate_caption(model: Model, folder: Path, split: str) -> list[Measurement
     trained = {tuple(split_words(text)) for texts in _training_captions(folder, split) for text in texts}
     if trained:
         new = sum(tuple(words) not in trained for words in captions)
-        out.append(Measurement("share of sentences not in training", new / n, n))
+        out.append(Measurement("fraction of sentences not in training", new / n, n))
     if "sentence" in model.card.parts:
         texts = [text for file in files for text in pictures[file]]
         owner = np.repeat(np.arange(n), [len(pictures[file]) for file in files])

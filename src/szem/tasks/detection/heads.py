@@ -129,13 +129,13 @@ DETECT = ModelFormat(
             scaling=UNIT,
         ),
         "ssd": Head(
-            about="SSD: (N, places, 4) boxes as x0, y0, x1, y1 in shares of the sides, and (N, places, classes) "
+            about="SSD: (N, places, 4) boxes as x0, y0, x1, y1 in fractions of the sides, and (N, places, classes) "
             "scores 0..1, or one more with the background first",
             fit=_fit_ssd,
         ),
         "detr": Head(
             about="DETR style: (N, queries, classes + 1) logits with nothing last, or (N, queries, classes) before "
-            "sigmoid; (N, queries, 4) boxes as middle and sides in shares of the sides",
+            "sigmoid; (N, queries, 4) boxes as middle and sides in fractions of the sides",
             fit=_fit_detr,
         ),
         "fastestdet": Head(

@@ -92,7 +92,7 @@ def follow_mouth(
     follower = _Follower(finder or open_faces(), face)
     seen = [follower.look(time_s, picture) for time_s, picture in pictures]
     if not seen:
-        raise ShapeError("a film must have frames; got none")
+        raise ShapeError("a video must have frames; got none")
     return _cut_all(seen, follower.size, crop_size)
 
 
@@ -130,7 +130,7 @@ class _Follower:
             self.size = (width, height)
         if self.size != (width, height):
             raise ShapeError(
-                f"frames of a film must be of one size, got {width}×{height} after {self.size[0]}×{self.size[1]}"
+                f"frames of a video must be of one size, got {width}×{height} after {self.size[0]}×{self.size[1]}"
             )
         followed = None if self._at is None else self._still_there(self._finder.follow(picture, self._at))
         if followed is None or time_s - self._looked_s >= _LOOK_S:

@@ -57,7 +57,7 @@ def inception_score(probabilities: Array, *, parts: int = 10) -> tuple[float, fl
     (4.0, 0.0)
     """
     if probabilities.ndim != 2 or len(probabilities) < parts:
-        raise ShapeError(f"chances must be (N, classes) with N at least {parts}, got {probabilities.shape}")
+        raise ShapeError(f"probabilities must be (N, classes) with N at least {parts}, got {probabilities.shape}")
     scores = []
     for part in np.array_split(probabilities.astype(np.float64), parts):
         mean = part.mean(axis=0, keepdims=True)

@@ -137,7 +137,7 @@ def align(log_probabilities: Scores, classes: Sequence[int]) -> list[CtcSpan]:
         reach[t] = before.max(0) + rows[t, states]
     state = length - 1 if reach[-1, -1] >= reach[-1, -2] else length - 2
     if reach[-1, state] < _NOTHING / 2:
-        raise ShapeError(f"{len(classes)} words need at least as many moments, got {count}; give a longer film")
+        raise ShapeError(f"{len(classes)} words need at least as many moments, got {count}; give a longer video")
     path = np.empty(count, np.int64)
     for t in range(count - 1, -1, -1):
         path[t] = state

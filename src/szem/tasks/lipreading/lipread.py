@@ -355,7 +355,7 @@ def _mouth_of(video: Video, face: str | int, finder: FaceDetector) -> tuple[Mout
     """The mouth from the first to the last frame it is seen in, `RATE_HZ` a second; and why it cannot be read."""
     about = inspect_video(_opened(video))
     if about.duration_s is not None and about.duration_s > LONGEST_S:
-        length = f"the film is {_seconds(about.duration_s)} s long"
+        length = f"the video is {_seconds(about.duration_s)} s long"
         return None, f"{length}, at most {LONGEST_S:.0f} s are read; cut it to a sentence"
     track = track_mouth(_opened(video), face=face if isinstance(face, str) else face - 1, finder=finder)
     seen = np.flatnonzero(track.valid)
@@ -405,9 +405,9 @@ def _sound_of(video: Video, begin_s: float) -> tuple[NDArray[np.float32] | None,
     try:
         sound = read_sound(video, rate_hz=SOUND_HZ, most_s=LONGEST_S + 1)
     except EmptyFileError:
-        return None, "the film has no sound"
+        return None, "the video has no sound"
     except TooLargeError:
-        return None, f"the sound is longer than {LONGEST_S:.0f} s; cut the film to a sentence"
+        return None, f"the sound is longer than {LONGEST_S:.0f} s; cut the video to a sentence"
     sound = sound[round(begin_s * SOUND_HZ) :]
     if len(sound) < _SHORTEST_S * SOUND_HZ:
         return None, f"only {len(sound) / SOUND_HZ:.1f} s of sound"

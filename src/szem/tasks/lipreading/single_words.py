@@ -157,7 +157,7 @@ def tight_crops(track: MouthTrack) -> NDArray[np.uint8]:
         ShapeError: the mouth is never seen.
     """
     if not track.valid.any():
-        raise ShapeError("the mouth is not seen in any frame; give a film with a face")
+        raise ShapeError("the mouth is not seen in any frame; give a video with a face")
     lips = track.points_xy[track.valid]
     corners = track.corners_xy[track.valid]
     mouth = float(np.median(np.linalg.norm(lips[:, 6] - lips[:, 0], axis=1)))

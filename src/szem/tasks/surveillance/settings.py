@@ -10,14 +10,14 @@ __all__ = ["KINDS", "WatchSettings"]
 _DAY_S = 86_400.0
 
 KINDS = {  # kind of event -> what it means
-    "enters": "a thing comes into a zone, or into sight where there are no zones",
-    "leaves": "a thing goes out of a zone, or out of sight",
-    "crosses": "a thing crosses a line",
+    "enters": "an object comes into a zone, or into sight where there are no zones",
+    "leaves": "an object goes out of a zone, or out of sight",
+    "crosses": "an object crosses a line",
     "loiters": "a person stays in a zone, or in sight, for a long time",
-    "fast approach": "a thing comes towards the camera or a zone quickly",
+    "fast approach": "an object comes towards the camera or a zone quickly",
     "crowd": "many people at a time in a zone, or in sight",
-    "left behind": "a thing lies still that was not there before, and nobody is with it",
-    "removed": "a thing that belonged to the scene is gone",
+    "left behind": "an object lies still that was not there before, and nobody is with it",
+    "removed": "an object that belonged to the scene is gone",
     "camera covered": "something before the lens hides the scene",
     "camera moved": "the camera looks elsewhere",
     "camera frozen": "the same picture again and again",
@@ -32,14 +32,14 @@ class WatchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     # Left behind, removed
-    left_after_s: float = Field(default=4.0, gt=0, le=_DAY_S)  # a thing has lain still for so long
+    left_after_s: float = Field(default=4.0, gt=0, le=_DAY_S)  # an object has lain still for so long
     owner_away_s: float = Field(default=1.5, ge=0, le=_DAY_S)  # and whoever brought it has been away for so long
     owner_near: float = Field(default=1.0, gt=0, le=100)  # away: further than so many of the owner's heights
     absorb_after_s: float = Field(default=120.0, gt=0, le=7 * _DAY_S)  # then it belongs to the scene
     min_area_fraction: float = Field(default=0.0008, gt=0, lt=1)  # of the picture
     max_area_fraction: float = Field(default=0.12, gt=0, le=1)
     # People and things
-    present_s: float = Field(default=0.4, ge=0, le=3600)  # a thing is in sight for so long before it enters
+    present_s: float = Field(default=0.4, ge=0, le=3600)  # an object is in sight for so long before it enters
     loiter_after_s: float = Field(default=20.0, gt=0, le=_DAY_S)
     crowd_people: int = Field(default=5, ge=2, le=10_000)
     crowd_after_s: float = Field(default=1.0, ge=0, le=3600)

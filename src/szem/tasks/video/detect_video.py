@@ -162,7 +162,7 @@ class VideoAnalyzer:
         if every < 1:
             raise RangeError(f"every must be 1 or more, got {every}")
         if follow is None and (lines or zones):
-            raise RangeError("lines and zones count things that are followed; leave tracking on")
+            raise RangeError("lines and zones count tracked objects; leave tracking on")
         self.detector, self.every = detector, every
         self.classes = None if classes is None else known_classes(classes, detector.finder.classes)
         self.lines, self.zones, self._draws, self._trails = tuple(lines), tuple(zones), draw, trails
@@ -198,7 +198,7 @@ class VideoAnalyzer:
         frame, found = item
         looked = found is not None
         if found is None:
-            assert self._last is not None, "the first frame is always looked at"
+            assert self._last is not None, "the first frame is always analysed"
             found = self._last.resized(*frame.size)
         elif self.classes is not None:
             found = found.keep(classes=self.classes)

@@ -120,7 +120,7 @@ def check_points(value: Any) -> _Points:
         for fraction in point:
             if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
                 raise ValueError(
-                    f"a point's x and y are shares of the picture's sides, 0 to 1, got {_reported(point)}; "
+                    f"a point's x and y are fractions of the picture's sides, 0 to 1, got {_reported(point)}; "
                     "divide pixels by the picture's width and height"
                 )
         points.append((float(point[0]), float(point[1])))

@@ -84,7 +84,7 @@ class CaptionRecipe:
             raise UnknownNameError(f"no decoder called {settings.decoder!r}; there are {', '.join(CAPTIONERS)}")
         shown, broken = read_captioned(settings.data, split="train")
         if len(shown.files) <= settings.hold_back:
-            raise TrainError(f"{settings.data}: {len(shown.files)} pictures, {settings.hold_back} of them held back")
+            raise TrainError(f"{settings.data}: {len(shown.files)} pictures, {settings.hold_back} of them held out")
         self.shown = shown
         # picture files of the data's kind come in the order of a number without meaning, so the last are any
         self.train_count = len(shown.files) - settings.hold_back

@@ -234,7 +234,7 @@ class DetectRecipe:
 
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
-        """Average precision on the pictures held back from training; nothing where none are."""
+        """Average precision on the pictures held out from training; nothing where none are."""
         out: dict[str, float] = {}
         if self.watching:
             precision = self._precision(network, self.watching)
@@ -293,9 +293,7 @@ class DetectRecipe:
             )
             name, terms = _KNOWN.get(folder.name, (folder.name, "the owner's"))
             use = "calibration and thresholds"
-            rows.append(
-                TrainingData(name=f"{name}: {len(self.calibrating)} pictures held back", terms=terms, use=use)
-            )
+            rows.append(TrainingData(name=f"{name}: {len(self.calibrating)} pictures held out", terms=terms, use=use))
         if self.settings.begin_with:
             name = "COCO 2017 train, through the weights of ssd_mobilenet_v3_large_coco"
             rows.append(TrainingData(name=name, terms="CC BY 4.0 annotations, Flickr terms", use="pre-training"))

@@ -81,7 +81,7 @@ class DrawFlowRecipe:
         stored = load_checkpoint(run / CHECKPOINT)
         if not (stored["is_done"] or _is_adversarial(stored)):
             raise TrainError(
-                f"{run}: its encoder still learns; wait until its judge has come (judged), or it is done"
+                f"{run}: its encoder still learns; wait until its discriminator has come (judged), or it is done"
             )
         network = self.coded.build_network()
         assert isinstance(network, CodeNetworks)

@@ -90,7 +90,7 @@ def keep_clips(
         clips.append(LipClip(np.asarray(crops[part]), np.asarray(heard), labels, tuple(spans)))
         kept.append(video)
     if not clips:
-        raise TrainError(f"{folder}: not one film with times of its words can be used")
+        raise TrainError(f"{folder}: not one video with times of its words can be used")
     return LipClips(tuple(clips), tuple(kept), tuple(broken))
 
 
@@ -112,7 +112,7 @@ def _work_out(
         heard.append(np.rint(fitted.clip(-1, 1) * 32767).astype(np.int16))
         lengths.append(len(crops))
     if not seen:
-        raise TrainError(f"{videos[0].path.parent}: not one film could be read")
+        raise TrainError(f"{videos[0].path.parent}: not one video could be read")
     tables: tuple[np.ndarray[Any, Any], ...] = (
         np.concatenate(seen),
         np.concatenate(heard),

@@ -84,7 +84,7 @@ class LipreadRecipe:
         )
         self.broken = (*found.broken, *kept.broken)
         if len(kept.clips) <= settings.hold_back + 1:
-            raise TrainError(f"{settings.data}: {len(kept.clips)} films, {settings.hold_back} of them held back")
+            raise TrainError(f"{settings.data}: {len(kept.clips)} videos, {settings.hold_back} of them held out")
         numbers = range(len(kept.clips))
         held_out = set(spread_over(numbers, most=settings.hold_back)) if settings.hold_back else set()
         self.training_items = tuple(kept.clips[i] for i in numbers if i not in held_out)
