@@ -269,7 +269,7 @@ def test_zones_and_lines_as_json_are_guarded(video: Path, typed: Run, tmp_path: 
     drawn.write_text(json.dumps({"zones": [door | {"points": [[0, 0], [320, 0], [320, 240]]}]}))
     status, _, err = typed("watch", video, "--areas", drawn, "--store", tmp_path / "store")
     assert status == 1
-    assert "zones.json: zones[1].points: a point's x and y are shares" in err
+    assert "zones.json: zones[1].points: a point's x and y are fractions" in err
     assert not (tmp_path / "store").exists()
 
 
