@@ -112,7 +112,7 @@ class SourceWorker:
         self._lock = threading.Lock()  # of recorder: both channels tell events
         self._stopped = threading.Event()
         self._opened: SourceOpened | None = None
-        self._is_sound_alone = False
+        self._has_sound = False  # as it was when the source was open last
         self._note = ""  # what is reported of a source that is doing well
         self._zero: float | None = None  # monotonic: when a live line's time began
         self._shift_s: float | None = 0.0  # added to a reader's times, so that they go on when it is made anew
@@ -229,7 +229,7 @@ class SourceWorker:
 
     def _run_reader(self, *, is_sound_alone: bool) -> None:
         self._shift_s = None if self.is_live else 0.0
-        self._opened, self._is_sound_alone = None, is_sound_alone
+        self._opened = None
         if is_sound_alone:
             if self._note != _NO_PICTURES:
                 _log.warning("%s: %s", self.name, _NO_PICTURES)
@@ -275,6 +275,7 @@ class SourceWorker:
             self._take_sound(replace(item, time_s=self._time(item.time_s)))
         elif isinstance(item, SourceOpened):
             self._opened, self._duration_s = item, item.duration_s
+            self._has_sound = self._sound and item.has_sound
         elif isinstance(item, ReaderReport):
             self._hear_reader(item.text)
         elif isinstance(item, SourceProgressed):
@@ -382,10 +383,6 @@ class SourceWorker:
             values |= {"width_px": self._recorder.size[0], "height_px": self._recorder.size[1]}
         self._reported_at = time.monotonic()
         self._queue.write(lambda: self._store.report_source(self.name, **values))
-
-    @property
-    def _has_sound(self) -> bool:
-        return self._is_sound_alone or (self._sound and self._opened is not None and self._opened.has_sound)
 
     def _show(self, frame: Frame) -> None:
         """Tell the source's state, and keep a picture of now, every now and then."""
