@@ -46,6 +46,7 @@ PUBLIC = {
     "Segmenter",
     "Sentence",
     "SzemError",
+    "Tag",
     "Track",
     "TrackedBoxes",
     "Tracker",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from szem.results.boxes import Boxes as Boxes
     from szem.results.caption import Caption as Caption
     from szem.results.caption import Sentence as Sentence
+    from szem.results.caption import Tag as Tag
     from szem.results.caption import Word as Word
     from szem.results.colors import Colors as Colors
     from szem.results.colors import DominantColor as DominantColor

@@ -7,7 +7,7 @@ import numpy as np
 
 from szem.kernels import Kernel, Layer, edges, receptive_field
 from szem.results.boxes import Boxes
-from szem.results.caption import Caption, Sentence, Word
+from szem.results.caption import Caption, Sentence, Tag, Word
 from szem.results.colors import Colors, DominantColor
 from szem.results.crops import Crop, Crops
 from szem.results.events import Event, Events
@@ -77,7 +77,8 @@ def faces() -> Faces:
 def caption() -> Caption:
     attention = np.full((2, 2), 0.25, np.float32)
     best = Sentence((Word("a", 0.5, attention, (("the", 0.2),)), Word("cat", 0.8)), 0.3, Word(".", 0.9))
-    return Caption((best, Sentence((Word("cats", 0.1),), 0.1)), confidence=0.7, model="toy")
+    tags = (Tag(name="cat", confidence=0.9, box=(0.1, 0.1, 0.8, 0.9), color="black"),)
+    return Caption((best, Sentence((Word("cats", 0.1),), 0.1)), confidence=0.7, model="toy", tags=tags)
 
 
 def event() -> Event:
@@ -157,6 +158,7 @@ MAKERS: dict[str, Any] = {
     "Boxes": boxes,
     "Caption": caption,
     "Sentence": lambda: caption()[0],
+    "Tag": lambda: caption().tags[0],
     "Word": lambda: caption()[0][0],
     "ClassArea": lambda: masks().areas[0],
     "ClassMap": lambda: labels().maps[7],

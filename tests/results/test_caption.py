@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from szem.errors import RangeError, ShapeError
-from szem.results.caption import Caption, Sentence, Word
+from szem.results.caption import Caption, Sentence, Tag, Word
 from szem.results.hits import Hit, Hits
 
 LOOKED = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
@@ -38,9 +38,40 @@ def test_it_becomes_plain_json() -> None:
     assert "attention" not in parts["sentences"][1]["words"][0]
 
 
+def test_where_nothing_is_known_there_is_no_caption() -> None:
+    guess = said().sentences[0]
+    silent = Caption((), 0.2, "toy", source="none", guesses=(guess,))
+    assert (silent.text, str(silent), len(silent), silent.is_confident) == ("", "", 0, False)
+    parts = json.loads(json.dumps(silent.to_dict()))
+    assert (parts["caption"], parts["source"], parts["sentences"]) == (None, "none", [])
+    assert parts["guesses"][0]["text"] == "a dog"
+    picture = np.zeros((90, 120, 3), np.uint8)
+    assert silent.draw(picture).shape[1] == 480
+    assert silent.draw_attention(picture).any()  # what the network would have said
+
+
+def test_tags_say_what_where_and_how_many() -> None:
+    tag = Tag(name="cat", confidence=0.9, count=2, box=(0, 0, 0.5, 0.5), color="black", detail="Siamese cat")
+    parts = Caption(said().sentences, 0.8, "toy", "tags", tags=(tag, Tag(name="bed", confidence=0.6))).to_dict()[
+        "tags"
+    ]
+    assert tag.area == 0.25
+    assert parts[0] == {
+        "name": "cat",
+        "confidence": 0.9,
+        "count": 2,
+        "box": [0, 0, 0.5, 0.5],
+        "color": "black",
+        "detail": "Siamese cat",
+    }
+    assert parts[1] == {"name": "bed", "confidence": 0.6, "count": 1}
+
+
 WRONG = [
     # what is made, the error, what it says
-    (lambda: Caption((), 0.5, "toy"), RangeError, "needs one sentence at least"),
+    (lambda: Caption((), 0.5, "toy"), RangeError, "source 'model' cannot have 0 sentences"),
+    (lambda: Caption(said().sentences, 0.5, "toy", "none"), RangeError, "source 'none' cannot have 2 sentences"),
+    (lambda: Tag(name="cat", confidence=0.5, count=0), RangeError, "one object at least, got 0 of 'cat'"),
     (lambda: said(confidence=1.5), RangeError, "confidence must lie in 0..1, got 1.5"),
     (lambda: said(confidence=float("nan")), RangeError, "confidence must lie in 0..1"),
     (lambda: Word("dog", -0.1), RangeError, "probability of 'dog' must lie in 0..1"),

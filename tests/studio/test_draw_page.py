@@ -122,7 +122,7 @@ def test_the_circle_closes(visit: Visit) -> None:
     page = visit("draw", fresh=True, seed=1)  # the drawing travels on: to no other test
     drawn(page)
     said = szem.caption(szem.generate(EXAMPLES[0], n=1, seed=1).pictures[0])
-    until(page, "document.querySelector('[data-name=said-back]').textContent !== ''", patience_s=SLOW_S)
+    until(page, "document.querySelector('[data-name=said-sure]').textContent !== ''", patience_s=SLOW_S)
     assert page.locator("[data-name=said-back]").inner_text() == said.text
     page.locator(".draw-chip").nth(1).click()
     drawn(page, 2)

@@ -86,10 +86,12 @@ def caption(
 
 
 def _print_caption(name: str, said: "Caption") -> None:
-    doubt = "" if said.is_confident else "  (more likely wrong than right)"
-    print(f"{name}  confidence {said.confidence:.0%}{doubt}")
+    if said.source == "none":
+        print(f"{name}  no caption: nothing was recognised for certain")
+        return
+    print(f"{name}  confidence {said.confidence:.0%}{'  (from tags)' if said.source == 'tags' else ''}")
     for place, sentence in enumerate(said):
-        print(f"  {place}) {sentence.text}  (p={sentence.probability:.2g})")
+        print(f"  {place}) {sentence.text}  (confidence {sentence.confidence:.0%})")
 
 
 def _alt_texts(place: Path, captioner: "object", *, apply: bool, threshold: float, beam: int) -> int:

@@ -1,4 +1,5 @@
-"""Sentences for one picture: words with their probabilities and attention, most probable sentence first.
+"""Sentences for one picture, the one with the highest confidence first: words with their probabilities and attention,
+and the tags they were checked against.
 
 Checked once when made, trusted afterwards. This file does not know about models or files.
 """
@@ -6,7 +7,7 @@ Checked once when made, trusted afterwards. This file does not know about models
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -18,7 +19,10 @@ from szem.media.drawing import RGB, fit_text, font_of, text_px
 from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import TupleResult, to_png
 
-__all__ = ["Caption", "Sentence", "Word"]
+__all__ = ["Caption", "Sentence", "Source", "Tag", "Word"]
+
+Source = Literal["model", "tags", "none"]
+"""Where a caption comes from: the captioning network, confident tags alone, or nowhere: there is none."""
 
 _MIN_WIDTH_PX = 480  # of a drawn picture
 _GROUND, _LIGHT, _SOFT = (18, 19, 23), (245, 245, 245), (160, 163, 172)
@@ -49,14 +53,16 @@ class Sentence(TupleResult[Word]):
     words: tuple[Word, ...]
     probability: float  # of the whole sentence, its end included, 0..1
     ending: Word | None = None  # the end mark: its probability and the alternatives
+    confidence: float = 0.0  # 0..1, how often such sentences were right on pictures held out
 
     def __post_init__(self) -> None:
         _check_fraction("a sentence's probability", self.probability)
+        _check_fraction("a sentence's confidence", self.confidence)
         super().__post_init__()
 
     def summary(self) -> str:
-        """The words and the probability."""
-        return f"{self.text!r}, probability {self.probability:.2g}"
+        """The words and the confidence."""
+        return f"{self.text!r}, confidence {self.confidence:.0%}"
 
     @property
     def text(self) -> str:
@@ -65,17 +71,48 @@ class Sentence(TupleResult[Word]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Tag(Value):
+    """One kind of object that is in the picture, with a calibrated confidence."""
+
+    name: str  # a noun: "cat"
+    confidence: float  # 0..1
+    count: int = 1  # how many were seen
+    box: tuple[float, float, float, float] | None = (
+        None  # of the best: fractions of the sides; None: nobody knows where
+    )
+    color: str = ""  # of most of its middle; empty where no colour has most of it
+    detail: str = ""  # what the classifier calls it more closely: "Egyptian Mau"
+
+    def __post_init__(self) -> None:
+        _check_fraction(f"confidence of {self.name!r}", self.confidence)
+        if self.count < 1:
+            raise RangeError(f"a tag counts one object at least, got {self.count} of {self.name!r}")
+        super().__post_init__()
+
+    @property
+    def area(self) -> float:
+        """Fraction of the picture that the best box covers; 0 where there is none."""
+        return 0.0 if self.box is None else (self.box[2] - self.box[0]) * (self.box[3] - self.box[1])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Caption(TupleResult[Sentence]):
-    """What a picture shows, in a sentence; further sentences after the best.
+    """What a picture shows, in a sentence; or a plainer sentence, or none, where the network does not know.
 
     Args:
-        sentences: At least one, the best first.
-        confidence: 0..1, how often sentences like the first were right on pictures held out.
+        sentences: The best first; none where nothing is said. Ordered by their confidence.
+        confidence: 0..1, that of the first sentence; of the best guess where nothing is said.
         model: The model that said so.
+        source: "model": the network's sentence. "tags": the network was not confident, the sentence is made from
+            tags. "none": not a single tag is confident; there is no caption.
+        tags: What is in the picture by detector and classifier, the most confident first.
+        guesses: What the network would have said where its sentence is not used.
 
     >>> best = Sentence((Word("a", 0.5), Word("dog", 0.8)), probability=0.3)
     >>> Caption((best,), confidence=0.7, model="toy").text
     'a dog'
+    >>> Caption((), confidence=0.1, model="toy", source="none")
+    Caption(none, confidence 10%)
     """
 
     _field = "sentences"
@@ -83,41 +120,50 @@ class Caption(TupleResult[Sentence]):
     sentences: tuple[Sentence, ...]
     confidence: float
     model: str
+    source: Source = "model"
+    tags: tuple[Tag, ...] = ()
+    guesses: tuple[Sentence, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.sentences:
-            raise RangeError("a caption needs one sentence at least, got none")
+        if bool(self.sentences) == (self.source == "none"):
+            raise RangeError(f"a caption of source {self.source!r} cannot have {len(self.sentences)} sentences")
         _check_fraction("confidence", self.confidence)
         super().__post_init__()
 
     def summary(self) -> str:
         """The best sentence, its confidence, and how many more there are."""
+        if not self.sentences:
+            return f"none, confidence {self.confidence:.0%}"
         more = f", {len(self) - 1} more" if len(self) > 1 else ""
-        return f"{self.text!r}, confidence {self.confidence:.0%}{more}"
+        origin = ", from tags" if self.source == "tags" else ""
+        return f"{self.text!r}, confidence {self.confidence:.0%}{origin}{more}"
 
     def _repr_png_(self) -> bytes:
         return to_png(self._drawn_card(_MIN_WIDTH_PX))
 
     @property
     def text(self) -> str:
-        """The best sentence."""
-        return self.sentences[0].text
+        """The best sentence; empty where there is none."""
+        return self.sentences[0].text if self.sentences else ""
 
     @property
     def is_confident(self) -> bool:
-        """Whether the sentence is more likely right than wrong."""
-        return self.confidence >= 0.5
+        """Whether there is a sentence that is more likely right than wrong."""
+        return bool(self.sentences) and self.confidence >= 0.5
 
     def __str__(self) -> str:
         return self.text
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and numbers, ready for JSON."""
+        """Plain lists and numbers, ready for JSON; `caption` is null where there is none."""
         return {
             "model": self.model,
-            "caption": self.text,
+            "caption": self.text or None,
+            "source": self.source,
             "confidence": round(self.confidence, 4),
+            "tags": [_tag_to_dict(tag) for tag in self.tags],
             "sentences": [_sentence_to_dict(sentence) for sentence in self.sentences],
+            "guesses": [_sentence_to_dict(sentence) for sentence in self.guesses],
         }
 
     def draw(self, picture: PictureLike) -> Picture8:
@@ -135,13 +181,16 @@ class Caption(TupleResult[Sentence]):
         return np.concatenate((picture, self._drawn_card(picture.shape[1])), axis=0)
 
     def _drawn_card(self, width: int) -> Picture8:
-        lines = [(f"confidence {self.confidence:.0%}" + ("" if self.is_confident else ", not sure"), _SOFT)]
+        origin = {"tags": ", from tags", "none": ", too low for a caption"}.get(self.source, "")
+        lines = [(f"confidence {self.confidence:.0%}{origin}", _SOFT)]
         for place, sentence in enumerate(self.sentences):
             lines.append((sentence.text, _LIGHT if place == 0 else _SOFT))
+        if not self.sentences:
+            lines.append(("no caption", _LIGHT))
         return _card(lines, width)
 
     def draw_attention(self, picture: PictureLike, *, columns: int = 4, side_px: int = 240) -> Picture8:
-        """A sheet with the picture once for each word of the best sentence, light where the network looked.
+        """A sheet with the picture once for each word of the network's best sentence, light where the network looked.
 
         Args:
             picture: What `as_picture` takes.
@@ -152,7 +201,8 @@ class Caption(TupleResult[Sentence]):
         Raises:
             RangeError: the words carry no attention, or `columns` or `side_px` is too small.
         """
-        words = [word for word in self.sentences[0].words if word.attention is not None]
+        said = (self.guesses or self.sentences)[:1]
+        words = [word for sentence in said for word in sentence.words if word.attention is not None]
         if not words:
             raise RangeError("the caption carries no attention; ask for it: attention=True")
         if columns < 1 or side_px < 32:
@@ -162,7 +212,7 @@ class Caption(TupleResult[Sentence]):
         scale = side_px / max(height, width)
         size = max(1, round(width * scale)), max(1, round(height * scale))
         small: Picture8 = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-        tiles = [_tile(small, None, self.text, 1.0)]
+        tiles = [_tile(small, None, said[0].text, 1.0)]
         tiles += [_tile(small, word.attention, word.text, word.probability) for word in words]
         blank = np.full_like(tiles[0], 255)
         columns = min(columns, len(tiles))
@@ -218,11 +268,23 @@ def _card(lines: Sequence[tuple[str, RGB]], width: int) -> Picture8:
 def _sentence_to_dict(sentence: Sentence) -> dict[str, Any]:
     row: dict[str, Any] = {
         "text": sentence.text,
+        "confidence": round(sentence.confidence, 4),
         "probability": sentence.probability,
         "words": [_word_to_dict(word) for word in sentence.words],
     }
     if sentence.ending is not None:
         row["ending"] = _word_to_dict(sentence.ending)
+    return row
+
+
+def _tag_to_dict(tag: Tag) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": tag.name, "confidence": round(tag.confidence, 4), "count": tag.count}
+    if tag.box is not None:
+        row["box"] = [round(v, 4) for v in tag.box]
+    if tag.color:
+        row["color"] = tag.color
+    if tag.detail:
+        row["detail"] = tag.detail
     return row
 
 

@@ -177,6 +177,7 @@ _ROWS = (
         more_names=(
             "szem.tasks.captioning.caption:Captioner",
             "szem.results.caption:Sentence",
+            "szem.results.caption:Tag",
             "szem.results.caption:Word",
         ),
         request=TaskRequest(

@@ -23,12 +23,14 @@ def test_the_sentence_is_what_the_package_says(server: httpx.Client, cat: bytes)
     found = ask(server, cat, n=2, attention="true", others=3)
     assert found["caption"] == wanted.text
     assert found["confidence"] == pytest.approx(wanted.confidence, abs=1e-3)
-    word = found["sentences"][0]["words"][0]
+    assert found["source"] == wanted.source == "tags"
+    assert found["tags"][0]["name"] == "cat"
+    word = found["guesses"][0]["words"][0]
     assert len(word["others"]) == 3
     assert sum(map(sum, word["attention"])) == pytest.approx(1, abs=0.01)
-    assert "ending" in found["sentences"][0]
+    assert "ending" in found["guesses"][0]
     assert found["picture"]["width"] == 451
-    assert "attention" not in ask(server, cat)["sentences"][0]["words"][0]
+    assert "attention" not in ask(server, cat)["guesses"][0]["words"][0]
 
 
 def test_it_goes_on_from_a_start(server: httpx.Client, cat: bytes) -> None:

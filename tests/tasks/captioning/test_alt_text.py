@@ -52,7 +52,7 @@ PAGES = [
     ('<!-- <img src="red.png"> -->', '<!-- <img src="red.png"> -->', []),
     ('<script>"<img src=red.png>"</script>', '<script>"<img src=red.png>"</script>', []),
     ('<picture title="<img src=red.png>">', '<picture title="<img src=red.png>">', []),
-    ('<img src="dark.png">', '<img src="dark.png">', ["not sure enough"]),
+    ('<img src="dark.png">', '<img src="dark.png">', ["confidence too low"]),
     ('<img src="broken.png">', '<img src="broken.png">', ["broken.png"]),
     ('<img src="gone.png">', '<img src="gone.png">', ["gone.png"]),
     ('<img src="../outside.png">', '<img src="../outside.png">', ["outside the site's folder"]),

@@ -116,7 +116,7 @@ function askSegment(blob, { model, maxSide = 0, boxes = [], answer = "" }) {
   return ask(`/v1/szem/segment?${query}`, { method: "POST", headers, body: blob });
 }
 
-/** A sentence for one picture file: {model, caption, confidence, sentences: [{text, probability, words, ending}]}. */
+/** A sentence for one picture file: {model, caption, source, confidence, tags, guesses, sentences: [{text, probability, words, ending}]}. */
 export async function describe(blob, { start, n, beams, others }) {
   const query = new URLSearchParams({ n, beams, others, attention: true, ...(start ? { start } : {}) });
   const headers = { "Content-Type": blob.type || "application/octet-stream" };

@@ -146,8 +146,10 @@ def _describe(
         captions = describe(_read_linked(gap.source, path=path, site=site))
     except (MediaError, FileMissingError) as error:
         return AltText(gap.line, shown, "", 0.0, str(error))
+    if not captions.text:
+        return AltText(gap.line, shown, "", captions.confidence, "nothing was recognised for certain")
     if captions.confidence < minimum:
-        return AltText(gap.line, shown, "", captions.confidence, f"not sure enough of {captions.text!r}")
+        return AltText(gap.line, shown, "", captions.confidence, f"confidence too low for {captions.text!r}")
     text = captions.text[:1].upper() + captions.text[1:]
     return AltText(gap.line, shown, text, captions.confidence)
 

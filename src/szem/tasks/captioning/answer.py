@@ -44,7 +44,7 @@ def answer_caption(picture: Picture8, request: CaptionRequest, open_model: OpenM
     """
     check_options(request)
     sentences = request.rank or ()
-    captioner = captioner_of(open_model(request.model or None, task="caption"))
+    captioner = captioner_of(open_model(request.model or None, task="caption"), open_model=open_model)
     answer = captioner(
         [picture],
         beams=request.beams,
@@ -85,7 +85,7 @@ class SearchAnswer:
         if not 1 <= count <= _MAX_PICTURES:
             raise RangeError(f"images: 1 to {_MAX_PICTURES} pictures are searched, got {count}")
         check_options(request)
-        self._captioner = captioner_of(open_model(request.model or None, task="caption"))
+        self._captioner = captioner_of(open_model(request.model or None, task="caption"), open_model=open_model)
         self._wanted = self._captioner.place([request.text])[0]
         self._request = request
         self._scores: list[float] = []

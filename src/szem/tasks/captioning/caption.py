@@ -1,7 +1,10 @@
 """Say in a sentence what a picture shows.
 
-The encoder runs once for each picture; then the sentences of several pictures grow together, a word at a time. Groups
-of pictures are worked on side by side, on threads. This file does not know about folders or requests.
+The encoder runs once for each picture, beside the detector and the classifier that say what is surely there. Then the
+sentences of several pictures grow together, a word at a time, without the words that the evidence contradicts. Where
+a confident tag is missing from the result, the search is repeated with that word required. What is still not likely
+to be right is not said: see `Caption.source`. Groups of pictures are worked on side by side, on threads. This file
+does not know about folders or requests.
 """
 
 import math
@@ -9,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from typing import overload
 
 import numpy as np
@@ -19,16 +22,33 @@ from szem.arrays import Array, Picture8
 from szem.data.words import END, FIRST_WORD, PAD, START, UNKNOWN, Vocabulary, split_words
 from szem.errors import CardError, RangeError, UnknownNameError
 from szem.media.pictures import PictureLike, as_pictures
-from szem.results.caption import Caption, Sentence, Word
+from szem.results.caption import Caption, Sentence, Tag, Word
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, Session, cores
-from szem.tasks.captioning.beam_search import Hypothesis, search_beams
-from szem.tasks.models import ModelLike, as_session
+from szem.tasks.captioning.beam_search import Guide, Hypothesis, search_beams
+from szem.tasks.captioning.guide import WordRules
+from szem.tasks.captioning.nouns import named_classes
+from szem.tasks.captioning.place_colors import color_fractions
+from szem.tasks.captioning.plain_sentence import plain_sentence
+from szem.tasks.captioning.tag_memory import TagMemory
+from szem.tasks.captioning.tags import TagEvidence, Tagger, tagger_of
+from szem.tasks.contracts import OpenModel
+from szem.tasks.models import ModelLike, as_session, open_model
 
-__all__ = ["LONGEST", "MOST_BEAMS", "Captioner", "EncodedPicture", "caption", "captioner_of", "open_captioner"]
+__all__ = [
+    "CONFIDENCE",
+    "LONGEST",
+    "MOST_BEAMS",
+    "Captioner",
+    "EncodedPicture",
+    "caption",
+    "captioner_of",
+    "open_captioner",
+]
 
 LONGEST = 20  # words of a sentence
 MOST_BEAMS = 20
+_MOST_REQUIRED = 2  # confident tags that a sentence is made to name
 _TOGETHER = 8  # pictures whose sentences grow in one call
 # Words that say nothing of a picture by themselves: sentences that differ only in them are the same, and only they
 # may come twice in a sentence.
@@ -39,12 +59,24 @@ _SMALL_WORDS = """
 _SMALL = frozenset(_SMALL_WORDS.split())
 
 
+CONFIDENCE = {
+    "rank": 1.0,  # log probability with the length taken out, plus `fit` times the cosine of sentence and picture
+    "support": 0.0,  # lowest confidence among the tags that the sentence names; 1 where it names none
+    "confirmed": 0.0,  # highest confidence among them; 0 where it names none
+    "missing": 0.0,  # largest confidence times root of the area among the tags that it does not name
+}
+"""What the confidence of a sentence is made of: constant `confidence_NAME` of the card -> its value without one."""
+_REQUIRED = {"confidence": 0.9, "area": 0.1}  # of tags that a sentence is made to name
+
+
 @dataclass(frozen=True, eq=False)
 class EncodedPicture:
     """A picture as the network keeps it while it speaks."""
 
     memory: Array  # what every step needs
     space: NDArray[np.float32] | None  # (D,) its place among sentences, of length 1
+    evidence: TagEvidence | None = None  # None: the captioner is not grounded
+    colors: NDArray[np.float32] | None = None  # (S, colours) at the places of the memory
 
 
 def caption(
@@ -85,13 +117,19 @@ def open_captioner(model: ModelLike | None = None, *, threads: int | None = None
     Raises:
         As `open_model` and `Captioner`.
     """
-    return captioner_of(as_session(model, task="caption", threads=threads))
+    return captioner_of(
+        as_session(model, task="caption", threads=threads), open_model=partial(open_model, threads=threads)
+    )
+
+
+def captioner_of(session: Session, *, open_model: OpenModel) -> "Captioner":
+    """The captioner of an open model, made once, with the detector and the classifier that ground it."""
+    return _captioner(session, tagger_of(open_model(task="detect"), open_model(task="classify")))
 
 
 @cache
-def captioner_of(session: Session) -> "Captioner":
-    """The captioner of an open model, made once."""
-    return Captioner(session)
+def _captioner(session: Session, tagger: Tagger) -> "Captioner":
+    return Captioner(session, tagger=tagger)
 
 
 class Captioner:
@@ -102,12 +140,22 @@ class Captioner:
             thread, the pictures of a call run side by side fastest.
         workers: How many pictures are encoded at a time; None for as many as there are cores where the session uses
             one thread, else one.
+        tagger: What grounds it; None for the default detector and classifier.
+        grounded: Whether sentences are checked against what the tagger finds, and kept back where they are not
+            likely to be right. Without it the network's sentence is said whatever its confidence.
     Raises:
         CardError: the card lacks what a captioner needs.
         ChecksumError: a file of the model is not the card's.
     """
 
-    def __init__(self, model: ModelLike | None = None, *, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        model: ModelLike | None = None,
+        *,
+        workers: int | None = None,
+        tagger: Tagger | None = None,
+        grounded: bool = True,
+    ) -> None:
         session = as_session(model, task="caption")
         opened = session.model
         if opened.card.head != "steps" or not session.has("memory"):
@@ -122,6 +170,16 @@ class Captioner:
         has_sentences = "sentence" in opened.card.parts and session.has("space")
         self._sentence = OnnxFile(opened.part("sentence"), threads=1) if has_sentences else None
         self._roles = ["memory", "space"] if has_sentences else ["memory"]
+        has_tags = "tags" in opened.card.parts
+        self._tag_memory = TagMemory(OnnxFile(opened.part("tags"), threads=1)) if has_tags else None
+        # The common space may know fewer words than the decoder, the first ones.
+        self._sentence_words = int(opened.card.constants.get("sentence_words", len(self.words)))
+        if grounded and tagger is None:
+            detector, classifier = (open_model(task=task, threads=session.threads) for task in ("detect", "classify"))
+            tagger = tagger_of(detector, classifier)
+        self._tagger = tagger if grounded else None
+        constants = opened.card.constants
+        self._rules = WordRules(self.words, color=constants.get("color", 0.05), sex=constants.get("sex", 0.75))
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a path of text is a sequence too
@@ -163,15 +221,10 @@ class Captioner:
         def work(part: Sequence[Picture8]) -> list[Caption]:
             encoded = [self._encode(picture) for picture in part]
             found = self.search(encoded, beams=width, prefix=prefix)
-            out = []
-            for one, hypotheses in zip(encoded, found, strict=True):
-                kept = self._distinct(hypotheses, n)
-                extras = [self._others(one, t, others) if others else None for t in kept]
-                sentences = tuple(
-                    self._to_sentence(t, extra, attention=attention) for t, extra in zip(kept, extras, strict=True)
-                )
-                out.append(Caption(sentences, self._confidence(one, kept[0]), self.card.name))
-            return out
+            return [
+                self.to_caption(one, hypotheses, n=n, others=others, attention=attention, begun=bool(prefix))
+                for one, hypotheses in zip(encoded, found, strict=True)
+            ]
 
         several, is_one = as_pictures(pictures)
         parts = [several[i : i + _TOGETHER] for i in range(0, len(several), _TOGETHER)]
@@ -192,38 +245,79 @@ class Captioner:
     def search(
         self, encoded: Sequence[EncodedPicture], *, beams: int, prefix: Sequence[int] = ()
     ) -> list[list[Hypothesis]]:
-        """The best sentences of each picture, as numbers of words: likely ones, and near to the picture.
+        """The best sentences of each picture, as numbers of words: those most likely to be right.
 
-        The beams find likely sentences; among those, the space that pictures share with sentences knows better
-        which one fits. So the rank is the log probability, with the length taken out, and a multiple of the cosine of
-        the angle between the two.
+        The beams find likely sentences; what the confidence is made of knows better which one fits: the space that
+        pictures share with sentences, and the tags. So they are ordered by that.
         """
+        found = self._search(encoded, beams=beams, prefix=prefix)
+        out = []
+        for one, hypotheses in zip(encoded, found, strict=True):
+            missing = [] if prefix else self._missing(one, hypotheses)
+            if missing:
+                groups = 1 << len(missing)
+                wide = max(beams, 2 * groups)
+                hypotheses = [*hypotheses, *self._search([one], beams=wide, required=missing)[0]]
+            out.append(self._ranked(one, hypotheses))
+        return out
+
+    def _search(
+        self,
+        encoded: Sequence[EncodedPicture],
+        *,
+        beams: int,
+        prefix: Sequence[int] = (),
+        required: Sequence[Sequence[int]] = (),
+    ) -> list[list[Hypothesis]]:
         memory = np.concatenate([one.memory for one in encoded])
-        power = self.card.constants.get("power", 0.7)
 
         def step(tokens: NDArray[np.int64], state: Array) -> tuple[Array, Array, Array]:
             return self._run_step(tokens, memory, state)
 
-        state = self._first_state(memory, beams)
-        found = search_beams(
+        return search_beams(
             step,
-            state,
+            self._first_state(memory, beams),
             pictures=len(encoded),
             beams=beams,
             longest=LONGEST,
-            power=power,
+            power=self.card.constants.get("power", 0.7),
             prefix=prefix,
             again=self._again,
+            guide=self._guide(encoded),
+            required=required,
         )
-        return [self._ranked(one, hypotheses) for one, hypotheses in zip(encoded, found, strict=True)]
 
-    def _ranked(self, encoded: EncodedPicture, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
-        weight = self.card.constants.get("fit", 0.0)
-        if not weight or self._sentence is None or encoded.space is None or len(hypotheses) < 2:
-            return hypotheses
-        near = self._places([list(one.numbers) for one in hypotheses]) @ encoded.space
-        moved = [replace(one, rank=one.rank + weight * float(n)) for one, n in zip(hypotheses, near, strict=True)]
-        return sorted(moved, key=lambda one: -one.rank)
+    def _guide(self, encoded: Sequence[EncodedPicture]) -> Guide | None:
+        if self._tagger is None:
+            return None
+        banned = [self._rules.banned(one.evidence.absent if one.evidence else ()) for one in encoded]
+
+        def guide(
+            picture: int, said: Sequence[tuple[int, ...]], found: NDArray[np.float32], looked: Array
+        ) -> NDArray[np.float32]:
+            return self._rules.apply(found, looked, said, banned=banned[picture], colors=encoded[picture].colors)
+
+        return guide
+
+    def _missing(self, encoded: EncodedPicture, hypotheses: Sequence[Hypothesis]) -> list[list[int]]:
+        """Words of the confident tags that the best sentence does not name, the largest objects first."""
+        if encoded.evidence is None:
+            return []
+        best = self._ranked(encoded, hypotheses)[0]
+        named = {name for name, _ in named_classes([self.words.words[number] for number in best.numbers])}
+        score, area = (self.card.constants.get(f"require_{key}", value) for key, value in _REQUIRED.items())
+        tags = [t for t in encoded.evidence.tags if t.confidence >= score and t.area >= area and t.name not in named]
+        tags.sort(key=lambda tag: -tag.area * tag.confidence)
+        words = [self._rules.words_of(tag.name) for tag in tags]
+        return [some for some in words if some][:_MOST_REQUIRED]
+
+    def _ranked(self, encoded: EncodedPicture, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """By confidence, and each sentence but once."""
+        evidence = self.evidence(encoded, hypotheses)
+        values = [self._logit(one) for one in evidence]
+        once = {one.numbers: (one, value) for one, value in zip(hypotheses, values, strict=True)}
+        order = sorted(once.values(), key=lambda pair: -pair[1])
+        return [replace(one, rank=value) for one, value in order]
 
     def numbers_of(self, start: str) -> list[int]:
         """The words a sentence starts with, as numbers.
@@ -267,6 +361,7 @@ class Captioner:
         tokens = np.full((len(rows), max(map(len, rows), default=1)), PAD, np.int64)
         for place, row in zip(tokens, rows, strict=True):
             place[: len(row)] = row
+        tokens[tokens >= self._sentence_words] = UNKNOWN
         return self._sentence.run({"tokens": tokens}, ["space"])[0].astype(np.float32)
 
     def picture_places(self, pictures: Sequence[Picture8]) -> NDArray[np.float32]:
@@ -282,7 +377,52 @@ class Captioner:
 
     def _encode(self, picture: Picture8) -> EncodedPicture:
         out = self.session.run(prepare_picture(picture, self.card.picture), roles=self._roles)
-        return EncodedPicture(out["memory"], out["space"][0].astype(np.float32) if "space" in out else None)
+        memory = out["memory"]
+        evidence = None if self._tagger is None else self._tagger(picture)
+        side = math.isqrt(memory.shape[3]) if memory.ndim == 5 else 0
+        colors = color_fractions(picture, side) if evidence and side * side == memory.shape[-2] else None
+        if self._tag_memory is not None:
+            tags = self._tag_memory(evidence.tags if evidence else ())
+            memory = np.concatenate((memory, tags.astype(memory.dtype)), axis=3)
+        return EncodedPicture(
+            memory, out["space"][0].astype(np.float32) if "space" in out else None, evidence, colors
+        )
+
+    def to_caption(
+        self,
+        encoded: EncodedPicture,
+        hypotheses: Sequence[Hypothesis],
+        *,
+        n: int = 1,
+        others: int = 0,
+        attention: bool = False,
+        begun: bool = False,
+    ) -> Caption:
+        """What is said: the network's sentences, a plainer one, or none.
+
+        Args:
+            encoded: From `encode`.
+            hypotheses: From `search`.
+            n: How many different sentences at most.
+            others: As of `caption`.
+            attention: As of `caption`.
+            begun: The user wrote the first words and wants to see how the sentence goes on, likely or not.
+        """
+        sentences = []
+        for one in self._distinct(hypotheses, n):
+            extra = self._others(encoded, one, others) if others else None
+            sentences.append(self._to_sentence(one, extra, attention=attention))
+        name, confidence = self.card.name, sentences[0].confidence
+        if encoded.evidence is None or begun:
+            return Caption(tuple(sentences), confidence, name)
+        tags = tuple(tag for tag in encoded.evidence.tags if tag.confidence >= 0.5)
+        if confidence >= self.card.constants.get("threshold", 0.5):
+            return Caption(tuple(sentences), confidence, name, tags=tags)
+        text, sure = plain_sentence(tags, sure=self.card.constants.get("tag_threshold", 0.5))
+        if not text:
+            return Caption((), confidence, name, source="none", tags=tags, guesses=tuple(sentences))
+        plain = Sentence(tuple(Word(word, 1.0) for word in text.split()), 1.0, confidence=sure)
+        return Caption((plain,), sure, name, source="tags", tags=tags, guesses=tuple(sentences))
 
     def _first_state(self, memory: Array, beams: int) -> Array:
         """Of a transformer nothing yet, of a recurrent network the memory."""
@@ -294,6 +434,9 @@ class Captioner:
     def _run_step(self, tokens: NDArray[np.int64], memory: Array, state: Array) -> tuple[Array, Array, Array]:
         feeds = {"tokens": tokens, "memory": memory, "state": state}
         scores, looked, following = self._step.run(feeds, ["scores", "looked", "following"])
+        if self._tag_memory is not None:  # tags have no place in the picture
+            looked = looked[..., : math.isqrt(looked.shape[-1]) ** 2]
+            looked = looked / np.maximum(looked.sum(-1, keepdims=True), 1e-9)
         return scores, looked, following
 
     def _distinct(self, hypotheses: Sequence[Hypothesis], n: int) -> list[Hypothesis]:
@@ -335,21 +478,44 @@ class Captioner:
             probability = math.exp(min(0.0, hypothesis.log_probabilities[place]))
             words.append(Word(self.words.words[number], probability, looked, others[place] if others else ()))
         ending = Word(".", math.exp(min(0.0, hypothesis.end_log_probability)), None, others[-1]) if others else None
-        return Sentence(tuple(words), math.exp(min(0.0, hypothesis.log_probability)), ending)
+        probability = math.exp(min(0.0, hypothesis.log_probability))
+        confidence = 1 / (1 + math.exp(-max(-50.0, min(50.0, hypothesis.rank))))
+        return Sentence(tuple(words), probability, ending, confidence)
 
-    def evidence(self, encoded: EncodedPicture, hypothesis: Hypothesis) -> tuple[float, float]:
-        """Evidence for the confidence: mean log probability of the words, and similarity of sentence and picture."""
-        mean = hypothesis.log_probability / (len(hypothesis.numbers) + 1)
-        near = self.fit(encoded, self.words.decode(hypothesis.numbers)) if hypothesis.numbers else None
-        return mean, near or 0.0
+    def evidence(self, encoded: EncodedPicture, hypotheses: Sequence[Hypothesis]) -> list[tuple[float, ...]]:
+        """What the confidence of each sentence is made of, as `CONFIDENCE` names it."""
+        near = np.zeros(len(hypotheses), np.float32)
+        if self._sentence is not None and encoded.space is not None and hypotheses:
+            near = self._places([list(one.numbers) for one in hypotheses]) @ encoded.space
+        weight, power = (self.card.constants.get(name, value) for name, value in (("fit", 0.0), ("power", 0.7)))
+        return [
+            (
+                one.log_probability / (len(one.numbers) + 1) ** power + weight * float(cosine),
+                *self._support(encoded, one),
+            )
+            for one, cosine in zip(hypotheses, near, strict=True)
+        ]
 
-    def _confidence(self, encoded: EncodedPicture, hypothesis: Hypothesis) -> float:
-        """A logistic curve over the evidence, fitted on pictures held out from training."""
+    def _support(self, encoded: EncodedPicture, hypothesis: Hypothesis) -> tuple[float, float, float]:
+        """How the tags agree with a sentence: see `CONFIDENCE`."""
+        if encoded.evidence is None:
+            return 0.0, 0.0, 0.0
+        named = {name for name, _ in named_classes([self.words.words[number] for number in hypothesis.numbers])}
+        tags = {tag.name: tag for tag in encoded.evidence.tags}
+        support = [tags[name].confidence if name in tags else 0.0 for name in named]
+        missing = [tag.confidence * math.sqrt(_area(tag)) for tag in tags.values() if tag.name not in named]
+        return min(support, default=1.0), max(support, default=0.0), max(missing, default=0.0)
+
+    def _logit(self, evidence: Sequence[float]) -> float:
+        """The logistic curve over the evidence, before the logistic function; fitted on pictures held out."""
         numbers = self.card.constants
-        mean, near = self.evidence(encoded, hypothesis)
-        value = numbers.get("confidence_base", 0.0)
-        value += numbers.get("confidence_probability", 1.0) * mean + numbers.get("confidence_fit", 0.0) * near
-        return 1 / (1 + math.exp(-max(-50.0, min(50.0, value))))
+        weights = (numbers.get(f"confidence_{key}", default) for key, default in CONFIDENCE.items())
+        return numbers.get("confidence_base", 0.0) + sum(w * v for w, v in zip(weights, evidence, strict=True))
+
+
+def _area(tag: Tag) -> float:
+    """Fraction of the picture; a label of the whole picture without a box counts as half of it."""
+    return tag.area if tag.box is not None else 0.5
 
 
 def _grid(looked: Array) -> NDArray[np.float32] | None:

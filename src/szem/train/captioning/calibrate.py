@@ -13,8 +13,8 @@ from szem.data.words import split_words
 from szem.media.pictures import read_picture
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.captioning.bleu_cider import Cider
-from szem.tasks.captioning.caption import Captioner
+from szem.tasks.captioning.caption import CONFIDENCE, Captioner
+from szem.tasks.captioning.judgement import is_right
 from szem.train.captioning.data import CaptionedPictures
 
 __all__ = ["calibrate", "fit_logistic", "show_nothing"]
@@ -27,29 +27,29 @@ _TOGETHER = 8  # pictures at a time
 def calibrate(model: Model, held_out: CaptionedPictures) -> dict[str, float]:
     """The constants of the confidence on a captioner's card; none where too few pictures are held out.
 
-    A sentence is right if it is as near to the five that people wrote (CIDEr-D) as the farthest of theirs is to the
-    other four. Pictures that show nothing (noise, plain colour, slopes, shuffled pixels) are never right.
+    What is right says `judgement.is_right`. Pictures that show nothing (noise, plain colour, slopes, shuffled pixels)
+    are never right.
     """
     files = held_out.files
     if len(files) < _MINIMUM:
         return {}
     captioner = Captioner(Session(model, threads=1))
     people = [[split_words(s) for s in sentences] for sentences in held_out.sentences]
-    cider = Cider(people)
-    evidence: list[tuple[float, float]] = []
+    evidence: list[tuple[float, ...]] = []
     right: list[bool] = []
     for start in range(0, len(files), _TOGETHER):
         found = _say(captioner, [read_picture(file) for file in files[start : start + _TOGETHER]])
         for place, (what, words) in enumerate(found, start=start):
             evidence.append(what)
-            right.append(cider.score(words, place) >= _farthest(cider, people[place]))
+            right.append(is_right(words, people[place]))
     count = max(20, len(files) // 4)
     examples = [read_picture(file) for file in files[:: max(1, len(files) // count)]][:count]
     for picture in show_nothing(examples):
         evidence.append(_say(captioner, [picture])[0][0])
         right.append(False)
-    base, probability, fit = fit_logistic(np.array(evidence), np.array(right, np.float64))
-    return {"confidence_base": base, "confidence_probability": probability, "confidence_fit": fit}
+    base, *weights = fit_logistic(np.array(evidence), np.array(right, np.float64))
+    named = zip(CONFIDENCE, weights, strict=True)
+    return {"confidence_base": base, **{f"confidence_{name}": weight for name, weight in named}}
 
 
 def show_nothing(examples: Sequence[Picture8]) -> Iterator[Picture8]:
@@ -105,21 +105,11 @@ def fit_logistic(evidence: Array, right: NDArray[np.float64], *, ridge: float = 
     return tuple(float(w) for w in weights)
 
 
-def _say(captioner: Captioner, pictures: Sequence[Picture8]) -> list[tuple[tuple[float, float], list[str]]]:
+def _say(captioner: Captioner, pictures: Sequence[Picture8]) -> list[tuple[tuple[float, ...], list[str]]]:
     """For each picture the evidence, and the words of the best sentence."""
     encoded = captioner.encode(pictures)
     found = captioner.search(encoded, beams=_BEAMS)
     return [
-        (captioner.evidence(one, hypotheses[0]), split_words(captioner.words.decode(hypotheses[0].numbers)))
+        (captioner.evidence(one, hypotheses[:1])[0], split_words(captioner.words.decode(hypotheses[0].numbers)))
         for one, hypotheses in zip(encoded, found, strict=True)
     ]
-
-
-def _farthest(cider: Cider, people: Sequence[Sequence[str]]) -> float:
-    """The score of the sentence that is farthest from the others, among those people wrote for one picture."""
-    if len(people) < 2:
-        return 0.5
-    return min(
-        cider.score_against(words, [other for j, other in enumerate(people) if j != i])
-        for i, words in enumerate(people)
-    )

@@ -1,16 +1,27 @@
 // What the server said about a picture, in the form the page draws. Pure.
 
 /**
- * {sentences, confidence}: a sentence is {text, probability, words}; a word {text, probability, attention, others}. The end of the sentence
- * is its last word, "." , so that a sentence can go on from there too.
+ * {caption, source, confidence, sentences}: `source` is "model", "tags" or "none"; `sentences` are the network's own, also where its
+ * answer is not used. A sentence is {text, confidence, probability, words}; a word {text, probability, attention, others}. The end of
+ * the sentence is its last word, "." , so that a sentence can go on from there too.
  */
 export function readCaption(answer) {
-  const sentences = (answer?.sentences ?? []).map(({ text, probability, words, ending }) => ({
+  const source = answer?.source ?? "model";
+  const own = source === "model" ? answer?.sentences : answer?.guesses;
+  const sentences = (own ?? []).map(({ text, confidence = 0, probability, words, ending }) => ({
     text,
+    confidence,
     probability,
     words: [...(words ?? []), ...(ending ? [{ ...ending, end: true }] : [])].map(readWord),
   }));
-  return { sentences, confidence: answer?.confidence ?? 0 };
+  return { caption: answer?.caption ?? "", source, confidence: answer?.confidence ?? 0, sentences };
+}
+
+/** What is said about the caption, beside the network's own sentence: [key of the text, its values]. */
+export function verdict({ caption, source, confidence }, percent) {
+  if (source === "none") return ["caption.silent", {}];
+  if (source === "tags") return ["caption.from-tags", { caption, share: percent(confidence) }];
+  return [confidence < 0.5 ? "caption.unsure" : "caption.sure", { share: percent(confidence) }];
 }
 
 function readWord({ text, probability, attention = null, others = [], end = false }) {

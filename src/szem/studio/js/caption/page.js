@@ -11,7 +11,7 @@ import { wordsFor } from "../problems.js";
 import { createOverlay } from "../recognise/overlay.js";
 import { describe } from "../server.js";
 import { whole, words as text } from "../url-state.js";
-import { probabilityText, heatRows, readCaption, startWith } from "./answer.js";
+import { heatRows, readCaption, startWith, verdict } from "./answer.js";
 import { othersView, sentenceView } from "./sentence.js";
 import { curlText, pythonText, shellText } from "./snippets.js";
 
@@ -30,7 +30,7 @@ const FIRST_OPEN = 1; // the word whose others are shown before one is chosen: m
 export async function mount(root, app) {
   const { words, store, state } = app;
   const { t, number } = words;
-  let answer = null; // {sentences, sure, raw}
+  let answer = null; // as readCaption gives it, and {tookMs}
   let turn = 0;
   let closed = false;
   let pointed = -1;
@@ -193,9 +193,9 @@ export async function mount(root, app) {
     sentence.show(now.words, chosen, { given: given(), slowly });
     const open = chosen >= 0 ? chosen : Math.min(FIRST_OPEN, now.words.length - 1);
     others.show(now.words[open], open);
-    const doubt = answer.confidence < 0.5;
-    sure.dataset.doubt = doubt ? "yes" : "no";
-    sure.textContent = t(doubt ? "caption.unsure" : "caption.sure", { share: words.percent(answer.confidence) });
+    sure.dataset.doubt = answer.source === "model" && answer.confidence >= 0.5 ? "no" : "yes";
+    sure.dataset.source = answer.source;
+    sure.textContent = t(...verdict(answer, words.percent));
     timing.textContent = t("recognise.took", { ms: number(answer.tookMs) });
     paintList();
     paintHeat();
@@ -204,7 +204,7 @@ export async function mount(root, app) {
   function paintList() {
     fill(
       list,
-      answer.sentences.map(({ text: whole_, probability }, k) =>
+      answer.sentences.map(({ text: whole_, confidence }, k) =>
         h(
           "li",
           {},
@@ -214,7 +214,7 @@ export async function mount(root, app) {
               type: "button",
               class: "sentence-row",
               "aria-pressed": String(answer.sentences[k] === said()),
-              data: { text: whole_, probability: String(probability) },
+              data: { text: whole_, confidence: String(confidence) },
               on: {
                 click: () => {
                   app.set({ sentence: k, word: -1 });
@@ -224,7 +224,7 @@ export async function mount(root, app) {
               },
             },
             h("span", { lang: "en", text: whole_ }),
-            h("output", { text: probabilityText(words, probability) }),
+            h("output", { text: words.percent(confidence) }),
           ),
         ),
       ),

@@ -2,7 +2,7 @@
 
 import { button, messagePlace } from "../controls.js";
 import { fill, h } from "../dom.js";
-import { readCaption } from "../caption/answer.js";
+import { readCaption, verdict } from "../caption/answer.js";
 import { createAsker } from "../asker.js";
 import { decodeStill } from "../pictures/decode.js";
 import { wordsFor } from "../problems.js";
@@ -23,8 +23,8 @@ export function sayBack(app) {
       const answer = readCaption(await describe(fileOf(drawing.picture), { n: 1, beams: 10, others: 0 }));
       if (drawing !== shown) return;
       problem.clear();
-      said.textContent = answer.sentences[0]?.text ?? "";
-      sure.textContent = t(answer.confidence < 0.5 ? "caption.unsure" : "caption.sure", { share: percent(answer.confidence) });
+      said.textContent = answer.caption;
+      sure.textContent = t(...verdict(answer, percent));
     } catch (error) {
       if (drawing === shown) problem.show(wordsFor(error, words));
     }
