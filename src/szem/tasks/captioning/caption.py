@@ -418,11 +418,11 @@ class Captioner:
         tags = tuple(tag for tag in encoded.evidence.tags if tag.confidence >= 0.5)
         if confidence >= self.card.constants.get("threshold", 0.5):
             return Caption(tuple(sentences), confidence, name, tags=tags)
-        text, sure = plain_sentence(tags, sure=self.card.constants.get("tag_threshold", 0.5))
+        text, certainty = plain_sentence(tags, minimum=self.card.constants.get("tag_threshold", 0.5))
         if not text:
             return Caption((), confidence, name, source="none", tags=tags, guesses=tuple(sentences))
-        plain = Sentence(tuple(Word(word, 1.0) for word in text.split()), 1.0, confidence=sure)
-        return Caption((plain,), sure, name, source="tags", tags=tags, guesses=tuple(sentences))
+        plain = Sentence(tuple(Word(word, 1.0) for word in text.split()), 1.0, confidence=certainty)
+        return Caption((plain,), certainty, name, source="tags", tags=tags, guesses=tuple(sentences))
 
     def _first_state(self, memory: Array, beams: int) -> Array:
         """Of a transformer nothing yet, of a recurrent network the memory."""

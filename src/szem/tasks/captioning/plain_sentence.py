@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from szem.results.caption import Tag
 from szem.tasks.captioning.nouns import plural_of
 
-__all__ = ["SURE", "plain_sentence", "plain_tags"]
+__all__ = ["MAIN_CONFIDENCE", "plain_sentence", "plain_tags"]
 
-SURE = 0.5  # confidence from which the main object is said
-_ALSO_SURE = 0.7  # from which others are said beside it, if it does not stand or lie on them
+MAIN_CONFIDENCE = 0.5  # confidence from which the main object is said
+_ALSO_CONFIDENCE = 0.7  # from which others are said beside it, if it does not stand or lie on them
 _MAIN_AREA = 0.04  # fraction of the picture that the main object covers at least
 _ALSO_AREA = 0.02
 _CLOSE_AREA = 0.55  # from which it is a close-up
@@ -28,22 +28,22 @@ _COLORED = frozenset(
 )  # fmt: skip
 
 
-def plain_tags(tags: Sequence[Tag], *, sure: float = SURE) -> list[Tag]:
+def plain_tags(tags: Sequence[Tag], *, minimum: float = MAIN_CONFIDENCE) -> list[Tag]:
     """The tags that a sentence is made from, the main object first; none where no tag is confident enough.
 
     The main object is the one that covers most of the picture, people first; what has no box is said only where
     nothing with a box is.
     """
-    certain = [tag for tag in tags if tag.confidence >= sure]
+    certain = [tag for tag in tags if tag.confidence >= minimum]
     placed = sorted((tag for tag in certain if tag.area >= _ALSO_AREA), key=lambda tag: -_weight(tag))
     if placed and placed[0].area >= _MAIN_AREA:
         main, *others = placed
-        also = [t for t in others if t.confidence >= _ALSO_SURE or (t.name in _SURFACES and _rests(main, t))]
+        also = [t for t in others if t.confidence >= _ALSO_CONFIDENCE or (t.name in _SURFACES and _rests(main, t))]
         return [main, *also][:_MOST]
     return [tag for tag in certain if tag.box is None][:1]
 
 
-def plain_sentence(tags: Sequence[Tag], *, sure: float = SURE) -> tuple[str, float]:
+def plain_sentence(tags: Sequence[Tag], *, minimum: float = MAIN_CONFIDENCE) -> tuple[str, float]:
     """A sentence and its confidence, the lowest of its tags'; empty where no tag is confident enough.
 
     >>> cup = Tag(name="cup", confidence=0.9, box=(0.3, 0.2, 0.7, 0.7), color="red")
@@ -55,7 +55,7 @@ def plain_sentence(tags: Sequence[Tag], *, sure: float = SURE) -> tuple[str, flo
     >>> plain_sentence([Tag(name="dog", confidence=0.4, box=(0, 0, 1, 1))])
     ('', 0.0)
     """
-    said = plain_tags(tags, sure=sure)
+    said = plain_tags(tags, minimum=minimum)
     if not said:
         return "", 0.0
     surface = next((tag for tag in said if tag.name in _SURFACES), None)
