@@ -87,6 +87,16 @@ def test_int8_stays_close_takes_raw_pixels_and_is_smaller_inside(
     assert len(weights) == 4  # three convolutions and the linear layer
 
 
+def test_a_first_convolution_that_stays_float_keeps_its_arithmetic_of_pixels(
+    exported: tuple[nn.Module, Path, list[np.ndarray]], tmp_path: Path
+) -> None:
+    _, file, samples = exported
+    first = next(node.output[0] for node in onnx.load(file).graph.node if node.op_type == "Conv")
+    quantize_onnx(file, tmp_path / "int8.onnx", samples=samples[:8], keep_float=[first])
+    want, found = run(file, samples[-1]), run(tmp_path / "int8.onnx", samples[-1])
+    assert np.abs(found - want).max() < 0.2 * np.abs(want).max()
+
+
 def test_class_maps_are_exact_before_and_after_quantising(
     exported: tuple[nn.Module, Path, list[np.ndarray]], tmp_path: Path
 ) -> None:

@@ -75,6 +75,8 @@ def quantize_onnx(
     correct_bias(model, convs, scales, samples=samples)
     overrides: dict[str, list[dict[str, Any]]] = {name: _override(steps) for name, steps in scales.items()}
     pixels = _pixel_scale(graph)
+    if pixels is not None and not any(pixels[0] in node.input for node in nodes):
+        pixels = None  # the first layer stays in float, and with it the arithmetic before it
     if pixels is not None:
         tensor, step, zero = pixels
         overrides[tensor] = [{"scale": np.array(step, np.float32), "zero_point": np.array(zero, np.uint8)}]
