@@ -124,7 +124,7 @@ def test_answers_of_any_shape_are_read(lab: Callable[..., Any]) -> None:
       m.readCaption({ confidence: 0.5, sentences: [{ text: 'a', probability: 1, words: [{ text: 'a', probability: 1 }],
         ending: { text: '.', probability: 0.5, others: [{ text: 'dog', probability: 0.1 }] } }] }).sentences[0].words.length]"""
     empty, none, flat, sloped, second, first, count = lab("caption/answer.js", body)
-    assert empty == {"sentences": [], "confidence": 0}
+    assert empty == {"caption": "", "source": "model", "sentences": [], "confidence": 0}
     assert none is None
     assert flat == [[0, 0], [0, 0]]
     assert sloped == [[0, 1], [0.5, 0]]
