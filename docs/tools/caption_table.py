@@ -26,8 +26,9 @@ def main(folder: Path) -> None:
         file = files[number]
         said = captioner([read_picture(file)])[0]
         score = cider.score(split_words(said.text), int(number))
+        text = f"{said.text} ({said.source})" if said.text else "(none)"
         people = pictures[file][0].rstrip(" .")
-        print(f"| {file.stem} | {said.confidence:.0%} | {said.text} | {people} | {score:.2f} |")
+        print(f"| {file.stem} | {said.confidence:.0%} | {text} | {people} | {score:.2f} |")
 
 
 if __name__ == "__main__":
