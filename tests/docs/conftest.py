@@ -31,7 +31,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_film(folder / "talk.mp4", face)
     for name in ("a.jpg", "b.jpg"):
         szem.write_picture(folder / name, small)
-    film = make_film(folder / "film.mp4", small)
+    film = make_film(folder / "video.mp4", small)
     for name in ("street.mp4", "clip.mp4", "talking.mp4", "word.mp4", "hall.mp4"):
         shutil.copy(film, folder / name)
     for name in ("films", "recordings", "more"):

@@ -116,7 +116,7 @@ ONCE = {(*c.words, c.stdin): c for c in RUNNING}
 def home(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of szem's data in which `szem watch` has recorded something."""
     folder = tmp_path_factory.mktemp("home")
-    assert run(["watch", str(samples / "film.mp4"), "--store", str(folder / "guard"), "--quiet"]) == 0
+    assert run(["watch", str(samples / "video.mp4"), "--store", str(folder / "guard"), "--quiet"]) == 0
     return folder
 
 
@@ -147,7 +147,7 @@ def test_a_command_runs(
     words = [str(home / "guard") if word.startswith(("/srv/", "/tmp/")) else word for word in command.words[1:]]
     words = [name for word in words for name in (sorted(map(str, Path().glob(word))) if word == "*.wav" else [word])]
     if command.stdin or "-" in words:
-        monkeypatch.setattr(sys, "stdin", _Input((work / (command.stdin or "film.mp4")).read_bytes()))
+        monkeypatch.setattr(sys, "stdin", _Input((work / (command.stdin or "video.mp4")).read_bytes()))
     status = run(words)
     said = capsys.readouterr()
     if command.words[1] == "lipread":  # nobody speaks in this video; that is said, and is no fault of the command

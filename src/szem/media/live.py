@@ -50,7 +50,7 @@ def is_camera(text: str) -> bool:
 def is_url(text: str) -> bool:
     """Whether a source as typed is a stream's address.
 
-    >>> is_url("rtsp://camera/1"), is_url("C:/film.mp4")
+    >>> is_url("rtsp://camera/1"), is_url("C:/video.mp4")
     (True, False)
     """
     scheme, mark, _ = text.partition("://")

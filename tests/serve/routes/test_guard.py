@@ -217,7 +217,7 @@ def test_zones_and_lines_go_out_and_in_as_json(guarded: httpx.Client, folder: Pa
     assert guarded.get(f"{GUARD}/areas", params={"camera": "hall"}).status_code == 404
     assert guarded.put(f"{GUARD}/areas/check", json=yard).json() == {"fault": "", **yard}
     answer = guarded.put(f"{GUARD}/areas/check", json={"zones": [door | {"points": [[0, 0], [320, 0], [1, 1]]}]})
-    assert "zones[1].points: a point's x and y are shares" in answer.json()["fault"]
+    assert "zones[1].points: a point's x and y are fractions" in answer.json()["fault"]
     drawn = folder.parent / "zones.json"
     drawn.write_bytes(given.content)
     assert read_areas(drawn).names == ("door",)

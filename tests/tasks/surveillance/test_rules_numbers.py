@@ -61,7 +61,7 @@ def test_rules_that_are_read_can_be_sent_as_json(table: str, more: str, name: st
 
 
 def test_an_integer_of_thousands_of_digits_is_refused() -> None:
-    with pytest.raises(RulesError, match=r"rules: not TOML: .*digits"):
+    with pytest.raises(RulesError, match=r"line 2: a whole number has at most 64 bits, got 5,000 digits"):
         parse_rules("[keep]\ndays = " + "9" * 5000)
 
 

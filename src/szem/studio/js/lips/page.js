@@ -34,7 +34,7 @@ export async function mount(root, app) {
   let sound = null; // of the film, as this browser decodes it
   let turn = 0;
   let asking = null; // AbortController
-  let fileName = "film.mp4";
+  let fileName = "video.mp4";
   let prompt = makeSentence();
 
   const promptText = h("p", { class: "lip-prompt", lang: "en", data: { name: "lip-prompt" }, text: prompt });
@@ -306,7 +306,7 @@ export async function mount(root, app) {
     asking?.abort();
     asking = new AbortController();
     [answer, sound] = [null, null];
-    fileName = file.name || "film.mp4";
+    fileName = file.name || "video.mp4";
     truth.value = recorded ? prompt : "";
     problem.clear();
     timeline.film(null, null, 1);
