@@ -67,7 +67,7 @@ class EmptyFileError(MediaError):
 
 
 class NoPicturesError(EmptyFileError):
-    """A film or stream of sound alone."""
+    """A video or stream of sound alone."""
 
 
 class TooLargeError(MediaError):

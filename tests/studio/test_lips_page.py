@@ -157,7 +157,7 @@ def test_what_the_server_refuses_and_what_is_no_video_is_reported(visit: Visit, 
     text = tmp_path / "notes.txt"
     text.write_text("no film")
     page.locator("[data-name=film-file]").set_input_files(text)
-    assert "notes.txt is not a film" in page.locator("[data-name=film-problem]").inner_text()
+    assert "notes.txt is not a video" in page.locator("[data-name=film-problem]").inner_text()
 
 
 def test_a_few_seconds_are_recorded_and_sent(visit: Visit, answer: dict[str, Any]) -> None:

@@ -78,7 +78,7 @@ def train(
     write_json(out / "run.json", about, indent=2)
     if hasattr(built, "contact_sheet"):
         write_picture(out / "contact-sheet.png", built.contact_sheet())
-        console.print(f"What is about to be taught: {out / 'contact-sheet.png'}", markup=False)
+        console.print(f"Contact sheet of the training pictures: {out / 'contact-sheet.png'}", markup=False)
     try:
         outcome = run_training(built, out, resume=resume, budget_s=budget_s, device=device, quiet=quiet)
     except KeyboardInterrupt as error:

@@ -1,4 +1,4 @@
-"""Videos of spoken sentences: an `index.csv` that says for each film its words and, where known, when each is said.
+"""Videos of spoken sentences: an `index.csv` that says for each video its words and, where known, when each is said.
 
 Columns: `video` (path from the index's folder), `words`, and perhaps `split`, `frames` and `alignment_frames`
 (`word:first-last`, frame numbers, a word ends where the next begins; `sil` and `sp` are silence). This file does not
@@ -55,7 +55,7 @@ def read_spoken(folder: Path, *, split: str = "all") -> SpokenSet:
     Raises:
         FileMissingError: there is no index.
         FormatError: a column is missing.
-        UnknownNameError: no film is of this split.
+        UnknownNameError: no video is of this split.
     """
     index = folder / "index.csv"
     if not index.is_file():

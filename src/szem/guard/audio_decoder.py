@@ -1,4 +1,4 @@
-"""Sound of a live line or film, from its packets to blocks of mono samples with times.
+"""Sound of a live line or video, from its packets to blocks of mono samples with times.
 
 A live line's sound has holes and clocks that drift: silence fills a hole, and each block's time is the line's own.
 This file does not know what is listened for.

@@ -33,7 +33,7 @@ class FrameBlur(Protocol):
         """A picture without its faces."""
 
     def for_video(self) -> Callable[[Picture8], Picture8]:
-        """For the pictures of one film, in order."""
+        """For the pictures of one video, in order."""
 
 
 _PLAYED_PIXELS = frozenset(("yuv420p", "yuvj420p"))

@@ -21,7 +21,7 @@ class StoredEvent:
 
     id: str  # 32 hex digits; also tells a hook's receiver what it has had before
     number: int = 0  # counts up in the order in which events were kept, whatever the clock did
-    source: str  # name of the camera or film
+    source: str  # name of the camera or video
     kind: str
     started: float  # seconds since 1970, UTC, by the clock of its time
     ended: float

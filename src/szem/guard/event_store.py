@@ -391,7 +391,7 @@ def stored_from(event: Event, *, source: str, now: float, now_s: float) -> Store
 
     Args:
         event: As watched or heard.
-        source: Name of the camera or film.
+        source: Name of the camera or video.
         now: Seconds since 1970.
         now_s: The same moment in the source's own time.
     """

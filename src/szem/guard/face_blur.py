@@ -1,6 +1,6 @@
 """Faces taken out of pictures, before anything of them is kept.
 
-A face is made into a few flat squares, which cannot be undone. In a film a place stays hidden for a moment after its
+A face is made into a few flat squares, which cannot be undone. In a video a place stays hidden for a moment after its
 face was last found, so that one picture in which it is missed does not show it. This file does not know how faces are
 found.
 """
@@ -21,7 +21,7 @@ __all__ = ["FaceBlurrer", "blur_boxes", "open_face_blurrer"]
 _THRESHOLD = 0.4  # a face that is hidden for nothing does no harm
 _WIDER = 0.25  # of a face's sides, added on each: hair and ears tell too
 _SQUARES = 5  # across a face
-_STAYS = 8  # pictures of a film
+_STAYS = 8  # pictures of a video
 
 FindBoxes = Callable[[Picture8], NDArray[np.float32]]
 
@@ -41,7 +41,7 @@ class FaceBlurrer:
         return blur_boxes(picture, self._find(picture))
 
     def for_video(self) -> Callable[[Picture8], Picture8]:
-        """For the pictures of one film, in order."""
+        """For the pictures of one video, in order."""
         recent: deque[NDArray[np.float32]] = deque(maxlen=_STAYS)
 
         def blur(picture: Picture8) -> Picture8:

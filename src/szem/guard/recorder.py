@@ -64,7 +64,7 @@ class Recorder:
         buffer: What clips are cut from; None: no clips.
         maker: Makes clips and pictures of it.
         moment: From the source's time to seconds since 1970.
-        is_live: A film waits for its clips.
+        is_live: A video waits for its clips.
         blur: Makes a picture without faces; None: pictures are kept as they are.
         latest: The last picture, for where the buffer has none.
         wake: Called when there are new messages.

@@ -1,4 +1,4 @@
-"""A film watched and listened to from its beginning to its end, in order, without a store.
+"""A video watched and listened to from its beginning to its end, in order, without a store.
 
 For trying rules on a recording: events as they are told, and what each channel says all along.
 """
@@ -33,8 +33,8 @@ def analyze_video(path: Path, analyzer: Analyzer) -> Iterator[AnalyzedFrame]:
     """Watch and listen.
 
     Args:
-        path: The film; it may have no sound.
-        analyzer: Of this film alone.
+        path: The video; it may have no sound.
+        analyzer: Of this video alone.
     Raises:
         As `VideoReader` and its iteration.
     """

@@ -1,4 +1,4 @@
-"""What is to be guarded: names and addresses of cameras, streams and films, from what a person typed and the rules.
+"""What is to be guarded: names and addresses of cameras, streams and videos, from what a person typed and the rules.
 
 This file opens nothing.
 """
@@ -43,7 +43,7 @@ def name_sources(typed: Sequence[str], rules: Rules) -> tuple[Source, ...]:
         rules: With `[cameras]`.
     Raises:
         RangeError: nothing to guard, or one name for two.
-        FileMissingError: no such film.
+        FileMissingError: no such video.
     """
     by_source = {camera.source: name for name, camera in rules.cameras.items() if camera.source}
     wanted = list(typed) or list(by_source)

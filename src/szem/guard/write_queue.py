@@ -30,7 +30,7 @@ class WriteQueue:
     """Takes work from every camera.
 
     Args:
-        clips_waiting: Clips that may wait; a film then waits for its clips, a live line goes without.
+        clips_waiting: Clips that may wait; a video then waits for its clips, a live line goes without.
         on_lost: Called with "event" or "clip" when one is given up.
     """
 

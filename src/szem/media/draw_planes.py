@@ -1,6 +1,6 @@
-"""Boxes, paths and labels drawn straight onto a film's planes of brightness and colour: only their own pixels cost.
+"""Boxes, paths and labels drawn straight onto a video's planes of brightness and colour: only their own pixels cost.
 
-The look is that of `szem.media.drawing`. Colours are BT.601's; a film in BT.709 shows them a shade off. This file
+The look is that of `szem.media.drawing`. Colours are BT.601's; a video in BT.709 shows them a shade off. This file
 does not know what the boxes mean.
 """
 
@@ -33,7 +33,7 @@ class LabelledBox:
 
 
 def text_px_of(planes: Planes) -> int:
-    """A text size that suits the film, as `szem.media.drawing.text_px`."""
+    """A text size that suits the video, as `szem.media.drawing.text_px`."""
     return max(12, round((planes.width_px * planes.height_px) ** 0.5 * 0.03))
 
 
@@ -113,7 +113,7 @@ def to_yuv(rgb: RGB) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, eq=False)
 class _Chip:
-    """A label in the film's own form, with how much of it covers what is below (0..256)."""
+    """A label in the video's own form, with how much of it covers what is below (0..256)."""
 
     y: NDArray[np.uint16]
     u: NDArray[np.uint16]

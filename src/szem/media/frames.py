@@ -1,6 +1,6 @@
-"""One picture of a film as its decoder gave it, turned upright; converted only to what is asked for.
+"""One picture of a video as its decoder gave it, turned upright; converted only to what is asked for.
 
-Drawing on a film needs neither RGB nor the picture at full size: a network looks at a small RGB picture, and boxes
+Drawing on a video needs neither RGB nor the picture at full size: a network looks at a small RGB picture, and boxes
 are drawn on the planes of brightness and colour that the encoder takes anyway. This file does not know where frames
 come from.
 """
@@ -27,7 +27,7 @@ _own = threading.local()  # a converter each thread: they keep tables, and are n
 
 @dataclass(frozen=True, eq=False)
 class Planes:
-    """A picture as brightness and two colour differences (BT.601 or BT.709 as the film has it), 16..235 and 16..240.
+    """A picture as brightness and two colour differences (BT.601 or BT.709 as the video has it), 16..235 and 16..240.
 
     Args:
         data: (H · 3 / 2, W) uint8, both sides even: H rows of brightness, then both halved planes row by row.
@@ -70,11 +70,11 @@ class Planes:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a film.
+    """One picture of a video.
 
     Args:
         index: From 0; frames left out are counted.
-        time_s: From the film's beginning, as the file says it, or since a live source was opened.
+        time_s: From the video's beginning, as the file says it, or since a live source was opened.
         raw: The decoder's `av.VideoFrame`; never written to, since later frames are made from it.
         turn: Quarter turns against the clock that put it upright.
         sound: Packets of sound that come before the next frame, where they were asked for.

@@ -99,7 +99,7 @@ def camera_device(number: int, platform: str = sys.platform) -> Device:
 class LiveReader:
     """Frames of a camera or stream, for as long as it lasts.
 
-    A stream with a length (a film on a web server) ends like a file and `is_live` is False: nothing of it may be
+    A stream with a length (a video on a web server) ends like a file and `is_live` is False: nothing of it may be
     skipped. The first attempt to open must succeed; after that, a source that is silent for `stall_s` or breaks off
     is opened again, at first after half a second, then after twice the wait each time, up to half a minute.
 
@@ -152,10 +152,10 @@ class LiveReader:
         self.is_live = self.info.duration_s is None
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames; their times count from the first one's arrival, or are the film's own where it has a length.
+        """Frames; their times count from the first one's arrival, or are the video's own where it has a length.
 
         Raises:
-            MediaError: it was silent for `give_up_s`, or a film broke off.
+            MediaError: it was silent for `give_up_s`, or a video broke off.
             NoPicturesError: opened again, it has none any more.
             TooLargeError: a frame is larger than the limits allow.
         """

@@ -1,4 +1,4 @@
-"""Sound of sound files and films: `(T,)` float32 mono at the rate asked for, block by block or as one array.
+"""Sound of sound files and videos: `(T,)` float32 mono at the rate asked for, block by block or as one array.
 
 Sample 0 is the beginning of the file's own time, the same as of its pictures: a sound track that begins late, or has
 a hole, is filled with silence. This file does not know what is listened for; `szem.media.spectrum` makes pictures
@@ -56,12 +56,12 @@ class SoundReader(AbstractContextManager["SoundReader"]):
     """The sound of a file, opened for reading once, from its beginning to its end, in blocks of equal length.
 
     Args:
-        source: A sound file or a film, its bytes, or an open binary file or pipe.
+        source: A sound file or a video, its bytes, or an open binary file or pipe.
         rate_hz: Samples a second of what is given; the file's own rate does not matter.
         block_s: Length of the blocks; the last one may be shorter.
     Raises:
         FileMissingError: no such file.
-        EmptyFileError: no bytes, or a film without sound.
+        EmptyFileError: no bytes, or a video without sound.
         FormatError: not a file with sound, or damaged.
         RangeError: `rate_hz` or `block_s` is not positive.
     """
@@ -179,7 +179,7 @@ class SoundReader(AbstractContextManager["SoundReader"]):
 
 
 def read_sound(source: SoundSource, *, rate_hz: int = 16000, most_s: float = _MOST_S) -> Samples:
-    """Read all the sound of a sound file or film.
+    """Read all the sound of a sound file or video.
 
     Args:
         source: A file, its bytes, or an open binary file or pipe.

@@ -1,4 +1,4 @@
-"""Packets of sound from films and lines that have no pictures, coded as they came.
+"""Packets of sound from videos and lines that have no pictures, coded as they came.
 
 This file does not know what is listened for; `szem.media.sound` decodes sound files whole.
 """
@@ -62,7 +62,7 @@ class SoundPackets:
         self._stopped = threading.Event()
 
     def __iter__(self) -> Iterator[tuple[Any, float]]:
-        """Packets, each with its time: the film's own, or since the first one came.
+        """Packets, each with its time: the video's own, or since the first one came.
 
         Raises:
             FormatError: a file is damaged.

@@ -119,7 +119,7 @@ def check_open_file(source: Any, *, what: str, ways: str = "a path or a binary f
 
     Args:
         source: What was given.
-        what: What should be in it: "a film".
+        what: What should be in it: "a video".
         ways: From what that is read.
     Raises:
         DTypeError: it has nothing to read, or gives text.

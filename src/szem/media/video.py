@@ -1,4 +1,4 @@
-"""Films as they lie in files: `(H, W, 3)` uint8 RGB, frame by frame, upright, never a whole film in memory.
+"""Videos as they lie in files: `(H, W, 3)` uint8 RGB, frame by frame, upright, never a whole video in memory.
 
 This file does not know what is looked for in the pictures; `szem.media.live` reads cameras and streams.
 """
@@ -44,14 +44,14 @@ VIDEO_SUFFIXES = frozenset(
 )
 VideoSource = str | os.PathLike[str] | IO[bytes]
 _DEFAULT_RATE_HZ = 25.0  # where the file does not say
-_CUT_FRACTION, _CUT_S = 0.9, 0.5  # a film that ends so much before its header says was cut off
+_CUT_FRACTION, _CUT_S = 0.9, 0.5  # a video that ends so much before its header says was cut off
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoInfo:
     """What the file says of itself."""
 
-    width_px: int  # as stored; a turned film (see `Frame.turn`) shows the sides the other way round
+    width_px: int  # as stored; a turned video (see `Frame.turn`) shows the sides the other way round
     height_px: int
     rate_hz: float  # pictures a second, on average
     duration_s: float | None  # None where the file does not say
@@ -67,7 +67,7 @@ def inspect_video(path: VideoSource, *, limits: Limits = DEFAULT_LIMITS) -> Vide
         DTypeError: neither a path nor a binary file.
         FileMissingError: no such file.
         EmptyFileError: no bytes, or no pictures in it (`NoPicturesError`).
-        FormatError: not a film, or damaged.
+        FormatError: not a video, or damaged.
         TooLargeError: a frame has more pixels than `limits` allow.
     """
     with VideoReader(path, limits=limits) as reader:
@@ -75,7 +75,7 @@ def inspect_video(path: VideoSource, *, limits: Limits = DEFAULT_LIMITS) -> Vide
 
 
 def read_video(path: VideoSource, *, every: int = 1, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
-    """Decode a film, one frame after the other, upright.
+    """Decode a video, one frame after the other, upright.
 
     Args:
         path: The file, or an open binary file or pipe.
@@ -99,7 +99,7 @@ def _frames(path: VideoSource, every: int, limits: Limits) -> Iterator[Frame]:
 
 
 class VideoReader(AbstractContextManager["VideoReader"]):
-    """A film opened for reading once, from its beginning to its end, with or without its sound.
+    """A video opened for reading once, from its beginning to its end, with or without its sound.
 
     Args:
         source: A file, or an open binary file or pipe.

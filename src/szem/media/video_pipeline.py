@@ -1,6 +1,6 @@
-"""From what a person types to frames (file, camera, stream, pipe), and one film made of another, whatever is drawn.
+"""From what a person types to frames (file, camera, stream, pipe), and one video made of another, whatever is drawn.
 
-Reading, the given steps and writing run side by side. What was made before a fault or a stop stays: the film is
+Reading, the given steps and writing run side by side. What was made before a fault or a stop stays: the video is
 closed, playable, and says in its comment that it is not whole. This file does not know what is looked for.
 """
 
@@ -28,7 +28,7 @@ class RenderedFrame:
     """What comes out of the last step for one frame."""
 
     frame: Frame
-    picture: Planes | Picture8 | None  # for the film that is made; None leaves the frame out
+    picture: Planes | Picture8 | None  # for the video that is made; None leaves the frame out
     result: Any = None
 
 
@@ -56,12 +56,12 @@ def open_video_source(
 
 @dataclass
 class VideoPipeline(AbstractContextManager["VideoPipeline"]):
-    """Runs one film through steps; iterating over it gives `RenderedFrame`s in order, and writes the film meanwhile.
+    """Runs a video through steps; iterating over it gives `RenderedFrame`s in order, writing the output meanwhile.
 
     Args:
         reader: From `open_video_source`.
         steps: The last one gives `RenderedFrame`; the first one gets a `Frame`.
-        out: The film to write; None for none.
+        out: The video to write; None for none.
         preset: See `VideoWriter`.
         quality: See `VideoWriter`.
         every: Hint for the rate where only each n-th frame is written.
@@ -99,7 +99,7 @@ class VideoPipeline(AbstractContextManager["VideoPipeline"]):
         return None if self.is_live else self.reader.info.frames
 
     def stop(self) -> None:
-        """Take no more frames; what is under way is finished, and the film closed. May be called by a signal."""
+        """Take no more frames; what is under way is finished, and the video closed. May be called by a signal."""
         self.was_stopped = True
         if isinstance(self.reader, LiveReader):
             self.reader.stop()

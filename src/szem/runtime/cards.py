@@ -104,7 +104,7 @@ class SoundInput(_Strict):
 
 
 class ClipInput(_Strict):
-    """Grey crops of a film at a fixed rate, such as a mouth's; sound beside them where `sound` says so."""
+    """Grey crops of a video at a fixed rate, such as a mouth's; sound beside them where `sound` says so."""
 
     kind: Literal["clip"]
     width_px: int = Field(gt=0)

@@ -1,6 +1,6 @@
 """Who does the work of a server: threads for what is its own, worker processes for what strangers sent.
 
-The server's process parses requests, loads bytes, and writes answers. Whatever decodes a picture, a film or a sound,
+The server's process parses requests, loads bytes, and writes answers. Whatever decodes a picture, a video or a sound,
 opens a network that somebody sent, or computes with numbers that somebody chose runs in a worker (`szem.serve.jobs`,
 `szem.serve.vision.annotate`): there it may crash, hang or take too much without an effect on other requests.
 

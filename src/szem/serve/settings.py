@@ -37,7 +37,7 @@ class ServeSettings:
     max_request_bytes: int = 10 * MIB  # one JSON body
     max_picture_bytes: int = 20 * MIB  # one picture file, however it comes
     max_network_bytes: int = 150 * MIB  # one ONNX file sent to the network lab
-    max_video_bytes: int = 300 * MIB  # one film sent to try the guard on
+    max_video_bytes: int = 300 * MIB  # one video sent to try the guard on
     max_pixels: int = 75_000_000  # width × height of one picture
     max_images: int = 16  # pictures in one annotate request
     max_pages: int = 5  # pages or frames in one files:annotate request

@@ -1,4 +1,4 @@
-"""How pictures and films come to szem's own routes: as the body, a form, or inside JSON as Google's API takes them.
+"""How pictures and videos come to szem's own routes: as the body, a form, or inside JSON as Google's API takes them.
 
 All three end in the same message: options from the query, from the form's other fields, or from the JSON object.
 """

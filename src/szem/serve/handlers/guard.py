@@ -1,4 +1,4 @@
-"""What the guard's routes ask: the store that `szem watch` writes, the rules file beside it, films to try.
+"""What the guard's routes ask: the store that `szem watch` writes, the rules file beside it, videos to try.
 
 The store is opened when it is first needed; one that is not there yet is empty, not a fault. Blocking: call it from a
 thread. Knows nothing of HTTP.

@@ -1,6 +1,6 @@
-"""Films that visitors sent to try the guard on: watched one after the other, in a worker process of their own.
+"""Videos that visitors sent to try the guard on: watched one after the other, in a worker process of their own.
 
-Bounded: few films, forgotten after an hour. Nothing of them goes into the guard's store. Knows nothing of HTTP.
+Bounded: few videos, forgotten after an hour. Nothing of them goes into the guard's store. Knows nothing of HTTP.
 """
 
 import logging
@@ -34,15 +34,15 @@ _log = logging.getLogger("szem.serve")
 _VIDEOS = 8  # kept, those that were watched included
 _KEEP_S = 3600.0
 _CURVE_S = 0.2  # between two points of a curve
-_MOST_POINTS = 4000  # of a curve; a longer film has them further apart
+_MOST_POINTS = 4000  # of a curve; a longer video has them further apart
 _CURVES = ("sound", "video", "motion")
 
 _INSPECT_LIMITS = WorkerLimits(cpu_s=20.0, wall_s=20.0)
-_WATCH_LIMITS = WorkerLimits(cpu_s=8 * 3600.0, wall_s=4 * 3600.0)  # a film of hours may take as long
+_WATCH_LIMITS = WorkerLimits(cpu_s=8 * 3600.0, wall_s=4 * 3600.0)  # a video of hours may take as long
 
 
 class TrialWatcher:
-    """What a worker keeps between films: the detector."""
+    """What a worker keeps between videos: the detector."""
 
     def __init__(self) -> None:
         self.detector: VideoDetector | None = None
@@ -57,13 +57,13 @@ def make_watcher(environment: Mapping[str, str], folder: str) -> TrialWatcher:
 
 
 def inspect_trial(_: TrialWatcher, path: str) -> tuple[float | None, int, int]:
-    """Duration in seconds, width and height of a film, in a worker."""
+    """Duration in seconds, width and height of a video, in a worker."""
     info = inspect_video(path)
     return info.duration_s, info.width_px, info.height_px
 
 
 def watch_trial(watcher: TrialWatcher, path: str, rules: Rules) -> None:
-    """Watch a film by rules, in a worker; reports each frame as (time in seconds, levels, events)."""
+    """Watch a video by rules, in a worker; reports each frame as (time in seconds, levels, events)."""
     if watcher.detector is None:
         watcher.detector = open_video_detector(None, workers=1, threads=None)
     for step in analyze_video(
@@ -74,7 +74,7 @@ def watch_trial(watcher: TrialWatcher, path: str, rules: Rules) -> None:
 
 @dataclass(eq=False)
 class TrialVideo:
-    """One film."""
+    """One video."""
 
     id: str
     name: str
@@ -108,7 +108,7 @@ class TrialVideo:
 
 
 class GuardTrials:
-    """The films of one server.
+    """The videos of one server.
 
     Args:
         rules: What they are now.
@@ -124,11 +124,11 @@ class GuardTrials:
         self._watched: TrialVideo | None = None
         self._videos: dict[str, TrialVideo] = {}
         self._lock = threading.Lock()
-        self._turn = threading.Lock()  # one film at a time: it takes all cores
+        self._turn = threading.Lock()  # one video at a time: it takes all cores
         self._folder: ScratchFolder | None = None
 
     def close(self) -> None:
-        """Forget all films."""
+        """Forget all videos."""
         for video in list(self._videos):
             self.drop(video)
         for process in (self._inspector, self._watcher):
@@ -138,7 +138,7 @@ class GuardTrials:
                 self._folder.close()
 
     def begin(self, name: str) -> TrialVideo:
-        """Room for a film that is about to come.
+        """Room for a video that is about to come.
 
         Raises:
             BusyError: too many are here.
@@ -159,7 +159,7 @@ class GuardTrials:
             return video
 
     def start(self, video: TrialVideo) -> None:
-        """The film is here: watch it when it is its turn.
+        """The video is here: watch it when it is its turn.
 
         Raises:
             As `inspect_video`.
@@ -169,10 +169,10 @@ class GuardTrials:
         except SzemError as error:
             raise type(error)(_renamed(error, video)) from None  # where it lies is nobody's business
         video.state = "waiting"
-        threading.Thread(target=self._run, args=(video,), name="szem-film", daemon=True).start()
+        threading.Thread(target=self._run, args=(video,), name="szem-video", daemon=True).start()
 
     def get(self, id: str) -> TrialVideo:
-        """A film by its id.
+        """A video by its id.
 
         Raises:
             NotFoundError: it has been forgotten since.
@@ -184,7 +184,7 @@ class GuardTrials:
         return video
 
     def drop(self, id: str) -> None:
-        """Forget a film; if it is being watched, that ends."""
+        """Forget a video; if it is being watched, that ends."""
         with self._lock:
             video = self._videos.get(id)
             if video is not None:

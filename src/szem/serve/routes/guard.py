@@ -1,4 +1,4 @@
-"""The guard's routes, `/v1/szem/guard/*`: what happened, with pictures and clips; marks; rules; films to try them on.
+"""The guard's routes, `/v1/szem/guard/*`: what happened, with pictures and clips; marks; rules; trial videos.
 
 Events come from the store that `szem watch` writes (`--guard-store`); this server only reads it, save for marks and
 the rules file.

@@ -196,7 +196,7 @@ def listen(
     settings: ListenSettings | None = None,
     on_progress: Callable[[float, float | None], None] | None = None,
 ) -> Events:
-    """What is heard in a sound file or film.
+    """What is heard in a sound file or video.
 
     Args:
         sound: A file, its bytes, an open binary file, or samples: (T,) or (T, C) of any number type. A file of hours

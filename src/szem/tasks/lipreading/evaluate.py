@@ -93,7 +93,7 @@ def voices_of(folder: Path, split: str) -> list[NDArray[np.float32]]:
 
 
 def noisy(item: EvaluatedVideo, kind: str, snr_db: float, voices: Sequence[NDArray[np.float32]]) -> LipreadInput:
-    """A video with its sound in noise; the same noise for the same film whatever its loudness."""
+    """A video with its sound in noise; the same noise for the same video whatever its loudness."""
     sound = item.seen.sound
     if sound is None:
         return item.seen

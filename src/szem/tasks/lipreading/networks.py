@@ -1,4 +1,4 @@
-"""The four networks of a lip reader, and how one film goes through them: watch, listen, join, spell.
+"""The four networks of a lip reader, and how one video goes through them: watch, listen, join, spell.
 
 Arrays in, probabilities out. This file does not know videos, faces, confidence or what is not to be read.
 """

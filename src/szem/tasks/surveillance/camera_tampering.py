@@ -179,7 +179,7 @@ class TamperingDetector:
             self._same_since = None
             return False
         self._same_since = time_s if self._same_since is None else self._same_since
-        wait_s = 1.0 if self._alive else 2 * self._settings.frozen_after_s  # it may be a film without noise
+        wait_s = 1.0 if self._alive else 2 * self._settings.frozen_after_s  # it may be a video without noise
         return time_s - self._same_since >= wait_s
 
     def _settle(self, found: str, score: float, time_s: float) -> None:

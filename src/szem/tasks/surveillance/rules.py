@@ -117,7 +117,7 @@ class RetentionPeriods(_Strict):
 
 
 class ClipSettings(_Strict):
-    """What of the film is kept with an event."""
+    """What of the video is kept with an event."""
 
     before_s: float = Field(default=5.0, ge=0, le=60)
     after_s: float = Field(default=5.0, ge=0, le=120)

@@ -1,4 +1,4 @@
-"""Watch a film or a camera: what comes, goes, crosses, loiters, crowds, is left behind or taken away.
+"""Watch a video or a camera: what comes, goes, crosses, loiters, crowds, is left behind or taken away.
 
 Three things look at each picture: the background at a small size (`background`, `left_things`), the camera's health
 (`camera_health`), and, only when something moves and a few times a second, the detector with its follower
@@ -62,7 +62,7 @@ class WatchState:
 
 
 class Watcher:
-    """Watches one camera or film; give it every frame, in order: it picks what it needs.
+    """Watches one camera or video; give it every frame, in order: it picks what it needs.
 
     An event that is over at once is told once. One that goes on (`is_open`: loiters, crowd, left behind, the
     camera's faults) is told when it is sure, and again, with the same `number`, when it ends.

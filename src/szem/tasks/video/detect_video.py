@@ -1,4 +1,4 @@
-"""Find and follow things in films: steps for a `Flow` that prepare, look, follow, count and draw.
+"""Find and follow things in videos: steps for a `Flow` that prepare, look, follow, count and draw.
 
 The network sees a small picture that the decoder's own scaler makes; several frames are looked at side by side, each
 on one thread, which keeps all cores busy while nothing waits. This file does not know where frames come from or where
@@ -59,7 +59,7 @@ class BoxDetector(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class VideoDetector:
-    """A detector for films: it also gives doubtful boxes, and knows from which score on they are sure."""
+    """A detector for videos: it also gives doubtful boxes, and knows from which score on they are sure."""
 
     finder: BoxDetector
     thresholds: Array  # (C,)
@@ -75,7 +75,7 @@ def open_video_detector(
     doubt: float | None = None,
     provider: str = "cpu",
 ) -> VideoDetector:
-    """Open a detection model for films.
+    """Open a detection model for videos.
 
     Args:
         model: Its name or folder; the shipped one if left out.
@@ -131,7 +131,7 @@ class _Asked:
 
 
 class VideoAnalyzer:
-    """Finds, follows and counts through one film; its `steps` go into a `Flow`.
+    """Finds, follows and counts through one video; its `steps` go into a `Flow`.
 
     Args:
         detector: From `open_video_detector`.

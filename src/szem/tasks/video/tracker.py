@@ -4,7 +4,7 @@ Two rounds, as in ByteTrack: sure boxes are matched first, then doubtful ones to
 that is hidden for a moment often still has a doubtful box. Things out of sight are kept for a while and found again
 where their speed has brought them. All times are in seconds, so dropped and uneven frames do no harm.
 
-This file does not know about networks, films or counting.
+This file does not know about networks, videos or counting.
 
 Source: Y. Zhang et al., ByteTrack: Multi-Object Tracking by Associating Every Detection Box, 2022,
 https://arxiv.org/abs/2110.06864; boxes grown before they are compared: F. Yang et al., Hard to Track Objects with
@@ -83,7 +83,7 @@ class _Object:
 
 
 class Tracker:
-    """Follows the things of one film; call it with each frame's boxes in order.
+    """Follows the things of one video; call it with each frame's boxes in order.
 
     Args:
         settings: How.
@@ -340,7 +340,7 @@ def _likeness(a: F, b: F, grow: F) -> F:
 
 @dataclass
 class TrackLog:
-    """Collects the frames of a film into `Tracks`.
+    """Collects the frames of a video into `Tracks`.
 
     Args:
         model: The detector's name.

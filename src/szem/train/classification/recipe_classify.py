@@ -130,7 +130,7 @@ class ClassifyRecipe:
         return Release(
             task="classify",
             head="logits",
-            summary=f"{len(self.classes)} classes of one's own: EfficientNet-Lite taught on.",
+            summary=f"{len(self.classes)} classes of one's own: EfficientNet-Lite, fine-tuned.",
             network=plain,
             outputs={"logits": "logits"},
             input=PictureInput(

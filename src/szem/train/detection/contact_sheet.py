@@ -1,4 +1,4 @@
-"""A picture of what a detector is about to be taught: some pictures of every set, with their boxes and labels.
+"""A picture of what a detector is about to be trained on: some pictures of every set, with their boxes and labels.
 
 Boxes that were read wrongly (shifted classes, sides mixed up, fractions taken for pixels) are seen here at a glance,
 before hours of training. This file does not know about networks or views.
@@ -28,7 +28,7 @@ def draw_contact_sheet(
     """A heading and a few tiles a set, evenly spread over it.
 
     Args:
-        sets: What is taught.
+        sets: What it is trained on.
         classes: Names, in the order of the labels.
         columns: Tiles side by side.
         rows: Of tiles a set, at most.

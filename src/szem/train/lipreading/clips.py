@@ -66,7 +66,7 @@ def keep_clips(
         about: What the crops depend on; clips kept under another text are worked out anew.
         vocabulary: The words in order.
     Raises:
-        TrainError: not one film can be used.
+        TrainError: not one video can be used.
     """
     place = {word: i + 1 for i, word in enumerate(vocabulary)}
     key: dict[str, object] = {"about": about, "videos": [video.name for video in videos]}

