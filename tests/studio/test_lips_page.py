@@ -123,7 +123,7 @@ def test_noise_drowns_the_sound_and_what_was_said_is_compared(
     page.click(".lip-card[data-use=sound]")
     assert page.locator(WORDS).first.get_attribute("data-word") == "again"
     set_slider(page, "lip-noise", 7)
-    assert "no sentence of the kind it knows" in page.locator(".no-reading").inner_text()
+    assert "no sentence of the trained kind" in page.locator(".no-reading").inner_text()
     page.locator("[data-name=lip-use] input[value=lips]").check()
     assert page.locator(WORDS).nth(3).get_attribute("data-word") == "s"  # noise does not reach the lips
     assert page.evaluate(f"{VIDEO}.muted")
