@@ -135,6 +135,7 @@ class Home:
             path
             for path in found.written
             if not path.startswith(devices)
+            and not re.fullmatch(r"/proc/\d+/fd/\d+", path)  # memory that a worker shares, by its handle
             and not any(Path(path).is_relative_to(folder) for folder in own)
             and Path(path) not in parents
         ]

@@ -12,8 +12,7 @@ from szem.tasks.models import default_model
 
 def test_classes_of_a_model_of_ones_own_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path))
     shipped = default_model("detect")
     card = json.loads((shipped.folder / "card.json").read_text())
     card |= {"name": "own", "labels": ["helmet", *shipped.labels[1:]]}

@@ -13,18 +13,21 @@ from sqlalchemy.exc import OperationalError
 
 from szem.cli import main
 
-_FLAG = Path(os.environ["SZEM_TEST_FULL"])
 _sync = os.fsync
 
 
+def is_full() -> bool:
+    return Path(os.environ["SZEM_TEST_FULL"]).exists()
+
+
 def fsync(handle: int) -> None:
-    if _FLAG.exists():
+    if is_full():
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     _sync(handle)
 
 
 def refuse_writing(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> None:
-    if _FLAG.exists() and not statement.lstrip().upper().startswith(("SELECT", "PRAGMA")):
+    if is_full() and not statement.lstrip().upper().startswith(("SELECT", "PRAGMA")):
         raise OperationalError(statement, parameters, sqlite3.OperationalError("database or disk is full"))
 
 

@@ -166,7 +166,9 @@ def _ready(page: Any) -> None:
 
 
 def _number(text: str) -> float:
-    return float(re.sub(r"[^\d.,eE+\-]", "", text.replace("−", "-")).replace(",", ""))
+    found = re.search(r"-?\d[\d.,]*(?:[eE][+-]?\d+)?", text.replace("−", "-"))
+    assert found, text
+    return float(found[0].replace(",", ""))
 
 
 def test_the_map_holds_every_layer_and_the_answer_is_the_networks(visit: Visit, explorer: Explorer) -> None:

@@ -1,6 +1,8 @@
 """The lab's two halves: what a worker holds, and the files that the server keeps so that any worker can go on."""
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,12 @@ from szem.tasks.models import default_model
 NETWORK = "efficientnet-lite0"
 
 
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run it in a thread: a browser driven in this process keeps an event loop in the main one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     rng = np.random.default_rng(0)
@@ -33,10 +41,10 @@ def lab(tmp_path: Path) -> Lab:
 def test_a_worker_asks_for_files_that_it_does_not_hold(lab: Lab) -> None:
     look = LookSource(NETWORK, "a look")
     with pytest.raises(ForgottenError, match="the picture"):
-        asyncio.run(describe_look(lab, look))
+        _run(describe_look(lab, look))
     with_files = LookSource(NETWORK, "a look", picture_data=sample_path("cat").read_bytes())
-    first = asyncio.run(describe_look(lab, with_files))
-    assert asyncio.run(describe_look(lab, look)) == first  # now it is held
+    first = _run(describe_look(lab, with_files))
+    assert _run(describe_look(lab, look)) == first  # now it is held
     with pytest.raises(ForgottenError, match="the network"):
         lab.explorer(LookSource("sent-1"))
     with pytest.raises(NotFoundError, match="no network called 'nope'; there are"):
@@ -51,10 +59,10 @@ def test_a_search_reports_how_far_it_is(lab: Lab, tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(module, "find_strongest", cached)
     monkeypatch.setattr(module, "report_progress", fractions.append)
-    first = asyncio.run(search_strongest(lab, LookSource(NETWORK), 0, 0))
+    first = _run(search_strongest(lab, LookSource(NETWORK), 0, 0))
     assert fractions == [0.25, 0.5, 0.75, 1.0]
     fractions.clear()
-    assert asyncio.run(search_strongest(lab, LookSource(NETWORK), 0, 0)) == first
+    assert _run(search_strongest(lab, LookSource(NETWORK), 0, 0)) == first
     assert fractions == [1.0]  # found on disk
 
 

@@ -140,7 +140,7 @@ def test_a_run_becomes_a_model_that_says_what_torch_says(trained: Path, folder: 
     card = read_card(tmp_path / "toy")
     assert set(card.parts) == {"step", "sentence"}
     model = Model(card, tmp_path / "toy")
-    captioner = Captioner(Session(model, threads=1))
+    captioner = Captioner(Session(model, threads=1), grounded=False)
 
     recipe = search.caption  # type: ignore[attr-defined]
     network = recipe.build_network()

@@ -117,7 +117,7 @@ def align(log_probabilities: Scores, classes: Sequence[int]) -> list[CtcSpan]:
         ShapeError: there are fewer moments than the sequence needs.
 
     >>> align(np.log(np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])), [1])
-    [Span(label=1, first=1, last=3)]
+    [CtcSpan(label=1, first=1, last=3)]
     """
     rows = _checked(log_probabilities).astype(np.float64)
     states = _with_silences(classes)
