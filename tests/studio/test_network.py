@@ -251,7 +251,7 @@ def test_depth_has_a_bar_for_every_kind_making_layer_and_opens_it(visit: Visit, 
     assert page.locator(".one-map h3").inner_text() == f"Map {map_} of {explorer.rows[index].output_shape[0]}"
     maps = explorer.maps(explorer.prepare(read_sample("cat")).values, [explorer.layers[index]])
     one = next(iter(maps.values()))[map_]
-    assert _number(said.split("awake in")[1].split("%")[0]) == pytest.approx(100 * (one > 0).mean(), abs=1)
+    assert _number(said.split("active in")[1].split("%")[0]) == pytest.approx(100 * (one > 0).mean(), abs=1)
 
 
 def test_a_neurons_field_is_enlarged_from_the_picture_itself(visit: Visit, explorer: Explorer) -> None:

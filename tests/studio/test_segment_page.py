@@ -295,6 +295,7 @@ def test_what_goes_wrong_is_said_beside_the_areas_and_the_next_picture_is_asked_
 def test_rates_are_shown_on_the_picture_for_the_chosen_pixel(visit: Visit) -> None:
     page = visit("segment", picture="cat", model="things")
     wait_answered(page)
+    page.locator("#atrous-title").scroll_into_view_if_needed()  # the lab is asked when the panel is near the screen
     page.locator("[data-name=atrous]").scroll_into_view_if_needed()
     until(page, "document.querySelectorAll('.atrous-marks .tap').length > 0")
     rates = page.locator("[data-name=atrous-table] tbody tr").evaluate_all("all => all.map((e) => e.dataset.rate)")

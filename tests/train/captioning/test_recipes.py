@@ -158,7 +158,7 @@ def test_a_run_becomes_a_model_that_says_what_torch_says(trained: Path, folder: 
     measured = {m.metric: m.value for m in evaluate(model, folder, split="val")}
     assert {"BLEU-1", "BLEU-4", "CIDEr-D", "recall@10, picture by sentence"} <= set(measured)
     assert measured["BLEU-1"] > 0.5
-    assert measured["share of sentences not in training"] == 0
+    assert measured["fraction of sentences not in training"] == 0
 
 
 def test_pictures_that_show_nothing_are_of_five_kinds() -> None:
