@@ -17,9 +17,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from scripts.models.export_ssd import export_ssd
 from scripts.models.refit_scores import refit_scores
 from szem.data.boxed_folder import read_boxed
 from szem.models.ssd_mobilenet import SsdMobileNet
@@ -30,9 +30,6 @@ from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.detection.begin import begin_with
 from szem.train.detection.calibrate import calibrate_detector
 from szem.train.detection.training_sets import TrainingSet, read_set, read_unlabelled, spec_parts
-from szem.train.export import export_onnx
-from szem.train.float16 import store_as_float16
-from szem.train.open_sides import open_sides
 
 _MOST = 130  # pictures of a set that the other classes are fitted on
 
@@ -80,12 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         places = [place for place, name in enumerate(labels) if name not in taught]
         sets = [_pictures(spec, labels) for spec in given.refit]
         refit_scores(mixed, begun, [p for one in sets for p in one.pictures], places, side_px=given.side)
-    given.out.mkdir(parents=True, exist_ok=True)
-    file = given.out / "model.onnx"
-    example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-    export_onnx(mixed, file, examples=[example], inputs=["picture"], outputs=["scores", "encodings"])
-    open_sides(file, step_px=32)
-    store_as_float16(file)
+    file = export_ssd(mixed, given.out)
     rows = json.loads(given.data.read_text(encoding="utf-8")) if given.data else []
     card = Card(
         name=given.out.name,

@@ -16,14 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from scripts.models.export_ssd import export_ssd
 from szem.data.boxed_folder import read_boxed
 from szem.errors import FormatError
 from szem.models.ssd_mobilenet import ANCHORS, SsdMobileNet
 from szem.nn.affine_conv import AffineConv
 from szem.runtime.cards import Card, Made, PictureInput, TrainingData, hash_file, write_card
-from szem.train.export import export_onnx
-from szem.train.float16 import store_as_float16
-from szem.train.open_sides import open_sides
 
 _UNUSED_IDS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}  # of COCO's 1 to 90
 _IDS = [n for n in range(1, 91) if n not in _UNUSED_IDS]
@@ -184,12 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.reference:
         check(net, given.reference)
     net.fold_scales()
-    given.out.mkdir(parents=True, exist_ok=True)
-    file = given.out / "model.onnx"
-    example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-    export_onnx(net, file, examples=[example], inputs=["picture"], outputs=["scores", "encodings"])
-    open_sides(file, step_px=32)
-    store_as_float16(file)
+    file = export_ssd(net, given.out)
     mean = (127.5, 127.5, 127.5)
     card = Card(
         name=given.out.name,

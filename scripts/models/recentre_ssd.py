@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from scripts.models.export_ssd import export_ssd
 from szem.data.boxes import BoxedPicture
 from szem.errors import TrainError
 from szem.media.pictures import read_picture
@@ -28,9 +29,6 @@ from szem.runtime.store import Model
 from szem.tasks.detection.anchors import SCALES, anchor_boxes, move_anchors
 from szem.train.detection.begin import begin_with
 from szem.train.detection.training_sets import hold_back, read_set
-from szem.train.export import export_onnx
-from szem.train.float16 import store_as_float16
-from szem.train.open_sides import open_sides
 from szem.train.sampling import spread_over
 
 __all__ = ["anchor_kinds", "measure_shifts", "pair_ious", "shift_biases"]
@@ -129,12 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     begin_with(net, str(given.begin), classes=labels)
     net.fold_scales()
     shift_biases(net, shifts, side_px=given.side)
-    given.out.mkdir(parents=True, exist_ok=True)
-    file = given.out / "model.onnx"
-    example = torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-    export_onnx(net, file, examples=[example], inputs=["picture"], outputs=["scores", "encodings"])
-    open_sides(file, step_px=32)
-    store_as_float16(file)
+    file = export_ssd(net, given.out)
     write_card(given.out, _card(card, given, file))
 
 
