@@ -26,9 +26,16 @@ def street(tmp_path: Path) -> Path:
 
 def test_everything_asked_for_is_written(street: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    command = ["segment", str(street.parent), "-m", "road", "-o", str(out), "--workers", "1"]
-    assert run([*command, "--write", "overlay,labels,coco,areas"]) == 0
-    assert {p.name for p in out.iterdir()} == {"street.jpg", "street.png", "coco.json", "areas.csv"}
+    command = ["segment", str(street.parent), "-m", "road", "-o", str(out), "--workers", "1", "--threshold", "0"]
+    assert run([*command, "--write", "overlay,labels,coco,areas,confidence"]) == 0
+    assert {p.name for p in out.iterdir()} == {
+        "street.jpg",
+        "street.png",
+        "street-confidence.png",
+        "coco.json",
+        "areas.csv",
+    }
+    assert np.asarray(Image.open(out / "street-confidence.png")).shape == (60, 80)
     assert np.asarray(Image.open(out / "street.png")).shape == (60, 80)
     coco = json.loads((out / "coco.json").read_text())
     assert coco["images"][0]["file_name"] == "street.png"
@@ -64,7 +71,9 @@ def test_a_broken_input_is_reported_and_the_others_are_done(
 
 def test_an_unknown_way_is_named(street: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["segment", str(street), "--write", "gif"]) == 1
-    assert "--write takes overlay, labels, coco, areas or none, got gif" in " ".join(capsys.readouterr().err.split())
+    assert "--write takes overlay, labels, coco, areas, confidence or none, got gif" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def test_classes_are_painted_in_their_colours_with_a_line_between_them(lab: Lab)
       const classes = [{ index: 0, color: '#000000' }, { index: 1, color: '#ff0010' }, { index: 2, color: '#00ff00' }];
       const paint = (how) => { const rgba = new Uint8ClampedArray(32); m.paintClasses(map, rgba, { classes, ...how });
         return Array.from({ length: 8 }, (_, i) => [...rgba.slice(4 * i, 4 * i + 4)]); };
-      return [paint({ hidden: 0 }), paint({ hidden: 0, only: 2 }), m.classAt(map, 0.99, 0.99), m.classAt(map, 0, 0)];"""
+      return [paint({ hidden: [0] }), paint({ hidden: [0], only: 2 }), m.classAt(map, 0.99, 0.99), m.classAt(map, 0, 0)];"""
     all_of_them, only_two, last, first = lab("segment/class-map.js", body, {"values": [0, 0, 1, 1, 0, 0, 1, 2]})
     clear, red, green, line = [0, 0, 0, 0], [255, 0, 16, 255], [0, 255, 0, 255], [22, 22, 15, 255]
     assert all_of_them == [clear, line, red, line, clear, line, line, green]

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from szem.cli.options import Csv, Json, Quiet, Seconds, Workers, spell
+from szem.cli.options import Csv, Json, Quiet, Seconds, Threshold, Workers, spell
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from szem.cli.outputs import Destination, Targets
     from szem.cli.walk import Item
     from szem.results.masks import Masks
-    from szem.runtime.sessions import Session
+    from szem.tasks.segmentation.segment import Segmenter
 
 __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 
-_WAYS = ("overlay", "labels", "coco", "areas")
+_WAYS = ("overlay", "labels", "coco", "areas", "confidence")
 _TABLES = {"coco": "coco.json", "areas": "areas.csv"}  # of all inputs together
 _COLUMNS = ("file", "frame", "time_s", "label", "pixels", "fraction", "confidence")
 
@@ -37,6 +39,7 @@ def segment(
     model: _Model = "",
     out: Annotated[str, spell("--out")] = "segmented",
     write: _Write = "overlay",
+    threshold: Threshold = None,
     opacity: float = typer.Option(0.5, min=0, max=1, help="Of the colours over the picture."),
     legend: bool = typer.Option(True, "--legend/--no-legend", help="Write the classes' names on the picture."),
     every: Annotated[int, spell("--every", min=1, max=100_000)] = 1,
@@ -49,8 +52,9 @@ def segment(
     """Assign a class to every pixel of pictures and videos.
 
     overlay: the colours over the picture (a video for a video); labels: a PNG whose values are the classes; coco: one
-    COCO JSON with run-length masks for all; areas: a CSV of how much each class covers, which --csv prints. --json
-    prints the masks, run-length encoded.
+    COCO JSON with run-length masks for all; areas: a CSV of how much each class covers, which --csv prints;
+    confidence: a grey PNG, white where the network is certain. --json prints the masks, run-length encoded. Pixels
+    less likely than --threshold are unknown and stay uncoloured.
     """
     from rich.console import Console
 
@@ -60,22 +64,23 @@ def segment(
     from szem.media.pictures import PICTURE_SUFFIXES, WRITTEN_SUFFIXES
     from szem.media.video import VIDEO_SUFFIXES
     from szem.media.video_writer import WRITTEN_VIDEO_SUFFIXES
-    from szem.tasks.models import open_model
+    from szem.tasks.segmentation.segment import Segmenter
 
     refuse_two_tables(as_json=as_json, as_csv=as_csv)
     ways = parse_ways(write, _WAYS)
-    session = open_model(model or None, task="segment", threads=workers or None)
+    segmenter = Segmenter(model or None, threshold=threshold, threads=workers or None)
     items, failures = find_files(paths, suffixes=PICTURE_SUFFIXES | VIDEO_SUFFIXES, leave_out=Path(out))
     videos = [i for i in items if Path(i.name).suffix.lower() in VIDEO_SUFFIXES or is_animated(i.name)]
     named = {
         "overlay": WRITTEN_VIDEO_SUFFIXES if videos else WRITTEN_SUFFIXES,
         "labels": () if videos else (".png",),  # of a video there are many
+        "confidence": () if videos else (".png",),
         "coco": (".json",),
         "areas": (".csv",),
     }
     only = next(iter(ways)) if len(ways) == 1 else ""
     to = Destination(out, suffixes=named.get(only, ()), inputs=1 if only in _TABLES else len(items))
-    recorder = _Recorder(session, to, Targets(item.name for item in items), ways, opacity, legend)
+    recorder = _Recorder(segmenter, to, Targets(item.name for item in items), ways, opacity, legend)
     recorder.print_as(as_json=as_json, as_csv=as_csv, quiet=quiet)
     with recorder:
         each_picture([i for i in items if i not in videos], failures, work=recorder.picture, quiet=quiet)
@@ -110,14 +115,14 @@ class _Recorder:
 
     def __init__(
         self,
-        session: "Session",
+        segmenter: "Segmenter",
         to: "Destination",
         targets: "Targets",
         ways: frozenset[str],
         opacity: float,
         legend: bool,
     ) -> None:
-        self.session, self.to, self.targets, self.ways = session, to, targets, ways
+        self.segmenter, self.to, self.targets, self.ways = segmenter, to, targets, ways
         self.opacity, self.legend = opacity, legend
         self.count = 0
         self.coco: dict[str, list[Any]] = {"images": [], "annotations": [], "categories": []}
@@ -151,30 +156,31 @@ class _Recorder:
     def picture(self, item: "Item", picture: Any) -> None:
         """One picture: segment, print, write."""
         from szem.media.pictures import write_picture
-        from szem.tasks.segmentation.segment import segment_with
 
         overlay = self._file(f"{item.stem}.jpg") if "overlay" in self.ways else None
         labels = self._file(f"{item.stem}.png") if "labels" in self.ways else None
-        masks = segment_with(self.session, picture)
+        certainty = self._file(f"{item.stem}-confidence.png") if "confidence" in self.ways else None
+        masks = self.segmenter(picture)
         self._keep(masks, item.name)
         self._print(masks, item.name)
         if overlay is not None:
             write_picture(overlay, masks.draw(picture, opacity=self.opacity, legend=self.legend))
         if labels is not None:
             _write_labels(labels, masks)
+        if certainty is not None:
+            _write_confidence(certainty, masks)
 
     def video(self, item: "Item", every: int, seconds: float | None) -> bool:
         """One video: an overlay video with its sound, label PNGs and areas by frame; whether Ctrl-C stopped it."""
         from szem.cli.videos import run_video
         from szem.media.pipeline import Stage
         from szem.media.video_pipeline import RenderedFrame, VideoPipeline, open_video_source
-        from szem.tasks.segmentation.segment import segment_with
 
         def name(frame: Any) -> RenderedFrame:
             if frame.index % every:
                 return RenderedFrame(frame, None)
             picture = frame.picture
-            masks = segment_with(self.session, picture)
+            masks = self.segmenter(picture)
             drawn = None
             if "overlay" in self.ways:
                 drawn = masks.draw(picture, opacity=self.opacity, legend=self.legend)
@@ -188,7 +194,7 @@ class _Recorder:
             return seconds is not None and drawn.frame.time_s >= seconds
 
         out = self._file(f"{item.stem}.mp4") if "overlay" in self.ways else None
-        if "labels" in self.ways:  # how many there will be is not known before
+        if self.ways & {"labels", "confidence"}:  # how many there will be is not known before
             for file in self.to.folder.glob(f"{glob.escape(item.stem)}-[0-9]*.png"):
                 self.targets.check(file)
         reader = open_video_source(item.name, sound=True)
@@ -202,6 +208,8 @@ class _Recorder:
             self._print(masks, item.name, when | ({"damaged_packets": damaged} if damaged else {}))
         if "labels" in self.ways:
             _write_labels(self._file(f"{item.stem}-{frame.index:06d}.png"), masks)
+        if "confidence" in self.ways:
+            _write_confidence(self._file(f"{item.stem}-{frame.index:06d}-confidence.png"), masks)
 
     def _keep(self, masks: "Masks", name: str, *, frame: int | None = None, time_s: float | None = None) -> None:
         self.count += 1
@@ -233,8 +241,19 @@ class _Recorder:
 
 
 def _write_labels(file: Path, masks: "Masks") -> None:
+    _write_png(file, masks.to_image())
+
+
+def _write_confidence(file: Path, masks: "Masks") -> None:
+    from PIL import Image
+
+    assert masks.confidence_map is not None
+    _write_png(file, Image.fromarray(masks.confidence_map))
+
+
+def _write_png(file: Path, image: "Image") -> None:
     from szem.files import write_bytes
 
     data = io.BytesIO()
-    masks.to_image().save(data, "PNG")
+    image.save(data, "PNG")
     write_bytes(file, data.getbuffer())

@@ -61,7 +61,8 @@ class Masks(Value):
 
     `masks.areas` lists the classes that occur, `masks["road"]` is where one of them is.
 
-    `background` names a class that is not drawn and not exported: the rest of the picture.
+    `background` names a class that is not drawn and not exported: the rest of the picture. `unknown` names the class
+    of pixels where no class was likely enough; it is not drawn and not exported either.
     """
 
     class_map: NDArray[np.uint8] = field(repr=False)  # (H, W) places in `classes`
@@ -69,6 +70,9 @@ class Masks(Value):
     model: str
     confidence: tuple[float, ...] = ()  # per class: mean probability where it won; 0 where it did not
     background: str | None = None
+    unknown: str | None = None
+    # (H, W) probability of the likeliest class at each pixel, times 255, or None if it was not kept.
+    confidence_map: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.class_map.ndim != 2 or self.class_map.dtype != np.uint8:
@@ -77,6 +81,10 @@ class Masks(Value):
             raise RangeError(f"class_map holds {self.class_map.max()}, there are {len(self.classes)} classes")
         if self.confidence and len(self.confidence) != len(self.classes):
             raise ShapeError(f"confidence must be one a class: {len(self.confidence)} for {len(self.classes)}")
+        if self.confidence_map is not None and self.confidence_map.shape != self.class_map.shape:
+            raise ShapeError(
+                f"confidence_map must be of class_map's shape {self.class_map.shape}, got {self.confidence_map.shape}"
+            )
         super().__post_init__()
 
     def __getitem__(self, label: str) -> NDArray[np.bool_]:
@@ -96,7 +104,7 @@ class Masks(Value):
 
     @property
     def areas(self) -> tuple[ClassArea, ...]:
-        """The classes that occur, largest first; the background is not among them."""
+        """The classes that occur, largest first; neither the background nor what is unknown is among them."""
         counts = np.bincount(self.class_map.reshape(-1), minlength=len(self.classes))
         colors = class_colors(self.classes)
         found = [
@@ -109,9 +117,16 @@ class Masks(Value):
                 rgb=colors[i],
             )
             for i in np.flatnonzero(counts)
-            if self.classes[i] != self.background
+            if self.classes[i] not in (self.background, self.unknown)
         ]
         return tuple(sorted(found, key=lambda area: -area.pixels))
+
+    @property
+    def unknown_fraction(self) -> float:
+        """How much of the picture no class was likely enough for."""
+        if self.unknown is None or not self.class_map.size:
+            return 0.0
+        return float(np.mean(self.class_map == self.classes.index(self.unknown)))
 
     def mask_of(self, label: str) -> NDArray[np.bool_]:
         """Where one class is: (H, W).
@@ -182,7 +197,9 @@ class Masks(Value):
         return {
             "images": [{"id": image_id, "file_name": file_name, "width": width, "height": height}],
             "annotations": annotations,
-            "categories": [{"id": i + 1, "name": name} for i, name in enumerate(self.classes)],
+            "categories": [
+                {"id": i + 1, "name": name} for i, name in enumerate(self.classes) if name != self.unknown
+            ],
         }
 
     def to_dict(self, *, masks: str = "rle") -> dict[str, Any]:
@@ -214,6 +231,8 @@ class Masks(Value):
         answer: dict[str, Any] = {
             "model": self.model,
             "background": self.background,
+            "unknown": self.unknown,
+            "unknown_fraction": round(self.unknown_fraction, 6),
             "classes": [
                 {"index": index, "label": label, "color": _hex(color)}
                 for index, (label, color) in enumerate(zip(self.classes, class_colors(self.classes), strict=True))

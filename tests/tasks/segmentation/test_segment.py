@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from szem.errors import DTypeError, ShapeError, UnknownNameError
+from szem.errors import DTypeError, RangeError, ShapeError, UnknownNameError
 from szem.runtime.cards import Card, Made, PictureInput, hash_file, write_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
@@ -167,3 +167,38 @@ def test_shipped_models_hold_what_their_cards_say(name: str) -> None:
     masks = segment_with(session, halves(90, 120))
     assert masks.classes == session.model.labels
     assert any(score.metric == "mIoU" and score.split == "val" for score in session.model.card.scores)
+
+
+def test_pixels_below_the_threshold_are_unknown_and_not_drawn(tmp_path: Path) -> None:
+    session = colour_model(tmp_path / "colours", task="segment", height=8, width=8, resize="stretch")
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[:, :4] = COLORS["red"]  # the right half is black: no class is likelier than another
+    certain = segment(picture, model=session, threshold=0)
+    assert certain.unknown is None
+    assert certain.unknown_fraction == 0
+    doubtful = segment(picture, model=session, threshold=0.6)
+    assert doubtful.classes[-1] == doubtful.unknown == "unknown"
+    assert 0.3 < doubtful.unknown_fraction < 0.7
+    assert [area.label for area in doubtful.areas] == ["red"]
+    assert np.array_equal(doubtful.draw(picture, legend=False)[:, -1], picture[:, -1])
+    assert doubtful.to_dict()["unknown_fraction"] == round(doubtful.unknown_fraction, 6)
+    assert "unknown" not in [category["name"] for category in doubtful.to_coco()["categories"]]
+
+
+def test_the_confidence_map_is_the_probability_of_the_class_that_is_named(tmp_path: Path) -> None:
+    session = colour_model(tmp_path / "colours", task="segment", height=8, width=8, resize="stretch")
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[:, :4] = COLORS["red"]
+    found = segment(picture, model=session)
+    assert found.confidence_map is not None
+    assert found.confidence_map.shape == (8, 8)
+    assert found.confidence_map[0, 0] > 250
+    assert found.confidence_map[:, -1].max() < 120  # three classes alike
+    assert abs(float(found.confidence_map.mean()) / 255 - found.confidence[0]) < 0.1
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_threshold_outside_its_range_is_refused(tmp_path: Path, threshold: float) -> None:
+    session = colour_model(tmp_path / "colours", task="segment", height=8, width=8, resize="stretch")
+    with pytest.raises(RangeError, match="threshold must be between 0 and 1"):
+        segment(np.zeros((8, 8, 3), np.uint8), model=session, threshold=threshold)

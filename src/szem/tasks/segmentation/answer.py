@@ -34,8 +34,9 @@ class SegmentRequest:
     `model`: things (when left out) or road, or another installed one. `boxesXyxy`: a list of [x0, y0, x1, y1] in
     pixels; the object in each is outlined, and the whole picture is only segmented if `model` is given too.
     `masks`: rle (run lengths in each area), png (one map of classes) or none. `maxSide`: the longest side of the map
-    in pixels, 0 for the picture's own. `answer`: json, or a PNG file: labels (a palette of classes) or overlay (drawn
-    over the picture).
+    in pixels, 0 for the picture's own. `threshold`: pixels less likely than this are unknown; the thresholds on the
+    model's card when left out. `answer`: json, or a PNG file: labels (a palette of classes) or overlay (drawn over
+    the picture).
     """
 
     model: str = option("", most=200)
@@ -44,6 +45,7 @@ class SegmentRequest:
     )
     masks: str = option("rle", most=20)
     max_side: int = option(0, minimum=0, maximum=_MAX_SIDE_PX)
+    threshold: float | None = option(None, minimum=0, maximum=1)
     answer: str = option("json", most=20)
 
 
@@ -63,7 +65,7 @@ def answer_segment(picture: Picture8, request: SegmentRequest, open_model: OpenM
     answer: dict[str, Any] = {}
     if boxes is None or request.model:
         session = open_model(request.model or None, task="segment")
-        masks = segment_with(session, picture, map_side_px=request.max_side or None)
+        masks = segment_with(session, picture, map_side_px=request.max_side or None, threshold=request.threshold)
         if request.answer == "labels":
             return _label_file(masks)
         if request.answer == "overlay":

@@ -24,6 +24,8 @@ __all__ = ["evaluate_outline", "evaluate_segment", "mask_iou", "outline_one"]
 def evaluate_segment(model: Model, folder: Path, split: str) -> list[Measurement]:
     """Mean intersection over union, pixel accuracy and each class's own, at the pictures' size.
 
+    Where the model's thresholds leave pixels unknown: the fraction that is named, and the accuracy there.
+
     Args:
         model: A `segment` model.
         folder: Pictures with labels for every pixel (see `data.pixels`), whose classes are the model's.
@@ -40,10 +42,22 @@ def evaluate_segment(model: Model, folder: Path, split: str) -> list[Measurement
     pixels = read_pixel_set(folder, split=None if split == "all" else split, classes=len(classes))
     session = Session(model)
     table = np.zeros((len(classes), len(classes)), np.int64)
+    counted = named = right = 0
     for picture, label in zip(pixels.pictures, pixels.labels, strict=True):
-        table += confusion(label, segment_with(session, picture).class_map, classes=len(classes))
+        # Every pixel is named for the usual scores, so that they compare with other networks'.
+        table += confusion(label, segment_with(session, picture, threshold=0).class_map, classes=len(classes))
+        own = segment_with(session, picture).class_map
+        is_named = (label != IGNORED) & (own < len(classes))
+        counted += int((label != IGNORED).sum())
+        named += int(is_named.sum())
+        right += int((own == label)[is_named].sum())
     n = len(pixels)
     rows = [Measurement("mIoU", mean_iou(table), n), Measurement("pixel accuracy", pixel_accuracy(table), n)]
+    if named < counted:
+        rows += [
+            Measurement("pixels named", named / counted, n),
+            Measurement("pixel accuracy of the named", right / max(named, 1), n),
+        ]
     ious = class_ious(table)
     return rows + [Measurement(f"IoU {c}", float(v), n) for c, v in zip(classes, ious, strict=True) if np.isfinite(v)]
 

@@ -3,7 +3,7 @@
 This file does not know about training, files or servers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import overload
 
 import cv2
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8, check_picture
+from szem.errors import RangeError
 from szem.media.pictures import PictureLike, as_pictures
 from szem.results.masks import Masks
 from szem.runtime.cards import PictureInput
@@ -21,23 +22,33 @@ from szem.tasks.models import ModelLike, as_session
 __all__ = ["Segmenter", "segment", "segment_with"]
 
 _BACKGROUND = "background"
+_UNKNOWN = "unknown"
 _CELL_PX = 2  # a cell of the scores holds two by two pixels of the input
 _LARGEST_PX = 1024  # scores are brought up to this side at most; beyond it the map of classes is enlarged instead
 
 
-def segment(picture: PictureLike, *, model: ModelLike | None = None, threads: int | None = None) -> Masks:
+def segment(
+    picture: PictureLike,
+    *,
+    model: ModelLike | None = None,
+    threshold: float | None = None,
+    threads: int | None = None,
+) -> Masks:
     """Assign a class to every pixel of a picture.
 
     Args:
         picture: What `as_picture` takes: a path, a file's bytes, an open file, a Pillow image or an array.
         model: A model's name or folder, or one that is open; the shipped one for everyday objects if left out. `road`
             is for street scenes.
+        threshold: Pixels whose likeliest class is less probable than this are `unknown`; the thresholds on the
+            model's card if left out, 0 to name every pixel.
         threads: Threads within the run; by default as many as there are cores.
     Raises:
+        RangeError: the threshold is not between 0 and 1.
         ShapeError, DTypeError: not a picture.
         UnknownNameError: no such model.
     """
-    return Segmenter(model, threads=threads)(picture)
+    return Segmenter(model, threshold=threshold, threads=threads)(picture)
 
 
 class Segmenter:
@@ -45,12 +56,17 @@ class Segmenter:
 
     Args:
         model: A model's name or folder, or an open session; the shipped model if left out.
+        threshold: As in `segment`.
         threads: Threads within the run; by default as many as there are cores.
     Raises:
+        RangeError: the threshold is not between 0 and 1.
         UnknownNameError: no such model.
     """
 
-    def __init__(self, model: ModelLike | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self, model: ModelLike | None = None, *, threshold: float | None = None, threads: int | None = None
+    ) -> None:
+        self.threshold = _check_threshold(threshold)
         self.session = as_session(model, task="segment", threads=threads)
         self.card, self.classes = self.session.model.card, self.session.model.labels
 
@@ -67,17 +83,20 @@ class Segmenter:
             `Masks` of the one picture, or a list with those of each, in order.
         """
         several, is_one = as_pictures(pictures)
-        found = [segment_with(self.session, picture) for picture in several]
+        found = [segment_with(self.session, picture, threshold=self.threshold) for picture in several]
         return found[0] if is_one else found
 
 
-def segment_with(session: Session, picture: Picture8, *, map_side_px: int | None = None) -> Masks:
+def segment_with(
+    session: Session, picture: Picture8, *, map_side_px: int | None = None, threshold: float | None = None
+) -> Masks:
     """As `segment`, with a model that is open already.
 
     Args:
         session: The model.
         picture: (H, W, 3) uint8 RGB.
         map_side_px: The longest side of the map of classes at most; the picture's own size if left out.
+        threshold: As in `segment`.
     """
     check_picture(picture)
     height, width = picture.shape[:2]
@@ -87,16 +106,37 @@ def segment_with(session: Session, picture: Picture8, *, map_side_px: int | None
     scores = session.run(batch, roles=["scores"])["scores"][0]  # (C, h, w)
     probabilities = _softmax(_cut_scores(scores, window, rules))  # (h', w', C)
     wanted = _within(width, height, map_side_px or max(width, height))
-    class_map = _name_pixels(probabilities, _within(*wanted, _LARGEST_PX))
+    class_map, certainty = _name_pixels(probabilities, _within(*wanted, _LARGEST_PX))
+    confidence = _confidence(probabilities)
+    lowest = _lowest(classes, session.model.card.thresholds, _check_threshold(threshold))
+    has_unknown = bool(lowest.any())
+    if has_unknown:
+        class_map[certainty < (255 * lowest)[class_map]] = len(classes)
+        classes, confidence = (*classes, _UNKNOWN), (*confidence, 0.0)
     if class_map.shape != wanted[::-1]:
         class_map = cv2.resize(class_map, wanted, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+        certainty = cv2.resize(certainty, wanted, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     return Masks(
         class_map=class_map,
         classes=classes,
         model=session.model.name,
-        confidence=_confidence(probabilities),
+        confidence=confidence,
         background=_BACKGROUND if _BACKGROUND in classes else None,
+        unknown=_UNKNOWN if has_unknown else None,
+        confidence_map=certainty,
     )
+
+
+def _check_threshold(threshold: float | None) -> float | None:
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise RangeError(f"threshold must be between 0 and 1, got {threshold}")
+    return threshold
+
+
+def _lowest(classes: Sequence[str], stated: Mapping[str, float], wanted: float | None) -> NDArray[np.float32]:
+    """(C,) the lowest probability at which a pixel is named."""
+    rows = [stated.get(name, 0.0) if wanted is None or name == _BACKGROUND else wanted for name in classes]
+    return np.array(rows, np.float32)
 
 
 def _within(width: int, height: int, side: int) -> tuple[int, int]:
@@ -105,8 +145,10 @@ def _within(width: int, height: int, side: int) -> tuple[int, int]:
     return max(1, round(width * shrink)), max(1, round(height * shrink))
 
 
-def _name_pixels(probabilities: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(h, w) the likeliest class: (h', w', C) brought to `size` (width, height) class by class, the best one kept.
+def _name_pixels(
+    probabilities: NDArray[np.float32], size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The likeliest class, (h, w), and its probability times 255, from (h', w', C) brought to `size` (width, height).
 
     One class at a time: all of them at full size would be read from memory again and again.
     """
@@ -116,7 +158,7 @@ def _name_pixels(probabilities: NDArray[np.float32], size: tuple[int, int]) -> N
         plane = cv2.resize(np.ascontiguousarray(probabilities[..., index]), size, interpolation=cv2.INTER_LINEAR)
         winner[plane > best] = index
         cv2.max(best, plane, dst=best)
-    return winner
+    return winner, cv2.convertScaleAbs(best, alpha=255).astype(np.uint8, copy=False)
 
 
 def _cut_scores(scores: NDArray[np.float32], window: InputWindow, wanted: PictureInput) -> NDArray[np.float32]:

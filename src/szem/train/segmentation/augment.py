@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8
 from szem.data.pixels import IGNORED
 
-__all__ = ["Augmentation", "cut_sample", "relight", "warp_piece"]
+__all__ = ["Augmentation", "cut_sample", "paint_sky", "relight", "warp_piece"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,8 @@ class Augmentation:
     flip: bool = True
     light: float = 0.3  # brightness, contrast and saturation by this share more or less
     hue: float = 0.05  # share by which red and blue are pulled apart
+    sky_class: int | None = None  # class whose pixels are painted anew, for data with one kind of weather
+    sky: float = 0.0  # fraction of the samples in which they are
 
 
 def cut_sample(
@@ -60,6 +62,8 @@ def cut_sample(
         to_source[0, 2] += to_source[0, 0] * (change.width_px - 1)
         to_source[0, 0] *= -1
     piece, mask = warp_piece(picture, label, to_source, width_px=change.width_px, height_px=change.height_px)
+    if change.sky_class is not None and rng.random() < change.sky:
+        piece = paint_sky(piece, mask == change.sky_class, rng)
     return relight(piece, light=change.light, hue=change.hue, rng=rng), mask
 
 
@@ -86,6 +90,48 @@ def _offset(side_px: int, cut_px: int, rng: np.random.Generator) -> float:
     """Where the cut begins; a picture smaller than the cut lies anywhere inside it."""
     low, high = sorted((0, side_px - cut_px))
     return float(rng.integers(low, high + 1))
+
+
+# RGB at the zenith and at the horizon of a painted sky: deep blue, haze, overcast, evening, storm.
+_SKIES = np.array(
+    [
+        [[30, 80, 170], [150, 190, 230]],
+        [[70, 130, 205], [205, 220, 235]],
+        [[215, 218, 222], [240, 240, 240]],
+        [[95, 110, 150], [245, 190, 140]],
+        [[90, 95, 105], [170, 175, 180]],
+    ],
+    float,
+)
+
+
+def paint_sky(picture: Picture8, sky: NDArray[np.bool_], rng: np.random.Generator) -> Picture8:
+    """Another sky: a gradient from zenith to horizon between two of the known ones, with soft clouds, grain kept.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        sky: (H, W): where the sky is.
+        rng: Where chance comes from.
+    """
+    if not sky.any():
+        return picture
+    height, width = sky.shape
+    first, second = _SKIES[rng.integers(0, len(_SKIES), 2)]
+    zenith, horizon = first + (second - first) * rng.random()
+    lowest = int(np.flatnonzero(sky.any(1))[-1]) + 1
+    down = np.clip(np.arange(height) / lowest, 0, 1)[:, None, None]
+    painted = np.broadcast_to(zenith + (horizon - zenith) * down, (height, width, 3))
+    # Clouds: white where smooth noise is high; the noise is a small random grid made large.
+    grid = rng.random((int(rng.integers(3, 9)), int(rng.integers(3, 9)))).astype(np.float32)
+    cover = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    cloud = np.clip((cover - rng.uniform(0.4, 1.2)) * 2.5, 0, 0.9)[..., None]
+    painted = painted + (rng.uniform(170, 250) - painted) * cloud
+    # The detail of the old sky stays: wires and noise, which would otherwise betray what was painted.
+    smooth = cv2.GaussianBlur(picture, (0, 0), 6).astype(np.float32)
+    detail = picture.astype(np.float32) - smooth
+    soft = cv2.GaussianBlur(sky.astype(np.float32), (0, 0), 1.0)[..., None]
+    mixed = picture * (1 - soft) + (painted + detail) * soft
+    return np.clip(mixed, 0, 255).astype(np.uint8)
 
 
 def relight(picture: Picture8, *, light: float, hue: float, rng: np.random.Generator) -> Picture8:

@@ -8,6 +8,7 @@ Expected: see docs/segment.md; scores are of the exported model on `val`, never 
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from szem.runtime.cards import TrainingData
 from szem.train.recipe import Loop
@@ -28,7 +29,12 @@ class RoadSettings(PixelSettings):
     small_px: tuple[int, int] = (288, 384)
     large_px: tuple[int, int] = (360, 480)
     weight_power: float = 0.35
+    output_stride: int = 16  # of the backbone
+    rates: tuple[int, ...] = (3, 6, 9)  # of the atrous pyramid
+    sky: float = 0.6  # fraction of the samples whose sky is painted anew
 
+
+_SKY = 0  # row of classes.txt
 
 _MODEL = PixelModel(
     summary="Eleven classes of a street scene for every pixel: DeepLabv3+ on EfficientNet-Lite0.",
@@ -51,8 +57,11 @@ _MODEL = PixelModel(
 
 def build_recipe(settings: RoadSettings) -> PixelRecipe:
     """Small pieces at many scales first, whole pictures at the end."""
-    small = Augmentation(height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.7, scale_high=1.5)
+    weather: dict[str, Any] = {"light": 0.4, "hue": 0.12, "sky_class": _SKY, "sky": settings.sky}
+    small = Augmentation(
+        height_px=settings.small_px[0], width_px=settings.small_px[1], scale_low=0.7, scale_high=1.6, **weather
+    )
     large = Augmentation(
-        height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.85, scale_high=1.25
+        height_px=settings.large_px[0], width_px=settings.large_px[1], scale_low=0.85, scale_high=1.3, **weather
     )
     return PixelRecipe(settings, changes=((0.0, small), (settings.large_from, large)), about=_MODEL)

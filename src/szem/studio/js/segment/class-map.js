@@ -34,14 +34,14 @@ export function classAt({ width, height, values }, x, y) {
 /**
  * Paint a map into RGBA bytes: each class in its colour, a dark line where one class meets another.
  * @param classes [{index, color}]
- * @param hidden index of the class that is not drawn, or -1
+ * @param hidden indices of the classes that are not drawn
  * @param only index of the one class that is drawn, or -1 for all
  */
-export function paintClasses({ width, height, values }, rgba, { classes, hidden = -1, only = -1 }) {
+export function paintClasses({ width, height, values }, rgba, { classes, hidden = [], only = -1 }) {
   const pixels = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
   const table = new Uint32Array(256);
   for (const { index, color } of classes) {
-    if (index === hidden || (only >= 0 && index !== only)) continue;
+    if (hidden.includes(index) || (only >= 0 && index !== only)) continue;
     const [r, g, b] = rgbOf(color);
     table[index] = (0xff000000 | (b << 16) | (g << 8) | r) >>> 0;
   }

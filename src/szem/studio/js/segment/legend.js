@@ -31,7 +31,7 @@ export function legend(app, { choose, nameOf }) {
 
   return {
     element: h("div", {}, list, rest),
-    show({ areas, background }, only) {
+    show({ areas, background, unknown, unknown_fraction: doubtful }, only) {
       const known = rows;
       rows = new Map(areas.map((area) => [area.label, known.get(area.label) ?? rowOf(area.label)]));
       const order = [...rows.values()].map(({ item }) => item);
@@ -50,7 +50,11 @@ export function legend(app, { choose, nameOf }) {
         sure.textContent = t("segment.sure", { share: percent(area.confidence) });
       }
       const left = 1 - areas.reduce((sum, { fraction }) => sum + fraction, 0);
-      rest.textContent = areas.length === 0 ? t("segment.nothing") : background ? t("segment.rest", { share: percent(Math.max(0, left)) }) : "";
+      const remarks = [
+        areas.length === 0 ? t("segment.nothing") : background ? t("segment.rest", { share: percent(Math.max(0, left - doubtful)) }) : "",
+        unknown && doubtful > 0 ? t("segment.unknown", { share: percent(doubtful, doubtful < 0.1 ? 1 : 0) }) : "",
+      ];
+      rest.textContent = remarks.filter(Boolean).join(" ");
     },
   };
 }

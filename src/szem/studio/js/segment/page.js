@@ -233,7 +233,7 @@ export async function mount(root, app) {
   function paint() {
     if (!answer) return;
     const indexOf = (label) => answer.classes.find((one) => one.label === label)?.index ?? -1;
-    view.colours(map, { classes: answer.classes, hidden: indexOf(answer.background), only: state.only ? indexOf(state.only) : -1 });
+    view.colours(map, { classes: answer.classes, hidden: [indexOf(answer.background), indexOf(answer.unknown)], only: state.only ? indexOf(state.only) : -1 });
     areas.show(answer, state.only);
     paintOutline();
   }

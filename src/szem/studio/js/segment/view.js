@@ -137,7 +137,7 @@ export function segmentView(app, { point, boxed }) {
       const image = new ImageData(mask.width, mask.height);
       const classes = [{ index: 1, color: "#ffc400" }];
       const ones = { ...mask, values: mask.values.map((v) => (v > 127 ? 1 : 0)) };
-      paintClasses(ones, image.data, { classes, hidden: 0 });
+      paintClasses(ones, image.data, { classes, hidden: [0] });
       small.getContext("2d").putImageData(image, 0, 0);
       const [x0, y0, x1, y1] = place;
       found.getContext("2d").drawImage(small, x0, y0, x1 - x0, y1 - y0);
