@@ -15,27 +15,14 @@ from numpy.typing import NDArray
 
 from benchmarks.scenes.sprites import Sprite
 from szem.arrays import Picture8
+from szem.tasks.surveillance.event_metrics import TrueEvent
 
-__all__ = ["Actor", "Camera", "Light", "Prop", "Scene", "Truth"]
+__all__ = ["Actor", "Camera", "Light", "Prop", "Scene"]
 
 F = NDArray[np.float32]
 Points = tuple[tuple[float, float], ...]
 _GRAIN_PX = 64
 _HALF = 0.5  # share of an actor that must be in the picture for it to be in sight
-
-
-@dataclass(frozen=True, kw_only=True)
-class Truth:
-    """One event that happens in a scene."""
-
-    kind: str
-    start_s: float
-    end_s: float
-    box_xyxy: tuple[float, float, float, float] | None = None
-    label: str = ""
-    place: str = ""
-    direction: str = ""
-    is_doubtful: bool = False  # a close call: it is neither wrong to tell it nor not to
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,7 +109,7 @@ class Scene:
     zones: dict[str, Points] = field(default_factory=dict)  # shares
     lines: dict[str, Points] = field(default_factory=dict)
     settings: dict[str, float] = field(default_factory=dict)  # that truth was reckoned with
-    truth: tuple[Truth, ...] = ()
+    truth: tuple[TrueEvent, ...] = ()
 
     def frames(self) -> Iterator[tuple[float, Picture8]]:
         """Times, and pictures (H, W, 3)."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.scenes.scenes import Actor, Camera, Light, Points, Prop, Truth
+from benchmarks.scenes.scenes import Actor, Camera, Light, Points, Prop
 from benchmarks.scenes.sprites import SpriteBox
+from szem.tasks.surveillance.event_metrics import TrueEvent
 
 __all__ = ["Stage"]
 
@@ -29,7 +30,7 @@ class Stage:
     objects: list[Prop] = field(default_factory=list)
     lights: list[Light] = field(default_factory=list)
     cameras: list[Camera] = field(default_factory=list)
-    truth: list[Truth] = field(default_factory=list)
+    truth: list[TrueEvent] = field(default_factory=list)
     zones: dict[str, Points] = field(default_factory=dict)
     lines: dict[str, Points] = field(default_factory=dict)
     swaying: NDArray[np.float32] | None = None

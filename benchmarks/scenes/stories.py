@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.scenes.scenes import Camera, Light, Points, Scene, Truth
+from benchmarks.scenes.scenes import Camera, Light, Points, Scene
 from benchmarks.scenes.sprites import SpriteBox, draw_place
 from benchmarks.scenes.stage import Stage
 from benchmarks.scenes.story_truth import SETTINGS, gone_truth, left_truth, ways_truth
 from szem.arrays import Picture8
 from szem.errors import UnknownNameError
+from szem.tasks.surveillance.event_metrics import TrueEvent
 
 __all__ = ["STORIES", "compose_scene"]
 
@@ -226,7 +227,7 @@ def _approach(stage: Stage) -> None:
     last = way[-1]
     way.append((last[0] + 0.5, last[1], 1.0))
     stage.act(way)
-    stage.truth.append(Truth(kind="fast approach", start_s=way[1][0], end_s=last[0], label="person"))
+    stage.truth.append(TrueEvent(kind="fast approach", start_s=way[1][0], end_s=last[0], label="person"))
     far = stage.pick(0.15, 0.3) if x > 0.5 else stage.pick(0.7, 0.85)
     begin = last[0] + 3
     stage.act([(begin, far, 1.05), (begin + 9, far, stage.horizon + 0.35), (begin + 9.5, far, stage.horizon + 0.35)])
@@ -281,7 +282,7 @@ def _camera(kind: str) -> Callable[[Stage], None]:
             turn = stage.pick(0, 2 * math.pi)
             shift = (0.17 * math.cos(turn), 0.17 * math.sin(turn))
         stage.cameras.append(Camera(kind=kind, start_s=start, end_s=end, cover=cover, shift=shift))
-        stage.truth.append(Truth(kind=f"camera {kind}", start_s=start, end_s=min(end, stage.duration_s)))
+        stage.truth.append(TrueEvent(kind=f"camera {kind}", start_s=start, end_s=min(end, stage.duration_s)))
 
     return write
 

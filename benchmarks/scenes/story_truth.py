@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.scenes.scenes import Actor, Points, Prop, Truth
+from benchmarks.scenes.scenes import Actor, Points, Prop
 from benchmarks.scenes.stage import Stage
+from szem.tasks.surveillance.event_metrics import TrueEvent
 
 __all__ = ["SETTINGS", "gone_truth", "left_truth", "ways_truth"]
 
@@ -22,7 +23,7 @@ _HERE_S = 1.0  # what is there by then has not entered
 def left_truth(stage: Stage, obj: Prop) -> None:
     """Say of a thing that it was left behind."""
     stage.truth.append(
-        Truth(
+        TrueEvent(
             kind="left behind",
             start_s=obj.start_s,
             end_s=min(obj.end_s, stage.duration_s),
@@ -34,7 +35,7 @@ def left_truth(stage: Stage, obj: Prop) -> None:
 def gone_truth(stage: Stage, obj: Prop) -> None:
     """Say of a thing that it was removed."""
     stage.truth.append(
-        Truth(
+        TrueEvent(
             kind="removed",
             start_s=obj.end_s,
             end_s=obj.end_s,
@@ -52,9 +53,9 @@ def _box(stage: Stage, obj: Prop) -> tuple[float, float, float, float]:
     return x - w / 2, y - h, x + w / 2, y
 
 
-def ways_truth(stage: Stage) -> list[Truth]:
+def ways_truth(stage: Stage) -> list[TrueEvent]:
     """Who enters, leaves, crosses, loiters and crowds, from the ways alone; nothing while the camera is blind."""
-    truth: list[Truth] = []
+    truth: list[TrueEvent] = []
     blind = [(c.start_s, c.end_s) for c in stage.cameras if c.kind in ("covered", "dark", "frozen", "moved")]
     times = np.arange(0, stage.duration_s, _STEP_S)
     inside: dict[str, list[NDArray[np.bool_]]] = {}
@@ -75,7 +76,7 @@ def ways_truth(stage: Stage) -> list[Truth]:
     for name, rows in inside.items():
         many = np.sum(rows, axis=0) >= SETTINGS["crowd_people"]
         truth += [
-            Truth(kind="crowd", start_s=a, end_s=b, place=name, label="person", is_doubtful=b - a < 2 * _NEARLY_S)
+            TrueEvent(kind="crowd", start_s=a, end_s=b, place=name, label="person", is_doubtful=b - a < 2 * _NEARLY_S)
             for a, b in _spans(many, times)
         ]
     return [t for t in truth if t.start_s < stage.duration_s - 1.0 and not any(a <= t.start_s < b for a, b in blind)]
@@ -83,18 +84,19 @@ def ways_truth(stage: Stage) -> list[Truth]:
 
 def _comings(
     stage: Stage, actor: Actor, name: str, here: NDArray[np.bool_], times: NDArray[np.float64]
-) -> list[Truth]:
+) -> list[TrueEvent]:
     truth = []
     label = actor.sprite.label
     for start, end in _spans(here, times):
         if start > _HERE_S:
-            truth.append(Truth(kind="enters", start_s=start, end_s=start, label=label, place=name))
+            truth.append(TrueEvent(kind="enters", start_s=start, end_s=start, label=label, place=name))
         if end < stage.duration_s - 2 * _STEP_S:
-            truth.append(Truth(kind="leaves", start_s=end, end_s=end, label=label, place=name))
+            truth.append(TrueEvent(kind="leaves", start_s=end, end_s=end, label=label, place=name))
         stays = end - start - SETTINGS["loiter_after_s"]
         if label == "person" and stays >= -_NEARLY_S:
             near = abs(stays) < _NEARLY_S
-            truth.append(Truth(kind="loiters", start_s=start, end_s=end, label=label, place=name, is_doubtful=near))
+            loiters = TrueEvent(kind="loiters", start_s=start, end_s=end, label=label, place=name, is_doubtful=near)
+            truth.append(loiters)
     return truth
 
 
@@ -105,7 +107,7 @@ def _crossings(
     places: list[tuple[float, float, bool] | None],
     seen: NDArray[np.bool_],
     times: NDArray[np.float64],
-) -> list[Truth]:
+) -> list[TrueEvent]:
     (x0, y0), (x1, y1) = line
     truth, before = [], 0.0
     for place, is_seen, time_s in zip(places, seen, times, strict=True):
@@ -116,7 +118,7 @@ def _crossings(
         if before and side * before < 0 and 0 <= along <= 1:
             way = "right" if side > 0 else "left"
             truth.append(
-                Truth(
+                TrueEvent(
                     kind="crosses",
                     start_s=float(time_s),
                     end_s=float(time_s),

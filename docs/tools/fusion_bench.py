@@ -48,10 +48,10 @@ from szem.tasks.surveillance.open_events import OpenEvents
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
 from benchmarks.scenes.degrade import Degradation, degrade
-from benchmarks.scenes.event_f1 import EventCounts
 from benchmarks.scenes.scenes import Scene
 from benchmarks.scenes.sprites import SpriteBox, read_sprites
 from benchmarks.scenes.stories import compose_scene
+from szem.tasks.surveillance.event_metrics import EventCounts
 
 CLIP_S, RATE_HZ, LOOKS_HZ = 8.0, 16000, 1.5
 SIZE = (320, 180)

@@ -21,10 +21,10 @@ from szem.tasks.video.zones import Line, Zone, Zones
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scene simulator is not in the wheel
 from benchmarks.scenes.degrade import Degradation, degrade
-from benchmarks.scenes.event_f1 import EventCounts, match_events
 from benchmarks.scenes.scenes import Scene
 from benchmarks.scenes.sprites import SPLITS, SpriteBox, draw_sprites, read_sprites
 from benchmarks.scenes.stories import STORIES, compose_scene
+from szem.tasks.surveillance.event_metrics import EventCounts, match_events
 
 
 def frames_of(scene: Scene, how: Degradation) -> Iterator[Frame]:

@@ -6,11 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from szem.arrays.rle import rle_to_mask
 from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.media.pictures import read_picture
 from szem.results.masks import Masks, class_colors
 from szem.results.outlines import Outlines
-from szem.results.rle import rle_to_mask
 
 CLASSES = ("background", "cat", "dog")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ __all__ = [
     "find_picture",
     "join_box_sets",
     "place_points",
+    "rings_of_mask",
     "split_of_folder",
 ]
 
@@ -131,6 +133,18 @@ def place_points(points_xy: Any, size: PictureSize, stated: tuple[float, float] 
     frame = size.stored if is_stored_frame else upright
     points *= np.array(frame) / np.array(stated)
     return (size.to_upright(points) if is_stored_frame else points).astype(np.float32)
+
+
+def rings_of_mask(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+    """The outer outlines of a mask, each (n, 2) as x, y of the outer edges of its pixels; holes are not told apart.
+
+    >>> rings_of_mask(np.ones((1, 2), bool))[0].tolist()
+    [[0.0, 0.0], [0.0, 1.0], [2.0, 1.0], [2.0, 0.0]]
+    """
+    # Doubled, so that a contour through the middles of the border's pixels becomes one along their outer edges.
+    doubled = np.pad(np.repeat(np.repeat(np.asarray(mask, np.uint8), 2, 0), 2, 1), 1)
+    found, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [np.ceil((ring[:, 0].astype(np.float64) - 1) / 2) for ring in found]
 
 
 def _shape_fault(stated: tuple[float, float], real: tuple[int, int]) -> float:

@@ -1,4 +1,7 @@
-"""A folder of pictures with boxes as the common tools export it: COCO, Pascal VOC, YOLO, Roboflow, LabelMe."""
+"""A folder of pictures with boxes as the common tools export it.
+
+COCO, Pascal VOC, YOLO, Roboflow, LabelMe, CVAT, Label Studio, and tables.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -8,43 +11,100 @@ import numpy as np
 
 from szem.data.box_set import BoxedPicture, BoxSet, join_box_sets, split_of_folder
 from szem.data.coco import is_coco, read_coco, read_json
+from szem.data.csv_boxes import is_csv_boxes, read_csv_boxes
+from szem.data.cvat import is_cvat, read_cvat
+from szem.data.label_studio import is_label_studio, read_label_studio
 from szem.data.labelme import is_labelme, read_labelme
 from szem.data.voc import read_voc
-from szem.data.yolo import YAML_NAMES, read_yolo, read_yolo_yaml
-from szem.errors import FileMissingError, FormatError, TrainError
+from szem.data.yolo import YAML_NAMES, read_darknet, read_yolo, read_yolo_yaml
+from szem.errors import FileMissingError, FormatError, TrainError, UnknownNameError
 
-__all__ = ["only_split", "read_boxed", "rename_classes", "without_held_out"]
+__all__ = ["map_classes", "only_split", "read_boxed", "recognize_boxed", "rename_classes", "without_held_out"]
 
 _ROBOFLOW = "_annotations.coco.json"
+_ROBOFLOW_CSV = "_annotations.csv"
 
 
-def read_boxed(path: Path) -> BoxSet:
+def read_boxed(path: Path, *, classes: Mapping[str, str] | None = None) -> BoxSet:
     """Read pictures with boxes; the form is found out.
 
     Args:
         path: A COCO JSON file, a `data.yaml`; or a folder with `instances.json` (or one other .json of COCO's), with
             COCO's own `annotations/instances_*.json`, with Roboflow's `train/`, `valid/`, `test/`, with
-            `Annotations/*.xml`, with `data.yaml`, with `images/` and `labels/`, or with LabelMe's files.
+            `Annotations/*.xml`, with `data.yaml` or Darknet's `obj.data`, with `images/` and `labels/`, with CVAT's
+            `annotations.xml`, with Label Studio's JSON, with a table of boxes, or with LabelMe's files.
+        classes: As of `map_classes`.
     Raises:
         FileMissingError: none of these.
         FormatError, TrainError: as the readers of `data.boxes`.
+        UnknownNameError: `classes` names one that the data has not.
     """
+    found = recognize_boxed(path)[1]
+    return map_classes(found, classes) if classes else found
+
+
+def recognize_boxed(path: Path) -> tuple[str, BoxSet]:
+    """The name of the form that a file or folder has, and what is in it; as `read_boxed`."""
     if path.is_file():
-        if path.suffix.lower() in (".yaml", ".yml"):
-            return read_yolo_yaml(path)
-        if path.suffix.lower() == ".json" and is_labelme(read_json(path)):
-            raise FormatError(f"{path}: one file of LabelMe's, which has one for each picture; give their folder")
-        return read_coco(path)
+        return _recognize_file(path)
     if not path.is_dir():
         raise FileMissingError(f"{path}: no such folder or file; give COCO JSON, or a folder of VOC XML or YOLO text")
-    for reader in _READERS:
+    for form, reader in _READERS:
         found = reader(path)
         if found is not None:
-            return found
+            return form, found
     raise FileMissingError(
         f"{path}: no boxes found; it needs COCO .json, Annotations/*.xml (VOC), data.yaml or images/ and labels/ "
-        "(YOLO), train/ and valid/ (Roboflow), or LabelMe's .json beside the pictures"
+        "(YOLO), train/ and valid/ (Roboflow), annotations.xml (CVAT), Label Studio's JSON, a .csv of boxes, or "
+        "LabelMe's .json beside the pictures"
     )
+
+
+def _recognize_file(path: Path) -> tuple[str, BoxSet]:
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        return "YOLO", read_yolo_yaml(path)
+    if suffix == ".data":
+        return "YOLO (Darknet)", read_darknet(path)
+    if suffix == ".xml":
+        return "CVAT", read_cvat(path)
+    if suffix in (".csv", ".tsv"):
+        return "CSV", read_csv_boxes(path)
+    data = read_json(path)
+    if is_labelme(data):
+        raise FormatError(f"{path}: one file of LabelMe's, which has one for each picture; give their folder")
+    return ("Label Studio", read_label_studio(path)) if is_label_studio(data) else ("COCO", read_coco(path))
+
+
+def map_classes(boxes: BoxSet, names: Mapping[str, str]) -> BoxSet:
+    """The same pictures with classes of other names; those that get one name are one class, "" leaves a class out.
+
+    Raises:
+        UnknownNameError: the data has no such class.
+    """
+    unknown = [name for name in names if name not in boxes.classes]
+    if unknown:
+        raise UnknownNameError(f"no class called {', '.join(unknown)}; the data has {', '.join(boxes.classes)}")
+    wanted = tuple(dict.fromkeys(new for name in boxes.classes if (new := names.get(name, name))))
+    left_out = "".join(boxes.classes) + "?"  # a name that no class has
+    return rename_classes(boxes, wanted, {name: names.get(name, name) or left_out for name in boxes.classes})
+
+
+def _one_file(check: Callable[[Path], bool], read: Callable[[Path], BoxSet], *patterns: str) -> "_Reader":
+    """Of the one file of a folder that a check accepts."""
+
+    def read_one(path: Path) -> BoxSet | None:
+        files = [file for pattern in patterns for file in sorted(path.glob(pattern)) if check(file)]
+        return read(files[0]) if len(files) == 1 else None
+
+    return read_one
+
+
+def _is_label_studio_file(path: Path) -> bool:
+    try:
+        return is_label_studio(read_json(path))
+    except FormatError:
+        return False
 
 
 def _one_coco(path: Path) -> BoxSet | None:
@@ -63,7 +123,8 @@ def _coco_folders(path: Path) -> BoxSet | None:
         mark = file.stem.removeprefix("instances").strip("_-")
         places = [path / mark, path / "images" / mark, path / "images", path] if mark else [path / "images", path]
         images = next(place for place in places if place.is_dir())
-        parts[split_of_folder(mark) or mark] = read_coco(file, images=images)
+        whole = "" if mark == "default" else mark  # CVAT's name of a task without subsets
+        parts[split_of_folder(mark) or whole] = read_coco(file, images=images)
     return join_box_sets(parts) if parts else None
 
 
@@ -79,7 +140,8 @@ def _by_split(read: Callable[[Path], BoxSet], pattern: str) -> Callable[[Path], 
 
 
 def _one_voc(path: Path) -> BoxSet | None:
-    return read_voc(path) if (path / "Annotations").is_dir() or any(path.glob("*.xml")) else None
+    has_files = any(not is_cvat(file) for file in path.glob("*.xml"))
+    return read_voc(path) if (path / "Annotations").is_dir() or has_files else None
 
 
 def _one_yolo(path: Path) -> BoxSet | None:
@@ -94,14 +156,20 @@ def _all_labelme(path: Path) -> BoxSet | None:
     return read_labelme(path) if first is not None and is_labelme(read_json(first)) else None
 
 
-_READERS: tuple[Callable[[Path], BoxSet | None], ...] = (
-    _one_coco,
-    _coco_folders,
-    _by_split(lambda home: read_coco(home / _ROBOFLOW), _ROBOFLOW),
-    _one_voc,
-    _one_yolo,
-    _by_split(read_voc, "*.xml"),
-    _all_labelme,
+_Reader = Callable[[Path], BoxSet | None]
+_READERS: tuple[tuple[str, _Reader], ...] = (
+    ("COCO", _one_coco),
+    ("Label Studio", _one_file(_is_label_studio_file, read_label_studio, "*.json")),
+    ("COCO", _coco_folders),
+    ("COCO (Roboflow)", _by_split(lambda home: read_coco(home / _ROBOFLOW), _ROBOFLOW)),
+    ("CVAT", _one_file(is_cvat, read_cvat, "*.xml")),
+    ("Pascal VOC", _one_voc),
+    ("YOLO (Darknet)", _one_file(lambda _: True, read_darknet, "*.data")),
+    ("YOLO", _one_yolo),
+    ("Pascal VOC (Roboflow)", _by_split(read_voc, "*.xml")),
+    ("CSV (Roboflow)", _by_split(lambda home: read_csv_boxes(home / _ROBOFLOW_CSV), _ROBOFLOW_CSV)),
+    ("CSV", _one_file(is_csv_boxes, read_csv_boxes, "*.csv", "*.tsv")),
+    ("LabelMe", _all_labelme),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from szem.arrays.rle import rle_to_mask
 from szem.data.box_set import (
     BoxedPicture,
     BoxSet,
@@ -17,6 +18,7 @@ from szem.data.box_set import (
     describe_fault,
     find_picture,
     place_points,
+    rings_of_mask,
 )
 from szem.data.broken import Broken
 from szem.errors import FileMissingError, FormatError, SzemError
@@ -25,6 +27,7 @@ from szem.media.decoding import read_picture_size
 __all__ = ["is_coco", "read_coco", "read_json"]
 
 _LISTS = ("images", "annotations", "categories")
+_MOST_PIXELS = 1 << 28  # of a mask
 
 
 def is_coco(data: Any) -> bool:
@@ -131,10 +134,27 @@ def _all_or_none(polygons: list[Polygons]) -> tuple[Polygons, ...]:
 
 def _rings(annotation: dict[str, Any]) -> list[np.ndarray]:
     given = annotation.get("segmentation")
-    if not isinstance(given, list):  # run lengths, or nothing
+    if isinstance(given, dict):
+        return [] if annotation.get("iscrowd") and annotation.get("bbox") else _rings_of_runs(given)
+    if not isinstance(given, list):
         return []
     flat = [given] if given and not isinstance(given[0], list) else given  # some write a single ring without its list
     return [np.asarray(ring, np.float64).reshape(-1, 2) for ring in flat if len(ring) >= 6]
+
+
+def _rings_of_runs(given: dict[str, Any]) -> list[np.ndarray]:
+    """Outlines of a mask in run lengths, packed or not.
+
+    Raises:
+        FormatError: the runs make no mask.
+    """
+    try:
+        height, width = (int(side) for side in given["size"])
+        if not 0 < height * width <= _MOST_PIXELS:
+            raise FormatError(f"a mask of {width}×{height} pixels; correct its size")
+        return rings_of_mask(rle_to_mask(given))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"run lengths that make no mask ({describe_fault(error)}); export it anew") from error
 
 
 def _box(annotation: dict[str, Any], rings: list[np.ndarray]) -> tuple[float, float, float, float]:

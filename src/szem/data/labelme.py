@@ -5,25 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from szem.data.box_set import (
-    BoxedPicture,
-    BoxSet,
-    Polygons,
-    box_picture,
-    check_box_set,
-    describe_fault,
-    find_picture,
-    place_points,
-    split_of_folder,
-)
+from szem.data.box_set import BoxSet, describe_fault, find_picture, split_of_folder
 from szem.data.broken import Broken
 from szem.data.coco import read_json
+from szem.data.labelled_shapes import LabelledShape, ShapedPicture, box_set_of_shapes, check_shape
 from szem.errors import FileMissingError, FormatError, SzemError
-from szem.media.decoding import read_picture_size
 
 __all__ = ["is_labelme", "read_labelme"]
-
-_Shape = tuple[str, np.ndarray, bool]  # label, (n, 2) points, whether they are an outline
 
 
 def is_labelme(data: Any) -> bool:
@@ -44,55 +32,34 @@ def read_labelme(folder: Path) -> BoxSet:
     if not files:
         raise FileMissingError(f"{folder}: no .json files; LabelMe has one for each picture")
     broken: list[Broken] = []
-    read: list[tuple[Path, dict[str, Any], list[_Shape]]] = []
+    read: list[ShapedPicture] = []
     for file in files:
         try:
             data = read_json(file)
             if not is_labelme(data):
                 raise FormatError(f"{file.name}: not LabelMe JSON; it needs `shapes` and `imagePath`")
-            read.append((file, data, _shapes(data, file, broken)))
-        except SzemError as error:
-            broken.append(Broken(file.name, describe_fault(error)))
-    names = tuple(sorted({label for _, _, shapes in read for label, _, _ in shapes}))
-    pictures = []
-    for file, data, shapes in read:
-        try:
             split = next((s for part in file.relative_to(folder).parts[:-1] if (s := split_of_folder(part))), "")
-            pictures.append(_picture(file, data, shapes, names, split))
+            read.append(_picture(file, data, split, broken))
         except (SzemError, TypeError, ValueError) as error:
             broken.append(Broken(file.name, describe_fault(error)))
-    return check_box_set(folder, names, pictures, broken)
+    return box_set_of_shapes(folder, read, broken)
 
 
-def _picture(
-    file: Path, data: dict[str, Any], shapes: list[_Shape], names: tuple[str, ...], split: str
-) -> BoxedPicture:
+def _picture(file: Path, data: dict[str, Any], split: str, broken: list[Broken]) -> ShapedPicture:
     places = [file.parent, file.parent.parent / "images", file.parent / "images"]
     found = find_picture(places, str(data["imagePath"]))
-    size = read_picture_size(found)
     sides = data.get("imageWidth"), data.get("imageHeight")
     stated = (float(sides[0]), float(sides[1])) if sides[0] and sides[1] else None
-    boxes, labels = [], []
-    polygons: list[Polygons] = []
-    for label, points, is_outline in shapes:
-        placed = place_points(points, size, stated)
-        boxes.append((*placed.min(axis=0), *placed.max(axis=0)))
-        labels.append(names.index(label))
-        polygons.append((placed,) if is_outline else ())
-    return box_picture(found, size, boxes, labels, [False] * len(labels), polygons=tuple(polygons), split=split)
-
-
-def _shapes(data: dict[str, Any], file: Path, broken: list[Broken]) -> list[_Shape]:
     shapes = []
     for shape in data["shapes"]:
         try:
             shapes.append(_shape(shape))
         except (FormatError, AttributeError, KeyError, TypeError, ValueError) as error:
             broken.append(Broken(file.name, describe_fault(error)))
-    return shapes
+    return ShapedPicture(found, stated, tuple(shapes), split)
 
 
-def _shape(shape: dict[str, Any]) -> _Shape:
+def _shape(shape: dict[str, Any]) -> LabelledShape:
     label, kind = str(shape["label"]).strip(), shape.get("shape_type") or "polygon"
     points = np.asarray(shape["points"], np.float64).reshape(-1, 2)
     if kind == "circle" and len(points) == 2:  # the middle, and a point on the edge
@@ -100,6 +67,4 @@ def _shape(shape: dict[str, Any]) -> _Shape:
         points = np.array([points[0] - radius, points[0] + radius])
     elif kind not in ("rectangle", "polygon", "mask"):
         raise FormatError(f"{label}: a {kind} has no area; draw a rectangle or a polygon")
-    if len(points) < 2 or not label or not np.isfinite(points).all() or not np.ptp(points, axis=0).min() > 0:
-        raise FormatError(f"{label or 'a shape without a label'}: no area; draw it anew")
-    return label, points, kind == "polygon"
+    return check_shape(LabelledShape(label, (points,), is_outline=kind == "polygon"))

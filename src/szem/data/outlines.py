@@ -3,7 +3,7 @@
 Every object becomes a cut of its picture, somewhat larger than its box, with a mask of 0 and 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from szem.arrays import Picture8
-from szem.data.boxes import read_coco
+from szem.data.boxed_folder import only_split, read_boxed
+from szem.data.boxes import BoxedPicture, read_coco
 from szem.data.broken import Broken
 from szem.data.pixels import IGNORED, read_pixel_set
-from szem.errors import SzemError, TrainError
+from szem.errors import SzemError, TrainError, UnknownNameError
 from szem.media.pictures import read_picture
 
-__all__ = ["OutlinedObject", "read_outlined"]
+__all__ = ["OutlinedObject", "read_any_outlined", "read_outlined"]
 
 _SMALLEST_PX = 24  # shorter sides of boxes tell nothing
 _LONGEST_PX = 320  # cuts are made smaller than this at once
@@ -54,6 +55,59 @@ def read_outlined(data: Path, *, split: str) -> tuple[list[OutlinedObject], list
     return found, broken
 
 
+def read_any_outlined(folder: Path, *, split: str) -> tuple[list[OutlinedObject], list[Broken]]:
+    """Objects of the three data sets as `read_outlined`, or of any pictures with polygons or masks.
+
+    Args:
+        folder: Holds the three, or is what `read_boxed` takes.
+        split: `all`, or a split; of other data one that it marks. Their classes are the objects' sources.
+    Raises:
+        UnknownNameError: no such split.
+        TrainError: not one object has an outline.
+    """
+    if (folder / "voc_masks").is_dir():
+        if split not in ("train", "val", "all"):
+            raise UnknownNameError(f"no split called {split!r}; outlines have train, val, all")
+        parts = [read_outlined(folder, split=part) for part in ("train", "val") if split in (part, "all")]
+        return [item for items, _ in parts for item in items], [fault for _, faults in parts for fault in faults]
+    boxes = read_boxed(folder)
+    broken = list(boxes.broken)
+    try:
+        boxes = only_split(boxes, "" if split == "all" else split)
+    except TrainError as error:
+        raise UnknownNameError(str(error)) from error
+    found = [cut for boxed in boxes.pictures for cut in _cuts_of(boxed, boxes.classes, broken)]
+    if not found:
+        raise TrainError(
+            f"{folder}: no object with an outline of {_SMALLEST_PX} pixels or more; it needs polygons or masks"
+        )
+    return found, broken
+
+
+def _cuts_of(boxed: BoxedPicture, sources: Sequence[str], broken: list[Broken]) -> Iterator[OutlinedObject]:
+    """The outlined objects of one picture.
+
+    Args:
+        boxed: With polygons.
+        sources: For each class what its objects are counted under.
+        broken: A picture that cannot be read is added.
+    """
+    if not any(boxed.polygons):
+        return
+    try:
+        picture = read_picture(boxed.path)
+    except SzemError as error:
+        broken.append(Broken(boxed.path.name, str(error)))
+        return
+    for rings, is_hard, label in zip(boxed.polygons, boxed.is_hard, boxed.labels, strict=True):
+        if rings and not is_hard:
+            mask = np.zeros(picture.shape[:2], np.uint8)
+            cv2.fillPoly(mask, [np.rint(ring).astype(np.int32) for ring in rings], 1)
+            cut = _cut(sources[label], boxed.path.name, picture, mask)
+            if cut is not None:
+                yield cut
+
+
 def _is_wanted(number: int, split: str) -> bool:
     return (number % 5 == 4) == (split == "val")
 
@@ -80,20 +134,8 @@ def _from_polygons(folder: Path, split: str, broken: list[Broken]) -> Iterator[O
     boxes = read_coco(folder / "instances.json")
     broken += boxes.broken
     for number, boxed in enumerate(b for b in boxes.pictures if any(b.polygons)):
-        if not _is_wanted(number, split):
-            continue
-        try:
-            picture = read_picture(boxed.path)
-        except SzemError as error:
-            broken.append(Broken(boxed.path.name, str(error)))
-            continue
-        for rings, is_hard in zip(boxed.polygons, boxed.is_hard, strict=True):
-            if rings and not is_hard:
-                mask = np.zeros(picture.shape[:2], np.uint8)
-                cv2.fillPoly(mask, [np.rint(ring).astype(np.int32) for ring in rings], 1)
-                cut = _cut("coco", boxed.path.name, picture, mask)
-                if cut is not None:
-                    yield cut
+        if _is_wanted(number, split):
+            yield from _cuts_of(boxed, ["coco"] * len(boxes.classes), broken)
 
 
 def _from_people(folder: Path, split: str, broken: list[Broken]) -> Iterator[OutlinedObject]:

@@ -47,7 +47,7 @@ def read_voc(folder: Path, *, images: Path | None = None, classes: Sequence[str]
     except ImportError as error:
         raise MissingExtraError('reading VOC needs defusedxml; pip install ".[train]" in its folder') from error
     home = folder / "Annotations" if (folder / "Annotations").is_dir() else folder
-    files = sorted(home.glob("*.xml"))
+    files = sorted(home.rglob("*.xml") if home != folder else home.glob("*.xml"))
     if not files:
         raise FileMissingError(f"{home}: no .xml files; Pascal VOC has one for each picture")
     places = [images] if images else [folder / "JPEGImages", folder / "images", folder]

@@ -26,7 +26,7 @@ from szem.errors import FileMissingError, FormatError, MissingExtraError, SzemEr
 from szem.media.decoding import read_picture_size
 from szem.media.pictures import PICTURE_SUFFIXES
 
-__all__ = ["YAML_NAMES", "read_yolo", "read_yolo_yaml"]
+__all__ = ["YAML_NAMES", "read_darknet", "read_yolo", "read_yolo_yaml"]
 
 YAML_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _BEYOND = 0.02  # so far a coordinate may lie outside of the picture, by rounding
@@ -107,6 +107,37 @@ def read_yolo_yaml(path: Path, *, classes: Sequence[str] | None = None) -> BoxSe
         raise FileMissingError(f"{path}: no pictures where it says (train, val, test); correct `path` in it")
     rows, faults = _read_rows(files, images_of=[], has_points=about.has_points)
     return _boxes(path, rows, broken + faults, tuple(classes or ()) or about.names)
+
+
+def read_darknet(path: Path) -> BoxSet:
+    """Read the dataset that Darknet's `obj.data` describes, as CVAT's "YOLO 1.1" export has it.
+
+    Args:
+        path: `obj.data`: lines `train = data/train.txt`, `valid = …`, `names = data/obj.names`; the lists name
+            pictures, whose label files lie beside them.
+    Raises:
+        FileMissingError: none of its lists or pictures.
+        FormatError: it names no classes.
+        TrainError: not one usable picture.
+    """
+    pairs = (line.partition("=") for line in _lines(path))
+    fields = {key.strip().lower(): value.strip() for key, _, value in pairs}
+    homes = [path.parent]
+    names = _resolve(fields.get("names", ""), homes) if fields.get("names") else None
+    if names is None or not names.is_file():
+        raise FormatError(f"{path}: has no `names`, a file with a class a line; add it")
+    broken: list[Broken] = []
+    files: dict[str, list[Path]] = {}
+    for key, value in fields.items():
+        place = _resolve(value, homes) if split_of_folder(key) and value else None
+        if place is not None:
+            files[split_of_folder(key)] = _pictures_at(place, path.parent, broken)
+    if not any(files.values()):
+        raise FileMissingError(f"{path}: no pictures where it says (train, valid); correct its paths")
+    if len(files) == 1:  # a task without subsets: all its pictures are called train
+        files = {"": next(iter(files.values()))}
+    rows, faults = _read_rows(files, images_of=[path.parent], has_points=False, beside=True)
+    return _boxes(path, rows, broken + faults, tuple(_lines(names)))
 
 
 def _boxes(where: Path, rows: list[tuple[Path, str, _Rows]], broken: list[Broken], names: tuple[str, ...]) -> BoxSet:
@@ -260,7 +291,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _read_rows(
-    files: Mapping[str, Sequence[Path]], *, images_of: Sequence[Path], has_points: bool
+    files: Mapping[str, Sequence[Path]], *, images_of: Sequence[Path], has_points: bool, beside: bool = False
 ) -> tuple[list[tuple[Path, str, _Rows]], list[Broken]]:
     broken: list[Broken] = []
     rows = []
@@ -271,7 +302,8 @@ def _read_rows(
                 home = next(images for images in images_of if file.is_relative_to(images))
                 own = next((s for part in file.relative_to(home).parts[:-1] if (s := split_of_folder(part))), "")
             try:
-                rows.append((file, own, _rows(_label_file(file, images_of), broken, has_points=has_points)))
+                label_file = file.with_suffix(".txt") if beside else _label_file(file, images_of)
+                rows.append((file, own, _rows(label_file, broken, has_points=has_points)))
             except (OSError, SzemError, ValueError) as error:
                 broken.append(Broken(file.name, describe_fault(error)))
     return rows, broken

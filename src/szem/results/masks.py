@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from szem.arrays import Picture8, Value
+from szem.arrays.rle import mask_to_rle
 from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.media.drawing import RGB, color_of, draw_label, draw_masks
 from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import canvas, to_png
-from szem.results.rle import mask_to_rle
 
 __all__ = ["MASK_FORMS", "ClassArea", "Masks", "class_colors", "encode_grey_png"]
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8, Value, count_names
+from szem.arrays.rle import mask_to_rle
 from szem.errors import ShapeError
 from szem.media.drawing import draw_masks
 from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import ArrayResult, canvas, to_png
-from szem.results.rle import mask_to_rle
 
 __all__ = ["Outline", "Outlines"]
 

@@ -31,7 +31,7 @@ from szem.runtime.sessions import OnnxFile, Session
 from szem.runtime.sound_rules import sound_rules
 from szem.runtime.store import Model, find_model, make_data_folder
 
-__all__ = ["Declared", "add_model"]
+__all__ = ["Declared", "add_model", "make_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,20 +85,43 @@ def add_model(
     _check_free(called)
     store = make_data_folder("models")
     with tempfile.TemporaryDirectory(dir=store) as scratch:
-        folder = Path(scratch) / called
-        folder.mkdir()
-        with _errors_naming(source, folder):
-            copy_network(source, folder / "model.onnx")
-            opened = OnnxFile(folder / "model.onnx")
-            if labels is None:
-                (folder / "labels.txt").write_text("\n".join(_own_names(opened)) + "\n", encoding="utf-8")
-            else:
-                shutil.copyfile(labels, folder / "labels.txt")
-            card = _card(called, accepts, folder, source, opened, given)
-            write_card(folder, card)
-            Session(Model(card, folder))
-        folder.replace(store / called)
+        made = make_model(source, Path(scratch) / called, accepts=accepts, labels=labels, declared=given)
+        made.folder.replace(store / called)
     return find_model(called, task=accepts.task)
+
+
+def make_model(
+    source: Path,
+    folder: Path,
+    *,
+    accepts: ModelFormat,
+    labels: str | os.PathLike[str] | None = None,
+    declared: Declared | None = None,
+) -> Model:
+    """Make the folder of a model from an ONNX file, anywhere.
+
+    Args:
+        source: The ONNX file.
+        folder: Made; its name becomes the model's.
+        accepts, labels, declared: As of `add_model`.
+    Raises:
+        As `add_model`.
+    """
+    for path in (source, *([] if labels is None else [Path(labels)])):
+        if not path.is_file():
+            raise FileMissingError(f"{path}: no such file; check the path")
+    folder.mkdir(parents=True)
+    with _errors_naming(source, folder):
+        copy_network(source, folder / "model.onnx")
+        opened = OnnxFile(folder / "model.onnx")
+        if labels is None:
+            (folder / "labels.txt").write_text("\n".join(_own_names(opened)) + "\n", encoding="utf-8")
+        else:
+            shutil.copyfile(labels, folder / "labels.txt")
+        card = _card(folder.name, accepts, folder, source, opened, declared or Declared())
+        write_card(folder, card)
+        Session(Model(card, folder))
+    return Model(card, folder)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from szem.results.look import LookResult
 from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
+from szem.tasks.eval_run import EvalRun
 
 __all__ = ["Evaluate", "LookPart", "OpenModel", "Run"]
 
@@ -28,8 +29,16 @@ Run = Callable[[Picture8, dict[str, Any]], LookResult]
 """Runs one task on one picture. The dict is shared by the tasks of a picture: what an earlier one leaves there, a
 later one may use, so that a network runs once for all that need it."""
 
-Evaluate = Callable[[Model, Path, str], list[Measurement]]
-"""Measures a model: (model, folder of the data, split) -> scores."""
+
+class Evaluate(Protocol):
+    """Measures a model."""
+
+    def __call__(self, model: Model, folder: Path, split: str, *, run: EvalRun | None = None) -> list[Measurement]:
+        """Measure it on a split of a folder of data; `all` takes every item.
+
+        `run` shows progress, keeps results for the next try and takes what the report draws.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,11 @@
 """Models by task: which one is used when none is named, and which ones a task accepts. Both stand in the registry."""
 
 import os
+import re
+from pathlib import Path
 
 from szem.errors import UnknownNameError
-from szem.runtime.adding import Declared
+from szem.runtime.adding import Declared, make_model
 from szem.runtime.adding import add_model as add_model_of
 from szem.runtime.heads import ModelFormat
 from szem.runtime.sessions import Session, open_session
@@ -17,6 +19,7 @@ __all__ = [
     "as_session",
     "default_model",
     "model_format",
+    "open_file_as_model",
     "open_model",
     "task_model",
 ]
@@ -110,7 +113,30 @@ def add_model(
         UnknownNameError: no such task, or none that takes a user's models.
         As `szem.runtime.adding.add_model`.
     """
+    return add_model_of(file, accepts=_addable(task), labels=labels, name=name, declared=declared)
+
+
+def open_file_as_model(
+    file: str | os.PathLike[str], *, task: str, folder: Path, labels: str | os.PathLike[str] | None = None
+) -> Model:
+    """A model of an ONNX file for a while, not among the user's models.
+
+    Args:
+        file: The ONNX file; its stem becomes the model's name.
+        task: One of `addable_tasks()`.
+        folder: Where the model's folder is made.
+        labels: As of `add_model`.
+    Raises:
+        As `add_model`.
+    """
+    source = Path(file)
+    called = re.sub(r"[^a-z0-9.-]+", "-", source.stem.lower()).strip("-.") or "peer"
+    home = folder / (called if labels is None else f"{called}-named")
+    return make_model(source, home, accepts=_addable(task), labels=labels)
+
+
+def _addable(task: str) -> ModelFormat:
     formats = addable_tasks()
     if task not in formats:
         raise UnknownNameError(f"no task called {task!r} takes models; there are {', '.join(formats)}")
-    return add_model_of(file, accepts=formats[task], labels=labels, name=name, declared=declared)
+    return formats[task]

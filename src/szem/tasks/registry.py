@@ -23,7 +23,7 @@ class TaskModel:
 
     default: str  # the shipped model that is used when none is named
     accepts: str  # a `ModelFormat`: the head layouts of its models
-    evaluate: str  # (Model, folder of data, split) -> list[Measurement]
+    evaluate: str  # an `Evaluate` of `szem.tasks.contracts`
     evaluate_also: tuple[
         tuple[str, str], ...
     ] = ()  # what else `szem eval NAME` measures with its default: evaluators
@@ -164,7 +164,10 @@ _ROWS = (
             default="detect",
             accepts="szem.tasks.detection.heads:DETECT",
             evaluate="szem.tasks.detection.evaluate:evaluate_detect",
-            evaluate_also=(("track", "szem.tasks.video.evaluate:evaluate_tracks"),),
+            evaluate_also=(
+                ("track", "szem.tasks.video.evaluate:evaluate_tracks"),
+                ("watch", "szem.tasks.surveillance.evaluate:evaluate_watch"),
+            ),
         ),
         look=LookPlace(name="boxes", part="szem.tasks.detection.look:BOXES"),
     ),
@@ -189,6 +192,7 @@ _ROWS = (
             default="caption",
             accepts="szem.tasks.captioning.heads:CAPTION",
             evaluate="szem.tasks.captioning.evaluate:evaluate_caption",
+            evaluate_also=(("search", "szem.tasks.captioning.evaluate_search:evaluate_search"),),
         ),
         look=LookPlace(name="caption", part="szem.tasks.captioning.look:CAPTION"),
     ),

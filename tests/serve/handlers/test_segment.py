@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import szem
+from szem.arrays.rle import rle_to_mask
 from szem.media.pictures import read_picture
-from szem.results.rle import rle_to_mask
 
 ROUTE = "/v1/szem/segment"
 BOX = [60.0, 20.0, 400.0, 290.0]

@@ -8,13 +8,13 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks.scenes.event_f1 import match_events
 from benchmarks.scenes.scenes import Scene
 from benchmarks.scenes.sprites import draw_sprites
 from benchmarks.scenes.stories import compose_scene
 from szem.media.frames import Frame
 from szem.results.boxes import Boxes
 from szem.results.events import Event
+from szem.tasks.surveillance.event_metrics import match_events
 from szem.tasks.surveillance.settings import KINDS, WatchSettings
 from szem.tasks.surveillance.watcher import Watcher, watch
 from szem.tasks.video.detect_video import VideoDetector

@@ -9,7 +9,7 @@ import torch
 
 import szem
 from szem.data.sounds import LabelledSound, in_split, read_labelled_sounds, recording_of
-from szem.errors import FileMissingError, FormatError, ModelError, UnknownNameError
+from szem.errors import FormatError, ModelError, UnknownNameError
 from szem.media.sound import write_sound
 from szem.models.tensorflow_bundle import read_bundle
 from szem.models.yamnet import PATCH, Yamnet, load_yamnet
@@ -83,11 +83,11 @@ def test_recordings_never_cross_splits() -> None:
 
 BAD = [
     # index, error, what is said
-    (None, FileMissingError, "no such file"),
-    ("audio,label\nnone.wav,siren\n", FileMissingError, "line 2"),
-    ("sound,label\na.wav,siren\n", FormatError, "needs audio"),
-    ("audio,label,fold\na.wav,siren,x\n", FormatError, "whole fold"),
-    ("audio,label\n", FormatError, "not one row"),
+    (None, FormatError, "not one labelled sound"),
+    ("audio,label\nnone.wav,siren\n", FormatError, "index.csv:2 .no such file 'none.wav'"),
+    ("tune,label\na.wav,siren\n", FormatError, "needs columns audio and label"),
+    ("audio,label,fold\na.wav,siren,x\n", FormatError, "fold must be whole"),
+    ("audio,label\n", FormatError, "not one labelled sound"),
 ]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from szem.data.folders import read_captions
+from szem.data.words import split_words
 from szem.errors import FileMissingError, FormatError, TrainError
 
 __all__ = ["SUBJECTS", "Drawable", "read_drawables"]
@@ -17,6 +18,10 @@ __all__ = ["SUBJECTS", "Drawable", "read_drawables"]
 SUBJECTS = {"flowers": "flower", "birds": "bird"}
 """Folder -> what its pictures show."""
 _VAL_EVERY = 10
+_MARKS = {
+    "bird": {"bird", "birds", "beak", "wing", "wings", "feathers"},
+    "flower": {"flower", "flowers", "petal", "petals", "blossom", "blossoms"},
+}
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,37 @@ def read_drawables(folder: Path, *, split: str = "") -> list[Drawable]:
         TrainError: no picture is of this split.
     """
     homes = [folder / name for name in SUBJECTS if (folder / name / "index.csv").is_file()]
-    if not homes:
-        raise FileMissingError(f"{folder}: has neither flowers/index.csv nor birds/index.csv; give their folder")
-    found = [one for home in homes for one in _read(home) if split in ("", one.split)]
+    if homes:
+        everything = [one for home in homes for one in _read(home)]
+    elif (folder / "captions.csv").is_file():
+        everything = _read_captioned(folder)
+    else:
+        raise FileMissingError(
+            f"{folder}: has neither flowers/index.csv nor birds/index.csv, nor captions.csv (image, caption); give a "
+            "folder of flowers or birds"
+        )
+    found = [one for one in everything if split in ("", one.split)]
     if not found:
         raise TrainError(f"{folder}: no picture is of split {split!r}; there are train and val")
     return found
+
+
+def _read_captioned(folder: Path) -> list[Drawable]:
+    """Pictures of anybody's with sentences, each a bird's or a flower's by the words of its sentences."""
+    sentences: dict[Path, list[str]] = {}
+    splits: dict[Path, str] = {}
+    for row in read_captions(folder / "captions.csv").rows:
+        sentences.setdefault(row.path, []).append(row.caption)
+        splits.setdefault(row.path, row.split)
+    out = []
+    for path, texts in sentences.items():
+        words = set(split_words(" ".join(texts)))
+        subject = next((subject for subject, marks in _MARKS.items() if words & marks), "")
+        if subject:
+            out.append(Drawable(path, subject, subject, splits[path] or "val", tuple(texts)))
+    if not out:
+        raise TrainError(f"{folder}/captions.csv: no sentence speaks of a flower or a bird; nothing else is drawn")
+    return out
 
 
 def _read(home: Path) -> list[Drawable]:

@@ -1,90 +1,130 @@
 """Measure a listener through the shipped path.
 
-The data is a folder with `index.csv` (audio, label, and perhaps source and fold) and the sounds in `audio/` or beside
-it. Where a label is `not_X`, the scores of X are measured as a detector's; else each clip has one kind, and the kind
-with the best mean score of all its windows is the answer.
+The data is any form `data.sounds` reads. Where a label is `not_X`, the scores of X are measured as a detector's; else
+each clip has one kind, and the kind with the best mean score of all its windows is the answer.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.sounds import LabelledSound, in_split, read_labelled_sounds
+from szem.data.broken import Broken
+from szem.data.sounds import LabelledSound, in_split, kind_of, read_clip, read_labelled_sounds
 from szem.errors import FileMissingError, UnknownNameError
-from szem.media.sound import read_sound
 from szem.results.events import Event
-from szem.results.score import Measurement
+from szem.results.score import Confusion, Measurement, Reliability
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.audio.listen import Listener, ListenSettings
+from szem.tasks.bootstrap import bootstrap, mean_of
+from szem.tasks.eval_run import EvalRun
 
 __all__ = ["area_under_curve", "evaluate_listen", "name_clip", "rate_clips"]
 
 _NOT = "not "
 
 
-def evaluate_listen(model: Model, folder: Path, split: str) -> list[Measurement]:
+def evaluate_listen(model: Model, folder: Path, split: str, *, run: EvalRun | None = None) -> list[Measurement]:
     """Accuracy and events of named clips, or how well shots, say, are reported from what is not.
 
+    Clips of kinds that the model does not know are left out and listed.
+
     Raises:
-        UnknownNameError: no such split, or the model does not know the kinds.
+        UnknownNameError: no such split, or the model knows none of the kinds.
         FileMissingError: no clip is of this split.
     """
+    run = run or EvalRun()
     session = Session(model, threads=1)
-    heard = in_split(read_labelled_sounds(folder), split)
+    data = read_labelled_sounds(folder)
+    run.broken += data.broken
+    heard = in_split(data.sounds, split)
     if not heard:
         raise FileMissingError(f"{folder}: nothing is of split {split!r}; choose another, or all")
     denied = {h.kind.removeprefix(_NOT) for h in heard if h.kind.startswith(_NOT)}
     if denied:
-        return _detect(session, heard, sorted(denied)[0])
-    return _name(session, heard)
+        return _detect(session, heard, sorted(denied)[0], run)
+    return _name(session, heard, run)
 
 
-def _name(session: Session, heard: Sequence[LabelledSound]) -> list[Measurement]:
+def _key(one: LabelledSound) -> tuple[object, ...]:
+    return one.path, one.start_s, one.end_s
+
+
+def _name(session: Session, heard: Sequence[LabelledSound], run: EvalRun) -> list[Measurement]:
     listener = Listener(session)
-    unknown = {h.kind for h in heard} - set(listener.names)
-    if unknown:
+    known = {_plain(name): name for name in listener.names}
+    truth = {h.kind: known.get(_plain(run.name_of(h.kind)), "") for h in heard}
+    for kind in sorted(kind for kind, name in truth.items() if not name):
+        count = sum(h.kind == kind for h in heard)
+        run.broken.append(Broken(kind, f"the model does not know it; its {count} clips are left out"))
+    ours = [h for h in heard if truth[h.kind]]
+    if not ours:
         raise UnknownNameError(
-            f"the model knows no {', '.join(sorted(unknown))}; it knows {', '.join(listener.names)}"
+            f"the model knows no {', '.join(sorted(truth))}; it knows {', '.join(listener.names)}; "
+            "--classes a=b says that the data's a is its b"
         )
-    right: dict[str, list[bool]] = {}
-    hits = found = 0
-    for one in heard:
-        sound = read_sound(one.path, rate_hz=listener.rate_hz)
-        is_right = name_clip(listener, sound) == one.kind
-        right.setdefault(one.source, []).append(is_right)
-        kinds = {event.kind for event in _events_of(session, sound)}
-        hits, found = hits + (one.kind in kinds), found + len(kinds)
-    every = [is_right for group in right.values() for is_right in group]
-    n = len(every)
-    out = [Measurement("accuracy", float(np.mean(every)), n)]
-    if len(right) > 1:
-        out += [Measurement(f"accuracy {name}", float(np.mean(rows)), len(rows)) for name, rows in right.items()]
+
+    def measure(one: LabelledSound) -> dict[str, Any]:
+        sound = read_clip(one, rate_hz=listener.rate_hz)
+        rows = listener.scores(sound, rate_hz=listener.rate_hz)[1].mean(axis=0)
+        kinds = sorted({event.kind for event in _events_of(session, sound)})
+        return {"best": int(rows.argmax()), "score": float(rows.max()), "kinds": kinds}
+
+    done = run.each(ours, measure, key=_key, doing="sounds")
+    names = [truth[h.kind] for h, _ in done]
+    right = np.array([listener.names[r["best"]] == name for name, (_, r) in zip(names, done, strict=True)])
+    n = len(done)
+    out = [mean_of("accuracy", right)]
+    sources = [h.source for h, _ in done]
+    for source in sorted(set(sources)) if len(set(sources)) > 1 else []:
+        out.append(mean_of(f"accuracy {source}", right[[s == source for s in sources]]))
+    hits = sum(name in r["kinds"] for name, (_, r) in zip(names, done, strict=True))
+    found = sum(len(r["kinds"]) for _, r in done)
     precision, recall = hits / max(found, 1), hits / n
     f1 = 2 * precision * recall / max(precision + recall, 1e-9)
-    return [
-        *out,
+    out += [
         Measurement("precision of events", precision, max(found, 1)),
         Measurement("recall of events", recall, n),
         Measurement("F1 of events", f1, n),
     ]
+    rows = tuple(sorted(set(names)))
+    counts = np.zeros((len(rows), len(listener.names)), np.int64)
+    for name, (_, r) in zip(names, done, strict=True):
+        counts[rows.index(name), r["best"]] += 1
+    run.confusion = Confusion(rows, tuple(listener.names), counts)
+    run.reliability = Reliability(np.array([r["score"] for _, r in done], np.float32), right)
+    return out + [mean_of(f"recall {kind}", right[[name == kind for name in names]]) for kind in rows]
 
 
-def _detect(session: Session, heard: Sequence[LabelledSound], kind: str) -> list[Measurement]:
+def _plain(kind: str) -> str:
+    return kind_of(kind).replace(" ", "")
+
+
+def _detect(session: Session, heard: Sequence[LabelledSound], kind: str, run: EvalRun) -> list[Measurement]:
     listener = Listener(session)
-    wanted = kind.replace(" ", "")
-    place = next((i for i, name in enumerate(listener.names) if name.replace(" ", "") == wanted), None)
+    wanted = _plain(run.name_of(kind))
+    place = next((i for i, name in enumerate(listener.names) if _plain(name) == wanted), None)
     if place is None:
         raise UnknownNameError(f"the model knows no {kind!r}; it knows {', '.join(listener.names)}")
-    truth = np.array([not h.kind.startswith(_NOT) for h in heard])
-    sounds = [read_sound(h.path, rate_hz=listener.rate_hz) for h in heard]
-    scores = np.array([rate_clips(listener, sound)[place] for sound in sounds])
-    alarms = np.array([listener.names[place] in {e.kind for e in _events_of(session, s)} for s in sounds])
+
+    def measure(one: LabelledSound) -> dict[str, Any]:
+        sound = read_clip(one, rate_hz=listener.rate_hz)
+        reported = {event.kind for event in _events_of(session, sound)}
+        score = float(rate_clips(listener, sound)[place])
+        return {"score": score, "is_reported": listener.names[place] in reported}
+
+    done = run.each(heard, measure, key=_key, doing="sounds")
+    truth = np.array([not h.kind.startswith(_NOT) for h, _ in done])
+    scores = np.array([r["score"] for _, r in done])
+    alarms = np.array([r["is_reported"] for _, r in done])
     hits = int((alarms & truth).sum())
+    run.reliability = Reliability(scores.astype(np.float32), truth)
+    low, high = bootstrap(lambda at: area_under_curve(scores[at], truth[at]), len(done))
     return [
-        Measurement("AUC", area_under_curve(scores, truth), len(heard)),
+        Measurement("AUC", area_under_curve(scores, truth), len(done), low, high),
         Measurement("precision of events", hits / max(int(alarms.sum()), 1), max(int(alarms.sum()), 1)),
         Measurement("recall of events", hits / max(int(truth.sum()), 1), int(truth.sum())),
     ]

@@ -30,6 +30,7 @@ from szem.tasks.captioning.bleu_cider import Cider, bleu, recall
 from szem.tasks.captioning.caption import Captioner
 from szem.tasks.captioning.judgement import chair, is_right
 from szem.tasks.captioning.nouns import named_classes
+from szem.tasks.eval_run import EvalRun
 
 __all__ = ["evaluate_caption", "read_split"]
 
@@ -55,7 +56,7 @@ class _Described:
         return split_words(self.caption.text) if self.caption else []
 
 
-def evaluate_caption(model: Model, folder: Path, split: str) -> list[Measurement]:
+def evaluate_caption(model: Model, folder: Path, split: str, *, run: EvalRun | None = None) -> list[Measurement]:
     """The measures that the folder's annotations allow; see the head of this file.
 
     Raises:
@@ -64,7 +65,10 @@ def evaluate_caption(model: Model, folder: Path, split: str) -> list[Measurement
     """
     captioner = Captioner(Session(model, threads=1))
     pictures = _read(folder, split)
+    run = run or EvalRun()
     for start in range(0, len(pictures), _TOGETHER):
+        if run.on_progress is not None:
+            run.on_progress("pictures", start, len(pictures))
         part = pictures[start : start + _TOGETHER]
         encoded = captioner.encode([read_picture(one.file) for one in part])
         found = captioner.search(encoded, beams=_BEAMS)

@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
+from szem.data.broken import Broken
 from szem.data.flowers_birds.attribute_sentences import COLOR_WORDS, word_seen
 from szem.data.flowers_birds.attributes import Attributes
 from szem.data.flowers_birds.drawables import Drawable, read_drawables
 from szem.data.words import split_words
-from szem.errors import UnknownNameError
+from szem.errors import EmptyFileError, FileMissingError, MediaError, UnknownNameError
 from szem.media.pictures import read_picture
 from szem.results.score import Measurement
 from szem.runtime.sessions import OnnxFile, Session, cores
 from szem.runtime.store import Model
 from szem.tasks.classification.features import ClassifierFeatures
+from szem.tasks.eval_run import EvalRun
 from szem.tasks.generation.frechet import diversity, frechet_distance, inception_score, r_precision
 from szem.tasks.generation.generate import Generator
 from szem.tasks.generation.subject_colors import see_bird, see_flower
@@ -33,6 +35,7 @@ __all__ = ["COLOR_TEST", "SEED", "EvaluationEncoder", "evaluate_generate", "held
 
 SEED = 2024
 _AMONG = 100
+_FEWEST = 8  # pictures of a subject
 _EACH = 4  # pictures of one sentence, for diversity
 _MANY = 60  # sentences drawn more than once
 _ASKED = 12  # pictures for each colour asked for
@@ -71,24 +74,25 @@ def held_out_sentences(items: Sequence[Drawable], seen: Sequence[Attributes], *,
     ]
 
 
-def evaluate_generate(model: Model, folder: Path, split: str) -> list[Measurement]:
+def evaluate_generate(model: Model, folder: Path, split: str, *, run: EvalRun | None = None) -> list[Measurement]:
     """Scores for flowers and for birds, the photographs' own beside them.
 
     Raises:
         UnknownNameError: no such split.
         FileMissingError: no data there.
     """
-    if split not in ("val", "train"):
-        raise UnknownNameError(f"no split called {split!r}; there are val, which nothing was trained on, and train")
+    if split not in ("val", "train", "all"):
+        raise UnknownNameError(f"no split called {split!r}; there are val, which nothing was trained on, train, all")
+    run = run or EvalRun()
     painter, look = Generator(Session(model, threads=1)), ClassifierFeatures()
     discriminator = EvaluationEncoder(model) if "judge-words" in model.card.parts else None
     cut = open_model(task="outline", threads=1)
-    items = read_drawables(folder, split=split)
+    items = read_drawables(folder, split="" if split == "all" else split)
     out: list[Measurement] = []
     for subject in ("flower", "bird"):
         own = [one for one in items if one.subject == subject]
         if own:
-            out += _measure(painter, look, discriminator, cut, own, subject)
+            out += _measure(painter, look, discriminator, cut, own, subject, run)
     asked = [f"this flower has {color} petals" for color in COLOR_TEST]
     named = [
         see_flower(cut, picture).main == color
@@ -106,14 +110,29 @@ def _measure(
     cut: Session,
     items: list[Drawable],
     subject: str,
+    run: EvalRun,
 ) -> list[Measurement]:
     see = see_flower if subject == "flower" else see_bird
-    photographs = [read_picture(one.path) for one in items]
+    photographs = []
+    for one in list(items):
+        try:
+            photographs.append(read_picture(one.path))
+        except (MediaError, FileMissingError) as error:
+            run.broken.append(Broken(one.path.name, str(error)))
+            items = [other for other in items if other is not one]
+    if len(items) < _FEWEST:
+        raise EmptyFileError(
+            f"{len(items)} pictures of {subject}s; distances between so few mean nothing: give {_FEWEST}"
+        )
     with ThreadPoolExecutor(cores()) as pool:
         seen = list(pool.map(lambda i: see(cut, photographs[i], kind=items[i].kind), range(len(items))))
     texts = held_out_sentences(items, seen)
     # A seed for each: one for all would give every picture the same noise, and with it the same composition.
-    drawn = [painter(text, seed=SEED + number).pictures[0] for number, text in enumerate(texts)]
+    drawn = []
+    for number, text in enumerate(texts):
+        if run.on_progress is not None:
+            run.on_progress(f"{subject}s", number, len(texts))
+        drawn.append(painter(text, seed=SEED + number).pictures[0])
     means, probabilities, grids = look(drawn)
     real_means, real_probabilities, real_grids = look(photographs)
     n, half = len(items), len(items) // 2

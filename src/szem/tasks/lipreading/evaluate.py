@@ -7,23 +7,26 @@ that every sentence counts, and measured beside them.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from szem.data.spoken import SpokenVideo, TimedWord, read_spoken
-from szem.errors import EmptyFileError, MissingExtraError
+from szem.errors import MissingExtraError
 from szem.media.noise import add_noise, babble, white_noise
 from szem.media.sound import read_sound
 from szem.results.score import Measurement
-from szem.results.transcript import Transcript, TranscriptWord
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
+from szem.tasks.bootstrap import bootstrap, mean_of
+from szem.tasks.eval_run import EvalRun
 from szem.tasks.lipreading.lipread import LipReader, LipreadInput
 from szem.tasks.lipreading.networks import RATE_HZ
 
 __all__ = [
     "NOISE_KINDS",
+    "USES",
     "EvaluatedVideo",
     "count_errors",
     "evaluate_lipread",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 NOISE_KINDS = ("white", "babble")
+USES = ("lips", "sound", "both")
 _VOICES = 5  # at once, in babble
 _MOST_VOICES = 48  # that babble is made of
 
@@ -46,31 +50,48 @@ class EvaluatedVideo:
     number: int  # in the order of the index; chance depends on it
 
 
-def evaluate_lipread(model: Model, folder: Path, split: str) -> list[Measurement]:
+def evaluate_lipread(model: Model, folder: Path, split: str, *, run: EvalRun | None = None) -> list[Measurement]:
     """Word error rates, the fraction of sentences that are read at all, and how far times are off.
 
-    Noise at 0 dB, so loud as the sound: white, and babble of five sentences of the other splits. Times: of words that
-    are right, of those the index has times of.
+    Noise at 0 dB, so loud as the sound: white, and babble of five sentences of the other splits; without other splits
+    noise is left out. Times: of words that are right, of those the index has times of.
 
     Raises:
         MissingExtraError: jiwer is not installed.
     """
+    run = run or EvalRun()
     reader = LipReader(Session(model, threads=1))
-    videos = prepare_videos(reader, read_spoken(folder, split=split).videos)
+    data = read_spoken(folder, split=split)
+    run.broken += data.broken
     voices = voices_of(folder, split)
+    numbered = list(enumerate(data.videos))
+
+    def measure(pair: tuple[int, SpokenVideo]) -> dict[str, Any]:
+        """What is read of a video in every way; words with their times."""
+        number, video = pair
+        item = EvaluatedVideo(video, reader.take_in(video.path), number)
+        said = {use: reader.read(item.seen, use=use, check=False).transcript for use in USES}
+        said["greedy"] = reader.read(item.seen, use="lips", beams=1, check=False).transcript
+        for kind in NOISE_KINDS if voices else ():
+            heard = noisy(item, kind, 0.0, voices)
+            said |= {f"{use}, {kind}": reader.read(heard, use=use, check=False).transcript for use in USES[1:]}
+        is_read = {use: reader.read(item.seen, use=use).transcript.is_read for use in USES}
+        words = {way: [[w.text, w.start_s, w.end_s] for w in transcript.words] for way, transcript in said.items()}
+        return {"said": words, "is_read": is_read}
+
+    done = run.each(numbered, measure, key=lambda pair: pair[1].path, doing="videos")
+    videos = [video for (_, video), _ in done]
+    said = {way: [record["said"][way] for _, record in done] for way in done[0][1]["said"]}
     out = []
-    for use in ("lips", "sound", "both"):
-        said = [reader.read(item.seen, use=use, check=False).transcript for item in videos]
-        out.append(_rate(f"WER {use}", videos, said))
-        out.append(_times(f"frames off, {use}", videos, said))
-        passed = sum(reader.read(item.seen, use=use).transcript.is_read for item in videos)
-        out.append(Measurement(f"read, {use}", passed / len(videos), len(videos)))
-    greedy = [reader.read(item.seen, use="lips", beams=1, check=False).transcript for item in videos]
-    out.append(_rate("WER lips, greedy", videos, greedy))
-    for kind in NOISE_KINDS:
-        for use in ("sound", "both"):
-            said = [reader.read(noisy(item, kind, 0.0, voices), use=use, check=False).transcript for item in videos]
-            out.append(_rate(f"WER {use}, {kind} 0 dB", videos, said))
+    for use in USES:
+        out.append(_rate(f"WER {use}", videos, said[use]))
+        out.append(_times(f"frames off, {use}", videos, said[use]))
+        out.append(mean_of(f"read, {use}", [record["is_read"][use] for _, record in done]))
+    out.append(_rate("WER lips, greedy", videos, said["greedy"]))
+    for way, words in said.items():
+        use, comma, kind = way.partition(", ")
+        if comma:
+            out.append(_rate(f"WER {use}, {kind} 0 dB", videos, words))
     return out
 
 
@@ -80,14 +101,8 @@ def prepare_videos(reader: LipReader, videos: Iterable[SpokenVideo]) -> list[Eva
 
 
 def voices_of(folder: Path, split: str) -> list[NDArray[np.float32]]:
-    """Sounds to make babble of: sentences of the other splits.
-
-    Raises:
-        EmptyFileError: there are no others.
-    """
-    others = [video for video in read_spoken(folder).videos if video.split != split]
-    if not others:
-        raise EmptyFileError(f"{folder}: babble needs sentences of another split than {split!r}; name a split")
+    """Sounds to make babble of: sentences of the other splits; none where there are no others."""
+    others = [video for video in read_spoken(folder).videos if video.split != split] if split != "all" else []
     step = max(1, len(others) // _MOST_VOICES)
     return [read_sound(video.path) for video in others[::step][:_MOST_VOICES]]
 
@@ -120,24 +135,29 @@ def count_errors(truth: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) 
     return found.substitutions + found.deletions + found.insertions, sum(map(len, truth))
 
 
-def _rate(name: str, videos: Sequence[EvaluatedVideo], said: Sequence[Transcript]) -> Measurement:
-    wrong, words = count_errors([item.video.words for item in videos], [_words(t) for t in said])
-    return Measurement(name, wrong / words, words)
+_Words = Sequence[tuple[str, float, float]]  # text, start and end in seconds
 
 
-def _words(transcript: Transcript) -> list[str]:
-    return [word.text for word in transcript.words]
+def _rate(name: str, videos: Sequence[SpokenVideo], said: Sequence[_Words]) -> Measurement:
+    """The rate over all words, and its interval over the videos."""
+    each = [
+        count_errors([video.words], [[text for text, _, _ in words]])
+        for video, words in zip(videos, said, strict=True)
+    ]
+    wrong, words = np.array([each_wrong for each_wrong, _ in each]), np.array([count for _, count in each])
+    low, high = bootstrap(lambda at: float(wrong[at].sum() / max(words[at].sum(), 1)), len(each))
+    return Measurement(name, float(wrong.sum() / max(words.sum(), 1)), int(words.sum()), low, high)
 
 
-def _times(name: str, videos: Sequence[EvaluatedVideo], said: Sequence[Transcript]) -> Measurement:
+def _times(name: str, videos: Sequence[SpokenVideo], said: Sequence[_Words]) -> Measurement:
     """Mean distance of beginnings and ends, in frames, of sentences whose words are all there, in order."""
     off: list[float] = []
-    for item, transcript in zip(videos, said, strict=True):
-        if len(item.video.times) == len(transcript.words):
-            pairs = zip(item.video.times, transcript.words, strict=True)
-            off += [value for true, word in pairs if true.text == word.text for value in _off(true, word)]
+    for video, words in zip(videos, said, strict=True):
+        if len(video.times) == len(words):
+            pairs = zip(video.times, words, strict=True)
+            off += [value for true, word in pairs if true.text == word[0] for value in _off(true, word)]
     return Measurement(name, float(np.mean(off)) if off else float("inf"), max(1, len(off) // 2))
 
 
-def _off(true: TimedWord, word: TranscriptWord) -> tuple[float, float]:
-    return abs(word.start_s * RATE_HZ - true.first), abs(word.end_s * RATE_HZ - true.last)
+def _off(true: TimedWord, word: tuple[str, float, float]) -> tuple[float, float]:
+    return abs(word[1] * RATE_HZ - true.first), abs(word[2] * RATE_HZ - true.last)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8, check_boxes_xyxy
+from szem.arrays.rle import mask_to_rle
 from szem.errors import RangeError, UnknownNameError
 from szem.media.pictures import encode_picture
 from szem.results.masks import MASK_FORMS, Masks, encode_grey_png
-from szem.results.rle import mask_to_rle
 from szem.runtime.sessions import Session
 from szem.tasks.contracts import OpenModel
 from szem.tasks.option import check_options, option

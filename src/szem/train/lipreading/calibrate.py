@@ -178,7 +178,7 @@ def _other_lips(folder: Path) -> Iterator[NDArray[np.uint8]]:
 
 def _other_sounds(folder: Path) -> Iterator[NDArray[np.float32]]:
     """Sounds of a city."""
-    for heard in read_labelled_sounds(folder / "sounds")[::_EVERY_SOUND]:
+    for heard in read_labelled_sounds(folder / "sounds").sounds[::_EVERY_SOUND]:
         yield read_sound(heard.path)
 
 

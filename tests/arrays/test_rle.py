@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from szem.arrays.rle import mask_to_rle, rle_to_mask
 from szem.errors import FormatError
-from szem.results.rle import mask_to_rle, rle_to_mask
 
 # masks and what pycocotools 2.0.11 packs them to
 KNOWN = [

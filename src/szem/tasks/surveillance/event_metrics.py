@@ -1,6 +1,6 @@
-"""How well events that were told agree with what truly happened.
+"""How well reported events agree with what truly happened.
 
-This file does not know who tells events, nor where the truth comes from.
+This file does not know who reports events, nor where the truth comes from.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,14 +9,27 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.scenes.scenes import Truth
 from szem.results.events import Event
 
-__all__ = ["EventCounts", "match_events"]
+__all__ = ["EventCounts", "TrueEvent", "match_events"]
 
 _NEAR_S = 3.0  # two moments that differ by less are the same
 _AT_ONCE = ("enters", "leaves", "crosses", "removed", "fast approach")
-_OVERLAP = 0.15  # intersection over union of two boxes of one thing
+_OVERLAP = 0.15  # intersection over union of two boxes of one object
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrueEvent:
+    """One event that truly happens."""
+
+    kind: str
+    start_s: float
+    end_s: float
+    box_xyxy: tuple[float, float, float, float] | None = None
+    label: str = ""
+    place: str = ""
+    direction: str = ""
+    is_doubtful: bool = False  # a close call: it is neither wrong to report it nor not to
 
 
 @dataclass
@@ -26,10 +39,10 @@ class EventCounts:
     right: dict[str, int] = field(default_factory=dict)
     wrong: dict[str, int] = field(default_factory=dict)
     missed: dict[str, int] = field(default_factory=dict)
-    delays_s: dict[str, list[float]] = field(default_factory=dict)  # from the beginning to when it was told
+    delays_s: dict[str, list[float]] = field(default_factory=dict)  # from the beginning to when it was reported
 
     def add(self, other: "EventCounts") -> None:
-        """Take in another film's."""
+        """Take in another video's."""
         for mine, theirs in ((self.right, other.right), (self.wrong, other.wrong), (self.missed, other.missed)):
             for kind, number in theirs.items():
                 mine[kind] = mine.get(kind, 0) + number
@@ -38,7 +51,7 @@ class EventCounts:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """All that were told or happened."""
+        """All that were reported or happened."""
         return tuple(sorted({*self.right, *self.wrong, *self.missed}))
 
     def scores(self, kinds: Iterable[str] | None = None) -> tuple[float, float, float]:
@@ -54,15 +67,15 @@ class EventCounts:
         )
 
 
-def match_events(events: Sequence[Event], truth: Sequence[Truth], *, near_s: float = _NEAR_S) -> EventCounts:
+def match_events(events: Sequence[Event], truth: Sequence[TrueEvent], *, near_s: float = _NEAR_S) -> EventCounts:
     """Pair events with what happened: of one kind and place, at one time, and where both have boxes, there.
 
     Args:
-        events: What was told, each once.
+        events: What was reported, each once.
         truth: What happened; close calls count neither way.
         near_s: By how much beginnings may differ.
 
-    >>> bag = Truth(kind="left behind", start_s=5, end_s=20)
+    >>> bag = TrueEvent(kind="left behind", start_s=5, end_s=20)
     >>> reported = [Event(kind="left behind", start_s=t, end_s=20, score=1) for t in (5.5, 15)]
     >>> counts = match_events(reported, [bag])
     >>> counts.right, counts.wrong, counts.missed
@@ -93,7 +106,7 @@ def match_events(events: Sequence[Event], truth: Sequence[Truth], *, near_s: flo
     return counts
 
 
-def _can_be(event: Event, true: Truth, near_s: float) -> bool:
+def _can_be(event: Event, true: TrueEvent, near_s: float) -> bool:
     if event.kind != true.kind or event.place != true.place:
         return False
     if true.direction and event.direction != true.direction:

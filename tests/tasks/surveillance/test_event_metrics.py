@@ -2,9 +2,8 @@
 
 import pytest
 
-from benchmarks.scenes.event_f1 import EventCounts, match_events
-from benchmarks.scenes.scenes import Truth
 from szem.results.events import Event
+from szem.tasks.surveillance.event_metrics import EventCounts, TrueEvent, match_events
 
 
 def reported(kind: str, start_s: float, end_s: float | None = None, **more: object) -> Event:
@@ -12,7 +11,7 @@ def reported(kind: str, start_s: float, end_s: float | None = None, **more: obje
 
 
 def test_a_moment_counts_when_it_is_near_and_of_the_same_kind_place_and_way() -> None:
-    truth = [Truth(kind="crosses", start_s=10, end_s=10, place="gate", direction="right")]
+    truth = [TrueEvent(kind="crosses", start_s=10, end_s=10, place="gate", direction="right")]
     right = reported("crosses", 12, place="gate", direction="right")
     assert match_events([right], truth).right == {"crosses": 1}
     for wrong in (
@@ -27,7 +26,7 @@ def test_a_moment_counts_when_it_is_near_and_of_the_same_kind_place_and_way() ->
 
 
 def test_an_object_left_behind_must_be_where_it_was_said() -> None:
-    truth = [Truth(kind="left behind", start_s=5, end_s=60, box_xyxy=(10, 10, 30, 30))]
+    truth = [TrueEvent(kind="left behind", start_s=5, end_s=60, box_xyxy=(10, 10, 30, 30))]
     here = reported("left behind", 6, 60, box_xyxy=(12, 12, 34, 34), best_s=9.5)
     there = reported("left behind", 6, 60, box_xyxy=(100, 10, 120, 30))
     counts = match_events([here, there], truth)
@@ -36,7 +35,7 @@ def test_an_object_left_behind_must_be_where_it_was_said() -> None:
 
 
 def test_a_close_call_counts_neither_way() -> None:
-    truth = [Truth(kind="enters", start_s=5, end_s=5, is_doubtful=True)]
+    truth = [TrueEvent(kind="enters", start_s=5, end_s=5, is_doubtful=True)]
     for events in ([reported("enters", 5)], []):
         counts = match_events(events, truth)
         assert (counts.right, counts.wrong, counts.missed) == ({}, {}, {})
