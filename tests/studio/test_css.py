@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 STUDIO = Path(__file__).resolve().parents[2] / "src" / "szem" / "studio"
-SHARED = {"szem", "controls", "shared", "lab", "lecture"}
+SHARED = {"szem", "controls", "stage", "answers", "video", "lab", "lecture"}
 SHEETS = sorted(p for p in (STUDIO / "css").glob("*.css") if p.stem not in SHARED)
 PAGES = {p.parent.name for p in (STUDIO / "js").glob("*/page.js")}
 
@@ -53,5 +53,5 @@ def test_a_pages_sheet_holds_on_that_page_alone(sheet: Path) -> None:
 
 def test_every_sheet_is_loaded() -> None:
     index = (STUDIO / "index.html").read_text(encoding="utf-8")
-    assert re.findall(r'href="css/([\w-]+)\.css"', index)[:3] == ["szem", "controls", "shared"]
+    assert re.findall(r'href="css/([\w-]+)\.css"', index)[:5] == ["szem", "controls", "stage", "answers", "video"]
     assert {p.stem for p in (STUDIO / "css").glob("*.css")} == set(re.findall(r'href="css/([\w-]+)\.css"', index))
