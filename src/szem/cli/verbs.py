@@ -32,7 +32,8 @@ _TOOLS: dict[str, Verb] = {
     "serve": Verb("Serve the Cloud Vision API and szem's own on this machine.", "server"),
     "studio": Verb("Open the studio in the browser: the interactive course.", "server"),
     "models": Verb("List, show and add models.", "models"),
-    "eval": Verb("Measure a model again: the scores on its card.", "models"),
+    "data": Verb("Check, split and convert labelled data of your own.", "models"),
+    "eval": Verb("Measure a model on any data, beside any other network.", "models"),
     "train": Verb("Train a network from a recipe, or on your own folder.", "models"),
     "export": Verb("Turn a training run into a model with a card.", "models"),
 }

@@ -34,6 +34,7 @@ __all__ = [
 Polygons = tuple[NDArray[np.float32], ...]
 """Rings of one object, each (n, 2) as x, y in pixels."""
 
+_ROUNDING_PX, _ROUNDING = 1.5, 0.005  # so far a corner may lie outside by rounding; of the side
 _SPLITS = {
     "train": ("train", "training", "train2014", "train2017"),
     "val": ("val", "valid", "validation", "val2014", "val2017", "dev"),
@@ -53,6 +54,7 @@ class BoxedPicture:
     is_hard: NDArray[np.bool_]  # (N,) crowds and difficult ones: neither taught nor counted
     polygons: tuple[Polygons, ...] = ()  # one per box, or none at all
     split: str = ""
+    outside: int = 0  # boxes that reached beyond the picture and were cut, or lay outside and were left out
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def box_picture(
     polygons: tuple[Polygons, ...] = (),
     split: str = "",
 ) -> BoxedPicture:
-    """A picture with its boxes, corners in order and inside the picture.
+    """A picture with its boxes, corners in order and inside the picture; one that lies outside is left out.
 
     Raises:
         FormatError: a corner is not a number.
@@ -171,18 +173,20 @@ def box_picture(
     if not np.isfinite(array).all():
         raise FormatError(f"{file.name}: a box has a corner that is not a number; correct the annotation")
     array = np.concatenate([np.minimum(array[:, :2], array[:, 2:]), np.maximum(array[:, :2], array[:, 2:])], axis=1)
-    array = array.clip(0, np.array([size.width_px, size.height_px] * 2, np.float32))
-    if not any(polygons):
-        polygons = ()
+    given, sides = array, np.array([size.width_px, size.height_px] * 2, np.float32)
+    array = array.clip(0, sides)
+    is_outside = (np.abs(given - array) > np.maximum(_ROUNDING_PX, _ROUNDING * sides)).any(1)
+    kept = np.asarray((array[:, 2:] > array[:, :2]).all(1), bool)
     return BoxedPicture(
         file,
         size.width_px,
         size.height_px,
-        array,
-        np.asarray(labels, np.int64),
-        np.asarray(hard, bool),
-        polygons,
+        array[kept],
+        np.asarray(labels, np.int64)[kept],
+        np.asarray(hard, bool)[kept],
+        tuple(p for p, keep in zip(polygons, kept, strict=True) if keep) if any(polygons) else (),
         split,
+        int((is_outside | ~kept).sum()),
     )
 
 

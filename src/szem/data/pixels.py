@@ -3,7 +3,6 @@
 This file does not know about networks; what it gives is numpy.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,11 @@ from PIL import Image
 
 from szem.arrays import Picture8
 from szem.data.broken import Broken, describe_broken
-from szem.errors import FileMissingError, ShapeError, SzemError, TrainError
+from szem.data.tables import read_table
+from szem.errors import FileMissingError, FormatError, ShapeError, SzemError, TrainError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 
-__all__ = ["IGNORED", "PixelSet", "read_classes", "read_pixel_set"]
+__all__ = ["IGNORED", "PixelSet", "list_pixel_pairs", "read_classes", "read_pixel_set"]
 
 IGNORED = 255
 """The label of pixels that neither teach nor count."""
@@ -79,16 +79,16 @@ def read_pixel_set(folder: Path, *, split: str | None, classes: int) -> PixelSet
         TrainError: not one usable pair.
     """
     names, pictures, labels, broken = [], [], [], []
-    for image, label in _pairs(folder, split):
+    for image, label, _ in list_pixel_pairs(folder, split):
         try:
-            picture = read_picture(folder / "images" / image)
-            mask = _read_label(folder / "labels" / label)
+            picture = read_picture(image)
+            mask = _read_label(label)
             if mask.shape != picture.shape[:2]:
-                raise ShapeError(f"{label}: is {mask.shape}, its picture {picture.shape[:2]}; they must agree")
+                raise ShapeError(f"{label.name}: is {mask.shape}, its picture {picture.shape[:2]}; they must agree")
         except SzemError as error:
-            broken.append(Broken(image, str(error)))
+            broken.append(Broken(image.name, str(error)))
             continue
-        names.append(image)
+        names.append(image.name)
         pictures.append(picture)
         labels.append(np.where(mask < classes, mask, np.uint8(IGNORED)))
     if not names:
@@ -99,16 +99,30 @@ def read_pixel_set(folder: Path, *, split: str | None, classes: int) -> PixelSet
     return PixelSet(tuple(names), tuple(pictures), tuple(labels), tuple(broken))
 
 
-def _pairs(folder: Path, split: str | None) -> list[tuple[str, str]]:
+def list_pixel_pairs(folder: Path, split: str | None = None) -> list[tuple[Path, Path, str]]:
+    """Picture, label file and split of every pair, as the folder lists them; nothing is read.
+
+    Args:
+        folder: Holds images/ and labels/, perhaps index.csv.
+        split: Only these rows; None takes all.
+    Raises:
+        FileMissingError: neither index.csv nor images/.
+        FormatError: the index has not its columns.
+    """
     index = folder / "index.csv"
     if index.is_file():
-        with index.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return [(r["image"], r["label"]) for r in rows if split is None or r.get("split") == split]
+        header, lines = read_table(index)
+        if not {"image", "label"} <= set(header):
+            raise FormatError(f"{index}: needs columns image and label, got {', '.join(header)}")
+        return [
+            (folder / "images" / row["image"], folder / "labels" / row["label"], row.get("split", ""))
+            for _, row in lines
+            if split is None or row.get("split") == split
+        ]
     if not (folder / "images").is_dir():
         raise FileMissingError(f"{folder}: has neither index.csv nor images/; see docs/train.md for the layout")
     found = sorted(p for p in (folder / "images").iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-    return [(p.name, f"{p.stem}.png") for p in found]
+    return [(p, folder / "labels" / f"{p.stem}.png", "") for p in found]
 
 
 def _read_label(path: Path) -> NDArray[np.uint8]:

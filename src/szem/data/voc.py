@@ -101,8 +101,9 @@ def _read_splits(folder: Path) -> dict[str, str]:
         file = folder / "ImageSets" / "Main" / f"{split}.txt"
         if file.is_file():
             for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):
-                if line.split():
-                    splits.setdefault(line.split()[0], split_of_folder(split))
+                if line.split():  # a name, which may hold spaces; some lists have a number behind it
+                    for name in (line.strip(), line.split()[0]):
+                        splits.setdefault(name, split_of_folder(split))
     return splits
 
 

@@ -6,20 +6,17 @@ before hours of training. This file does not know about networks or views.
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from szem.arrays import Picture8
-from szem.data.boxes import BoxedPicture
-from szem.media.drawing import color_of, draw_boxes, draw_label
-from szem.media.pictures import read_picture
+from szem.data.contact_sheet import TILE_PX, boxes_tile, tile_rows
+from szem.media.drawing import draw_label
 from szem.train.detection.training_sets import TrainingSet
 from szem.train.sampling import spread_over
 
 __all__ = ["draw_contact_sheet"]
 
-_TILE_PX, _HEADING_PX = 240, 40
-_HARD = " (not counted)"  # boxes marked difficult or crowd
+_HEADING_PX = 40
 
 
 def draw_contact_sheet(
@@ -38,23 +35,9 @@ def draw_contact_sheet(
     bands = []
     for one in sets:
         complete = int(one.is_complete.sum())
-        heading = np.full((_HEADING_PX, _TILE_PX * columns, 3), 255, np.uint8)
+        heading = np.full((_HEADING_PX, TILE_PX * columns, 3), 255, np.uint8)
         text = f"{one.name}: {len(one.pictures)} pictures, every object of {complete} classes labelled"
         bands.append(draw_label(heading, text))
-        tiles = [_tile(picture, classes) for picture in spread_over(one.pictures, most=rows * columns)]
-        tiles += [np.full((_TILE_PX, _TILE_PX, 3), 255, np.uint8)] * (-len(tiles) % columns)
-        bands += [np.concatenate(tiles[at : at + columns], 1) for at in range(0, len(tiles), columns)]
+        tiles = [boxes_tile(picture, classes) for picture in spread_over(one.pictures, most=rows * columns)]
+        bands += tile_rows(tiles, columns)
     return np.concatenate(bands)
-
-
-def _tile(boxed: BoxedPicture, classes: Sequence[str]) -> Picture8:
-    picture = read_picture(boxed.path)
-    scale = _TILE_PX / max(picture.shape[:2])
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
-    names = [classes[label] + _HARD * bool(hard) for label, hard in zip(boxed.labels, boxed.is_hard, strict=True)]
-    drawn = draw_boxes(small, boxed.boxes_xyxy * scale, labels=names, colors=[color_of(int(n)) for n in boxed.labels])
-    tile = np.full((_TILE_PX, _TILE_PX, 3), 255, np.uint8)
-    tile[: size[1], : size[0]] = drawn
-    return tile
