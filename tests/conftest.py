@@ -23,6 +23,8 @@ from . import rtsp
 
 # Tests that import ONNX Runtime by themselves send nothing either; szem sets this in szem.runtime.onnx.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# One engine for all tests, also where the other is installed; its own tests choose.
+os.environ["SZEM_ENGINE"] = "onnxruntime"
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -13,6 +13,7 @@ SRC = Path(__file__).resolve().parent.parent / "src" / "szem"
 RANK = {
     "errors": 0,
     "files": 1,
+    "machine": 2,
     "arrays": 1,
     "media": 2,
     "kernels": 3,

@@ -5,13 +5,9 @@ that is damaged, old or of another machine is made anew, and where nothing can b
 itself.
 """
 
-import hashlib
-import json
 import math
-import platform
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,14 +17,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from szem.errors import StoreError
-from szem.files import cache_folder, write_json
+from szem.files import cache_folder
 from szem.kernels.borders import take
 from szem.kernels.compiled import Compiled, instruction_set
 from szem.kernels.costs import Costs
 from szem.kernels.fourier import TILES
 from szem.kernels.lattice import Axis
 from szem.kernels.passes import Term, filter_patch
+from szem.machine import measurement_file, processor_name, read_measurement, write_measurement
 
 __all__ = ["MachineCosts", "machine_costs", "measure_costs"]
 
@@ -56,49 +52,30 @@ def machine_costs() -> MachineCosts:
 
 @lru_cache(maxsize=8)
 def _machine_costs(folder: Path | None, core: str | None) -> MachineCosts:
-    machine = f"{_processor()}; OpenCV {cv2.__version__}; core {core}; {_VERSION}"
-    file = folder and folder / f"kernels-{hashlib.sha256(machine.encode()).hexdigest()[:12]}.json"
-    known = file and _read(file, machine)
+    key = f"{processor_name()}; OpenCV {cv2.__version__}; core {core}; {_VERSION}"
+    file = folder and measurement_file(folder, "kernels", key)
+    known = file and _read(file, key)
     if known:
         return known
     values = measure_costs()
     day = datetime.now(UTC).date().isoformat()
     about = f"from constants measured on this machine on {day}"
-    if file:
-        body: dict[str, Any] = {"machine": machine, "day": day, "ns": asdict(values)}
-        with suppress(StoreError):  # a read-only home: measured by each process
-            write_json(file, {**body, "sha256": _checksum(body)}, indent=1)
-            about += f", kept in {file}"
+    if file and write_measurement(file, key, {"ns": asdict(values)}):  # in a read-only home, each process measures
+        about += f", kept in {file}"
     return MachineCosts(values, about)
 
 
-def _read(file: Path, machine: str) -> MachineCosts | None:
+def _read(file: Path, key: str) -> MachineCosts | None:
     """What the cache holds; None where it is missing, damaged, or another machine's."""
+    body = read_measurement(file, key)
     try:
-        body = json.loads(file.read_bytes())
-        claimed = body.pop("sha256")
-        values = Costs(**body["ns"])
+        values = Costs(**(body or {})["ns"])
         numbers = [getattr(values, field.name) for field in fields(Costs)]
-        if claimed != _checksum(body) or body["machine"] != machine:
-            return None
-        if not all(isinstance(n, float) and 0 < n < math.inf for n in numbers):
+        if body is None or not all(isinstance(n, float) and 0 < n < math.inf for n in numbers):
             return None
         return MachineCosts(values, f"from constants measured on this machine on {body['day']}, kept in {file}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (KeyError, TypeError):
         return None
-
-
-def _checksum(body: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def _processor() -> str:
-    """The processor's name: caches in a home that several machines share stay apart."""
-    with suppress(OSError), Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if line.startswith(("model name", "Model", "CPU part")):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def measure_costs() -> Costs:

@@ -7,6 +7,7 @@ numbers mean; `szem.tasks` does.
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from szem.arrays import Array
 from szem.errors import CardError, ModelError, RangeError, ShapeError, UnknownNameError, UnsupportedError
 from szem.runtime.cards import read_card
 from szem.runtime.onnx import ort
+from szem.runtime.openvino import choose_openvino
 from szem.runtime.outputs import Output
 from szem.runtime.store import Model
 
@@ -26,7 +28,6 @@ __all__ = ["PROVIDERS", "OnnxFile", "Session", "cores", "open_session"]
 PROVIDERS: dict[str, tuple[str, str]] = {
     "cpu": ("CPUExecutionProvider", "pip install onnxruntime"),
     "cuda": ("CUDAExecutionProvider", "pip install onnxruntime-gpu"),
-    "openvino": ("OpenVINOExecutionProvider", "pip install onnxruntime-openvino"),
     "directml": ("DmlExecutionProvider", "pip install onnxruntime-directml"),
     "coreml": ("CoreMLExecutionProvider", "pip install onnxruntime (on a Mac)"),
 }
@@ -77,6 +78,7 @@ class OnnxFile:
         path: The file.
         threads: Threads within one run; None for as many as there are cores.
         provider: A key of `PROVIDERS`.
+        may_use_openvino: Run it by OpenVINO where that is installed and `szem.runtime.openvino` chooses it.
     Raises:
         ModelError: not an ONNX file, or one this ONNX Runtime cannot run.
         UnknownNameError: no such provider.
@@ -84,7 +86,14 @@ class OnnxFile:
         RangeError: `threads` is not positive.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, threads: int | None = None, provider: str = "cpu") -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        provider: str = "cpu",
+        may_use_openvino: bool = False,
+    ) -> None:
         self.path = Path(path)
         options = session_options(threads)
         providers = _provider_chain(provider)
@@ -99,6 +108,21 @@ class OnnxFile:
         self._odd = {node.name: _WIDTHS[node.type] for node in self._session.get_inputs() if node.type in _WIDTHS}
         self._run_options = ort.RunOptions()
         self._run_options.log_severity_level = 3
+        self._openvino = None
+        is_open = any(None in i.shape[1:] for i in self.inputs)  # no example can be made where more than the batch is
+        if may_use_openvino and provider == "cpu" and not is_open:
+            self._openvino = choose_openvino(
+                self.path,
+                threads=_check_threads(threads),
+                feeds=self._example,
+                names=[output.name for output in self.outputs],
+                run=self._run_onnxruntime,
+            )
+
+    @property
+    def engine(self) -> str:
+        """What runs it: `onnxruntime` or `openvino`."""
+        return "onnxruntime" if self._openvino is None else "openvino"
 
     @property
     def inputs(self) -> tuple[Output, ...]:
@@ -138,12 +162,31 @@ class OnnxFile:
             ModelError: the run failed; the message names the file and the shapes.
         """
         wide = {name: value.astype(self._odd[name]) if name in self._odd else value for name, value in feeds.items()}
+        if self._openvino is not None and self._openvino.takes(wide, names):
+            with suppress(RuntimeError):  # ONNX Runtime runs it then, or says in words what is wrong
+                return [_widened(value) for value in self._openvino.run(wide, names)]
         try:
-            values = [np.asarray(value) for value in self._session.run(list(names), wide, self._run_options)]
-            return [v.astype(np.float32) if v.dtype == np.float16 else v for v in values]
+            return [_widened(value) for value in self._run_onnxruntime(wide, names)]
         except Exception as error:
             shapes = ", ".join(f"{name} {value.dtype}{value.shape}" for name, value in feeds.items())
             raise ModelError(f"{self.path}: the run failed on {shapes} ({_plain(error)}); check the input") from error
+
+    def _run_onnxruntime(self, feeds: Mapping[str, Array], names: Sequence[str]) -> list[Array]:
+        return [np.asarray(value) for value in self._session.run(list(names), dict(feeds), self._run_options)]
+
+    def _example(self) -> dict[str, Array]:
+        """Inputs to measure with: smooth noise, the same each time, one item."""
+        rng = np.random.default_rng(0)
+        made: dict[str, Array] = {}
+        for node in self._session.get_inputs():
+            shape = tuple(side if isinstance(side, int) else 1 for side in node.shape)
+            if "float" in node.type:
+                made[node.name] = (0.5 * rng.standard_normal(shape)).astype(_WIDTHS.get(node.type, np.float32))
+            elif node.type == "tensor(uint8)":
+                made[node.name] = rng.integers(0, 256, shape, dtype=np.uint8)
+            else:
+                made[node.name] = np.zeros(shape, {"tensor(int32)": np.int32}.get(node.type, np.int64))
+        return made
 
 
 class Session:
@@ -162,7 +205,7 @@ class Session:
     def __init__(self, model: Model, *, threads: int | None = None, provider: str = "cpu") -> None:
         self.model = model
         self.threads = _check_threads(threads)
-        self._file = OnnxFile(model.file(), threads=threads, provider=provider)
+        self._file = OnnxFile(model.file(), threads=threads, provider=provider, may_use_openvino=True)
         _check_names(model, "outputs", model.card.outputs, {output.name for output in self._file.outputs})
         _check_names(model, "switches", model.card.switches, self._file.switches)
         if len(self._file.inputs) != 1:
@@ -170,6 +213,11 @@ class Session:
                 f"{model.folder}: the model takes {len(self._file.inputs)} inputs, this needs 1; export it with one"
             )
         self.input = self._file.inputs[0]
+
+    @property
+    def engine(self) -> str:
+        """What runs it: `onnxruntime` or `openvino`."""
+        return self._file.engine
 
     @property
     def batch_limit(self) -> int | None:
@@ -269,6 +317,10 @@ def _provider_chain(provider: str) -> list[str]:
     if name not in ort.get_available_providers():
         raise UnsupportedError(f"this ONNX Runtime has no {provider} provider; {remedy}")
     return [name] if provider == "cpu" else [name, PROVIDERS["cpu"][0]]
+
+
+def _widened(value: Array) -> Array:
+    return value.astype(np.float32) if value.dtype == np.float16 else value
 
 
 def _plain(error: Exception) -> str:

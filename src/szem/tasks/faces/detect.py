@@ -96,7 +96,11 @@ class FaceDetector:
         self.session, self.card = session, opened.card
         self.mesh = FaceMesh(session)
         self.eyes = tuple(
-            BlazeFace(role, OnnxFile(opened.part(role), threads=session.threads), side_px=int(side or 0))
+            BlazeFace(
+                role,
+                OnnxFile(opened.part(role), threads=session.threads, may_use_openvino=True),
+                side_px=int(side or 0),
+            )
             for role, side in sides.items()
         )
 
