@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from szem.cli.eval import app, parse_classes
+from szem.cli.eval import app
 from szem.data.broken import Broken
+from szem.data.class_names import class_pairs
 from szem.errors import EmptyFileError, FormatError, MediaError, RangeError, UnknownNameError
 from szem.results.score import Measurement
 from szem.runtime.store import find_model
@@ -90,9 +91,9 @@ def test_classes_under_other_names_are_mapped_and_nothing_shared_is_an_error(tmp
     code, out, _ = run(SHIPPED, "--data", data, "--classes", "hal=goldfish")
     assert code == 0
     assert "recall goldfish" in out
-    assert parse_classes("a=b, c=") == {"a": "b", "c": ""}
+    assert class_pairs(["a=b", " c="]) == {"a": "b", "c": ""}
     with pytest.raises(RangeError, match="takes pairs"):
-        parse_classes("a")
+        class_pairs(["a"])
 
 
 def test_an_interrupted_evaluation_goes_on(tmp_path: Path) -> None:

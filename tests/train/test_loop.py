@@ -40,7 +40,11 @@ def test_a_training_learns_and_reports(tmp_path: Path) -> None:
     assert outcome.scores["accuracy"] > 0.9
     rows = [float(row.split()[1]) for row in losses(tmp_path)]
     assert sum(rows[-10:]) < 0.7 * sum(rows[:10])
-    assert (tmp_path / "plot.png").read_bytes()[1:4] == b"PNG"
+    for name in ("loss", "scores"):
+        assert (tmp_path / "board" / f"{name}.png").read_bytes()[1:4] == b"PNG"
+    page = (tmp_path / "board" / "index.html").read_text()
+    assert "accuracy" in page
+    assert page.count("<img ") == 2
     assert "accuracy" in (tmp_path / "scores.csv").read_text()
 
 

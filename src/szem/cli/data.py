@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from szem.cli.eval import parse_classes
 from szem.cli.options import Json, Quiet, spell
+from szem.data.class_names import class_pairs
 
 if TYPE_CHECKING:
     from szem.data.check import DataReport, FilePair
@@ -49,7 +49,7 @@ def check(
     from szem.media.pictures import write_picture
     from szem.tasks.classification.suspect_labels import suspect_labels
 
-    found = read_own_data(data, classes=parse_classes(classes))
+    found = read_own_data(data, classes=class_pairs(classes.split(",")))
     with _bar("files", quiet=quiet) as progress:
         report = check_data(found, on_progress=progress)
     doubts = []
@@ -104,7 +104,7 @@ def split(
     from szem.data.write_data import write_data
 
     wanted = _parse_fractions(fractions)
-    found = read_own_data(data, classes=parse_classes(classes))
+    found = read_own_data(data, classes=class_pairs(classes.split(",")))
     home = data if data.is_dir() else data.parent
     paths = [item.path.relative_to(home) if item.path.is_relative_to(home) else item.path for item in found.items]
     with _bar("files", quiet=quiet) as progress:
@@ -143,7 +143,7 @@ def convert(
     from szem.data.own_data import read_own_data
     from szem.data.write_data import write_data
 
-    found = read_own_data(data, classes=parse_classes(classes))
+    found = read_own_data(data, classes=class_pairs(classes.split(",")))
     left_out = write_data(found, out, form=form)
     _say_written(found, out, [item.split for item in found.items], 0, quiet=quiet, left_out=len(left_out))
 

@@ -60,13 +60,14 @@ def eval_(
     after an interruption the same command goes on.
     """
     from szem.cli.outputs import print_json
+    from szem.data.class_names import class_pairs
     from szem.errors import RangeError
     from szem.tasks.evaluate import model_to_measure
 
     if save and len(save) != len(data):
         raise RangeError(f"--save names the data on the card: give it once for each --data ({len(data)} times)")
     name, what = model_to_measure(name)
-    renamed = parse_classes(classes)
+    renamed = class_pairs(classes.split(","))
     results: list[EvaluatedModel] = []
     with ExitStack() as stack:
         model, held = stack.enter_context(_model_of(name, data[0]))
@@ -88,26 +89,6 @@ def eval_(
         return
     for one in results:
         _print(one, model if one.model == model.name else None, several=len(results) > 1, quiet=quiet)
-
-
-def parse_classes(text: str) -> dict[str, str]:
-    """What `--classes a=b,c=` says: the data's name of a class -> the name it gets, "" to leave it out.
-
-    Raises:
-        RangeError: not pairs.
-
-    >>> parse_classes("sofa=couch, lamp=")
-    {'sofa': 'couch', 'lamp': ''}
-    """
-    from szem.errors import RangeError
-
-    pairs = {}
-    for part in filter(None, (one.strip() for one in text.split(","))):
-        name, is_pair, new = part.partition("=")
-        if not is_pair or not name.strip():
-            raise RangeError(f"--classes takes pairs, the data's name = the wanted one, got {part!r}; write a=b,c=d")
-        pairs[name.strip()] = new.strip()
-    return pairs
 
 
 def _measure(

@@ -37,6 +37,12 @@ def train(
     data: _Data,
     out: _Out,
     settings: _Settings = None,
+    classes: Annotated[
+        str, spell("--classes", "What the data calls a class = another name, with commas: kat=cat,junk=.")
+    ] = "",
+    trial: bool = typer.Option(
+        False, "--trial", help="Find learning rate and batch by a short trial on this machine first (a minute)."
+    ),
     resume: bool = typer.Option(False, "--resume", help="Go on where the run was interrupted."),
     budget: str = typer.Option("", help="End well within this time: 90s, 40m, 2h."),
     device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1 …"),
@@ -70,9 +76,24 @@ def train(
     use_threads(workers)
     sweep_folder(out)
     changes = list(settings or ())
+    if classes:
+        changes.append(f"classes={json.dumps(classes.split(','))}")
+    if trial and resume:
+        changes += _tried_before(out)
     built = load_recipe(recipe, [*changes, f"data={json.dumps(str(data))}"])
     if built.broken:
         console.print(describe_broken(built.broken), markup=False)
+    if trial and not resume:
+        from szem.train.trial import try_settings
+
+        with console.status("trial") as status:
+            found = try_settings(built, device=device, on_step=lambda text: status.update(f"trial: {text}"))
+        tried = [f"loop.lr={found.lr:.3g}", f"loop.batch={found.batch}"]
+        console.print(f"Trial: {', '.join(tried)}; {found.samples_per_s:.1f} samples/s", markup=False)
+        changes += tried
+        built = load_recipe(recipe, [*changes, f"data={json.dumps(str(data))}"])
+    if budget_s is None and not any(change.startswith("loop.steps=") for change in changes):
+        budget_s = getattr(built, "default_budget_s", None)
     command = _command(recipe, changes) + (f" --budget {budget}" if budget else "")
     about: dict[str, Any] = {"recipe": recipe, "settings": settings_to_dict(built.settings), "command": command}
     write_json(out / "run.json", about, indent=2)
@@ -83,11 +104,21 @@ def train(
         outcome = run_training(built, out, resume=resume, budget_s=budget_s, device=device, quiet=quiet)
     except KeyboardInterrupt as error:
         sets = "".join(f" --set {shlex.quote(change)}" for change in changes)
+        sets += f" --budget {budget}" if budget else ""
         again = f"szem train {recipe} --data {shlex.quote(str(data))} --out {shlex.quote(str(out))}{sets} --resume"
         raise SzemError(f"interrupted; resume with: {again}") from error
     scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items()) or "nothing held out"
     console.print(f"{outcome.steps} steps in {outcome.seconds:.0f} s; {scores}")
+    console.print(f"Page of the run: {out / 'board' / 'index.html'}", markup=False)
     console.print(f"Next: szem export {out}", markup=False)
+
+
+def _tried_before(run: Path) -> list[str]:
+    """Learning rate and batch that the trial of an interrupted run found."""
+    from szem.train.runs_settings import read_settings
+
+    loop = read_settings(run)["loop"]
+    return [f"loop.lr={loop['lr']}", f"loop.batch={loop['batch']}"]
 
 
 def seconds_of(text: str) -> float:

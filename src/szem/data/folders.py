@@ -1,16 +1,17 @@
 """Pictures with one class each: `cats/1.jpg`, `dogs/2.jpg`, or a table — and tables of pictures with sentences."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from szem.data.box_set import find_picture, split_of_folder
 from szem.data.broken import Broken, describe_broken
 from szem.data.tables import find_column, read_table
-from szem.errors import FileMissingError, FormatError, TrainError
+from szem.errors import FileMissingError, FormatError, TrainError, UnknownNameError
 from szem.media.pictures import PICTURE_SUFFIXES
 
-__all__ = ["CaptionSet", "Captioned", "FolderSet", "read_captions", "read_folders"]
+__all__ = ["CaptionSet", "Captioned", "FolderSet", "read_captions", "read_folders", "rename_folder_classes"]
 
 _COUNTS = {1: "one", 2: "two"}
 _ONE_HOT = "_classes.csv"  # Roboflow's
@@ -80,6 +81,27 @@ def read_folders(folder: Path, *, fewest: int = 2) -> FolderSet:
         tuple(place[name] for _, name, _ in rows),
         tuple(broken),
         splits if any(splits) else (),
+    )
+
+
+def rename_folder_classes(data: FolderSet, names: Mapping[str, str]) -> FolderSet:
+    """The same pictures with classes of other names; those that get one name are one class, "" leaves a class out.
+
+    Raises:
+        UnknownNameError: the data has no such class.
+    """
+    unknown = [name for name in names if name not in data.classes]
+    if unknown:
+        raise UnknownNameError(f"no class called {', '.join(unknown)}; the data has {', '.join(data.classes)}")
+    renamed = [names.get(name, name) for name in data.classes]
+    wanted = tuple(sorted({name for name in renamed if name}))
+    kept = [k for k, label in enumerate(data.labels) if renamed[label]]
+    return FolderSet(
+        wanted,
+        tuple(data.files[k] for k in kept),
+        tuple(wanted.index(renamed[data.labels[k]]) for k in kept),
+        data.broken,
+        tuple(data.splits[k] for k in kept) if data.splits else (),
     )
 
 

@@ -7,7 +7,7 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from szem.data.box_set import split_of_folder
@@ -27,6 +27,7 @@ __all__ = [
     "read_clip",
     "read_labelled_sounds",
     "recording_of",
+    "rename_kinds",
 ]
 
 _TUNED = 8  # one recording in so many of the folds learned from is held out for tuning
@@ -83,6 +84,20 @@ def read_labelled_sounds(folder: Path) -> SoundSet:
         said = describe_broken(broken)
         raise FormatError(f"{folder}: not one labelled sound; it needs {_LAYOUTS}.{' ' + said if said else ''}")
     return SoundSet(tuple(sounds), tuple(broken), form)
+
+
+def rename_kinds(data: SoundSet, names: Mapping[str, str]) -> SoundSet:
+    """The same sounds with classes of other names; "" leaves a class out.
+
+    Raises:
+        UnknownNameError: the data has no such class.
+    """
+    wanted = {kind_of(name): kind_of(new) for name, new in names.items()}
+    unknown = [name for name in wanted if name not in data.kinds]
+    if unknown:
+        raise UnknownNameError(f"no class called {', '.join(unknown)}; the data has {', '.join(data.kinds)}")
+    renamed = (replace(one, kind=wanted.get(one.kind, one.kind)) for one in data.sounds)
+    return replace(data, sounds=tuple(one for one in renamed if one.kind))
 
 
 def _from_index(index: Path, broken: list[Broken]) -> list[LabelledSound]:

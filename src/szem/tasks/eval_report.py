@@ -18,7 +18,16 @@ from szem.files import write_bytes, write_text
 from szem.results.score import Confusion, Measurement, Reliability
 from szem.runtime.store import user_folder
 
-__all__ = ["EvaluatedModel", "draw_confusion", "draw_reliability", "page_of", "picture_of", "write_report"]
+__all__ = [
+    "EvaluatedModel",
+    "draw_confusion",
+    "draw_reliability",
+    "new_figure",
+    "page_of",
+    "picture_of",
+    "png_of",
+    "write_report",
+]
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222;
 background:#fff}
@@ -115,7 +124,12 @@ def _plain(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name)[:60]
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """A figure of matplotlib, sides in inches, that is drawn without a screen.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError('plots need matplotlib; pip install ".[train]" in its folder')
     # Its list of fonts stays in szem's folder; by default it goes to ~/.config and ~/.cache.
@@ -128,7 +142,8 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _png(figure: Any) -> bytes:
+def png_of(figure: Any) -> bytes:
+    """A figure as a PNG file."""
     out = BytesIO()
     figure.savefig(out, dpi=100, format="png")
     return out.getvalue()
@@ -142,7 +157,7 @@ def draw_confusion(confusion: Confusion) -> bytes:
     """
     rows, columns = confusion.counts.shape
     side = min(24.0, 2.5 + 0.38 * columns)
-    figure = _figure(side, min(24.0, 2.0 + 0.32 * rows))
+    figure = new_figure(side, min(24.0, 2.0 + 0.32 * rows))
     axes = figure.subplots()
     fractions = confusion.counts / np.maximum(confusion.counts.sum(1, keepdims=True), 1)
     axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -158,7 +173,7 @@ def draw_confusion(confusion: Confusion) -> bytes:
             shade = "white" if fractions[row, column] > 0.5 else "black"
             count = int(confusion.counts[row, column])
             axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=shade)
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_reliability(reliability: Reliability) -> bytes:
@@ -167,7 +182,7 @@ def draw_reliability(reliability: Reliability) -> bytes:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    figure = _figure(5.5, 5.0)
+    figure = new_figure(5.5, 5.0)
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     bins = reliability.bins()
     upper.plot([0, 1], [0, 1], color="0.7", linewidth=1)
@@ -177,4 +192,4 @@ def draw_reliability(reliability: Reliability) -> bytes:
     lower.hist(reliability.scores, bins=10, range=(0, 1), color="tab:blue")
     lower.set_xlabel("score")
     lower.set_ylabel("n")
-    return _png(figure)
+    return png_of(figure)

@@ -1,8 +1,7 @@
-"""What a training tells while it runs: CSV and TensorBoard logs, a progress bar, a plot at the end."""
+"""What a training reports while it runs: CSV and TensorBoard logs, a progress bar, a page with plots at the end."""
 
 import csv
 import importlib.util
-import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from szem.files import write_file
-from szem.runtime.store import user_folder
+from szem.train.run_page import write_run_page
 
 __all__ = ["Journal"]
 
+_FIRST_LINE_S, _LINE_EVERY_S = 5.0, 30.0  # of lines in place of a bar
 _COLUMNS = ("step", "loss", "lr", "seconds")
 
 
@@ -30,7 +30,7 @@ class Journal(AbstractContextManager["Journal"]):
     """
 
     def __init__(self, run: Path, *, steps: int, from_step: int, quiet: bool, write: bool) -> None:
-        self.run, self.write, self.smooth = run, write, float("nan")
+        self.run, self.write, self.steps, self.smooth = run, write, steps, float("nan")
         self.log, self.score_log = run / "log.csv", run / "scores.csv"
         self.board: Any = None
         if write:
@@ -47,6 +47,9 @@ class Journal(AbstractContextManager["Journal"]):
             TextColumn("left {task.fields[left]}"),
         )
         self.bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
+        # Where there is no terminal, in a log say, a line now and then takes the place of the bar.
+        self.lines = None if quiet or console.is_terminal else console
+        self.line_due, self.last_score = _FIRST_LINE_S, ""
         self.task = self.bar.add_task("", total=1.0, step=from_step, steps=steps, loss=0.0, score="", left="?")
 
     def __enter__(self) -> "Journal":
@@ -63,6 +66,12 @@ class Journal(AbstractContextManager["Journal"]):
         self.smooth = loss if self.smooth != self.smooth else 0.95 * self.smooth + 0.05 * loss
         left = seconds * (1 - progress) / max(progress, 1e-6)
         self.bar.update(self.task, completed=progress, step=step, loss=self.smooth, left=_clock(left))
+        if self.lines is not None and seconds >= self.line_due:
+            self.line_due = seconds + _LINE_EVERY_S
+            score = f", {self.last_score}" if self.last_score else ""
+            self.lines.print(
+                f"step {step} of {self.steps}, loss {self.smooth:.4f}{score}, left {_clock(left)}", highlight=False
+            )
         if self.write:
             _add_row(self.log, [step, f"{loss:.6g}", f"{lr:.6g}", f"{seconds:.2f}"])
         if self.board is not None:
@@ -77,36 +86,16 @@ class Journal(AbstractContextManager["Journal"]):
                 self.board.add_scalar(name, value, step)
         if scores:
             name, value = next(iter(scores.items()))
-            self.bar.update(self.task, score=f"{name} {value:.3f}")
+            self.last_score = f"{name} {value:.3f}"
+            self.bar.update(self.task, score=self.last_score)
 
-    def plot(self) -> Path | None:
-        """Draw loss and main score over the steps as `plot.png`; None where matplotlib is not installed."""
-        if not self.write or importlib.util.find_spec("matplotlib") is None:
-            return None
-        # Its list of fonts stays in szem's folder; by default it goes to ~/.config and ~/.cache.
-        os.environ.setdefault("MPLCONFIGDIR", str(user_folder().parent / "matplotlib"))
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+    def write_page(self, recipe: Any) -> None:
+        """Write the plots and the page of the run to `board/`: `index.html`, `loss.png`, and a plot a score.
 
-        steps, losses = _columns(self.log, 0, 1)
-        figure = Figure(figsize=(8, 4.5), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots()
-        axes.plot(steps, losses, color="0.75", linewidth=0.5)
-        axes.plot(steps, _smoothed(losses), color="tab:blue", label="loss")
-        axes.set_xlabel("step")
-        axes.set_ylabel("loss")
-        rows = _rows(self.score_log)
-        if rows:
-            main = rows[0][1]
-            right = axes.twinx()
-            points = [(int(r[0]), float(r[2])) for r in rows if r[1] == main]
-            right.plot([p[0] for p in points], [p[1] for p in points], "o-", color="tab:orange", label=main)
-            right.set_ylabel(main)
-        path = self.run / "plot.png"
-        with write_file(path) as part:
-            figure.savefig(part, dpi=100, format="png")
-        return path
+        Without matplotlib the page has no plots.
+        """
+        if self.write:
+            write_run_page(self.run, recipe, _rows(self.log), _rows(self.score_log))
 
 
 def _clock(seconds: float) -> str:
@@ -119,18 +108,6 @@ def _rows(path: Path) -> list[list[str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.reader(file))[1:]
-
-
-def _columns(path: Path, x: int, y: int) -> tuple[list[float], list[float]]:
-    rows = _rows(path)
-    return [float(r[x]) for r in rows], [float(r[y]) for r in rows]
-
-
-def _smoothed(values: list[float]) -> list[float]:
-    out: list[float] = []
-    for value in values:
-        out.append(value if not out else 0.97 * out[-1] + 0.03 * value)
-    return out
 
 
 def _add_row(path: Path, row: list[Any]) -> None:

@@ -35,8 +35,9 @@ from szem.train.processes import (
 )
 from szem.train.recipe import Batch, Loop, Recipe, settings_to_dict
 
-__all__ = ["Outcome", "learning_rate", "train"]
+__all__ = ["Outcome", "autocast", "choose_device", "learning_rate", "train"]
 
+_NEW_LOOP_FIELDS = {"patience": 0}  # fields that runs of earlier versions do not have
 _FIRST_CHECKPOINT_S = 15.0  # whoever stops early has something to resume
 
 
@@ -46,7 +47,7 @@ class Outcome:
 
     steps: int
     seconds: float  # of all its parts together
-    scores: dict[str, float]  # the last ones
+    scores: dict[str, float]  # the last ones; with patience the best ones
     is_done: bool  # False when it was stopped before its end
 
 
@@ -94,7 +95,7 @@ def train(
             "each; change loop.batch or loop.accumulate"
         )
     keep_freed_memory()
-    place = torch.device(_device(device))
+    place = torch.device(choose_device(device))
     state = _State(recipe, run, resume=resume, place=place, who=who)
     groups = state.optimizer.param_groups
     began = time.monotonic() - state.seconds
@@ -110,6 +111,7 @@ def train(
     save_due = time.monotonic() + min(_FIRST_CHECKPOINT_S, loop.checkpoint_s)
     due = _next_score(loop, progress)
     scores: dict[str, float] = {}
+    is_spent = False
     with journal, _Feed(recipe, loop, who) as feed, _delayed_interrupt() as is_interrupted:
         feed.ask(state.step, progress_at(max(state.step - 1, 0)))  # asked for one step ahead, resumed or not
         while progress < 1 and state.step != stop_after:
@@ -128,17 +130,24 @@ def train(
                 due = _next_score(loop, progress)
                 if who.is_first:
                     scores = recipe.score(state.averaged_network())
+                    state.note_score(scores)
                     journal.scores(state.step, scores)
+                is_spent = same_everywhere(float(state.is_spent), who) > 0
+            if is_spent:  # no better score for so long: the best weights are the result
+                progress = 1.0
             is_last = progress >= 1 or state.step == stop_after or is_interrupted()
             if (is_last or time.monotonic() >= save_due) and who.is_first:
                 state.save(is_done=progress >= 1)
                 save_due = time.monotonic() + loop.checkpoint_s
             if is_interrupted():
+                if who.is_first:
+                    journal.write_page(recipe)
                 raise KeyboardInterrupt
     if who.is_first:
-        journal.plot()
+        journal.write_page(recipe)
     leave_processes(who)
-    return Outcome(steps=state.step, seconds=state.seconds, scores=scores, is_done=progress >= 1)
+    best = state.best_scores if loop.patience and state.best_scores else scores
+    return Outcome(steps=state.step, seconds=state.seconds, scores=best, is_done=progress >= 1)
 
 
 @contextmanager
@@ -181,12 +190,17 @@ class _State:
         self.optimizer = torch.optim.AdamW(_decayed(groups, loop), lr=loop.lr, betas=_betas(recipe))
         self.average = WeightAverage(self.network, decay=loop.ema)
         self.step, self.seconds = 0, 0.0
+        self.best_scores: dict[str, float] = {}
+        self.best_average: dict[str, Tensor] = {}  # kept where the training may end early
+        self.stale = 0  # scores since the best one
         if has_checkpoint(self.path):
             self._load()
 
     def _load(self) -> None:
         stored = load_checkpoint(self.path)
         now, then = settings_to_dict(self.recipe.settings), stored["settings"]
+        # A setting that szem did not have when the run began is as it was then: its default.
+        then = {**then, "loop": {**_NEW_LOOP_FIELDS, **then["loop"]}}
         if now != then:
             changed = sorted(key for key in now.keys() | then.keys() if now.get(key) != then.get(key))
             raise TrainError(f"{self.path}: was begun with other settings ({', '.join(changed)}); use another folder")
@@ -195,6 +209,26 @@ class _State:
         for name, value in stored["average"].items():
             self.average.state[name].copy_(value)
         self.step, self.seconds = stored["step"], stored["seconds"]
+        self.best_scores = dict(stored.get("best_scores", {}))
+        self.best_average = dict(stored.get("best_average", {}))
+        self.stale = int(stored.get("stale", 0))
+
+    def note_score(self, scores: dict[str, float]) -> None:
+        """Remember the best weights so far by the first score; of equal ones the later."""
+        if not scores or not self.recipe.settings.loop.patience:
+            return
+        main = next(iter(scores))
+        if not self.best_scores or scores[main] >= self.best_scores[main]:
+            self.best_scores, self.stale = dict(scores), 0
+            self.best_average = {name: value.detach().clone() for name, value in self.average.state.items()}
+        else:
+            self.stale += 1
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the score has not been reached again for as long as the settings allow."""
+        patience = self.recipe.settings.loop.patience
+        return patience > 0 and self.stale >= patience
 
     def save(self, *, is_done: bool) -> None:
         save_checkpoint(
@@ -207,6 +241,9 @@ class _State:
                 "step": self.step,
                 "seconds": self.seconds,
                 "is_done": is_done,
+                "best_scores": self.best_scores,
+                "best_average": self.best_average,
+                "stale": self.stale,
             },
         )
 
@@ -250,7 +287,7 @@ def _step(
     total = 0.0
     for batch in batches:
         moved = {name: value.to(place, non_blocking=True) for name, value in batch.items()}
-        with _autocast(loop.precision, place):
+        with autocast(loop.precision, place):
             loss: Tensor = recipe.loss(state.network, moved) / len(batches)
         loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
@@ -292,13 +329,15 @@ def _next_score(loop: Loop, progress: float) -> float:
     return (math.floor(progress * loop.scores + 1e-9) + 1) / loop.scores
 
 
-def _device(name: str) -> str:
+def choose_device(name: str) -> str:
+    """The device that is meant: `auto` is a GPU where there is one."""
     if name != "auto":
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _autocast(precision: str, place: torch.device) -> AbstractContextManager[Any]:
+def autocast(precision: str, place: torch.device) -> AbstractContextManager[Any]:
+    """The arithmetic of a training step: `auto` is bfloat16 where the processor has it."""
     if precision == "auto":
         has_it = torch.cpu._is_avx512_bf16_supported() if place.type == "cpu" else True
         precision = "bfloat16" if has_it else "float32"

@@ -37,6 +37,7 @@ class Loop:
     seed: int = 0  # of everything that is random
     scores: int = 4  # how often the score is taken, the end included
     checkpoint_s: float = 60.0  # seconds between checkpoints
+    patience: int = 0  # scores in a row below the best one, after which the training ends with the best; 0: never
 
 
 class Recipe(Protocol):

@@ -19,6 +19,7 @@ class RecipeRow(NamedTuple):
 
 
 _ALL: dict[str, RecipeRow] = {
+    "segment": RecipeRow("segment", "szem.train.segmentation.recipe_segment", "SegmentSettings"),
     "road": RecipeRow("segment", "szem.train.segmentation.recipe_road", "RoadSettings"),
     "things": RecipeRow("segment", "szem.train.segmentation.recipe_things", "ThingsSettings"),
     "detect": RecipeRow("detect", "szem.train.detection.recipe_detect", "DetectSettings"),

@@ -99,7 +99,7 @@ class Releasable(Recipe, Protocol):
 
 
 def trained_network(recipe: Recipe, run: Path) -> nn.Module:
-    """The recipe's network with the averaged weights of a run, in evaluation mode.
+    """The recipe's network with a run's averaged weights, in evaluation mode; the best ones, where they were kept.
 
     Raises:
         TrainError: no checkpoint, or it does not fit the recipe.
@@ -107,7 +107,7 @@ def trained_network(recipe: Recipe, run: Path) -> nn.Module:
     stored = load_checkpoint(run / CHECKPOINT)
     network = recipe.build_network()
     try:
-        network.load_state_dict(stored["average"])
+        network.load_state_dict(stored.get("best_average") or stored["average"])
     except RuntimeError as error:
         raise TrainError(
             f"{run}: its weights do not fit the recipe's network ({error}); use the run's settings"

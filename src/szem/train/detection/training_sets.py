@@ -4,7 +4,7 @@ All become pictures whose labels are places in one list of classes. For each set
 object has a label; elsewhere the absence of a label says nothing. This file does not know about networks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +33,14 @@ class TrainingSet:
     broken: tuple[Broken, ...] = ()
 
 
-def read_set(spec: str, classes: Sequence[str], *, is_complete: bool = True, most: int = 0) -> TrainingSet:
+def read_set(
+    spec: str,
+    classes: Sequence[str],
+    *,
+    is_complete: bool = True,
+    most: int = 0,
+    names: Mapping[str, str] | None = None,
+) -> TrainingSet:
     """Read pictures with boxes and give their labels the places of `classes`.
 
     Args:
@@ -42,11 +49,13 @@ def read_set(spec: str, classes: Sequence[str], *, is_complete: bool = True, mos
         classes: The wanted ones; boxes of others are left out. Names of COCO and PASCAL VOC stand for each other.
         is_complete: Whether every object of the set's classes has a label.
         most: So many pictures at most, evenly spread; 0 for all.
+        names: As of `map_classes`.
     Raises:
         FileMissingError, FormatError, TrainError: as of `read_boxed` and `only_split`; or no class is wanted.
     """
     path, split = spec_parts(spec)
-    boxes = only_split(read_boxed(path), split) if split else without_held_out(read_boxed(path))
+    boxes = read_boxed(path, classes=names)
+    boxes = only_split(boxes, split) if split else without_held_out(boxes)
     # one name of a class may stand in this set, the other in the list: whichever the list has
     other = {name: alias for name, alias in _both_ways() if alias in classes and name not in classes}
     known = {other.get(name, name) for name in boxes.classes} & set(classes)
