@@ -56,6 +56,8 @@ class ClassifySettings:
 class ClassifyRecipe:
     """EfficientNet-Lite with a new classifier; its late stages learn slowly, its early ones not at all."""
 
+    default_budget_s = 100.0  # where neither a budget nor steps are given
+
     def __init__(self, settings: ClassifySettings) -> None:
         self.settings = settings
         found = rename_folder_classes(read_folders(settings.data), class_pairs(settings.classes))
