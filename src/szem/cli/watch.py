@@ -209,16 +209,19 @@ def _analyzer(rules: "Rules", detector: Any, listen: Any) -> Callable[[Any], Any
 @contextmanager
 def _stopping(guard: "GuardService") -> Iterator[Callable[[], bool]]:
     """Ctrl-C and an end asked for by the system finish what is under way; a second one breaks off. Gives whether."""
+    from szem.runtime.shutdown import end_in_time
+
     asked = False
     if threading.current_thread() is not threading.main_thread():
         yield lambda: asked
         return
 
-    def stop(*_: object) -> None:
+    def stop(number: int, _: object) -> None:
         nonlocal asked
         if asked:
             raise KeyboardInterrupt
         asked = True
+        end_in_time(number, log="szem.guard")
         guard.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

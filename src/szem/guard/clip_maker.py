@@ -18,11 +18,12 @@ from szem.runtime.workers.forkserver import ForkServer
 from szem.runtime.workers.limits import WorkerLimits
 from szem.runtime.workers.process import WorkerProcess
 
-__all__ = ["ClipMaker", "MakeBlur"]
+__all__ = ["CLOSE_S", "ClipMaker", "MakeBlur"]
 
 MakeBlur = Callable[[], FrameBlur]
 _CLIP = WorkerLimits(cpu_s=600.0, wall_s=600.0)  # a minute of pictures coded anew, on a slow machine
 _PICTURE = WorkerLimits(cpu_s=30.0, wall_s=60.0)
+CLOSE_S = 0.5  # for calls that have been ended
 _FULL_BYTES = 1 << 20  # less free than this: the disk is full
 
 
@@ -70,8 +71,11 @@ class ClipMaker:
 
     def close(self) -> None:
         """End the workers."""
-        self._clips.close()
-        self._pictures.close()
+        workers = (self._clips, self._pictures)
+        for worker in workers:
+            worker.close(0)
+        for worker in workers:
+            worker.close(CLOSE_S / len(workers))
 
 
 # In the workers -------------------------------------------------------------------------------------------------

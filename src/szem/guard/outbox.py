@@ -18,11 +18,12 @@ from szem.errors import SzemError
 from szem.guard.db_schema import OUTBOX
 from szem.guard.event_store import EventStore
 
-__all__ = ["Message", "Notifier", "Outbox", "RefusedError"]
+__all__ = ["END_S", "Message", "Notifier", "Outbox", "RefusedError"]
 
 _log = logging.getLogger("szem.guard")
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 600.0
 _IDLE_S = 30.0  # how often to look when nobody says that there is something
+END_S = 1.0  # for messages that are on their way at the end
 _KEEP_S = 7 * 86_400.0  # messages older than this are given up
 _MOST_REFUSED = 5  # attempts at a message that the receiver understands and refuses
 _MOST_WAITING = 100_000  # messages of one hook; beyond it the oldest are given up
@@ -110,9 +111,10 @@ class Outbox:
             time.sleep(0.05)
         self._stopped.set()
         self.wake()
+        deadline = time.monotonic() + END_S  # for all together; a message that is on its way comes again
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(max(1.0, deadline - time.monotonic()))
+                thread.join(max(0.0, deadline - time.monotonic()))
         for notifier in self._notifiers.values():
             notifier.close()
 

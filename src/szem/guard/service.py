@@ -33,13 +33,15 @@ from szem.runtime.workers.forkserver import ForkServer
 from szem.runtime.workers.process import CAN_FORK
 from szem.tasks.surveillance.rules import RuleAction, RuleEngine, Rules
 
-__all__ = ["GuardService"]
+__all__ = ["OUTBOX_S", "STOP_S", "GuardService"]
 
 _log = logging.getLogger("szem.guard")
 _SWEEP_S, _TICK_S = 60.0, 1.0
 _STEP_S = 2.0
-_STOP_S = 5.0  # from `stop` to the end of writing; all of it takes ten seconds at most
+# After `stop`, all of it together stays below `szem.runtime.shutdown.ASKED_S`.
+STOP_S = 4.5  # to the end of writing; then workers, threads and notifiers have their own limits
 _JOIN_S = 3.0  # of that, for sources to finish their frame
+OUTBOX_S = 1.0  # for messages that were never tried
 _FULL_S = 30.0  # how long the end of the last video waits for a disk that is full
 _FULL_STOP_S = 2.0  # likewise after `stop`
 
@@ -236,12 +238,12 @@ class GuardService:
         for worker in self.workers:
             if not worker.join(max(0.1, begun + _JOIN_S - time.monotonic())):
                 _log.warning("%s: does not stop in time; what it was at is lost", worker.name)
-        left_s = max(0.5, begun + _STOP_S - time.monotonic()) if is_asked else 600.0
+        left_s = max(0.5, begun + STOP_S - time.monotonic()) if is_asked else 600.0
         if not self._queue.drain(left_s, paused_s=_FULL_STOP_S if is_asked else _FULL_S):
             _log.warning("some clips could not be finished in time")
         self._maker.close()  # a clip that is still being made is given up: nobody waits for it
         self._queue.stop()
-        self._outbox.stop(grace_s=1.0 if is_asked else 5.0)
+        self._outbox.stop(grace_s=OUTBOX_S if is_asked else 5.0)
         for worker in self.workers:
             worker.measure()
 

@@ -15,12 +15,12 @@ from contextlib import suppress
 from szem.errors import StoreError, SzemError
 from szem.files import is_disk_full
 
-__all__ = ["WriteQueue"]
+__all__ = ["END_S", "WriteQueue"]
 
 _log = logging.getLogger("szem.guard")
 _MOST_SHORT = 5_000  # short things that wait while the database is away
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
-_END_S = 1.0  # for a thread that is in the middle of a write: with the process it ends
+END_S = 1.0  # for threads that are in the middle of a write: with the process they end
 _SAY_AGAIN_S = 60.0
 
 Work = Callable[[], None]
@@ -115,9 +115,10 @@ class WriteQueue:
         with self._change:
             self._stopping = True
             self._change.notify_all()
+        deadline = time.monotonic() + END_S
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(_END_S)
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     # The threads ------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,11 @@
 """The application: routes, middleware and error handlers put together. Nothing starts before its lifespan does."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from szem.errors import SzemError
 from szem.files import sweep_scratch
 from szem.runtime.store import data_folder
-from szem.serve.dispatcher import Dispatcher
+from szem.serve.dispatcher import CLOSE_S, Dispatcher
 from szem.serve.fetch import Fetcher
 from szem.serve.folders import AllowedFolders
 from szem.serve.handlers.guard import GuardHandler
@@ -39,8 +41,10 @@ from szem.serve.vision.records import DATABASE_FILE, Records, default_database
 from szem.serve.vision.routes import BODIES, build_vision_routes
 from szem.serve.vision.versions import Versions
 
-__all__ = ["build_app"]
+__all__ = ["STOP_S", "build_app"]
 
+_log = logging.getLogger("szem.serve")
+STOP_S = 1.0  # for each of what has to be ended beside the workers
 _START_S = 60.0  # for the workers, which import everything
 KEY_HEADERS = ("x-goog-api-key", "x-szem-key", "authorization")
 
@@ -67,7 +71,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
             try:
                 yield
             finally:
-                await asyncio.to_thread(handler.close)
+                await _within(STOP_S, asyncio.to_thread(handler.close), "the guard's files and videos")
 
     app = FastAPI(
         title="szem",
@@ -127,9 +131,18 @@ async def _opened(settings: ServeSettings, metrics: Metrics) -> AsyncIterator[tu
         yield annotator, operations
     finally:
         try:
-            await operations.stop()
+            await _within(STOP_S, operations.stop(), "the database of operations")
         finally:
-            await asyncio.to_thread(dispatcher.close)
+            await _within(CLOSE_S + 0.2, asyncio.to_thread(dispatcher.close), "the worker processes")
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, object], what: str) -> None:
+    """One step of the end; what takes longer is left behind, and ends with the process."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        _log.warning("%s did not end within %g s", what, seconds)
 
 
 async def get_health(request: Request) -> JSONResponse:

@@ -26,12 +26,12 @@ from szem.serve.process_pool import ProcessPool, WorkerStatus
 from szem.serve.settings import ServeSettings
 from szem.serve.workers import Workers
 
-__all__ = ["FORK_SERVER", "HEARTBEAT_S", "Dispatcher"]
+__all__ = ["CLOSE_S", "FORK_SERVER", "HEARTBEAT_S", "Dispatcher"]
 
 T = TypeVar("T")
 HEARTBEAT_S = 5.0  # an idle worker is asked so often, and has as long to answer
 _OUTSIDE = 8  # pictures fetched or read from folders at the same time; each may hold a whole file
-_CLOSE_S = 3.0  # for own threads at the end
+CLOSE_S = 1.5  # for all workers and threads at the end
 
 # One for all servers of a process: starting it takes a second, a worker from it some milliseconds.
 _PRELOAD = (
@@ -102,9 +102,12 @@ class Dispatcher:
         self._ended.set()
         self._first_beat.set()
         self._threads.stop()
+        deadline = time.monotonic() + CLOSE_S
+        for pool in self._pools:  # first, so that none has to wait for another's end
+            pool.kill()
         for pool in self._pools:
-            pool.close()
-        self._threads.close(_CLOSE_S)
+            pool.close(max(0.0, deadline - time.monotonic()))
+        self._threads.close(max(0.0, deadline - time.monotonic()))
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """Run blocking work of szem's own (parsing a message, reading a file) on a thread, the oldest request's

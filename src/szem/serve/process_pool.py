@@ -18,7 +18,6 @@ from szem.serve.workers import Workers
 __all__ = ["ProcessPool", "WorkerStatus"]
 
 T = TypeVar("T")
-_CLOSE_S = 1.0  # for threads whose calls have been ended
 
 
 @dataclass(frozen=True)
@@ -115,12 +114,23 @@ class ProcessPool:
             for slot in self._slots
         ]
 
-    def close(self) -> None:
-        """End all processes, whatever they do. May be called again."""
+    def kill(self) -> None:
+        """End all processes, whatever they do, without waiting for it; calls fail from now on. May be called again."""
         self._threads.stop()
         for slot in self._slots:
-            slot.process.close()
-        self._threads.close(_CLOSE_S)
+            slot.process.close(0)
+
+    def close(self, within_s: float = 1.0) -> None:
+        """As `kill`, and wait until processes and threads have ended.
+
+        Args:
+            within_s: For all together.
+        """
+        self.kill()
+        deadline = time.monotonic() + within_s
+        for slot in self._slots:
+            slot.process.close(max(0.0, deadline - time.monotonic()))
+        self._threads.close(max(0.0, deadline - time.monotonic()))
 
     def _run(
         self,

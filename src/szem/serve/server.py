@@ -1,7 +1,5 @@
 """Runs the application on a socket: takes a port, says where it listens, stops cleanly."""
 
-import logging
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,15 +10,15 @@ from types import FrameType
 import uvicorn
 
 from szem.errors import DeniedError, RangeError, StoreError
+from szem.runtime.shutdown import end_in_time
 from szem.serve.app import build_app
 from szem.serve.memory import keep_freed_memory
 from szem.serve.middleware.slow_clients import build_protocol
 from szem.serve.settings import ServeSettings
 
-_GRACE_S = 5  # for requests under way when the server is to end
-_SHUTDOWN_S = 9.0  # for everything together: service managers kill after 10
+GRACE_S = 4  # for requests under way when the server is to end; then their work is stopped
 
-__all__ = ["address_of", "bind", "build_server", "serve", "serve_beside"]
+__all__ = ["GRACE_S", "address_of", "bind", "build_server", "serve", "serve_beside"]
 
 
 def bind(host: str, port: int, *, or_free: bool = False) -> socket.socket:
@@ -73,7 +71,7 @@ def build_server(settings: ServeSettings, *, on_ready: Callable[[], None] | None
         access_log=False,
         server_header=False,
         timeout_keep_alive=max(1, int(settings.idle_timeout_s)),
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=GRACE_S,
         backlog=512,
         ws_max_size=settings.max_live_frame_bytes + 1024,
         ws_ping_interval=20,
@@ -94,7 +92,7 @@ def serve(settings: ServeSettings, *, or_free: bool = False, on_ready: Callable[
     sock = bind(settings.host, settings.port, or_free=or_free)
     url = address_of(sock)
     server = build_server(settings, on_ready=None if on_ready is None else partial(on_ready, url))
-    server.on_exit = end_in_time
+    server.on_exit = partial(end_in_time, log="szem.serve")
     try:
         server.run(sockets=[sock])
     except KeyboardInterrupt:
@@ -127,22 +125,6 @@ def serve_beside(settings: ServeSettings) -> Iterator[str]:
         server.should_exit = True
         thread.join(15)
         sock.close()
-
-
-def end_in_time(signal_number: int) -> None:
-    """End this process within a bounded time, whatever still runs in it.
-
-    A thread in a native call, or a disk that does not answer, would keep the interpreter from ending; the kernel ends
-    the workers with it.
-    """
-
-    def end() -> None:
-        logging.getLogger("szem.serve").warning("not everything ended within %g s; ending now", _SHUTDOWN_S)
-        os._exit(128 + signal_number)
-
-    timer = threading.Timer(_SHUTDOWN_S, end)
-    timer.daemon = True
-    timer.start()
 
 
 class Server(uvicorn.Server):

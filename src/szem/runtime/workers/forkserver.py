@@ -20,6 +20,7 @@ import struct
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -135,6 +136,18 @@ class ForkServer:
 
 def main() -> None:
     """The forking process: `python -c … FD MODULE…`."""
+    try:
+        _take_orders()
+    except ConnectionResetError:
+        pass  # the parent was killed before it read an answer
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        # Tearing down an interpreter with everything imported takes a second, and half a minute on a busy machine.
+        os._exit(0)
+
+
+def _take_orders() -> None:
     silence_signals()
     orders = socket.socket(fileno=int(sys.argv[1]))
     for name in sys.argv[2:]:
@@ -148,7 +161,7 @@ def main() -> None:
     while True:
         data, fds, _, _ = socket.recv_fds(orders, _MESSAGE.size, 1)
         if len(data) != _MESSAGE.size:
-            os._exit(0)
+            return
         order, number = _MESSAGE.unpack(data)
         try:
             value = _fork(orders, fds[0], own_pid) if order == b"F" else _wait(number)

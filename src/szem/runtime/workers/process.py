@@ -31,7 +31,6 @@ __all__ = ["CAN_FORK", "WorkerFaultError", "WorkerProcess"]
 
 T = TypeVar("T")
 CAN_FORK = sys.platform.startswith("linux")  # macOS: system libraries do not survive a fork; Windows has none
-_CLOSE_S = 1.0  # for a call that has been ended
 _TRANSFER_S = 30  # for one piece of an answer, once it has begun
 _MAX_ANSWER_BYTES = 1 << 30
 _MAX_FRACTION_CHARS = 80
@@ -164,14 +163,18 @@ class WorkerProcess:
                 self._cancelled = True
                 self._handle.kill()
 
-    def close(self) -> None:
-        """End the process; calls fail from now on. From any thread, whatever runs."""
+    def close(self, wait_s: float = 1.0) -> None:
+        """End the process; calls fail from now on. From any thread, whatever runs. May be called again.
+
+        Args:
+            wait_s: How long a call that has been ended has to come back.
+        """
         with self._state:
             self._closed = True
             if self._handle is not None:
                 self._handle.kill()
         # A call fails at once; only one whose process is just being started takes longer, and ends it by itself.
-        if self._calling.acquire(timeout=_CLOSE_S):
+        if self._calling.acquire(timeout=wait_s):
             try:
                 self._end()
             finally:

@@ -33,6 +33,7 @@ __all__ = ["GuardTrials", "TrialVideo"]
 _log = logging.getLogger("szem.serve")
 _VIDEOS = 8  # kept, those that were watched included
 _KEEP_S = 3600.0
+_CLOSE_S = 0.5  # for the thread whose video has been ended
 _CURVE_S = 0.2  # between two points of a curve
 _MOST_POINTS = 4000  # of a curve; a longer video has them further apart
 _CURVES = ("sound", "video", "motion")
@@ -128,14 +129,18 @@ class GuardTrials:
         self._folder: ScratchFolder | None = None
 
     def close(self) -> None:
-        """Forget all videos."""
+        """Forget all videos, end what watches them."""
+        for process in (self._inspector, self._watcher):
+            process.close(0)
         for video in list(self._videos):
             self.drop(video)
-        for process in (self._inspector, self._watcher):
-            process.close()
-        if self._folder is not None:
-            with self._turn:
+        is_free = self._turn.acquire(timeout=_CLOSE_S)
+        try:
+            if self._folder is not None:
                 self._folder.close()
+        finally:
+            if is_free:
+                self._turn.release()
 
     def begin(self, name: str) -> TrialVideo:
         """Room for a video that is about to come.

@@ -1,5 +1,6 @@
 """The outermost layer: an id for each request, one log line, counters, and an answer even to faults nobody meant."""
 
+import asyncio
 import logging
 import re
 import time
@@ -12,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
 from szem.errors import DeniedError
-from szem.serve.status import error_to_reply
+from szem.serve.status import UnavailableError, error_to_reply
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -79,6 +80,10 @@ class Observe:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
             trace.status = trace.status or 499
+        except asyncio.CancelledError:  # the server ends, and this took longer than the grace it gives
+            if not trace.status:  # half an answer is left as it is: the connection breaks, and that shows
+                ending = UnavailableError("the server is ending; send this again once it is back")
+                await error_to_reply(ending)(scope, receive, send_with_id)
         except Exception as error:
             _log.exception("request %s failed", trace.id)
             if trace.status:  # the answer had begun: the connection must break, or half an answer would look whole
