@@ -27,6 +27,8 @@ if sys.platform != "win32":
     import fcntl
 
 __all__ = [
+    "ANOTHER_PLACE",
+    "NOWHERE",
     "ScratchFolder",
     "cache_folder",
     "is_disk_full",
@@ -41,6 +43,9 @@ __all__ = [
 ]
 
 _START, _END = ".szem-", ".part"  # hidden, so that folders that are read again pass it over
+ANOTHER_PLACE = "choose another place"  # how advice ends to which the command line adds the option
+# Where there is no home: a path that can neither exist nor be made, so that readers find nothing and writers fail.
+NOWHERE = Path(os.devnull, "szem")
 _SCRATCH = "szem-scratch-"
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
@@ -260,7 +265,7 @@ def is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
-def write_error(path: PathLike, error: OSError, *, advice: str = "choose another place") -> StoreError:
+def write_error(path: PathLike, error: OSError, *, advice: str = ANOTHER_PLACE) -> StoreError:
     """The error to raise for a file that could not be written: it names the file and, on a full disk, the space.
 
     Args:
@@ -273,12 +278,22 @@ def write_error(path: PathLike, error: OSError, *, advice: str = "choose another
         text = (
             f"{path}: cannot be written: {whose} ({_free_space(Path(path))}); free some space or choose another disk"
         )
+    elif Path(path).is_relative_to(NOWHERE):
+        text = f"there is no home folder to write to (HOME is not set); set SZEM_HOME to a folder, or {advice}"
     else:
-        said = os.strerror(error.errno) if error.errno else str(error)
+        said = _file_in_the_way(Path(path)) or (os.strerror(error.errno) if error.errno else str(error))
         text = f"{path}: cannot be written ({said}); {advice}"
     found = StoreError(text)
     found.errno = error.errno
     return found
+
+
+def _file_in_the_way(path: Path) -> str:
+    """What is wrong with a path on which a file stands where a folder would have to be; empty: nothing."""
+    for parent in path.parents:
+        if parent.exists() and not parent.is_dir():
+            return f"{parent} is not a folder"
+    return ""
 
 
 def _free_space(path: Path) -> str:
@@ -303,7 +318,7 @@ def _check_target(target: Path) -> int | None:
     if stat.S_ISDIR(found.st_mode):
         raise OverwriteError(f"{target}: a folder, where a file should be written; give the name of a file")
     if not stat.S_ISREG(found.st_mode):  # renaming over /dev/null would replace the device itself
-        raise OverwriteError(f"{target}: a device or pipe, which is not replaced by a file; choose another place")
+        raise OverwriteError(f"{target}: a device or pipe, which is not replaced by a file; {ANOTHER_PLACE}")
     return stat.S_IMODE(found.st_mode)
 
 

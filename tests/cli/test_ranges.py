@@ -4,26 +4,17 @@ The tests are made from the tree of commands.
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
 from typer.main import get_command
 
 from szem.cli.run import run
-from szem.cli.verbs import VERBS, load_verb
+from tests.verbs import commands
 
 # No option takes them. The last ones are no numbers of 64 bits, or none at all.
 HUGE = (str(2**63), str(-(2**63)), "1e400", "-1e400", "9" * 5000)
 NOT_FINITE = ("nan", "inf", "-inf", "one")
-
-
-def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Words and command of every verb, and of the verbs below a group."""
-    for verb in VERBS:
-        command: Any = get_command(load_verb(verb).app)
-        below = getattr(command, "commands", {})
-        yield from (((verb, name), one) for name, one in below.items()) if below else [((verb,), command)]
 
 
 def numbers_of(annotation: Any) -> tuple[type, ...]:

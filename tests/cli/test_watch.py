@@ -299,7 +299,7 @@ def test_a_store_that_cannot_be_is_reported_in_plain_words(
     database = torn / "events.sqlite3"
     database.write_bytes(database.read_bytes()[:4096] + bytes(database.stat().st_size - 4096))
     for words, match in (
-        (("--store", tmp_path / "file"), "file: cannot be written (File exists); choose another --store"),
+        (("--store", tmp_path / "file"), "file is not a folder); choose another place with --store"),
         (("--store", none), "none/events.sqlite3 is damaged: move it away, and a new one is begun"),
         (("--store", torn), "torn/events.sqlite3: it is damaged: move it away, and a new one is begun"),
         (("--store", tmp_path / "a", "--database", "nosuch://x"), "cannot be opened (Can't load plugin"),

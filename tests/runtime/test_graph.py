@@ -296,6 +296,54 @@ def test_scans_cost_their_length() -> None:
         Probe(read_graph(_summed(nodes, "end").SerializeToString(), limits=limits))
 
 
+@pytest.mark.parametrize("inside", ["If", "Scan", "Loop"])
+def test_work_in_the_body_of_a_loop_counts_once_for_each_trip(inside: str) -> None:
+    """A product of matrices, below another node of the body; a body's nodes have no shapes of their own."""
+    side = 1000
+    product = helper.make_node("MatMul", ["m", "m"], ["p"])
+    one = helper.make_node("ReduceMax", ["p"], ["top"], keepdims=0)
+    outer = [_value("i", [], TensorProto.INT64), _value("c", [], TensorProto.BOOL), _value("a", None)]
+    if inside == "If":
+        branch = helper.make_graph([product, one], "branch", [], [_value("top", [])])
+        node = helper.make_node("If", ["c"], ["found"], then_branch=branch, else_branch=branch)
+    elif inside == "Scan":
+        steps = helper.make_graph(
+            [product, one, helper.make_node("Add", ["s", "top"], ["s2"])],
+            "steps",
+            [_value("s", []), _value("item", [1])],
+            [_value("s2", [])],
+        )
+        node = helper.make_node("Scan", ["a", "items"], ["found"], body=steps, num_scan_inputs=1)
+    else:
+        steps = helper.make_graph(
+            [helper.make_node("Identity", ["c_"], ["c4"]), product, one],
+            "steps",
+            [_value("i_", [], TensorProto.INT64), _value("c_", [], TensorProto.BOOL), _value("a_", None)],
+            [_value("c4", [], TensorProto.BOOL), _value("top", [])],
+        )
+        node = helper.make_node("Loop", ["three", "go", "a"], ["found"], body=steps)
+    body = helper.make_graph(
+        [*ONWARD, node], "body", outer, [_value("c2", [], TensorProto.BOOL), _value("found", None)]
+    )
+    weights = [
+        helper.make_tensor("n", TensorProto.INT64, [], [1000]),
+        helper.make_tensor("three", TensorProto.INT64, [], [3]),
+        helper.make_tensor("go", TensorProto.BOOL, [], [True]),
+        numpy_helper.from_array(np.zeros((), np.float32), "start"),
+    ]
+    nodes = [
+        *_zeros("m", [side, side]),
+        *_zeros("items", [3, 1]),
+        helper.make_node("Loop", ["n", "go", "start"], ["sum"], body=body),
+        helper.make_node("Add", ["x", "sum"], ["y"]),
+    ]
+    data = _model(nodes, weights=weights).SerializeToString()
+    trips = 1000 * (1 if inside == "If" else 3)
+    with pytest.raises(TooLargeError, match="multiplications") as refused:
+        Probe(read_graph(data, limits=GraphLimits(max_multiplications=0.9 * trips * side**3)))
+    assert "at Loop" in str(refused.value)
+
+
 def test_work_for_hours_is_refused_before_it_starts() -> None:
     side = 40_000
     shape = helper.make_tensor("s", TensorProto.INT64, [2], [side, side])

@@ -9,25 +9,44 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from szem.errors import OverwriteError, RangeError, UnknownNameError
-from szem.files import no_nan, sweep_folder
+from szem.files import ANOTHER_PLACE, no_nan, sweep_folder
 
 __all__ = [
+    "OUTPUT_OPTION",
     "Destination",
     "Stems",
     "Targets",
     "csv_table",
     "json_text",
+    "name_option",
     "parse_ways",
     "print_json",
     "printable",
     "refuse_own_source",
     "refuse_two_tables",
 ]
+
+
+OUTPUT_OPTION: ContextVar[str] = ContextVar("output_option", default="")
+"""The option that says where the verb that runs writes its files, such as "--out"; empty: there is none."""
+
+
+def name_option(text: str) -> str:
+    """A message of the library that advises another place, with the option of this verb that names one.
+
+    >>> with_option = OUTPUT_OPTION.set("--out")
+    >>> name_option("a/b.png: cannot be written (Permission denied); choose another place")
+    'a/b.png: cannot be written (Permission denied); choose another place with --out'
+    >>> OUTPUT_OPTION.reset(with_option)
+    """
+    option = OUTPUT_OPTION.get()
+    return f"{text} with {option}" if option and text.endswith(ANOTHER_PLACE) else text
 
 
 def printable(text: str) -> str:
@@ -183,9 +202,7 @@ class Targets:
         if key is None:
             return target
         if key in self._inputs:
-            raise OverwriteError(
-                f"{target} is one of the inputs and would be replaced; choose another place to write to"
-            )
+            raise OverwriteError(f"{target} is one of the inputs and would be replaced; {ANOTHER_PLACE}")
         if not typed and _identity(target.parent) in self._beside:
             raise OverwriteError(
                 f"{target} is there already, where the inputs are, and is left alone; choose another folder to "

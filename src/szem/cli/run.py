@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from szem.cli.options import RENAMED
+from szem.cli.outputs import OUTPUT_OPTION, name_option, printable
 from szem.cli.verbs import GROUPS, VERBS, load_verb
 from szem.errors import SzemError
 from szem.files import is_disk_full, write_error
@@ -49,7 +50,9 @@ class _Verbs(TyperGroup):
             name = text.partition("=")[0]
             if name in RENAMED:
                 ctx.fail(f"{name} is called {RENAMED[name]} now; szem {args[0]} --help lists all options")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        OUTPUT_OPTION.set(_output_option(found[1]))
+        return found
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         console = Console(highlight=False)
@@ -75,7 +78,7 @@ class _Verbs(TyperGroup):
         except (SzemError, OSError) as error:
             if os.environ.get("SZEM_DEBUG"):
                 raise
-            _print_error(_message(error))
+            _print_error(name_option(_message(error)))
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             _print_error("interrupted")
@@ -87,6 +90,13 @@ def _unwrap_help(command: Any) -> None:
     command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.help or ""))
     for below in getattr(command, "commands", {}).values():
         _unwrap_help(below)
+
+
+def _output_option(command: Any) -> str:
+    """The option that says where a verb, or one below it, writes; empty: there is none."""
+    parameters = [one for c in (command, *getattr(command, "commands", {}).values()) for one in c.params]
+    names = {one.name: one.opts[0] for one in reversed(parameters)}
+    return next((names[name] for name in ("out", "index", "store") if name in names), "")
 
 
 def _message(error: Exception) -> str:
@@ -104,8 +114,6 @@ def _message(error: Exception) -> str:
 
 
 def _print_error(text: str) -> None:
-    from szem.cli.outputs import printable
-
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]szem:[/] {escape(printable(text))}")
 
 

@@ -36,7 +36,7 @@ def search(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from szem.cli.outputs import print_json, printable, refuse_own_source
+    from szem.cli.outputs import name_option, print_json, printable, refuse_own_source
     from szem.cli.walk import find_files
     from szem.results.hits import Hits
     from szem.tasks.captioning.caption import open_captioner
@@ -66,7 +66,7 @@ def search(
         if not quiet:
             console.print(f"{len(found)} pictures searched", style="dim")
     if found.unsaved and not quiet:
-        console.print(f"szem: {printable(found.unsaved)}", markup=False)
+        console.print(f"szem: {printable(name_option(found.unsaved))}", markup=False)
     for name, why in broken.items():
         console.print(f"szem: {printable(name)}: {printable(why.removeprefix(f'{name}: '))}", markup=False)
     if broken:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from szem.arrays import Picture8
-from szem.cli.outputs import Stems, printable
+from szem.cli.outputs import Stems, name_option, printable
 from szem.errors import FileMissingError, SzemError
 from szem.files import is_disk_full
 from szem.media.formats import HEAD_BYTES, TIFF, Format, Kind, recognize_bytes, recognize_suffix, why_not_read
@@ -321,7 +321,7 @@ def report_failures(failures: Sequence[Failure], *, total: int) -> int:
 
 def _reason_line(failure: Failure) -> str:
     """Name and reason; the reason alone where it holds the name, or where there is no name."""
-    reason = printable(failure.reason.removeprefix(f"{failure.name}: "))
+    reason = printable(name_option(failure.reason.removeprefix(f"{failure.name}: ")))
     return f"{printable(failure.name)}: {reason}" if failure.name else reason
 
 

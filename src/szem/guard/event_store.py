@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex
 
 from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
-from szem.files import sweep_folder, write_file
+from szem.files import NOWHERE, sweep_folder, write_error, write_file
 from szem.guard.db_schema import (
     EVENTS,
     META,
@@ -71,12 +71,17 @@ class EventStore:
     def __init__(self, folder: Path, *, url: str = "", must_exist: bool = False) -> None:
         self.folder = folder
         if must_exist and not url and not (folder / DATABASE_FILE).is_file():
+            if folder.is_relative_to(NOWHERE):
+                raise FileMissingError(
+                    "no events are kept, for there is no home folder (HOME is not set); name the folder that szem "
+                    "watch writes with --store DIR, or set SZEM_HOME"
+                )
             raise FileMissingError(f"{folder}: no events are kept there; szem watch … --store {folder} begins to")
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # pictures of people: for the guard's user alone
             self.media.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --store") from error
+            raise write_error(folder, error) from error
         where = url or f"sqlite:///{folder / DATABASE_FILE}"
         if not url:
             _keep_private(folder / DATABASE_FILE)
@@ -119,7 +124,7 @@ class EventStore:
         except OSError as error:
             held.close()
             raise BusyError(
-                f"{self.folder}: another szem watch keeps its events here; choose another --store"
+                f"{self.folder}: another szem watch keeps its events here; choose another with --store"
             ) from error
         self._held = held
 

@@ -63,7 +63,7 @@ def _inner_work(node: Node, proto: onnx.NodeProto, shapes: Shapes, constants: Ma
     if node.op == "Einsum":
         return _einsum_work(node, shapes)
     if node.op in ("Loop", "Scan"):
-        return _trips(node, proto, shapes, constants) * _count_body(proto, constants)
+        return _trips(node, proto, shapes, constants) * _count_body(proto, shapes, constants)
     return 0.0
 
 
@@ -119,18 +119,41 @@ def _never_stops(proto: onnx.NodeProto) -> bool:
     return source == body.input[1].name
 
 
-def _count_body(proto: onnx.NodeProto, constants: Mapping[str, int]) -> float:
-    """Nodes of a loop's body, each at least one operation; loops inside loops multiply."""
+def _count_body(proto: onnx.NodeProto, shapes: Shapes, constants: Mapping[str, int]) -> float:
+    """Work of one trip through a loop's body, at least; loops inside loops multiply."""
     total = 0.0
-    stack: list[tuple[Any, float]] = [(a.g.node, 1.0) for a in proto.attribute if a.g.node]
+    stack: list[tuple[Any, Shapes, float]] = [(a.g, shapes, 1.0) for a in proto.attribute if a.g.node]
     while stack:
-        nodes, times = stack.pop()
-        for inner in nodes:
-            total += times
-            trips = constants.get(inner.input[0], 1) if inner.op_type == "Loop" and inner.input else 1
-            factor = times * max(1, trips if trips <= _MAX_TRIPS else 1)
-            stack += [(a.g.node, factor) for a in inner.attribute if a.g.node]
+        body, outer, times = stack.pop()
+        known = {**outer, **{tensor.name: tuple(tensor.dims) for tensor in body.initializer}}
+        for inner in body.node:
+            total += times * _least_work(inner, known)
+            factor = times * max(1.0, _inner_trips(inner, known, constants))
+            stack += [(a.g, known, factor) for a in inner.attribute if a.g.node]
     return total
+
+
+def _inner_trips(node: onnx.NodeProto, shapes: Shapes, constants: Mapping[str, int]) -> float:
+    """How often a loop inside a loop runs, as far as its inputs from outside say; 1 for other nodes."""
+    if node.op_type == "Loop" and node.input:
+        trips = constants.get(node.input[0], 1)
+        return float(trips) if trips <= _MAX_TRIPS else 1.0
+    if node.op_type == "Scan":
+        count = next((a.i for a in node.attribute if a.name == "num_scan_inputs"), 1)
+        lengths = [shapes[name][0] for name in node.input[-count:] if shapes.get(name)] if count > 0 else []
+        return float(max(lengths, default=1))
+    return 1.0
+
+
+def _least_work(node: onnx.NodeProto, shapes: Shapes) -> float:
+    """What a node of a body costs at least: each number of an input that is known is used once, in a product of two
+    matrices once for each column of the second."""
+    known = [shapes.get(name) for name in node.input]
+    work = max((_size(shape) for shape in known if shape), default=1.0)
+    if node.op_type in ("MatMul", "Gemm") and len(known) > 1 and known[0] and known[1]:
+        turned = any(a.name == "transB" and a.i for a in node.attribute)
+        work = max(work, _size(known[0]) * known[1][-2 if turned and len(known[1]) > 1 else -1])
+    return max(work, 1.0)
 
 
 def _small_constants(graph: Graph) -> dict[str, int]:

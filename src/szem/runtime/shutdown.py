@@ -15,8 +15,8 @@ def end_in_time(signal_number: int, *, log: str) -> None:
     """Have this process ended by `FORCED_S` at the latest; for the handler of a signal that asks a command to end.
 
     A thread in a native call, a disk or a database that does not answer, or a full pipe would keep the interpreter
-    from ending. The kernel's alarm needs neither the interpreter's lock nor a thread's turn, so that a starved machine
-    makes no difference; worker processes end with this one.
+    from ending. The kernel's alarm needs neither the interpreter's lock nor a thread's turn: a starved machine
+    makes no difference. Worker processes end with this one.
 
     Args:
         signal_number: The signal; the exit status is 128 more where the process still gets to end itself.

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from szem.errors import CardError, DeniedError, StoreError, UnknownNameError
-from szem.files import write_error
+from szem.files import NOWHERE, write_error
 from szem.runtime.cards import CARD_FILE, Card, check_file, check_part, read_card, read_labels
 
 __all__ = [
@@ -95,10 +95,6 @@ def shipped_folder() -> Path:
     return Path(__file__).resolve().parent.parent / "weights"
 
 
-# Where there is no home: a path that can neither exist nor be made, so that readers find nothing and writers fail.
-_NOWHERE = Path(os.devnull, "szem")
-
-
 def data_folder() -> Path:
     """szem's folder among the user's data: `$SZEM_HOME`, or the platform's folder for application data.
 
@@ -109,7 +105,7 @@ def data_folder() -> Path:
         home = os.environ.get("SZEM_HOME")
         return Path(home).expanduser() if home else _data_home() / "szem"
     except RuntimeError:  # from pathlib: no HOME, and no passwd entry either
-        return _NOWHERE
+        return NOWHERE
 
 
 def make_data_folder(name: str, *, instead: str = "") -> Path:
@@ -123,7 +119,7 @@ def make_data_folder(name: str, *, instead: str = "") -> Path:
     """
     folder = data_folder() / name
     ways = "set SZEM_HOME to a folder that can be written" + (f", or give {instead}" if instead else "")
-    if folder.parent == _NOWHERE:
+    if folder.parent == NOWHERE:
         raise StoreError(f"there is no home folder in which to keep {name} (HOME is not set); {ways}")
     try:
         folder.mkdir(parents=True, exist_ok=True)

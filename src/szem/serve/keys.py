@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from szem.errors import DeniedError, RangeError
+from szem.files import write_error
 from szem.runtime.store import user_folder
 
 __all__ = ["default_key_file", "load_or_make_key", "studio_address"]
@@ -37,17 +38,19 @@ def load_or_make_key(path: Path | None = None) -> str:
         DeniedError: the file cannot be read or made, is a link, or belongs to somebody else.
         RangeError: the file holds no key.
     """
+    file = default_key_file() if path is None else path
     try:
-        file = default_key_file() if path is None else path
         found = _read(file)
         return _make(file) if found is None else found
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder at all
-        if isinstance(error, DeniedError) or path is not None:
+    except DeniedError:
+        raise
+    except OSError as error:
+        if path is not None:
             raise DeniedError(
-                f"{path}: the key cannot be read or made ({getattr(error, 'strerror', None) or error}); "
-                "name another file with --key-file"
+                f"{path}: the key cannot be read or made ({error.strerror}); name another file with --key-file"
             ) from error
-        _log.warning("the key cannot be kept (%s); this start has one of its own", error)
+        why = write_error(file, error, advice="name a file for it with --key-file")
+        _log.warning("the key lasts for this start only: %s", why)
         return secrets.token_urlsafe(32)
 
 

@@ -115,7 +115,7 @@ class ProcessPool:
         ]
 
     def kill(self) -> None:
-        """End all processes, whatever they do, without waiting for it; calls fail from now on. May be called again."""
+        """End all processes, whatever they do, without waiting; calls fail from now on. May be called again."""
         self._threads.stop()
         for slot in self._slots:
             slot.process.close(0)

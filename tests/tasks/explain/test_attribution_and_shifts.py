@@ -15,6 +15,7 @@ from szem.media.pictures import write_picture
 from szem.media.samples import read_sample
 from szem.results.explanation import draw_maps
 from szem.runtime.graph import read_graph
+from szem.tasks.explain import receptive_field
 from szem.tasks.explain.attribution import find_class_map, find_occlusion
 from szem.tasks.explain.explain import Explorer
 from szem.tasks.explain.preprocess import prepare_cut
@@ -206,6 +207,20 @@ def test_a_stack_is_described_and_measured() -> None:
         measure_stack([StackLayer(4)])
     with pytest.raises(RangeError, match="1 to 12 layers"):
         measure_stack([])
+
+
+def test_a_stack_costs_what_is_known_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest that the routes take is refused; below that, the larger a stack, the fewer runs."""
+    ran: list[int] = []
+    monkeypatch.setattr(receptive_field, "_time", lambda *given: ran.append(given[-1]) or 1.0)
+    with pytest.raises(RangeError, match=r"1.72e\+10 multiplications .* the limit is 5e\+09"):
+        measure_stack([StackLayer(1)], channels=256, side_px=512)
+    assert ran == []
+    for side_px in (64, 128, 256):
+        done = measure_stack([StackLayer(1)], channels=256, side_px=side_px)
+        assert done.multiplications <= receptive_field.MOST_MULTIPLICATIONS
+        assert done.multiplications * ran[-1] <= 2e10
+    assert ran == [15, 15, 4]
 
 
 def test_stacks_read_as_networks(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def _write(file: Path, index: PictureIndex) -> None:
     try:
         write_bytes(file, body.getvalue())
     except StoreError as error:
-        raise StoreError(f"the index cannot be kept: {error} (--index names its file)") from error
+        raise StoreError(f"the index cannot be kept: {error}") from error
 
 
 def _is_picture(suffix: str) -> bool:

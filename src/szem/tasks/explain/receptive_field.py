@@ -17,10 +17,12 @@ from szem.errors import RangeError
 from szem.runtime.graph import read_graph
 from szem.runtime.graph_run import Runner
 
-__all__ = ["PRESETS", "StackLayer", "StackReport", "measure_stack", "pixels_seen"]
+__all__ = ["MOST_MULTIPLICATIONS", "PRESETS", "StackLayer", "StackReport", "measure_stack", "pixels_seen"]
 
 MOST_LAYERS = 12
 MOST_FIELD_PX = 1025
+MOST_MULTIPLICATIONS = 5e9  # of one run: about a second on a slow core
+_MOST_TIMED = 20e9  # of all timed runs together
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def measure_stack(
         layers: From the picture upwards; as many maps go in as come out.
         channels: Maps of every layer.
         side_px: Rows and columns of what goes in.
-        runs: How many times; the median counts.
+        runs: How many times, less for a large stack; the median counts.
         timed: Run it; else only describe it.
     Raises:
         RangeError: a number outside what is allowed, or layers that leave nothing.
@@ -109,8 +111,12 @@ def measure_stack(
     for layer in layers:
         side = -(-side // layer.stride)
         multiplications += side * side * channels * channels * layer.kernel**2
-    if multiplications > 20e9:
-        raise RangeError(f"{multiplications:.3g} multiplications are too many to wait for; take a smaller side")
+    if multiplications > MOST_MULTIPLICATIONS:
+        raise RangeError(
+            f"{multiplications:.3g} multiplications are too many to wait for, the limit is "
+            f"{MOST_MULTIPLICATIONS:.3g}; take a smaller side or fewer channels"
+        )
+    runs = max(1, min(runs, int(_MOST_TIMED // max(multiplications, 1))))
     return StackReport(
         layers=tuple(layers),
         field_px=len(counts),
