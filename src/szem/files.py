@@ -281,16 +281,16 @@ def write_error(path: PathLike, error: OSError, *, advice: str = ANOTHER_PLACE) 
     elif Path(path).is_relative_to(NOWHERE):
         text = f"there is no home folder to write to (HOME is not set); set SZEM_HOME to a folder, or {advice}"
     else:
-        said = _file_in_the_way(Path(path)) or (os.strerror(error.errno) if error.errno else str(error))
+        said = _file_in_the_way(Path(path), error) or (os.strerror(error.errno) if error.errno else str(error))
         text = f"{path}: cannot be written ({said}); {advice}"
     found = StoreError(text)
     found.errno = error.errno
     return found
 
 
-def _file_in_the_way(path: Path) -> str:
+def _file_in_the_way(path: Path, error: OSError) -> str:
     """What is wrong with a path on which a file stands where a folder would have to be; empty: nothing."""
-    for parent in path.parents:
+    for parent in (path, *path.parents) if error.errno == errno.EEXIST else path.parents:
         if parent.exists() and not parent.is_dir():
             return f"{parent} is not a folder"
     return ""

@@ -1,6 +1,7 @@
 """Bytes and numbers that used to end or freeze the server: each is one answer, and the next request is answered."""
 
 import io
+import struct
 import wave
 
 import av
@@ -28,6 +29,18 @@ def test_sounds_of_any_number_of_channels_are_heard(server: httpx.Client, channe
     answer = server.post("/v1/szem/listen", content=out.getvalue(), headers={"content-type": "audio/wav"})
     assert answer.status_code in (200, 400), answer.text
     assert is_well(server)
+
+
+@pytest.mark.parametrize("rate_hz", [0, 1, 999, 2**31 - 1, 2**32 - 1])
+def test_a_sound_whose_rate_no_ear_or_machine_can_follow_is_refused(server: httpx.Client, rate_hz: int) -> None:
+    """At one sample a second, 32 kB would be hours of sound."""
+    data = bytes(32_000)
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, rate_hz, 0, 2, 16,
+                       b"data", len(data))  # fmt: skip
+    answer = server.post("/v1/szem/listen", content=head + data, headers={"content-type": "audio/wav"})
+    assert answer.status_code == 400, answer.text
+    if rate_hz in (1, 999, 2**31 - 1):
+        assert "1,000 to 10,000,000" in answer.json()["error"]["message"], answer.text
 
 
 @pytest.mark.parametrize(("container", "codec", "written"), [("mp4", b"mp4v", b"zzz1"), ("avi", b"FMP4", b"QQQQ")])

@@ -40,7 +40,7 @@ Samples = NDArray[np.float32]
 _MOST_S = 2 * 3600.0  # of one array; longer sounds are read block by block
 _GAP_S = 0.1  # shorter ones are jitter of the file's clock
 _LONGEST_GAP_S = 3600.0
-_LOWEST_RATE_HZ = 1_000
+_RATES_HZ = 1_000, 10_000_000
 _CUT_FRACTION, _CUT_S = 0.9, 0.5  # a sound that ends so much before its header says was cut off
 
 
@@ -137,10 +137,11 @@ class SoundReader(AbstractContextManager["SoundReader"]):
         fault: FormatError | None = None
         try:
             for raw in self._frames():
-                if 0 < raw.sample_rate < _LOWEST_RATE_HZ:  # each sample would become thousands
+                low, high = _RATES_HZ  # below, each sample would become thousands; above, the resampler fails
+                if raw.sample_rate and not low <= raw.sample_rate <= high:
                     raise FormatError(
-                        f"{self.name}: a sound has at least {_LOWEST_RATE_HZ:,} samples a second, this has "
-                        f"{raw.sample_rate}; its header is wrong, or it is no sound"
+                        f"{self.name}: a sound has {low:,} to {high:,} samples a second, this has "
+                        f"{raw.sample_rate:,}; its header is wrong, or it is no sound"
                     )
                 with container_faults_named(self.name):
                     gap_s = (float(raw.time) - self._start_s if raw.time is not None else 0.0) - done_s

@@ -117,6 +117,24 @@ def test_pages_follow_each_other_without_gaps(guarded: httpx.Client) -> None:
     assert token == ""
 
 
+@pytest.mark.parametrize("what", ["picture", "clip"])
+def test_a_file_that_is_deleted_while_it_is_asked_for_is_not_there(
+    what: str, folder: Path, run_server: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard deletes old files to keep within its bounds, whoever asks for them just then."""
+    real = EventStore.media_path
+
+    def found_and_deleted(self: EventStore, name: str) -> Path:
+        path = real(self, name)
+        return path.with_name("deleted" + path.suffix)
+
+    monkeypatch.setattr(EventStore, "media_path", found_and_deleted)
+    with run_server(guard_store=folder) as server:
+        answer = server.get(f"{GUARD}/events/{1:032x}/{what}")
+    assert answer.status_code == 404, answer.text
+    assert "deleted just now" in answer.json()["error"]["message"]
+
+
 def test_a_picture_and_parts_of_a_clip_are_given(guarded: httpx.Client) -> None:
     row = guarded.get(f"{GUARD}/events/{1:032x}").json()
     picture = guarded.get(row["picture"])

@@ -5,19 +5,23 @@ the rules file.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import StringConstraints
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
-from szem.errors import RangeError, StoreError, UnknownNameError
+from szem.errors import NotFoundError, RangeError, StoreError, UnknownNameError
 from szem.guard.event_record import EventQuery, StoredEvent, parse_moment
 from szem.guard.export import events_to_csv, events_to_json
 from szem.serve.handlers.guard import GuardHandler
 from szem.serve.protojson import parse_json
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 __all__ = ["build_guard_routes"]
 
@@ -97,12 +101,12 @@ class _Guard:
     async def picture(self, event: str) -> Response:
         """The event's picture, a JPEG file."""
         path = await _run(self.handler.file, event, "picture")
-        return FileResponse(path, media_type="image/jpeg", headers=_KEPT)
+        return _StoredFile(path, media_type="image/jpeg", headers=_KEPT)
 
     async def clip(self, event: str) -> Response:
         """The event's clip, an MP4 file; parts of it may be asked for (Range)."""
         path = await _run(self.handler.file, event, "clip")
-        return FileResponse(path, media_type="video/mp4", headers=_KEPT)
+        return _StoredFile(path, media_type="video/mp4", headers=_KEPT)
 
     async def mark(self, request: Request, event: str) -> JSONResponse:
         """Say what an event is: {"mark": "wrong" | "right" | "", "note": "…"}."""
@@ -127,7 +131,7 @@ class _Guard:
     async def still(self, source: str) -> Response:
         """A picture of now from a source, to draw zones on."""
         path = await _run(self.handler.still, source)
-        return FileResponse(path, media_type="image/jpeg", headers=_FRESH)
+        return _StoredFile(path, media_type="image/jpeg", headers=_FRESH)
 
     async def rules(self) -> JSONResponse:
         """The rules file as it is: {"text", "saved", "fault"}."""
@@ -160,7 +164,7 @@ class _Guard:
             try:
                 with job.path.open("wb") as out:
                     async for piece in request.stream():
-                        out.write(piece)
+                        await asyncio.to_thread(out.write, piece)  # a slow disk holds nobody else
             except OSError as error:  # a full disk
                 raise StoreError(f"the video cannot be kept ({error.strerror or error}); try again later") from error
             await _run(self.handler.videos.start, job)
@@ -178,6 +182,18 @@ class _Guard:
         self.handler.videos.get(video)
         await _run(self.handler.videos.drop, video)
         return JSONResponse({})
+
+
+class _StoredFile(FileResponse):
+    """A file of the store; one that the guard deletes before it is sent is one that is not there."""
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        try:
+            self.stat_result = await asyncio.to_thread(os.stat, self.path, follow_symlinks=False)
+        except FileNotFoundError as error:
+            raise NotFoundError("this file was deleted just now, to keep within bounds") from error
+        self.set_stat_headers(self.stat_result)
+        await super().__call__(scope, receive, send)
 
 
 _FILES = ("/picture", "/clip", "/export", "/marked", "/still")  # routes that give files

@@ -1,5 +1,6 @@
 """szem's own routes, `/v1/szem/*`: one for each task of the registry, kernels, and the bundled pictures."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import cache
@@ -92,8 +93,14 @@ def _answer(row: TaskSpec, *, is_file: bool) -> Callable[[Request], Awaitable[Re
 
 
 def _describe(row: TaskSpec) -> Callable[[Request], Awaitable[Response]]:
+    known: list[tuple[str, bytes]] = []
+    asking = asyncio.Lock()
+
     async def describe(request: Request) -> Response:
-        return _response(await dispatcher_of(request).work(describe_task, row.name))
+        async with asking:  # a GET costs something once: opening the network
+            if not known:
+                known.append(await dispatcher_of(request).work(describe_task, row.name))
+        return _response(known[0])
 
     return describe
 
