@@ -148,7 +148,7 @@ for words in json.loads(sys.argv[1]):
         sys.exit(f"failed: {words}")
 with serve_beside(ServeSettings(port=0, key=load_or_make_key(), threads=1)) as url:
     with open(sys.argv[2], "rb") as picture:
-        answer = httpx.post(f"{url}/v1/szem/colors", content=picture.read(), timeout=120, trust_env=False)
+        answer = httpx.post(f"{url}/v1/szem/colors", content=picture.read(), timeout=240, trust_env=False)
     print("served", answer.status_code)
 """
 
@@ -162,7 +162,7 @@ def test_a_user_without_an_entry_can_look_and_serve() -> None:
     bare = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
     runs = [["classify", CAT], ["look", CAT, "-t", "colors", "--csv"], ["models", "list"]]
     command = [*as_nobody, sys.executable, "-c", AS_NOBODY, json.dumps(runs), CAT]
-    done = subprocess.run(command, env=bare, cwd="/", capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, env=bare, cwd="/", capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("served 200\n")
     assert "Traceback" not in done.stderr
