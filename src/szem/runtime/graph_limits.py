@@ -127,7 +127,7 @@ def _count_body(proto: onnx.NodeProto, shapes: Shapes, constants: Mapping[str, i
         body, outer, times = stack.pop()
         known = {**outer, **{tensor.name: tuple(tensor.dims) for tensor in body.initializer}}
         for inner in body.node:
-            total += times * _least_work(inner, known)
+            total += times * _min_work(inner, known)
             factor = times * max(1.0, _inner_trips(inner, known, constants))
             stack += [(a.g, known, factor) for a in inner.attribute if a.g.node]
     return total
@@ -145,7 +145,7 @@ def _inner_trips(node: onnx.NodeProto, shapes: Shapes, constants: Mapping[str, i
     return 1.0
 
 
-def _least_work(node: onnx.NodeProto, shapes: Shapes) -> float:
+def _min_work(node: onnx.NodeProto, shapes: Shapes) -> float:
     """What a node of a body costs at least: each number of an input that is known is used once, in a product of two
     matrices once for each column of the second."""
     known = [shapes.get(name) for name in node.input]
