@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 
 from szem.cli.run import run
 from szem.media.video_writer import VideoWriter
+from szem.runtime.store import remove_model
 from szem.serve.routes.live import LIVE_PATH
 from szem.tasks.detection.detect import detect
 from szem.tasks.models import add_model
@@ -123,3 +124,22 @@ def test_by_the_guard(nuts: str, video: Path, tmp_path: Path, capsys: pytest.Cap
     )
     words = ["watch", str(video), "--model", nuts, "--store", str(tmp_path / "store"), "--rules", str(rules)]
     assert run(words) == 0, capsys.readouterr().err
+
+
+def test_a_server_offers_what_is_added_replaced_and_removed_while_it_runs(
+    white: Path, run_server: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
+    file = write_network(tmp_path)
+    with run_server() as client:
+
+        def ask() -> httpx.Response:
+            return client.post("/v1/szem/detect", params={"model": "nuts"}, content=white.read_bytes())
+
+        assert ask().status_code == 400
+        for names in ("bolt\nnut\n", "left\nright\n"):  # the second time other labels under the same name
+            (tmp_path / "labels.txt").write_text(names)
+            add_model(file, task="detect", labels=tmp_path / "labels.txt")
+            assert [box["label"] for box in ask().json()["boxes"]] == [names.split()[1]]
+            remove_model("nuts")
+            assert ask().status_code == 400

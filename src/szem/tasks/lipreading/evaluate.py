@@ -85,7 +85,7 @@ def evaluate_lipread(model: Model, folder: Path, split: str, *, run: EvalRun | N
     out = []
     for use in USES:
         out.append(_rate(f"WER {use}", videos, said[use]))
-        out.append(_times(f"frames off, {use}", videos, said[use]))
+        out += _times(f"frames off, {use}", videos, said[use])
         out.append(mean_of(f"read, {use}", [record["is_read"][use] for _, record in done]))
     out.append(_rate("WER lips, greedy", videos, said["greedy"]))
     for way, words in said.items():
@@ -149,14 +149,17 @@ def _rate(name: str, videos: Sequence[SpokenVideo], said: Sequence[_Words]) -> M
     return Measurement(name, float(wrong.sum() / max(words.sum(), 1)), int(words.sum()), low, high)
 
 
-def _times(name: str, videos: Sequence[SpokenVideo], said: Sequence[_Words]) -> Measurement:
-    """Mean distance of beginnings and ends, in frames, of sentences whose words are all there, in order."""
+def _times(name: str, videos: Sequence[SpokenVideo], said: Sequence[_Words]) -> list[Measurement]:
+    """Mean distance of beginnings and ends, in frames, of sentences whose words are all there, in order.
+
+    Nothing where no sentence has times.
+    """
     off: list[float] = []
     for video, words in zip(videos, said, strict=True):
         if len(video.times) == len(words):
             pairs = zip(video.times, words, strict=True)
             off += [value for true, word in pairs if true.text == word[0] for value in _off(true, word)]
-    return Measurement(name, float(np.mean(off)) if off else float("inf"), max(1, len(off) // 2))
+    return [Measurement(name, float(np.mean(off)), len(off) // 2)] if off else []
 
 
 def _off(true: TimedWord, word: tuple[str, float, float]) -> tuple[float, float]:
