@@ -16,13 +16,13 @@ import numpy as np
 
 from szem.arrays import Array
 from szem.errors import CardError, ModelError, RangeError, ShapeError, UnknownNameError, UnsupportedError
-from szem.runtime.cards import read_card
+from szem.runtime.cards import CARD_FILE, read_card
 from szem.runtime.onnx import ort
 from szem.runtime.openvino import choose_openvino
 from szem.runtime.outputs import Output
 from szem.runtime.store import Model
 
-__all__ = ["PROVIDERS", "OnnxFile", "Session", "cores", "open_session"]
+__all__ = ["PROVIDERS", "OnnxFile", "Session", "card_mark", "cores", "open_session"]
 
 # Name -> ONNX Runtime's name of the provider, and what brings it.
 PROVIDERS: dict[str, tuple[str, str]] = {
@@ -204,6 +204,7 @@ class Session:
 
     def __init__(self, model: Model, *, threads: int | None = None, provider: str = "cpu") -> None:
         self.model = model
+        self.card_mark = card_mark(model.folder)
         self.threads = _check_threads(threads)
         self._file = OnnxFile(model.file(), threads=threads, provider=provider, may_use_openvino=True)
         _check_names(model, "outputs", model.card.outputs, {output.name for output in self._file.outputs})
@@ -285,11 +286,20 @@ def open_session(model: Model, *, threads: int | None = None, provider: str = "c
     Raises:
         As `Session`.
     """
-    return _open_once(model.folder, model.card.sha256, threads, provider)
+    return _open_once(model.folder, (model.card.sha256, card_mark(model.folder)), threads, provider)
+
+
+def card_mark(folder: Path) -> tuple[int, ...]:
+    """What tells a model's folder from one that took its place: size, time and number of its card; () without one."""
+    try:
+        about = (folder / CARD_FILE).stat()
+    except OSError:
+        return ()
+    return about.st_size, about.st_mtime_ns, about.st_ino
 
 
 @cache
-def _open_once(folder: Path, sha256: str, threads: int | None, provider: str) -> Session:  # noqa: ARG001
+def _open_once(folder: Path, mark: object, threads: int | None, provider: str) -> Session:  # noqa: ARG001
     return Session(Model(read_card(folder), folder), threads=threads, provider=provider)
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 from szem.arrays import Picture8
 from szem.errors import UnknownNameError, UnsupportedError
 from szem.media.pictures import Limits, read_picture
-from szem.runtime.sessions import Session, cores
+from szem.runtime.sessions import Session, card_mark, cores
 from szem.runtime.store import list_models
 from szem.serve.settings import ServeSettings
 from szem.tasks.models import open_model
@@ -66,7 +66,9 @@ class Engine:
             UnsupportedError: there is no model for this task at all.
         """
         found = self._sessions.get((task, name))
-        return found if found is not None else await self.run(lambda: self.open_model(name, task=task))
+        if found is not None and card_mark(found.model.folder) == found.card_mark:
+            return found
+        return await self.run(lambda: self.open_model(name, task=task))
 
     def open_model(self, name: str | os.PathLike[str] | None = None, *, task: str) -> Session:
         """As `session`, for work that is on a thread already."""
@@ -77,9 +79,11 @@ class Engine:
         if name and name not in known:
             raise UnknownNameError(f"no model called {name[:60]!r} for {task}; there are {', '.join(known)}")
         with self._opening:
-            if (task, name) not in self._sessions:
-                self._sessions[task, name] = open_model(name or None, task=task, threads=1)
-        return self._sessions[task, name]
+            found = self._sessions.get((task, name))
+            # A model of the user's may have been replaced by another of its name since.
+            if found is None or card_mark(found.model.folder) != found.card_mark:
+                found = self._sessions[task, name] = open_model(name or None, task=task, threads=1)
+        return found
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """Run blocking work: here, where nothing else waits, on a thread beside what else the request does."""

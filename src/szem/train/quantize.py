@@ -15,6 +15,7 @@ Three things are done beyond what ONNX Runtime's quantiser does by itself:
 This file does not know about torch, tasks or cards.
 """
 
+import logging
 import os
 import tempfile
 import warnings
@@ -175,6 +176,9 @@ def _run_quantiser(
     overrides: dict[str, list[dict[str, Any]]],
 ) -> None:
     name = OnnxFile(source).inputs[0].name
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # ONNX Runtime advises a pre-processing that the exporter has done already
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -192,6 +196,8 @@ def _run_quantiser(
             )
     except Exception as error:
         raise ModelError(f"{source}: cannot be quantised ({error})") from error
+    finally:
+        root.setLevel(level)
 
 
 def _constant(graph: Any, name: str) -> Array | None:
