@@ -38,6 +38,9 @@ RUNS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("models", "show"): ("detect",),
     ("models", "add"): ("--task", "classify", "--name", "mine", "--labels={}.txt", "--", "{}.onnx"),
     ("models", "remove"): ("nothing",),
+    ("data", "check"): ("--no-suspects", "--", "{}"),
+    ("data", "split"): ("--out=split{}", "--", "{}"),
+    ("data", "convert"): ("--out=converted{}", "--to", "csv", "--", "{}"),
     ("eval",): ("efficientnet-lite0", "--data={}"),
 }
 APART = {("serve",), ("studio",), ("train",), ("export",)}  # servers, and what needs the extra `train`

@@ -209,6 +209,31 @@ def test_no_value_in_a_body_is_a_fault_of_the_server(fresh: httpx.Client, body: 
             assert answer.status_code == 400, shown
 
 
+JSON_ROUTES = sorted({(method, path) for method, path, *_ in BODIES})
+
+
+@pytest.mark.parametrize(("method", "path"), JSON_ROUTES, ids=[f"{m} {p}" for m, p in JSON_ROUTES])
+def test_no_text_in_place_of_a_body_is_a_fault_of_the_server(fresh: httpx.Client, method: str, path: str) -> None:
+    """Nesting without end, a name twice, numbers of JavaScript, half a body, other encodings, nothing at all."""
+    name = next(place.partition(".")[0] for m, p, place, _ in BODIES if (m, p) == (method, path))
+    bad: list[bytes] = [b"[" * 100_000, b'{"a":' * 50_000, f'{{"{name}":'.encode() * 20_000, b"NaN", b"-Infinity"]
+    bad += [
+        f'{{"{name}": 1, "{name}": 2}}'.encode(),
+        f'{{"{name}":'.encode(),
+        b"9" * 100_000,
+        b"null",
+        b'"x"',
+        b"1e999",
+    ]
+    bad += [b"\xff\xfe{\x00}\x00", b'{"\xed\xa0\x80": 1}', b"{} {}", b"\x00", b'{"__proto__": {"a": 1}}']
+    for body in bad:
+        real = path.replace("{event}", "1")
+        answer = fresh.request(method, real, content=body, headers={"content-type": "application/json"})
+        shown = f"{body[:30]!r}: {answer.status_code} {answer.text[:200]}"
+        assert 400 <= answer.status_code < 500 or (answer.status_code == 200 and "fault" in answer.json()), shown
+        assert len(answer.content) < 5_000, shown
+
+
 # Settings that do not come as options of a route ------------------------------------------------------------------
 
 RULES = Rules.model_json_schema()
