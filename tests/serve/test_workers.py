@@ -1,9 +1,13 @@
 """The server's threads: the oldest request first, errors and cancelling, an end that leaves nobody waiting."""
 
 import contextvars
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import CancelledError
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +105,28 @@ def test_at_the_end_what_runs_is_finished_and_what_waits_is_cancelled() -> None:
 def test_there_is_at_least_one_thread() -> None:
     with pytest.raises(RangeError, match="at least 1"):
         Workers(0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("engine", ["auto", "onnxruntime"])
+def test_the_process_that_forks_workers_has_one_thread(engine: str, tmp_path: Path) -> None:
+    """A fork has only the thread that forked: a lock that another one held would stay locked for ever. A second
+    engine with threads of its own (OpenVINO) is opened by the workers, not before they are forked."""
+    program = """
+import os
+from szem.guard.service import _fork_server
+from szem.serve.dispatcher import FORK_SERVER
+for server in (FORK_SERVER, _fork_server(0)):
+    server.fork()
+    print(len(os.listdir(f"/proc/{server._process.pid}/task")))
+"""
+    environment = os.environ | {
+        "SZEM_ENGINE": engine,
+        "SZEM_HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=240
+    )
+    assert done.stdout.split() == ["1", "1"], done.stderr
+    assert done.stderr == ""

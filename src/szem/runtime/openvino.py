@@ -26,7 +26,7 @@ from szem.errors import UnknownNameError, UnsupportedError
 from szem.files import cache_folder
 from szem.machine import measurement_file, processor_name, read_measurement, write_measurement
 
-__all__ = ["ENGINES", "ENGINE_VARIABLE", "OpenVinoFile", "choose_openvino", "chosen_engine"]
+__all__ = ["ENGINES", "ENGINE_VARIABLE", "OpenVinoFile", "choose_openvino", "chosen_engine", "is_considered"]
 
 ENGINES = ("auto", "onnxruntime", "openvino")
 ENGINE_VARIABLE = "SZEM_ENGINE"
@@ -53,6 +53,15 @@ def chosen_engine() -> str:
     if name == "openvino" and not _is_installed():
         raise UnsupportedError(f"{ENGINE_VARIABLE}=openvino needs OpenVINO; pip install 'szem[openvino]'")
     return name
+
+
+def is_considered() -> bool:
+    """Whether files may be run, or tried, by OpenVINO. It starts threads, which a process that forks must not have.
+
+    Raises:
+        As `chosen_engine`.
+    """
+    return chosen_engine() != "onnxruntime" and _is_installed()
 
 
 @cache
@@ -125,10 +134,9 @@ def choose_openvino(
     Raises:
         As `chosen_engine`.
     """
-    engine = chosen_engine()
-    if engine == "onnxruntime" or not _is_installed():
+    if not is_considered():
         return None
-    if engine == "openvino":
+    if chosen_engine() == "openvino":
         try:
             return OpenVinoFile(path, threads=threads)
         except Exception:  # its errors are RuntimeErrors of its own; ONNX Runtime runs the file then

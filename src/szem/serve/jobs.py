@@ -12,6 +12,7 @@ import cv2
 
 from szem.arrays import Picture8
 from szem.errors import MediaError, SzemError
+from szem.runtime.openvino import is_considered
 from szem.serve.engine import Engine
 from szem.serve.handlers.filter import FilterRequest, filter_picture
 from szem.serve.memory import keep_freed_memory
@@ -35,7 +36,10 @@ def warm_up() -> None:
             load(row.request.answer)
             if row.request.preload:
                 with suppress(SzemError):  # it is missed only when it is asked for
-                    open_model(task=row.name, threads=1)  # its weights are shared by all workers
+                    if (
+                        not is_considered()
+                    ):  # its threads would not be there in the workers, which would wait for them
+                        open_model(task=row.name, threads=1)  # its weights are shared by all workers
 
 
 async def answer_task(engine: Engine, name: str, options: Any, files: Sequence[PictureFile]) -> Answer:
