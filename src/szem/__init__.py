@@ -47,6 +47,12 @@ if TYPE_CHECKING:
     from szem.results.measures import Measures as Measures
     from szem.results.outlines import Outline as Outline
     from szem.results.outlines import Outlines as Outlines
+    from szem.results.text import Text as Text
+    from szem.results.text import TextBlock as TextBlock
+    from szem.results.text import TextLine as TextLine
+    from szem.results.text import TextParagraph as TextParagraph
+    from szem.results.text import TextSymbol as TextSymbol
+    from szem.results.text import TextWord as TextWord
     from szem.results.tracks import Track as Track
     from szem.results.tracks import TrackedBoxes as TrackedBoxes
     from szem.results.tracks import Tracks as Tracks
@@ -80,6 +86,8 @@ if TYPE_CHECKING:
     from szem.tasks.segmentation.segment import segment as segment
     from szem.tasks.surveillance.watcher import Watcher as Watcher
     from szem.tasks.surveillance.watcher import watch as watch
+    from szem.tasks.text.read import TextReader as TextReader
+    from szem.tasks.text.read import read_text as read_text
     from szem.tasks.video.tracker import Tracker as Tracker
 
 __version__ = "0.1.0"

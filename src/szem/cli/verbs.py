@@ -44,7 +44,7 @@ def _by_group(verbs: dict[str, Verb]) -> dict[str, Verb]:
 
 
 # Verb -> its line of help and its group, in the order in which the help shows them.
-VERBS = _by_group({row.name: Verb(row.summary, row.group) for row in TASKS.values() if row.has_verb} | _TOOLS)
+VERBS = _by_group({row.verb_name: Verb(row.summary, row.group) for row in TASKS.values() if row.has_verb} | _TOOLS)
 
 
 def load_verb(name: str) -> Any:

@@ -51,7 +51,7 @@ PALETTE: tuple[RGB, ...] = (
 )
 
 # Inter SemiBold (SIL Open Font License, fonts/OFL.txt), cut to Latin with Hungarian, Greek, Cyrillic and punctuation.
-_FONT = Path(__file__).parent / "fonts" / "labels.ttf"
+FONT_FILE = Path(__file__).parent / "fonts" / "labels.ttf"
 _CAP_HEIGHT = 0.727  # of the font's size
 _SMOOTH = 4  # chips are drawn so many times larger and averaged down
 _HEAT: tuple[RGB, ...] = ((13, 14, 28), (52, 40, 98), (118, 50, 122), (190, 69, 103), (238, 116, 74), (252, 182, 84), (255, 250, 215))  # fmt: skip  # noqa: E501
@@ -85,7 +85,7 @@ def ink_on(rgb: RGB) -> RGB:
 @lru_cache(maxsize=64)
 def font_of(size_px: int) -> ImageFont.FreeTypeFont:
     """The bundled face in one size."""
-    return ImageFont.truetype(_FONT, size_px, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(FONT_FILE, size_px, layout_engine=ImageFont.Layout.BASIC)
 
 
 def text_px(picture: Array) -> int:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
-from szem.errors import CardError, ChecksumError
+from szem.errors import CardError, ChecksumError, MissingExtraError
 from szem.files import write_text
 
 __all__ = [
     "CARD_FILE",
     "Calibration",
     "Card",
+    "Carrier",
     "ClipInput",
+    "LineInput",
     "Made",
     "Part",
     "Peer",
@@ -35,6 +38,7 @@ __all__ = [
     "check_file",
     "check_part",
     "hash_file",
+    "is_installed",
     "put_scores",
     "read_card",
     "read_labels",
@@ -129,6 +133,19 @@ class TextInput(_Strict):
         return f"up to {self.words} words"
 
 
+class LineInput(_Strict):
+    """One line of text, cut out of a picture so that it lies level: of a fixed height, as wide as it is long."""
+
+    kind: Literal["line"]
+    height_px: int = Field(gt=0)
+    colours: Literal["RGB", "BGR"] = "RGB"
+    mean: float = 0.0  # (value - mean) / scale, value in 0..255
+    scale: float = Field(default=1.0, gt=0)
+
+    def __str__(self) -> str:
+        return f"lines of text, {self.height_px} px high, {self.colours}"
+
+
 class Made(_Strict):
     """How the file came to be: enough to make it again."""
 
@@ -196,6 +213,13 @@ class Part(_Strict):
     size_bytes: int = Field(gt=0)
 
 
+class Carrier(_Strict):
+    """Python packages that carry the ONNX files of a model; szem ships its card alone."""
+
+    packages: tuple[_Text, ...] = Field(min_length=1)  # import names; the first installed one that has the file
+    extra: _Text  # of szem: what installs one of them
+
+
 def _kind_of(value: Any) -> Any:
     """What an input is; one that does not say so takes pictures."""
     return value.get("kind", "picture") if isinstance(value, dict) else getattr(value, "kind", None)
@@ -205,7 +229,8 @@ _Input = Annotated[
     Annotated[PictureInput, Tag("picture")]
     | Annotated[SoundInput, Tag("sound")]
     | Annotated[ClipInput, Tag("clip")]
-    | Annotated[TextInput, Tag("text")],
+    | Annotated[TextInput, Tag("text")]
+    | Annotated[LineInput, Tag("line")],
     Discriminator(_kind_of),
 ]
 
@@ -221,6 +246,7 @@ class Card(_Strict):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     size_bytes: int = Field(gt=0)
     parts: dict[str, Part] = {}  # role -> a further file
+    carrier: Carrier | None = None  # what brings the files; None: they lie beside the card
     parameters: int = Field(ge=0)
     precision: Literal["float32", "float16", "int8"] = "float32"
     input: _Input
@@ -319,8 +345,9 @@ def check_file(card: Card, folder: str | os.PathLike[str]) -> Path:
     Raises:
         CardError: the file is missing.
         ChecksumError: it is another file.
+        MissingExtraError: the package that carries it is not installed.
     """
-    return _checked(Path(folder) / card.file, card.sha256)
+    return _find_file(card, folder, card.file, card.sha256, card.size_bytes)
 
 
 def check_part(card: Card, folder: str | os.PathLike[str], role: str) -> Path:
@@ -329,6 +356,7 @@ def check_part(card: Card, folder: str | os.PathLike[str], role: str) -> Path:
     Raises:
         CardError: the file is missing, or the model has no such part.
         ChecksumError: it is another file.
+        MissingExtraError: the package that carries it is not installed.
     """
     part = card.parts.get(role)
     if part is None:
@@ -336,7 +364,39 @@ def check_part(card: Card, folder: str | os.PathLike[str], role: str) -> Path:
             f"{folder}: model {card.name!r} has no part {role!r} (its parts: {', '.join(card.parts) or 'none'}); "
             "use a model that has it"
         )
-    return _checked(Path(folder) / part.file, part.sha256)
+    return _find_file(card, folder, part.file, part.sha256, part.size_bytes)
+
+
+def is_installed(card: Card) -> bool:
+    """Whether a package that carries the model's files is there; always, where they lie beside the card."""
+    return card.carrier is None or any(_package_folder(package) for package in card.carrier.packages)
+
+
+def _find_file(card: Card, folder: str | os.PathLike[str], name: str, sha256: str, size_bytes: int) -> Path:
+    if card.carrier is None:
+        return _checked(Path(folder) / name, sha256)
+    places = [place for package in card.carrier.packages if (place := _package_folder(package))]
+    if not places:
+        raise MissingExtraError(
+            f"model {card.name!r}: its files come with another package, which is not installed; "
+            f"pip install 'szem[{card.carrier.extra}]'"
+        )
+    # Packages call the same file by different names: its size finds it, its checksum proves it.
+    files = [file for place in places for file in sorted(place.rglob("*.onnx")) if file.stat().st_size == size_bytes]
+    found = next((file for file in files if hash_file(file) == sha256), None)
+    if found is None:
+        raise ChecksumError(
+            f"{', '.join(map(str, places))}: no file with the sha256 {sha256[:12]}… of model {card.name!r} ({name}); "
+            f"install the package anew: pip install --force-reinstall 'szem[{card.carrier.extra}]'"
+        )
+    return found
+
+
+def _package_folder(package: str) -> Path | None:
+    """The folder of an installed package, which is not imported; None where it is not installed."""
+    spec = PathFinder.find_spec(package)
+    places = [] if spec is None else list(spec.submodule_search_locations or ())
+    return Path(places[0]) if places else None
 
 
 def _checked(file: Path, sha256: str) -> Path:

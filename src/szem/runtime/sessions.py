@@ -225,6 +225,11 @@ class Session:
         """How many items one run takes: a number if the model fixes it, else None."""
         return self.input.shape[0]
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the file's exporter noted."""
+        return self._file.metadata
+
     def has(self, role: str) -> bool:
         """Whether the model gives this output."""
         return role in self.model.card.outputs

@@ -62,12 +62,18 @@ class TaskSpec:
     takes: Takes = "picture"
     group: Group = "recognize"  # where `szem --help` shows its verb
     has_verb: bool = True
+    verb: str = ""  # what its verb is called (and `szem/cli/VERB.py`), where not as the task
     function: str = ""  # in Python: an input and options -> a result
     result: str = ""  # what the function gives
     more_names: tuple[str, ...] = ()  # what opens its model once for many inputs, and what its result is made of
     request: TaskRequest | None = None
     model: TaskModel | None = None
     look: LookPlace | None = None
+
+    @property
+    def verb_name(self) -> str:
+        """What its verb is called: `szem VERB`."""
+        return self.verb or self.name
 
 
 _ROWS = (
@@ -195,6 +201,33 @@ _ROWS = (
             evaluate_also=(("search", "szem.tasks.captioning.evaluate_search:evaluate_search"),),
         ),
         look=LookPlace(name="caption", part="szem.tasks.captioning.look:CAPTION"),
+    ),
+    TaskSpec(
+        name="text",
+        summary="Read the text in pictures: printed pages, signs, photographs, in any Latin script.",
+        group="text",
+        verb="read",
+        function="szem.tasks.text.read:read_text",
+        result="szem.results.text:Text",
+        more_names=(
+            "szem.tasks.text.read:TextReader",
+            "szem.results.text:TextBlock",
+            "szem.results.text:TextParagraph",
+            "szem.results.text:TextLine",
+            "szem.results.text:TextWord",
+            "szem.results.text:TextSymbol",
+        ),
+        request=TaskRequest(
+            options="szem.tasks.text.answer:TextRequest",
+            answer="szem.tasks.text.answer:answer_text",
+            example="symbols=true",
+        ),
+        model=TaskModel(
+            default="text",
+            accepts="szem.tasks.text.heads:TEXT",
+            evaluate="szem.tasks.text.evaluate:evaluate_text",
+        ),
+        look=LookPlace(name="text", part="szem.tasks.text.look:TEXT"),
     ),
     TaskSpec(
         name="search",

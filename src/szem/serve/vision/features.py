@@ -32,6 +32,7 @@ from szem.serve.vision.schema import (
     ImageProperties,
     LocalizedObjectAnnotation,
 )
+from szem.serve.vision.text import annotate_text, asks_for_any_script
 from szem.tasks.appearance.crop_hints import crop_hints
 from szem.tasks.appearance.dominant_colors import dominant_colors
 from szem.tasks.classification.classify import Classifier
@@ -39,6 +40,7 @@ from szem.tasks.detection.detect import Detector
 from szem.tasks.faces.detect import face_detector_of
 from szem.tasks.segmentation.answer import MAX_BOXES, outlines_to_dict
 from szem.tasks.segmentation.segment import segment_with
+from szem.tasks.text.read import text_reader_of
 
 __all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "merge", "min_side_for_labels"]
 
@@ -154,6 +156,21 @@ async def faces(job: Job) -> AnnotateImageResponse:
     return AnnotateImageResponse(face_annotations=rows)
 
 
+async def text(job: Job) -> AnnotateImageResponse:
+    """Words and where they are, in reading order. Both features are answered alike, but for the confidences.
+
+    Raises:
+        MissingExtraError: the networks that read are not installed.
+    """
+    hints, params = job.context.language_hints, job.context.text_detection_params
+    any_script = asks_for_any_script(hints)
+    is_asked = params is not None and params.enable_text_detection_confidence_score
+    is_document = job.feature.type is FeatureType.DOCUMENT_TEXT_DETECTION
+    reader = text_reader_of(await job.engine.session("text"))
+    found = await job.engine.run(lambda: reader(job.picture, any_script=any_script))
+    return annotate_text(found, confidences=is_document or is_asked)
+
+
 async def segmentation(job: Job) -> AnnotateImageResponse:
     """What every pixel is, as `/v1/szem/segment` tells it; `model` of the feature names the model."""
     name = "" if job.feature.model in MODELS else job.feature.model
@@ -189,12 +206,12 @@ FEATURES: Mapping[FeatureType, Build] = {
     FeatureType.LANDMARK_DETECTION: missing("it has no catalogue of landmarks"),
     FeatureType.LOGO_DETECTION: missing("it has no catalogue of logos"),
     FeatureType.LABEL_DETECTION: labels,
-    FeatureType.TEXT_DETECTION: missing("there is no text recogniser in it"),
+    FeatureType.TEXT_DETECTION: text,
     FeatureType.SAFE_SEARCH_DETECTION: missing("there is no network for it"),
     FeatureType.IMAGE_PROPERTIES: image_properties,
     FeatureType.CROP_HINTS: crops,
     FeatureType.WEB_DETECTION: missing("it works offline and knows no web pages"),
-    FeatureType.DOCUMENT_TEXT_DETECTION: missing("there is no text recogniser in it"),
+    FeatureType.DOCUMENT_TEXT_DETECTION: text,
     FeatureType.PRODUCT_SEARCH: missing("it has no product sets"),
     FeatureType.OBJECT_LOCALIZATION: objects,
     FeatureType.SZEM_SEGMENTATION: segmentation,

@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from szem.serve.messages import Image
 from szem.serve.protojson import Json
+from szem.serve.vision.schema_shapes import BoundingPoly, LatLng, NormalizedVertex, Position, Vertex
+from szem.serve.vision.schema_text import TextAnnotation
 
 __all__ = [
     "AnnotateFileRequest",
@@ -123,53 +125,6 @@ class FaceLandmarkType(IntEnum):
     RIGHT_CHEEK_CENTER = 36
 
 
-# Geometry -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vertex:
-    """A point in pixels; whole numbers, or Google's client fails."""
-
-    _dense: ClassVar[bool] = True
-    x: int = 0
-    y: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class NormalizedVertex:
-    """A point as shares of width and height, 0..1."""
-
-    _dense: ClassVar[bool] = True
-    x: float = 0.0
-    y: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoundingPoly:
-    """A polygon: top left, top right, bottom right, bottom left."""
-
-    vertices: tuple[Vertex, ...] = ()
-    normalized_vertices: tuple[NormalizedVertex, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """A point in pixels, and its depth in the same measure."""
-
-    _dense: ClassVar[bool] = True
-    x: float = 0.0
-    y: float = 0.0
-    z: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class LatLng:
-    """A place on Earth in degrees."""
-
-    latitude: float = 0.0
-    longitude: float = 0.0
-
-
 # Requests -----------------------------------------------------------------------------------------------------------
 
 
@@ -216,7 +171,7 @@ class WebDetectionParams:
 
 @dataclass(frozen=True, kw_only=True)
 class TextDetectionParams:
-    """Read, not used."""
+    """Whether TEXT_DETECTION gives confidences; the options are read, not used."""
 
     enable_text_detection_confidence_score: bool = False
     advanced_ocr_options: tuple[str, ...] = ()
@@ -345,7 +300,7 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class EntityAnnotation:
-    """A label."""
+    """A label, or a piece of text."""
 
     mid: str = ""
     locale: str = ""
@@ -460,6 +415,8 @@ class AnnotateImageResponse:
 
     face_annotations: tuple[FaceAnnotation, ...] = ()
     label_annotations: tuple[EntityAnnotation, ...] = ()
+    text_annotations: tuple[EntityAnnotation, ...] = ()  # the whole text, then its words
+    full_text_annotation: TextAnnotation | None = None
     localized_object_annotations: tuple[LocalizedObjectAnnotation, ...] = ()
     image_properties_annotation: ImageProperties | None = None
     crop_hints_annotation: CropHintsAnnotation | None = None

@@ -1,0 +1,98 @@
+"""`szem read`: the text in pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from szem.cli.options import Json, Model, Quiet, Threshold, Workers, spell
+
+if TYPE_CHECKING:
+    from szem.arrays import Picture8
+    from szem.cli.walk import Item
+    from szem.results.text import Text
+
+__all__ = ["app"]
+
+app = typer.Typer(add_completion=False)
+
+_WAYS = {"txt": ".txt", "hocr": ".hocr", "pdf": ".pdf", "drawn": ".jpg"}
+_Paths = Annotated[list[str], typer.Argument(help="Pictures, folders, patterns; - reads a picture from the input.")]
+_Write = Annotated[str, spell("--write", f"Which files to write, with commas: {', '.join(_WAYS)}; none: only print.")]
+_Side = Annotated[
+    int,
+    typer.Option("--side", min=320, max=2560, help="Longer side in which lines are looked for; more: smaller text."),
+]
+
+
+@app.command()
+def read(
+    paths: _Paths,
+    threshold: Threshold = None,
+    side: _Side = 1600,
+    any_script: Annotated[
+        bool, typer.Option("--any-script", help="Read other scripts than the Latin one too: Chinese, Japanese.")
+    ] = False,
+    symbols: Annotated[bool, typer.Option("--symbols", help="--json gives each symbol beside its word.")] = False,
+    write: _Write = "none",
+    out: Annotated[str, spell("--out")] = "read",
+    model: Model = "",
+    as_json: Json = False,
+    workers: Workers = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Read the text in pictures: printed pages, signs, photographs, turned in any direction.
+
+    txt: the text; hocr: HTML with the box of every word; pdf: the picture as a page whose text can be searched and
+    copied; drawn: the picture with a frame around each line. It needs the extra: pip install 'szem[text]'; pdf needs
+    'szem[pdf]'.
+    """
+    from szem.cli.outputs import Destination, Targets, parse_ways, print_json, printable
+    from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.tasks.models import open_model
+    from szem.tasks.text.read import TextReader
+
+    ways = parse_ways(write, tuple(_WAYS))
+    items, failures = find_files(paths, leave_out=Path(out) if ways else None)
+    only = {_WAYS[next(iter(ways))]} if len(ways) == 1 else ()
+    to = Destination(out, suffixes=only, inputs=len(items))
+    reader = TextReader(open_model(model or None, task="text", threads=workers or None))
+    targets = Targets(item.name for item in items)
+
+    def work(item: "Item", picture: "Picture8") -> None:
+        files = {way: targets.take(to.file(item.stem + _WAYS[way]), typed=to.is_file) for way in _WAYS if way in ways}
+        found = reader(
+            picture, threshold=0.5 if threshold is None else threshold, side_px=side, any_script=any_script
+        )
+        for way, file in files.items():
+            _write(way, file, picture, found, name=Path(item.name).name)
+        if as_json:
+            written = {"written": [str(file) for file in files.values()]} if files else {}
+            print_json({"file": item.name, **found.to_dict(symbols=symbols), **written})
+            return
+        if len(items) > 1:
+            print(f"{printable(item.name)}:")
+        print("\n".join(printable(line) for line in found.text.splitlines()), flush=True)
+        for file in files.values():
+            if not quiet:
+                print(f"  written: {printable(str(file))}")
+
+    each_picture(items, failures, work=work, quiet=quiet)
+    if status := report_failures(failures, total=len(items)):
+        raise typer.Exit(status)
+
+
+def _write(way: str, file: Path, picture: "Picture8", found: "Text", *, name: str) -> None:
+    from szem.files import write_bytes, write_text
+    from szem.media.pictures import write_picture
+    from szem.tasks.text.hocr import to_hocr
+    from szem.tasks.text.pdf import to_pdf
+
+    if way == "txt":
+        write_text(file, found.text + "\n")
+    elif way == "hocr":
+        write_text(file, to_hocr(found, name=name))
+    elif way == "pdf":
+        write_bytes(file, to_pdf([(picture, found)]))
+    else:
+        write_picture(file, found.draw(picture))
