@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 import szem
+from szem.media.drawing import FONT_FILE
 from szem.media.samples import read_sample
 from szem.runtime.store import shipped_folder
 
@@ -26,6 +28,11 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     szem.write_picture(folder / "scans" / "a.tif", small)
     szem.write_picture(folder / "site" / "cat.jpg", small)
     (folder / "site" / "index.html").write_text('<html><body><img src="cat.jpg"></body></html>\n')
+    for name in ("letter.jpg", "sign.jpg"):
+        letter = Image.new("RGB", (320, 120), "white")
+        font = ImageFont.truetype(FONT_FILE, 26)
+        ImageDraw.Draw(letter).multiline_text((20, 20), "Kedves Éva,\nitt minden jó.", fill="black", font=font)
+        letter.save(folder / name)
     face = read_sample("astronaut")[:256, 96:352]
     szem.write_picture(folder / "group.jpg", face)
     make_film(folder / "talk.mp4", face)

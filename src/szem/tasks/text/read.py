@@ -19,7 +19,7 @@ from szem.tasks.models import ModelLike, as_session
 from szem.tasks.text.languages import guess_languages
 from szem.tasks.text.layout import arrange
 from szem.tasks.text.recognition import DirectionNetwork, LineRecognizer, RecognizedLine
-from szem.tasks.text.regions import MAX_SIDE_PX, MIN_SIDE_PX, Region, RegionDetector
+from szem.tasks.text.regions import MAX_SIDE_PX, MIN_SIDE_PX, TextRegion, RegionDetector
 
 __all__ = ["DEFAULT_SIDE_PX", "TextReader", "read_text", "text_reader_of"]
 
@@ -138,14 +138,14 @@ class TextReader:
         text = " ".join(line.text for block in blocks for line in block.lines)
         return Text(blocks=blocks, width=width, height=height, languages=guess_languages(text), model=self.card.name)
 
-    def _turned_upright(self, picture: Picture8, regions: Sequence[Region]) -> list[Corners]:
+    def _turned_upright(self, picture: Picture8, regions: Sequence[TextRegion]) -> list[Corners]:
         """The corners of each region in the orientation of its text.
 
         A rectangle has two ways up; all lines of one direction share the one that most of them vote for. A region
         that is about as wide as high (a page number) goes with the lines of the picture's main direction.
         """
         long = sorted((r for r in regions if r.is_long), key=lambda r: -r.length_px)
-        groups: list[tuple[NDArray[np.float64], list[Region]]] = []
+        groups: list[tuple[NDArray[np.float64], list[TextRegion]]] = []
         for region in long:
             group = next((g for g in groups if abs(float(region.along_xy @ g[0])) >= _PARALLEL), None)
             if group is None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8
 from szem.runtime.sessions import OnnxFile
 
-__all__ = ["MAX_SIDE_PX", "MIN_SIDE_PX", "Region", "RegionDetector"]
+__all__ = ["MAX_SIDE_PX", "MIN_SIDE_PX", "TextRegion", "RegionDetector"]
 
 MIN_SIDE_PX = 320
 MAX_SIDE_PX = 2560  # a map of the largest sides takes about 8 s of one core
@@ -31,7 +31,7 @@ _SCALE = np.array([0.229, 0.224, 0.225], np.float32) * 255
 
 
 @dataclass(frozen=True)
-class Region:
+class TextRegion:
     """A turned rectangle, in pixels of the picture."""
 
     centre_xy: NDArray[np.float64]
@@ -75,7 +75,7 @@ class RegionDetector:
         self.region_threshold = constants["region_threshold"]
         self.grow = constants["grow"]
 
-    def __call__(self, picture: Picture8, *, side_px: int) -> list[Region]:
+    def __call__(self, picture: Picture8, *, side_px: int) -> list[TextRegion]:
         """Find lines.
 
         Args:
@@ -105,7 +105,7 @@ class RegionDetector:
 
     def _region(
         self, contour: NDArray[Any], map_: NDArray[np.float32], grow_xy: NDArray[np.float64]
-    ) -> Region | None:
+    ) -> TextRegion | None:
         (x, y), (w, h), angle_deg = cv2.minAreaRect(contour)
         if min(w, h) < _THIN_PX:
             return None
@@ -119,7 +119,7 @@ class RegionDetector:
         spans = sides * np.array([[w + 2 * margin], [h + 2 * margin]]) * grow_xy  # both sides, in the picture
         lengths = np.hypot(spans[:, 0], spans[:, 1])
         longer = int(lengths[1] > lengths[0])
-        return Region(
+        return TextRegion(
             centre_xy=(np.array([x, y]) + 0.5) * grow_xy,
             along_xy=spans[longer] / lengths[longer],
             length_px=float(lengths[longer]),
