@@ -19,7 +19,7 @@ from szem.tasks.models import ModelLike, as_session
 from szem.tasks.text.languages import guess_languages
 from szem.tasks.text.layout import arrange
 from szem.tasks.text.recognition import DirectionNetwork, LineRecognizer, RecognizedLine
-from szem.tasks.text.regions import MAX_SIDE_PX, MIN_SIDE_PX, TextRegion, RegionDetector
+from szem.tasks.text.regions import MAX_SIDE_PX, MIN_SIDE_PX, RegionDetector, TextRegion
 
 __all__ = ["DEFAULT_SIDE_PX", "TextReader", "read_text", "text_reader_of"]
 

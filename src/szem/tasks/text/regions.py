@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8
 from szem.runtime.sessions import OnnxFile
 
-__all__ = ["MAX_SIDE_PX", "MIN_SIDE_PX", "TextRegion", "RegionDetector"]
+__all__ = ["MAX_SIDE_PX", "MIN_SIDE_PX", "RegionDetector", "TextRegion"]
 
 MIN_SIDE_PX = 320
 MAX_SIDE_PX = 2560  # a map of the largest sides takes about 8 s of one core
