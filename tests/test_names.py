@@ -18,7 +18,15 @@ BANNED = set(re.findall(r"\w+", """
 """))  # fmt: skip
 # Names that others gave: NumPy, PyTorch and the Cloud Vision API; and "things" in the sense of "things and stuff", as
 # panoptic segmentation knows it.
-FOREIGN = {"LEFT_EAR_TRAGION", "RIGHT_EAR_TRAGION", "ThingsSettings", "may_share_memory", "register_forward_pre_hook"}
+FOREIGN = {
+    "EOL_SURE_SPACE",
+    "LEFT_EAR_TRAGION",
+    "SURE_SPACE",
+    "RIGHT_EAR_TRAGION",
+    "ThingsSettings",
+    "may_share_memory",
+    "register_forward_pre_hook",
+}
 # Keys that stay: a recipe is named after its model, layers of published weights have the names they had then.
 OLD_KEYS = {
     "train/recipes.py": {"things"},
