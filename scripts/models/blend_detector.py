@@ -17,10 +17,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from scripts.models.export_ssd import export_ssd
 from scripts.models.refit_scores import refit_scores
+from scripts.models.ssd_drawings import draw_background
 from szem.data.boxed_folder import read_boxed
 from szem.models.ssd_mobilenet import SsdMobileNet
 from szem.results.class_aliases import coco_name
@@ -32,6 +34,7 @@ from szem.train.detection.calibrate import calibrate_detector
 from szem.train.detection.training_sets import TrainingSet, read_set, read_unlabelled, spec_parts
 
 _MOST = 130  # pictures of a set that the other classes are fitted on
+_DRAWN = 120  # drawn pictures without objects, likewise
 
 
 def mix(first: dict[str, Tensor], second: dict[str, Tensor], *, fraction: float) -> dict[str, Tensor]:
@@ -60,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--overlaps", type=float, nargs=5, required=True, help="fields of `Overlaps`")
     parser.add_argument("--data", type=Path, help="JSON list of [name, terms, use] rows for the card")
     parser.add_argument("--side", type=int, default=384)
+    parser.add_argument("--seed", type=int, default=7, help="of the drawn pictures")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     labels = read_card(given.begin).labels or ()
@@ -76,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         taught = {coco_name(name) for name in read_boxed(spec_parts(given.taught)[0]).classes}
         places = [place for place, name in enumerate(labels) if name not in taught]
         sets = [_pictures(spec, labels) for spec in given.refit]
-        refit_scores(mixed, begun, [p for one in sets for p in one.pictures], places, side_px=given.side)
+        empty = [draw_background(np.random.default_rng((given.seed, n))) for n in range(_DRAWN)]
+        pictures = [p for one in sets for p in one.pictures]
+        refit_scores(mixed, begun, pictures, places, side_px=given.side, empty=empty)
     file = export_ssd(mixed, given.out)
     rows = json.loads(given.data.read_text(encoding="utf-8")) if given.data else []
     card = Card(
@@ -104,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             command="python -m scripts.models.convert_ssd …; python -m scripts.models.recentre_ssd …; python -m "
             "scripts.models.finetune_ssd …; python -m scripts.models.blend_detector --begin ssd384 --run runs/ssd384 "
             f"--fraction {given.fraction:g} --calibrate {Path(given.calibrate).name}",
-            seed=7,
+            seed=given.seed,
         ),
         training_data=tuple(TrainingData(name=name, terms=terms, use=use) for name, terms, use in rows),
         licence="Apache-2.0",

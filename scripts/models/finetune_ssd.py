@@ -5,9 +5,10 @@ r"""Fine-tune the SSD of `recentre_ssd` on whole stretched pictures, with the ob
 
 Anchors that overlap an object by half are taught its class and its box, by the focal loss and the smooth L1 loss of
 TensorFlow's Object Detection API; so the scores keep their meaning. Where a class has no labels in a set, the network
-as it was before says what is taught (dense distillation), so that it forgets nothing of the other 60 classes. One
-sample in twenty is a picture of drawn discs, in which nothing is to be found. The first blocks do not learn. The
-result, a moving average, is mixed with the weights it began with (`blend_detector`). A second call goes on.
+as it was before says what is taught (dense distillation), so that it forgets nothing of the other 60 classes. Some
+samples are drawn (`ssd_drawings`): discs, cells, textures and pages, in which nothing is to be found, and cars from
+above. The first blocks do not learn. The result, a moving average, is mixed with the weights it began with
+(`blend_detector`). A second call goes on. `--steps 4 --batch 2` tries the whole in seconds.
 
 Every 14th picture of the first set is left out, to choose the mixture by.
 Sources: T.-Y. Lin et al., Focal Loss, 2017, arXiv:1708.02002; X. Li et al., Generalized Focal Loss, 2020,
@@ -28,7 +29,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from scripts.models.recentre_ssd import pair_ious
-from scripts.models.ssd_samples import Sample, draw_discs, relight, view
+from scripts.models.ssd_drawings import draw_background, draw_vehicles
+from scripts.models.ssd_samples import Sample, relight, view
 from szem.media.pictures import read_picture
 from szem.models.ssd_mobilenet import FirstBlocks, SsdMobileNet
 from szem.runtime.cards import read_card
@@ -46,7 +48,7 @@ __all__ = ["Targets", "make_targets", "quality_focal_loss"]
 _OVERLAP, _UNSURE, _LEAST = 0.5, 0.4, 0.15  # an anchor answers for an object from here; is not counted; at all
 _HARD_OVERLAP = 0.35  # anchors on a hard object are not counted for its class
 _WEIGHTS = {"voc": 0.50, "voc12": 0.10, "animals": 0.13, "coco": 0.10, "flickr8k": 0.05, "imagenet": 0.06}
-_DISCS = 0.05  # fraction of the samples
+_BACKGROUNDS, _VEHICLES = 0.08, 0.04  # fractions of the samples that are drawn
 _RARE = 0.35  # power of a class's frequency by which its pictures are seen less often
 _BOX_WEIGHT, _POSITIVE, _NEGATIVE = 0.5, 0.75, 0.25
 _BACKBONE = 0.5  # factor of the learning rate
@@ -118,8 +120,9 @@ def quality_focal_loss(logits: Tensor, wanted: Tensor, counted: Tensor) -> Tenso
 class Samples:
     """Pictures of several sets, drawn at random: rare classes more often."""
 
-    def __init__(self, sets: Sequence[TrainingSet], *, side_px: int) -> None:
+    def __init__(self, sets: Sequence[TrainingSet], labels: Sequence[str], *, side_px: int) -> None:
         self.side_px = side_px
+        self.car = labels.index("car") if "car" in labels else None
         self.anchors = anchor_boxes(side_px, side_px)
         self.pictures = [picture for one in sets for picture in one.pictures]
         self.complete = [one.is_complete for one in sets for _ in one.pictures]
@@ -128,9 +131,12 @@ class Samples:
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], Targets]:
         """A (1, 3, side, side) input and its targets."""
-        if rng.random() < _DISCS:
-            picture, boxes = draw_discs(rng), np.zeros((0, 4), np.float32)
-            labels, hard = np.zeros(0, np.int64), np.zeros(0, bool)
+        kind = rng.random()
+        if kind < _BACKGROUNDS + (0 if self.car is None else _VEHICLES):
+            picture, boxes = draw_background(rng), np.zeros((0, 4), np.float32)
+            if kind >= _BACKGROUNDS:
+                picture, boxes = draw_vehicles(rng)
+            labels, hard = np.full(len(boxes), self.car or 0, np.int64), np.zeros(len(boxes), bool)
             complete = np.ones_like(self.complete[0])
         else:
             number = int(rng.choice(len(self.pictures), p=self.chances))
@@ -160,9 +166,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--labelled", nargs="+", required=True, help="sets with all boxes, PATH:SPLIT")
     parser.add_argument("--partly", nargs="*", default=[], help="sets in which labels may be missing")
     parser.add_argument("--unlabelled", nargs="*", default=[], type=Path, help="folders of pictures")
-    parser.add_argument(
-        "--minutes", type=float, required=True, help="of this call; the learning rate falls to their end"
-    )
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--minutes", type=float, help="of this call; the learning rate falls to their end")
+    budget.add_argument("--steps", type=int, help="of this call, likewise")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--lr", type=float, default=1.5e-4)
     parser.add_argument("--seed", type=int, default=7)
@@ -174,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sets = [first, *(read_set(spec, labels) for spec in given.labelled[1:])]
     sets += [read_set(spec, labels, is_complete=False, most=1600) for spec in given.partly]
     sets += [read_unlabelled(folder, labels, most=800) for folder in given.unlabelled]
-    samples = Samples(sets, side_px=side)
+    samples = Samples(sets, labels, side_px=side)
     net, before = (SsdMobileNet(classes=len(labels)) for _ in range(2))
     for one in (net, before):
         begin_with(one, str(given.begin), classes=labels)
@@ -208,8 +214,8 @@ def _train(
         net.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         average, step = state["average"], state["step"]
-    began, losses = time.monotonic(), []
-    while (progress := (time.monotonic() - began) / (60 * given.minutes)) < 1:
+    began, first, losses = time.monotonic(), step, []
+    while (progress := _progress(given, step - first, time.monotonic() - began)) < 1:
         rng = np.random.default_rng((given.seed, step))
         pairs = [samples.draw(rng) for _ in range(given.batch)]
         maps = torch.from_numpy(encoder.run({"picture": np.concatenate([x for x, _ in pairs])}, ["maps"])[0])
@@ -224,12 +230,17 @@ def _train(
         step += 1
         for name, value in net.state_dict().items():
             average[name].lerp_(value, 1 - min(_EMA, (1 + step) / (10 + step)))
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         if step % 50 == 0:
             print(f"step {step}, loss {np.mean(losses[-50:]):.3f}, {progress:.0%} of the time", flush=True)
         if step % 200 == 0:
             _save(file, net, optimiser, average, step)
     _save(file, net, optimiser, average, step)
+
+
+def _progress(given: argparse.Namespace, steps: int, seconds: float) -> float:
+    """0..1 of the budget of this call."""
+    return float(steps / given.steps if given.steps else seconds / (60 * given.minutes))
 
 
 def _loss(net: SsdMobileNet, maps: Tensor, targets: Sequence[Targets], soft: Tensor) -> Tensor:

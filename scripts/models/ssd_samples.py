@@ -1,7 +1,7 @@
-"""Samples for fine-tuning an SSD on whole pictures: cropped, widened, turned, relit; and drawn discs.
+"""Samples for fine-tuning an SSD on whole pictures: cropped, widened, turned, relit.
 
-A sample is a square picture that the network sees as it will see pictures later: stretched. Discs with relief (coins,
-buttons, tokens, washers) are none of COCO's classes, but a network that has seen few takes them for clocks.
+A sample is a square picture that the network sees as it will see pictures later: stretched. What is drawn instead of
+photographed comes from `ssd_drawings`. This file does not know about targets or networks.
 """
 
 import math
@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from szem.arrays import Array, Picture8
 
-__all__ = ["Sample", "draw_discs", "relight", "view"]
+__all__ = ["Sample", "relight", "view"]
 
 _HARD_BELOW = 0.35  # an object of which less is left is not counted
 _GONE_BELOW = 0.02  # nor is it kept at all
 _SHORT_PX = 6.0  # nor counted with a shorter side
 _GREY = (127, 127, 127)
-_PRINTS = ("1", "5", "10", "20", "50", "2", "R", "A", "M", "XX")
-_METALS = ((1.0, 0.8, 0.5), (1.0, 0.65, 0.5), (0.9, 0.95, 1.0), (1.0, 0.9, 0.7))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,62 +140,3 @@ def _moved(boxes: Array, matrix: Array, *, is_turned: bool) -> NDArray[np.float6
         half = (half + ellipse) / 2
         out = np.concatenate([middle - half, middle + half], 1)
     return out
-
-
-def draw_discs(rng: np.random.Generator) -> Picture8:
-    """One to 33 discs with a rim and a relief on a plain or blotched ground, in rows or strewn."""
-    height, width = int(rng.integers(220, 420)), int(rng.integers(260, 460))
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    ground = float(rng.uniform(20, 230))
-    picture = ground + _noise(rng, (height, width), float(rng.uniform(1, 30))) * float(rng.uniform(5, 120))
-    picture += (x / width - 0.5) * float(rng.uniform(-60, 60)) + (y / height - 0.5) * float(rng.uniform(-60, 60))
-    kind, radius, wanted = int(rng.integers(4)), float(rng.uniform(10, 60)), int(rng.integers(1, 34))
-    placed: list[tuple[float, float, float]] = []
-    for at_x, at_y in _places(rng, width, height, radius):
-        r = radius * float(rng.uniform(0.65, 1.1))
-        cx, cy = at_x + float(rng.normal(0, radius * 0.1)), at_y + float(rng.normal(0, radius * 0.1))
-        if len(placed) >= wanted or any((cx - a) ** 2 + (cy - b) ** 2 < (0.95 * (r + c)) ** 2 for a, b, c in placed):
-            continue
-        placed.append((cx, cy, r))
-        away = np.hypot(x - np.float32(cx), y - np.float32(cy))
-        inside = 1 / (1 + np.exp(np.minimum((away - r) * 1.5, 50)))
-        tone = np.clip(ground + rng.choice([-1, 1]) * rng.uniform(20, 140), 15, 240)
-        face = np.float32(tone) + _relief(rng, kind, x - np.float32(cx), y - np.float32(cy), r)
-        rim = np.exp(-(((away - r * 0.92) / (r * 0.05 + 0.7)) ** 2)) * (x - cx + y - cy) / r * -40
-        picture = picture * (1 - inside) + (face + rim * float(rng.uniform(0.3, 1.5))) * inside
-    blurred = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), float(rng.uniform(0.4, 1.3)))
-    noisy = blurred + rng.normal(0, rng.uniform(1, 8), (height, width))
-    out = np.clip(noisy, 0, 255)[..., None].repeat(3, 2)
-    if rng.random() < 0.5:
-        out = out * np.array(_METALS[rng.integers(len(_METALS))])
-    return out.astype(np.uint8)
-
-
-def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), sigma))
-
-
-def _places(rng: np.random.Generator, width: int, height: int, radius: float) -> list[tuple[float, float]]:
-    if rng.random() < 0.6:
-        step = 2.4 * radius
-        return [(float(x), float(y)) for y in np.arange(radius, height, step) for x in np.arange(radius, width, step)]
-    return [(float(rng.uniform(0, width)), float(rng.uniform(0, height))) for _ in range(60)]
-
-
-def _relief(rng: np.random.Generator, kind: int, x: Array, y: Array, r: float) -> NDArray[np.float32]:
-    """Brightness of a stamped face: blotches, a number or letter, two holes of a button; `x`, `y` from its middle."""
-    shape = _noise(rng, x.shape, max(1.0, r * float(rng.uniform(0.04, 0.15))))
-    shape = shape / (shape.std() + 1e-6)
-    if kind == 1:
-        print_ = np.zeros(x.shape, np.uint8)
-        at = int(-x[0, 0] - r * 0.6), int(-y[0, 0] + r * 0.4)
-        font = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX)[rng.integers(3)]
-        cv2.putText(print_, str(rng.choice(_PRINTS)), at, font, r / 22, 255, max(1, int(r / 10)))
-        shape = shape * 0.4 + cv2.GaussianBlur(print_.astype(np.float32) / 255, (0, 0), 1) * 3
-    elif kind == 2:
-        holes = (np.hypot(x - r * 0.25, y) < r * 0.13) | (np.hypot(x + r * 0.25, y) < r * 0.13)
-        shape = shape * 0.2 - holes * 4.0
-    shape = shape.astype(np.float32)
-    edges = cv2.Sobel(shape, cv2.CV_32F, 1, 0, ksize=3) + cv2.Sobel(shape, cv2.CV_32F, 0, 1, ksize=3)
-    edges = edges / (edges.std() + 1e-6)
-    return np.asarray(edges * float(rng.uniform(5, 28)) + shape * float(rng.uniform(0, 18)), np.float32)

@@ -10,7 +10,8 @@ from PIL import Image
 from scripts.models.finetune_ssd import make_targets, quality_focal_loss
 from scripts.models.recentre_ssd import anchor_kinds, pair_ious, shift_biases
 from scripts.models.refit_scores import refit_scores
-from scripts.models.ssd_samples import Sample, draw_discs, view
+from scripts.models.ssd_drawings import draw_background, draw_vehicles
+from scripts.models.ssd_samples import Sample, view
 from szem.data.boxes import BoxedPicture
 from szem.media.pictures import read_picture
 from szem.models.ssd_mobilenet import SsdMobileNet
@@ -97,11 +98,26 @@ def test_boxes_lie_where_a_view_shows_their_object(seed: int) -> None:
         assert one.picture[round(y0) : round(y1), round(x0) : round(x1)].mean() > 170
 
 
-def test_discs_are_drawn_the_same_for_the_same_seed_and_are_no_plain_ground() -> None:
-    first, second = (draw_discs(np.random.default_rng(3)) for _ in range(2))
+@pytest.mark.parametrize("seed", range(12))
+def test_drawn_backgrounds_are_the_same_for_the_same_seed_and_no_plain_ground(seed: int) -> None:
+    first, second = (draw_background(np.random.default_rng(seed)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert first.dtype == np.uint8
-    assert first.std() > 5
+    assert first.std() > 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_drawn_vehicles_lie_in_their_boxes(seed: int) -> None:
+    picture, boxes = draw_vehicles(np.random.default_rng(seed))
+    assert len(boxes)
+    assert ((boxes >= 0) & (boxes <= [picture.shape[1], picture.shape[0]] * 2)).all()
+    outside = np.ones(picture.shape[:2], bool)
+    for x0, y0, x1, y1 in boxes.round().astype(int):
+        outside[max(0, y0 - 6) : y1 + 6, max(0, x0 - 6) : x1 + 6] = False
+        inside = picture[y0:y1, x0:x1].astype(float)
+        if inside.size > 300:
+            assert inside.std() > 8  # windows, roof and paint
+    assert np.median(np.abs(picture[outside].astype(float) - np.median(picture[outside]))) < 25  # asphalt
 
 
 def test_refitting_brings_back_the_scores_of_the_chosen_classes_only(tmp_path: Path) -> None:
