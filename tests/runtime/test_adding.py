@@ -178,6 +178,19 @@ def test_names_and_sides_that_the_file_carries_are_taken(given_files: tuple[Path
     assert (model.card.picture.width_px, model.card.picture.height_px) == (8, 8)
 
 
+@pytest.mark.parametrize(
+    "names", ["dark, bright,red one", '["dark", "bright", "red one"]', '{"2": "red one", "0": "dark", "1": "bright"}']
+)
+def test_names_are_read_as_exporters_write_them(
+    given_files: tuple[Path, Path], toy_graph: ToyGraph, names: str
+) -> None:
+    file, _ = given_files
+    network = onnx.load_model_from_string(toy_graph())
+    onnx.helper.set_model_props(network, {"names": names})
+    file.write_bytes(network.SerializeToString())
+    assert add_model(file, task="classify").labels == ("dark", "bright", "red one")
+
+
 @pytest.mark.parametrize("names", ["", "5", "{", "[1, 2]", "__import__('os')", "[" * 5000])
 def test_a_file_without_names_needs_labels(given_files: tuple[Path, Path], toy_graph: ToyGraph, names: str) -> None:
     file, _ = given_files

@@ -79,7 +79,8 @@ def add_model(
     for path in (source, *([] if labels is None else [Path(labels)])):
         if not path.is_file():
             raise FileMissingError(f"{path}: no such file; check the path")
-    called = (name or source.stem).lower().replace(" ", "-")
+    # A file may be called anything; a name that somebody chose is only made small.
+    called = (name or re.sub(r"[^A-Za-z0-9._-]+", "-", source.stem).strip("._-")).lower().replace(" ", "-")
     if not re.fullmatch(MODEL_NAME, called):
         raise CardError(f"{called!r} cannot be a model's name; use small letters, digits, dots and dashes")
     _check_free(called)
@@ -144,13 +145,17 @@ def _own_names(opened: OnnxFile) -> list[str]:
     Raises:
         CardError: there are none.
     """
+    noted = opened.metadata.get("names", "")
     try:
-        names = ast.literal_eval(opened.metadata.get("names", ""))
-        listed = [names[place] for place in sorted(names)] if isinstance(names, dict) else list(names)
+        names = ast.literal_eval(noted)
+        listed = [names[place] for place in sorted(names, key=int)] if isinstance(names, dict) else list(names)
         if listed and all(isinstance(name, str) and name.strip() for name in listed):
             return [" ".join(name.split()) for name in listed]
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         pass
+    plain = [" ".join(name.split()) for name in noted.split(",")]
+    if all(re.fullmatch(r"[^\W\d_][\w .&/+-]*", name) for name in plain):  # `person,bicycle`
+        return plain
     raise CardError(f"{opened.path.name}: carries no names of its classes; give a file of them (--labels FILE)")
 
 
@@ -165,16 +170,18 @@ def _check_free(name: str) -> None:
 def _picture_rules(opened: OnnxFile, accepts: ModelFormat, given: Declared, head: str | None) -> PictureInput:
     """How a picture becomes the network's input; what was not declared is as usual for the head layout."""
     file = opened.path.name
-    if len(opened.inputs) != 1 or len(opened.inputs[0].shape) != 4:
+    if len(opened.inputs) != 1 or len(opened.inputs[0].shape) not in (3, 4):
         seen = ", ".join(f"{i.name} {i.shape}" for i in opened.inputs)
         raise CardError(
             f"{file}: needs one input of four axes (a batch of pictures), got {seen}; export the network alone, "
             "without inputs for sizes or thresholds"
         )
     shape, kind = opened.inputs[0].shape, opened.input_types[0]
-    if kind not in ("tensor(float)", "tensor(float16)", "tensor(uint8)"):
+    if kind not in ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(uint8)"):
         raise CardError(f"{file}: the input must be float32, float16 or uint8, got {kind}; export it so")
-    if shape[1] == 3:
+    if len(shape) == 3:  # a single picture, as torchvision's detectors take it
+        shape = (1, *shape)
+    if shape[1] == 3 or set(shape[1:]) == {None}:
         layout, sides = "NCHW", shape[2:]
     elif shape[3] == 3:
         layout, sides = "NHWC", shape[1:3]

@@ -57,7 +57,8 @@ def fitting_heads(
 
 def _noisy_picture(opened: OnnxFile, rules: PictureInput) -> Array:
     noise = np.random.default_rng(0).integers(0, 256, (rules.height_px, rules.width_px, 3)).astype(np.uint8)
-    return np.repeat(prepare_picture(noise, rules), opened.inputs[0].shape[0] or 1, axis=0)
+    batch, given = prepare_picture(noise, rules), opened.inputs[0].shape
+    return batch[0] if len(given) == batch.ndim - 1 else np.repeat(batch, given[0] or 1, axis=0)
 
 
 def _noisy_sound(opened: OnnxFile, rules: SoundInput) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 
 from szem.arrays import Array
 from szem.errors import CardError, ModelError, RangeError, ShapeError, UnknownNameError, UnsupportedError
-from szem.runtime.cards import CARD_FILE, read_card
+from szem.runtime.cards import CARD_FILE, PictureInput, read_card
 from szem.runtime.onnx import ort
 from szem.runtime.openvino import choose_openvino
 from szem.runtime.outputs import Output
@@ -68,7 +68,7 @@ def session_options(threads: int | None = None) -> Any:
     return options
 
 
-_WIDTHS = {"tensor(float16)": np.float16}
+_WIDTHS = {"tensor(float16)": np.float16, "tensor(double)": np.float64}
 
 
 class OnnxFile:
@@ -156,7 +156,7 @@ class OnnxFile:
             feeds: Input name -> array.
             names: The outputs wanted.
         Returns:
-            One array per output; those in half precision as float32. Inputs in half precision are converted
+            One array per output; those in half or double precision as float32. Inputs in these are converted
             likewise.
         Raises:
             ModelError: the run failed; the message names the file and the shapes.
@@ -214,6 +214,8 @@ class Session:
                 f"{model.folder}: the model takes {len(self._file.inputs)} inputs, this needs 1; export it with one"
             )
         self.input = self._file.inputs[0]
+        # Exports of torchvision's detectors take a single picture, without the first axis.
+        self._takes_one = isinstance(model.card.input, PictureInput) and len(self.input.shape) == 3
 
     @property
     def engine(self) -> str:
@@ -223,7 +225,7 @@ class Session:
     @property
     def batch_limit(self) -> int | None:
         """How many items one run takes: a number if the model fixes it, else None."""
-        return self.input.shape[0]
+        return 1 if self._takes_one else self.input.shape[0]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -256,7 +258,7 @@ class Session:
         limit = self.batch_limit
         if limit is not None and batch.ndim and 0 < len(batch) != limit:
             return self._run_in_parts(batch, limit, roles)
-        wanted = self.input.shape
+        wanted = (1, *self.input.shape) if self._takes_one else self.input.shape
         if len(wanted) != batch.ndim or any(
             side is not None and side != got for side, got in zip(wanted, batch.shape, strict=True)
         ):
@@ -264,7 +266,7 @@ class Session:
             raise ShapeError(
                 f"model {self.model.name!r} takes {takes}, got {batch.shape}; prepare the picture as the card says"
             )
-        feeds = {self.input.name: batch}
+        feeds = {self.input.name: batch[0] if self._takes_one else batch}
         for role in roles:
             if role in self.model.card.switches:
                 feeds[self.model.card.switches[role]] = np.array(True)

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from szem import detect
 from szem.errors import CardError, DTypeError, ModelError, RangeError, ShapeError, UnknownNameError
+from szem.runtime.adding import Declared
 from szem.runtime.cards import Calibration, Card, Made, PictureInput, hash_file, read_card, write_card
 from szem.runtime.heads import fit_head
 from szem.runtime.outputs import Output
@@ -132,33 +133,76 @@ def _tensorflow() -> dict[str, np.ndarray]:
     }
 
 
+def _masked(outputs: dict[str, np.ndarray], axis: int) -> dict[str, np.ndarray]:
+    """As of a network that segments as well: coefficients behind, and the maps they belong to."""
+    (name, rows), *_ = outputs.items()
+    shape = [side if at != axis else 32 for at, side in enumerate(rows.shape)]
+    return {name: np.concatenate([rows, np.full(shape, 0.95)], axis), "maps": np.zeros((1, 32, 16, 24))}
+
+
+def _mmdetection() -> dict[str, np.ndarray]:
+    dets = np.zeros((1, 20, 5))
+    dets[0, 0] = [*BOX, 0.9]
+    return {"dets": dets, "labels": np.where(np.arange(20) == 0, 1, -1)[None]}
+
+
+def _tensorflow_all() -> dict[str, np.ndarray]:
+    made_of = {"raw_detection_boxes": np.zeros((1, 90, 4)), "raw_detection_scores": np.zeros((1, 90, 4))}
+    return made_of | {"detection_multiclass_scores": np.zeros((1, 20, 4))} | _tensorflow()
+
+
 LAYOUTS: dict[str, tuple[str, Callable[[], dict[str, np.ndarray]]]] = {
     "anchors": ("anchors", _anchors),
     "points": ("points", _points),
     "yolox": ("yolox", _yolox),
     "yolov5": ("yolov5", _yolov5),
     "yolov8": ("yolov8", _yolov8),
+    "yolov8 a row a place": ("yolov8", lambda: {"output0": _yolov8()["predictions"].transpose(0, 2, 1)}),
+    "yolov8 in fractions": (
+        "yolov8",
+        lambda: {"output0": _yolov8()["predictions"] / np.array([WIDTH, HEIGHT, WIDTH, HEIGHT, 1, 1, 1])[:, None]},
+    ),
+    "yolov8 with masks": ("yolov8", lambda: _masked(_yolov8(), 1)),
+    "yolov5 with masks": ("yolov5", lambda: _masked(_yolov5(), 2)),
     "ssd with background": ("ssd", _ssd),
+    "ssd in pixels": ("ssd", lambda: _ssd() | {"boxes": np.tile(BOX, (1, 50, 1))}),
     "detr with nothing": ("detr", lambda: _detr(nothing=True)),
     "detr by sigmoid": ("detr", lambda: _detr(nothing=False)),
     "fastestdet": ("fastestdet", _fastestdet),
     "rows with duplicates dropped": ("nms-rows", lambda: _nms_rows(is_batched=True)),
     "rows of one picture": ("nms-rows", lambda: _nms_rows(is_batched=False)),
+    "rows with masks": ("nms-rows", lambda: _masked(_nms_rows(is_batched=True), 2)),
     "rows of YOLOv7": ("end2end", _end2end),
     "EfficientNMS": ("efficient-nms", lambda: _efficient_nms(count=1)),
     "EfficientNMS without a count, in fractions": ("efficient-nms", lambda: _efficient_nms(count=0, fractions=True)),
     "torchvision": ("torchvision", lambda: _torchvision(("boxes", "labels", "scores"))),
     "torchvision with the names of torch's exporter": ("torchvision", lambda: _torchvision(("2274", "2276", "2275"))),
     "TensorFlow": ("tensorflow", _tensorflow),
+    "TensorFlow with what its boxes were made of": ("tensorflow", _tensorflow_all),
+    "MMDetection": ("mmdetection", _mmdetection),
 }
-NAMED_BY_NUMBER = ("nms-rows", "end2end", "efficient-nms", "torchvision", "tensorflow")  # no axis of classes
+NAMED_BY_NUMBER = (
+    "nms-rows",
+    "end2end",
+    "efficient-nms",
+    "mmdetection",
+    "torchvision",
+    "tensorflow",
+)  # no axis of classes
 
 
 def _described(outputs: dict[str, np.ndarray]) -> list[Output]:
     return [Output(name, value.shape, value.dtype.kind == "i") for name, value in outputs.items()]
 
 
-def constant_model(folder: Path, head: str, outputs: dict[str, np.ndarray], **changes: object) -> Session:
+def constant_model(
+    folder: Path,
+    head: str,
+    outputs: dict[str, np.ndarray],
+    *,
+    takes: tuple[int | str, ...] = (1, 3, HEIGHT, WIDTH),
+    **changes: object,
+) -> Session:
     """A network that gives these outputs whatever it sees."""
     nodes, infos, constants = [], [], [numpy_helper.from_array(np.float32(0), "nothing")]
     nodes.append(helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0))
@@ -169,7 +213,7 @@ def constant_model(folder: Path, head: str, outputs: dict[str, np.ndarray], **ch
         nodes.append(helper.make_node("Add", [f"{role}_values", "zero"], [f"{role}_sum"]))
         nodes.append(helper.make_node("Cast", [f"{role}_sum"], [role], to=kind))
         infos.append(helper.make_tensor_value_info(role, kind, value.shape))
-    taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, HEIGHT, WIDTH])
+    taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, list(takes))
     graph = helper.make_graph(nodes, "constants", [taken], infos, constants)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "model.onnx"
@@ -349,6 +393,39 @@ def test_a_model_of_ones_own_is_added_and_its_layout_found_out(
     found = detect(np.zeros((HEIGHT, WIDTH, 3), np.uint8), model="mine")
     assert found.labels == ("dog",)
     np.testing.assert_allclose(found.boxes_xyxy, [BOX], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("head", "build", "takes"),
+    [
+        (
+            "torchvision",
+            lambda: _torchvision(("boxes", "labels", "scores")),
+            (3, HEIGHT, WIDTH),
+        ),  # no axis of pictures
+        ("torchvision", lambda: _torchvision(("boxes", "labels", "scores")), (3, "h", "w")),
+        ("yolov8", _yolov8, ("batch", "channels", "h", "w")),
+        ("end2end", lambda: {"output": np.float32([[n, *BOX, 1, 0.9] for n in (0, 1)])}, (2, 3, HEIGHT, WIDTH)),
+        ("nms-rows", lambda: {"o": np.repeat(_nms_rows(is_batched=True)["output0"], 2, 0)}, (2, 3, HEIGHT, WIDTH)),
+    ],
+)
+def test_inputs_of_other_axes_and_batches_are_taken(
+    head: str,
+    build: Callable[[], dict[str, np.ndarray]],
+    takes: tuple[int | str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
+    file = tmp_path / "Net of mine_v2 (1).onnx"
+    constant_model(tmp_path / "m", head, build(), takes=takes).model.file().rename(file)
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    model = add_model(file, task="detect", labels=tmp_path / "labels.txt", declared=Declared(side_px=WIDTH))
+    assert (model.name, model.card.head) == ("net-of-mine_v2-1", head)
+    black = np.zeros((model.card.picture.height_px, WIDTH, 3), np.uint8)
+    for found in Detector(model.name)([black, black]):
+        assert found.labels == ("dog",)
+        np.testing.assert_allclose(found.boxes_xyxy, [BOX], atol=1e-3)
 
 
 def test_a_file_that_fits_no_layout_is_reported_with_all_of_them(

@@ -17,8 +17,10 @@ from szem.tasks.detection.candidates import Candidates, Decoder, InputSize, orde
 from szem.tasks.detection.nms_inside import (
     decode_efficient_nms,
     decode_end2end,
+    decode_mmdetection,
     decode_nms_rows,
     decode_tensorflow,
+    to_pixels,
 )
 
 __all__ = ["DECODERS", "grid_points"]
@@ -110,29 +112,32 @@ def _decode_yolox(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray
     return Candidates(_corners(np.concatenate([middle, sides], 1)), scores, classes)
 
 
-def _decode_yolov5(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:  # noqa: ARG001
-    """Middle and sides in pixels, objectness, class scores."""
+def _decode_yolov5(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
+    """Middle and sides in pixels or fractions, objectness, class scores, perhaps coefficients of masks."""
     rows = outputs["predictions"]
-    places, classes, scores = _pick(rows[:, 4:5] * rows[:, 5:], lowest)
-    return Candidates(_corners(rows[places, :4]), scores, classes)
+    places, classes, scores = _pick(rows[:, 4:5] * rows[:, 5 : 5 + len(lowest)], lowest)
+    return Candidates(_corners(to_pixels(rows[places, :4], size)), scores, classes)
 
 
-def _decode_yolov8(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:  # noqa: ARG001
-    """(4 + classes, places): middle and sides in pixels, class scores."""
-    rows = outputs["predictions"].T
-    places, classes, scores = _pick(rows[:, 4:], lowest)
-    return Candidates(_corners(rows[places, :4]), scores, classes)
+def _decode_yolov8(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
+    """(4 + classes, places) or the other way round: middle and sides in pixels or fractions, class scores.
+
+    Of both sides the shorter one is that of the classes, unless only the other has their number.
+    """
+    rows, width = outputs["predictions"], 4 + len(lowest)
+    if rows.shape[1] != width and (rows.shape[0] == width or rows.shape[0] < rows.shape[1]):
+        rows = rows.T
+    places, classes, scores = _pick(rows[:, 4:width], lowest)
+    return Candidates(_corners(to_pixels(rows[places, :4], size)), scores, classes)
 
 
 def _decode_ssd(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
-    """Corners as shares of the input, class scores, perhaps with a background before them."""
+    """Corners in fractions of the sides or pixels, class scores, perhaps with a background before them."""
     scores = outputs["scores"]
     if scores.ndim == 2 and scores.shape[1] == len(lowest) + 1:
         scores = scores[:, 1:]
     places, classes, best = _pick(scores, lowest)
-    height, width = size
-    boxes = outputs["boxes"][places] * np.array([width, height, width, height], np.float32)
-    return Candidates(order_corners(boxes), best, classes)
+    return Candidates(order_corners(to_pixels(outputs["boxes"][places], size)), best, classes)
 
 
 def _decode_detr(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
@@ -185,6 +190,7 @@ DECODERS: Mapping[str, Decoder] = {
     "nms-rows": Decoder(("rows",), decode_nms_rows, is_final=True, axes={"rows": 2}),
     "end2end": Decoder(("rows",), decode_end2end, is_final=True, axes={"rows": 2}),
     "efficient-nms": Decoder(_SEPARATE, decode_efficient_nms, is_final=True, optional=("count",)),
+    "mmdetection": Decoder(("rows", "classes"), decode_mmdetection, is_final=True),
     "torchvision": Decoder(
         _SEPARATE,
         decode_efficient_nms,

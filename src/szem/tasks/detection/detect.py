@@ -141,15 +141,22 @@ class Detector:
         whole = (window.height, window.width) == (height, width)
         return (window.in_height, window.in_width) if whole else None
 
-    def run(self, batch: Array) -> dict[str, Array]:
-        """Run the network: role -> array, a row per picture."""
+    def run(self, batch: Array) -> Mapping[str, Sequence[Array] | Array]:
+        """Run the network: role -> a row per picture."""
         decoder = self._decoder
         roles = (*decoder.roles, *(role for role in decoder.optional if self.session.has(role)))
-        outputs = self.session.run(batch, roles=roles)
-        # Exports for a single picture leave the first axis out.
-        return {r: v[None] if v.ndim == decoder.axes.get(r) else v for r, v in outputs.items()}
+        if not decoder.axes:
+            return self.session.run(batch, roles=roles)
+        # Exports for a single picture leave the first axis out, and list the boxes of a batch one after the other: so
+        # one picture at a time, as often as a fixed batch asks.
+        rows: dict[str, list[Array]] = {role: [] for role in roles}
+        for one in batch:
+            full = np.repeat(one[None], self.session.batch_limit or 1, axis=0)
+            for role, values in self.session.run(full, roles=roles).items():
+                rows[role].append(values if values.ndim == decoder.axes.get(role) else values[0])
+        return rows
 
-    def finish(self, outputs: Mapping[str, Array], size: tuple[int, int], *, row: int = 0) -> Boxes:
+    def finish(self, outputs: Mapping[str, Sequence[Array] | Array], size: tuple[int, int], *, row: int = 0) -> Boxes:
         """From the network's outputs to boxes in pixels of the picture.
 
         Args:

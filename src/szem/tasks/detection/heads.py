@@ -1,5 +1,6 @@
 """The head layouts that `detect` accepts; `szem.tasks.detection.decoders` turns each into boxes."""
 
+import re
 from collections.abc import Sequence
 
 from szem.runtime.cards import PictureInput, SoundInput
@@ -10,10 +11,12 @@ from szem.runtime.sessions import OnnxFile
 from szem.tasks.detection.nms_inside import (
     fit_efficient_nms,
     fit_end2end,
+    fit_mmdetection,
     fit_nms_rows,
     fit_tensorflow,
     fit_torchvision,
     is_nms_rows,
+    mask_coefficients,
 )
 
 __all__ = ["DETECT"]
@@ -39,27 +42,33 @@ def _fit_ssd(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
 
 
 def _fit_detr(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
-    boxes = _listed(outputs, 4, name="boxes")
-    logits = [o for n in (labels, labels + 1) for o in _listed(outputs, n, name="logits") if o not in boxes[:1]]
+    boxes = _listed(outputs, 4, name="box|dets")
+    logits = [
+        o for n in (labels, labels + 1) for o in _listed(outputs, n, name="logits|labels") if o not in boxes[:1]
+    ]
     return _pair("logits", logits, "boxes", boxes)
 
 
 def _listed(outputs: Sequence[Output], wide: int, *, name: str) -> list[Output]:
-    """Outputs (N, places, wide); where several are, those of that name."""
+    """Outputs (N, places, wide); where several are, those of that name (a regular expression)."""
     found = [o for o in outputs if len(o.shape) == 3 and o.shape[2] in (wide, None)]
-    return [o for o in found if name in o.name.lower()] or found if len(found) > 1 else found
+    return [o for o in found if re.search(name, o.name.lower())] or found if len(found) > 1 else found
 
 
 def _pair(first: str, ones: list[Output], second: str, others: list[Output]) -> dict[str, str] | None:
     return {first: ones[0].name, second: others[0].name} if len(ones) == len(others) == 1 else None
 
 
-def _fit_rows(more: int, *, last: bool) -> Fit:
-    """One output (N, places, more + classes), or (N, more + classes, places)."""
+def _fit_rows(more: int, *axes: int) -> Fit:
+    """One output (N, places, more + classes) where axis 2 is allowed, or (N, more + classes, places) where axis 1 is.
+
+    Networks that segment as well give the coefficients of their masks behind the classes; they are left unread.
+    """
 
     def fit(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
-        axis = 2 if last else 1
-        found = [o for o in outputs if len(o.shape) == 3 and o.shape[axis] in (more + labels, None)]
+        width = more + labels
+        wanted = (width, width + mask_coefficients(outputs), None)
+        found = [o for o in outputs if len(o.shape) == 3 and any(o.shape[axis] in wanted for axis in axes)]
         return {"predictions": found[0].name} if len(found) == 1 else None
 
     return fit
@@ -114,18 +123,19 @@ DETECT = ModelFormat(
         "yolox": Head(
             about="YOLOX not decoded: (N, places, 5 + classes) middle in cells, logarithm of the sides in strides, "
             "objectness, class scores; strides 8, 16, 32",
-            fit=_fit_rows(5, last=True),
+            fit=_fit_rows(5, 2),
             scaling=BYTES_BGR,
         ),
         "yolov5": Head(
             about="YOLOv5 style, decoded: (N, places, 5 + classes) middle and sides in pixels of the input, "
             "objectness, class scores",
-            fit=_fit_rows(5, last=True),
+            fit=_fit_rows(5, 2),
             scaling=UNIT,
         ),
         "yolov8": Head(
-            about="YOLOv8 style: (N, 4 + classes, places) middle and sides in pixels of the input, class scores",
-            fit=_fit_rows(4, last=False),
+            about="YOLOv8 style: (N, 4 + classes, places) or (N, places, 4 + classes) middle and sides in pixels of "
+            "the input or fractions of its sides, class scores",
+            fit=_fit_rows(4, 1, 2),
             scaling=UNIT,
         ),
         "ssd": Head(
@@ -160,6 +170,11 @@ DETECT = ModelFormat(
             "from 0, and perhaps (N, 1) their number (TensorRT's EfficientNMS)",
             fit=fit_efficient_nms,
             scaling=UNIT,
+        ),
+        "mmdetection": Head(
+            about="duplicates dropped inside: (N, boxes, 5) x0, y0, x1, y1 in pixels of the input and score, and "
+            "(N, boxes) classes from 0 (MMDetection through MMDeploy)",
+            fit=fit_mmdetection,
         ),
         "tensorflow": Head(
             about="duplicates dropped inside: (N, boxes, 4) y0, x0, y1, x1 in fractions of the sides, (N, boxes) "

@@ -18,14 +18,18 @@ from szem.tasks.detection.candidates import Candidates, InputSize, order_corners
 __all__ = [
     "decode_efficient_nms",
     "decode_end2end",
+    "decode_mmdetection",
     "decode_nms_rows",
     "decode_tensorflow",
     "fit_efficient_nms",
     "fit_end2end",
+    "fit_mmdetection",
     "fit_nms_rows",
     "fit_tensorflow",
     "fit_torchvision",
     "is_nms_rows",
+    "mask_coefficients",
+    "to_pixels",
 ]
 
 _FRACTIONS = (
@@ -33,23 +37,36 @@ _FRACTIONS = (
 )
 
 
+_TENSORFLOW = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
+
 # Which outputs are which -----------------------------------------------------------------------------------------
 
 
+def mask_coefficients(outputs: Sequence[Output]) -> int:
+    """How many numbers of each row are for masks: the channels of the one output (N, channels, h, w); 0 without it.
+
+    >>> mask_coefficients([Output("output0", (1, 300, 38)), Output("output1", (1, 32, 160, 160))])
+    32
+    """
+    maps = [o for o in outputs if len(o.shape) == 4]
+    return maps[0].shape[1] or 0 if len(maps) == 1 else 0
+
+
 def fit_nms_rows(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:  # noqa: ARG001
-    """One output (N, boxes, 6), or (boxes, 6) of a single picture."""
-    found = [o for o in outputs if len(o.shape) in (2, 3) and o.shape[-1] == 6]
-    return {"rows": found[0].name} if len(found) == len(outputs) == 1 else None
+    """One output (N, boxes, 6), or (boxes, 6) of a single picture; perhaps with coefficients of masks behind."""
+    masks = mask_coefficients(outputs)
+    found = [o for o in outputs if len(o.shape) in (2, 3) and o.shape[-1] == 6 + masks]
+    return {"rows": found[0].name} if len(found) == 1 and len(outputs) == 1 + bool(masks) else None
 
 
 def is_nms_rows(rows: Array, labels: int) -> bool:
     """Whether rows of six numbers are corners, score and class: a row of a decoded YOLOv5 with one class has six too.
 
     Args:
-        rows: (N, boxes, 6) or (boxes, 6).
+        rows: (N, boxes, 6 or more) or (boxes, 6 or more).
         labels: How many classes there are.
     """
-    flat = rows.reshape(-1, 6)
+    flat = rows.reshape(-1, rows.shape[-1])
     classes = flat[:, 5]
     return bool(
         (classes == np.rint(classes)).all()
@@ -82,12 +99,27 @@ def fit_torchvision(outputs: Sequence[Output], labels: int) -> dict[str, str] | 
     return _separate(outputs, axes=2)
 
 
+def fit_mmdetection(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:  # noqa: ARG001
+    """(N, boxes, 5) corners and score, (N, boxes) classes; masks beside them are left unread."""
+    rows = [o for o in outputs if len(o.shape) == 3 and o.shape[-1] == 5]
+    classes = [o for o in outputs if len(o.shape) == 2 and o.is_integer]
+    return {"rows": rows[0].name, "classes": classes[0].name} if len(rows) == len(classes) == 1 else None
+
+
 def _is_tensorflow(roles: Mapping[str, str]) -> bool:
-    return roles["boxes"].split(":")[0].endswith("detection_boxes")
+    return _last_part(roles["boxes"]) == "detection_boxes"
+
+
+def _last_part(name: str) -> str:
+    """`detection_boxes` of `StatefulPartitionedCall/detection_boxes:0`."""
+    return name.split(":")[0].rpartition("/")[2]
 
 
 def _separate(outputs: Sequence[Output], *, axes: int) -> dict[str, str] | None:
     """Outputs for boxes, scores and classes; told apart by their names, else by what numbers they hold."""
+    finished = [o for o in outputs if _last_part(o.name) in _TENSORFLOW]
+    if len(finished) >= len(_TENSORFLOW) - 1:  # its other outputs are what these were made of
+        outputs = finished
     boxes = [o for o in outputs if len(o.shape) == axes and o.shape[-1] == 4]
     lists = [o for o in outputs if len(o.shape) == axes - 1 and not _named(o, "num", "count", "valid")]
     scores = [o for o in lists if _named(o, "score", "conf", "prob")] or [o for o in lists if not o.is_integer]
@@ -114,8 +146,9 @@ def decode_nms_rows(outputs: Mapping[str, Array], size: InputSize, lowest: NDArr
 
 
 def decode_end2end(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
-    """Rows of the picture's place in the batch, x0, y0, x1, y1, class, score."""
+    """Rows of the picture's place in the batch, x0, y0, x1, y1, class, score; only those of the first picture."""
     rows = outputs["rows"]
+    rows = rows[rows[:, 0] == 0]
     return _keep(rows[:, 1:5], rows[:, 6], rows[:, 5], size, lowest)
 
 
@@ -126,6 +159,12 @@ def decode_efficient_nms(outputs: Mapping[str, Array], size: InputSize, lowest: 
         count = int(outputs["count"].reshape(-1)[0])
         boxes, scores, classes = boxes[:count], scores[:count], classes[:count]
     return _keep(boxes, scores, classes, size, lowest)
+
+
+def decode_mmdetection(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
+    """Rows of x0, y0, x1, y1, score, and classes; where a row holds nothing its class is -1 and its score 0."""
+    rows = outputs["rows"]
+    return _keep(rows[:, :4], rows[:, 4], outputs["classes"], size, lowest)
 
 
 def decode_tensorflow(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
@@ -146,7 +185,16 @@ def _keep(
             "correct the labels (a network that counts the background needs it as their first line)"
         )
     chosen = np.flatnonzero(held & (scores >= lowest[numbers.clip(0, len(lowest) - 1)]))
-    boxes = boxes_xyxy[chosen].astype(np.float32)
-    if boxes.size and float(boxes.max()) <= _FRACTIONS:
-        boxes = boxes * np.array([size[1], size[0], size[1], size[0]], np.float32)
+    boxes = to_pixels(boxes_xyxy[chosen].astype(np.float32), size)
     return Candidates(order_corners(boxes), scores[chosen].astype(np.float32).clip(0, 1), numbers[chosen])
+
+
+def to_pixels(boxes: NDArray[np.float32], size: InputSize) -> NDArray[np.float32]:
+    """(N, 4) in pixels of the input, where they may be fractions of its sides: those that all lie below 1.5.
+
+    >>> to_pixels(np.float32([[0.25, 0.5, 0.5, 1.0]]), (64, 96)).tolist()
+    [[24.0, 32.0, 48.0, 64.0]]
+    """
+    if boxes.size and float(boxes.max()) <= _FRACTIONS:
+        return boxes * np.array([size[1], size[0], size[1], size[0]], np.float32)
+    return boxes
