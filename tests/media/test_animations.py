@@ -25,7 +25,7 @@ def animation(path: Path, count: int = 6) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
 def test_an_animated_picture_is_a_video(tmp_path: Path, suffix: str) -> None:
     path = animation(tmp_path / f"a{suffix}")
     assert is_animated(path)
@@ -34,6 +34,13 @@ def test_an_animated_picture_is_a_video(tmp_path: Path, suffix: str) -> None:
     assert [f.picture.shape for f in frames] == [(40, 60, 3)] * 6
     assert [int(f.picture.mean()) for f in frames] == pytest.approx([0, 30, 60, 90, 120, 150], abs=2)
     assert (inspect_video(path).width_px, inspect_video(path).height_px) == (60, 40)
+
+
+def test_frames_that_state_no_duration_are_all_shown_as_browsers_do(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 200, (6, 120, 160, 3), np.uint8)
+    frames = [Image.fromarray(one) for one in noise]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=0)
+    assert [round(f.time_s, 3) for f in read_video(tmp_path / "a.gif")] == [0, 0.1, 0.2, 0.3, 0.4, 0.5]
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])

@@ -1,7 +1,7 @@
-"""Animated GIF and WebP files as videos: which files are some, and WebP in a form that FFmpeg decodes.
+"""Animated GIF, WebP and PNG files as videos: which files are some, and their frames in a form that FFmpeg decodes.
 
-FFmpeg decodes animated GIF, but of an animated WebP not one frame; Pillow does. This file does not know what is done
-with the frames.
+FFmpeg decodes of an animated WebP not one frame, and of a GIF that states no durations only the first; Pillow decodes
+all. This file does not know what is done with the frames.
 """
 
 import io
@@ -16,39 +16,42 @@ import numpy as np
 from szem.errors import FormatError, TooLargeError
 from szem.media.sources import DEFAULT_LIMITS, Limits
 
-__all__ = ["ANIMATION_SUFFIXES", "is_animated", "webp_to_video"]
+__all__ = ["ANIMATION_SUFFIXES", "animation_to_video", "is_animated"]
 
-ANIMATION_SUFFIXES = frozenset((".gif", ".webp"))
+ANIMATION_SUFFIXES = frozenset((".gif", ".webp", ".png", ".apng"))
+_STARTS = (b"GIF8", b"RIFF", b"\x89PNG")
 _USUAL_MS = 100  # of a frame that states no duration, as browsers do
 _MILLI = Fraction(1, 1000)
 
 
 def is_animated(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a GIF or WebP of more than one frame; False for what cannot be read."""
+    """Whether a file is a GIF, WebP or PNG of more than one frame; False for what cannot be read."""
     if Path(path).suffix.lower() not in ANIMATION_SUFFIXES:
         return False
     from PIL import Image
 
     try:
         with Image.open(path) as picture:
-            return picture.format in ("GIF", "WEBP") and getattr(picture, "n_frames", 1) > 1
+            return picture.format in ("GIF", "WEBP", "PNG") and getattr(picture, "n_frames", 1) > 1
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
         return False
 
 
-def webp_to_video(source: str | os.PathLike[str] | IO[bytes], *, limits: Limits = DEFAULT_LIMITS) -> IO[bytes] | None:
-    """An animated WebP file as a lossless video in memory, with its own times.
+def animation_to_video(
+    source: str | os.PathLike[str] | IO[bytes], *, limits: Limits = DEFAULT_LIMITS
+) -> IO[bytes] | None:
+    """An animated picture file as a lossless video in memory, with its own times.
 
     Args:
         source: A path; anything else is none.
         limits: Of the size and number of its frames.
     Returns:
-        The video, or None where the source is no animated WebP file.
+        The video, or None where the source is no animated picture.
     Raises:
         FormatError: it is damaged.
         TooLargeError: it has more frames, or larger ones, than the limits allow.
     """
-    if not isinstance(source, str | os.PathLike) or not _is_webp(source) or not is_animated(source):
+    if not isinstance(source, str | os.PathLike) or not _starts_so(source) or not is_animated(source):
         return None
     from PIL import Image
 
@@ -85,10 +88,9 @@ def webp_to_video(source: str | os.PathLike[str] | IO[bytes], *, limits: Limits 
     return out
 
 
-def _is_webp(path: str | os.PathLike[str]) -> bool:
+def _starts_so(path: str | os.PathLike[str]) -> bool:
     try:
         with Path(path).open("rb") as file:
-            start = file.read(12)
+            return file.read(4).startswith(_STARTS)
     except (OSError, ValueError):
         return False
-    return start[:4] == b"RIFF" and start[8:] == b"WEBP"

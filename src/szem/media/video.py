@@ -15,7 +15,7 @@ import av
 from av.stream import Disposition
 
 from szem.errors import EmptyFileError, FormatError, NoPicturesError, RangeError, TooLargeError
-from szem.media.animations import webp_to_video
+from szem.media.animations import animation_to_video
 from szem.media.containers import (
     check_codec,
     container_faults_named,
@@ -120,7 +120,7 @@ class VideoReader(AbstractContextManager["VideoReader"]):
     ) -> None:
         self._tap = tap
         self._limits = limits
-        converted = webp_to_video(source, limits=limits)
+        converted = animation_to_video(source, limits=limits)
         self._container, self.name = open_container(
             source if converted is None else converted,
             kind="a video",
