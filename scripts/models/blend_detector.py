@@ -34,7 +34,6 @@ from szem.train.detection.calibrate import calibrate_detector
 from szem.train.detection.training_sets import TrainingSet, read_set, read_unlabelled, spec_parts
 
 _MOST = 130  # pictures of a set that the other classes are fitted on
-_DRAWN = 120  # drawn pictures without objects, likewise
 
 
 def mix(first: dict[str, Tensor], second: dict[str, Tensor], *, fraction: float) -> dict[str, Tensor]:
@@ -63,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--overlaps", type=float, nargs=5, required=True, help="fields of `Overlaps`")
     parser.add_argument("--data", type=Path, help="JSON list of [name, terms, use] rows for the card")
     parser.add_argument("--side", type=int, default=384)
+    parser.add_argument("--drawn", type=int, default=120, help="drawn pictures without objects, with --refit")
     parser.add_argument("--seed", type=int, default=7, help="of the drawn pictures")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         taught = {coco_name(name) for name in read_boxed(spec_parts(given.taught)[0]).classes}
         places = [place for place, name in enumerate(labels) if name not in taught]
         sets = [_pictures(spec, labels) for spec in given.refit]
-        empty = [draw_background(np.random.default_rng((given.seed, n))) for n in range(_DRAWN)]
+        empty = [draw_background(np.random.default_rng((given.seed, n))) for n in range(given.drawn)]
         pictures = [p for one in sets for p in one.pictures]
         refit_scores(mixed, begun, pictures, places, side_px=given.side, empty=empty)
     file = export_ssd(mixed, given.out)

@@ -88,6 +88,13 @@ def test_classes_and_threshold_choose_and_go_into_the_address(visit: Visit) -> N
     in_address(page, "classes=green", "threshold=60")
 
 
+def test_a_link_may_name_classes_as_pascal_voc_does(visit: Visit) -> None:
+    page = visit("detect", picture="cat", fresh=True, classes="aeroplane,cat,unknown")
+    until(page, "document.querySelectorAll('.class-chip').length === 80")
+    pressed = page.locator(".class-chip[aria-pressed=true]")
+    assert sorted(chip.get_attribute("data-name") or "" for chip in pressed.all()) == ["airplane", "cat"]
+
+
 def test_outlines_take_the_place_of_boxes(visit: Visit) -> None:
     page = visit("detect", picture="cat", fresh=True, model="squares")
     give(page, "a.png", encode_picture(scene(blue=False)))

@@ -1,6 +1,8 @@
 """PASCAL VOC's names of classes that COCO calls otherwise."""
 
-__all__ = ["CLASS_ALIASES", "coco_name"]
+from collections.abc import Collection
+
+__all__ = ["CLASS_ALIASES", "aliases_of", "coco_name"]
 
 CLASS_ALIASES = {
     "aeroplane": "airplane",
@@ -20,3 +22,12 @@ def coco_name(name: str) -> str:
     ('couch', 'cat')
     """
     return CLASS_ALIASES.get(name, name)
+
+
+def aliases_of(classes: Collection[str]) -> dict[str, str]:
+    """Which other names stand for some of these classes: VOC's name -> COCO's.
+
+    >>> aliases_of(("person", "tv"))
+    {'tvmonitor': 'tv'}
+    """
+    return {other: name for other, name in CLASS_ALIASES.items() if name in classes and other not in classes}

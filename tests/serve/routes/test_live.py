@@ -96,6 +96,7 @@ def test_the_server_says_what_it_knows(url: str) -> None:
         hello = answer(line)
     assert hello["classes"] == ["red", "green", "blue"]
     assert set(hello["thresholds"]) == {"red", "green", "blue"}
+    assert hello["aliases"] == {}
     assert hello["window"] >= 1
 
 

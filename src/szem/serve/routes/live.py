@@ -7,7 +7,7 @@ read is answered with an error, and the connection goes on.
 
 | answer | when |
 |---|---|
-| `{"type": "ready", "model", "classes", "thresholds", "window"}` | once, when frames may come |
+| `{"type": "ready", "model", "classes", "aliases", "thresholds", "window"}` | once, when frames may come |
 | `{"type": "boxes", "frame", "boxes", "events", "counts", "took_ms", …}` | a frame was looked at |
 | `{"type": "dropped", "frame"}` | a newer one came before its turn: send fewer |
 | `{"type": "settings", …}` | settings were taken |
@@ -27,6 +27,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from szem.errors import BusyError, SzemError
+from szem.results.class_aliases import aliases_of
 from szem.serve.handlers.live import LiveHandler, LiveSettings, LiveView
 from szem.serve.metrics import Metrics
 from szem.serve.protojson import parse_json, read_message
@@ -95,6 +96,7 @@ class _Line:
             {
                 "type": "ready",
                 "classes": list(detector.classes),
+                "aliases": aliases_of(detector.classes),
                 "thresholds": {
                     n: round(float(t), 4) for n, t in zip(detector.classes, detector.thresholds, strict=True)
                 },

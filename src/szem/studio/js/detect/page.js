@@ -32,6 +32,7 @@ export async function mount(root, app) {
   const { t, number, percent } = words;
   const nameOf = (label) => (words.has(`segment.class.${label}`) ? t(`segment.class.${label}`) : label);
   let classes = [];
+  let aliases = {}; // other names of some of them
   let lowest = {};
   let closed = false;
   let encoding = false;
@@ -90,7 +91,7 @@ export async function mount(root, app) {
   const line = openLine(state.model, {
     ready(hello) {
       problem.clear();
-      [classes, lowest] = [hello.classes, hello.thresholds];
+      [classes, lowest, aliases] = [hello.classes, hello.thresholds, hello.aliases ?? {}];
       taken.clear();
       paintChips();
       askAgain();
@@ -115,8 +116,14 @@ export async function mount(root, app) {
     return store.source?.kind === "live";
   }
 
+  /** The classes of the address, by the model's own names: a link may say `aeroplane` where the model says `airplane`. */
+  function chosenClasses() {
+    const names = state.classes.split(",").map((name) => aliases[name] ?? name);
+    return names.filter((name) => name && (classes.length === 0 || classes.includes(name)));
+  }
+
   function settings() {
-    const chosen = state.classes.split(",").filter((name) => name && (classes.length === 0 || classes.includes(name)));
+    const chosen = chosenClasses();
     return {
       ...(state.threshold > 0 ? { threshold: state.threshold / 100 } : {}),
       classes: chosen,
@@ -215,7 +222,7 @@ export async function mount(root, app) {
   }
 
   function paintChips() {
-    const chosen = new Set(state.classes.split(",").filter(Boolean));
+    const chosen = new Set(chosenClasses());
     fill(
       chips,
       classes.map((label, index) =>
