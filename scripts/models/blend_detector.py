@@ -33,7 +33,7 @@ from szem.train.detection.begin import begin_with
 from szem.train.detection.calibrate import calibrate_detector
 from szem.train.detection.training_sets import TrainingSet, read_set, read_unlabelled, spec_parts
 
-_MOST = 130  # pictures of a set that the other classes are fitted on
+_MOST = 130  # pictures of a set that the other classes are fitted on, at most
 
 
 def mix(first: dict[str, Tensor], second: dict[str, Tensor], *, fraction: float) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from szem.tasks.detection.decoders import grid_points
 from szem.tasks.models import default_model
 from szem.train.detection.augment import CELL_PX, PictureViews, list_views
 from szem.train.detection.begin import begin_with
-from szem.train.detection.calibrate import fit_calibration, precise_threshold
+from szem.train.detection.calibrate import class_thresholds, fit_calibration, precise_threshold
 from szem.train.detection.feature_cache import JoinedMaps, open_maps, write_maps
 from szem.train.detection.loss import Unlabelled, assign, detect_loss, generalised_iou, pair_ious
 from szem.train.detection.recipe_detect import DetectSettings, build_recipe
@@ -210,6 +210,9 @@ def test_the_threshold_is_where_enough_boxes_are_right(tmp_path: Path) -> None:
     assert precise_threshold(found, truth, classes=2, precision=0.6) == pytest.approx(0.22, abs=0.011)
     never = [replace(picture, labels=1 - picture.labels) for picture in truth]
     assert precise_threshold(found, never, classes=2) == pytest.approx(0.1)
+    # at 0.3 all boxes of the first class are right, but half of the second's; and eight boxes are few
+    assert class_thresholds(found, truth, threshold=0.3, classes=2) == pytest.approx((0.3, 0.36), abs=0.011)
+    assert class_thresholds(found[:7], truth[:7], threshold=0.3, classes=2) == (0.3, 0.3)
 
 
 @pytest.mark.slow

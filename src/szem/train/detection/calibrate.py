@@ -18,17 +18,19 @@ from szem.runtime.store import Model
 from szem.tasks.detection.duplicates import Overlaps
 from szem.tasks.detection.evaluate import find_all, rate_boxes
 
-__all__ = ["calibrate_detector", "fit_calibration", "precise_threshold"]
+__all__ = ["calibrate_detector", "class_thresholds", "fit_calibration", "precise_threshold"]
 
 _LOWEST = 0.03  # raw scores below are too many and too empty to learn from
 _GRID = np.round(np.arange(0.10, 0.91, 0.01), 2)  # thresholds tried
 _PRECISION = 0.8  # of the boxes that are shown by default
+_FEW = 8  # boxes of a class; fewer say nothing of it by itself
 
 
 def calibrate_detector(folder: Path, pictures: Sequence[BoxedPicture], *, overlaps: Overlaps | None = None) -> Card:
     """Fit the calibration, choose the threshold, and write both on the card.
 
-    The threshold is the same for every class: where four of five boxes are right (`precise_threshold`).
+    The threshold is where four of five boxes are right (`precise_threshold`), the same for every class, but higher
+    for classes that are right less often (`class_thresholds`).
 
     Args:
         folder: Of the model.
@@ -61,7 +63,8 @@ def calibrate_detector(folder: Path, pictures: Sequence[BoxedPicture], *, overla
         for boxes in found
     ]
     threshold = precise_threshold(calibrated, pictures, classes=len(lowest))
-    thresholds = dict.fromkeys(card.labels or (), threshold)
+    by_class = class_thresholds(calibrated, pictures, threshold=threshold, classes=len(lowest))
+    thresholds = dict(zip(card.labels or (), by_class, strict=True))
     card = card.model_copy(update={"calibration": calibration, "thresholds": thresholds})
     write_card(folder, card)
     return card
@@ -126,3 +129,37 @@ def precise_threshold(
     if len(good):
         return float(_GRID[good[0]])
     return float(_GRID[np.where(hits >= 0.1 * right.sum(), precisions, -1).argmax()])
+
+
+def class_thresholds(
+    found: Sequence[Boxes],
+    truth: Sequence[BoxedPicture],
+    *,
+    threshold: float,
+    classes: int,
+    precision: float = _PRECISION,
+) -> tuple[float, ...]:
+    """A threshold for each class: the common one, or a higher one from which on so many of its boxes are right.
+
+    Args:
+        found: One a picture, with confidences.
+        truth: The pictures.
+        threshold: The common one; also that of classes with fewer than eight boxes above it.
+        classes: How many there are.
+        precision: Fraction of the shown boxes that are right; where no score reaches it, the score with the most.
+    """
+    grid = _GRID[threshold <= _GRID]
+    out = []
+    for index in range(classes):
+        lowest = np.full(classes, np.inf)
+        lowest[index] = threshold
+        scores, right = rate_boxes(list(found), list(truth), thresholds=lowest)
+        if len(scores) < _FEW:
+            out.append(threshold)
+            continue
+        above = scores[:, None] >= grid
+        given, hits = above.sum(0), (above & right[:, None]).sum(0)
+        precisions = np.where(hits > 0, hits / np.maximum(given, 1), -1.0)
+        good = np.flatnonzero(precisions >= precision)
+        out.append(float(grid[good[0] if len(good) else precisions.argmax()]))
+    return tuple(out)
