@@ -41,7 +41,7 @@ def mix(first: dict[str, Tensor], second: dict[str, Tensor], *, fraction: float)
     return {name: value + fraction * (second[name] - value) for name, value in first.items()}
 
 
-def _pictures(spec: str, labels: Sequence[str]) -> TrainingSet:
+def pictures_of(spec: str, labels: Sequence[str]) -> TrainingSet:
     """Pictures to fit on: PATH:SPLIT of a set with boxes, or a folder without."""
     if ":" in spec:
         return read_set(spec, labels, most=_MOST)
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.refit:
         taught = {coco_name(name) for name in read_boxed(spec_parts(given.taught)[0]).classes}
         places = [place for place, name in enumerate(labels) if name not in taught]
-        sets = [_pictures(spec, labels) for spec in given.refit]
+        sets = [pictures_of(spec, labels) for spec in given.refit]
         empty = [draw_background(np.random.default_rng((given.seed, n))) for n in range(given.drawn)]
         pictures = [p for one in sets for p in one.pictures]
         refit_scores(mixed, begun, pictures, places, side_px=given.side, empty=empty)
