@@ -1,6 +1,6 @@
 r"""Let a detector find nothing in drawn pictures that hold nothing: coins are no clocks, cells no frisbees.
 
-    python -m scripts.models.silence_drawn --begin ssd --keep coco: imagenet --calibrate coco_mini:train2017 --out detect
+    python -m scripts.models.silence_drawn --begin ssd --keep coco: --calibrate coco_mini:train2017 --out detect
 
 Classes that the network sees in drawn backgrounds, and those but `car`'s that it sees in drawn cars from above
 (`ssd_drawings`), are fitted again by least squares (`refit_scores`): absent there, and on photographs as before. Only
