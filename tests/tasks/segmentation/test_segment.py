@@ -169,7 +169,6 @@ def test_shipped_models_hold_what_their_cards_say(name: str) -> None:
     assert any(score.metric == "mIoU" and score.split == "val" for score in session.model.card.scores)
 
 
-<<<<<<< HEAD
 def test_pixels_below_the_threshold_are_unknown_and_not_drawn(tmp_path: Path) -> None:
     session = colour_model(tmp_path / "colours", task="segment", height=8, width=8, resize="stretch")
     picture = np.zeros((8, 8, 3), np.uint8)
@@ -203,7 +202,8 @@ def test_a_threshold_outside_its_range_is_refused(tmp_path: Path, threshold: flo
     session = colour_model(tmp_path / "colours", task="segment", height=8, width=8, resize="stretch")
     with pytest.raises(RangeError, match="threshold must be between 0 and 1"):
         segment(np.zeros((8, 8, 3), np.uint8), model=session, threshold=threshold)
-=======
+
+
 def test_single_cells_that_disagree_are_smoothed_and_edges_stay() -> None:
     picture = np.zeros((80, 80, 3), np.uint8)
     picture[:, 40:] = 255
@@ -213,4 +213,3 @@ def test_single_cells_that_disagree_are_smoothed_and_edges_stay() -> None:
     smooth = smooth_along_edges(probabilities, picture, cells=4)
     np.testing.assert_array_equal(smooth.argmax(2), right)
     np.testing.assert_array_equal(smooth[..., 2], 0)
->>>>>>> 6b4e2f6 (things: smoothing along edges, weak classes on the card; aliases in the live route and the Detect page; test of the detector's recipe)
