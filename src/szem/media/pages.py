@@ -1,4 +1,5 @@
-"""Files of many pages or frames: how large, how many, and chosen ones; the rest is not decoded where that can be.
+"""Files of many pages or frames (TIFF, GIF, PDF): how large, how many, and chosen ones; the rest is not decoded where
+that can be.
 
 The rules of `szem.media.pictures` hold for each page.
 """
@@ -10,6 +11,7 @@ from PIL import Image
 from szem.arrays import Picture8
 from szem.errors import RangeError, TooLargeError
 from szem.media.decoding import check_pixels, faults_named, image_to_picture, open_image
+from szem.media.pdf_pages import count_pdf_pages, is_pdf, read_pdf_pages
 from szem.media.sources import DEFAULT_LIMITS, Limits, PictureSource, read_source
 
 __all__ = ["count_pages", "picture_size", "read_pages"]
@@ -36,6 +38,8 @@ def count_pages(source: PictureSource, *, limits: Limits = DEFAULT_LIMITS) -> in
         As `szem.media.pictures.read_picture`; TooLargeError also for more than `limits.max_frames`.
     """
     data, name = read_source(source, limits=limits)
+    if is_pdf(data):
+        return count_pdf_pages(data, name, limits=limits)
     with open_image(data, name, limits=limits) as image, faults_named(name):
         return _count(image, data, name, limits)
 
@@ -54,6 +58,9 @@ def read_pages(source: PictureSource, pages: Sequence[int], *, limits: Limits = 
         As `szem.media.pictures.read_picture`.
     """
     data, name = read_source(source, limits=limits)
+    if is_pdf(data):
+        yield from read_pdf_pages(data, pages, name, limits=limits)
+        return
     with open_image(data, name, limits=limits) as image:
         with faults_named(name):
             total = _count(image, data, name, limits)

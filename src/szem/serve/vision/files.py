@@ -1,8 +1,8 @@
-"""Files of pages: TIFF and GIF, page by page. What PDF is to Google, these are here."""
+"""Files of pages: PDF, TIFF and GIF, page by page."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from szem.errors import MediaError, RangeError, SzemError, UnsupportedError
+from szem.errors import MediaError, RangeError, SzemError
 from szem.media.pages import count_pages
 from szem.serve.engine import Engine
 from szem.serve.pictures import bad_image
@@ -22,7 +22,7 @@ from szem.serve.vision.schema import (
 
 __all__ = ["annotate_file", "annotate_pages", "load_file", "number_pages"]
 
-MIME_TYPES = frozenset({"image/tiff", "image/gif"})
+MIME_TYPES = frozenset({"application/pdf", "image/tiff", "image/gif"})
 
 
 async def annotate_file(annotator: Annotator, request: AnnotateFileRequest, *, place: str) -> AnnotateFileResponse:
@@ -44,7 +44,7 @@ async def load_file(
     """The bytes of a file and the number of its pages.
 
     Raises:
-        SzemError: missing, not allowed, or not a TIFF or GIF.
+        SzemError: missing, not allowed, or not a PDF, TIFF or GIF.
     """
     config = request.input_config
     if config is None or not request.features:
@@ -133,7 +133,5 @@ async def count_file_pages(engine: Engine, data: bytes) -> int:
 def _check_type(mime_type: str, field: str) -> None:
     if mime_type in MIME_TYPES:
         return
-    if mime_type == "application/pdf":
-        raise UnsupportedError("szem reads no PDF; turn its pages into a TIFF (pdftoppm -tiff, then tiffcp)")
-    text = f"must be image/tiff or image/gif, got {mime_type[:60]!r}"
+    text = f"must be application/pdf, image/tiff or image/gif, got {mime_type[:60]!r}"
     raise FieldsError(f"{field}: {text}", violations=[Violation(field, text)])

@@ -78,7 +78,7 @@ async def annotate_images(request: Request) -> JSONResponse:
 
 
 async def annotate_files(request: Request) -> JSONResponse:
-    """Answer for up to 5 pages of a TIFF or GIF. Body: BatchAnnotateFilesRequest."""
+    """Answer for up to 5 pages of a PDF, TIFF or GIF. Body: BatchAnnotateFilesRequest."""
     settings, annotator = _settings(request), _annotator(request)
     message = await _read(request, BatchAnnotateFilesRequest)
     checks.parent_of(_parent(request), message.parent)
