@@ -69,7 +69,7 @@ def train(
         from szem.train.loop import train as run_training
         from szem.train.processes import use_threads
         from szem.train.recipe import settings_to_dict
-        from szem.train.recipes import load_recipe
+        from szem.train.recipes import load_recipe, load_settings
     except ImportError as error:
         raise MissingExtraError('training needs torch; pip install ".[train]" in its folder') from error
 
@@ -80,7 +80,10 @@ def train(
         changes.append(f"classes={json.dumps(classes.split(','))}")
     if trial and resume:
         changes += _tried_before(out)
-    built = load_recipe(recipe, [*changes, f"data={json.dumps(str(data))}"])
+    places = [f"data={json.dumps(str(data))}"]
+    if hasattr(load_settings(recipe), "cache") and not any(change.startswith("cache=") for change in changes):
+        places.append(f"cache={json.dumps(str(out / 'views'))}")  # beside the run, not where the user happens to be
+    built = load_recipe(recipe, [*changes, *places])
     if built.broken:
         console.print(describe_broken(built.broken), markup=False)
     if trial and not resume:
@@ -91,7 +94,7 @@ def train(
         tried = [f"loop.lr={found.lr:.3g}", f"loop.batch={found.batch}"]
         console.print(f"Trial: {', '.join(tried)}; {found.samples_per_s:.1f} samples/s", markup=False)
         changes += tried
-        built = load_recipe(recipe, [*changes, f"data={json.dumps(str(data))}"])
+        built = load_recipe(recipe, [*changes, *places])
     if budget_s is None and not any(change.startswith("loop.steps=") for change in changes):
         budget_s = getattr(built, "default_budget_s", None)
     command = _command(recipe, changes) + (f" --budget {budget}" if budget else "")
