@@ -1,8 +1,9 @@
-"""Make the moving samples that the studio opens with: `python docs/tools/studio_samples.py`.
+"""Make the moving samples that the studio opens with: `python docs/tools/studio_samples.py`; with names, only those.
 
 `moving.mp4` moves along photographs that scikit-image carries: Chelsea the cat (Stéfan van der Walt, CC0) and Eileen
-Collins (NASA, public domain). `yard.mp4` is drawn by `benchmarks.scenes`;
-its siren is made of tones. Both are small enough for a package; the pictures beside them are their thumbnails.
+Collins (NASA, public domain). `yard.mp4` is drawn by `benchmarks.scenes`; its siren is made of tones. `speaking.mp4`
+is a drawn face that says a word (`speaking_face.py`). All are small enough for a package; the pictures beside them
+are their thumbnails.
 """
 
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import speaking_face
 from guard_pictures import SOUND_HZ, make_sound
 from numpy.typing import NDArray
 
@@ -31,6 +33,7 @@ ROUND_S = 10.0
 YARD_S = 30.0
 YARD_SEED = 6
 YARD_THUMB_S = 8.0
+SPOKEN = "s t a a r t"  # start: a word the reader takes this drawing's mouth for
 
 
 def moving_frames() -> Frames:
@@ -90,5 +93,10 @@ def write(
 
 if __name__ == "__main__":
     SAMPLES.mkdir(exist_ok=True)
-    write("moving", moving_frames(), RATE_HZ, 26)
-    write("yard", yard_frames(), 10, 30, make_sound(YARD_S), thumb_s=YARD_THUMB_S)
+    names = sys.argv[1:] or ["moving", "yard", "speaking"]
+    if "moving" in names:
+        write("moving", moving_frames(), RATE_HZ, 26)
+    if "yard" in names:
+        write("yard", yard_frames(), 10, 30, make_sound(YARD_S), thumb_s=YARD_THUMB_S)
+    if "speaking" in names:
+        write("speaking", speaking_face.speak(SPOKEN), speaking_face.RATE_HZ, 18, thumb_s=0.5)

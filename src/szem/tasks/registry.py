@@ -307,9 +307,14 @@ _ROWS = (
     ),
     TaskSpec(
         name="lipwords",
-        summary="Recognize a single spoken word from the lips.",
+        summary="Recognize a single spoken word or phrase from the lips, of any speaker.",
         takes="video",
         has_verb=False,
+        request=TaskRequest(
+            options="szem.tasks.lipreading.answer_words:LipwordsRequest",
+            answer="szem.tasks.lipreading.answer_words:answer_lipwords",
+            example="kind=word&top=3",
+        ),
         model=TaskModel(
             default="lipwords",
             accepts="szem.tasks.lipreading.heads:LIPWORDS",

@@ -149,6 +149,12 @@ export async function readLips(file, levels, signal) {
   return (await askWithFilm(`/v1/szem/lipread?${query}`, { method: "POST", headers, body: file, signal })).json();
 }
 
+/** The word or phrase that a video shows: {model, labels: [{name, score}], is_sure, reason, track, crops}. */
+export async function readLipWord(file, signal) {
+  const headers = { "Content-Type": file.type || "application/octet-stream" };
+  return (await askWithFilm("/v1/szem/lipwords?study=true", { method: "POST", headers, body: file, signal })).json();
+}
+
 /** As `ask`, where what is refused is a film. */
 export async function askWithFilm(path, options) {
   try {

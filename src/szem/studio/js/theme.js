@@ -19,6 +19,11 @@ export function isDark(theme) {
   return theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
 }
 
+/** Whether the visitor asked the system for little motion: nothing then moves by itself. */
+export function movesLittle() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
 /** Storage that may be forbidden: then nothing is kept, and nothing breaks. */
 export function recall(key) {
   try {

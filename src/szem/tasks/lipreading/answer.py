@@ -17,7 +17,7 @@ from szem.tasks.lipreading.lipread import LipreadDetails, LipReader, LipreadInpu
 from szem.tasks.lipreading.networks import RATE_HZ, LipNetworks, NetworkOutput
 from szem.tasks.option import check_options, option
 
-__all__ = ["LipreadRequest", "answer_lipread"]
+__all__ = ["LipreadRequest", "answer_lipread", "crops_to_dict", "face_of"]
 
 _MAX_LEVELS = 12
 _MAX_BEAMS = 32
@@ -57,12 +57,9 @@ def answer_lipread(video: bytes, request: LipreadRequest, open_model: OpenModel)
         UnsupportedError: no model is installed.
     """
     check_options(request)
-    if request.face != "largest" and not (request.face.isdecimal() and 1 <= int(request.face) <= 100):
-        raise RangeError(f"face must be largest, or 1, 2 … counted from the left, got {request.face[:20]!r}")
     levels = request.levels or ()
     reader = lip_reader_of(open_model(request.model or None, task="lipread"))
-    face = request.face if request.face == "largest" else int(request.face)
-    seen = reader.take_in(video, use="both" if levels else request.use, face=face)
+    seen = reader.take_in(video, use="both" if levels else request.use, face=face_of(request.face))
     found = _read(reader, seen, request, use=request.use, noise_db=request.noise_db)
     answer = found.transcript.to_dict()
     if request.study:
@@ -71,6 +68,17 @@ def answer_lipread(video: bytes, request: LipreadRequest, open_model: OpenModel)
         lips = _reading(reader, seen, request, use="lips")  # noise does not reach them
         answer["levels"] = [_at_level(reader, seen, request, level, lips) for level in levels]
     return answer
+
+
+def face_of(text: str) -> str | int:
+    """Which face an option names: `largest`, or its number from the left.
+
+    Raises:
+        RangeError: it is neither.
+    """
+    if text != "largest" and not (text.isdecimal() and 1 <= int(text) <= 100):
+        raise RangeError(f"face must be largest, or 1, 2 … counted from the left, got {text[:20]!r}")
+    return text if text == "largest" else int(text)
 
 
 def _read(
@@ -87,7 +95,7 @@ def study_to_dict(found: LipreadDetails, networks: LipNetworks) -> dict[str, Any
     track = found.seen.track
     if track is not None:
         answer["track"] = track.to_dict()
-        answer["crops"] = _strip(track.crops)
+        answer["crops"] = crops_to_dict(track.crops)
         answer["openness"] = [round(float(value), 4) for value in track.openness()]
     return {**answer, **_said_to_dict(found, networks)}
 
@@ -134,7 +142,7 @@ def _said_to_dict(found: LipreadDetails, networks: LipNetworks) -> Row:
     }
 
 
-def _strip(crops: NDArray[np.uint8]) -> dict[str, Any]:
+def crops_to_dict(crops: NDArray[np.uint8]) -> dict[str, Any]:
     """Crops side by side, in rows, as a grey PNG in a data URL."""
     count, height, width = crops.shape
     rows = -(-count // _PER_ROW)

@@ -37,6 +37,7 @@ __all__ = [
     "LipreadInput",
     "lip_reader_of",
     "lipread",
+    "mouth_of",
     "open_lip_reader",
 ]
 
@@ -188,7 +189,7 @@ class LipReader:
         track, lips, why_not_lips = None, None, ""
         begin_s, frames = 0.0, 0
         if use != "sound":
-            track, why_not_lips = _mouth_of(video, face, open_faces(threads=self.networks.session.threads))
+            track, why_not_lips = mouth_of(video, face, open_faces(threads=self.networks.session.threads))
             if track is not None:
                 begin_s, frames = float(track.times_s[0]), len(track)
             if track is not None and not why_not_lips:
@@ -351,8 +352,18 @@ def _opened(video: Video) -> VideoSource:
     return io.BytesIO(video) if isinstance(video, bytes) else video
 
 
-def _mouth_of(video: Video, face: str | int, finder: FaceDetector) -> tuple[MouthTrack | None, str]:
-    """The mouth from the first to the last frame it is seen in, `RATE_HZ` a second; and why it cannot be read."""
+def mouth_of(video: Video, face: str | int, finder: FaceDetector) -> tuple[MouthTrack | None, str]:
+    """The mouth from the first to the last frame it is seen in, `RATE_HZ` a second; and why it cannot be read.
+
+    Args:
+        video: Its path or its bytes.
+        face: `largest`, or which one from the left, counted from 1.
+        finder: Finds the faces.
+    Returns:
+        The track, None where no face is seen; and a reason, empty where it can be read.
+    Raises:
+        MediaError: the video cannot be read.
+    """
     about = inspect_video(_opened(video))
     if about.duration_s is not None and about.duration_s > LONGEST_S:
         length = f"the video is {_seconds(about.duration_s)} s long"

@@ -1,6 +1,7 @@
 // The sentence in large words, each a button; and, for the chosen word, what else might have come.
 
 import { fill, h } from "../dom.js";
+import { movesLittle } from "../theme.js";
 import { probabilityText } from "./answer.js";
 
 const WORD_MS = 130; // between two words when a sentence appears
@@ -45,7 +46,7 @@ export function sentenceView(app, { hover, choose }) {
       clearInterval(timer);
       const buttons = words.map((word, place) => wordButton(word, place, chosen, given));
       fill(line, buttons);
-      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      const still = movesLittle();
       line.dataset.told = "yes";
       if (!slowly || still) return;
       delete line.dataset.told;

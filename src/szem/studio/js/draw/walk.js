@@ -4,6 +4,7 @@ import { button, messagePlace, slider } from "../controls.js";
 import { fill, h, icon } from "../dom.js";
 import { wordsFor } from "../problems.js";
 import { drawSentence } from "../server.js";
+import { movesLittle } from "../theme.js";
 import { fileOf, readDrawing } from "./answer.js";
 
 const FRAMES = 24;
@@ -98,7 +99,7 @@ export function createWalk(app, { wish, second, changed }) {
       enable(true);
       show(0);
       element.dataset.frames = String(frames.length);
-      if (!matchMedia("(prefers-reduced-motion: reduce)").matches) toggle();
+      if (!movesLittle()) toggle();
     } catch (error) {
       if (mine === turn) problem.show(wordsFor(error, words));
     } finally {

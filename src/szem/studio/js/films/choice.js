@@ -16,7 +16,7 @@ const LONGEST_S = 6;
  * @param recording where it can be recorded: called with the camera's video element while it is on, with null after
  * @param mostBytes the largest file the server takes
  * @param sample a clip of the studio that can be tried: {name, text}
- * @returns {element, fail(error), trySample(), close()}
+ * @returns {element, fail(error), trySample(), say(text), close()}
  */
 export function filmChoice(app, { chosen, recording = null, mostBytes, sample = null }) {
   const { words } = app;
@@ -144,6 +144,7 @@ export function filmChoice(app, { chosen, recording = null, mostBytes, sample = 
     element,
     fail,
     trySample,
+    say: (text) => (said.textContent = text),
     clear: () => message.clear(),
     close() {
       closed = true;

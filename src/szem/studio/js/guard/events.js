@@ -4,6 +4,7 @@ import { button, messagePlace, segmented, select, slider } from "../controls.js"
 import { fill, h, icon } from "../dom.js";
 import { wordsFor } from "../problems.js";
 import { saveFile } from "../server.js";
+import { movesLittle } from "../theme.js";
 import { eventCard } from "./card.js";
 import { kindName, momentText } from "./names.js";
 import { exportAddress, fetchEvents, markEvent, markedAddress, overview } from "./routes.js";
@@ -171,7 +172,7 @@ export function eventsView(app, { seen }) {
   /** Bring an event's card into sight. */
   function show(event) {
     const card = cards.querySelector(`[data-id="${event.id}"]`);
-    card?.scrollIntoView({ block: "center", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    card?.scrollIntoView({ block: "center", behavior: movesLittle() ? "auto" : "smooth" });
     card?.focus({ preventScroll: true });
   }
 

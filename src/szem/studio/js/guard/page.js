@@ -1,6 +1,7 @@
 // The guard page: try a film at once, read what was kept while nobody watched, and say what counts.
 
 import { fill, h } from "../dom.js";
+import { movesLittle } from "../theme.js";
 import { choice, whole, words as text } from "../url-state.js";
 import { eventsView } from "./events.js";
 import { rulesEditor } from "./rules.js";
@@ -29,7 +30,7 @@ export async function mount(root, app) {
   function goTo(event, name) {
     event.preventDefault(); // the address is the page's own
     const section = root.querySelector(`#guard-${name}`);
-    section.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    section.scrollIntoView({ behavior: movesLittle() ? "auto" : "smooth" });
     section.focus({ preventScroll: true });
   }
 

@@ -39,6 +39,13 @@ export function readAnswer(raw) {
   };
 }
 
+/** The answer about a single word in the same form, with labels, is_sure and reason, and without readings. */
+export function readWordAnswer(raw) {
+  const seen = raw.track?.frames ?? [];
+  const times = { frames: seen.length, begin_s: seen[0]?.time_s };
+  return { ...readAnswer({ ...raw, ...times }), labels: raw.labels, is_sure: raw.is_sure, reason: raw.reason };
+}
+
 /** word -> its probability at every moment, from the likeliest words of each moment. */
 function probabilitiesOf(moments) {
   const rows = {};

@@ -5,19 +5,24 @@ import { button, codeBlock, messagePlace, segmented, slider } from "../controls.
 import { fill, h } from "../dom.js";
 import { filmChoice } from "../films/choice.js";
 import { filmPlayer } from "../films/player.js";
+import { fetchClip } from "../pictures/clips.js";
 import { wordsFor } from "../problems.js";
-import { readLips } from "../server.js";
+import { readLips, readLipWord } from "../server.js";
+import { movesLittle } from "../theme.js";
 import { choice, whole } from "../url-state.js";
-import { LEVELS, LEVELS_ASKED, USES, cornersAt, placeAt, plainWords, readAnswer, readingOf } from "./answer.js";
+import { LEVELS, LEVELS_ASKED, USES, cornersAt, placeAt, plainWords, readAnswer, readWordAnswer, readingOf } from "./answer.js";
 import { compareView } from "./compare.js";
 import { GRAMMAR, makeSentence } from "./grammar.js";
 import { headroom, noiseLoudness, noiseMaker, peaksOf, soundOf } from "./noise.js";
+import { pairsView } from "./pairs.js";
 import { noteText } from "./reasons.js";
 import { sentenceView } from "./sentence.js";
-import { curlText, pythonText, shellText } from "./snippets.js";
+import { singleView } from "./single.js";
+import { curlText, pythonText, shellText, wordCurlText, wordPythonText, wordShellText } from "./snippets.js";
 import { timelineView } from "./timeline.js";
 
 export const fields = {
+  read: choice("word", ["word", "sentence"]), // one word or phrase of anybody's, or a sentence of one speaker's
   use: choice("both", USES),
   noise: whole(0, 0, LEVELS.length - 1), // a place in LEVELS
   shown: choice("words", ["words", "letters"]),
@@ -25,6 +30,7 @@ export const fields = {
 
 const MOST_BYTES = 25_000_000;
 const PEAKS = 240;
+const SAMPLE = "speaking"; // a drawn face
 const LIPS_COLOUR = "#ffc400";
 
 export async function mount(root, app) {
@@ -36,13 +42,21 @@ export async function mount(root, app) {
   let asking = null; // AbortController
   let fileName = "video.mp4";
   let prompt = makeSentence();
+  let current = null; // {file, recorded, spoken}: what is on show
 
   const promptText = h("p", { class: "lip-prompt", lang: "en", data: { name: "lip-prompt" }, text: prompt });
   const problem = messagePlace("lips-problem");
-  const bar = filmChoice(app, { chosen: open, mostBytes: MOST_BYTES, recording: showCamera });
+  const bar = filmChoice(app, {
+    chosen: (file, how) => open(file, { ...how, spoken: how?.recorded ? single.prompt() : "" }),
+    mostBytes: MOST_BYTES,
+    recording: showCamera,
+    sample: { name: SAMPLE, text: t("lips.sample") },
+  });
   const player = filmPlayer(words, { label: t("lips.film"), empty: emptyFrame(), moved, draw });
   const maker = noiseMaker(player.video);
   const sentence = sentenceView(app, (word) => player.seek(word.start_s, { play: player.video.paused }));
+  const single = singleView(app, (word) => bar.say(t("lips.single.next", { word })));
+  const pairs = pairsView(app);
   const timeline = timelineView(app, (seconds) => player.seek(seconds));
   const compare = compareView(app, { choose: (use) => choose({ use }), level: (noise) => choose({ noise }) });
   const sure = h("p", { class: "sure", data: { name: "lip-sure" }, "aria-live": "polite" });
@@ -60,6 +74,17 @@ export async function mount(root, app) {
     change: (k) => choose({ noise: k }),
   });
   const shown = h("div", {});
+  const reads = segmented({
+    label: t("lips.read"),
+    name: "lip-read",
+    options: ["word", "sentence"].map((value) => ({ value, text: t(`lips.read.${value}`) })),
+    value: state.read,
+    change: (read) => {
+      app.set({ read });
+      paintRead();
+      if (current && (read === "word" || current.file.name !== `${SAMPLE}.mp4`)) open(current.file, current);
+    },
+  });
   const truth = h("input", {
     type: "text",
     name: "truth",
@@ -77,11 +102,21 @@ export async function mount(root, app) {
     name: "code",
     words: { text: t("copy"), doneText: t("copied"), failText: t("copy-failed") },
     versions: [
-      { value: "python", text: "Python", code: () => pythonText(call()) },
-      { value: "curl", text: "curl", code: () => curlText(location.origin, call()) },
-      { value: "shell", text: "szem", code: () => shellText(call()) },
+      { value: "python", text: "Python", code: () => (isWord() ? wordPythonText : pythonText)(call()) },
+      { value: "curl", text: "curl", code: () => (isWord() ? wordCurlText : curlText)(location.origin, call()) },
+      { value: "shell", text: "szem", code: () => (isWord() ? wordShellText : shellText)(call()) },
     ],
   });
+
+  const seen = h("div", { class: "lip-seen" }, crop, h("p", { class: "section-text", text: t("lips.crop.text") }));
+  const sentenceParts = [];
+  const ofSentences = (element) => (sentenceParts.push(element), element);
+  const wordLimits = h(
+    "section",
+    { class: "shelf", data: { name: "word-can" } },
+    h("h2", { text: t("lips.can") }),
+    h("div", { class: "lip-limits" }, limits(["anyone", "twenty", "drawing"])),
+  );
 
   fill(
     root,
@@ -92,11 +127,13 @@ export async function mount(root, app) {
       bar.element,
     ),
     problem.element,
+    reads,
     h(
       "section",
       { class: "lip-stage" },
-      player.element,
-      h(
+      h("div", { class: "lip-view" }, player.element, seen),
+      single.element,
+      ofSentences(h(
         "div",
         { class: "lip-telling" },
         h("div", { class: "lip-choices" }, uses, noise),
@@ -104,17 +141,27 @@ export async function mount(root, app) {
         sentence.element,
         sure,
         notes,
-        h("div", { class: "lip-seen" }, crop, h("p", { class: "section-text", text: t("lips.crop.text") })),
-      ),
+        h("p", { class: "lip-say", text: t("lips.say") }),
+        promptText,
+        button({
+          text: t("lips.another"),
+          name: "another-sentence",
+          image: "swap",
+          press: () => {
+            prompt = makeSentence();
+            promptText.textContent = prompt;
+          },
+        }),
+      )),
     ),
-    h(
+    ofSentences(h(
       "section",
       { class: "shelf" },
       h("div", { class: "figure-head lip-timeline-head" }, h("h2", { text: t("lips.timeline") }), shown),
       h("p", { class: "section-text", text: t("lips.timeline.text") }),
       timeline.element,
-    ),
-    h(
+    )),
+    ofSentences(h(
       "section",
       { class: "shelf" },
       h("h2", { text: t("lips.compare") }),
@@ -132,8 +179,10 @@ export async function mount(root, app) {
           truth,
         ),
       ),
-    ),
-    h(
+    )),
+    h("section", { class: "shelf" }, h("h2", { text: t("lips.pairs") }), h("p", { class: "section-text", text: t("lips.pairs.text") }), pairs.element),
+    wordLimits,
+    ofSentences(h(
       "section",
       { class: "shelf", data: { name: "lip-can" } },
       h("h2", { text: t("lips.can") }),
@@ -145,14 +194,8 @@ export async function mount(root, app) {
           h("li", { data: { slot: name } }, h("h3", { text: t(`lips.slot.${name}`) }), h("p", { lang: "en", text: list.join(" ") })),
         ),
       ),
-      h(
-        "div",
-        { class: "lip-limits" },
-        ["speaker", "language", "film", "gate"].map((name) =>
-          h("p", {}, h("strong", { text: t(`lips.limit.${name}`) }), " ", t(`lips.limit.${name}.text`)),
-        ),
-      ),
-    ),
+      h("div", { class: "lip-limits" }, limits(["speaker", "language", "film", "gate"])),
+    )),
     h(
       "section",
       { class: "shelf" },
@@ -162,7 +205,33 @@ export async function mount(root, app) {
     ),
   );
   paintChoices();
+  paintRead();
   paint();
+  if (isWord()) showSample();
+
+  function isWord() {
+    return state.read === "word";
+  }
+
+  function limits(names) {
+    return names.map((name) => h("p", {}, h("strong", { text: t(`lips.limit.${name}`) }), " ", t(`lips.limit.${name}.text`)));
+  }
+
+  /** The parts of the page for what is read. */
+  function paintRead() {
+    single.element.hidden = !isWord();
+    wordLimits.hidden = !isWord();
+    for (const part of sentenceParts) part.hidden = isWord();
+    root.dataset.read = state.read;
+    code.refresh();
+  }
+
+  /** The page opens with a drawn face that speaks; a visitor's own video takes its place. */
+  async function showSample() {
+    const mine = turn;
+    const file = await fetchClip(SAMPLE).catch(() => null);
+    if (file && mine === turn) await open(file);
+  }
 
   function emptyFrame() {
     return h(
@@ -170,17 +239,6 @@ export async function mount(root, app) {
       { class: "film-empty" },
       h("p", { class: "film-empty-title", text: t("lips.start") }),
       h("p", { class: "section-text", text: t("lips.start.text") }),
-      h("p", { class: "lip-say", text: t("lips.say") }),
-      promptText,
-      button({
-        text: t("lips.another"),
-        name: "another-sentence",
-        image: "swap",
-        press: () => {
-          prompt = makeSentence();
-          promptText.textContent = prompt;
-        },
-      }),
     );
   }
 
@@ -192,7 +250,7 @@ export async function mount(root, app) {
 
   /** The camera while it records, and below what is to be said. */
   function showCamera(element) {
-    player.cover(element && h("div", { class: "lip-camera" }, element, h("p", { lang: "en", text: prompt })));
+    player.cover(element && h("div", { class: "lip-camera" }, element, h("p", { lang: "en", text: isWord() ? single.prompt() : prompt })));
   }
 
   function paintChoices() {
@@ -228,7 +286,7 @@ export async function mount(root, app) {
   }
 
   function reading() {
-    return answer ? readingOf(answer, state.use, LEVELS[state.noise]) : null;
+    return answer && !isWord() ? readingOf(answer, state.use, LEVELS[state.noise]) : null;
   }
 
   /** Show the reading that is chosen. */
@@ -241,7 +299,7 @@ export async function mount(root, app) {
     sure.dataset.doubt = isRead && now.confidence < 0.5 ? "yes" : "no";
     sure.textContent = isRead ? t(now.confidence < 0.5 ? "lips.unsure" : "lips.is-sure", { share: percent(now.confidence) }) : "";
     notes.textContent = now ? notesOf(now) : "";
-    player.video.muted = state.use === "lips";
+    player.video.muted = isWord() || state.use === "lips";
     paintSound();
     paintCompare();
     code.refresh();
@@ -293,7 +351,7 @@ export async function mount(root, app) {
     for (const [k, [x, y]] of corners.entries()) context[k ? "lineTo" : "moveTo"]((x / width) * wide, (y / height) * tall);
     context.closePath();
     context.lineJoin = "round";
-    context.setLineDash(state.use === "sound" ? [6, 5] : []);
+    context.setLineDash(!isWord() && state.use === "sound" ? [6, 5] : []);
     for (const [colour, line] of [["rgb(0 0 0 / 60%)", 5.5], [LIPS_COLOUR, 3]]) {
       Object.assign(context, { strokeStyle: colour, lineWidth: line });
       context.stroke();
@@ -301,15 +359,17 @@ export async function mount(root, app) {
   }
 
   /** Play a film here and have the server read it. */
-  async function open(file, { recorded = false } = {}) {
+  async function open(file, { recorded = false, spoken = "" } = {}) {
     const mine = ++turn;
     asking?.abort();
     asking = new AbortController();
     [answer, sound] = [null, null];
+    current = { file, recorded, spoken };
     fileName = file.name || "video.mp4";
     truth.value = recorded ? prompt : "";
     problem.clear();
     timeline.film(null, null, 1);
+    single.show(null, "");
     paint();
     root.toggleAttribute("data-busy", true);
     const began = performance.now();
@@ -317,7 +377,9 @@ export async function mount(root, app) {
       meter.textContent = t("lips.reading", { seconds: number((performance.now() - began) / 1000) });
     }, 250);
     meter.textContent = t("lips.reading", { seconds: number(0) });
-    const opened = player.open(file, fileName).catch(
+    player.video.loop = file.name === `${SAMPLE}.mp4`;
+    const opened = player.open(file, fileName).then(
+      () => mine === turn && player.video.loop && !movesLittle() && player.video.play().catch(() => {}),
       (error) => mine === turn && problem.show(wordsFor(error, words)),
     );
     soundOf(file).then((heard) => {
@@ -326,13 +388,14 @@ export async function mount(root, app) {
       paintSound();
     });
     try {
-      const found = readAnswer(await readLips(file, LEVELS_ASKED, asking.signal));
+      const found = isWord() ? readWordAnswer(await readLipWord(file, asking.signal)) : readAnswer(await readLips(file, LEVELS_ASKED, asking.signal));
       const [picture] = await Promise.all([found.crops ? pictureOf(found.crops.url) : null, opened]);
       if (mine !== turn) return;
       answer = { ...found, crops: found.crops && { ...found.crops, picture } };
       const { duration } = player.video;
       timeline.film(answer, picture, Number.isFinite(duration) ? Math.max(duration, answer.end_s) : answer.end_s);
       meter.textContent = t("lips.took", { seconds: number((performance.now() - began) / 1000, 1) });
+      if (isWord()) single.show(answer, spoken);
       paint();
     } catch (error) {
       if (mine !== turn) return;
@@ -349,6 +412,7 @@ export async function mount(root, app) {
       turn += 1;
       asking?.abort();
       bar.close();
+      pairs.close();
       maker.close();
       timeline.close();
       player.close();

@@ -19,3 +19,21 @@ export function shellText({ file, use, noise }) {
   const more = noise === null ? "" : ` --noise ${noise}dB`;
   return `szem lipread ${file} --use ${use}${more} --srt said.srt`;
 }
+
+export function wordCurlText(origin, { file }) {
+  return `curl -s "${origin}/v1/szem/lipwords?top=3" \\
+  -H "Content-Type: video/mp4" --data-binary @${file}`;
+}
+
+export function wordPythonText({ file }) {
+  return `from szem.tasks.faces.mouth_crops import track_mouth
+from szem.tasks.lipreading.single_words import read_lip_word
+
+said = read_lip_word(track_mouth("${file}"), top=3)
+for label in said:
+    print(f"{label.score:.0%}  {label.name}")`;
+}
+
+export function wordShellText({ file }) {
+  return `szem lipread ${file} --single any`;
+}

@@ -7,6 +7,7 @@ import { fetchNetworks, fetchThumbs, findTimes, inputUrl, look, sendNetwork } fr
 import { beginWithPicture } from "../pictures/begin.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
+import { movesLittle } from "../theme.js";
 import { flag, choice, whole, words as text } from "../url-state.js";
 import { heatPanel } from "./heat.js";
 import { layerPanel } from "./layer.js";
@@ -204,7 +205,7 @@ export async function mount(root, app) {
     depth.mark(state.layer);
     if (!layer) return;
     panel.open(begun, layer, times?.layers);
-    if (move) panel.element.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    if (move) panel.element.scrollIntoView({ block: "start", behavior: movesLittle() ? "auto" : "smooth" });
   }
 
   async function measure() {

@@ -12,6 +12,7 @@ import { firstPixel, readPixel } from "../kernels/settings.js";
 import { beginWithPicture } from "../pictures/begin.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
+import { movesLittle } from "../theme.js";
 import { choice, words as text } from "../url-state.js";
 import { countWeights } from "./counts.js";
 import { neuronDrawing } from "./drawing.js";
@@ -161,7 +162,7 @@ export async function mount(root, app) {
   function startCopy() {
     cancelAnimationFrame(copying);
     if (!planes) return;
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const still = movesLittle();
     const begun = performance.now();
     const frame = (now) => {
       copied = still ? 1 : Math.min(1, (now - begun) / COPY_MS);

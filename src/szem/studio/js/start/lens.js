@@ -8,6 +8,7 @@ import { runPlan, signedFull } from "../kernels/plan.js";
 import { paintClipped, paintSigned } from "../kernels/planes.js";
 import { decodeStill } from "../pictures/decode.js";
 import { fetchBlob } from "../server.js";
+import { movesLittle } from "../theme.js";
 
 const WISHED = ["sobel-x", "outline", "emboss", "sharpen", "box"];
 const STEP = 0.03;
@@ -35,7 +36,7 @@ export function createLens(app) {
   );
   const choice = h("div", { class: "lens-choice" });
   const place = { x: 0.47, y: 0.33 };
-  let held = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let held = movesLittle();
   let closed = false;
 
   function move(x, y) {

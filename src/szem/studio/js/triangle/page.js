@@ -4,6 +4,7 @@ import { button, messagePlace, segmented, slider } from "../controls.js";
 import { fill, h, s } from "../dom.js";
 import { cellAt, paintNumbers, rangeOf, short } from "../lab/paint.js";
 import { wordsFor } from "../problems.js";
+import { movesLittle } from "../theme.js";
 import { choice, whole } from "../url-state.js";
 import { createBoard } from "./board.js";
 import { DIRECTIONS, NEEDED, buildByHand, directionOf, wantedSides } from "./by-hand.js";
@@ -328,7 +329,7 @@ export async function mount(root, app) {
       app.set({ net: "learned" });
       paintNetPick();
       choose();
-      root.querySelector(".tri-stage").scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+      root.querySelector(".tri-stage").scrollIntoView({ behavior: movesLittle() ? "auto" : "smooth" });
     },
   });
   useButton.disabled = true;
