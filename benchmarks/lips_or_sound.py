@@ -152,7 +152,7 @@ def mouth_of(seen: LipreadInput, word: TimedWord) -> NDArray[np.float32]:
 
 
 def find_pairs(choices: dict[tuple[str, str], Choices], vocabulary: dict[str, list[str]]) -> list[dict[str, Any]]:
-    """The pairs that the sound in noise mixes up most and the lips least, and those of the lips against clean sound."""
+    """The pairs that the sound in noise mixes up most and the lips least; those of the lips against clean sound."""
     found: dict[str, list[tuple[float, dict[str, Any]]]] = {"lips": [], "sound": []}
     for slot in SLOTS:
         for pair in combinations(vocabulary[slot], 2):

@@ -70,8 +70,7 @@ def draw_empty_face() -> Canvas:
     ellipse(canvas, (160, 150), (104, 128), HAIR)
     polygon(canvas, [(128, 240), (192, 240), (198, 310), (122, 310)], (196, 150, 120))
     ellipse(canvas, (160, 172), (80, 108), SKIN)
-    ellipse(canvas, (160, 116), (80, 50), HAIR, 180, 360, 0)
-    ellipse(canvas, (160, 120), (76, 26), SKIN, 180, 360, 0)
+    ellipse(canvas, (160, 78), (78, 30), HAIR)
     for side in (-1, 1):
         ellipse(canvas, (160 + side * 82, 176), (10, 20), SHADE)
         eye = (160 + side * 34, 152)

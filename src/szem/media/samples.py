@@ -11,7 +11,19 @@ from szem.arrays import Picture8
 from szem.errors import MissingExtraError, UnknownNameError
 from szem.media.pictures import read_picture
 
-__all__ = ["SAMPLES", "Sample", "read_sample", "sample_path"]
+__all__ = [
+    "GALLERY_COLUMNS",
+    "GALLERY_SIDE",
+    "SAMPLES",
+    "Sample",
+    "gallery_path",
+    "read_gallery",
+    "read_sample",
+    "sample_path",
+]
+
+GALLERY_SIDE = 96  # pixels of a gallery picture
+GALLERY_COLUMNS = 16  # gallery pictures in a row of the file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,3 +88,23 @@ def read_sample(name: str = "cameraman") -> Picture8:
     (512, 512, 3)
     """
     return np.array(_cached(name))
+
+
+def gallery_path() -> Path:
+    """The file of the bundled gallery: small pictures side by side, which feature maps are searched over."""
+    return Path(__file__).with_name("gallery.webp")
+
+
+@cache
+def read_gallery() -> tuple[Picture8, ...]:
+    """The bundled gallery: crops of the samples and of textures, patterns, and pictures that szem drew.
+
+    Returns:
+        Some hundred pictures, each (GALLERY_SIDE, GALLERY_SIDE, 3) uint8; docs/tools/gallery.py makes them.
+    """
+    sheet = read_picture(gallery_path())
+    rows = sheet.shape[0] // GALLERY_SIDE
+    tiles = sheet.reshape(rows, GALLERY_SIDE, GALLERY_COLUMNS, GALLERY_SIDE, 3).swapaxes(1, 2)
+    pictures = np.ascontiguousarray(tiles.reshape(-1, GALLERY_SIDE, GALLERY_SIDE, 3))
+    pictures.setflags(write=False)
+    return tuple(pictures)

@@ -8,7 +8,7 @@ files: a worker may have been replaced since. Knows nothing of HTTP.
 import base64
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8
 from szem.errors import NotFoundError, RangeError, UnknownNameError, UnsupportedError
 from szem.media.pictures import PICTURE_SUFFIXES, encode_picture, read_picture
-from szem.media.samples import SAMPLES, sample_path
+from szem.media.samples import read_gallery
 from szem.runtime.cards import PictureInput
 from szem.runtime.graph import GraphLimits
 from szem.runtime.store import Model, list_models
@@ -168,10 +168,10 @@ class Lab:
         self._views.put(source.name, found)
         return found
 
-    def gallery(self) -> list[Path]:
+    def gallery(self) -> Sequence[Path | Picture8]:
         """The pictures that maps are searched over: those below the folders the operator allows, else the bundled."""
         files = list_pictures(self.settings.read_folders, suffixes=PICTURE_SUFFIXES, most=_GALLERY)
-        return files or [sample_path(name) for name in SAMPLES]
+        return files or read_gallery()
 
 
 def picture_models() -> list[Model]:
@@ -283,13 +283,15 @@ async def search_strongest(lab: Lab, source: LookSource, layer: int, map_index: 
     row = explorer.rows[layer]
     if map_index >= row.output_shape[0]:
         raise RangeError(f"{row.name} has maps 0 to {row.output_shape[0] - 1}, got {map_index}")
-    found = find_strongest(explorer, lab.gallery(), keep=6, progress=report_progress)
+    gallery = lab.gallery()
+    found = find_strongest(explorer, gallery, keep=6, progress=report_progress)
     entries = []
     for rank, picture_index in enumerate(found.pictures[row.name][map_index]):
         if picture_index < 0:
             continue
         y, x = (int(v) for v in found.places[row.name][map_index][rank])
-        picture = read_picture(found.files[picture_index])
+        chosen = gallery[picture_index]
+        picture = chosen if isinstance(chosen, np.ndarray) else read_picture(chosen)
         entries.append(
             {
                 "value": float(found.scores[row.name][map_index][rank]),

@@ -43,5 +43,5 @@ export function hexOf([r, g, b]) {
 export function inkOn([r, g, b]) {
   const linear = [r, g, b].map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
   const light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
-  return light > 0.18 ? "dark" : "light";
+  return light > 0.1791 ? "dark" : "light"; // where black and white read equally well
 }

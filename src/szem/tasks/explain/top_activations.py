@@ -1,7 +1,7 @@
-"""What each map of a network likes best: the pictures of a folder, and the places in them, that it answers to most.
+"""What each map of a network likes best: the pictures of a set, and the places in them, that it answers to most.
 
-One pass over the folder serves all layers. What was found is kept on disk under a key of the network and the files,
-so asking again costs nothing; a changed file or network asks anew.
+One pass over the set serves all layers. What was found is kept on disk under a key of the network and the pictures,
+so asking again costs nothing; a changed picture or network asks anew.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ MOST_FILES = 20_000
 class TopActivations:
     """The best places for every map of every layer, best first. A place is a neuron of the map."""
 
-    files: tuple[str, ...]
+    files: tuple[str, ...]  # empty for a picture that came as an array
     skipped: tuple[tuple[str, str], ...]  # files that could not be read, and why
     scores: dict[str, NDArray[np.float32]]  # layer -> (maps, kept)
     pictures: dict[str, NDArray[np.int32]]  # layer -> (maps, kept), places in `files`
@@ -41,7 +41,7 @@ class TopActivations:
 
 def find_strongest(
     explorer: Explorer,
-    files: Sequence[str | Path],
+    files: Sequence[str | Path | Picture8],
     *,
     keep: int = 9,
     cache: Path | None = None,
@@ -51,7 +51,7 @@ def find_strongest(
 
     Args:
         explorer: The opened network.
-        files: Pictures; those that cannot be read are reported, not raised.
+        files: Pictures, or their files; those that cannot be read are reported, not raised.
         keep: How many per map.
         cache: Where to keep what was found; by default a folder beside the user's models.
         progress: Called with the share that is done.
@@ -66,13 +66,13 @@ def find_strongest(
         if progress is not None:
             progress(1.0)
         return kept
-    found = _search(explorer, [Path(f) for f in files], keep, progress)
+    found = _search(explorer, files, keep, progress)
     _save(target, found)
     return found
 
 
 def _search(
-    explorer: Explorer, files: list[Path], keep: int, progress: Callable[[float], None] | None
+    explorer: Explorer, files: Sequence[str | Path | Picture8], keep: int, progress: Callable[[float], None] | None
 ) -> TopActivations:
     names = [row.name for row in explorer.rows]
     counts = {row.name: row.output_shape[0] for row in explorer.rows}
@@ -82,7 +82,7 @@ def _search(
     skipped = []
     for index, file in enumerate(files):
         try:
-            prepared = explorer.prepare(read_picture(file))
+            prepared = explorer.prepare(file if isinstance(file, np.ndarray) else read_picture(file))
         except SzemError as error:
             skipped.append((str(file), str(error)))
         else:
@@ -90,7 +90,8 @@ def _search(
                 _enter(maps, index, scores[name], pictures[name], places[name])
         if progress is not None:
             progress((index + 1) / len(files))
-    return TopActivations(tuple(str(f) for f in files), tuple(skipped), scores, pictures, places)
+    names_of = tuple("" if isinstance(file, np.ndarray) else str(file) for file in files)
+    return TopActivations(names_of, tuple(skipped), scores, pictures, places)
 
 
 def _enter(
@@ -142,9 +143,12 @@ def cut_patch(explorer: Explorer, picture: Picture8, layer: str | int, *, row: i
     return picture[top : max(min(round(y1), height), top + 1), left : max(min(round(x1), width), left + 1)]
 
 
-def _key(explorer: Explorer, files: Sequence[str | Path], keep: int) -> str:
+def _key(explorer: Explorer, files: Sequence[str | Path | Picture8], keep: int) -> str:
     digest = hashlib.sha256(f"1 {explorer.key} {keep}".encode())
     for file in files:
+        if isinstance(file, np.ndarray):
+            digest.update(f"{file.shape}".encode() + file.tobytes())
+            continue
         path = Path(file).resolve()
         try:
             state = path.stat()

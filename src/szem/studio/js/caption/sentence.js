@@ -13,7 +13,7 @@ const WORD_MS = 130; // between two words when a sentence appears
  */
 export function sentenceView(app, { hover, choose }) {
   const { t } = app.words;
-  const line = h("p", { class: "said", "aria-label": t("caption.sentence"), data: { name: "sentence" } });
+  const line = h("p", { class: "said", role: "group", "aria-label": t("caption.sentence"), data: { name: "sentence" } });
   let timer = 0;
 
   function wordButton(word, place, chosen, given) {

@@ -3,6 +3,7 @@
 import { button, messagePlace, slider, toggle } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { createFrameMeter } from "../kernels/frame-meter.js";
+import { className } from "../names.js";
 import { followPicture } from "../pictures/follow.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { Problem, wordsFor } from "../problems.js";
@@ -30,7 +31,7 @@ const PAINT_MS = 250; // between two paintings of numbers and chart
 export async function mount(root, app) {
   const { words, store, state } = app;
   const { t, number, percent } = words;
-  const nameOf = (label) => (words.has(`segment.class.${label}`) ? t(`segment.class.${label}`) : label);
+  const nameOf = (label) => className(words, label);
   let classes = [];
   let aliases = {}; // other names of some of them
   let lowest = {};

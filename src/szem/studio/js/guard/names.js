@@ -1,5 +1,7 @@
 // Kinds of events and things in the visitor's language, and how sure a channel is in words.
 
+import { className } from "../names.js";
+
 /** A kind's name; one that is not known here stays as the server calls it. */
 export function kindName(words, kind) {
   const key = `guard.kind.${kind.replaceAll(/[^a-z]+/g, "-")}`;
@@ -8,8 +10,7 @@ export function kindName(words, kind) {
 
 export function thingName(words, label) {
   if (label === "object") return ""; // of no kind that is known
-  const key = `segment.class.${label}`;
-  return words.has(key) ? words.t(key) : label;
+  return className(words, label);
 }
 
 /** "09:41:07" and the day, as people of the language write them. */

@@ -14,7 +14,7 @@ export const fields = {
   channel: choice("", ["", "sound", "video", "both"]),
   mark: choice("", ["", "none", "right", "wrong"]),
   score: whole(0, 0, 95), // percent, at least
-  film: choice("", ["", "yard"]), // what is tried at once
+  film: choice("yard", ["yard", "none"]), // what is tried at once
 };
 
 export async function mount(root, app) {

@@ -1,12 +1,13 @@
 // A film tried on the rules: it plays with zones and boxes over it, events come as they are found, curves below.
 
-import { messagePlace } from "../controls.js";
+import { button, messagePlace } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { filmChoice } from "../films/choice.js";
 import { filmPlayer } from "../films/player.js";
-import { thumbAddress } from "../pictures/clips.js";
+import { fetchClip, thumbAddress } from "../pictures/clips.js";
 import { clock } from "../pictures/film-controls.js";
 import { Problem, wordsFor } from "../problems.js";
+import { movesLittle } from "../theme.js";
 import { channelBars } from "./channels.js";
 import { curvesView } from "./curves.js";
 import { kindName, thingName } from "./names.js";
@@ -25,16 +26,19 @@ export function filmTrial(app, { areas, framed }) {
   const { words } = app;
   const { t, percent, number } = words;
   const problem = messagePlace("film-fault");
-  const bar = filmChoice(app, { chosen: open, mostBytes: MOST_BYTES, sample: { name: SAMPLE, text: t("guard.sample") } });
+  const bar = filmChoice(app, { chosen: (file) => (unmute(), open(file)), mostBytes: MOST_BYTES, sample: { name: SAMPLE, text: t("guard.sample") } });
   const player = filmPlayer(words, { label: t("guard.film"), empty: empty(), moved, draw });
   const curves = curvesView(app, { jump: (seconds) => player.seek(seconds), choose: go });
   const list = h("ol", { class: "ev-rows", data: { name: "film-events" } });
   const meter = h("p", { class: "meter", data: { name: "film-state" }, "aria-live": "polite" });
+  const soundOn = button({ text: t("guard.sound-on"), image: "sound", name: "sound-on", press: unmute });
+  soundOn.hidden = true;
   let film = null;
   let listed = "";
   let turn = 0;
   let sending = null;
   let closed = false;
+  let polling = Promise.resolve();
 
   const element = h(
     "section",
@@ -44,12 +48,27 @@ export function filmTrial(app, { areas, framed }) {
       "div",
       { class: "live" },
       player.element,
-      h("div", { class: "live-side" }, h("div", { class: "figure-head" }, h("h2", { text: t("guard.found") })), meter, list),
+      h("div", { class: "live-side" }, h("div", { class: "figure-head" }, h("h2", { text: t("guard.found") }), soundOn), meter, list),
     ),
     curves.element,
   );
   paint();
-  if (app.state.film === SAMPLE) bar.trySample();
+  if (app.state.film === SAMPLE) start();
+
+  /** The page opens with the drawn yard, at work. It is silent until somebody asks: browsers play no sound unasked. */
+  async function start() {
+    const mine = turn;
+    const file = await fetchClip(SAMPLE).catch(() => null);
+    if (!file || mine !== turn || closed) return;
+    player.video.muted = true;
+    soundOn.hidden = false;
+    await open(file);
+  }
+
+  function unmute() {
+    player.video.muted = false;
+    soundOn.hidden = true;
+  }
 
   function empty() {
     return h(
@@ -167,12 +186,16 @@ export function filmTrial(app, { areas, framed }) {
     const mine = ++turn;
     sending?.abort();
     sending = new AbortController();
-    if (film?.id) dropFilm(film.id).catch(() => {});
+    drop();
     problem.clear();
     film = { id: "", state: "sending", progress: 0, events: [], curves: {}, frame: { width: 0, height: 0 } };
     paint();
     player.open(file, file.name).then(
-      (done) => done && mine === turn && framed(player.video, file.name),
+      (done) => {
+        if (!done || mine !== turn) return;
+        framed(player.video, file.name);
+        if (player.video.muted && !movesLittle()) player.video.play().catch(() => {});
+      },
       (error) => mine === turn && problem.show(wordsFor(error, words)),
     );
     try {
@@ -187,6 +210,12 @@ export function filmTrial(app, { areas, framed }) {
     }
   }
 
+  /** Have the server forget the film, after the answer about it that is on its way. */
+  function drop() {
+    const id = film?.id;
+    if (id) polling.catch(() => {}).finally(() => dropFilm(id).catch(() => {}));
+  }
+
   async function follow(mine) {
     let failed = 0;
     while (mine === turn && !closed) {
@@ -195,7 +224,8 @@ export function filmTrial(app, { areas, framed }) {
       if (film.state === "done") return;
       await new Promise((resolve) => setTimeout(resolve, ASK_MS));
       try {
-        const next = await fetchFilm(film.id);
+        polling = fetchFilm(film.id);
+        const next = await polling;
         if (mine !== turn || closed) return;
         film = next;
         failed = 0;
@@ -214,7 +244,7 @@ export function filmTrial(app, { areas, framed }) {
       closed = true;
       turn += 1;
       sending?.abort();
-      if (film?.id) dropFilm(film.id).catch(() => {});
+      drop();
       bar.close();
       player.close();
     },

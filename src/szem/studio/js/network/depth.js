@@ -24,7 +24,7 @@ export function heightOf(count, most) {
 export function depthChart(app, pick) {
   const { t, number } = app.words;
   const note = h("p", { class: "section-text", data: { name: "depth-note" } });
-  const holder = h("div", { class: "depth-holder" });
+  const holder = h("div", { class: "depth-holder", tabindex: "0", role: "region", "aria-label": t("network.depth") });
   const element = h("section", { class: "depth", data: { name: "depth" } }, h("h2", { text: t("network.depth") }), note, holder, googlenetTable(app.words));
   let bars = new Map();
 

@@ -6,10 +6,11 @@ import { fill, h, whenSeen } from "../dom.js";
 import { findHeat } from "../lab/server.js";
 
 /**
+ * @param nameOf gives a class's name in the visitor's language
  * The likeliest class is asked for as soon as the panel comes near the screen.
  * @returns {element, show(begun, image, {live}), close()}
  */
-export function heatPanel(app, { failed }) {
+export function heatPanel(app, { failed, nameOf }) {
   const { words } = app;
   const { t, percent } = words;
   let begun = null;
@@ -35,10 +36,10 @@ export function heatPanel(app, { failed }) {
           "figure",
           {},
           overlay(occlusion.drop, t("network.occlusion")),
-          h("figcaption", {}, h("h3", { text: t("network.occlusion") }), h("p", { text: t("network.occlusion.text", { name: found.name, share: percent(Math.max(...occlusion.drop.flat()), 1), window: occlusion.window_px }) })),
+          h("figcaption", {}, h("h3", { text: t("network.occlusion") }), h("p", { text: t("network.occlusion.text", { name: nameOf(found.name), share: percent(Math.max(...occlusion.drop.flat()), 1), window: occlusion.window_px }) })),
         ),
         classMap
-          ? h("figure", {}, overlay(classMap.evidence, t("network.class-map")), h("figcaption", {}, h("h3", { text: t("network.class-map") }), h("p", { text: t("network.class-map.text", { name: found.name }) })))
+          ? h("figure", {}, overlay(classMap.evidence, t("network.class-map")), h("figcaption", {}, h("h3", { text: t("network.class-map") }), h("p", { text: t("network.class-map.text", { name: nameOf(found.name) }) })))
           : h("p", { class: "section-text", text: t("network.no-class-map") }),
       );
       result.dataset.class = String(occlusion.class_index);
@@ -83,7 +84,7 @@ export function heatPanel(app, { failed }) {
       delete result.dataset.class;
       fill(
         choices,
-        next.answer.map(({ class_index: index, name, probability }) => button({ text: `${name} ${percent(probability)}`, kind: "quiet", name: "heat-class", press: () => find(index), "data-class": String(index), "aria-pressed": "false" })),
+        next.answer.map(({ class_index: index, name, probability }) => button({ text: `${nameOf(name)} ${percent(probability)}`, kind: "quiet", name: "heat-class", press: () => find(index), "data-class": String(index), "aria-pressed": "false" })),
       );
       if (next.answer.length && !live) first.ask();
     },

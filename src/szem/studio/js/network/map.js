@@ -23,7 +23,6 @@ export function networkMap(app, pick) {
       {
         type: "button",
         class: "layer-tile",
-        "aria-label": name,
         title: name,
         data: { layer: String(layer.index), kind: layer.kind },
         vars: { column: column + 1, lane: lane + 1 },
@@ -33,6 +32,7 @@ export function networkMap(app, pick) {
       h("span", { class: "tile-kind", text: sign(layer) }),
       h("span", { class: "tile-maps", text: number(maps) }),
       share,
+      h("span", { class: "unseen", text: name }),
     );
     tiles.set(layer.index, { button, canvas, share });
     return button;

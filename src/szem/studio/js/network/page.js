@@ -4,6 +4,7 @@ import { button, messagePlace, select } from "../controls.js";
 import { fill, h, s } from "../dom.js";
 import { createFrameMeter } from "../kernels/frame-meter.js";
 import { fetchNetworks, fetchThumbs, findTimes, inputUrl, look, sendNetwork } from "../lab/server.js";
+import { imagenetNames } from "../names.js";
 import { beginWithPicture } from "../pictures/begin.js";
 import { sourceBar } from "../pictures/source-bar.js";
 import { wordsFor } from "../problems.js";
@@ -46,6 +47,7 @@ export async function mount(root, app) {
   let looking = false;
   let lastLook = 0;
   let renewedAt = -Infinity;
+  const nameOf = await imagenetNames(words.code);
   const meter = createFrameMeter();
 
   const problem = messagePlace("network-problem");
@@ -81,7 +83,7 @@ export async function mount(root, app) {
   const map = networkMap(app, choose);
   const depth = depthChart(app, choose);
   const panel = layerPanel(app, { field: showField, failed });
-  const heat = heatPanel(app, { failed });
+  const heat = heatPanel(app, { nameOf, failed });
 
   fill(
     root,
@@ -243,7 +245,7 @@ export async function mount(root, app) {
   function paintAnswer() {
     fill(
       answerList,
-      begun.answer.map(({ name, probability }) => h("li", {}, h("span", { text: name }), h("output", { text: percent(probability, 1) }), h("span", { class: "bar", vars: { share: `${probability * 100}%` } }))),
+      begun.answer.map(({ name, probability }) => h("li", {}, h("span", { text: nameOf(name) }), h("output", { text: percent(probability, 1) }), h("span", { class: "bar", vars: { share: `${probability * 100}%` } }))),
     );
   }
 

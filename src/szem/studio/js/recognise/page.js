@@ -2,6 +2,7 @@
 
 import { codeBlock, messagePlace, segmented, slider } from "../controls.js";
 import { fill, h } from "../dom.js";
+import { imagenetNames } from "../names.js";
 import { base64Of, sendable } from "../pictures/decode.js";
 import { isBundled } from "../pictures/begin.js";
 import { followPicture } from "../pictures/follow.js";
@@ -44,7 +45,8 @@ export async function mount(root, app) {
   const problem = messagePlace("answer-problem");
   const bar = sourceBar(app, { chosen: (id) => id !== state.picture && app.set({ picture: id, label: 0 }) });
   const overlay = createOverlay(app);
-  const labels = labelList(app, (k) => {
+  const nameOf = await imagenetNames(words.code);
+  const labels = labelList(app, nameOf, (k) => {
     app.set({ label: k, over: "map" });
     paint();
   });

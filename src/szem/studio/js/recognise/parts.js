@@ -3,15 +3,23 @@
 import { hexOf, inkOn } from "../colours.js";
 import { fill, h } from "../dom.js";
 
-/** Labels with bars; one is chosen, its map lies over the picture. */
-export function labelList(app, choose) {
+const LEAST_SURE = 0.3; // below it the likeliest label is a guess, and folded away
+
+/** Labels with bars; one is chosen, its map lies over the picture. Where none is likely, they are folded away. */
+export function labelList(app, nameOf, choose) {
   const { t, percent } = app.words;
   const list = h("ol", { class: "labels", "aria-label": t("recognise.labels") });
+  const doubt = h("summary", {});
+  const fold = h("details", { class: "labels-fold", data: { name: "labels-fold" } }, doubt, list);
   return {
-    element: list,
+    element: fold,
     /** @param labels [{name, score, key}] */
     show(labels, chosen) {
       const most = Math.max(...labels.map(({ score }) => score), 1e-6);
+      const isSure = most >= LEAST_SURE;
+      if (fold.dataset.sure !== String(isSure)) fold.open = isSure; // what the visitor opened stays open
+      fold.dataset.sure = String(isSure);
+      doubt.textContent = t("recognise.unsure", { share: percent(most) });
       fill(
         list,
         labels.map(({ name, score }, k) =>
@@ -28,7 +36,7 @@ export function labelList(app, choose) {
                 vars: { share: score, of: score / most },
                 on: { click: () => choose(k) },
               },
-              h("span", { class: "label-name", text: name }),
+              h("span", { class: "label-name", text: nameOf(name), title: nameOf(name) === name ? null : name }),
               h("output", { class: "label-score", text: percent(score, score < 0.1 ? 1 : 0) }),
               h("span", { class: "label-bar", "aria-hidden": "true" }),
             ),

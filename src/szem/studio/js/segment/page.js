@@ -5,6 +5,7 @@ import { button, codeBlock, messagePlace, segmented, select, slider } from "../c
 import { fill, h } from "../dom.js";
 import { createFrameMeter } from "../kernels/frame-meter.js";
 import { fetchNetworks } from "../lab/server.js";
+import { className } from "../names.js";
 import { isBundled } from "../pictures/begin.js";
 import { followPicture } from "../pictures/follow.js";
 import { sourceBar } from "../pictures/source-bar.js";
@@ -48,7 +49,7 @@ export async function mount(root, app) {
       if (id !== state.picture || state.box) app.set({ picture: id, box: "" });
     },
   });
-  const nameOf = (label) => (words.has(`segment.class.${label}`) ? t(`segment.class.${label}`) : label.replace(/_/g, " "));
+  const nameOf = (label) => className(words, label);
   const view = segmentView(app, { point, boxed });
   const areas = legend(app, { nameOf, choose: (only) => (app.set({ only }), paint()) });
   const timing = h("p", { class: "meter", data: { name: "timing" } });

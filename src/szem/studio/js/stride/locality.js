@@ -83,7 +83,7 @@ export function localityPart(app) {
       h("div", {}, controls, facts),
       h(
         "div",
-        { class: "stack-table" },
+        { class: "stack-table", tabindex: "0", role: "region", "aria-label": t("stride.locality") },
         h(
           "table",
           { data: { name: "stacks" } },
