@@ -1,7 +1,8 @@
-"""Make the gallery that feature maps are searched over: `python docs/tools/gallery.py` writes `szem/media/gallery.webp`.
+"""Make the gallery that feature maps are searched over: `python docs/tools/gallery.py`.
 
-One picture of tiles, `SIDE` pixels each: crops at several scales of photographs and textures that scikit-image carries
-(CC0 or public domain), gratings, grids, rings and corners, and flowers and birds that the project's own network drew.
+It writes `szem/media/gallery.webp`, one picture of tiles, `SIDE` pixels each: crops at several scales of photographs
+and textures that scikit-image carries (CC0 or public domain), gratings, grids, rings and corners, and flowers and
+birds that the project's own network drew.
 """
 
 import sys

@@ -1,4 +1,8 @@
-"""A real szem server and one real Chromium for all studio tests; every page is watched for errors and stray requests."""
+"""A real szem server and one real Chromium for all studio tests; every page is watched for errors and stray requests.
+
+While a page is being written, SZEM_STUDIO_URL set to the address that `szem studio` prints has the tests use that
+server: it need not be started for each run. Tests that prepare the server's own files then fail.
+"""
 
 import os
 import shutil
@@ -31,7 +35,8 @@ CHROMIUM_ARGUMENTS = [
 ]
 DESKTOP = (1280, 900)
 PATIENCE_MS = 1000 * PATIENCE_S
-KEY = "a-key-for-the-tests-of-the-studio"
+RUNNING, _, _key = os.environ.get("SZEM_STUDIO_URL", "").partition("/#key=")
+KEY = _key or "a-key-for-the-tests-of-the-studio"
 
 Visit = Callable[..., "Page"]
 
@@ -55,6 +60,9 @@ def squares(color_detector: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="session")
 def studio_url(studio_guard: Path, squares: None) -> Iterator[str]:
     """A szem server on a free port of this machine, as `szem studio` starts it."""
+    if RUNNING:
+        yield RUNNING
+        return
     uvicorn = pytest.importorskip("uvicorn", reason="the studio needs the server's packages")
     from szem.serve.app import build_app
     from szem.serve.server import bind

@@ -21,6 +21,7 @@ from .seeing import PATIENCE_S, in_address, set_slider, until
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Any]
+VIDEO = "document.querySelector('[data-name=film-video]')"
 CARDS = "[data-name=events] .ev-card"
 TEXT = "[data-name=rules-text]"
 READ = "Number(document.querySelector('.rules').dataset.read ?? 0)"
@@ -58,7 +59,7 @@ def write(page: Any, text: str) -> None:
 
 
 def test_what_was_kept_is_shown_filtered_and_played(visit: Visit, ids: list[str]) -> None:
-    page = visit("guard", fresh=True)
+    page = visit("guard", fresh=True, film="none")
     wait_cards(page, 5)
     assert kinds(page) == ["Enters", "Crosses a line", "Removed object", "Enters", "Gunshot"]  # the newest first
     assert page.locator(".guard-source").all_inner_texts()[0].split("\n")[:2] == ["gate", "lost, being reopened"]
@@ -89,7 +90,7 @@ def test_what_was_kept_is_shown_filtered_and_played(visit: Visit, ids: list[str]
 
 
 def test_marks_are_kept_and_can_be_taken_away(visit: Visit, ids: list[str], studio_guard: Path) -> None:
-    page = visit("guard", fresh=True)
+    page = visit("guard", fresh=True, film="none")
     wait_cards(page, 5)
     card = page.locator(f"{CARDS}[data-id='{ids[0]}']")
     card.locator("[data-name=mark-wrong]").click()
@@ -114,7 +115,7 @@ def test_marks_are_kept_and_can_be_taken_away(visit: Visit, ids: list[str], stud
 
 
 def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: list[str], no_rules: Path) -> None:
-    page = visit("guard", fresh=True)
+    page = visit("guard", fresh=True, film="none")
     wait_cards(page, 5)  # they stand above, and move what is below when they come
     until(page, "document.querySelector('.area-frame[data-picture=yes]')")  # the yard's own picture
     write(page, "# mine\n")
@@ -152,7 +153,7 @@ def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: l
 
 
 def test_zones_and_lines_come_and_go_as_json(visit: Visit, ids: list[str], no_rules: Path) -> None:
-    page = visit("guard", fresh=True)
+    page = visit("guard", fresh=True, film="none")
     write(page, "[zones]\ndoor = [[0, 0], [1, 0], [1, 1]]\n")
     yard, gate = [[0.1, 0.2], [0.9, 0.2], [0.5, 0.8]], [[0, 0.5], [1, 0.5]]
     given = {"zones": [{"name": "door", "points": yard, "ignore": True}], "lines": [{"name": "gate", "points": gate}]}
@@ -174,7 +175,7 @@ def test_zones_and_lines_come_and_go_as_json(visit: Visit, ids: list[str], no_ru
 
 
 def test_a_fault_in_the_rules_is_reported_with_its_line(visit: Visit, ids: list[str], no_rules: Path) -> None:
-    page = visit("guard", fresh=True)
+    page = visit("guard", fresh=True, film="none")
     write(page, '[[rules]]\nname = "a"\nevents = ["enterz"]\n')
     assert "did you mean 'enters'" in page.locator("[data-name=rules-fault]").inner_text()
     assert page.locator(".bad-line").inner_text() == "3"
@@ -191,7 +192,7 @@ def test_a_fault_in_the_rules_is_reported_with_its_line(visit: Visit, ids: list[
 
 
 def test_a_video_is_tried_at_once(visit: Visit, no_rules: Path, tmp_path: Path) -> None:
-    page = visit("guard", fresh=True)
+    page = visit("guard", fresh=True, film="none")
     page.locator("[data-name=film-file]").set_input_files(make_covered_video(tmp_path / "covered.mp4"))
     until(page, "document.querySelector('[data-name=film-state]').dataset.state === 'done'", patience_s=120)
     row = page.locator("[data-name=film-events] button")
@@ -208,7 +209,7 @@ def test_a_video_is_tried_at_once(visit: Visit, no_rules: Path, tmp_path: Path) 
 
 
 def test_it_speaks_hungarian_and_fits_a_phone(visit: Visit, ids: list[str]) -> None:
-    page = visit("guard", browser=PHONE, lang="hu")
+    page = visit("guard", browser=PHONE, lang="hu", film="none")
     wait_cards(page, 5)
     assert "Felügyelet képpel és hanggal" in page.inner_text("h1")
     assert kinds(page)[-1] == "Lövés"
@@ -223,9 +224,20 @@ def test_a_server_without_events_says_how_to_begin(visit: Visit) -> None:
         nothing = {"events": [], "nextPageToken": "", "total": 0}
         page.route(re.compile(r"/guard/events\?"), lambda route: route.fulfill(json=nothing))
 
-    page = visit("guard", before=reply)
+    page = visit("guard", before=reply, film="none")
     until(page, "!document.querySelector('[data-name=no-events]').hidden")
     assert "szem watch" in page.locator("[data-name=no-events]").inner_text()
+
+
+def test_it_opens_at_work_on_the_drawn_yard_and_leaves_without_a_trace(visit: Visit) -> None:
+    page = visit("guard", fresh=True)
+    until(page, "document.querySelector('[data-name=film-state]').dataset.state !== 'none'")
+    until(page, f"{VIDEO}.readyState >= 2 && !{VIDEO}.paused && {VIDEO}.muted")
+    page.click("[data-name=sound-on]")
+    assert not page.evaluate(f"{VIDEO}.muted")
+    assert page.locator("[data-name=sound-on]").is_hidden()
+    page.evaluate("() => { delete document.documentElement.dataset.ready; location.hash = '#/start'; }")
+    page.wait_for_selector("html[data-ready=start]", state="attached")  # in the middle of it: no error is left behind
 
 
 # Pure functions -------------------------------------------------------------------------------------------------
@@ -344,7 +356,7 @@ def test_the_key_leaves_the_address_and_opens_the_page(chromium: Any, studio_url
 
 
 def test_without_the_key_the_page_says_where_it_is(visit: Visit, ids: list[str]) -> None:
-    page = visit("guard", key="", expect=("401",))
+    page = visit("guard", key="", expect=("401",), film="none")
     told = page.locator("[data-name=events-problem]")
     told.get_by_text("#key=").wait_for()
     assert page.locator(CARDS).count() == 0

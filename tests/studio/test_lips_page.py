@@ -59,7 +59,7 @@ def jump(page: Any, second: float) -> None:
 
 
 def test_words_box_crop_and_moments_follow_the_video(visit: Visit, video: Path, answer: dict[str, Any]) -> None:
-    page = visit("lips", fresh=True)
+    page = visit("lips", read="sentence", fresh=True)
     came = give(page, video, answer)
     wait_words(page)
     assert json.loads(parse_qs(urlsplit(came[0].url).query)["levels"][0]) == list(LEVELS)
@@ -90,7 +90,7 @@ def test_words_box_crop_and_moments_follow_the_video(visit: Visit, video: Path, 
 
 
 def test_words_to_come_are_only_hinted_at_while_it_plays(visit: Visit, video: Path, answer: dict[str, Any]) -> None:
-    page = visit("lips", fresh=True)
+    page = visit("lips", read="sentence", fresh=True)
     give(page, video, answer)
     wait_words(page)
     assert page.locator(".lip-words .later").count() == 0
@@ -106,7 +106,7 @@ def test_words_to_come_are_only_hinted_at_while_it_plays(visit: Visit, video: Pa
 def test_noise_drowns_the_sound_and_what_was_said_is_compared(
     visit: Visit, video: Path, answer: dict[str, Any]
 ) -> None:
-    page = visit("lips", fresh=True)
+    page = visit("lips", read="sentence", fresh=True)
     came = give(page, video, answer)
     wait_words(page)
     page.fill("[name=truth]", "Bin blue at F two now.")
@@ -135,7 +135,7 @@ def test_noise_drowns_the_sound_and_what_was_said_is_compared(
 
 def test_no_reading_says_why_in_hungarian_on_a_phone(visit: Visit, video: Path, answer: dict[str, Any]) -> None:
     browser = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
-    page = visit("lips", browser=browser, lang="hu")
+    page = visit("lips", read="sentence", browser=browser, lang="hu")
     assert "Szájról olvasás" in page.inner_text("h1")
     why = "the mouth is too small: the eyes are 18 pixels apart, 24 are needed"
     none = {use: no_reading(use, why, "bin blue") for use in ("lips", "sound", "both")}
@@ -150,7 +150,7 @@ def test_no_reading_says_why_in_hungarian_on_a_phone(visit: Visit, video: Path, 
 
 
 def test_what_the_server_refuses_and_what_is_no_video_is_reported(visit: Visit, video: Path, tmp_path: Path) -> None:
-    page = visit("lips", fresh=True, expect=("400 (Bad Request)",))
+    page = visit("lips", read="sentence", fresh=True, expect=("400 (Bad Request)",))
     give(page, video, {"error": {"code": 400, "message": "face.mp4: cannot be read"}}, status=400)
     page.wait_for_selector("[data-name=lips-problem] .message")
     assert "cannot be read" in page.locator("[data-name=lips-problem]").inner_text()
@@ -164,7 +164,7 @@ def test_a_few_seconds_are_recorded_and_sent(visit: Visit, answer: dict[str, Any
     count = """window.parts = []; const start = MediaRecorder.prototype.start;
       MediaRecorder.prototype.start = function (...how) {
         this.addEventListener('dataavailable', ({ data }) => window.parts.push(data.size)); start.apply(this, how); };"""
-    page = visit("lips", before=lambda p: p.add_init_script(count))
+    page = visit("lips", read="sentence", before=lambda p: p.add_init_script(count))
     came: list[Any] = []
 
     def reply(route: Any) -> None:
@@ -194,7 +194,7 @@ def test_a_sentence_is_read_as_by_the_library(visit: Visit, data_dir: Path) -> N
         pytest.skip("needs a model for lipread: szem train lipread, or a release that ships one")
     rows = csv.DictReader((data_dir / "grid" / "index.csv").read_text(encoding="utf-8").splitlines())
     video = data_dir / "grid" / next(row["video"] for row in rows if row["split"] == "val")
-    page = visit("lips", fresh=True)
+    page = visit("lips", read="sentence", fresh=True)
     page.locator("[data-name=film-file]").set_input_files(video)
     until(page, f"document.querySelector('{WORDS}, .no-reading')", patience_s=120)
     for use in ("both", "lips"):

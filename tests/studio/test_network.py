@@ -423,3 +423,20 @@ def test_the_search_for_the_strongest_says_how_far_it_is(visit: Visit) -> None:
     page.route("**/strongest?map=3", lambda r: None)  # still at it
     page.click("[data-name=find-strongest]")
     until(page, "document.querySelector('[data-name=strongest] progress')?.value === 0.25")
+
+
+def test_googlenets_table_is_the_papers_and_opens_beside_the_depths(visit: Visit, lab: Callable[..., Any]) -> None:
+    rows = lab("network/googlenet.js", "return m.GOOGLENET")
+    assert [row[1:3] for row in rows[:3]] == [[112, 64], [56, 64], [56, 192]]
+    assert rows[-2][1:3] == [1, 1024]
+    assert sum(row[3] for row in rows) == pytest.approx(6797.7)  # thousands: the 6.8 million of its paper's table
+    inception = [row for row in rows if row[0].startswith("inception")]
+    assert len(inception) == 9
+    assert [row[2] for row in inception] == [256, 480, 512, 512, 512, 528, 832, 832, 1024]
+    page = visit("network", picture="cat")
+    _ready(page)
+    table = page.locator("[data-name=googlenet]")
+    assert not table.locator("table").is_visible()
+    table.locator("summary").click()
+    assert table.locator("tbody tr").count() == len(rows)
+    assert table.locator("tbody tr").nth(2).locator("output").inner_text() == "192"

@@ -153,3 +153,33 @@ def test_the_stride_page_fits_every_width(visit: Visit, lang: str) -> None:
         page.set_viewport_size({"width": width, "height": height})
         settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_cost_table_measures_three_kernels_and_says_what_the_atrous_one_saves(visit: Visit, lab: Lab) -> None:
+    plane = np.random.default_rng(2).uniform(0, 255, (14, 17)).astype(np.float32)
+    weights = np.linspace(-1, 1, 9)
+    found = lab(
+        "stride/cost.js",
+        "return Array.from(m.correlate({ ...a.plane, data: Float32Array.from(a.plane.data) }, a.weights, 3, 4))",
+        {"plane": {"data": plane.ravel().tolist(), "height": 14, "width": 17}, "weights": weights.tolist()},
+    )
+    wide = np.zeros((9, 9))
+    wide[::4, ::4] = weights.reshape(3, 3)  # the atrous kernel is the dense one with holes
+    tall, across = 14 - 8, 17 - 8
+    expected = sum(wide[j, i] * plane[j : j + tall, i : i + across].astype(float) for j in range(9) for i in range(9))
+    np.testing.assert_allclose(np.reshape(found, (tall, across)), expected, atol=1e-2)
+
+    page = visit("stride")
+    page.wait_for_selector("[data-cost=same-reach][data-ms]", state="attached")
+    rows = page.locator(".cost tbody tr")
+    assert [row.split("\t")[1:3] for row in rows.all_inner_texts()] == [
+        ["3 × 3", "9"],
+        ["9 × 9", "9"],
+        ["9 × 9", "81"],
+    ]
+    times = {
+        name: float(page.locator(f"[data-cost={name}]").get_attribute("data-ms")) for name in ("atrous", "same-reach")
+    }
+    said = page.locator("[data-name=cost-said]").inner_text()
+    assert f"{times['same-reach'] / max(times['atrous'], 0.01):,.1f}" in said
+    assert page.locator(".cost .bar").count() == 3
