@@ -27,7 +27,7 @@ def labels(*rows: tuple[str, float]) -> list[dict[str, Any]]:
 
 def answer(page: Any, **found: Any) -> None:
     """Answer in the server's place from now on."""
-    body = {"model": "toy", "labels": [], "is_sure": False, "reason": ""} | found
+    body = {"model": "toy", "labels": [], "is_confident": False, "reason": ""} | found
     page.route(LIPWORDS, lambda route: route.fulfill(json=body))
 
 
@@ -60,7 +60,7 @@ def test_unsure_and_unreadable_are_said_plainly(visit: Visit, tmp_path: Path) ->
 
 
 def test_what_one_chose_to_say_is_compared(visit: Visit) -> None:
-    page = visit("lips", fresh=True, before=lambda p: answer(p, labels=labels(("thank you", 0.9)), is_sure=True))
+    page = visit("lips", fresh=True, before=lambda p: answer(p, labels=labels(("thank you", 0.9)), is_confident=True))
     page.get_by_role("button", name="thank you").click()
     assert "thank you" in page.locator("[data-name=film-said]").inner_text()
     page.click("[data-name=film-record]")

@@ -20,14 +20,14 @@ def test_a_word_is_read_as_the_package_reads_it(server: httpx.Client) -> None:
     assert [label["name"] for label in found["labels"]] == [label.name for label in wanted]
     assert found["labels"][0]["name"] == "start"
     assert np.allclose([label["score"] for label in found["labels"]], [label.score for label in wanted], atol=0.05)
-    assert found["is_sure"] == (found["labels"][0]["score"] >= 0.5)
+    assert found["is_confident"] == (found["labels"][0]["score"] >= 0.5)
     assert len(found["track"]["frames"]) == found["crops"]["count"] > 15
 
 
 def test_a_number_of_a_face_that_is_not_there_is_a_reason(server: httpx.Client) -> None:
     found = server.post(ROUTE, params={"face": "2"}, content=SPEAKING.read_bytes()).json()
     assert found["labels"] == []
-    assert not found["is_sure"]
+    assert not found["is_confident"]
     assert "number 2 was asked for" in found["reason"]
 
 

@@ -149,7 +149,7 @@ export async function readLips(file, levels, signal) {
   return (await askWithFilm(`/v1/szem/lipread?${query}`, { method: "POST", headers, body: file, signal })).json();
 }
 
-/** The word or phrase that a video shows: {model, labels: [{name, score}], is_sure, reason, track, crops}. */
+/** The word or phrase that a video shows: {model, labels: [{name, score}], is_confident, reason, track, crops}. */
 export async function readLipWord(file, signal) {
   const headers = { "Content-Type": file.type || "application/octet-stream" };
   return (await askWithFilm("/v1/szem/lipwords?study=true", { method: "POST", headers, body: file, signal })).json();

@@ -11,9 +11,9 @@ from szem.tasks.lipreading.lipread import mouth_of
 from szem.tasks.lipreading.single_words import KINDS, open_lip_words, read_lip_word
 from szem.tasks.option import check_options, option
 
-__all__ = ["LEAST_SURE", "LipwordsRequest", "answer_lipwords"]
+__all__ = ["CONFIDENT_SCORE", "LipwordsRequest", "answer_lipwords"]
 
-LEAST_SURE = 0.5
+CONFIDENT_SCORE = 0.5
 """At or above this score the likeliest is right in 81 of 100 takes of people never learned from, below in 46."""
 
 _MAX_TOP = 20
@@ -35,7 +35,7 @@ class LipwordsRequest:
 
 
 def answer_lipwords(video: bytes, request: LipwordsRequest, open_model: OpenModel) -> dict[str, Any]:
-    """The likeliest words as `Labels.to_dict` gives them; `is_sure`, and `reason` where nothing can be read.
+    """The likeliest words as `Labels.to_dict` gives them; `is_confident`, and `reason` where nothing can be read.
 
     Raises:
         MediaError: the video cannot be read.
@@ -50,10 +50,10 @@ def answer_lipwords(video: bytes, request: LipwordsRequest, open_model: OpenMode
     face = face_of(request.face)
     track, reason = mouth_of(video, face, face_detector_of(open_model(None, task="faces")))
     if track is None or reason:
-        answer: dict[str, Any] = {"model": reader.card.name, "labels": [], "is_sure": False, "reason": reason}
+        answer: dict[str, Any] = {"model": reader.card.name, "labels": [], "is_confident": False, "reason": reason}
     else:
         found = read_lip_word(track, kind=request.kind, top=request.top, model=request.model or None)
-        answer = {**found.to_dict(), "is_sure": found.items[0].score >= LEAST_SURE, "reason": ""}
+        answer = {**found.to_dict(), "is_confident": found.items[0].score >= CONFIDENT_SCORE, "reason": ""}
     if request.study and track is not None:
         answer |= {"track": track.to_dict(), "crops": crops_to_dict(track.crops)}
     return answer

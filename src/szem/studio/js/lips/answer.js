@@ -39,11 +39,11 @@ export function readAnswer(raw) {
   };
 }
 
-/** The answer about a single word in the same form, with labels, is_sure and reason, and without readings. */
+/** The answer about a single word in the same form, with labels, is_confident and reason, and without readings. */
 export function readWordAnswer(raw) {
   const seen = raw.track?.frames ?? [];
   const times = { frames: seen.length, begin_s: seen[0]?.time_s };
-  return { ...readAnswer({ ...raw, ...times }), labels: raw.labels, is_sure: raw.is_sure, reason: raw.reason };
+  return { ...readAnswer({ ...raw, ...times }), labels: raw.labels, is_confident: raw.is_confident, reason: raw.reason };
 }
 
 /** word -> its probability at every moment, from the likeliest words of each moment. */

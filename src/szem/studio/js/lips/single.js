@@ -78,11 +78,11 @@ export function singleView(app, said) {
       fill(result, h("p", { class: "word-none" }, h("strong", { text: `${t("lips.none")}: ` }), reasonText(answer.reason, words)));
       return;
     }
-    const share = percent(answer.is_sure ? RIGHT.sure : RIGHT.unsure);
+    const share = percent(answer.is_confident ? RIGHT.sure : RIGHT.unsure);
     fill(
       result,
-      h("p", { class: "word-best", data: { sure: answer.is_sure ? "yes" : "no" } }, h("span", { lang: "en", text: shown(first.name) }), h("output", { text: percent(first.score) })),
-      h("p", { class: "sure", data: { doubt: answer.is_sure ? "no" : "yes", name: "word-sure" }, text: t(answer.is_sure ? "lips.single.sure" : "lips.single.unsure", { share }) }),
+      h("p", { class: "word-best", data: { sure: answer.is_confident ? "yes" : "no" } }, h("span", { lang: "en", text: shown(first.name) }), h("output", { text: percent(first.score) })),
+      h("p", { class: "sure", data: { doubt: answer.is_confident ? "no" : "yes", name: "word-sure" }, text: t(answer.is_confident ? "lips.single.sure" : "lips.single.unsure", { share }) }),
       spoken ? h("p", { class: "word-truth", text: t(plain(spoken) === first.name ? "lips.single.right" : "lips.single.wrong", { word: spoken }) }) : null,
       h("ol", { class: "word-rows" }, answer.labels.map(row)),
     );

@@ -3,7 +3,7 @@
 import { hexOf, inkOn } from "../colours.js";
 import { fill, h } from "../dom.js";
 
-const LEAST_SURE = 0.3; // below it the likeliest label is a guess, and folded away
+const CONFIDENT_SCORE = 0.3; // below it the likeliest label is a guess, and folded away
 
 /** Labels with bars; one is chosen, its map lies over the picture. Where none is likely, they are folded away. */
 export function labelList(app, nameOf, choose) {
@@ -16,7 +16,7 @@ export function labelList(app, nameOf, choose) {
     /** @param labels [{name, score, key}] */
     show(labels, chosen) {
       const most = Math.max(...labels.map(({ score }) => score), 1e-6);
-      const isSure = most >= LEAST_SURE;
+      const isSure = most >= CONFIDENT_SCORE;
       if (fold.dataset.sure !== String(isSure)) fold.open = isSure; // what the visitor opened stays open
       fold.dataset.sure = String(isSure);
       doubt.textContent = t("recognise.unsure", { share: percent(most) });
