@@ -158,7 +158,7 @@ def test_camera_is_live_can_be_held_and_survives_a_change_of_language_and_page(v
     assert (input_of(page) == held).all()
     assert held.std() > 1, "the camera gave a picture"
     page.locator("nav a", has_text="Felismerés").click()
-    page.wait_for_selector(".label-row")
+    page.wait_for_selector(".label-row", state="attached")
     assert (canvas_of(page, "[data-name=picture] canvas:first-child").shape) == held.shape
 
 
@@ -191,7 +191,7 @@ def test_a_video_file_plays_on_the_page_can_be_held_and_wound(visit: Visit, vide
         until(page, f"Math.abs({middle} - {grey}) < 8")  # the frame is drawn a moment after the video has moved
         assert abs(canvas_of(page, "[data-name=output-0] canvas").mean() - grey) < 8
     page.locator("nav a", has_text="Recognise").click()
-    page.wait_for_selector(".label-row")
+    page.wait_for_selector(".label-row", state="attached")
     assert page.locator("[data-name=film]").is_visible()
     page.locator(".thumb").first.click()
     until(page, "document.querySelector('[data-name=film]').hidden")
