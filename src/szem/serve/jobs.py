@@ -36,9 +36,7 @@ def warm_up() -> None:
             load(row.request.answer)
             if row.request.preload:
                 with suppress(SzemError):  # it is missed only when it is asked for
-                    if (
-                        not is_considered()
-                    ):  # its threads would not be there in the workers, which would wait for them
+                    if not is_considered():  # OpenVINO's threads would be missing in the workers
                         open_model(task=row.name, threads=1)  # its weights are shared by all workers
 
 
