@@ -36,7 +36,7 @@ def test_it_opens_with_a_drawn_face_that_is_read(visit: Visit) -> None:
     until(page, f"document.querySelector('{BEST}')")
     assert page.locator(f"{BEST} span").inner_text() == "start"
     assert page.locator(BEST).get_attribute("data-sure") == "yes"
-    assert "Fairly sure" in page.locator("[data-name=word-sure]").inner_text()
+    assert "Probably right" in page.locator("[data-name=word-sure]").inner_text()
     rows = page.locator(".word-row")
     assert rows.count() == 5
     assert "the runner-up" in rows.nth(1).inner_text()
@@ -51,7 +51,7 @@ def test_it_opens_with_a_drawn_face_that_is_read(visit: Visit) -> None:
 def test_unsure_and_unreadable_are_said_plainly(visit: Visit, tmp_path: Path) -> None:
     page = visit("lips", fresh=True, before=lambda p: answer(p, labels=labels(("web", 0.31), ("choose", 0.29))))
     until(page, f"document.querySelector('{BEST}')")
-    assert "Unsure" in page.locator("[data-name=word-sure]").inner_text()
+    assert "Doubtful" in page.locator("[data-name=word-sure]").inner_text()
     assert page.locator(".word-row").all_inner_texts()[1].split("\n")[:2] == ["choose", "29%"]
     answer(page, reason="no face is seen")
     page.locator("[data-name=film-file]").set_input_files(make_video(tmp_path / "face.mp4"))
