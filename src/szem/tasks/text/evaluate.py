@@ -3,31 +3,36 @@
 This file does not know how a model was made.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from szem.errors import FileMissingError
+from szem.errors import FileMissingError, FormatError
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
+from szem.tasks.bootstrap import bootstrap
+from szem.tasks.eval_run import EvalRun
 from szem.tasks.text.read import TextReader
 
 __all__ = ["character_errors", "evaluate_text", "words_found"]
 
 
-def evaluate_text(model: Model, folder: Path, split: str) -> list[Measurement]:
+def evaluate_text(model: Model, folder: Path, split: str, *, run: EvalRun | None = None) -> list[Measurement]:
     """Character error rate and fraction of words found.
 
     Args:
         model: A `text` model.
         folder: Pictures, each with a file of the same name and the suffix `.txt`: its text in UTF-8; in a folder
             called as the split, where there is one.
-        split: Name of that folder.
+        split: Name of that folder; `all` takes every picture below the data's.
     Raises:
         FileMissingError: no picture with a text beside it.
     """
+    run = run or EvalRun()
     reader = TextReader(Session(model, threads=1))
     home = folder / split if (folder / split).is_dir() else folder
     pairs = [
@@ -39,17 +44,28 @@ def evaluate_text(model: Model, folder: Path, split: str) -> list[Measurement]:
         raise FileMissingError(
             f"{home}: no picture with a text beside it (page.png and page.txt); give such a folder"
         )
-    wrong = letters = found = words = 0
-    for picture, text in pairs:
-        truth = text.read_text(encoding="utf-8")
-        said = reader(read_picture(picture)).text
-        errors, length = character_errors(truth, said)
-        hits, total = words_found(truth, said)
-        wrong, letters, found, words = wrong + errors, letters + length, found + hits, words + total
-    return [
-        Measurement("character error rate", wrong / max(letters, 1), letters),
-        Measurement("words found", found / max(words, 1), words),
-    ]
+
+    def measure(pair: tuple[Path, Path]) -> list[int]:
+        """Wrong letters, letters, words found, words."""
+        try:
+            truth = pair[1].read_text(encoding="utf-8-sig")
+        except ValueError as error:
+            raise FormatError(f"{pair[1].name}: not UTF-8 text ({error}); save it as UTF-8") from error
+        said = reader(read_picture(pair[0])).text
+        return [*character_errors(truth, said), *words_found(truth, said)]
+
+    done = run.each(pairs, measure, key=lambda pair: pair, doing="pictures")
+    counts = np.array([record for _, record in done])  # (pictures, 4)
+
+    def fraction(at: NDArray[np.int64], place: int) -> float:
+        return float(counts[at, place].sum() / max(counts[at, place + 1].sum(), 1))
+
+    rows = []
+    for name, place in (("character error rate", 0), ("words found", 2)):
+        low, high = bootstrap(partial(fraction, place=place), len(counts))
+        value = fraction(np.arange(len(counts)), place)
+        rows.append(Measurement(name, value, int(counts[:, place + 1].sum()), low, high))
+    return rows
 
 
 def character_errors(truth: str, said: str) -> tuple[int, int]:
