@@ -1,4 +1,4 @@
-"""Captions a second, the time of a search, and the caption that a fool would give, beside the network's scores.
+"""Captions a second, and the caption that a fool would give, beside the network's scores.
 
 Run:  python benchmarks/caption.py [--seconds 6]
       python benchmarks/caption.py --peer --data shared/data/flickr8k
@@ -9,7 +9,6 @@ the nearest picture, and of the 30 sentences of the 6 nearest the one most like 
 """
 
 import argparse
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +17,11 @@ import numpy as np
 
 from machine import describe_machine
 from szem.data.words import split_words
+from szem.media.pictures import read_picture
 from szem.media.samples import SAMPLES, read_sample
-from szem.results.hits import Hit
 from szem.tasks.captioning.bleu_cider import Cider, bleu
 from szem.tasks.captioning.caption import Captioner
 from szem.tasks.captioning.evaluate import read_split
-from szem.tasks.captioning.search import PictureIndex, _File, _write, read_index, update_index
 from szem.tasks.models import open_model
 
 NEAREST = 6
@@ -52,47 +50,18 @@ def speed(seconds: float) -> None:
     print(f"encoder alone: {encoded:6.1f} pictures/s")
 
 
-def search(count: int = 10_000) -> None:
-    """An index of so many pictures on disk: read it, place a sentence, rank all pictures."""
-    captioner = Captioner(open_model(task="caption", threads=1))
-    width = captioner.place(["a dog"]).shape[1]
-    space = np.random.default_rng(0).normal(size=(count, width))
-    space /= np.linalg.norm(space, axis=1, keepdims=True)
-    files = tuple(
-        _File(f"folder/picture-{i:05}.jpg", 100_000 + i, 1_700_000_000_000_000_000 + i) for i in range(count)
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "x.index"
-        model = f"{captioner.card.name} {captioner.card.sha256}"
-        _write(file, PictureIndex(Path(folder), model, files, space.astype(np.float16)))
-
-        def read_and_rank() -> list[Hit]:
-            index = read_index(file, folder=Path(folder), model=model)
-            assert index is not None
-            return index.best(captioner.place(["two dogs in the snow"])[0], 10)
-
-        index = read_index(file, folder=Path(folder), model=model)
-        assert index is not None
-        whole = per_second(lambda: len(read_and_rank()) // 10, 2)
-        kept = per_second(lambda: len(index.best(captioner.place(["two dogs in the snow"])[0], 10)) // 10, 2)
-        print(
-            f"{count} pictures: {1e3 / kept:.1f} ms a search; {1e3 / whole:.1f} ms with reading the index from disk"
-        )
-
-
 def peer(data: Path) -> None:
     """Scores of sentences taken from the nearest training pictures."""
     captioner = Captioner(open_model(task="caption", threads=1))
-    index = update_index(data / "images", captioner=captioner)
-    places = {file.name: row for file, row in zip(index.files, index.space.astype(np.float32), strict=True)}
     train, val = read_split(data, "train"), read_split(data, "val")
-    known = np.stack([places[file.name] for file in train])
+    places = {file: captioner.encode([read_picture(file)])[0].space for file in (*train, *val)}
+    known = np.stack([places[file] for file in train])
     sentences = [[split_words(text) for text in texts] for texts in train.values()]
     people = [[split_words(text) for text in texts] for texts in val.values()]
     weighing = Cider(sentences)
     first, agreed = [], []
     for file in val:
-        near = np.argsort(-(known @ places[file.name]))[:NEAREST]
+        near = np.argsort(-(known @ places[file]))[:NEAREST]
         first.append(sentences[near[0]][0])
         candidates = [words for i in near for words in sentences[i]]
         scores = [weighing.score_against(words, [o for o in candidates if o is not words]) for words in candidates]
@@ -114,7 +83,6 @@ def main() -> None:
         peer(given.data)
     else:
         speed(given.seconds)
-        search()
 
 
 if __name__ == "__main__":

@@ -65,7 +65,6 @@ if TYPE_CHECKING:
     from szem.tasks.audio.listen import listen as listen
     from szem.tasks.captioning.caption import Captioner as Captioner
     from szem.tasks.captioning.caption import caption as caption
-    from szem.tasks.captioning.search import search as search
     from szem.tasks.classification.classify import Classifier as Classifier
     from szem.tasks.classification.classify import classify as classify
     from szem.tasks.detection.detect import Detector as Detector
@@ -80,6 +79,7 @@ if TYPE_CHECKING:
     from szem.tasks.lipreading.lipread import lipread as lipread
     from szem.tasks.look import Looker as Looker
     from szem.tasks.look import look as look
+    from szem.tasks.search.search import search as search
     from szem.tasks.segmentation.instance_masks import Outliner as Outliner
     from szem.tasks.segmentation.instance_masks import outline as outline
     from szem.tasks.segmentation.segment import Segmenter as Segmenter

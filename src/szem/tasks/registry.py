@@ -198,7 +198,6 @@ _ROWS = (
             default="caption",
             accepts="szem.tasks.captioning.heads:CAPTION",
             evaluate="szem.tasks.captioning.evaluate:evaluate_caption",
-            evaluate_also=(("search", "szem.tasks.captioning.evaluate_search:evaluate_search"),),
         ),
         look=LookPlace(name="caption", part="szem.tasks.captioning.look:CAPTION"),
     ),
@@ -234,12 +233,17 @@ _ROWS = (
         summary="Find the pictures of a folder that match a sentence.",
         group="text",
         takes="pictures",
-        function="szem.tasks.captioning.search:search",
+        function="szem.tasks.search.search:search",
         result="szem.results.hits:Hits",
         more_names=("szem.results.hits:Hit",),
         request=TaskRequest(
-            options="szem.tasks.captioning.answer:SearchRequest",
-            answer="szem.tasks.captioning.answer:SearchAnswer",
+            options="szem.tasks.search.answer:SearchRequest",
+            answer="szem.tasks.search.answer:SearchAnswer",
+        ),
+        model=TaskModel(
+            default="search",
+            accepts="szem.tasks.search.heads:SEARCH",
+            evaluate="szem.tasks.search.evaluate:evaluate_search",
         ),
     ),
     TaskSpec(

@@ -8,7 +8,7 @@ import pytest
 
 from szem.media.pictures import encode_picture
 from szem.media.samples import read_sample
-from szem.tasks.captioning.search import rank_sentences
+from szem.tasks.search.search import rank_sentences
 
 ROUTE = "/v1/szem/search"
 NAMES = ("coffee", "cat", "cameraman")

@@ -364,17 +364,6 @@ class Captioner:
         tokens[tokens >= self._sentence_words] = UNKNOWN
         return self._sentence.run({"tokens": tokens}, ["space"])[0].astype(np.float32)
 
-    def picture_places(self, pictures: Sequence[Picture8]) -> NDArray[np.float32]:
-        """Where pictures lie in the space they share with sentences: (N, D), each of length 1.
-
-        Raises:
-            CardError: the model has no such space.
-        """
-        if self._sentence is None:
-            raise CardError(f"{self.session.model.folder}: model {self.card.name!r} has no space for sentences")
-        rows = [self.session.run(prepare_picture(p, self.card.picture), roles=["space"])["space"] for p in pictures]
-        return np.concatenate(rows).astype(np.float32)
-
     def _encode(self, picture: Picture8) -> EncodedPicture:
         out = self.session.run(prepare_picture(picture, self.card.picture), roles=self._roles)
         memory = out["memory"]

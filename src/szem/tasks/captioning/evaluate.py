@@ -1,7 +1,7 @@
 """Measure a captioner through the shipped path, on any folder of pictures with sentences, boxes or both.
 
 - Sentences (`captions.csv`: image, split, caption): BLEU and CIDEr-D of the network's own sentences, said or not; how
-  many of them no training picture has; recall of the search.
+  many of them no training picture has.
 - Sentences or boxes (any form `read_boxed` takes): CHAIR, objects that are named and not there; the fraction of
   pictures with a caption, and how many of those are right.
 - Boxes: how many captions name an object that is marked.
@@ -9,12 +9,9 @@
 Sentences are split into words as `data.words` says, on both sides.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from szem.data.boxed_folder import read_boxed
 from szem.data.folders import read_captions
@@ -26,7 +23,7 @@ from szem.results.class_aliases import coco_name
 from szem.results.score import Measurement
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.captioning.bleu_cider import Cider, bleu, recall
+from szem.tasks.captioning.bleu_cider import Cider, bleu
 from szem.tasks.captioning.caption import Captioner
 from szem.tasks.captioning.judgement import chair, is_right
 from szem.tasks.captioning.nouns import named_classes
@@ -35,7 +32,6 @@ from szem.tasks.eval_run import EvalRun
 __all__ = ["evaluate_caption", "read_split"]
 
 _TOGETHER = 8  # pictures at a time
-_BEST = 10  # answers looked at for recall
 _BEAMS = 10
 
 
@@ -48,7 +44,6 @@ class _Described:
     present: set[str] = field(default_factory=set)  # classes that people marked with boxes
     own: list[str] = field(default_factory=list)  # words of the network's sentence, said or not
     caption: Caption | None = None
-    space: NDArray[np.float32] | None = None
 
     @property
     def said(self) -> list[str]:
@@ -75,13 +70,10 @@ def evaluate_caption(model: Model, folder: Path, split: str, *, run: EvalRun | N
         for one, picture, hypotheses in zip(part, encoded, found, strict=True):
             one.own = split_words(captioner.words.decode(hypotheses[0].numbers))
             one.caption = captioner.to_caption(picture, hypotheses)
-            one.space = picture.space
     written = [one for one in pictures if one.people]
     out: list[Measurement] = []
     if written:
         out += _sentence_scores(written, _training_captions(folder, split))
-        if "sentence" in model.card.parts:
-            out += _recall_scores(written, captioner.place)
     out += _truth_scores(pictures)
     return out
 
@@ -98,20 +90,6 @@ def _sentence_scores(pictures: Sequence[_Described], trained: Sequence[Sequence[
         new = sum(tuple(words) not in known for words in captions)
         out.append(Measurement("fraction of sentences not in training", new / n, n))
     return out
-
-
-def _recall_scores(
-    pictures: Sequence[_Described], place: Callable[[Sequence[str]], NDArray[np.float32]]
-) -> list[Measurement]:
-    texts = [text for one in pictures for text in one.people]
-    owner = np.repeat(np.arange(len(pictures)), [len(one.people) for one in pictures])
-    sentences = np.concatenate([place(texts[i : i + 256]) for i in range(0, len(texts), 256)])
-    space = np.stack([one.space for one in pictures if one.space is not None])
-    to_picture, to_sentence = recall(sentences @ space.T, owner, best=_BEST)
-    return [
-        Measurement(f"recall@{_BEST}, picture by sentence", to_picture, len(texts)),
-        Measurement(f"recall@{_BEST}, sentence by picture", to_sentence, len(pictures)),
-    ]
 
 
 def _truth_scores(pictures: Sequence[_Described]) -> list[Measurement]:
@@ -180,20 +158,12 @@ def _splits_of_captions(folder: Path) -> set[str]:
 
 
 def read_split(folder: Path, split: str) -> dict[Path, list[str]]:
-    """The pictures of a split with their sentences, in the order of `captions.csv`; `all` takes every row.
+    """The pictures of a split that have sentences, in the order of `captions.csv`; `all` takes every row.
 
     Raises:
         UnknownNameError: no row is of this split.
     """
-    rows = read_captions(folder / "captions.csv").rows
-    out: dict[Path, list[str]] = {}
-    for row in rows:
-        if split in (row.split, "all"):
-            out.setdefault(row.path, []).append(row.caption)
-    if not out:
-        known = sorted({row.split for row in rows if row.split})
-        raise UnknownNameError(f"{folder}: no split called {split!r}; there are {', '.join(['all', *known])}")
-    return out
+    return {one.file: one.people for one in _read(folder, split) if one.people}
 
 
 def _training_captions(folder: Path, split: str) -> Sequence[list[str]]:

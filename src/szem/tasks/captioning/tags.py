@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8
 from szem.results.boxes import Boxes
 from szem.results.caption import Tag
+from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import Session
 from szem.tasks.captioning.nouns import NAMES, common_noun, words_of_class
 from szem.tasks.captioning.place_colors import main_color
@@ -75,6 +76,27 @@ class Tagger:
         """Run both networks, the detector on the mirrored picture too: what it finds but once is less certain."""
         boxes, mirrored = self._detector([picture, np.ascontiguousarray(picture[:, ::-1])])
         return self.combine(picture, boxes, mirrored, self._classifier.scores(picture))
+
+    def look(
+        self, picture: Picture8
+    ) -> tuple[TagEvidence, NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """The tags together with the numbers that they come from, for a network that reads those.
+
+        Returns:
+            The tags; (1, classes) best score of each class of the detector; (1, labels) logits and (1, C) features of
+            the classifier.
+        Raises:
+            UnknownNameError: the classifier gives no features.
+        """
+        boxes, mirrored = self._detector([picture, np.ascontiguousarray(picture[:, ::-1])])
+        best = np.full((1, len(self._detector.classes)), _LOWEST, np.float32)
+        np.maximum.at(best[0], boxes.indices, boxes.scores)
+        session = self._classifier.session
+        out = session.run(prepare_picture(picture, self._classifier.card.picture), roles=["logits", "features"])
+        logits = out["logits"].astype(np.float32)
+        scores = np.exp(logits[0] - logits[0].max())
+        evidence = self.combine(picture, boxes, mirrored, scores / scores.sum())
+        return evidence, best, logits, out["features"].astype(np.float32)
 
     def combine(self, picture: Picture8, boxes: Boxes, mirrored: Boxes, scores: NDArray[np.float32]) -> TagEvidence:
         """From the answers of the two networks.

@@ -1,4 +1,4 @@
-"""`szem search` killed at random moments while its index is built: never half, never less than before."""
+"""The index killed at random moments while it grows: never half, never less than before."""
 
 import os
 import random
@@ -13,36 +13,43 @@ import cv2
 import numpy as np
 import pytest
 
-from szem.tasks.captioning import search as module
-from szem.tasks.captioning.search import PictureIndex, read_index
+from szem.tasks.search.encoder import WIDTH
+from szem.tasks.search.index import IndexFile
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-PICTURES = 240
-MODEL = "fake 0"
+PICTURES = 160
 
-# The index is written after every few pictures; the network is replaced by the picture's mean.
+# The index is written after every few pictures; the networks are replaced by the picture's mean.
 VICTIM = """
 import sys, time
 from pathlib import Path
-from types import SimpleNamespace
 import numpy as np
-from szem.tasks.captioning import search
+from szem.tasks.search import search
+from szem.tasks.search.encoder import WIDTH, EncodedRow
 
 search._TOGETHER = search._SAVE_EVERY = 8
 
-class Captioner:
-    card, workers = SimpleNamespace(name="fake", sha256="0"), 1
-    def picture_places(self, pictures):
+class Encoder:
+    identity, workers = "fake", 1
+    def encode(self, picture):
         time.sleep(0.004)
-        return np.array([[picture.mean() / 255, 1.0] for picture in pictures])
+        return EncodedRow(np.full(2 * WIDTH, int(picture.mean()) - 80, np.int8), "[]")
 
 print("ready", flush=True)
-search.update_index(Path(sys.argv[1]), captioner=Captioner(), file=Path(sys.argv[2]))
+search.update_index(Path(sys.argv[1]), encoder=Encoder(), file=Path(sys.argv[2]))
 """
 
 
-def index_of(folder: Path, file: Path) -> PictureIndex | None:
-    return read_index(file, folder=folder, model=MODEL)
+def open_index(file: Path) -> IndexFile:
+    return IndexFile(file, identity="fake", width=2 * WIDTH)
+
+
+def kept(file: Path) -> int:
+    index = open_index(file)
+    try:
+        return len(index)
+    finally:
+        index.close()
 
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(30, marks=pytest.mark.slow)])
@@ -71,16 +78,16 @@ def test_a_search_may_be_killed_at_any_moment(tmp_path: Path, rounds: int) -> No
             with suppress(ProcessLookupError):
                 victim.send_signal(signal.SIGKILL)
             kills += victim.wait(60) == -signal.SIGKILL
-        found = index_of(folder, file)
-        assert found is not None, "an index that cannot be read"
-        assert len(found) >= before, "what was looked at is kept"
-        before = len(found)
+        now = kept(file)
+        assert now >= before, "what was encoded is kept"
+        before = now
     assert kills
     subprocess.run(command, check=True, env=environment, timeout=60, capture_output=True)
-    found = index_of(folder, file)
-    assert found is not None
-    assert [entry.name for entry in found.files] == [f"{n:03}.png" for n in range(PICTURES)]
-    expected = np.array([[n / 255, 1.0] for n in range(PICTURES)], np.float16)
-    np.testing.assert_array_equal(found.space[:, :2], expected)
-    assert [path.name for path in file.parent.iterdir()] == ["x.index"], "what was half-written is swept"
-    assert module._SAVE_EVERY > 8, "the victim's own setting"
+    index = open_index(file)
+    assert index.check() == 0
+    assert sorted(index.states()) == [f"{n:03}.png" for n in range(PICTURES)]
+    unit = np.zeros(2 * WIDTH, np.float32)
+    unit[0] = 1
+    found = {one.name: one.value for one in index.best(unit, PICTURES)}
+    assert found == {f"{n:03}.png": n - 80 for n in range(PICTURES)}
+    index.close()

@@ -1,0 +1,1 @@
+"""Find pictures by a sentence or by a picture."""

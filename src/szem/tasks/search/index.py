@@ -1,0 +1,298 @@
+"""The index of a folder's pictures, in one SQLite file: rows are appended in segments with a checksum each.
+
+A query reads the segments through SQLite's memory map, a part at a time, so that neither time nor memory grows with
+anything but the rows themselves. What changed is written in one transaction: a process that is killed leaves the
+index as it was. Two writers do no harm: each appends what it encoded. A segment whose checksum is wrong is given up,
+and its pictures are encoded again. This file does not know about networks.
+"""
+
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from szem.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Candidate", "FileState", "IndexFile"]
+
+_FORMAT = "2"
+_SEGMENT = 2048  # rows; the last one is filled up before another is begun
+_TOGETHER = 256  # rows turned to float at a time: a product too small for BLAS to wait for threads
+_MAPPED = 1 << 31  # bytes of the file that SQLite may map
+_WAIT_S = 20.0  # for another writer
+_TABLES = """
+    CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE pictures (name TEXT PRIMARY KEY, size INTEGER, changed INTEGER, row INTEGER UNIQUE, tags TEXT,
+        fault TEXT) WITHOUT ROWID;
+    CREATE INDEX faults ON pictures (name, fault) WHERE fault IS NOT NULL;
+    CREATE TABLE segments (first INTEGER PRIMARY KEY, rows BLOB NOT NULL, checksum INTEGER NOT NULL);
+    CREATE TABLE dead (row INTEGER PRIMARY KEY);
+    CREATE TABLE folders (name TEXT PRIMARY KEY, changed INTEGER) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What tells whether a file is still the one that was encoded."""
+
+    name: str  # below the folder, with /
+    size_bytes: int
+    changed_ns: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A picture and the product of its row with a query."""
+
+    name: str
+    value: float
+    tags: str
+
+
+class IndexFile:
+    """An open index.
+
+    Args:
+        file: Where it lies; None for one in memory. One of another model, of another format, or damaged is made anew.
+        identity: Of the networks.
+        width: Numbers in a row.
+    Raises:
+        StoreError: the file cannot be written.
+    """
+
+    def __init__(self, file: Path | None, *, identity: str, width: int) -> None:
+        self.file, self.width, self._identity = file, width, identity
+        try:
+            if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            self._db = self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) or file is None:
+                raise _store_error(file, error) from error
+            self._remove()
+            self._db = self._open()
+        except OSError as error:
+            raise _store_error(file, error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            ":memory:" if self.file is None else self.file,
+            timeout=_WAIT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            db.execute(f"PRAGMA mmap_size={_MAPPED}")
+            db.execute("PRAGMA synchronous=FULL")
+            if not self._is_ours(db):
+                db.execute("BEGIN IMMEDIATE")
+                for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall():
+                    db.execute(f'DROP TABLE "{name}"')
+                for statement in _TABLES.split(";"):
+                    db.execute(statement)
+                rows = (("format", _FORMAT), ("identity", self._identity), ("width", str(self.width)))
+                db.executemany("INSERT INTO about VALUES (?, ?)", rows)
+                db.execute("COMMIT")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _is_ours(self, db: sqlite3.Connection) -> bool:
+        try:
+            about = dict(db.execute("SELECT key, value FROM about"))
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return False
+            raise
+        return (about.get("format"), about.get("identity"), about.get("width")) == (
+            _FORMAT,
+            self._identity,
+            str(self.width),
+        )
+
+    def _remove(self) -> None:
+        assert self.file is not None
+        for ending in ("", "-journal"):
+            with suppress(FileNotFoundError):
+                Path(f"{self.file}{ending}").unlink()
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._db.close()
+
+    def __len__(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM pictures WHERE row IS NOT NULL").fetchone()[0])
+
+    def faults(self) -> dict[str, str]:
+        """Files that could not be read, and why."""
+        return dict(self._db.execute("SELECT name, fault FROM pictures WHERE fault IS NOT NULL ORDER BY name"))
+
+    def states(self) -> dict[str, tuple[FileState, str | None]]:
+        """Every file of the index and, where it could not be read, why."""
+        rows = self._db.execute("SELECT name, size, changed, fault FROM pictures")
+        return {name: (FileState(name, size, changed), fault) for name, size, changed, fault in rows}
+
+    def folders(self) -> dict[str, int]:
+        """The folders of the last walk and when each was changed."""
+        return dict(self._db.execute("SELECT name, changed FROM folders"))
+
+    def walked_at(self) -> float:
+        """When all files were last compared; 0 for never."""
+        found = self._db.execute("SELECT value FROM about WHERE key='walked'").fetchone()
+        return float(found[0]) if found else 0.0
+
+    def note_walk(self, folders: dict[str, int]) -> None:
+        """Keep what the walk saw, so that the next query need not walk."""
+        with self._transaction():
+            self._db.execute("DELETE FROM folders")
+            self._db.executemany("INSERT INTO folders VALUES (?, ?)", folders.items())
+            self._db.execute("INSERT OR REPLACE INTO about VALUES ('walked', ?)", (repr(time.time()),))
+
+    def add(
+        self,
+        rows: Sequence[tuple[FileState, NDArray[np.int8], str]],
+        faults: Sequence[tuple[FileState, str]] = (),
+    ) -> None:
+        """Append pictures; one whose name is known is replaced.
+
+        Args:
+            rows: Files, their rows (width,) and their tags.
+            faults: Files that could not be read, and why.
+        Raises:
+            StoreError: the disk is full or the file cannot be written.
+        """
+        with self._transaction():
+            self._forget([*(row[0].name for row in rows), *(fault[0].name for fault in faults)])
+            first, body = self._last_segment()
+            place = first + len(body) // self.width
+            for state, row, tags in rows:
+                if len(body) >= _SEGMENT * self.width:
+                    self._put_segment(first, bytes(body))
+                    first, body = place, bytearray()
+                body += np.ascontiguousarray(row, np.int8).tobytes()
+                self._db.execute(
+                    "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, NULL)",
+                    (state.name, state.size_bytes, state.changed_ns, place, tags),
+                )
+                place += 1
+            if rows:
+                self._put_segment(first, bytes(body))
+            for state, why in faults:
+                self._db.execute(
+                    "INSERT INTO pictures VALUES (?, ?, ?, NULL, NULL, ?)",
+                    (state.name, state.size_bytes, state.changed_ns, why),
+                )
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Forget files that are gone; their rows are given back when they are as many as the others."""
+        with self._transaction():
+            self._forget(names)
+            dead = self._db.execute("SELECT count(*) FROM dead").fetchone()[0]
+            if dead > max(_SEGMENT, len(self)):
+                self._rewrite()
+
+    def check(self) -> int:
+        """Give up segments whose checksum is wrong; returns how many pictures must be encoded again."""
+        bad = [
+            (first, len(rows) // self.width)
+            for first, rows, checksum in self._db.execute("SELECT first, rows, checksum FROM segments")
+            if zlib.crc32(rows) != checksum
+        ]
+        lost = 0
+        for first, count in bad:
+            with self._transaction():
+                span = (first, first + count)
+                lost += self._db.execute("DELETE FROM pictures WHERE row >= ? AND row < ?", span).rowcount
+                self._db.executemany("INSERT OR IGNORE INTO dead VALUES (?)", ((row,) for row in range(*span)))
+                blank = bytes(count * self.width)
+                self._put_segment(first, blank)
+        return lost
+
+    def best(self, weights: NDArray[np.float32], count: int) -> list[Candidate]:
+        """The pictures whose rows have the largest product with `weights` (width,), best first."""
+        parts = []
+        places = []
+        for first, rows in self._db.execute("SELECT first, rows FROM segments ORDER BY first"):
+            table = np.frombuffer(rows, np.int8).reshape(-1, self.width)
+            for start in range(0, len(table), _TOGETHER):
+                part = table[start : start + _TOGETHER].astype(np.float32)
+                parts.append(part @ weights)
+                places.append(np.arange(first + start, first + start + len(part)))
+        if not parts:
+            return []
+        values, rows_of = np.concatenate(parts), np.concatenate(places)
+        dead = np.fromiter((row for (row,) in self._db.execute("SELECT row FROM dead")), np.int64)
+        values[np.isin(rows_of, dead)] = -np.inf
+        kept = min(count, len(values))
+        found = np.argpartition(-values, kept - 1)[:kept]
+        found = found[np.argsort(-values[found], kind="stable")]
+        out = []
+        for place in found[np.isfinite(values[found])]:
+            row = self._db.execute("SELECT name, tags FROM pictures WHERE row=?", (int(rows_of[place]),)).fetchone()
+            if row is not None:
+                out.append(Candidate(row[0], float(values[place]), row[1]))
+        return out
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._db.execute(
+                "INSERT OR IGNORE INTO dead SELECT row FROM pictures WHERE name=? AND row IS NOT NULL", (name,)
+            )
+            self._db.execute("DELETE FROM pictures WHERE name=?", (name,))
+
+    def _last_segment(self) -> tuple[int, bytearray]:
+        found = self._db.execute("SELECT first, rows FROM segments ORDER BY first DESC LIMIT 1").fetchone()
+        return (found[0], bytearray(found[1])) if found else (0, bytearray())
+
+    def _put_segment(self, first: int, rows: bytes) -> None:
+        self._db.execute("INSERT OR REPLACE INTO segments VALUES (?, ?, ?)", (first, rows, zlib.crc32(rows)))
+
+    def _rewrite(self) -> None:
+        """Leave the dead rows out, segment by segment, in the transaction that is open."""
+        names = self._db.execute("SELECT row, name FROM pictures WHERE row IS NOT NULL ORDER BY row").fetchall()
+        old = self._db.execute("SELECT first FROM segments ORDER BY first").fetchall()
+        self._db.execute("UPDATE pictures SET row = -1 - row WHERE row IS NOT NULL")  # rows are unique at any moment
+        body, first, place, at = bytearray(), 0, 0, 0
+        for (begin,) in old:
+            rows = self._db.execute("SELECT rows FROM segments WHERE first=?", (begin,)).fetchone()[0]
+            self._db.execute("DELETE FROM segments WHERE first=?", (begin,))
+            while at < len(names) and names[at][0] < begin + len(rows) // self.width:
+                offset = (names[at][0] - begin) * self.width
+                if len(body) >= _SEGMENT * self.width:
+                    self._put_segment(first, bytes(body))
+                    first, body = place, bytearray()
+                body += rows[offset : offset + self.width]
+                self._db.execute("UPDATE pictures SET row=? WHERE name=?", (place, names[at][1]))
+                place, at = place + 1, at + 1
+        if body:
+            self._put_segment(first, bytes(body))
+        self._db.execute("DELETE FROM dead")
+
+    @contextmanager
+    def _transaction(self) -> "Iterator[None]":
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise _store_error(self.file, error) from error
+
+
+def _store_error(file: Path | None, error: Exception) -> StoreError:
+    return StoreError(f"{file}: the index cannot be kept: {error}; choose another place")

@@ -1,0 +1,51 @@
+"""tasks/search/query.py and word_pieces.py: what a sentence demands, and how it is split."""
+
+import pytest
+
+from szem.results.caption import Tag
+from szem.tasks.search.encoder import open_encoder
+from szem.tasks.search.query import Demand, Evidence, demands_of, evidence_of
+
+
+@pytest.mark.parametrize(
+    ("text", "demands"),
+    [
+        ("a cat", (Demand("cat"),)),
+        ("two dogs", (Demand("dog", 2),)),
+        ("a red car", (Demand("car", 0, "red"),)),
+        ("three white horses and a boat", (Demand("horse", 3, "white"), Demand("boat"))),
+        ("one grey cat", (Demand("cat", 1, "grey"),)),
+        ("a gray cat", (Demand("cat", 0, "grey"),)),
+        ("dogs in the snow", (Demand("dog", -1),)),
+        ("a green field", ()),
+    ],
+)
+def test_objects_numbers_and_colors_are_read(text: str, demands: tuple[Demand, ...]) -> None:
+    assert demands_of(text) == demands
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "evidence"),
+    [
+        ("a red car", Tag("car", 0.9, color="red"), Evidence(0.8, 0, 1)),
+        ("a red car", Tag("car", 0.9, color="blue"), Evidence(0.8, 0, -1)),
+        ("a red car", Tag("car", 0.9), Evidence(0.8, 0, 0)),  # not measured
+        ("a red car", Tag("dog", 0.9, color="red"), Evidence(-1, 0, 0)),
+        ("two dogs", Tag("dog", 0.9, count=2), Evidence(0.8, 1, 0)),
+        ("two dogs", Tag("dog", 0.9, count=1), Evidence(0.8, -1, 0)),
+        ("a sunset", Tag("dog", 0.9), Evidence()),
+    ],
+)
+def test_tags_confirm_or_contradict(text: str, tag: Tag, evidence: Evidence) -> None:
+    found = evidence_of(demands_of(text), [tag])
+    assert (found.objects, found.counts, found.colors) == pytest.approx(
+        (evidence.objects, evidence.counts, evidence.colors)
+    )
+
+
+def test_sentences_of_one_meaning_lie_together() -> None:
+    _, near = open_encoder(threads=1).embed(
+        ["a kitten on a sofa", "a cat lies on a couch", "a person is standing on the street"]
+    )
+    assert near[0] @ near[1] > 0.6
+    assert near[0] @ near[2] < 0.1
