@@ -82,7 +82,7 @@ WRONG = [
     ),
     (lambda: Sentence((), 2.0), RangeError, "probability must lie in 0..1"),
     (lambda: Hits((Hit(Path("a"), 0.1), Hit(Path("b"), 0.2)), "t", "m", 2), RangeError, "best first"),
-    (lambda: Hits((Hit(Path("a"), 3.0),), "t", "m", 1), RangeError, "must lie in -1..1"),
+    (lambda: Hits((Hit(Path("a"), 3.0),), "t", "m", 1), RangeError, "must lie in 0..1"),
     (lambda: said().draw_attention(np.zeros((9, 9, 3), np.uint8), columns=0), RangeError, "columns must be 1"),
 ]
 
@@ -123,6 +123,7 @@ def test_hits_become_plain_json() -> None:
         "text": "a dog",
         "model": "toy",
         "searched": 3,
-        "hits": [{"path": "a.jpg", "score": 0.5}],
+        "threshold": 0.0,
+        "hits": [{"path": "a.jpg", "score": 0.5, "fits": True}],
         "broken": {"b.jpg": "damaged"},
     }

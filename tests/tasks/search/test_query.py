@@ -4,7 +4,7 @@ import pytest
 
 from szem.results.caption import Tag
 from szem.tasks.search.encoder import open_encoder
-from szem.tasks.search.query import Demand, Evidence, demands_of, evidence_of
+from szem.tasks.search.query import Demand, DemandEvidence, demands_of, evidence_of
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,16 @@ def test_objects_numbers_and_colors_are_read(text: str, demands: tuple[Demand, .
 @pytest.mark.parametrize(
     ("text", "tag", "evidence"),
     [
-        ("a red car", Tag("car", 0.9, color="red"), Evidence(0.8, 0, 1)),
-        ("a red car", Tag("car", 0.9, color="blue"), Evidence(0.8, 0, -1)),
-        ("a red car", Tag("car", 0.9), Evidence(0.8, 0, 0)),  # not measured
-        ("a red car", Tag("dog", 0.9, color="red"), Evidence(-1, 0, 0)),
-        ("two dogs", Tag("dog", 0.9, count=2), Evidence(0.8, 1, 0)),
-        ("two dogs", Tag("dog", 0.9, count=1), Evidence(0.8, -1, 0)),
-        ("a sunset", Tag("dog", 0.9), Evidence()),
+        ("a red car", Tag("car", 0.9, color="red"), DemandEvidence(0.8, 0, 1)),
+        ("a red car", Tag("car", 0.9, color="blue"), DemandEvidence(0.8, 0, -1)),
+        ("a red car", Tag("car", 0.9), DemandEvidence(0.8, 0, 0)),  # not measured
+        ("a red car", Tag("dog", 0.9, color="red"), DemandEvidence(-1, 0, 0)),
+        ("two dogs", Tag("dog", 0.9, count=2), DemandEvidence(0.8, 1, 0)),
+        ("two dogs", Tag("dog", 0.9, count=1), DemandEvidence(0.8, -1, 0)),
+        ("a sunset", Tag("dog", 0.9), DemandEvidence()),
     ],
 )
-def test_tags_confirm_or_contradict(text: str, tag: Tag, evidence: Evidence) -> None:
+def test_tags_confirm_or_contradict(text: str, tag: Tag, evidence: DemandEvidence) -> None:
     found = evidence_of(demands_of(text), [tag])
     assert (found.objects, found.counts, found.colors) == pytest.approx(
         (evidence.objects, evidence.counts, evidence.colors)

@@ -188,8 +188,8 @@ class SearchEncoder:
         evidence = evidence_of(query.demands, tags)
         if query.is_plain:
             # The tags' confidences are calibrated; the cosines order pictures that they do not tell apart.
-            chance = min(max((evidence.objects + 1) / 2, 0.01), 0.99)
-            logit = math.log(chance / (1 - chance)) + _ORDER * value
+            confidence = min(max((evidence.objects + 1) / 2, 0.01), 0.99)
+            logit = math.log(confidence / (1 - confidence)) + _ORDER * value
             logit += _PLAIN_COUNT * evidence.counts + _PLAIN_COLOR * evidence.colors
         else:
             logit = numbers["base"] + value

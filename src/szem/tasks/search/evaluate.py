@@ -59,18 +59,18 @@ def evaluate_search(model: Model, folder: Path, split: str, *, run: EvalRun | No
     for query, own in zip(queries, owner, strict=True):
         values = rows @ encoder.weights(query)
         near = np.argsort(-values, kind="stable")[:_CANDIDATES]
-        chances = np.array([encoder.probability(query, float(values[k]), tags[k]) for k in near])
-        order = near[np.argsort(-chances, kind="stable")]
-        chances = -np.sort(-chances, kind="stable")
+        probabilities = np.array([encoder.probability(query, float(values[k]), tags[k]) for k in near])
+        order = near[np.argsort(-probabilities, kind="stable")]
+        probabilities = -np.sort(-probabilities, kind="stable")
         place = np.flatnonzero(order == own)
         ranks.append(int(place[0]) if len(place) else len(rows))
         same = (words @ query.words) >= _SAME  # sentences that say the same
         fitting = np.unique(owner[same])
-        said.append(chances[0] >= encoder.threshold)
+        said.append(probabilities[0] >= encoder.threshold)
         right.append(order[0] in fitting)
         rest = [k for k, number in enumerate(order) if number not in fitting]
         alone.append(len(rest) > 0)
-        silent.append(not rest or chances[rest[0]] < encoder.threshold)
+        silent.append(not rest or probabilities[rest[0]] < encoder.threshold)
     reached, correct, kept_silent = np.array(ranks), np.array(right), np.array(silent)[np.array(alone)]
     is_said = np.array(said)
     out = [mean_of(f"R@{k}, picture by sentence", reached < k) for k in _AMONG]

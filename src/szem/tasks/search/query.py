@@ -11,7 +11,7 @@ from szem.results.caption import Tag
 from szem.tasks.captioning.nouns import named_classes, plural_of, words_of_class
 from szem.tasks.captioning.place_colors import COLOR_WORDS
 
-__all__ = ["Demand", "Evidence", "demands_of", "evidence_of", "is_only_demands"]
+__all__ = ["Demand", "DemandEvidence", "demands_of", "evidence_of", "is_only_demands"]
 
 _NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6}
 _ONE = frozenset({"one", "1", "single", "lone"})
@@ -46,7 +46,7 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class DemandEvidence:
     """How the tags of a picture answer the demands, each -1 (contradicted) to 1 (confirmed); 0 where nothing is asked
     or nothing was measured."""
 
@@ -99,7 +99,7 @@ def _count(before: Sequence[str], noun: str, name: str) -> int:
     return -1 if any(plural_of(word) == noun != word for word in words_of_class(name)) else 0
 
 
-def evidence_of(demands: Sequence[Demand], tags: Sequence[Tag]) -> Evidence:
+def evidence_of(demands: Sequence[Demand], tags: Sequence[Tag]) -> DemandEvidence:
     """Compare what is asked with what was found.
 
     Args:
@@ -107,7 +107,7 @@ def evidence_of(demands: Sequence[Demand], tags: Sequence[Tag]) -> Evidence:
         tags: Of the picture.
     """
     if not demands:
-        return Evidence()
+        return DemandEvidence()
     found = {tag.name: tag for tag in tags}
     objects, counts, colors = [], [], []
     for demand in demands:
@@ -119,7 +119,7 @@ def evidence_of(demands: Sequence[Demand], tags: Sequence[Tag]) -> Evidence:
             counts.append(_agreement(demand.count, tag.count))
         if demand.color and tag.color:
             colors.append(1.0 if tag.color == demand.color else 0.0 if tag.color in _NEAR[demand.color] else -1.0)
-    return Evidence(min(objects), min(counts, default=0.0), min(colors, default=0.0))
+    return DemandEvidence(min(objects), min(counts, default=0.0), min(colors, default=0.0))
 
 
 def _agreement(wanted: int, counted: int) -> float:
