@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scripts.models import blend_detector, finetune_ssd, recentre_ssd
+from scripts.models import blend_detector, finetune_ssd, recentre_ssd, silence_drawn
 from scripts.models.ssd_drawings import draw_vehicles
 from szem import detect
 from szem.runtime.cards import read_card
@@ -54,5 +54,8 @@ def test_the_recipe_runs_from_end_to_end(tmp_path: Path) -> None:
     card = read_card(out)
     assert (card.input.width_px, len(card.labels or ())) == (SIDE, 80)
     assert card.constants["overlap.across"] == 0.8
+    words = ["--begin", str(out), "--classes", "clock", "--keep", cars, "--drawn", "2"]
+    silence_drawn.main([*words, "--out", str(tmp_path / "silent")])
+    assert read_card(tmp_path / "silent").sha256 != card.sha256
     found = detect(tmp_path / "cars" / "images" / "0.png", model=out, threshold=0.0)
     assert len(found.scores) > 0
