@@ -6,6 +6,7 @@ index as it was. Two writers do no harm: each appends what it encoded. A segment
 and its pictures are encoded again. This file does not know about networks.
 """
 
+import errno
 import sqlite3
 import time
 import zlib
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.errors import StoreError
+from szem.files import write_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -295,4 +297,11 @@ class IndexFile:
 
 
 def _store_error(file: Path | None, error: Exception) -> StoreError:
-    return StoreError(f"{file}: the index cannot be kept: {error}; choose another place")
+    """SQLite's and the system's errors in the words of every file that cannot be written."""
+    if not isinstance(error, OSError):
+        number = errno.ENOSPC if "full" in str(error) else errno.EACCES
+        error = OSError(number, str(error))
+    found = write_error(file or Path("index"), error)
+    kept = StoreError(f"the index cannot be kept: {found}")
+    kept.errno = error.errno
+    return kept
