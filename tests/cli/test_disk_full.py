@@ -37,7 +37,6 @@ WRITERS = {
     "explain": (["explain", "{}/p.png", "-l", "stem.conv", "--no-time", "-o", "{}/out"], "001-stem.conv.npz"),
     "generate": (["generate", "a rose", "--n", "1", "-o", "{}/out/g.png"], "g.png"),
     "listen": (["listen", "{}/s.wav", "--vtt", "-o", "{}/out/s.vtt"], "s.vtt"),
-    "search": (["search", "a cat", "{}/pictures", "--index", "{}/out/x.index"], "x.index"),
     "caption": (["caption", "{}/p.png", "--beam", "1", "--attention", "{}/out/a.png"], "a.png"),
 }
 

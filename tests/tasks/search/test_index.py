@@ -71,3 +71,13 @@ def test_a_file_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="the index cannot be kept"):
         IndexFile(tmp_path / "file" / "x.index", identity="a", width=WIDTH)
+
+
+def test_a_full_disk_is_reported_and_what_was_kept_stays(index: IndexFile) -> None:
+    put(index, 0, 3)
+    pages = index._db.execute("PRAGMA page_count").fetchone()[0]
+    index._db.execute(f"PRAGMA max_page_count={pages}")
+    many = [(FileState(f"{n}.png", 1, n), np.zeros(WIDTH, np.int8), "x" * 4000) for n in range(9)]
+    with pytest.raises(StoreError, match="the index cannot be kept: .*the disk is full"):
+        index.add(many)
+    assert order(index) == ["0002.png", "0001.png", "0000.png"]
