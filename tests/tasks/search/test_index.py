@@ -78,6 +78,6 @@ def test_a_full_disk_is_reported_and_what_was_kept_stays(index: IndexFile) -> No
     pages = index._db.execute("PRAGMA page_count").fetchone()[0]
     index._db.execute(f"PRAGMA max_page_count={pages}")
     many = [(FileState(f"{n}.png", 1, n), np.zeros(WIDTH, np.int8), "x" * 4000) for n in range(9)]
-    with pytest.raises(StoreError, match="the index cannot be kept: .*the disk is full"):
+    with pytest.raises(StoreError, match=r"the index cannot be kept: .*the disk is full"):
         index.add(many)
     assert order(index) == ["0002.png", "0001.png", "0000.png"]
