@@ -15,7 +15,7 @@ import pytest
 
 from szem.studio import studio_folder
 
-from .seeing import settle
+from .seeing import settle, until
 
 pytestmark = pytest.mark.browser
 
@@ -53,6 +53,7 @@ def open_pages(visit: Callable[..., Any], lang: str) -> Any:
         page.wait_for_selector(f"html[data-ready={name}]", state="attached")
         if name in SHOWN:
             page.wait_for_selector(SHOWN[name], state="attached")
+        until(page, "!document.querySelector('[data-busy]')")  # what is being renewed is paler for a moment
         yield name, page
 
 
@@ -90,6 +91,7 @@ def test_the_measure_finds_what_is_clipped_covered_and_too_wide(visit: Callable[
     page.evaluate(gzip.decompress((HERE / "axe.min.js.gz").read_bytes()).decode())
     page.evaluate(
         """() => { const main = document.querySelector('main');
-      main.innerHTML = '<button></button><p style="color: #bbb; background: #fff">pale words</p>'; }"""
+      main.innerHTML = '<button></button><p id="pale">pale words</p>';
+      Object.assign(document.getElementById('pale').style, { color: '#bbb', background: '#fff' }); }"""
     )
     assert {fault.split(" at ")[0] for fault in page.evaluate(AXE)} >= {"button-name", "color-contrast"}

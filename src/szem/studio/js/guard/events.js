@@ -122,7 +122,7 @@ export function eventsView(app, { seen }) {
       nothing,
       present && (isChosen() || known?.total)
         ? [h("p", { text: t("guard.none-fit") }), button({ text: t("guard.all"), name: "all", press: () => { made = ""; choose({ source: "", kind: "", mark: "", channel: "", score: 0, since: "" }); paintFilters(); } })]
-        : [h("p", { text: t("guard.none-yet") }), h("pre", { class: "code", text: "szem watch rtsp://192.168.1.20/stream garden=garden.mp4 --rules guard.toml" })],
+        : [h("p", { text: t("guard.none-yet") }), h("pre", { class: "code", tabindex: "0", "aria-label": t("guard.none-yet"), text: "szem watch rtsp://192.168.1.20/stream garden=garden.mp4 --rules guard.toml" })],
     );
   }
 

@@ -223,6 +223,7 @@ export function filmTrial(app, { areas, framed }) {
       if (film.state === "failed") throw new Problem("film-refused", {}, film.fault);
       if (film.state === "done") return;
       await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+      if (mine !== turn || closed) return; // the server has forgotten the film
       try {
         polling = fetchFilm(film.id);
         const next = await polling;

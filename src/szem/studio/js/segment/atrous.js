@@ -28,9 +28,10 @@ export function atrousPanel(app, { problem, at, rate, changed }) {
   const rates = h("div", { class: "atrous-rates" });
   const sentence = h("p", { class: "atrous-sentence", "aria-live": "polite", data: { name: "atrous-sentence" } });
   const table = h("table", { class: "atrous-table", data: { name: "atrous-table" } });
+  const holder = h("div", { class: "atrous-holder", tabindex: "0", role: "region", "aria-label": t("segment.atrous") }, table);
   const note = h("p", { class: "section-text" });
   const open = h("a", { class: "button quiet", text: t("segment.atrous.open"), data: { name: "open-layer" } });
-  const body = h("div", { class: "atrous", hidden: true }, frame, h("div", { class: "atrous-side" }, rates, sentence, table, note, open));
+  const body = h("div", { class: "atrous", hidden: true }, frame, h("div", { class: "atrous-side" }, rates, sentence, holder, note, open));
   const none = h("p", { class: "section-text", hidden: true, text: t("segment.atrous.none") });
   const element = h(
     "section",
