@@ -23,7 +23,7 @@ STATE: dict[str, dict[str, str]] = {
     "lips": {"read": "sentence"},
 }
 # How many there are at least, so that a selector that finds none is noticed.
-LEAST = {"kernels": 1, "stride": 3, "triangle": 3, "recognise": 1, "detect": 1, "segment": 1, "lips": 2, "draw": 2}
+LEAST = {"kernels": 1, "stride": 2, "triangle": 3, "recognise": 1, "detect": 1, "segment": 1, "lips": 2, "draw": 2}
 SHOWN = "input[type=range]:not([disabled]):visible"
 
 
