@@ -197,6 +197,8 @@ OWN = {
     "guard/export.py": "a member of a ZIP file in memory",
     "guard/recorder.py": "a part of the store's `write_file`",
     "guard/source_worker.py": "a part of the store's `write_file`",
+    "tasks/eval_run.py": "a log that grows by lines; half a line is dropped on resuming",
+    "cli/eval.py": "the classes of a network that is compared with, in a temporary folder",
     "train/journal.py": "a log that grows by lines; half a line is dropped on resuming",
     "runtime/adding.py": "a new model in a temporary folder, which is renamed whole",
     "runtime/external_data.py": "a new model in a temporary folder, which is renamed whole",

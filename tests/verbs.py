@@ -23,6 +23,7 @@ RUNS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("segment",): ("-m", "road", "-o", "out/", "--", "{}.png"),
     ("detect",): ("-o", "out/", "--write", "video,json,csv,coco", "--", "{}.mp4"),
     ("caption",): ("--beam", "1", "--", "{}.png"),
+    ("read",): ("-o", "out/", "--", "{}.png"),
     ("search",): ("a cat", "--", "{}"),
     ("generate",): ("a red flower", "--n", "1", "-o", "out/{}.png"),
     ("lipread",): ("--", "{}.mp4"),

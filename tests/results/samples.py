@@ -22,7 +22,8 @@ from szem.results.measures import Measures
 from szem.results.mouth import MouthTrack
 from szem.results.outlined_boxes import OutlinedBoxes
 from szem.results.outlines import Outlines
-from szem.results.score import Measurement
+from szem.results.score import Confusion, Measurement, Reliability
+from szem.results.text import Text, TextBlock, TextLine, TextParagraph, TextSymbol, TextWord
 from szem.results.tracks import Track, TrackedBoxes, Tracks
 from szem.results.transcript import Transcript, TranscriptWord
 
@@ -39,6 +40,15 @@ def boxes() -> Boxes:
         height=HEIGHT,
         model="toy",
     )
+
+
+def text() -> Text:
+    def read(letters: str, x: int) -> TextWord:
+        corners = [np.float32([[a, 4], [a + 3, 4], [a + 3, 9], [a, 9]]) for a in range(x, x + 3 * len(letters), 3)]
+        return TextWord(tuple(map(TextSymbol, letters, corners, [0.9] * len(letters))), "space")
+
+    paragraph = TextParagraph((TextLine((read("ab", 2), read("cd", 12))),))
+    return Text(blocks=(TextBlock((paragraph,)),), width=WIDTH, height=HEIGHT, model="toy")
 
 
 def masks() -> Masks:
@@ -169,6 +179,7 @@ MAKERS: dict[str, Any] = {
     "Edges": lambda: edges(np.arange(12, dtype=np.float32).reshape(3, 4)),
     "Event": event,
     "Events": lambda: Events(items=(event(), event()), duration_s=3.0, model="toy", notes=("silence",)),
+    "Confusion": lambda: Confusion(("cat", "dog"), ("cat", "dog"), np.array([[3, 1], [0, 4]])),
     "Explanation": lambda: Explanation(
         network="toy",
         picture_size=(48, 64),
@@ -209,7 +220,14 @@ MAKERS: dict[str, Any] = {
     "OutlinedBoxes": lambda: OutlinedBoxes(boxes=boxes(), masks=masks()),
     "Outlines": outlines,
     "ReceptiveField": lambda: receptive_field([Layer(3), Layer(3, stride_px=2)]),
+    "Reliability": lambda: Reliability(np.array([0.2, 0.9], np.float32), np.array([False, True])),
     "SumStep": lambda: SumStep("bias", 0.5),
+    "Text": text,
+    "TextBlock": lambda: text().blocks[0],
+    "TextLine": lambda: text().lines[0],
+    "TextParagraph": lambda: text().blocks[0].paragraphs[0],
+    "TextSymbol": lambda: text().words[0].symbols[0],
+    "TextWord": lambda: text().words[0],
     "Track": track,
     "TrackedBoxes": lambda: TrackedBoxes(boxes=boxes(), ids=np.array([1, 2, 3]), seen=np.ones(3, bool)),
     "Tracks": lambda: Tracks(items=(track(),), model="toy"),

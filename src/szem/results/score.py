@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from szem.arrays import Value
+
 __all__ = ["Confusion", "Measurement", "Reliability"]
 
 
@@ -19,8 +21,8 @@ class Measurement:
     high: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Confusion:
+@dataclass(frozen=True, eq=False, repr=False)
+class Confusion(Value):
     """How often each class was taken for which."""
 
     names: tuple[str, ...]  # of the rows: what is true
@@ -28,8 +30,8 @@ class Confusion:
     counts: NDArray[np.int64]  # (rows, columns)
 
 
-@dataclass(frozen=True, eq=False)
-class Reliability:
+@dataclass(frozen=True, eq=False, repr=False)
+class Reliability(Value):
     """Scores, and whether what they stood for was right."""
 
     scores: NDArray[np.float32]  # (N,)
