@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -44,6 +45,21 @@ def _ordinary_scheduling() -> Iterator[None]:
     if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         pytest.fail("the test left this process in a real-time scheduling class")
+
+
+@pytest.fixture(scope="session")
+def rounds() -> int:
+    """How often a process is killed at a random moment; SZEM_ROUNDS for a long run."""
+    return int(os.environ.get("SZEM_ROUNDS", "4"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files with the most slow tests come first: a worker that starts one last keeps the other waiting."""
+    slow = Counter(
+        item.path for item in items if any(item.get_closest_marker(name) for name in ("slow", "browser", "train"))
+    )
+    items.sort(key=lambda item: -slow[item.path])  # stable: files and their tests stay together and in order
 
 
 @pytest.fixture(scope="session")

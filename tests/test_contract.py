@@ -143,11 +143,11 @@ def from_http(row: TaskSpec, inputs: dict[str, Path], options: dict[str, Any], p
 
 def plain(answer: dict[str, Any], pictures: Path) -> dict[str, Any]:
     """An answer as JSON carries it, without what only its door adds."""
-    told: dict[str, Any] = json.loads(json.dumps(answer))
+    reported: dict[str, Any] = json.loads(json.dumps(answer))
     files = sorted(pictures.iterdir())
-    for hit in told.get("hits", ()):
+    for hit in reported.get("hits", ()):
         hit["path"] = Path(hit["path"]).name if "path" in hit else files[hit.pop("index")].name
-    return {key: value for key, value in told.items() if key not in TRANSPORT}
+    return {key: value for key, value in reported.items() if key not in TRANSPORT}
 
 
 def assert_same(one: Any, other: Any, where: str) -> None:

@@ -65,11 +65,11 @@ def test_a_fault_leaves_the_file_before(tmp_path: Path, fault: BaseException) ->
 
 def test_a_full_disk_is_named_with_the_file_and_the_space(tmp_path: Path) -> None:
     full = r"x\.json: cannot be written: the disk is full \(.* free\)"
-    with pytest.raises(StoreError, match=full) as told, write_file(tmp_path / "x.json"):
+    with pytest.raises(StoreError, match=full) as caught, write_file(tmp_path / "x.json"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    assert told.value.errno == errno.ENOSPC
-    assert is_disk_full(told.value)
-    assert "\n" not in str(told.value)
+    assert caught.value.errno == errno.ENOSPC
+    assert is_disk_full(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs resource limits")
@@ -95,9 +95,9 @@ def test_a_file_in_the_way_of_a_folder_is_reported(tmp_path: Path) -> None:
 
 
 def test_faults_of_other_files_are_not_taken_for_this_one(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError) as told, write_file(tmp_path / "x"):
+    with pytest.raises(FileNotFoundError) as caught, write_file(tmp_path / "x"):
         (tmp_path / "source").read_bytes()
-    assert not isinstance(told.value, StoreError)
+    assert not isinstance(caught.value, StoreError)
     with pytest.raises(FileMissingError), write_file(tmp_path / "x"):
         raise FileMissingError("source: no such file")
     with pytest.raises(BrokenPipeError), write_file(tmp_path / "x"):
@@ -182,8 +182,8 @@ def test_sweeping_no_folder_does_nothing(tmp_path: Path) -> None:
 
 
 def test_an_error_says_what_the_system_said() -> None:
-    told = write_error("a.csv", PermissionError(errno.EACCES, "x"), advice="set SZEM_HOME")
-    assert str(told) == f"a.csv: cannot be written ({os.strerror(errno.EACCES)}); set SZEM_HOME"
+    reported = write_error("a.csv", PermissionError(errno.EACCES, "x"), advice="set SZEM_HOME")
+    assert str(reported) == f"a.csv: cannot be written ({os.strerror(errno.EACCES)}); set SZEM_HOME"
 
 
 SRC = Path(__file__).parents[1] / "src" / "szem"

@@ -130,8 +130,8 @@ def test_no_files_import_each_other() -> None:
     for path in FILES:
         targets = {_file_of(name) for name, _ in imports_of(path) if name.startswith("szem.")}
         graph[path] = {target for target in targets if target is not None and target != path}
-    told = [" <-> ".join(sorted(p.relative_to(SRC).as_posix() for p in group)) for group in _cycles(graph)]
-    assert not told, "\n".join(told)
+    reported = [" <-> ".join(sorted(p.relative_to(SRC).as_posix() for p in group)) for group in _cycles(graph)]
+    assert not reported, "\n".join(reported)
 
 
 def test_a_cycle_would_be_found() -> None:

@@ -106,8 +106,8 @@ def test_pictures_are_found_by_a_sentence(tmp_path: Path, capsys: pytest.Capture
     assert len(out.out.splitlines()) == 2
     assert "szem: bad.jpg: " in out.err
     assert run(["search", "a cat", *options, "--top", "1", "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert (len(told["hits"]), told["searched"], list(told["broken"])) == (1, 2, ["bad.jpg"])
+    reported = json.loads(capsys.readouterr().out)
+    assert (len(reported["hits"]), reported["searched"], list(reported["broken"])) == (1, 2, ["bad.jpg"])
     assert run(["search", "...", *options]) == 1
     assert "needs one word at least" in capsys.readouterr().err
     assert run(["search", "a cat", str(tmp_path / "nowhere")]) == 1

@@ -64,10 +64,10 @@ def test_the_file_before_stays(name: str, folder: Path, capsys: Capture, monkeyp
 
     monkeypatch.setattr(files.os, "fsync", full)
     assert run([word.replace("{}", str(folder)) for word in typed]) == 1
-    told = " ".join(capsys.readouterr().err.split())
-    assert f"out/{target}: cannot be written: the disk is full (" in told or name == "explain"
-    assert " free)" in told
-    assert "Traceback" not in told
+    reported = " ".join(capsys.readouterr().err.split())
+    assert f"out/{target}: cannot be written: the disk is full (" in reported or name == "explain"
+    assert " free)" in reported
+    assert "Traceback" not in reported
     assert (folder / "out" / target).read_bytes() == b"good"
     assert {path.name for path in (folder / "out").iterdir()} == {target}
 

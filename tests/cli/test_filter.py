@@ -31,9 +31,9 @@ def test_weights_stride_and_dilation_are_taken(
     made = read_picture(tmp_path / "photo-kernel.png")
     assert made.shape == (20, 30, 3)
     assert (made == view(convolve(read_picture(photo), weights, stride_px=2, dilation=3, border="wrap"))).all()
-    told = capsys.readouterr().out
-    assert "way:" in told
-    assert "60×40 → 30×20" in told
+    reported = capsys.readouterr().out
+    assert "way:" in reported
+    assert "60×40 → 30×20" in reported
 
 
 def test_edges_are_shown_by_strength(photo: Path, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_the_kernels_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["-k", "soble-x"], "sobel-x"),
         (["--border", "mirror"], "reflect"),
@@ -64,10 +64,10 @@ def test_the_kernels_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_wrong_options_are_reported_in_one_line(
-    photo: Path, tmp_path: Path, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    photo: Path, tmp_path: Path, arguments: list[str], reported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["filter", str(photo), *arguments, "--out", str(tmp_path)]) == 1
-    assert told in capsys.readouterr().err
+    assert reported in capsys.readouterr().err
 
 
 def test_one_bad_file_does_not_stop_the_rest(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

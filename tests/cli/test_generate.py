@@ -58,9 +58,9 @@ def test_mistakes_are_reported_without_a_traceback(
     words: list[str], match: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["generate", *words, "--out", str(tmp_path / "x.png")]) != 0
-    told = capsys.readouterr().err
-    assert match in told
-    assert "Traceback" not in told
+    reported = capsys.readouterr().err
+    assert match in reported
+    assert "Traceback" not in reported
 
 
 def test_a_sentence_that_cannot_be_drawn_does_not_end_the_rest(

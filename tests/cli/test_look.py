@@ -32,12 +32,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_json_gives_one_object_a_line_in_the_order_people_count(folder: Path, capsys: Capture) -> None:
     assert run(["look", str(folder), "--json", *QUICK]) == 0
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [Path(one["file"]).name for one in told] == ["shot1.png", "shot2.png", "shot10.png"]
-    assert (told[0]["width"], told[0]["height"]) == (60, 41)
-    assert set(told[0]) == {"file", "width", "height", "colors", "crops", "sharpness"}
-    assert 0 < told[0]["colors"][0]["score"] <= 1
-    assert [crop["shape"] for crop in told[0]["crops"]] == ["1:1", "16:9", "9:16", "free"]
+    reported = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(one["file"]).name for one in reported] == ["shot1.png", "shot2.png", "shot10.png"]
+    assert (reported[0]["width"], reported[0]["height"]) == (60, 41)
+    assert set(reported[0]) == {"file", "width", "height", "colors", "crops", "sharpness"}
+    assert 0 < reported[0]["colors"][0]["score"] <= 1
+    assert [crop["shape"] for crop in reported[0]["crops"]] == ["1:1", "16:9", "9:16", "free"]
 
 
 def test_csv_is_one_table(folder: Path, capsys: Capture) -> None:
@@ -53,11 +53,11 @@ def test_one_bad_file_does_not_stop_the_rest(corpus: ModuleType, folder: Path, c
     corpus.bad_files(folder)
     assert run(["look", str(folder), "--json", *QUICK]) == 1
     out, err = capsys.readouterr()
-    told = [json.loads(line) for line in out.splitlines()]
-    good = [one for one in told if "error" not in one]
+    reported = [json.loads(line) for line in out.splitlines()]
+    good = [one for one in reported if "error" not in one]
     assert len(good) == 3
-    assert len(told) > 30
-    assert f"{len(told) - 3} of {len(told)} could not be done" in err
+    assert len(reported) > 30
+    assert f"{len(reported) - 3} of {len(reported)} could not be done" in err
     assert "Traceback" not in err
 
 

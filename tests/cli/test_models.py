@@ -42,9 +42,9 @@ def test_one_whose_card_is_broken_is_removed_too(mine: Path) -> None:
 @pytest.mark.parametrize("name", ["detect", "no-such", ".", "..", "../models/road-2", "", "a/b", "road"])
 def test_nothing_else_is_removed(name: str, mine: Path, capsys: Capture) -> None:
     assert run(["models", "remove", "--yes", "--", name]) == 1
-    told = capsys.readouterr().err
-    assert ("came with szem" in told) == (name in ("detect", "road"))
-    assert "your own are: road-2" in told or "came with szem" in told
+    reported = capsys.readouterr().err
+    assert ("came with szem" in reported) == (name in ("detect", "road"))
+    assert "your own are: road-2" in reported or "came with szem" in reported
     assert (mine / "card.json").is_file()
     assert (shipped_folder() / "road" / "card.json").is_file()
 

@@ -125,10 +125,10 @@ def test_what_must_be_written_asks_for_a_folder_in_one_line(
     for name in ("m.onnx", "m.txt", "v.mp4"):
         (tmp_path / name).write_bytes(b"x")
     assert run(words) == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "SZEM_HOME" in told
-    assert option in told
+    reported = capsys.readouterr().err
+    assert reported.count("\n") == 1
+    assert "SZEM_HOME" in reported
+    assert option in reported
 
 
 # What a container's or a service's user without a passwd entry can do; run as that user, in one process.

@@ -53,8 +53,11 @@ def test_a_video_becomes_a_video(tmp_path: Path, capsys: pytest.CaptureFixture[s
     command = ["segment", str(tmp_path / "a.mp4"), "-m", "road", "-o", str(out), "--every", "2", "--workers", "1"]
     assert run([*command, "--json", "--write", "overlay,areas"]) == 0
     assert len(list(read_video(out / "a.mp4"))) == 2
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(Path(t["file"]).name, t["frame"], t["time_s"]) for t in told] == [("a.mp4", 0, 0.0), ("a.mp4", 2, 0.2)]
+    reported = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(Path(t["file"]).name, t["frame"], t["time_s"]) for t in reported] == [
+        ("a.mp4", 0, 0.0),
+        ("a.mp4", 2, 0.2),
+    ]
 
 
 def test_a_broken_input_is_reported_and_the_others_are_done(
@@ -99,9 +102,9 @@ def test_own_classes_from_folder_to_model(
     assert run(["classify", str(tmp_path / "data" / "dark" / "0.png"), "--model", "shades"]) == 0
     capsys.readouterr()
     assert run(["eval", out, "--data", data, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["split"] == "held-back:5"  # only what the run did not learn from
-    assert [(row["metric"], row["n"]) for row in told["scores"]] == [("top-1", 2), ("top-5", 2)]
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["split"] == "held-back:5"  # only what the run did not learn from
+    assert [(row["metric"], row["n"]) for row in reported["scores"]] == [("top-1", 2), ("top-5", 2)]
     assert run(["eval", out, "--data", data, "--save", "shades"]) == 1
     assert "a run has no card to save scores on" in capsys.readouterr().err
     assert run(["eval", "shades", "--data", data, "--split", "held-back:5", "--save", "shades"]) == 0

@@ -87,13 +87,13 @@ def test_what_names_nothing_is_said(name: str) -> None:
 
 
 def test_an_empty_folder_is_named_with_what_was_looked_for(tmp_path: Path) -> None:
-    told = {
+    reported = {
         PICTURE_SUFFIXES: "no pictures in this folder",
         PICTURE_SUFFIXES | VIDEO_SUFFIXES: "no pictures or videos in this folder",
         SOUND_SUFFIXES | VIDEO_SUFFIXES: "no sounds or videos in this folder",
         VIDEO_SUFFIXES: "no videos in this folder",
     }
-    for suffixes, reason in told.items():
+    for suffixes, reason in reported.items():
         assert [f.reason for f in find_files([str(tmp_path)], suffixes=suffixes)[1]] == [reason]
 
 
@@ -202,9 +202,9 @@ def test_patterns_name_what_they_match_and_is_not_read(tmp_path: Path) -> None:
 def test_what_is_passed_over_decides_the_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, failures = find_files([str(unread(tmp_path))])
     assert report_failures(failures, total=3) == 1
-    told = capsys.readouterr().err
-    assert "szem: 4 of 7 could not be done:" in told
-    assert f"szem: passed over: {tmp_path / 'film.mp4'}: a video, where pictures are looked for" in told
+    reported = capsys.readouterr().err
+    assert "szem: 4 of 7 could not be done:" in reported
+    assert f"szem: passed over: {tmp_path / 'film.mp4'}: a video, where pictures are looked for" in reported
     assert report_failures([f for f in failures if f.is_note], total=3) == 0
 
 
@@ -214,9 +214,9 @@ def test_many_files_of_another_kind_are_one_line(tmp_path: Path, capsys: pytest.
         (tmp_path / f"{n}.wav").write_bytes(b"")
     _, failures = find_files([str(tmp_path)])
     assert report_failures(failures, total=1) == 0
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "4.wav and 4 more: a sound, where pictures are looked for" in told
+    reported = capsys.readouterr().err
+    assert reported.count("\n") == 1
+    assert "4.wav and 4 more: a sound, where pictures are looked for" in reported
 
 
 def test_a_file_that_is_called_dash_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,10 +129,10 @@ def test_events_are_exported(store: Path, typed: Run, tmp_path: Path) -> None:
         assert typed("events", "export", "--out", tmp_path / name, "--store", store)[0] == 0
     assert json.loads((tmp_path / "a.json").read_text())[0]["kind"] == "camera covered"
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the parquet extra (pyarrow)")
-    (told,) = parquet.read_table(tmp_path / "a.parquet").to_pylist()
-    assert told["kind"] == "camera covered"
-    assert told["started"].isoformat().startswith("2026-05-01T22:00:05")
-    assert told["score"] == pytest.approx(float(row["score"]))
+    (reported,) = parquet.read_table(tmp_path / "a.parquet").to_pylist()
+    assert reported["kind"] == "camera covered"
+    assert reported["started"].isoformat().startswith("2026-05-01T22:00:05")
+    assert reported["score"] == pytest.approx(float(row["score"]))
     for words, match in ((("-o", "x.xls"), "csv, json, parquet"), (("--format", "parquet"), "needs a file")):
         status, _, err = typed("events", "export", *words, "--store", store)
         assert status == 1

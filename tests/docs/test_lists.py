@@ -37,8 +37,8 @@ def test_recipes_are_in_the_table_and_in_the_help(capsys: pytest.CaptureFixture[
     }
     assert files == set(RECIPES)
     assert run(["train", "--help"]) == 0
-    told = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
-    assert [name for name in RECIPES if not re.search(rf"\b{name}\b", told)] == []
+    reported = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    assert [name for name in RECIPES if not re.search(rf"\b{name}\b", reported)] == []
 
 
 def test_every_page_with_an_address_has_its_rows() -> None:
@@ -70,9 +70,9 @@ def test_weights_of_data_for_non_commercial_use_say_so() -> None:
 def test_what_writes_the_drawing_models_card_says_what_the_shipped_one_says() -> None:
     card = json.loads((shipped_folder() / "draw" / "card.json").read_text())
     recipe = (ROOT / "src/szem/train/generation/export.py").read_text()
-    assert {"Oxford-102", "CUB-200-2011"} <= {told.split(" ")[0].rstrip(":") for told in card["attributions"]}
-    for told in (card["licence"], *card["attributions"], *card["limits"]):
-        assert f'"{told}"' in recipe
+    assert {"Oxford-102", "CUB-200-2011"} <= {reported.split(" ")[0].rstrip(":") for reported in card["attributions"]}
+    for reported in (card["licence"], *card["attributions"], *card["limits"]):
+        assert f'"{reported}"' in recipe
 
 
 @pytest.mark.parametrize("folder", ["docs/tools", "benchmarks"])

@@ -24,7 +24,7 @@ class Loud:
     rate_hz: int = RATE
     samples: list[NDArray[np.float32]] = field(default_factory=list)
     going_on: tuple[Event, ...] = ()
-    told: int = 0
+    reported: int = 0
     begun: float | None = None
     kind: str = "bang"
 
@@ -49,10 +49,12 @@ class Loud:
         return [] if self.begun is None else [self._event(self.time_s)]
 
     def _event(self, end_s: float) -> Event:
-        self.told += 1
+        self.reported += 1
         assert self.begun is not None
         begun, self.begun = self.begun, None
-        return Event(kind=self.kind, start_s=begun, end_s=end_s, score=0.8, channels={"sound": 0.8}, number=self.told)
+        return Event(
+            kind=self.kind, start_s=begun, end_s=end_s, score=0.8, channels={"sound": 0.8}, number=self.reported
+        )
 
 
 def block(time_s: float, *, loud: bool = False, length_s: float = 0.5) -> SoundBlock:
@@ -129,13 +131,13 @@ def test_what_is_heard_and_seen_is_one_event(monkeypatch: pytest.MonkeyPatch) ->
         def scaled(self, width: int, height: int) -> NDArray[np.uint8]:
             return grey
 
-    told: list[Event] = []
+    reported: list[Event] = []
     for step in range(20):
         time_s = step / 2
-        told += analyzer.hear(block(time_s, loud=5 <= time_s < 6))
-        told += analyzer.see(Frame(time_s))  # type: ignore[arg-type]
-    told += analyzer.finish()
-    (event,) = told
+        reported += analyzer.hear(block(time_s, loud=5 <= time_s < 6))
+        reported += analyzer.see(Frame(time_s))  # type: ignore[arg-type]
+    reported += analyzer.finish()
+    (event,) = reported
     assert event.by == ("sound", "video")
     assert (event.kind, event.also, event.place) == ("dog bark", "enters", "yard")
     assert (event.start_s, event.end_s) == (5.0, 6.0)
@@ -166,8 +168,8 @@ def test_a_videos_sound_comes_whole_and_in_time(video: Path) -> None:
 def test_lost_sound_is_a_gap_and_a_burst_is_not() -> None:
     decoder = AudioDecoder(rate_hz=RATE, block_s=1.0)
     piece = np.ones(500, np.float32)
-    told = [b.time_s for at_s in (0.0, 0.5, 5.0, 5.5) for b in decoder._keep(piece, at_s)]
-    assert told == [0.0, 5.0]
+    reported = [b.time_s for at_s in (0.0, 0.5, 5.0, 5.5) for b in decoder._keep(piece, at_s)]
+    assert reported == [0.0, 5.0]
     late = [
         b.time_s for at_s in (6.4, 6.4, 6.45, 6.5) for b in decoder._keep(piece, at_s)
     ]  # held up, then all at once

@@ -101,7 +101,7 @@ def wait_for_an_event(folder: Path, victim: "subprocess.Popen[bytes]") -> None:
     raise AssertionError("the guard keeps no event")
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_power_may_fail_at_any_moment(
     tmp_path: Path, long_video: Path, rounds: int, record_property: Callable[[str, object], None]
 ) -> None:

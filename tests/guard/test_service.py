@@ -300,14 +300,14 @@ class Brightness(Scripted):
         super().__init__()
         self.level = level
         self.since: dict[bool, float] = {}
-        self.told: set[bool] = set()
+        self.reported: set[bool] = set()
 
     def see(self, frame: Frame) -> list[Event]:
         is_bright = bool(frame.picture.mean() > self.level)
         began = self.since.setdefault(is_bright, frame.time_s)
-        if frame.time_s - began < 0.5 or is_bright in self.told:
+        if frame.time_s - began < 0.5 or is_bright in self.reported:
             return []
-        self.told.add(is_bright)
+        self.reported.add(is_bright)
         return [happening(frame.time_s - 0.2, frame.time_s, best_s=frame.time_s - 0.1)]
 
 

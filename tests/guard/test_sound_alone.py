@@ -41,8 +41,8 @@ def test_a_video_without_pictures_is_guarded_by_sound_alone(
         samples = np.concatenate([frame.to_ndarray()[0] for frame in clip.decode(audio=0)])
     assert 2.8 < len(samples) / rate_hz < 3.3  # from 2 s to 5 s
     assert 0.2 < float(np.abs(samples[4000:-4000]).max()) < 0.4
-    told = {row["name"]: (row["has_sound"], row["reason"]) for row in store.sources()}
-    assert told["bark"] == (True, "there are no pictures in it: guarded by sound alone")
+    reported = {row["name"]: (row["has_sound"], row["reason"]) for row in store.sources()}
+    assert reported["bark"] == (True, "there are no pictures in it: guarded by sound alone")
 
 
 def test_a_video_without_pictures_fails_where_nobody_listens(store: EventStore, tmp_path: Path) -> None:

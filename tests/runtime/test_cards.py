@@ -189,15 +189,15 @@ INPUTS = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "told"), INPUTS, ids=[told for _, told in INPUTS])
+@pytest.mark.parametrize(("wanted", "reported"), INPUTS, ids=[reported for _, reported in INPUTS])
 def test_other_inputs_come_back_and_are_no_pictures(
-    make_model: MakeModel, wanted: SoundInput | ClipInput | TextInput, told: str
+    make_model: MakeModel, wanted: SoundInput | ClipInput | TextInput, reported: str
 ) -> None:
     folder = make_model()
     write_card(folder, read_card(folder).model_copy(update={"input": wanted}))
     card = read_card(folder)
     assert card.input == wanted
-    assert str(card.input) == told
+    assert str(card.input) == reported
     with pytest.raises(CardError, match="not pictures"):
         _ = card.picture
 

@@ -129,9 +129,9 @@ def test_without_a_home_the_shipped_models_are_found() -> None:
 
 @pytest.mark.usefixtures("homeless")
 def test_without_a_home_what_must_be_written_asks_for_a_folder() -> None:
-    with pytest.raises(StoreError, match=r"no home folder.*set SZEM_HOME to a folder.*or give --store DIR") as told:
+    with pytest.raises(StoreError, match=r"no home folder.*set SZEM_HOME to a folder.*or give --store DIR") as caught:
         make_data_folder("guard", instead="--store DIR")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,9 +179,9 @@ def test_a_clouds_own_address_is_never_reached_whatever_the_operator_allows(addr
         return ["127.0.0.1", address]
 
     settings = ServeSettings(allow_hosts=("*",), allow_private_hosts=True)
-    with pytest.raises(DeniedError) as told:
+    with pytest.raises(DeniedError) as caught:
         asyncio.run(Fetcher(settings, resolve=resolve).fetch("http://name.example/"))
-    assert address not in str(told.value)
+    assert address not in str(caught.value)
 
 
 @pytest.mark.usefixtures("no_connection")

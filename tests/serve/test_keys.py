@@ -34,9 +34,9 @@ def test_a_key_that_others_could_read_is_closed(tmp_path: Path, caplog: pytest.L
 def test_what_is_no_key_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
     file = tmp_path / "key"
     file.write_text(text)
-    with pytest.raises(RangeError, match="16 to 256 letters") as told:
+    with pytest.raises(RangeError, match="16 to 256 letters") as caught:
         load_or_make_key(file)
-    assert not text or text not in str(told.value)
+    assert not text or text not in str(caught.value)
 
 
 def test_a_link_is_not_followed_and_a_folder_is_no_key(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def wait_for_output(home: Path, more_than: int) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_the_server_may_be_killed_at_any_moment(tmp_path: Path, rounds: int) -> None:
     prepare(tmp_path)
     rng, names, before = random.Random(rounds), [], dict[str, bytes]()

@@ -126,12 +126,12 @@ def test_a_task_goes_with_its_folders_and_its_row(copy: Path) -> None:
     first, last = row_lines(table, "generate")
     lines = table.splitlines()
     registry.write_text("\n".join(lines[: first - 1] + lines[last:]), encoding="utf-8")
-    told = json.loads(python(copy, "-c", LISTED))
-    everything = json.dumps(told)
+    reported = json.loads(python(copy, "-c", LISTED))
+    everything = json.dumps(reported)
     assert "generate" not in everything
     assert "Generate" not in everything
-    assert "draw" not in told["recipes"]
-    assert {"classify", "detect"} <= set(told["names"]) & set(told["verbs"])
+    assert "draw" not in reported["recipes"]
+    assert {"classify", "detect"} <= set(reported["names"]) & set(reported["verbs"])
     assert "generate" not in python(copy, "-m", "szem", "--help")
     assert "no verb" in subprocess.run(
         [sys.executable, "-m", "szem", "generate"],
@@ -163,12 +163,12 @@ def test_a_task_comes_as_the_architecture_page_says(copy: Path) -> None:
         else:
             path.parent.mkdir(exist_ok=True)
             path.write_text(code, encoding="utf-8")
-    told = json.loads(python(copy, "-c", LISTED))
-    assert "brightness" in told["names"]
-    assert "brightness" in told["verbs"]
-    assert "/v1/szem/brightness" in told["routes"]
-    assert "BrightnessRequest" in told["messages"]
-    assert "brightness" in told["look"]
+    reported = json.loads(python(copy, "-c", LISTED))
+    assert "brightness" in reported["names"]
+    assert "brightness" in reported["verbs"]
+    assert "/v1/szem/brightness" in reported["routes"]
+    assert "BrightnessRequest" in reported["messages"]
+    assert "brightness" in reported["look"]
     cat = str(sample_path("cat"))
     line = json.loads(python(copy, "-m", "szem", "brightness", cat, "--json"))
     mean = json.loads(python(copy, "-c", f"import szem; print(szem.brightness({cat!r}).mean)"))

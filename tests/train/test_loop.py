@@ -154,7 +154,7 @@ def test_a_training_killed_at_any_moment_goes_on_exactly(tmp_path: Path) -> None
         process.wait()
         load_checkpoint(run / "checkpoint.pt")  # whole at any moment
     assert kills
-    subprocess.run([sys.executable, str(TOY), str(run), steps, often], check=True)
+    train(recipe(f"loop.steps={steps}", often), run, resume=True, quiet=True)
     assert losses(run) == losses(tmp_path / "whole")
 
 

@@ -51,18 +51,18 @@ def test_the_influence_of_words_and_a_video_come_if_asked_for(server: httpx.Clie
 
 
 def test_it_says_what_it_can_draw_and_which_words_it_never_learned(server: httpx.Client) -> None:
-    told = server.get(ROUTE).json()
-    assert told["examples"] == list(EXAMPLES)
-    assert told["flowers"] == sorted(FLOWER_KINDS)
-    assert len(told["birds"]) == 50
-    assert "yellow" in told["colors"]
+    reported = server.get(ROUTE).json()
+    assert reported["examples"] == list(EXAMPLES)
+    assert reported["flowers"] == sorted(FLOWER_KINDS)
+    assert len(reported["birds"]) == 50
+    assert "yellow" in reported["colors"]
     rose = draw(server, text="a red rose of florble")
     assert (rose["unknown"], rose["names_subject"]) == (["florble"], True)
     assert draw(server, text="two dogs are white")["names_subject"] is False
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reported"),
     [
         ({}, "no word"),
         ({"text": "zzyzx qwerty"}, "it draws flowers and birds"),
@@ -79,7 +79,7 @@ def test_it_says_what_it_can_draw_and_which_words_it_never_learned(server: httpx
         ([], "object"),
     ],
 )
-def test_wrong_requests_are_reported(server: httpx.Client, body: Any, told: str) -> None:
+def test_wrong_requests_are_reported(server: httpx.Client, body: Any, reported: str) -> None:
     answer = server.post(ROUTE, json=body)
     assert answer.status_code == 400, answer.text
-    assert told in answer.text
+    assert reported in answer.text

@@ -122,10 +122,10 @@ EVIL: dict[str, tuple[str, str]] = {
 def test_what_is_the_operators_is_not_changed(name: str) -> None:
     text, says = EVIL[name]
     assert text != SHOWN
-    with pytest.raises(DeniedError, match="the operator's") as told:
+    with pytest.raises(DeniedError, match="the operator's") as caught:
         RulesText(FILE, "guard.toml").merged(text)
-    assert says in str(told.value)
-    assert "hush" not in str(told.value)
+    assert says in str(caught.value)
+    assert "hush" not in str(caught.value)
 
 
 def test_a_mask_does_not_carry_a_secret_into_a_name() -> None:

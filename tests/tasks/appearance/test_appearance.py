@@ -227,5 +227,5 @@ def test_measures_of_known_pictures() -> None:
 @settings(deadline=None, max_examples=40)
 @given(SMALL)
 def test_any_picture_can_be_measured(picture: np.ndarray) -> None:
-    told = measure_picture(picture).to_dict()
-    assert all(np.isfinite(value) for value in told.values() if isinstance(value, float))
+    reported = measure_picture(picture).to_dict()
+    assert all(np.isfinite(value) for value in reported.values() if isinstance(value, float))

@@ -52,7 +52,7 @@ def kept(file: Path) -> int:
         index.close()
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_search_may_be_killed_at_any_moment(tmp_path: Path, rounds: int) -> None:
     folder, file, script = tmp_path / "pictures", tmp_path / "place" / "x.index", tmp_path / "victim.py"
     folder.mkdir()
