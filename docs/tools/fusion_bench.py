@@ -89,7 +89,7 @@ def make_clips(data: Path, part: str, count: int) -> Iterator[Clip]:
     """Compose clips and run both channels on them."""
     sprites = read_sprites(data, split=part)
     heard = in_split(read_labelled_sounds(data / "sounds"), part)
-    listener = Listener(open_model(task="listen", threads=1))
+    listener = Listener(open_model("sounds", task="listen", threads=1))
     detector = Detector(open_model(task="detect", threads=1), threshold=0.02)
     for number in range(count):
         seed = number + (0 if part == "tune" else 100_000)

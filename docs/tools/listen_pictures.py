@@ -1,6 +1,6 @@
-"""Make the picture of docs/events.md, Listen: python docs/tools/listen_pictures.py DATA [FOLDER].
+"""Make the picture of docs/listen.md: python docs/tools/listen_pictures.py DATA [FOLDER].
 
-What the shipped listener takes each kind for, on the clips of both sets that it was neither trained nor tuned on.
+What `sounds` takes each kind for, on the clips of both sets that it was neither trained nor tuned on.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main(data: Path, folder: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    listener = Listener(open_model(task="listen", threads=1))
+    listener = Listener(open_model("sounds", task="listen", threads=1))
     names = listener.names
     counts = np.zeros((len(names), len(names)), int)
     for one in in_split(read_labelled_sounds(data / "sounds"), "test"):

@@ -21,13 +21,14 @@ __all__ = ["app"]
 
 app = typer.Typer(add_completion=False)
 
-_COLUMNS = ("file", "kind", "start_s", "end_s", "score", "best_s", "open")
+_COLUMNS = ("file", "kind", "label", "start_s", "end_s", "score", "best_s", "open")
 _Paths = Annotated[
     list[str], typer.Argument(help="Sounds, videos, folders, patterns; - reads a sound from the input.")
 ]
 _Out = Annotated[
     str, spell("--out", "Where subtitles go: a file for one input, or a folder.  \\[default: beside the sound]")
 ]
+_Use = Annotated[str, typer.Option(help="record notes what is known, report takes the thresholds for alarms.")]
 _Threshold = Annotated[
     float | None,
     spell(
@@ -40,6 +41,7 @@ _Threshold = Annotated[
 def listen(
     paths: _Paths,
     classes: Annotated[str, spell("--classes", "Only these kinds, as in siren,gun-shot.  \\[default: all]")] = "",
+    use: _Use = "record",
     threshold: _Threshold = None,
     srt: bool = typer.Option(False, "--srt", help="Write subtitles for players: NAME.srt."),
     vtt: bool = typer.Option(False, "--vtt", help="Write subtitles for web pages: NAME.vtt."),
@@ -64,7 +66,7 @@ def listen(
 
     refuse_two_tables(as_json=as_json, as_csv=as_csv)
     wanted = tuple(name.replace("-", " ") for name in classes.split(",") if name.strip())
-    settings = ListenSettings(threshold=threshold, classes=wanted)
+    settings = ListenSettings(use=use, threshold=threshold, classes=wanted)
     items, failures = find_files(paths, suffixes=SOUND_SUFFIXES | VIDEO_SUFFIXES)
     Listener(open_model(model or None, task="listen"), settings)  # says at once what is wrong with the options
     show = _print_json if as_json else _csv_table() if as_csv else _print
@@ -117,7 +119,8 @@ def _print(name: str, found: "Events") -> None:
 
     print(printable(name))
     for event in found:
-        print(f"  {_time(event.start_s)} – {_time(event.end_s)}  {event.score:4.0%}  {event.kind}")
+        label = f" ({event.label})" if event.label else ""
+        print(f"  {_time(event.start_s)} – {_time(event.end_s)}  {event.score:4.0%}  {event.kind}{label}")
     for note in found.notes:
         print(f"  {printable(note)}")
 
@@ -149,7 +152,7 @@ def _csv_table() -> "Callable[[str, Events], None]":
 def _csv_row(name: str, event: "Event") -> list[object]:
     best = "" if event.best_s is None else f"{event.best_s:.3f}"
     times = (f"{event.start_s:.3f}", f"{event.end_s:.3f}")
-    return [name, event.kind, *times, f"{event.score:.4f}", best, int(event.is_open)]
+    return [name, event.kind, event.label, *times, f"{event.score:.4f}", best, int(event.is_open)]
 
 
 def _subtitle_file(item: "Item", suffix: str, to: "Destination | None") -> Path:

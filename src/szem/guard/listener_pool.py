@@ -2,7 +2,8 @@
 
 ```toml
 [listen]
-classes = ["siren", "gun shot"]     # only these; none: all that the model knows
+classes = ["siren", "gun shot"]     # only these; none: all groups that the model knows
+use = "report"                      # thresholds for alarms; "record" notes more
 threshold = 0.7                     # one for all kinds, in place of each kind's own
 report_after_s = 1.5
 ```
@@ -14,7 +15,7 @@ from typing import Any
 
 from szem.errors import RulesError, SzemError, UnsupportedError
 from szem.runtime.store import list_models
-from szem.tasks.audio.listen import Listener, ListenSettings
+from szem.tasks.audio.listen import USES, Listener, ListenSettings
 from szem.tasks.audio.segmenter import EventSettings
 from szem.tasks.models import open_model
 from szem.tasks.surveillance.fusion import agreeing_kinds
@@ -52,13 +53,16 @@ def make_listening(rules: Rules, *, model: str = "") -> Callable[[], Listener] |
         names = Listener(session, settings).names
     except SzemError as error:
         raise RulesError(f"[listen]: {error}") from error
+    if not settings.classes:  # a rule may ask for a label that is in no group
+        asked = {kind for rule in rules.rules for kind in rule.events} & set(names)
+        settings = replace(settings, also=tuple(sorted(asked)))
     if not settings.factors:
         settings = replace(settings, factors=dict.fromkeys(agreeing_kinds(names), _CANDIDATE))
     return lambda: Listener(session, settings)
 
 
 def _settings(given: dict[str, Any]) -> ListenSettings:
-    own = {field.name for field in fields(ListenSettings)} - {"events", "factors"}
+    own = {field.name for field in fields(ListenSettings)} - {"events", "factors", "also"}
     of_events = {field.name for field in fields(EventSettings)}
     unknown = sorted(set(given) - own - of_events)
     if unknown:
@@ -66,10 +70,12 @@ def _settings(given: dict[str, Any]) -> ListenSettings:
     for name, value in given.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         is_names = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
-        if not (is_names if name == "classes" else is_number):
-            raise RulesError(
-                f"[listen]: {name} must be {'names' if name == 'classes' else 'a number'}, got {value!r}"
-            )
+        fits, wanted = {
+            "classes": (is_names, "names"),
+            "use": (value in USES, " or ".join(USES)),
+        }.get(name, (is_number, "a number"))
+        if not fits:
+            raise RulesError(f"[listen]: {name} must be {wanted}, got {value!r}")
     events = EventSettings(**{name: float(value) for name, value in given.items() if name in of_events})
     chosen: dict[str, Any] = {name: value for name, value in given.items() if name in own}
-    return ListenSettings(**{**chosen, "events": events})
+    return ListenSettings(**{"use": "report", **chosen, "events": events})

@@ -256,7 +256,12 @@ class Card(_Strict):
     constants: dict[str, float] = {}  # what the task reckons with, chosen on held-back data
     labels: tuple[str, ...] | None = None  # the classes' names in order, or …
     labels_file: _FileName | None = None  # … the file that holds them: a name per line, perhaps a tab and an id
-    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # label -> lowest score shown, calibrated
+    groups: dict[str, tuple[str, ...]] = {}  # kind of event -> the labels it is made of; the best of them counts
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # label or kind -> lowest score shown, calibrated
+    report_thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # the same for alarms; else `thresholds`
+    sustained_s: dict[
+        str, Annotated[float, Field(gt=0, le=60)]
+    ] = {}  # kind -> seconds over which its score is averaged
     calibration: Calibration | None = None  # of a detector's scores; None takes them as they are
     made: Made
     training_data: tuple[TrainingData, ...]

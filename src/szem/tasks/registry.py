@@ -342,7 +342,7 @@ _ROWS = (
             example="threshold=0.5",
         ),
         model=TaskModel(
-            default="sounds",
+            default="yamnet",
             accepts="szem.tasks.audio.heads:LISTEN",
             evaluate="szem.tasks.audio.evaluate:evaluate_listen",
         ),

@@ -22,12 +22,13 @@ _CURVES = 6  # classes whose curves are given
 class ListenRequest:
     """Which events are wanted.
 
-    `model`: one of those for listen, the shipped one when left out. `threshold`: the lowest score; when left out,
-    what the model's card says of each class. `classes`: only these, separated by commas. `curves`: also level and
-    scores, window by window.
+    `model`: one of those for listen, the shipped one when left out. `use`: record or report, which of the card's
+    thresholds count. `threshold`: the lowest score instead. `classes`: only these, separated by commas. `curves`:
+    also level and scores, window by window.
     """
 
     model: str = option("", most=200)
+    use: str = option("record", most=20)
     threshold: float | None = option(None, minimum=0, maximum=1)
     classes: str = option("", most=20_000)
     curves: bool = False
@@ -49,7 +50,7 @@ def answer_listen(sound: bytes, request: ListenRequest, open_model: OpenModel) -
     names = tuple(name for name in request.classes.split(",") if name.strip())
     if len(names) > _MAX_CLASSES:
         raise RangeError(f"classes: at most {_MAX_CLASSES} names, got {len(names)}")
-    settings = ListenSettings(threshold=request.threshold, classes=names)
+    settings = ListenSettings(use=request.use, threshold=request.threshold, classes=names)
     listener = Listener(open_model(request.model or None, task="listen"), settings)
     windows: list[AudioWindow] = []
     if request.curves:

@@ -12,17 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.data.broken import Broken
-from szem.data.sounds import LabelledSound, in_split, kind_of, read_clip, read_labelled_sounds
+from szem.data.sounds import LabelledSound, in_split, read_clip, read_labelled_sounds
 from szem.errors import FileMissingError, UnknownNameError
-from szem.results.events import Event
 from szem.results.score import Confusion, Measurement, Reliability
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.audio.listen import Listener, ListenSettings
+from szem.tasks.audio.kinds import same_kind
+from szem.tasks.audio.listen import USES, Listener, ListenSettings
+from szem.tasks.audio.windows import AudioWindow
 from szem.tasks.bootstrap import bootstrap, mean_of
 from szem.tasks.eval_run import EvalRun
 
-__all__ = ["area_under_curve", "evaluate_listen", "name_clip", "rate_clips"]
+__all__ = ["area_under_curve", "evaluate_listen", "name_clip", "rate_clips", "recall_at_false"]
 
 _NOT = "not "
 
@@ -46,17 +47,22 @@ def evaluate_listen(model: Model, folder: Path, split: str, *, run: EvalRun | No
     denied = {h.kind.removeprefix(_NOT) for h in heard if h.kind.startswith(_NOT)}
     if denied:
         return _detect(session, heard, sorted(denied)[0], run)
-    return _name(session, heard, run)
+    return _name(session, heard, sorted({h.kind for h in data.sounds}), run)
 
 
 def _key(one: LabelledSound) -> tuple[object, ...]:
     return one.path, one.start_s, one.end_s
 
 
-def _name(session: Session, heard: Sequence[LabelledSound], run: EvalRun) -> list[Measurement]:
+def _name(session: Session, heard: Sequence[LabelledSound], kinds: Sequence[str], run: EvalRun) -> list[Measurement]:
+    """A model of groups knows far more than the data set has: it chooses among the kinds that the data set has."""
     listener = Listener(session)
-    known = {_plain(name): name for name in listener.names}
-    truth = {h.kind: known.get(_plain(run.name_of(h.kind)), "") for h in heard}
+    truth = {kind: same_kind(run.name_of(kind), listener.names) for kind in kinds}
+    candidates = [
+        place for place, name in enumerate(listener.names) if not listener.card.groups or name in truth.values()
+    ]
+    names_heard = {listener.names[place] for place in candidates}
+    truth = {h.kind: truth[h.kind] for h in heard}
     for kind in sorted(kind for kind, name in truth.items() if not name):
         count = sum(h.kind == kind for h in heard)
         run.broken.append(Broken(kind, f"the model does not know it; its {count} clips are left out"))
@@ -69,9 +75,10 @@ def _name(session: Session, heard: Sequence[LabelledSound], run: EvalRun) -> lis
 
     def measure(one: LabelledSound) -> dict[str, Any]:
         sound = read_clip(one, rate_hz=listener.rate_hz)
-        rows = listener.scores(sound, rate_hz=listener.rate_hz)[1].mean(axis=0)
-        kinds = sorted({event.kind for event in _events_of(session, sound)})
-        return {"best": int(rows.argmax()), "score": float(rows.max()), "kinds": kinds}
+        windows = listener.windows(sound)
+        rows = np.mean([window.scores for window in windows], axis=0)[candidates]
+        events = {use: sorted(_reported(session, windows, use) & names_heard) for use in USES}
+        return {"best": candidates[int(rows.argmax())], "score": float(rows.max()), **events}
 
     done = run.each(ours, measure, key=_key, doing="sounds")
     names = [truth[h.kind] for h, _ in done]
@@ -81,15 +88,17 @@ def _name(session: Session, heard: Sequence[LabelledSound], run: EvalRun) -> lis
     sources = [h.source for h, _ in done]
     for source in sorted(set(sources)) if len(set(sources)) > 1 else []:
         out.append(mean_of(f"accuracy {source}", right[[s == source for s in sources]]))
-    hits = sum(name in r["kinds"] for name, (_, r) in zip(names, done, strict=True))
-    found = sum(len(r["kinds"]) for _, r in done)
-    precision, recall = hits / max(found, 1), hits / n
-    f1 = 2 * precision * recall / max(precision + recall, 1e-9)
-    out += [
-        Measurement("precision of events", precision, max(found, 1)),
-        Measurement("recall of events", recall, n),
-        Measurement("F1 of events", f1, n),
-    ]
+    for use in USES if listener.card.report_thresholds else USES[:1]:
+        hits = sum(name in r[use] for name, (_, r) in zip(names, done, strict=True))
+        found = sum(len(r[use]) for _, r in done)
+        precision, recall = hits / max(found, 1), hits / n
+        f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+        suffix = "" if use == USES[0] else f", {use}"
+        out += [
+            Measurement(f"precision of events{suffix}", precision, max(found, 1)),
+            Measurement(f"recall of events{suffix}", recall, n),
+            Measurement(f"F1 of events{suffix}", f1, n),
+        ]
     rows = tuple(sorted(set(names)))
     counts = np.zeros((len(rows), len(listener.names)), np.int64)
     for name, (_, r) in zip(names, done, strict=True):
@@ -99,22 +108,18 @@ def _name(session: Session, heard: Sequence[LabelledSound], run: EvalRun) -> lis
     return out + [mean_of(f"recall {kind}", right[[name == kind for name in names]]) for kind in rows]
 
 
-def _plain(kind: str) -> str:
-    return kind_of(kind).replace(" ", "")
-
-
 def _detect(session: Session, heard: Sequence[LabelledSound], kind: str, run: EvalRun) -> list[Measurement]:
     listener = Listener(session)
-    wanted = _plain(run.name_of(kind))
-    place = next((i for i, name in enumerate(listener.names) if _plain(name) == wanted), None)
+    name = same_kind(run.name_of(kind), listener.names)
+    place = listener.names.index(name) if name else None
     if place is None:
         raise UnknownNameError(f"the model knows no {kind!r}; it knows {', '.join(listener.names)}")
 
     def measure(one: LabelledSound) -> dict[str, Any]:
         sound = read_clip(one, rate_hz=listener.rate_hz)
-        reported = {event.kind for event in _events_of(session, sound)}
-        score = float(rate_clips(listener, sound)[place])
-        return {"score": score, "is_reported": listener.names[place] in reported}
+        windows = listener.windows(sound)
+        score = float(_smoothed(listener, windows)[place])
+        return {"score": score, "is_reported": name in _reported(session, windows, USES[0])}
 
     done = run.each(heard, measure, key=_key, doing="sounds")
     truth = np.array([not h.kind.startswith(_NOT) for h, _ in done])
@@ -125,6 +130,7 @@ def _detect(session: Session, heard: Sequence[LabelledSound], kind: str, run: Ev
     low, high = bootstrap(lambda at: area_under_curve(scores[at], truth[at]), len(done))
     return [
         Measurement("AUC", area_under_curve(scores, truth), len(done), low, high),
+        Measurement("recall at 1 % false", recall_at_false(scores, truth, 0.01), int(truth.sum())),
         Measurement("precision of events", hits / max(int(alarms.sum()), 1), max(int(alarms.sum()), 1)),
         Measurement("recall of events", hits / max(int(truth.sum()), 1), int(truth.sum())),
     ]
@@ -138,10 +144,24 @@ def name_clip(listener: Listener, sound: NDArray[np.float32]) -> str:
 
 def rate_clips(listener: Listener, sound: NDArray[np.float32]) -> NDArray[np.float32]:
     """The best score of each kind in a clip, smoothed as events are: (K,)."""
-    rows = listener.scores(sound, rate_hz=listener.rate_hz)[1]
-    smooth = (rows[1:] + rows[:-1]) / 2 if len(rows) > 1 else rows
-    best: NDArray[np.float32] = smooth.max(axis=0)
+    return _smoothed(listener, listener.windows(sound))
+
+
+def _smoothed(listener: Listener, windows: Sequence[AudioWindow]) -> NDArray[np.float32]:
+    means = listener.running_means()
+    best: NDArray[np.float32] = np.max([means.feed(window.scores) for window in windows], axis=0)
     return best
+
+
+def recall_at_false(scores: NDArray[np.floating], truth: NDArray[np.bool_], fraction: float) -> float:
+    """The fraction of what is true above the score that at most this fraction of what is false reaches.
+
+    >>> recall_at_false(np.array([0.1, 0.4, 0.3, 0.9]), np.array([False, False, True, True]), 0.01)
+    0.5
+    """
+    if truth.all() or not truth.any():
+        return 0.0
+    return float((scores[truth] > np.quantile(scores[~truth], 1 - fraction, method="higher")).mean())
 
 
 def area_under_curve(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
@@ -156,6 +176,8 @@ def area_under_curve(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> 
     return float(((good[:, None] > bad).mean() + (good[:, None] >= bad).mean()) / 2)
 
 
-def _events_of(session: Session, sound: NDArray[np.float32]) -> list[Event]:
-    listener = Listener(session, ListenSettings())
-    return [*listener.feed(sound), *listener.finish()]
+def _reported(session: Session, windows: Sequence[AudioWindow], use: str) -> set[str]:
+    """The kinds of the events in windows that were scored before."""
+    listener = Listener(session, ListenSettings(use=use))
+    events = [event for window in windows for event in listener.take(window)]
+    return {event.kind for event in (*events, *listener.going_on)}

@@ -19,7 +19,7 @@ def _fit_frames(outputs: Sequence[Output], labels: int) -> dict[str, str] | None
 def _choose(opened: OnnxFile, rules: PictureInput | SoundInput, labels: int) -> str:
     """Three axes are moments; two are the scores of a window, before or after the sigmoid."""
     values = run_on_noise(opened, rules)
-    fitting = fitting_heads(LISTEN, opened, values, labels, docs="docs/events.md")
+    fitting = fitting_heads(LISTEN, opened, values, labels, docs="docs/listen.md")
     if "logits" in fitting:
         scores = values[fitting["logits"]["logits"]]
         return "probabilities" if float(scores.min()) >= 0 and float(scores.max()) <= 1 else "logits"

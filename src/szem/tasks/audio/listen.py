@@ -17,14 +17,17 @@ from szem.errors import FormatError, RangeError, TooLargeError, UnknownNameError
 from szem.media.sound import SoundReader, SoundSource
 from szem.media.sound_arrays import SamplesLike, as_sound, is_samples
 from szem.results.events import Event, Events
-from szem.tasks.audio.segmenter import EventSettings, SoundEvents
+from szem.runtime.cards import Card
+from szem.tasks.audio.kinds import EventKinds
+from szem.tasks.audio.segmenter import EventSettings, RunningMeans, SoundEvents
 from szem.tasks.audio.windows import AudioWindow, SoundWindows
 from szem.tasks.models import ModelLike, as_session
 from szem.tasks.surveillance.open_events import OpenEvents
 
-__all__ = ["ListenSettings", "ListenState", "Listener", "listen", "listen_with"]
+__all__ = ["USES", "ListenSettings", "ListenState", "Listener", "listen", "listen_with"]
 
 Samples = NDArray[np.float32]
+USES = ("record", "report")
 _USUAL = 0.5  # threshold of a kind for which the card has none
 _DEAD_DB, _DEAD_S = -85.0, 10.0  # a microphone hears at least its own hiss
 _DRIVEN, _DRIVEN_S = 0.995, 3.0  # of full scale, again and again
@@ -35,8 +38,10 @@ _BLOCK_S = 10.0
 class ListenSettings:
     """From when on a sound counts."""
 
+    use: str = "record"  # which thresholds: to record what is known, or to report it as an alarm
     threshold: float | None = None  # one for all kinds, instead of the card's
-    classes: Sequence[str] = ()  # only these kinds; none: all
+    classes: Sequence[str] = ()  # only these kinds or labels; none: all kinds
+    also: Sequence[str] = ()  # labels that are reported besides
     factors: Mapping[str, float] = field(default_factory=dict)  # kind -> of its threshold; lower: for joint judgement
     hop_s: float = 0.24  # from one window to the next: more is quicker and coarser
     events: EventSettings = field(default_factory=EventSettings)
@@ -69,7 +74,7 @@ class Listener:
     Raises:
         CardError: the model takes no sound.
         RangeError: a threshold that is not in 0..1.
-        UnknownNameError: a class that the model does not know.
+        UnknownNameError: a class that the model does not know, or no such use.
     """
 
     def __init__(self, model: ModelLike | None = None, settings: ListenSettings | None = None) -> None:
@@ -79,7 +84,7 @@ class Listener:
         self._windows = SoundWindows(session, hop_s=self.settings.hop_s)
         self.card, self.names = session.model.card, self._windows.names
         self.rate_hz = self._windows.rate_hz
-        self.thresholds = _thresholds(self.names, self.card.thresholds, self.settings)
+        self.thresholds = _thresholds(self._windows.kinds, self.card, self.settings)
         reported = OpenEvents()
         self._events = SoundEvents(
             self.names,
@@ -87,6 +92,8 @@ class Listener:
             window_s=self._windows.window_s,
             hop_s=self._windows.hop_s,
             reported=reported,
+            label=self._windows.kinds.label,
+            sustained_s=self.card.sustained_s,
             settings=self.settings.events,
         )
         self._faults = _Faults(reported)
@@ -104,11 +111,11 @@ class Listener:
         Raises:
             As `szem.arrays.check_sound`.
         """
-        return [event for window in self._windows.feed(samples) for event in self._take(window)]
+        return [event for window in self._windows.feed(samples) for event in self.take(window)]
 
     def finish(self) -> list[Event]:
         """Nothing more will come: what was still heard."""
-        events = [event for window in self._windows.finish() for event in self._take(window)]
+        events = [event for window in self._windows.finish() for event in self.take(window)]
         return events + self._events.finish(self.time_s) + self._faults.finish(self.time_s)
 
     @property
@@ -137,12 +144,21 @@ class Listener:
         Returns:
             When each window begins, (N,) seconds, and (N, K) scores 0..1.
         """
-        windows = SoundWindows(self._session, hop_s=self.settings.hop_s)
-        found = windows.feed(_at_rate(sound, rate_hz, self.rate_hz)) + windows.finish()
+        found = self.windows(_at_rate(sound, rate_hz, self.rate_hz))
         times = np.array([window.time_s for window in found], np.float32)
         return times, np.array([window.scores for window in found], np.float32).reshape(-1, len(self.names))
 
-    def _take(self, window: AudioWindow) -> list[Event]:
+    def windows(self, samples: Samples) -> list[AudioWindow]:
+        """All windows of a whole sound at `rate_hz`; the listener itself is not changed."""
+        windows = SoundWindows(self._session, hop_s=self.settings.hop_s)
+        return windows.feed(samples) + windows.finish()
+
+    def running_means(self) -> RunningMeans:
+        """What smooths scores as events are, from the beginning of a sound."""
+        return RunningMeans(self.names, self.card.sustained_s, hop_s=self._windows.hop_s)
+
+    def take(self, window: AudioWindow) -> list[Event]:
+        """Take in the next window, if its scores are known already; as `feed`."""
         if self.on_window is not None:
             self.on_window(window)
         self.loudest_db = max(self.loudest_db, window.level_db)
@@ -276,20 +292,31 @@ def _note(found: dict[int, Event], events: list[Event]) -> None:
         found[event.number] = event
 
 
-def _thresholds(names: Sequence[str], stated: object, settings: ListenSettings) -> NDArray[np.float64]:
+def _thresholds(kinds: EventKinds, card: Card, settings: ListenSettings) -> NDArray[np.float64]:
+    """(K,) from which score on each kind counts; 2, which no score reaches, for those that are not wanted."""
     if settings.threshold is not None and not 0 <= settings.threshold <= 1:
         raise RangeError(f"threshold must lie in 0..1, got {settings.threshold}")
-    known = {name.lower(): name for name in names}
-    wanted = [name.replace("_", " ").strip().lower() for name in settings.classes]
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        raise UnknownNameError(f"the model knows no {', '.join(map(repr, unknown))}; it knows {', '.join(names)}")
-    table: dict[str, float] = dict(stated) if isinstance(stated, dict) else {}
-    out = np.array([table.get(name, _USUAL) for name in names], np.float64)
+    if settings.use not in USES:
+        raise UnknownNameError(f"use is one of {', '.join(USES)}, got {settings.use!r}")
+    known = {name.lower(): place for place, name in enumerate(kinds.names)}
+    stated = card.thresholds | (card.report_thresholds if settings.use == "report" else {})
+
+    def places(names: Sequence[str]) -> list[int]:
+        wanted = [name.replace("_", " ").strip().lower() for name in names]
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            near = ", ".join(kinds.names[: kinds.grouped])
+            more = " and each label of its own" if kinds.grouped < len(kinds.names) else ""
+            raise UnknownNameError(f"the model knows no {', '.join(map(repr, unknown))}; it knows {near}{more}")
+        return [known[name] for name in wanted]
+
+    own = [stated.get(name, stated.get(kinds.group_of(name), _USUAL)) for name in kinds.names]
     if settings.threshold is not None:
-        out[:] = max(settings.threshold, 1e-3)
-    if wanted:
-        out[[name.lower() not in wanted for name in names]] = 2.0  # no score reaches 2
+        own = [max(settings.threshold, 1e-3)] * len(own)
+    chosen = places(settings.classes) or list(range(kinds.grouped))
+    out = np.full(len(own), 2.0)
+    for place in (*chosen, *places(settings.also)):
+        out[place] = own[place]
     return out
 
 

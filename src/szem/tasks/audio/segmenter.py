@@ -1,10 +1,13 @@
 """From scores, window by window, to events with a beginning and an end.
 
-Each kind by itself: it begins when it is sure enough, goes on while it is at all likely, and a short gap does not end
-it, so that overlapping windows never tell of one happening twice. This file does not know networks.
+Each kind by itself: it begins when its score is high enough, goes on while it is at all likely, and a short gap does
+not end it, so that overlapping windows never report one event twice. A short sound (a shot, a bark) is judged by the
+mean of two windows, a sustained one (an engine, a siren) by a running mean of seconds. This file does not know
+networks.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +17,7 @@ from szem.results.events import Event
 from szem.tasks.audio.windows import AudioWindow
 from szem.tasks.surveillance.open_events import OpenEvents
 
-__all__ = ["EventSettings", "SoundEvents"]
+__all__ = ["EventSettings", "RunningMeans", "SoundEvents"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,51 @@ class _Going:
     last_s: float  # beginning of the last window that it was heard in
     best: float
     best_s: float
+    label: int  # the network's label in the best window
     is_reported: bool = False
+
+
+class RunningMeans:
+    """The mean score of each kind over its last windows: two, or as many as a sustained sound takes.
+
+    Before half of a sustained kind's windows have come, those missing count as silence: one loud second is no engine.
+
+    Args:
+        names: Of the kinds.
+        sustained_s: Kind -> seconds; the others take two windows.
+        hop_s: From one window to the next.
+    """
+
+    def __init__(self, names: Sequence[str], sustained_s: Mapping[str, float], *, hop_s: float) -> None:
+        self._spans = np.array([max(2, round(sustained_s.get(name, 0) / hop_s)) for name in names])  # (K,) windows
+        self._rows: deque[NDArray[np.float32]] = deque(maxlen=int(self._spans.max(initial=2)))
+
+    @property
+    def is_sustained(self) -> NDArray[np.bool_]:
+        """(K,) whether a kind takes more than two windows."""
+        return self._spans > 2
+
+    def feed(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(K,) scores of the next window to the means with it."""
+        self._rows.append(scores)
+        means: NDArray[np.float32] = np.array(list(self._rows)[-2:], np.float32).mean(axis=0)
+        for span in map(int, np.unique(self._spans[self._spans > 2])):
+            rows = np.array(list(self._rows)[-span:])[:, self._spans == span]
+            means[self._spans == span] = rows.sum(axis=0) / max(len(rows), span // 2)
+        return means
+
+    def first_above(self, place: int, least: float) -> int:
+        """How many windows ago the run of windows began in which the kind had at least this score."""
+        span = int(self._spans[place])
+        rows = list(self._rows)[-span:]
+        heard = [ago for ago, row in enumerate(reversed(rows)) if row[place] >= least]
+        if span > 2:  # a sustained sound may pause for a window
+            return max(heard, default=0)
+        return int(len(rows) > 1 and bool(rows[-2][place] >= least))  # the mean of two is one window behind
+
+    def clear(self) -> None:
+        """Nothing that was heard before counts."""
+        self._rows.clear()
 
 
 class SoundEvents:
@@ -48,6 +95,8 @@ class SoundEvents:
         window_s: Length of a window.
         hop_s: From one window to the next.
         reported: Counts the events, with those of others.
+        label: The name of a network's label, for events of kinds that are made of several.
+        sustained_s: Kind -> seconds over which its score is averaged.
         settings: From when on a sound counts.
     """
 
@@ -59,12 +108,16 @@ class SoundEvents:
         window_s: float,
         hop_s: float,
         reported: OpenEvents,
+        label: Callable[[int], str] = lambda _: "",
+        sustained_s: Mapping[str, float] | None = None,
         settings: EventSettings | None = None,
     ) -> None:
         self.settings = settings or EventSettings()
         self.names, self.thresholds = tuple(names), thresholds
         self._window_s, self._hop_s = window_s, hop_s
-        self._before: NDArray[np.float32] | None = None
+        self._label = label
+        self._means = RunningMeans(names, sustained_s or {}, hop_s=hop_s)
+        self._is_sustained = self._means.is_sustained
         self._going: dict[int, _Going] = {}
         self._reported = reported
 
@@ -78,23 +131,23 @@ class SoundEvents:
         scores = window.scores
         if window.level_db < s.silence_db or window.is_steady:
             scores = np.zeros_like(scores)
-        before = scores if self._before is None else self._before
-        smooth = (scores + before) / 2
-        self._before = scores
+        smooth = self._means.feed(scores)
         events: list[Event] = []
         now = window.time_s
         for place in map(int, np.flatnonzero((smooth >= self.thresholds * s.keep) | self._is_going())):
-            going, score = self._going.get(place), float(smooth[place])
+            going, score, kept = self._going.get(place), float(smooth[place]), self.thresholds[place] * s.keep
             if going is None:
                 if score >= self.thresholds[place]:
-                    is_late = bool(before[place] >= self.thresholds[place] * s.keep)  # the mean is a window behind
-                    self._going[place] = _Going(max(0.0, now - self._hop_s * is_late), now, score, now)
+                    ago_s = self._hop_s * self._means.first_above(place, kept)
+                    begin_s = max(0.0, now - ago_s)
+                    self._going[place] = _Going(begin_s, now, score, now, int(window.best[place]))
                 continue
-            if score >= self.thresholds[place] * s.keep:
-                still = scores[place] >= self.thresholds[place] * s.keep
-                going.last_s = max(going.last_s, now if still else now - self._hop_s)
+            if score >= kept:
+                is_heard = scores[place] >= kept
+                if is_heard or not self._is_sustained[place]:  # the mean of two is one window behind
+                    going.last_s = max(going.last_s, now if is_heard else now - self._hop_s)
                 if score > going.best:
-                    going.best, going.best_s = score, now
+                    going.best, going.best_s, going.label = score, now, int(window.best[place])
                 if not going.is_reported and now - going.begin_s >= s.report_after_s:
                     going.is_reported = True
                     event = self._event(place, going, until_s=now + self._window_s)
@@ -105,7 +158,7 @@ class SoundEvents:
 
     def finish(self, end_s: float) -> list[Event]:
         """Nothing more will come: what was still heard, ended at `end_s` at the latest."""
-        self._before = None
+        self._means.clear()
         return [self._end(place, until_s=end_s) for place in sorted(self._going)]
 
     @property
@@ -122,7 +175,14 @@ class SoundEvents:
         if not going.is_reported:
             return self._reported.once(event)
         key = ("sound", place)
-        self._reported.change(key, end_s=event.end_s, score=event.score, channels=event.channels, best_s=event.best_s)
+        self._reported.change(
+            key,
+            end_s=event.end_s,
+            score=event.score,
+            channels=event.channels,
+            best_s=event.best_s,
+            label=event.label,
+        )
         ended = self._reported.end(key, event.end_s)
         assert ended is not None
         return ended
@@ -153,5 +213,6 @@ class SoundEvents:
             end_s=end_s,
             score=score,
             channels={"sound": score},
+            label=self._label(going.label),
             best_s=best_s,
         )

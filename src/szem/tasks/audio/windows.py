@@ -14,6 +14,7 @@ from szem.errors import CardError
 from szem.media.spectrum import MelBands, log_mel
 from szem.runtime.cards import Calibration, SoundInput
 from szem.runtime.sessions import Session
+from szem.tasks.audio.kinds import EventKinds
 
 __all__ = ["AudioWindow", "SoundWindows", "bands_of", "window_of"]
 
@@ -30,6 +31,7 @@ class AudioWindow:
 
     time_s: float  # when it begins
     scores: NDArray[np.float32]  # (K,) probabilities, calibrated
+    best: NDArray[np.int64]  # (K,) the network's label that each score is of
     level_db: float  # below full scale; -120 is digital silence
     peak: float  # largest sample, 0..1
     is_steady: bool  # nothing in it changes: a tone made by a machine
@@ -51,9 +53,11 @@ class SoundWindows:
             raise CardError(f"{session.model.folder}: takes {card.input}, not sound; add it for task listen")
         if card.head not in ("logits", "probabilities", "frames") or not session.has(card.head):
             raise CardError(f"{session.model.folder}: head {card.head!r} is not one of a listener's")
-        self.names = session.model.labels
-        if not self.names:
+        self._labels = len(session.model.labels)
+        if not self._labels:
             raise CardError(f"{session.model.folder}: a listener needs labels; name them on its card")
+        self.kinds = EventKinds(session.model.labels, card.groups)
+        self.names = self.kinds.names
         self._session, self._head, self._calibration = session, card.head, card.calibration
         self._rules: SoundInput = card.input
         self.rate_hz = card.input.rate_hz
@@ -138,19 +142,20 @@ class SoundWindows:
         if len(shape) == batch.ndim + 1 and shape[1] in (1, None):
             batch = batch[:, None]  # (N, 1, moments, bands)
         scores = _to_probabilities(np.concatenate(list(self._runs(batch))), self._head, self._calibration)
-        if scores.shape[1] != len(self.names):
+        if scores.shape[1] != self._labels:
             raise CardError(
                 f"model {self._session.model.name!r} gives {scores.shape[1]} scores, its labels are "
-                f"{len(self.names)}; correct the labels"
+                f"{self._labels}; correct the labels"
             )
         windows = []
-        for start, row, is_steady in zip(starts, scores, steady, strict=True):
+        for start, row, best, is_steady in zip(starts, *self.kinds.of(scores), steady, strict=True):
             piece = self._held[start : start + self.window]
             level = float(np.sqrt(np.mean(np.square(piece, dtype=np.float64))))
             windows.append(
                 AudioWindow(
                     time_s=(self._first + int(start)) / self.rate_hz,
                     scores=row,
+                    best=best,
                     level_db=20 * float(np.log10(max(level, 1e-6))),
                     peak=float(np.abs(piece).max()),
                     is_steady=is_steady,

@@ -48,13 +48,20 @@ class Agreement:
 _VEHICLES = frozenset({"car", "bus", "truck", "motorbike", "motorcycle", "train"})
 AGREE: Mapping[str, Agreement] = {
     "dog": Agreement(sounds=frozenset({"dog bark"}), objects=frozenset({"dog"})),
-    "vehicle": Agreement(sounds=frozenset({"car horn", "engine idling", "siren"}), objects=_VEHICLES),
+    "vehicle": Agreement(
+        sounds=frozenset({"car horn", "engine idling", "engine", "vehicle", "siren"}), objects=_VEHICLES
+    ),
     "people": Agreement(
-        sounds=frozenset({"children playing", "baby cry", "person sneeze", "street music"}),
+        sounds=frozenset(
+            {
+                *("children playing", "baby cry", "person sneeze", "street music"),
+                *("speech", "shout", "scream", "footsteps"),
+            }
+        ),
         objects=frozenset({"person"}),
     ),
-    "bird": Agreement(sounds=frozenset({"rooster"}), objects=frozenset({"bird"})),
-    "aircraft": Agreement(sounds=frozenset({"helicopter"}), objects=frozenset({"airplane", "aeroplane"})),
+    "bird": Agreement(sounds=frozenset({"rooster", "bird"}), objects=frozenset({"bird"})),
+    "aircraft": Agreement(sounds=frozenset({"helicopter", "aircraft"}), objects=frozenset({"airplane", "aeroplane"})),
 }
 _SEEN = frozenset({"enters", "fast approach"})  # kinds of video events that may be the same happening as a sound
 _MOST_ODDS = 6.0  # of one channel: nothing is surer than 400 to 1

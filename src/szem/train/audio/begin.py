@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from szem.models.yamnet import Yamnet
-from szem.tasks.models import default_model
+from szem.runtime.store import find_model
 from szem.train.shipped_weights import load_weights
 
 __all__ = ["begin_shipped"]
 
 
 def begin_shipped(net: Yamnet) -> tuple[Tensor, Tensor, Mapping[str, tuple[int, ...]]]:
-    """Fill the network's convolutions with those of the shipped listener.
+    """Fill the network's convolutions with those of the shipped listener `sounds`.
 
     Args:
         net: Filled in place; its heads are left as they are.
@@ -21,7 +21,7 @@ def begin_shipped(net: Yamnet) -> tuple[Tensor, Tensor, Mapping[str, tuple[int, 
     Raises:
         TrainError: the shipped file is of another network.
     """
-    model = default_model("listen")
+    model = find_model("sounds", task="listen")
     whole = Yamnet((len(model.labels),))
     load_weights(whole, model.file())
     state = {name: value for name, value in whole.state_dict().items() if not name.startswith("heads.")}

