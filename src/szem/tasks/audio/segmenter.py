@@ -72,14 +72,14 @@ class RunningMeans:
             means[self._spans == span] = rows.sum(axis=0) / max(len(rows), span // 2)
         return means
 
-    def first_above(self, place: int, least: float) -> int:
+    def first_above(self, place: int, minimum: float) -> int:
         """How many windows ago the run of windows began in which the kind had at least this score."""
         span = int(self._spans[place])
         rows = list(self._rows)[-span:]
-        heard = [ago for ago, row in enumerate(reversed(rows)) if row[place] >= least]
+        heard = [ago for ago, row in enumerate(reversed(rows)) if row[place] >= minimum]
         if span > 2:  # a sustained sound may pause for a window
             return max(heard, default=0)
-        return int(len(rows) > 1 and bool(rows[-2][place] >= least))  # the mean of two is one window behind
+        return int(len(rows) > 1 and bool(rows[-2][place] >= minimum))  # the mean of two is one window behind
 
     def clear(self) -> None:
         """Nothing that was heard before counts."""
