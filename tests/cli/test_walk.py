@@ -158,6 +158,12 @@ def test_stdin_that_is_no_picture_is_an_error(monkeypatch: pytest.MonkeyPatch) -
         Item("-", "stdin").read()
 
 
+@pytest.fixture
+def without_heic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the heic extra is not installed."""
+    monkeypatch.setattr("szem.media.formats.find_spec", lambda _: None)
+
+
 def unread(folder: Path) -> Path:
     """A folder with pictures that are read, that are not, and files of other kinds."""
     write_picture(folder / "good.png", np.zeros((2, 2, 3), np.uint8))
@@ -177,6 +183,7 @@ def unread(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("without_heic")
 def test_a_picture_that_is_not_read_is_named_with_its_format(tmp_path: Path) -> None:
     items, failures = find_files([str(unread(tmp_path))])
     # what a file is, its bytes say: a PNG without a suffix or under another one is taken
@@ -191,6 +198,7 @@ def test_a_picture_that_is_not_read_is_named_with_its_format(tmp_path: Path) -> 
     assert [Path(f.name).name for f in failures if f.is_note] == ["film.mp4"]
 
 
+@pytest.mark.usefixtures("without_heic")
 def test_patterns_name_what_they_match_and_is_not_read(tmp_path: Path) -> None:
     unread(tmp_path)
     items, failures = find_files([str(tmp_path / "*.HEIC")])
@@ -199,6 +207,7 @@ def test_patterns_name_what_they_match_and_is_not_read(tmp_path: Path) -> None:
     assert (items, [f.reason for f in failures]) == ([], ["no pictures match this pattern"])
 
 
+@pytest.mark.usefixtures("without_heic")
 def test_what_is_passed_over_decides_the_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, failures = find_files([str(unread(tmp_path))])
     assert report_failures(failures, total=3) == 1

@@ -137,5 +137,5 @@ def test_without_a_home_what_must_be_written_asks_for_a_folder() -> None:
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("SZEM_HOME", str(tmp_path / "file"))
-    with pytest.raises(StoreError, match=r"models: cannot be written \(Not a directory\); set SZEM_HOME"):
+    with pytest.raises(StoreError, match=r"models: cannot be written \(.*file is not a folder\); set SZEM_HOME"):
         make_data_folder("models")
