@@ -13,7 +13,8 @@ from szem.errors import CardError, ChecksumError, RangeError, UnknownNameError
 from szem.media.samples import read_sample, sample_path
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model, find_model, shipped_folder
-from szem.tasks.captioning.caption import CONFIDENCE, LONGEST, Captioner, open_captioner
+from szem.tasks.captioning.caption import LONGEST, Captioner, open_captioner
+from szem.tasks.captioning.confidence import CONFIDENCE
 
 
 @pytest.fixture(scope="module")

@@ -22,10 +22,11 @@ from szem.arrays import Array, Picture8
 from szem.data.words import END, FIRST_WORD, PAD, START, UNKNOWN, Vocabulary, split_words
 from szem.errors import CardError, RangeError, UnknownNameError
 from szem.media.pictures import PictureLike, as_pictures
-from szem.results.caption import Caption, Sentence, Tag, Word
+from szem.results.caption import Caption, Sentence, Word
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile, Session, cores
 from szem.tasks.captioning.beam_search import Guide, Hypothesis, search_beams
+from szem.tasks.captioning.confidence import logit_of, support_of
 from szem.tasks.captioning.guide import WordRules
 from szem.tasks.captioning.nouns import named_classes
 from szem.tasks.captioning.place_colors import color_fractions
@@ -36,7 +37,6 @@ from szem.tasks.contracts import OpenModel
 from szem.tasks.models import ModelLike, as_session, open_model
 
 __all__ = [
-    "CONFIDENCE",
     "LONGEST",
     "MOST_BEAMS",
     "Captioner",
@@ -59,13 +59,6 @@ _SMALL_WORDS = """
 _SMALL = frozenset(_SMALL_WORDS.split())
 
 
-CONFIDENCE = {
-    "rank": 1.0,  # log probability with the length taken out, plus `fit` times the cosine of sentence and picture
-    "support": 0.0,  # lowest confidence among the tags that the sentence names; 1 where it names none
-    "confirmed": 0.0,  # highest confidence among them; 0 where it names none
-    "missing": 0.0,  # largest confidence times root of the area among the tags that it does not name
-}
-"""What the confidence of a sentence is made of: constant `confidence_NAME` of the card -> its value without one."""
 _REQUIRED = {"confidence": 0.9, "area": 0.1}  # of tags that a sentence is made to name
 
 
@@ -314,7 +307,7 @@ class Captioner:
     def _ranked(self, encoded: EncodedPicture, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
         """By confidence, and each sentence but once."""
         evidence = self.evidence(encoded, hypotheses)
-        values = [self._logit(one) for one in evidence]
+        values = [logit_of(self.card.constants, one) for one in evidence]
         once = {one.numbers: (one, value) for one, value in zip(hypotheses, values, strict=True)}
         order = sorted(once.values(), key=lambda pair: -pair[1])
         return [replace(one, rank=value) for one, value in order]
@@ -472,7 +465,7 @@ class Captioner:
         return Sentence(tuple(words), probability, ending, confidence)
 
     def evidence(self, encoded: EncodedPicture, hypotheses: Sequence[Hypothesis]) -> list[tuple[float, ...]]:
-        """What the confidence of each sentence is made of, as `CONFIDENCE` names it."""
+        """What the confidence of each sentence is made of, named by `confidence.CONFIDENCE`."""
         near = np.zeros(len(hypotheses), np.float32)
         if self._sentence is not None and encoded.space is not None and hypotheses:
             near = self._places([list(one.numbers) for one in hypotheses]) @ encoded.space
@@ -480,31 +473,10 @@ class Captioner:
         return [
             (
                 one.log_probability / (len(one.numbers) + 1) ** power + weight * float(cosine),
-                *self._support(encoded, one),
+                *support_of([self.words.words[number] for number in one.numbers], encoded.evidence),
             )
             for one, cosine in zip(hypotheses, near, strict=True)
         ]
-
-    def _support(self, encoded: EncodedPicture, hypothesis: Hypothesis) -> tuple[float, float, float]:
-        """How the tags agree with a sentence: see `CONFIDENCE`."""
-        if encoded.evidence is None:
-            return 0.0, 0.0, 0.0
-        named = {name for name, _ in named_classes([self.words.words[number] for number in hypothesis.numbers])}
-        tags = {tag.name: tag for tag in encoded.evidence.tags}
-        support = [tags[name].confidence if name in tags else 0.0 for name in named]
-        missing = [tag.confidence * math.sqrt(_area(tag)) for tag in tags.values() if tag.name not in named]
-        return min(support, default=1.0), max(support, default=0.0), max(missing, default=0.0)
-
-    def _logit(self, evidence: Sequence[float]) -> float:
-        """The logistic curve over the evidence, before the logistic function; fitted on pictures held out."""
-        numbers = self.card.constants
-        weights = (numbers.get(f"confidence_{key}", default) for key, default in CONFIDENCE.items())
-        return numbers.get("confidence_base", 0.0) + sum(w * v for w, v in zip(weights, evidence, strict=True))
-
-
-def _area(tag: Tag) -> float:
-    """Fraction of the picture; a label of the whole picture without a box counts as half of it."""
-    return tag.area if tag.box is not None else 0.5
 
 
 def _grid(looked: Array) -> NDArray[np.float32] | None:

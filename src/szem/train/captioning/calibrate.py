@@ -13,7 +13,8 @@ from szem.data.words import split_words
 from szem.media.pictures import read_picture
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.captioning.caption import CONFIDENCE, Captioner
+from szem.tasks.captioning.caption import Captioner
+from szem.tasks.captioning.confidence import CONFIDENCE
 from szem.tasks.captioning.judgement import is_right
 from szem.train.captioning.data import CaptionedPictures
 
