@@ -104,7 +104,10 @@ def test_own_classes_from_folder_to_model(
     assert run(["eval", out, "--data", data, "--json"]) == 0
     reported = json.loads(capsys.readouterr().out)
     assert reported["split"] == "held-back:5"  # only what the run did not learn from
-    assert [(row["metric"], row["n"]) for row in reported["scores"]] == [("top-1", 2), ("top-5", 2)]
+    measured = [(row["metric"], row["n"]) for row in reported["scores"]]
+    assert measured == [(name, 2) for name in ("top-1", "top-5", "calibration error")] + [
+        (f"top-1 {name}", 1) for name in ("dark", "light")
+    ]
     assert run(["eval", out, "--data", data, "--save", "shades"]) == 1
     assert "a run has no card to save scores on" in capsys.readouterr().err
     assert run(["eval", "shades", "--data", data, "--split", "held-back:5", "--save", "shades"]) == 0

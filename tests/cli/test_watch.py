@@ -93,7 +93,7 @@ def test_lists_keep_to_what_is_asked(store: Path, typed: Run, options: tuple[str
     ("options", "hint"),
     [
         (("--kind", "camera coverd"), "no kind called 'camera coverd'; did you mean 'camera covered'?"),
-        (("--kind", "foo"), "no kind called 'foo'; there are camera covered, enters, "),
+        (("--kind", "xyz"), "no kind called 'xyz'; there are camera covered, enters, "),
         (("--kind", "siren"), "no 'siren' was kept yet"),
         (("--source", "hal"), "no source called 'hal'; did you mean 'hall'?"),
         (("--place", "door"), "no place called 'door'; there is none"),

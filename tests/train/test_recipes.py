@@ -100,6 +100,7 @@ def boxed_folder(folder: Path) -> Path:
 
 CASES = {  # recipe -> what makes its data, settings that make it small
     "road": (lambda f: pixel_folder(f, classes=3), PIXELS),
+    "segment": (lambda f: pixel_folder(f, classes=3), PIXELS),
     "things": (lambda f: pixel_folder(f, classes=3), PIXELS),
     "outline": (outline_folder, ["width=16", "side_px=64", "hold_back=2"]),
     "detect": (
@@ -180,7 +181,7 @@ def test_wrong_settings_are_named(text: str, match: str) -> None:
 def test_an_unknown_recipe_says_what_there_is() -> None:
     with pytest.raises(
         UnknownNameError,
-        match=r"no recipe called 'x'; there are road, things, detect, outline, caption, .*, classify",
+        match=r"no recipe called 'x'; there are segment, road, things, detect, outline, caption, .*, classify",
     ):
         load_settings("x")
 

@@ -90,7 +90,7 @@ def split(
     ),
     form: str = typer.Option("", "--to", help="Form of the result, as of convert.  \\[default: the first one]"),
     classes: _Classes = "",
-    seed: int = typer.Option(0, help="Of the order of groups of one size."),
+    seed: int = typer.Option(0, min=0, max=2**31 - 1, help="Of the order of groups of one size."),
     quiet: Quiet = False,
 ) -> None:
     """Copy the data into train, val and test, so that nothing measured on was learned from.

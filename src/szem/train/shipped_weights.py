@@ -51,9 +51,10 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
     graph = onnx.load(file).graph
     before = f"{within}." if within else ""
     stored = {}
+    scales = {one.name.removesuffix("_scales"): one for one in graph.initializer if one.name.endswith("_scales")}
     for one in graph.initializer:
-        # `store_as_float16` adds the suffix, `export_onnx` of a wrapped network the prefix.
-        name = one.name.removesuffix("_float16").removeprefix("net.")
+        # `store_as_float16` and `store_as_int8` add suffixes, `export_onnx` of a wrapped network the prefix.
+        name = one.name.removesuffix("_float16").removesuffix("_int8").removeprefix("net.")
         layer, dot, rest = name.partition(".")
         name = _RENAMED.get(layer, layer) + dot + rest
         if name.startswith(before):
@@ -63,7 +64,10 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
         one = stored.get(name)
         if one is None or tuple(one.dims) != tuple(shape):
             raise TrainError(f"{file}: has no weight {name} of shape {tuple(shape)}; begin without it")
-        return torch.from_numpy(numpy_helper.to_array(one).astype(np.float32).copy())
+        values = numpy_helper.to_array(one).astype(np.float32)
+        if (row_scales := scales.get(one.name.removesuffix("_int8"))) is not None:
+            values = values * numpy_helper.to_array(row_scales).reshape(-1, *[1] * (values.ndim - 1))
+        return torch.from_numpy(values.copy())
 
     state = net.state_dict()
     folded_norms = {name: one.eps for name, one in _norms(net) if one.affine and f"{name}.weight" not in stored}

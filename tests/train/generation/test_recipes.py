@@ -42,14 +42,14 @@ SMALL = ["channels=[16,16,8,8,8]", "condition=8", "discriminator=8"]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve flowers with an index, twelve birds with sentences of people for half of them."""
+    """Sixteen flowers with an index, sixteen birds with sentences of people for some of them."""
     folder = tmp_path_factory.mktemp("drawn")
     rng = np.random.default_rng(0)
     for subject, ground in (("flowers", (30, 90, 30)), ("birds", (150, 190, 230))):
         images = folder / "data" / subject / "images"
         images.mkdir(parents=True)
         rows, captions = [], []
-        for number in range(12):
+        for number in range(16):
             color = list(COLORS)[number % 2]
             picture = np.full((128, 128, 3), ground, np.uint8)
             picture[30:98, 36:92] = COLORS[color]
@@ -166,7 +166,7 @@ def test_stage_two_leaves_the_generator_alone_and_becomes_a_model_that_draws_the
         assert np.abs(pixels - expected).max() <= 0.6
 
     scores = {m.metric: m.value for m in evaluate_generate(model, home / "data", "val")}
-    assert scores["R-precision among 4, flowers"] <= 1
+    assert scores["R-precision among 8, flowers"] <= 1
     assert (
         scores["Fréchet distance, birds"]
         > scores["Fréchet distance, birds, one half of the photographs from the other"]
