@@ -106,7 +106,7 @@ def test_own_classes_from_folder_to_model(
     assert reported["split"] == "held-back:5"  # only what the run did not learn from
     measured = [(row["metric"], row["n"]) for row in reported["scores"]]
     assert measured == [(name, 2) for name in ("top-1", "top-5", "calibration error")] + [
-        (f"top-1 {name}", 1) for name in ("dark", "light")
+        (f"recall {name}", 1) for name in ("dark", "light")
     ]
     assert run(["eval", out, "--data", data, "--save", "shades"]) == 1
     assert "a run has no card to save scores on" in capsys.readouterr().err

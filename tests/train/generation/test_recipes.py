@@ -84,7 +84,7 @@ def match(home: Path) -> Path:
         assert isinstance(recipe, DrawMatchRecipe)
         outcome = train(recipe, home / run, quiet=True)
         assert outcome.is_done
-        assert set(outcome.scores) == {"R-precision@4, flowers", "R-precision@4, birds"}
+        assert set(outcome.scores) == {"R-precision@8, flowers", "R-precision@8, birds"}
         write_about(home / run, "draw-match", recipe)
     return home / "match"
 
