@@ -27,7 +27,7 @@ TABLES: dict[str, tuple[type[BaseModel], str]] = {
 }
 LISTEN = sorted(
     {field.name for table in (ListenSettings, EventSettings) for field in fields(table)}
-    - {"classes", "events", "factors"}
+    - {"classes", "events", "factors", "use", "also"}  # names, which the listener checks
 )
 
 
