@@ -53,7 +53,7 @@ def test_look_runs_the_tasks_asked_for(server: httpx.Client, cat: bytes) -> None
     assert answer["colors"][0]["hex"].startswith("#")
     refused = server.post("/v1/szem/look?tasks=smell", content=cat)
     assert refused.status_code == 400
-    assert "choose labels, masks, boxes, caption, colors" in refused.json()["error"]["message"]
+    assert "choose labels, masks, boxes, caption, text, colors" in refused.json()["error"]["message"]
 
 
 def test_each_task_answers_for_itself(server: httpx.Client, cat: bytes) -> None:
