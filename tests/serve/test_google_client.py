@@ -22,7 +22,7 @@ from szem.errors import BusyError
 from szem.media.drawing import FONT_FILE
 from szem.media.samples import sample_path
 from szem.serve.middleware.limits import RequestGate
-from tests.serve.google import client_of, tiff
+from tests.serve.google_client import client_of, tiff
 
 Start = Callable[..., httpx.Client]
 LABEL, LOGO = vision.Feature.Type.LABEL_DETECTION, vision.Feature.Type.LOGO_DETECTION

@@ -11,7 +11,7 @@ from google.api_core import exceptions
 from google.cloud import vision
 from PIL import Image
 
-from tests.serve.google import client_of, tiff
+from tests.serve.google_client import client_of, tiff
 
 needs_pdf = pytest.mark.skipif(
     importlib.util.find_spec("pypdfium2") is None, reason="needs the extra: pip install 'szem[pdf]'"
