@@ -1,5 +1,6 @@
 """Shared by all tests: where the data is, and what to say when it is not there; a PostgreSQL server."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -45,6 +46,22 @@ def _ordinary_scheduling() -> Iterator[None]:
     if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) != os.SCHED_OTHER:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         pytest.fail("the test left this process in a real-time scheduling class")
+
+
+@pytest.fixture(autouse=True)
+def _own_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test that drives no browser run an event loop of its own.
+
+    Playwright's loop counts as this thread's running loop for as long as the session's browser lives, and
+    `asyncio.run` refuses to start beside it.
+    """
+    if "chromium" in request.fixturenames:
+        yield
+        return
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
 
 
 @pytest.fixture(scope="session")

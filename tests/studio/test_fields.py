@@ -1,6 +1,7 @@
 """What the studio's pages ask for exists: the routes they call, and the fields they read from the answers."""
 
 import ast
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -33,18 +34,34 @@ OWN = {
 }
 
 
+def syntax_tree(path: Path, tries: int = 5) -> ast.Module:
+    """Parse a file, again where another thread parsed at the same moment.
+
+    Python 3.11 keeps one depth of recursion for all threads; the studio's server, a thread of this process, parses
+    source lines whenever it formats a traceback.
+    """
+    for _ in range(tries - 1):
+        try:
+            return ast.parse(path.read_bytes())
+        except SystemError:
+            continue
+    return ast.parse(path.read_bytes())
+
+
 @cache
 def fields() -> frozenset[str]:
-    """Every key and field that some part of the package writes, in Google's spelling too."""
+    """Every key and field that some part of the package writes or carries, in Google's spelling too."""
     found = set()
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in ast.walk(syntax_tree(path)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
                 found.add(node.value)
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 found.add(node.target.id)
             elif isinstance(node, ast.keyword) and node.arg:
                 found.add(node.arg)
+    for path in (PACKAGE / "studio" / "samples").glob("*.json"):  # measured beforehand, read by the pages
+        json.loads(path.read_text(encoding="utf-8"), object_hook=lambda keys: found.update(keys))
     return frozenset(found | {re.sub(r"_([a-z])", lambda m: m[1].upper(), name) for name in found})
 
 
