@@ -61,7 +61,7 @@ def fields() -> frozenset[str]:
             elif isinstance(node, ast.keyword) and node.arg:
                 found.add(node.arg)
     for path in (PACKAGE / "studio" / "samples").glob("*.json"):  # measured beforehand, read by the pages
-        json.loads(path.read_text(encoding="utf-8"), object_hook=lambda keys: found.update(keys))
+        json.loads(path.read_text(encoding="utf-8"), object_hook=found.update)
     return frozenset(found | {re.sub(r"_([a-z])", lambda m: m[1].upper(), name) for name in found})
 
 
