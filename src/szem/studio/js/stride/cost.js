@@ -73,7 +73,9 @@ export function costPart(app) {
       time.textContent = `${number(least[k], 1)} ms`;
       time.dataset.ms = String(least[k]);
     });
-    said.textContent = t("stride.cost.said", { times: number(least[2] / Math.max(least[1], 0.01), 1) });
+    const times = least[2] / Math.max(least[1], 0.01);
+    said.textContent = t("stride.cost.said", { times: number(times, 1) });
+    said.dataset.times = String(times);
     again.disabled = false;
   }
 
