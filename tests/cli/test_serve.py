@@ -55,8 +55,24 @@ def test_serve_says_when_its_port_is_taken(capsys: pytest.CaptureFixture[str]) -
     assert "choose another with --port" in capsys.readouterr().err
 
 
+def test_serve_says_when_its_port_of_grpc_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with bind("127.0.0.1", 0) as taken:
+        taken.listen()
+        assert run(["serve", "--port", "0", "--grpc", str(taken.getsockname()[1])]) == 1
+    assert "choose another with --grpc" in capsys.readouterr().err
+
+
+def test_grpc_without_its_packages_names_the_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "szem.serve.vision.grpc_server", None)
+    assert run(["serve", "--port", "0", "--grpc", "0"]) == 1
+    assert "pip install 'szem[grpc]'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
-    ("words", "status"), [(["--bucket", "x"], 2), (["--port", "x"], 2), (["--port", "70000"], 2)]
+    ("words", "status"),
+    [(["--bucket", "x"], 2), (["--log-format", "xml"], 2), (["--port", "x"], 2), (["--port", "70000"], 2)],
 )
 def test_wrong_options_end_with_a_status(words: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serve", *words]) == status

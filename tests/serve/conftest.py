@@ -30,24 +30,32 @@ KEY = "a-key-for-the-tests-of-the-server"
 
 
 @contextmanager
-def running(settings: ServeSettings) -> Iterator[httpx.Client]:
-    """Run a server for the time of the block; gives a plain HTTP client for it."""
+def on_a_thread(settings: ServeSettings) -> Iterator[tuple[str, str]]:
+    """Run a server for the time of the block; gives its URL, and HOST:PORT of gRPC."""
     ready = threading.Event()
     sock = bind(settings.host, settings.port)
     server = build_server(settings, on_ready=ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
-    url = address_of(sock)
     try:
         assert ready.wait(120), "the server did not start"
-        headers = {"x-szem-key": settings.key}  # as its owner calls it
-        with httpx.Client(base_url=url, timeout=120, trust_env=False, headers=headers) as client:
-            yield client
+        yield address_of(sock), server.grpc_address
     finally:
         server.should_exit = True
         thread.join(60)
         sock.close()
         assert not thread.is_alive(), "the server did not stop"
+
+
+@contextmanager
+def running(settings: ServeSettings) -> Iterator[httpx.Client]:
+    """As `on_a_thread`; gives a plain HTTP client for it."""
+    headers = {"x-szem-key": settings.key}  # as its owner calls it
+    with (
+        on_a_thread(settings) as (url, _),
+        httpx.Client(base_url=url, timeout=120, trust_env=False, headers=headers) as client,
+    ):
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -29,9 +29,9 @@ Start = Callable[..., httpx.Client]
 
 
 @contextmanager
-def own_server(home: Path) -> Iterator[tuple["subprocess.Popen[str]", str, int]]:
+def own_server(home: Path, *words: str) -> Iterator[tuple["subprocess.Popen[str]", str, int]]:
     """`szem serve`: its process, host and port."""
-    command = [sys.executable, "-m", "szem", "serve", "--port", "0", "--no-studio", "--quiet"]
+    command = [sys.executable, "-m", "szem", "serve", "--port", "0", "--no-studio", "--quiet", *words]
     environment = os.environ | {"SZEM_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
@@ -104,6 +104,31 @@ def test_the_server_ends_in_time_whatever_runs(tmp_path: Path, how: signal.Signa
             process.wait(END_S)
             assert process.returncode in (0, -how, 128 + how, -signal.SIGALRM)
             until(lambda: not any(is_alive(pid) for pid in below), within_s=END_S)
+
+
+def test_calls_over_grpc_do_not_hold_the_end_up(tmp_path: Path) -> None:
+    """A call that never sends its message, and a connection that is only open."""
+    grpc = pytest.importorskip("grpc", reason="needs the extra: pip install 'szem[grpc]'")
+    pytest.importorskip("grpc_health.v1.health", reason="needs the extra: pip install 'szem[grpc]'")
+    with own_server(tmp_path, "--grpc", "0") as (process, _, _):
+        assert process.stdout is not None
+        found = re.search(r"gRPC on ([\d.:]+)", process.stdout.readline())
+        assert found
+        silent = threading.Event()
+
+        def never() -> Iterator[bytes]:
+            silent.wait(PATIENCE_S)
+            yield from ()
+
+        with grpc.insecure_channel(found[1]) as channel, grpc.insecure_channel(found[1]) as idle:
+            grpc.channel_ready_future(idle).result(PATIENCE_S)
+            call = channel.stream_unary("/google.cloud.vision.v1.ImageAnnotator/BatchAnnotateImages").future(never())
+            until(lambda: call.initial_metadata() is not None)  # the server has it
+            process.send_signal(signal.SIGTERM)
+            process.wait(END_S)
+            assert process.returncode in (0, -signal.SIGTERM, 128 + signal.SIGTERM, -signal.SIGALRM)
+            assert call.exception(PATIENCE_S) is not None
+            silent.set()
 
 
 def test_nothing_outlives_a_server_that_is_killed(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -67,11 +67,18 @@ _Host = Annotated[
 _Workers = Annotated[int, spell("--workers", min=0, max=1024, rich_help_panel=_MUCH)]
 _Quiet = Annotated[bool, spell("--quiet", "Print errors only: no line per request.")]
 
+_LogFormat = Annotated[
+    Literal["text", "json"], typer.Option("--log-format", help="Lines of the log: text, or JSON objects.")
+]
+
 
 @app.command()
 def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 lets the network in."),
     port: int = typer.Option(8777, min=0, max=65535, help="Port; 0 takes any free one."),
+    grpc: int | None = typer.Option(
+        None, min=0, max=65535, help="Google's API over gRPC too, on this port (8778, say); needs szem[grpc]."
+    ),
     key_file: KeyFile = None,
     api_key: _Key = None,
     hostname: _Hostname = None,
@@ -113,6 +120,7 @@ def serve(
     keep_zeros: bool = typer.Option(False, "--keep-zeros", help="Write x: 0 where Google leaves it out."),
     studio: bool = typer.Option(True, "--studio/--no-studio", help="Serve the studio at /."),
     quiet: _Quiet = False,
+    log_format: _LogFormat = "text",
 ) -> None:
     """Serve the Cloud Vision API (and szem's own) on this machine.
 
@@ -122,10 +130,11 @@ def serve(
     from szem.serve.server import serve as run
     from szem.serve.settings import MIB, ServeSettings
 
-    log_to_stderr(quiet=quiet)
+    log_to_stderr(quiet=quiet, log_format=log_format)
     settings = ServeSettings(
         host=host,
         port=port,
+        grpc_port=grpc,
         key=load_or_make_key(key_file),
         api_keys=tuple(key for given in api_key or () for key in given.split()),
         hostnames=tuple(hostname or ()),
@@ -148,17 +157,24 @@ def serve(
         studio=studio,
     )
 
-    def ready(url: str) -> None:
+    def ready(url: str, grpc_address: str) -> None:
         print(f"szem serves on {url}", flush=True)
+        if grpc_address:
+            print(f"gRPC on {grpc_address}, without TLS", flush=True)
         what = "the studio, with the owner's key" if studio else "the owner's key follows #key="
         print(f"{what}: {studio_address(url, settings.key)}", flush=True)
 
     run(settings, on_ready=ready)
 
 
-def log_to_stderr(*, quiet: bool) -> None:
+def log_to_stderr(*, quiet: bool, log_format: str = "text") -> None:
     """One line per request on standard error; quiet: only what goes wrong."""
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    if log_format == "json":
+        from szem.serve.access import JsonFormatter
+
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter())
     logging.getLogger("szem").setLevel(logging.WARNING if quiet else logging.INFO)
 
 

@@ -59,7 +59,7 @@ def studio(
     settings = ServeSettings(port=port, key=key, read_folders=tuple(allow_read or ()), guard_store=guard_store)
     with _redirect_page() as page:
 
-        def ready(url: str) -> None:
+        def ready(url: str, _: str) -> None:
             address = studio_address(url, key)
             print(f"szem studio on {address}  (Ctrl-C ends it)", flush=True)
             if browser:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
-from szem.errors import SzemError
+from szem.errors import MissingExtraError, SzemError
 from szem.files import sweep_scratch
 from szem.runtime.store import data_folder
 from szem.serve.dispatcher import CLOSE_S, Dispatcher
@@ -23,6 +23,7 @@ from szem.serve.handlers.guard import GuardHandler
 from szem.serve.handlers.live import LiveHandler
 from szem.serve.metrics import Metrics
 from szem.serve.middleware.auth_and_limits import AuthAndLimits, is_own_path
+from szem.serve.middleware.limits import RequestGate
 from szem.serve.middleware.observe import Observe
 from szem.serve.openapi import install_openapi
 from szem.serve.pictures import PictureLoader
@@ -36,14 +37,16 @@ from szem.serve.state import dispatcher_of
 from szem.serve.static import StudioFiles, studio_folder
 from szem.serve.status import FieldsError, Violation, error_to_reply, http_to_reply
 from szem.serve.vision.annotate import Annotator
+from szem.serve.vision.methods import Methods
 from szem.serve.vision.operations import Operations
 from szem.serve.vision.records import DATABASE_FILE, Records, default_database
 from szem.serve.vision.routes import BODIES, build_vision_routes
 from szem.serve.vision.versions import Versions
 
-__all__ = ["STOP_S", "build_app"]
+__all__ = ["GRACE_S", "STOP_S", "build_app"]
 
 _log = logging.getLogger("szem.serve")
+GRACE_S = 4  # for requests under way when the server is to end; then their work is stopped
 STOP_S = 1.0  # for each of what has to be ended beside the workers
 _START_S = 60.0  # for the workers, which import everything
 KEY_HEADERS = ("x-goog-api-key", "x-szem-key", "authorization")
@@ -59,6 +62,8 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
 
     metrics = Metrics()
     handler = GuardHandler(chosen)
+    grpc_server = None if chosen.grpc_port is None else _grpc_server()
+    gate = RequestGate(places=chosen.max_in_flight, max_bytes=chosen.max_body_bytes_in_flight)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -66,11 +71,16 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
         async with _opened(chosen, metrics) as (annotator, operations):
             app.state.dispatcher = annotator.dispatcher
             app.state.pictures = annotator.pictures
-            app.state.annotator = annotator
-            app.state.operations = operations
+            app.state.methods = Methods(chosen, annotator, operations)
+            if grpc_server is not None:
+                health = annotator.dispatcher.health
+                app.state.grpc = grpc_server(chosen, app.state.methods, gate, metrics, lambda: health()[0])
+                await app.state.grpc.start()
             try:
                 yield
             finally:
+                if app.state.grpc is not None:
+                    await _within(GRACE_S + STOP_S, app.state.grpc.stop(STOP_S), "the gRPC server")
                 await _within(STOP_S, asyncio.to_thread(handler.close), "the guard's files and videos")
 
     app = FastAPI(
@@ -82,6 +92,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.settings = chosen
+    app.state.grpc = None
     app.state.metrics = metrics
     app.state.live = LiveHandler(chosen)
     app.add_api_route("/healthz", get_health, methods=["GET"], tags=["server"])
@@ -98,7 +109,7 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     install_openapi(app, (*BODIES, *OWN_MESSAGES, LabViewRequest))
     app.add_api_route("/docs", get_reference, methods=["GET"], include_in_schema=False, response_class=Response)
     # The last one added is the outermost: observe, then versions, then CORS, then guard, then the routes.
-    app.add_middleware(AuthAndLimits, settings=chosen, metrics=metrics)
+    app.add_middleware(AuthAndLimits, settings=chosen, metrics=metrics, gate=gate)
     if chosen.allow_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -110,6 +121,19 @@ def build_app(settings: ServeSettings | None = None) -> FastAPI:
     app.add_middleware(Versions)
     app.add_middleware(Observe, metrics=metrics)
     return app
+
+
+def _grpc_server() -> Any:
+    """The class of the gRPC server.
+
+    Raises:
+        MissingExtraError: its packages are not installed.
+    """
+    try:
+        from szem.serve.vision.grpc_server import GrpcServer
+    except ImportError as error:
+        raise MissingExtraError("gRPC needs its packages; pip install 'szem[grpc]'") from error
+    return GrpcServer
 
 
 @asynccontextmanager

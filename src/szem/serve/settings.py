@@ -18,6 +18,7 @@ class ServeSettings:
 
     host: str = "127.0.0.1"  # the address to listen on; loopback only unless asked
     port: int = DEFAULT_PORT  # 0 takes any free one
+    grpc_port: int | None = None  # Google's dialect over gRPC too; 0 takes any free one, None is off
 
     # Who may call
     key: str = field(default="", repr=False)  # the owner's: opens the guard too; empty: nobody can open the guard
@@ -35,6 +36,7 @@ class ServeSettings:
 
     # How large things may be
     max_request_bytes: int = 10 * MIB  # one JSON body
+    max_grpc_bytes: int = 16 * MIB  # one message of gRPC
     max_picture_bytes: int = 20 * MIB  # one picture file, however it comes
     max_network_bytes: int = 150 * MIB  # one ONNX file sent to the network lab
     max_video_bytes: int = 300 * MIB  # one video sent to try the guard on
@@ -77,6 +79,8 @@ class ServeSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise RangeError(f"port must be 0..65535, got {self.port}; {DEFAULT_PORT} is the usual one")
+        if self.grpc_port is not None and not 0 <= self.grpc_port <= 65535:
+            raise RangeError(f"grpc_port must be 0..65535, got {self.grpc_port}; 8778 is the usual one")
         for name in ("max_images", "max_pages", "max_in_flight", "max_connections"):
             if getattr(self, name) < 1:
                 raise RangeError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -86,6 +90,12 @@ class ServeSettings:
             raise RangeError(
                 f"host {self.host!r} can be reached from other machines; name the server with --hostname NAME "
                 "(as its callers write it), or ask for a key with --api-key KEY"
+            )
+
+        if self.grpc_port is not None and not (self.on_loopback or self.api_keys):
+            raise RangeError(
+                f"gRPC on host {self.host!r} can be reached from other machines and knows no host names; "
+                "ask for a key with --api-key KEY"
             )
 
     @property

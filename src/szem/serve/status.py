@@ -41,6 +41,7 @@ __all__ = [
     "error_to_reply",
     "error_to_status",
     "http_to_reply",
+    "message_of",
     "reply",
 ]
 

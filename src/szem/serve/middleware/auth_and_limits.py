@@ -14,7 +14,6 @@ from starlette.datastructures import Headers
 from szem.errors import SzemError
 from szem.serve.middleware.body import BodyRefusedError, RequestBody, check_length
 from szem.serve.middleware.caller import CallerCheck
-from szem.serve.middleware.limits import RequestGate
 from szem.serve.status import error_to_reply
 from szem.serve.workers import ARRIVED
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from szem.serve.metrics import Metrics
+    from szem.serve.middleware.limits import RequestGate
     from szem.serve.settings import ServeSettings
 
 __all__ = ["AuthAndLimits", "is_own_path"]
@@ -42,13 +42,14 @@ class AuthAndLimits:
         app: What is guarded.
         settings: The operator's choices.
         metrics: Where refusals are counted.
+        gate: Counts requests, those of gRPC too.
     """
 
-    def __init__(self, app: "ASGIApp", *, settings: "ServeSettings", metrics: "Metrics") -> None:
+    def __init__(self, app: "ASGIApp", *, settings: "ServeSettings", metrics: "Metrics", gate: "RequestGate") -> None:
         self.app = app
         self.settings = settings
         self.metrics = metrics
-        self.gate = RequestGate(places=settings.max_in_flight, max_bytes=settings.max_body_bytes_in_flight)
+        self.gate = gate
         self.caller = CallerCheck(settings)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:

@@ -81,7 +81,22 @@ class CallerCheck:
                 "this needs the key of the server's owner, and none or another one came; open the address that "
                 "szem studio or szem serve prints (…/#key=…), or send the header X-Szem-Key: KEY"
             )
-        if not self._keys or path == "/openapi.json" or path == "/healthz":
+        if path == "/openapi.json" or path == "/healthz":
+            return ""
+        return self._fingerprint(given, is_owner=is_owner)
+
+    def check_keys(self, keys: "Iterable[str]") -> str:
+        """As `check`, for a caller of whom only keys are known (gRPC).
+
+        Raises:
+            DeniedError: an API key is needed, and none that is known came.
+        """
+        given = [_digest(key) for key in keys]
+        is_owner = self._owner is not None and _holds(given, (self._owner,)) is not None
+        return self._fingerprint(given, is_owner=is_owner)
+
+    def _fingerprint(self, given: list[bytes], *, is_owner: bool) -> str:
+        if not self._keys:
             return ""
         known = given[0] if is_owner else _holds(given, self._keys)
         if known is None:

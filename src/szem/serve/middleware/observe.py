@@ -7,12 +7,12 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 
 from szem.errors import DeniedError
+from szem.serve.access import Access
 from szem.serve.status import UnavailableError, error_to_reply
 
 if TYPE_CHECKING:
@@ -36,8 +36,34 @@ class Trace:
     path: str  # as it was asked for
     started: float = field(default_factory=time.perf_counter)
     bytes_in: int = 0
+    bytes_out: int = 0
     pictures: int = 0
     status: int = 0
+
+    @classmethod
+    def begin(cls, given_id: str, path: str) -> "Trace":
+        """The trace of a new request, with the caller's id for it where that is one."""
+        return cls(id=given_id if _ID.match(given_id) else uuid.uuid4().hex, path=path)
+
+    def note(self, metrics: "Metrics", *, protocol: str, method: str, route: str, client: str) -> None:
+        """Count the request and write its line."""
+        seconds = time.perf_counter() - self.started
+        metrics.requests.labels(route, method, str(self.status)).inc()
+        metrics.seconds.labels(route).observe(seconds)
+        line = Access(
+            id=self.id,
+            protocol=protocol,
+            method=method,
+            path=self.path,
+            route=route,
+            status=self.status,
+            duration_ms=round(seconds * 1000, 3),
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            pictures=self.pictures,
+            client=client,
+        )
+        _log.info("%s", line)
 
 
 def trace_of(scope: "Scope") -> Trace:
@@ -62,8 +88,7 @@ class Observe:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        trace = Trace(id=given if _ID.match(given) else uuid.uuid4().hex, path=scope["path"])
+        trace = Trace.begin(Headers(scope=scope).get("x-request-id", ""), scope["path"])
         scope.setdefault("state", {})["trace"] = trace
 
         async def send_with_id(message: "Message") -> None:
@@ -73,6 +98,8 @@ class Observe:
                 headers["x-request-id"] = trace.id
                 for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
+            elif message["type"] == "http.response.body":
+                trace.bytes_out += len(message.get("body", b""))
             await send(message)
 
         self.metrics.in_flight.inc()
@@ -91,26 +118,9 @@ class Observe:
             await error_to_reply(error)(scope, receive, send_with_id)
         finally:
             self.metrics.in_flight.dec()
-            self._note(scope, trace)
-
-    def _note(self, scope: "Scope", trace: Trace) -> None:
-        seconds = time.perf_counter() - trace.started
-        route = _route_of(scope)
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        self.metrics.requests.labels(route, method, str(trace.status)).inc()
-        self.metrics.seconds.labels(route).observe(seconds)
-        client = scope.get("client")
-        _log.info(
-            "%s %s %s %d %.1f ms in=%d pictures=%d from=%s",
-            trace.id,
-            method,
-            quote(trace.path[:200], safe="/:._-~*@"),
-            trace.status,
-            seconds * 1000,
-            trace.bytes_in,
-            trace.pictures,
-            client[0] if client else "-",
-        )
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            client = str((scope.get("client") or "-")[0])
+            trace.note(self.metrics, protocol="http", method=method, route=_route_of(scope), client=client)
 
 
 def _refusing_as_http(scope: "Scope", send: "Send") -> "Send":

@@ -1,6 +1,5 @@
 """The routes of Google's dialect, each under its three forms of path."""
 
-import json
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,12 +10,11 @@ from szem.serve.middleware.observe import trace_of
 from szem.serve.openapi import json_answer, json_body
 from szem.serve.protojson import M, parse_json, read_message, write_message
 from szem.serve.settings import ServeSettings
-from szem.serve.state import state_of
+from szem.serve.state import dispatcher_of, state_of
 from szem.serve.status import FieldsError, Violation
 from szem.serve.vision import checks
-from szem.serve.vision.annotate import Annotator
-from szem.serve.vision.files import annotate_file
-from szem.serve.vision.operations import Operations, operation_to_json
+from szem.serve.vision.methods import Methods, split_name
+from szem.serve.vision.operations import operation_to_json
 from szem.serve.vision.records import Record
 from szem.serve.vision.schema import (
     AsyncBatchAnnotateFilesRequest,
@@ -32,8 +30,6 @@ __all__ = ["BODIES", "build_vision_routes"]
 
 _PARENTS = ("", "/projects/{project}", "/projects/{project}/locations/{location}")
 _OPERATION_PARENTS = (*_PARENTS, "/locations/{location}")
-_MOST_LISTED = 100
-_LONGEST_PART = 100  # of a parent: what the database has room for
 
 
 def build_vision_routes() -> APIRouter:
@@ -68,62 +64,47 @@ def _add(
 
 async def annotate_images(request: Request) -> JSONResponse:
     """Answer for up to 16 pictures. Body: BatchAnnotateImagesRequest."""
-    settings, annotator = _settings(request), _annotator(request)
     message = await _read(request, BatchAnnotateImagesRequest)
     checks.parent_of(_parent(request), message.parent)
-    checks.check_images(message, settings)
-    trace_of(request.scope).pictures += len(message.requests)
-    answers = await annotator.annotate_all(message.requests)
-    return _answer(request, BatchAnnotateImagesResponse(responses=answers))
+    answer = await _methods(request).annotate_images(message)
+    trace_of(request.scope).pictures += len(answer.responses)
+    return _answer(request, answer)
 
 
 async def annotate_files(request: Request) -> JSONResponse:
     """Answer for up to 5 pages of a PDF, TIFF or GIF. Body: BatchAnnotateFilesRequest."""
-    settings, annotator = _settings(request), _annotator(request)
     message = await _read(request, BatchAnnotateFilesRequest)
     checks.parent_of(_parent(request), message.parent)
-    checks.check_files(message, settings)
-    answers = [await annotate_file(annotator, one, place=f"requests[{n}]") for n, one in enumerate(message.requests)]
-    trace_of(request.scope).pictures += sum(len(answer.responses) for answer in answers)
-    return _answer(request, BatchAnnotateFilesResponse(responses=tuple(answers)))
+    answer = await _methods(request).annotate_files(message)
+    trace_of(request.scope).pictures += sum(len(one.responses) for one in answer.responses)
+    return _answer(request, answer)
 
 
 async def start_images(request: Request) -> JSONResponse:
     """Start an operation over up to 2,000 pictures. Body: AsyncBatchAnnotateImagesRequest."""
-    operations = _operations(request)
     message = await _read(request, AsyncBatchAnnotateImagesRequest)
     parent = checks.parent_of(_parent(request), message.parent) or default_parent(request.scope)
-    checks.check_async_images(message, _settings(request))
-    config = message.output_config
-    if config is not None and config.gcs_destination is not None:
-        await _check_prefixes(operations, [config.gcs_destination.uri])
-    body = json.dumps(write_message(message))
-    record = await operations.add(kind="images", body=body, parent=parent, owner=_owner(request))
+    record = await _methods(request).start_images(message, parent=parent, owner=_owner(request))
     return JSONResponse(_operation(request, record))
 
 
 async def start_files(request: Request) -> JSONResponse:
     """Start an operation over files of pages. Body: AsyncBatchAnnotateFilesRequest."""
-    operations = _operations(request)
     message = await _read(request, AsyncBatchAnnotateFilesRequest)
     parent = checks.parent_of(_parent(request), message.parent) or default_parent(request.scope)
-    checks.check_async_files(message, _settings(request))
-    outputs = (one.output_config for one in message.requests if one.output_config is not None)
-    await _check_prefixes(operations, [out.gcs_destination.uri for out in outputs if out.gcs_destination is not None])
-    body = json.dumps(write_message(message))
-    record = await operations.add(kind="files", body=body, parent=parent, owner=_owner(request))
+    record = await _methods(request).start_files(message, parent=parent, owner=_owner(request))
     return JSONResponse(_operation(request, record))
 
 
 async def list_operations(request: Request) -> JSONResponse:
     """The operations of this caller, the newest first."""
-    operations = _operations(request)
     query = request.query_params
-    size = _page_size(query.get("pageSize", ""))
-    done = _done_filter(query.get("filter", ""))
-    parent, owner, token = _parent(request), _owner(request), query.get("pageToken", "")
-    rows, more = await operations.ask(
-        lambda records: records.page(parent=parent, owner=owner, size=size, token=token, done=done)
+    rows, more = await _methods(request).list_operations(
+        parent=_parent(request),
+        owner=_owner(request),
+        size=_page_size(query.get("pageSize", "")),
+        token=query.get("pageToken", ""),
+        filter=query.get("filter", ""),
     )
     body: dict[str, Any] = {}
     if rows:
@@ -135,25 +116,19 @@ async def list_operations(request: Request) -> JSONResponse:
 
 async def get_operation(request: Request, operation: str) -> JSONResponse:
     """One operation: how far it is, or how it ended."""
-    operations = _operations(request)
-    parent, owner = _parent(request), _owner(request)
-    record = await operations.ask(lambda records: records.get(operation, parent=parent, owner=owner))
+    record = await _methods(request).get_operation(operation, parent=_parent(request), owner=_owner(request))
     return JSONResponse(_operation(request, record))
 
 
 async def cancel_operation(request: Request, operation: str) -> JSONResponse:
     """Ask an operation to stop; what it has written stays."""
-    operations = _operations(request)
-    parent, owner = _parent(request), _owner(request)
-    await operations.ask(lambda records: records.cancel(operation, parent=parent, owner=owner))
+    await _methods(request).cancel_operation(operation, parent=_parent(request), owner=_owner(request))
     return JSONResponse({})
 
 
 async def delete_operation(request: Request, operation: str) -> JSONResponse:
     """Forget an operation; one that runs goes on unseen."""
-    operations = _operations(request)
-    parent, owner = _parent(request), _owner(request)
-    await operations.ask(lambda records: records.delete(operation, parent=parent, owner=owner))
+    await _methods(request).delete_operation(operation, parent=_parent(request), owner=_owner(request))
     return JSONResponse({})
 
 
@@ -175,26 +150,34 @@ _EXAMPLES = {
 async def _read(request: Request, kind: type[M]) -> M:
     """Read a body; on a thread, for it may be large."""
     body = await request.body()
-    annotator = _annotator(request)
-    return await annotator.dispatcher.run(lambda: read_message(kind, parse_json(body)))
-
-
-async def _check_prefixes(operations: Operations, prefixes: list[str]) -> None:
-    def check() -> None:
-        for prefix in prefixes:
-            operations.folders.check_prefix(prefix)
-
-    await operations.annotator.dispatcher.run(check)
+    return await dispatcher_of(request).run(lambda: read_message(kind, parse_json(body)))
 
 
 def _answer(request: Request, message: Any) -> JSONResponse:
-    settings = _settings(request)
+    settings = state_of(request, "settings", ServeSettings)
     keep_zeros = settings.keep_zeros or "zeros=keep" in _alt(request)
-    return JSONResponse(write_message(message, enums_as_int=_enums_as_int(request), keep_zeros=keep_zeros))
+    body = write_message(message, enums_as_int=_enums_as_int(request), keep_zeros=keep_zeros)
+    for answer in body.get("responses", ()):
+        for one in (answer, *answer.get("responses", ())):
+            _simplify_error(request, one)
+    return JSONResponse(body)
 
 
 def _operation(request: Request, record: Record) -> dict[str, Any]:
-    return operation_to_json(record, enums_as_int=_enums_as_int(request), version=version_of(request.scope))
+    found = operation_to_json(record, enums_as_int=_enums_as_int(request), version=version_of(request.scope))
+    _simplify_error(request, found)
+    return found
+
+
+def _simplify_error(request: Request, answer: dict[str, Any]) -> None:
+    """Leave out the details of an error inside an answer for clients that cannot read them.
+
+    Google's clients parse an answer as a whole, and those of Node.js, Java and Go fail at an Any of a type that they
+    were not built with: google.rpc.BadRequest is none of Cloud Vision's. The message has the reason too.
+    """
+    client = request.headers.get("x-goog-api-client", "")
+    if client and "gl-python" not in client and "error" in answer:
+        answer["error"] = {key: value for key, value in answer["error"].items() if key != "details"}
 
 
 def _alt(request: Request) -> list[str]:
@@ -210,41 +193,22 @@ def _enums_as_int(request: Request) -> bool:
 def _parent(request: Request) -> str:
     """What stands before the verb in the path."""
     values = request.path_params
-    parts = [f"{handler}s/{values[handler]}" for handler in ("project", "location") if handler in values]
-    if not all(part.isprintable() and len(part) <= _LONGEST_PART for part in parts):
-        fault = Violation("parent", "the path must read projects/PROJECT or projects/PROJECT/locations/LOCATION")
-        raise FieldsError(f"parent: {fault.description}", violations=[fault])
-    return "/".join(parts)
+    parts = [f"{kind}s/{values[kind]}" for kind in ("project", "location") if kind in values]
+    return split_name("/".join(parts))[0]
 
 
 def _page_size(text: str) -> int:
     if not text:
-        return 50
+        return 0
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         fault = Violation("pageSize", f"must be a number from 0, got {text[:20]!r}")
         raise FieldsError(f"pageSize: {fault.description}", violations=[fault])
-    return min(int(text), _MOST_LISTED) or 50
-
-
-def _done_filter(text: str) -> bool | None:
-    plain = text.replace(" ", "").lower()
-    if plain in ("", "done=true", "done=false"):
-        return None if not plain else plain == "done=true"
-    fault = Violation("filter", f"must be done=true or done=false, got {text[:60]!r}")
-    raise FieldsError(f"filter: {fault.description}", violations=[fault])
+    return int(text)
 
 
 def _owner(request: Request) -> str:
     return str(request.scope["state"].get("caller", ""))
 
 
-def _settings(request: Request) -> ServeSettings:
-    return state_of(request, "settings", ServeSettings)
-
-
-def _annotator(request: Request) -> Annotator:
-    return state_of(request, "annotator", Annotator)
-
-
-def _operations(request: Request) -> Operations:
-    return state_of(request, "operations", Operations)
+def _methods(request: Request) -> Methods:
+    return state_of(request, "methods", Methods)
