@@ -77,7 +77,7 @@ def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 lets the network in."),
     port: int = typer.Option(8777, min=0, max=65535, help="Port; 0 takes any free one."),
     grpc: int | None = typer.Option(
-        None, min=0, max=65535, help="Google's API over gRPC too, on this port (8778, say); needs szem[grpc]."
+        None, min=0, max=65535, help="Google's API over gRPC too, on this port (8778, say); needs szem\\[grpc]."
     ),
     key_file: KeyFile = None,
     api_key: _Key = None,
