@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from scripts.models.store_int8 import store_files  # noqa: E402
-from szem.runtime.cards import check_file, read_card  # noqa: E402
-from szem.runtime.sessions import OnnxFile  # noqa: E402
+from scripts.models.store_int8 import store_files
+from szem.runtime.cards import check_file, read_card
+from szem.runtime.sessions import OnnxFile
 
 SHIPPED = Path(__file__).resolve().parents[3] / "src" / "szem" / "weights" / "lipwords"
 
