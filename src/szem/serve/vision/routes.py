@@ -13,6 +13,7 @@ from szem.serve.settings import ServeSettings
 from szem.serve.state import dispatcher_of, state_of
 from szem.serve.status import FieldsError, Violation
 from szem.serve.vision import checks
+from szem.serve.vision.field_masks import ANYTHING, FieldMask, Shape, apply_mask, parse_mask, shape_of
 from szem.serve.vision.methods import Methods, split_name
 from szem.serve.vision.operations import operation_to_json
 from szem.serve.vision.records import Record
@@ -29,6 +30,7 @@ from szem.serve.vision.versions import default_parent, version_of
 __all__ = ["BODIES", "build_vision_routes"]
 
 _PARENTS = ("", "/projects/{project}", "/projects/{project}/locations/{location}")
+_OPERATION: Shape = {"name": None, "metadata": ANYTHING, "done": None, "error": ANYTHING, "response": ANYTHING}
 _OPERATION_PARENTS = (*_PARENTS, "/locations/{location}")
 
 
@@ -64,41 +66,45 @@ def _add(
 
 async def annotate_images(request: Request) -> JSONResponse:
     """Answer for up to 16 pictures. Body: BatchAnnotateImagesRequest."""
+    mask = _mask(request, shape_of(BatchAnnotateImagesResponse))
     message = await _read(request, BatchAnnotateImagesRequest)
     checks.parent_of(_parent(request), message.parent)
     answer = await _methods(request).annotate_images(message)
     trace_of(request.scope).pictures += len(answer.responses)
-    return _answer(request, answer)
+    return _answer(request, answer, mask)
 
 
 async def annotate_files(request: Request) -> JSONResponse:
     """Answer for up to 5 pages of a PDF, TIFF or GIF. Body: BatchAnnotateFilesRequest."""
+    mask = _mask(request, shape_of(BatchAnnotateFilesResponse))
     message = await _read(request, BatchAnnotateFilesRequest)
     checks.parent_of(_parent(request), message.parent)
     answer = await _methods(request).annotate_files(message)
     trace_of(request.scope).pictures += sum(len(one.responses) for one in answer.responses)
-    return _answer(request, answer)
+    return _answer(request, answer, mask)
 
 
 async def start_images(request: Request) -> JSONResponse:
     """Start an operation over up to 2,000 pictures. Body: AsyncBatchAnnotateImagesRequest."""
+    mask = _mask(request, _OPERATION)
     message = await _read(request, AsyncBatchAnnotateImagesRequest)
     parent = checks.parent_of(_parent(request), message.parent) or default_parent(request.scope)
     record = await _methods(request).start_images(message, parent=parent, owner=_owner(request))
-    return JSONResponse(_operation(request, record))
+    return JSONResponse(apply_mask(mask, _operation(request, record)))
 
 
 async def start_files(request: Request) -> JSONResponse:
     """Start an operation over files of pages. Body: AsyncBatchAnnotateFilesRequest."""
+    mask = _mask(request, _OPERATION)
     message = await _read(request, AsyncBatchAnnotateFilesRequest)
     parent = checks.parent_of(_parent(request), message.parent) or default_parent(request.scope)
     record = await _methods(request).start_files(message, parent=parent, owner=_owner(request))
-    return JSONResponse(_operation(request, record))
+    return JSONResponse(apply_mask(mask, _operation(request, record)))
 
 
 async def list_operations(request: Request) -> JSONResponse:
     """The operations of this caller, the newest first."""
-    query = request.query_params
+    mask, query = _mask(request, {"operations": _OPERATION, "nextPageToken": None}), request.query_params
     rows, more = await _methods(request).list_operations(
         parent=_parent(request),
         owner=_owner(request),
@@ -111,13 +117,14 @@ async def list_operations(request: Request) -> JSONResponse:
         body["operations"] = [_operation(request, row) for row in rows]
     if more:
         body["nextPageToken"] = more
-    return JSONResponse(body)
+    return JSONResponse(apply_mask(mask, body))
 
 
 async def get_operation(request: Request, operation: str) -> JSONResponse:
     """One operation: how far it is, or how it ended."""
+    mask = _mask(request, _OPERATION)
     record = await _methods(request).get_operation(operation, parent=_parent(request), owner=_owner(request))
-    return JSONResponse(_operation(request, record))
+    return JSONResponse(apply_mask(mask, _operation(request, record)))
 
 
 async def cancel_operation(request: Request, operation: str) -> JSONResponse:
@@ -153,14 +160,22 @@ async def _read(request: Request, kind: type[M]) -> M:
     return await dispatcher_of(request).run(lambda: read_message(kind, parse_json(body)))
 
 
-def _answer(request: Request, message: Any) -> JSONResponse:
+def _answer(request: Request, message: Any, mask: FieldMask | None) -> JSONResponse:
     settings = state_of(request, "settings", ServeSettings)
     keep_zeros = settings.keep_zeros or "zeros=keep" in _alt(request)
     body = write_message(message, enums_as_int=_enums_as_int(request), keep_zeros=keep_zeros)
     for answer in body.get("responses", ()):
         for one in (answer, *answer.get("responses", ())):
             _simplify_error(request, one)
-    return JSONResponse(body)
+    return JSONResponse(apply_mask(mask, body))
+
+
+def _mask(request: Request, shape: Shape) -> FieldMask | None:
+    """Which fields the caller wants; read before any work is done."""
+    query = request.query_params
+    return parse_mask(
+        query.get("$fields") or query.get("fields") or request.headers.get("x-goog-fieldmask", ""), shape
+    )
 
 
 def _operation(request: Request, record: Record) -> dict[str, Any]:
