@@ -3,6 +3,7 @@
 A task that lands replaces its line. A builder gets the decoded picture and returns the fields it fills in.
 """
 
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
@@ -30,7 +31,9 @@ from szem.serve.vision.schema import (
     FeatureType,
     ImageContext,
     ImageProperties,
+    Likelihood,
     LocalizedObjectAnnotation,
+    SafeSearchAnnotation,
 )
 from szem.serve.vision.text import annotate_text, asks_for_any_script
 from szem.tasks.appearance.crop_hints import crop_hints
@@ -42,11 +45,13 @@ from szem.tasks.segmentation.answer import MAX_BOXES, outlines_to_dict
 from szem.tasks.segmentation.segment import segment_with
 from szem.tasks.text.read import text_reader_of
 
-__all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "merge", "min_side_for_labels"]
+__all__ = ["DEFAULT_RESULTS", "FEATURES", "Job", "build_feature", "is_answered", "merge", "min_side_for_labels"]
 
 MODELS = frozenset({"", "builtin/stable", "builtin/latest", "builtin/weekly"})  # Google's: the same here
 OUTLINES_MODEL = "szem/outlines"  # of OBJECT_LOCALIZATION: the same boxes, each with its mask
 DEFAULT_RESULTS = 10  # what Google gives when maxResults is absent
+NSFW_MODEL = "nsfw"
+_ADULT = (0.1, 0.3, 0.6, 0.85)  # score where each word ends, from VERY_UNLIKELY on
 _MOST_LABELS = 1_000
 _MOST_COLORS = 24
 _MOST_RATIOS = 16
@@ -65,13 +70,14 @@ class Job:
 Build = Callable[[Job], Awaitable[AnnotateImageResponse]]
 
 
-def missing(what: str) -> Build:
-    """A builder for what szem does not do yet: it says so, with code 12."""
+@dataclass(frozen=True)
+class _Missing:
+    """A builder for what szem does not do: it says so, with code 12."""
 
-    async def build(job: Job) -> AnnotateImageResponse:
-        raise UnsupportedError(f"{FeatureType(job.feature.type).name} is not answered by this server: {what}")
+    reason: str
 
-    return build
+    async def __call__(self, job: Job) -> AnnotateImageResponse:
+        raise UnsupportedError(f"{FeatureType(job.feature.type).name} is not answered by this server: {self.reason}")
 
 
 async def labels(job: Job) -> AnnotateImageResponse:
@@ -171,6 +177,26 @@ async def text(job: Job) -> AnnotateImageResponse:
     return annotate_text(found, confidences=is_document or is_asked)
 
 
+async def safe_search(job: Job) -> AnnotateImageResponse:
+    """Whether a picture is pornographic; of the other kinds nothing is known.
+
+    Raises:
+        MissingExtraError: the network is not installed.
+    """
+    classifier = Classifier(await job.engine.session("classify", NSFW_MODEL), workers=1)
+    score = float((await job.engine.run(classifier.scores, job.picture))[classifier.names.index(NSFW_MODEL)])
+    return AnnotateImageResponse(safe_search_annotation=SafeSearchAnnotation(adult=adult_likelihood(score)))
+
+
+def adult_likelihood(score: float) -> Likelihood:
+    """The word for the network's score, 0..1.
+
+    >>> adult_likelihood(0.05).name
+    'VERY_UNLIKELY'
+    """
+    return Likelihood(1 + bisect_right(_ADULT, score))
+
+
 async def segmentation(job: Job) -> AnnotateImageResponse:
     """What every pixel is, as `/v1/szem/segment` tells it; `model` of the feature names the model."""
     name = "" if job.feature.model in MODELS else job.feature.model
@@ -203,19 +229,28 @@ def _color(rgb: tuple[int, int, int]) -> Color:
 
 FEATURES: Mapping[FeatureType, Build] = {
     FeatureType.FACE_DETECTION: faces,
-    FeatureType.LANDMARK_DETECTION: missing("it has no catalogue of landmarks"),
-    FeatureType.LOGO_DETECTION: missing("it has no catalogue of logos"),
+    FeatureType.LANDMARK_DETECTION: _Missing("it has no catalogue of landmarks"),
+    FeatureType.LOGO_DETECTION: _Missing("it has no catalogue of logos"),
     FeatureType.LABEL_DETECTION: labels,
     FeatureType.TEXT_DETECTION: text,
-    FeatureType.SAFE_SEARCH_DETECTION: missing("there is no network for it"),
+    FeatureType.SAFE_SEARCH_DETECTION: safe_search,
     FeatureType.IMAGE_PROPERTIES: image_properties,
     FeatureType.CROP_HINTS: crops,
-    FeatureType.WEB_DETECTION: missing("it works offline and knows no web pages"),
+    FeatureType.WEB_DETECTION: _Missing("it works offline and knows no web pages"),
     FeatureType.DOCUMENT_TEXT_DETECTION: text,
-    FeatureType.PRODUCT_SEARCH: missing("it has no product sets"),
+    FeatureType.PRODUCT_SEARCH: _Missing("it has no product sets"),
     FeatureType.OBJECT_LOCALIZATION: objects,
     FeatureType.SZEM_SEGMENTATION: segmentation,
 }
+
+
+def is_answered(kind: FeatureType) -> bool:
+    """Whether a feature is answered at all.
+
+    >>> is_answered(FeatureType.LABEL_DETECTION), is_answered(FeatureType.WEB_DETECTION)
+    (True, False)
+    """
+    return not isinstance(FEATURES[kind], _Missing)
 
 
 async def build_feature(job: Job) -> AnnotateImageResponse:

@@ -47,7 +47,7 @@ from szem.serve.vision.schema import (
 )
 from szem.serve.workers import ARRIVED
 
-__all__ = ["ANNOTATOR", "OPERATIONS", "GrpcServer"]
+__all__ = ["ANNOTATOR", "OPERATIONS", "SERVICES", "GrpcServer"]
 
 _log = logging.getLogger("szem.serve")
 ANNOTATOR = f"{PACKAGE}.ImageAnnotator"
@@ -58,6 +58,13 @@ _CODES = {Code(code.value[0]): code for code in grpc.StatusCode}
 _MORE_CALLS = 16  # beyond the places: they are refused with our own words, and health is answered
 _LONG = "google.longrunning"
 OPERATIONS = f"{_LONG}.Operations"
+
+
+SERVICES = {
+    ANNOTATOR: ("BatchAnnotateImages", "BatchAnnotateFiles", "AsyncBatchAnnotateImages", "AsyncBatchAnnotateFiles"),
+    OPERATIONS: ("ListOperations", "GetOperation", "CancelOperation", "DeleteOperation"),
+}
+"""The methods that are answered."""
 
 
 @dataclass(frozen=True)
@@ -229,20 +236,18 @@ class _Calls:
 
     def __init__(self, methods: Methods) -> None:
         self.methods = methods
-        self.table: Mapping[str, Mapping[str, _Call]] = {
-            ANNOTATOR: {
-                "BatchAnnotateImages": self.annotate_images,
-                "BatchAnnotateFiles": self.annotate_files,
-                "AsyncBatchAnnotateImages": self.start_images,
-                "AsyncBatchAnnotateFiles": self.start_files,
-            },
-            OPERATIONS: {
-                "ListOperations": self.list_operations,
-                "GetOperation": self.get_operation,
-                "CancelOperation": self.cancel_operation,
-                "DeleteOperation": self.delete_operation,
-            },
-        }
+        answers: tuple[_Call, ...] = (
+            self.annotate_images,
+            self.annotate_files,
+            self.start_images,
+            self.start_files,
+            self.list_operations,
+            self.get_operation,
+            self.cancel_operation,
+            self.delete_operation,
+        )
+        rest = iter(answers)
+        self.table = {service: {name: next(rest) for name in names} for service, names in SERVICES.items()}
 
     async def annotate_images(self, asked: _Asked) -> Message:
         message = await self._read(BatchAnnotateImagesRequest, asked.body)

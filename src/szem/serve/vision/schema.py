@@ -48,6 +48,7 @@ __all__ = [
     "NormalizedVertex",
     "OutputConfig",
     "Position",
+    "SafeSearchAnnotation",
     "Status",
     "Vertex",
 ]
@@ -353,6 +354,17 @@ class LocalizedObjectAnnotation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SafeSearchAnnotation:
+    """What not everybody should see. Only `adult` is measured."""
+
+    adult: Likelihood = Likelihood.UNKNOWN
+    spoof: Likelihood = Likelihood.UNKNOWN
+    medical: Likelihood = Likelihood.UNKNOWN
+    violence: Likelihood = Likelihood.UNKNOWN
+    racy: Likelihood = Likelihood.UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True)
 class Color:
     """A colour, each part 0..255."""
 
@@ -418,6 +430,7 @@ class AnnotateImageResponse:
     text_annotations: tuple[EntityAnnotation, ...] = ()  # the whole text, then its words
     full_text_annotation: TextAnnotation | None = None
     localized_object_annotations: tuple[LocalizedObjectAnnotation, ...] = ()
+    safe_search_annotation: SafeSearchAnnotation | None = None
     image_properties_annotation: ImageProperties | None = None
     crop_hints_annotation: CropHintsAnnotation | None = None
     szem_segmentation: Json | None = (
