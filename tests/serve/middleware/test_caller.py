@@ -35,6 +35,13 @@ def check(
     return CallerCheck(settings).check(scope, Headers(given))
 
 
+def ask(server: httpx.Client, request: str) -> bytes:
+    """Send bytes as they are; gives the beginning of the answer."""
+    with socket.create_connection((server.base_url.host, server.base_url.port), timeout=60) as connection:
+        connection.sendall(request.encode())
+        return connection.recv(65536)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "a-machine.lan", ""])
 def test_no_server_listens_to_other_machines_without_a_name_or_a_key(host: str) -> None:
     with pytest.raises(RangeError, match=r"--hostname NAME.*--api-key KEY"):
@@ -115,9 +122,48 @@ def test_no_answer_may_be_embedded_or_taken_for_something_else(server: httpx.Cli
 
 def test_two_host_headers_are_a_bad_request(server: httpx.Client) -> None:
     for hosts in ("Host: localhost\r\nHost: localhost\r\n", "Host: localhost\r\nHost: rebind.test\r\n", ""):
-        with socket.create_connection((server.base_url.host, server.base_url.port), timeout=60) as connection:
-            connection.sendall(f"GET /healthz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n".encode())
-            assert b" 400 " in connection.recv(65536).split(b"\r\n", 1)[0], hosts
+        answer = ask(server, f"GET /healthz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n")
+        assert b" 400 " in answer.split(b"\r\n", 1)[0], hosts
+
+
+@pytest.mark.parametrize(
+    ("target", "hosts", "status"),
+    [
+        ("http://rebind.test/healthz", ["localhost"], 403),
+        ("https://rebind.test/v1/szem/guard/rules", ["localhost"], 403),
+        ("http://localhost@rebind.test/healthz", ["localhost"], 403),
+        ("http:///healthz", ["localhost"], 403),  # no name is not ours
+        ("http://localhost/healthz", ["rebind.test"], 200),  # the target counts
+        ("http://someone@LOCALHOST:80/healthz", ["localhost"], 200),
+        ("http://localhost", ["localhost"], 200),
+        ("http://localhost?a=1", ["localhost"], 200),
+        ("http://localhost/healthz", ["localhost", "localhost"], 400),
+        ("http://localhost/healthz", [], 400),
+        ("http://[::1/healthz", ["localhost"], 400),
+        ("localhost/healthz", ["localhost"], 400),
+        ("//rebind.test/healthz", ["localhost"], 404),  # a path
+    ],
+)
+def test_the_host_of_a_target_that_is_a_whole_url_replaces_the_header(
+    server: httpx.Client, target: str, hosts: list[str], status: int
+) -> None:
+    """RFC 9112, 3.2.2."""
+    head = "".join(f"Host: {host}\r\n" for host in hosts)
+    answer = ask(server, f"GET {target} HTTP/1.1\r\n{head}X-Szem-Key: {KEY}\r\nConnection: close\r\n\r\n")
+    assert f" {status} ".encode() in answer.split(b"\r\n", 1)[0]
+
+
+@pytest.mark.parametrize("hosts", ["", "Host: localhost\r\n"])
+def test_the_host_of_a_whole_url_is_checked_in_http_1_0(server: httpx.Client, hosts: str) -> None:
+    assert b" 403 " in ask(server, f"GET http://rebind.test/healthz HTTP/1.0\r\n{hosts}\r\n").split(b"\r\n", 1)[0]
+
+
+def test_a_websocket_with_a_whole_url_is_checked_by_that_url(server: httpx.Client) -> None:
+    upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    upgrade += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    for target, host, status in (("rebind.test", "localhost", 403), ("localhost", "rebind.test", 101)):
+        head = f"GET http://{target}/v1/szem/detect/live HTTP/1.1\r\nHost: {host}\r\n"
+        assert f" {status} ".encode() in ask(server, head + upgrade).split(b"\r\n", 1)[0]
 
 
 def test_without_a_key_of_its_own_nobody_opens_the_guard() -> None:

@@ -7,6 +7,7 @@ a caller that closes its sending side before the answer is there. The body is wa
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
@@ -30,6 +31,17 @@ _BAD = _plain("400 Bad Request", "INVALID_ARGUMENT", "this is not an HTTP reques
 _SLOW = _plain("408 Request Timeout", "DEADLINE_EXCEEDED", "the request's headers did not arrive in time")
 _LONG = _plain("431 Request Header Fields Too Large", "INVALID_ARGUMENT", "the request's headers are too long")
 _FULL = _plain("429 Too Many Requests", "RESOURCE_EXHAUSTED", "too many open connections", extra="retry-after: 2\r\n")
+
+
+def _split_target(url: bytes) -> tuple[bytes, bytes]:
+    """The path with its query, and the host, of a request's target that is a whole URL.
+
+    >>> _split_target(b"http://me@eye.lan:80?a=1")
+    (b'/?a=1', b'eye.lan:80')
+    """
+    whole = urlsplit(url.decode("latin-1"))
+    path = f"{whole.path or '/'}?{whole.query}" if whole.query else whole.path or "/"
+    return path.encode("latin-1"), whole.netloc.rpartition("@")[2].encode("latin-1")
 
 
 def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
@@ -66,6 +78,17 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
                     self._end(_LONG)
                 elif self._clock is None:
                     self._start()
+
+        def on_headers_complete(self) -> None:
+            """RFC 9112, 3.2.2: where the target is a whole URL, its host counts and the Host header does not."""
+            if not self.url.startswith((b"/", b"*")):
+                self.url, host = _split_target(self.url)
+                named = [n for n, (name, _) in enumerate(self.headers) if name == b"host"]
+                if len(named) == 1:  # two, or none in HTTP/1.1, are refused later, with the reason
+                    self.headers[named[0]] = (b"host", host)
+                elif not named and self.parser.get_http_version() != "1.1":
+                    self.headers.append((b"host", host))
+            super().on_headers_complete()
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's signature
             """What is no HTTP is answered as everything else is."""
