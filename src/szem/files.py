@@ -16,23 +16,28 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from szem.errors import OverwriteError, StoreError, SzemError
+from szem.errors import FormatError, OverwriteError, StoreError, SzemError
 
 if sys.platform != "win32":
     import fcntl
 
 __all__ = [
     "ANOTHER_PLACE",
+    "CAN_WALK",
+    "LINK_ERRORS",
     "NOWHERE",
+    "NO_LINKS",
     "ScratchFolder",
     "cache_folder",
     "is_disk_full",
     "no_nan",
+    "open_folder",
+    "open_plain",
     "sweep_folder",
     "sweep_scratch",
     "write_bytes",
@@ -48,6 +53,10 @@ ANOTHER_PLACE = "choose another place"  # how advice ends to which the command l
 NOWHERE = Path(os.devnull, "szem")
 _SCRATCH = "szem-scratch-"
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+LINK_ERRORS = frozenset((errno.ELOOP, errno.EMLINK))  # what O_NOFOLLOW says of a link, system by system
+CAN_WALK = os.open in os.supports_dir_fd and bool(getattr(os, "O_NOFOLLOW", 0))
 
 PathLike = str | os.PathLike[str]
 
@@ -163,6 +172,79 @@ def cache_folder() -> Path | None:
         return Path.home() / ".cache" / "szem"
     except RuntimeError:  # from pathlib: no HOME, and no passwd entry either
         return None
+
+
+@contextmanager
+def open_folder(root: Path, names: Sequence[str], *, make: bool) -> Iterator[int]:
+    """A descriptor of a folder below another, reached without following a link; -1 where the system cannot.
+
+    Args:
+        root: Where to begin; links that lead to it are followed, one in its place is not.
+        names: Of the folders below it, one in the other.
+        make: Make those that are not there.
+    Raises:
+        OSError: with one of `LINK_ERRORS` where a link is in the way.
+        ValueError: a name that means another place.
+    """
+    _check_names(names)
+    if not CAN_WALK:
+        folder = root.joinpath(*names)
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        yield -1
+        return
+    if make:
+        root.mkdir(parents=True, exist_ok=True)
+    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | NO_LINKS)
+    try:
+        for name in names:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=here)
+            below = _step(name, os.O_RDONLY | os.O_DIRECTORY | NO_LINKS, here)
+            os.close(here)
+            here = below
+        yield here
+    finally:
+        os.close(here)
+
+
+def open_plain(root: Path, names: Sequence[str]) -> IO[bytes]:
+    """Open a file below a folder for reading, without following a link, and without waiting for a pipe.
+
+    Args:
+        root, names: As `open_folder`; the last name is the file's.
+    Raises:
+        FormatError: a folder, a device, a pipe.
+        OSError, ValueError: as `open_folder`.
+    """
+    _check_names(names)
+    flags = os.O_RDONLY | NO_LINKS | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open_folder(root, names[:-1], make=False) as folder:
+        if CAN_WALK:
+            handle = os.open(names[-1], flags, dir_fd=folder)
+        else:
+            handle = os.open(root.joinpath(*names), flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FormatError(f"{names[-1]}: not a regular file; give a file")
+    return os.fdopen(handle, "rb")
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if any(name in ("", ".", "..") or "/" in name or "\0" in name for name in names):
+        raise ValueError(f"not the names of folders and a file below another folder: {names!r}"[:200])
+
+
+def _step(name: str, flags: int, here: int) -> int:
+    """Open the folder of a name in another folder."""
+    try:
+        return os.open(name, flags, dir_fd=here)
+    except OSError as error:
+        with suppress(FileNotFoundError):
+            if stat.S_ISLNK(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):  # Linux says: not a directory
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+        raise
 
 
 def sweep_folder(folder: PathLike) -> int:

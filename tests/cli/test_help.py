@@ -35,6 +35,7 @@ def test_help_shows_all_that_is_written(
     monkeypatch.setenv("COLUMNS", "600")
     assert run([*words, "--help"]) == 0
     shown = plain(capsys.readouterr().out)
+    assert plain((command_of(words).help or "").replace("\\[", "[")) in shown
     for parameter in command_of(words).params:
         written = plain((parameter.help or "").replace("\\[", "["))
         assert written in shown, f"{parameter.name}: shown otherwise than written"

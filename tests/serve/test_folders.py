@@ -17,7 +17,7 @@ from szem.errors import (
     TooLargeError,
     UnsupportedError,
 )
-from szem.serve.folders import AllowedFolders, list_pictures
+from szem.serve.folders import AllowedFolders, list_pictures, read_listed
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError
 
@@ -80,6 +80,21 @@ def test_the_pictures_of_a_folder_are_listed_without_its_links(place: Path) -> N
     found = list_pictures((place / "in",), suffixes={".png"}, most=10)
     assert [path.relative_to(place / "in").as_posix() for path in found] == ["a.png", "deep/b c.png"]
     assert len(list_pictures((place / "in",), suffixes={".png"}, most=1)) == 1
+
+
+def test_a_listed_picture_that_became_a_link_is_not_read(place: Path) -> None:
+    (found,) = list_pictures((place / "in" / "deep",), suffixes={".png"}, most=10)
+    assert read_listed(found, [place / "in" / "deep"]) == b"B"
+    found.unlink()
+    found.symlink_to(place / "secret.txt")
+    with pytest.raises(MediaError, match="cannot be read any more"):
+        read_listed(found, [place / "in" / "deep"])
+    (place / "in" / "deep" / "b c.png").unlink()
+    (place / "in" / "deep").rmdir()
+    (place / "in" / "deep").symlink_to(place)
+    (place / "b c.png").write_bytes(b"S")
+    with pytest.raises(MediaError, match="cannot be read any more"):
+        read_listed(found, [place / "in"])
 
 
 def test_a_full_disk_is_reported_as_what_it_is_and_leaves_nothing(

@@ -44,8 +44,8 @@ def read(
     """Read the text in pictures: printed pages, signs, photographs, turned in any direction.
 
     txt: the text; hocr: HTML with the box of every word; pdf: the picture as a page whose text can be searched and
-    copied; drawn: the picture with a frame around each line. It needs the extra: pip install 'szem[text]'; pdf needs
-    'szem[pdf]'.
+    copied; drawn: the picture with a frame around each line. It needs the extra: pip install 'szem\\[text]'; pdf
+    needs 'szem\\[pdf]'.
     """
     from szem.cli.outputs import Destination, Targets, parse_ways, print_json, printable
     from szem.cli.walk import each_picture, find_files, report_failures

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateIndex
 
 from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
-from szem.files import NOWHERE, sweep_folder, write_error, write_file
+from szem.files import NOWHERE, open_plain, sweep_folder, write_error, write_file
 from szem.guard.db_schema import (
     EVENTS,
     META,
@@ -266,19 +266,22 @@ class EventStore:
             return {str(name): int(count) for name, count in connection.execute(query)}
 
     def media_path(self, name: str) -> Path:
-        """The file of a picture or clip.
+        """Where a picture or clip is; raises as `open_media`."""
+        with self.open_media(name):
+            return self.media / name
+
+    def open_media(self, name: str) -> IO[bytes]:
+        """Open a picture or clip for reading. Links are not followed, also not one that was put there just now.
 
         Raises:
             NotFoundError: there is none, or it was deleted since.
         """
-        path, real = self.media / name, self.media.resolve()
-        # A link on the way would make it another path: links are not followed, wherever they lead.
-        follows = path.resolve() != real / name
-        if not name or follows or not path.resolve().is_relative_to(real) or not path.is_file():
+        try:
+            return open_plain(self.media.resolve(), name.split("/"))
+        except (OSError, ValueError) as error:
             raise NotFoundError(
                 "this event has no such file; it was not made, or deleted since to keep within bounds"
-            )
-        return path
+            ) from error
 
     # Sources ----------------------------------------------------------------------------------------------------
 

@@ -6,10 +6,12 @@ This file does not know the database.
 import csv
 import io
 import json
+import os
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from szem.errors import MissingExtraError, NotFoundError
@@ -27,6 +29,7 @@ __all__ = [
     "write_parquet",
 ]
 
+_ZIP_BEGINS = 315_619_200.0  # 2 January 1980: a ZIP file knows no time before that year
 FORMATS = ("csv", "json", "parquet")
 # Column of a table -> what it holds, for CSV and Parquet: numbers as numbers, times as RFC 3339 text.
 COLUMNS: dict[str, Callable[[StoredEvent], Any]] = {
@@ -144,11 +147,13 @@ def marked_in_pieces(store: EventStore, events: Iterable[StoredEvent]) -> Iterat
             names = {}
             for folder, name in (("pictures", event.picture), ("clips", event.clip)):
                 try:
-                    path = store.media_path(name)
-                    inside = f"{folder}/{event.id}{path.suffix}"
-                    file, about = path.open("rb"), zipfile.ZipInfo.from_file(path, inside)
-                except (NotFoundError, OSError):  # none, or deleted since
+                    file = store.open_media(name)
+                except NotFoundError:  # none, or deleted since
                     continue
+                inside = f"{folder}/{event.id}{PurePosixPath(name).suffix}"
+                state = os.fstat(file.fileno())
+                about = zipfile.ZipInfo(inside, time.localtime(max(state.st_mtime, _ZIP_BEGINS))[:6])
+                about.external_attr, about.file_size = 0o100600 << 16, state.st_size
                 with file, packed.open(about, "w", force_zip64=True) as into:
                     while block := file.read(_BLOCK_BYTES):
                         into.write(block)

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import socket
-from typing import TYPE_CHECKING
 
 from szem.errors import NotFoundError, RangeError
 from szem.guard.event_store import EventStore, slug
@@ -12,9 +11,6 @@ from szem.guard.mqtt import MqttSender
 from szem.guard.outbox import Message, Notifier
 from szem.guard.webhook import WebhookSender
 from szem.tasks.surveillance.rules import Rules
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["build_notifiers"]
 
@@ -60,9 +56,10 @@ class _WithPicture:
     def send(self, message: Message) -> None:
         body = json.loads(message.body)
         try:
-            path: Path = self._store.media_path(body.get("picture", ""))
-            if path.stat().st_size <= _MOST_PICTURE_BYTES:
-                body["picture_jpeg"] = base64.b64encode(path.read_bytes()).decode("ascii")
+            with self._store.open_media(body.get("picture", "")) as file:
+                data = file.read(_MOST_PICTURE_BYTES + 1)
+            if len(data) <= _MOST_PICTURE_BYTES:
+                body["picture_jpeg"] = base64.b64encode(data).decode("ascii")
         except (NotFoundError, OSError):  # deleted since
             self._notifier.send(message)
             return

@@ -4,30 +4,35 @@ A path is walked from the allowed folder one name at a time. Links on it are nev
 neither symbolic links nor files that have a second name elsewhere (hard links).
 """
 
-import errno
 import os
 import secrets
 import stat
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
 from szem.errors import DeniedError, FileMissingError, FormatError, MediaError, TooLargeError, UnsupportedError
-from szem.files import is_disk_full, sweep_folder, write_error
+from szem.files import (
+    CAN_WALK,
+    LINK_ERRORS,
+    NO_LINKS,
+    is_disk_full,
+    open_folder,
+    open_plain,
+    sweep_folder,
+    write_error,
+)
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["AllowedFolders", "list_pictures"]
+__all__ = ["AllowedFolders", "list_pictures", "read_listed"]
 
 _PART = (".szem-", ".part")  # as in `szem.files`
-_LINK_ERRORS = frozenset((errno.ELOOP, errno.EMLINK))  # what O_NOFOLLOW says of a link, system by system
-_NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_CAN_WALK = os.open in os.supports_dir_fd and bool(getattr(os, "O_NOFOLLOW", 0))
 
 
 class AllowedFolders:
@@ -55,22 +60,21 @@ class AllowedFolders:
         """
         root, parts = self._locate(uri, self._read, "read")
         try:
-            with _opened(root, parts[:-1], make=False) as folder, _file(folder, root, parts) as descriptor:
-                found = os.fstat(descriptor)
-                if not stat.S_ISREG(found.st_mode):
-                    raise FormatError(f"{uri[:200]}: not a regular file; give a picture file")
+            with open_plain(root, parts) as file:
+                found = os.fstat(file.fileno())
                 if found.st_nlink > 1:
                     raise DeniedError(f"{uri[:200]}: a file with a second name (a hard link); copy it")
                 if found.st_size > max_bytes:
                     raise TooLargeError(f"{uri[:200]}: {found.st_size:,} bytes, the limit is {max_bytes:,}")
-                with os.fdopen(os.dup(descriptor), "rb") as file:
-                    return file.read(max_bytes + 1)[:max_bytes]
+                return file.read(max_bytes + 1)[:max_bytes]
         except FileNotFoundError as error:
             raise FileMissingError(f"{uri[:200]}: no such file; check the path") from error
+        except FormatError as error:
+            raise FormatError(f"{uri[:200]}: not a regular file; give a picture file") from error
         except (OSError, ValueError) as error:
-            if isinstance(error, DeniedError | FormatError | TooLargeError):
+            if isinstance(error, DeniedError | TooLargeError):
                 raise
-            if isinstance(error, OSError) and error.errno in _LINK_ERRORS:
+            if isinstance(error, OSError) and error.errno in LINK_ERRORS:
                 raise DeniedError(f"{uri[:200]}: links are not followed here; give the file's own path") from error
             raise MediaError(f"{uri[:200]}: cannot be read; check the path and the rights") from error
 
@@ -83,10 +87,10 @@ class AllowedFolders:
         """
         root, parts = self._locate(prefix + "x", self._write, "write")
         try:
-            with _opened(root, parts[:-1], make=False):
+            with open_folder(root, parts[:-1], make=False):
                 return
         except (OSError, ValueError) as error:
-            if not (isinstance(error, OSError) and error.errno in _LINK_ERRORS):
+            if not (isinstance(error, OSError) and error.errno in LINK_ERRORS):
                 return  # it will be made, or writing will say what is wrong
             raise DeniedError(f"{prefix[:200]}: links are not followed here; give the folder's own path") from error
 
@@ -102,11 +106,11 @@ class AllowedFolders:
         root, parts = self._locate(uri, self._write, "write")
         part = f"{_PART[0]}{secrets.token_hex(16)}{_PART[1]}"
         try:
-            with _opened(root, parts[:-1], make=True) as folder:
-                at = folder if _CAN_WALK else None
-                base = Path() if _CAN_WALK else root.joinpath(*parts[:-1])
+            with open_folder(root, parts[:-1], make=True) as folder:
+                at = folder if CAN_WALK else None
+                base = Path() if CAN_WALK else root.joinpath(*parts[:-1])
                 try:
-                    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINKS
                     descriptor = os.open(base / part, flags, 0o644, dir_fd=at)
                     with os.fdopen(descriptor, "wb") as file:
                         _hold(descriptor)
@@ -123,7 +127,7 @@ class AllowedFolders:
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and is_disk_full(error):
                 raise write_error(root.joinpath(*parts), error) from error
-            if isinstance(error, OSError) and error.errno in _LINK_ERRORS:
+            if isinstance(error, OSError) and error.errno in LINK_ERRORS:
                 raise DeniedError(f"{uri[:200]}: links are not followed here; give the folder's own path") from error
             raise MediaError(f"{uri[:200]}: cannot be written; check the folder and its rights") from error
 
@@ -137,8 +141,8 @@ class AllowedFolders:
         """
         root, parts = self._locate(prefix + "x", self._write, "write")
         removed = 0
-        with suppress(OSError), _opened(root, parts[:-1], make=False) as folder:
-            if not _CAN_WALK:
+        with suppress(OSError), open_folder(root, parts[:-1], make=False) as folder:
+            if not CAN_WALK:
                 return sweep_folder(root.joinpath(*parts[:-1]))
             for name in os.listdir(folder):  # noqa: PTH208  by its descriptor, which pathlib cannot
                 if name.startswith(_PART[0]) and name.endswith(_PART[1]) and _is_abandoned(folder, name):
@@ -198,6 +202,20 @@ def list_pictures(folders: Sequence[Path], *, suffixes: Collection[str], most: i
     return found
 
 
+def read_listed(file: Path, folders: Sequence[Path]) -> bytes:
+    """The bytes of a file that `list_pictures` found; one that became a link since is not read.
+
+    Raises:
+        MediaError: it cannot be read any more.
+    """
+    top = next(top for top in (folder.resolve() for folder in folders) if file.is_relative_to(top))
+    try:
+        with open_plain(top, file.relative_to(top).parts) as opened:
+            return opened.read()
+    except OSError as error:
+        raise MediaError(f"{file}: cannot be read any more; search again") from error
+
+
 def _names_of(folders: Sequence[Path]) -> dict[Path, Path]:
     """Each folder as the operator wrote it and as it is really called -> the latter."""
     return {name: folder.resolve() for folder in folders for name in (folder.absolute(), folder.resolve())}
@@ -212,7 +230,7 @@ def _hold(descriptor: int) -> None:
 
 def _is_abandoned(folder: int, name: str) -> bool:
     try:
-        descriptor = os.open(name, os.O_RDWR | _NO_LINKS, dir_fd=folder)
+        descriptor = os.open(name, os.O_RDWR | NO_LINKS, dir_fd=folder)
     except OSError:
         return False
     try:
@@ -230,53 +248,3 @@ def _plain(name: str, uri: str) -> str:
     if "\0" in name or "\\" in name or ".." in name.split("/"):
         raise DeniedError(f"{uri[:200]!r}: a path here must not hold '..', a backslash or a zero")
     return name.lstrip("/")
-
-
-@contextmanager
-def _opened(root: Path, names: Sequence[str], *, make: bool) -> Iterator[int]:
-    """A descriptor of a folder, reached without following a link."""
-    if not _CAN_WALK:
-        folder = root.joinpath(*names)
-        if make:
-            folder.mkdir(parents=True, exist_ok=True)
-        yield -1
-        return
-    flags = os.O_RDONLY | os.O_DIRECTORY | _NO_LINKS
-    if make:
-        root.mkdir(parents=True, exist_ok=True)
-    here = os.open(root, flags)
-    try:
-        for name in names:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=here)
-            below = _step(name, flags, here)
-            os.close(here)
-            here = below
-        yield here
-    finally:
-        os.close(here)
-
-
-def _step(name: str, flags: int, here: int) -> int:
-    """Open the folder of a name in another folder."""
-    try:
-        return os.open(name, flags, dir_fd=here)
-    except OSError as error:
-        with suppress(FileNotFoundError):
-            if stat.S_ISLNK(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):  # Linux says: not a directory
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
-        raise
-
-
-@contextmanager
-def _file(folder: int, root: Path, parts: Sequence[str]) -> Iterator[int]:
-    flags = os.O_RDONLY | _NO_LINKS | getattr(os, "O_NONBLOCK", 0)  # a pipe must not make the server wait
-    if _CAN_WALK:
-        descriptor = os.open(parts[-1], flags, dir_fd=folder)
-    else:
-        descriptor = os.open(root.joinpath(*parts), flags)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

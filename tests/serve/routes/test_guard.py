@@ -2,12 +2,14 @@
 
 import csv
 import io
+import re
+import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import numpy as np
@@ -16,6 +18,8 @@ import pytest
 from szem.guard.event_record import StoredEvent
 from szem.guard.event_store import EventStore
 from szem.media.video_writer import VideoWriter
+from szem.serve.app import build_app
+from szem.serve.settings import ServeSettings
 from szem.tasks.video.zones import read_areas
 
 from ..conftest import KEY
@@ -117,22 +121,67 @@ def test_pages_follow_each_other_without_gaps(guarded: httpx.Client) -> None:
     assert token == ""
 
 
+@pytest.fixture
+def own_folder(folder: Path, tmp_path: Path) -> Path:
+    """A copy of the store, to spoil; its second event is marked, and is what `door` shows now."""
+    shutil.copytree(folder, tmp_path / "store")
+    with closing(EventStore(tmp_path / "store")) as store:
+        event = store.mark(f"{1:032x}", "right")
+        store.report_source("door", still=event.picture)
+    return tmp_path / "store"
+
+
+def files_given(server: httpx.Client) -> dict[str, bytes]:
+    """What each GET gives, by its path, of the event that has files and the source that has a picture."""
+    given: dict[str, bytes] = {}
+    for path, methods in build_app(ServeSettings(key=KEY)).openapi()["paths"].items():
+        if "get" in methods:
+            real = path.replace("{event}", f"{1:032x}").replace("{source}", "door")
+            answer = server.get(re.sub(r"{[^}]*}", "cat", real))
+            assert answer.status_code in (200, 404), answer.text
+            given[path] = answer.content
+    return given
+
+
+def test_no_get_follows_a_link_in_the_store(own_folder: Path, tmp_path: Path, run_server: Run) -> None:
+    (tmp_path / "outside").mkdir()
+    files = [path for path in (own_folder / "media").rglob("*") if path.is_file()]
+    with run_server(guard_store=own_folder) as server:
+        before = files_given(server)
+        found = [path for path, data in before.items() if b"picture" in data and b"\xff\xd8" in data]
+        assert sorted(path.rpartition("/")[2] for path in found) == ["marked", "picture", "still"]
+        for path in files:
+            (tmp_path / "outside" / path.name).write_bytes(b"SECRET" * 9)
+            path.unlink()
+            path.symlink_to(tmp_path / "outside" / path.name)
+        assert not any(b"SECRET" in data for data in files_given(server).values())
+        for day in {path.parent for path in files}:
+            shutil.rmtree(day)
+            day.symlink_to(tmp_path / "outside")
+        assert not any(b"SECRET" in data for data in files_given(server).values())
+
+
 @pytest.mark.parametrize("what", ["picture", "clip"])
-def test_a_file_that_is_deleted_while_it_is_asked_for_is_not_there(
-    what: str, folder: Path, run_server: Run, monkeypatch: pytest.MonkeyPatch
+def test_what_happens_to_a_file_after_it_was_opened_changes_nothing(
+    what: str, own_folder: Path, tmp_path: Path, run_server: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The guard deletes old files to keep within its bounds, whoever asks for them just then."""
-    real = EventStore.media_path
+    """The guard deletes old files to keep within its bounds, whoever asks; somebody may put a link there."""
+    (tmp_path / "secret").write_bytes(b"SECRET")
+    (path,) = (own_folder / "media").rglob("*.jpg" if what == "picture" else "*.mp4")
+    data, real = path.read_bytes(), EventStore.open_media
 
-    def found_and_deleted(self: EventStore, name: str) -> Path:
-        path = real(self, name)
-        return path.with_name("deleted" + path.suffix)
+    def opened_and_swapped(self: EventStore, name: str) -> IO[bytes]:
+        file = real(self, name)
+        path.unlink()
+        path.symlink_to(tmp_path / "secret")
+        return file
 
-    monkeypatch.setattr(EventStore, "media_path", found_and_deleted)
-    with run_server(guard_store=folder) as server:
+    monkeypatch.setattr(EventStore, "open_media", opened_and_swapped)
+    with run_server(guard_store=own_folder) as server:
+        assert server.get(f"{GUARD}/events/{1:032x}/{what}").content == data
         answer = server.get(f"{GUARD}/events/{1:032x}/{what}")
     assert answer.status_code == 404, answer.text
-    assert "deleted just now" in answer.json()["error"]["message"]
+    assert "deleted since" in answer.json()["error"]["message"]
 
 
 def test_a_picture_and_parts_of_a_clip_are_given(guarded: httpx.Client) -> None:

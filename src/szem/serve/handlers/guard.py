@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from szem.errors import DeniedError, FileMissingError, NotFoundError, RangeError, RulesError, StoreError
 from szem.files import sweep_folder, write_text
@@ -117,23 +117,23 @@ class GuardHandler:
         store = self.store()
         return iter(()) if store is None else store.each(wanted)
 
-    def file(self, id: str, what: str) -> Path:
-        """The file of an event's picture or clip.
+    def file(self, id: str, what: str) -> IO[bytes]:
+        """The opened file of an event's picture or clip.
 
         Raises:
             NotFoundError: there is none.
         """
-        return self._there().media_path(getattr(self.event(id), what))
+        return self._there().open_media(getattr(self.event(id), what))
 
-    def still(self, source: str) -> Path:
-        """A source's picture of now.
+    def still(self, source: str) -> IO[bytes]:
+        """The opened file of a source's picture of now.
 
         Raises:
             NotFoundError: there is none.
         """
         store = self._there()
         found = next((row["still"] for row in store.sources() if row["name"] == source), "")
-        return store.media_path(found)
+        return store.open_media(found)
 
     def marked(self, most: int) -> Iterator[bytes]:
         """A ZIP file of so many events that were marked, piece by piece."""

@@ -26,7 +26,7 @@ from szem.runtime.graph import GraphLimits
 from szem.runtime.store import Model, list_models
 from szem.runtime.workers.child import report_progress
 from szem.serve.engine import picture_limits
-from szem.serve.folders import list_pictures
+from szem.serve.folders import list_pictures, read_listed
 from szem.serve.protojson import dump_json
 from szem.serve.settings import ServeSettings
 from szem.tasks.explain.attribution import find_class_map, find_occlusion
@@ -173,6 +173,14 @@ class Lab:
         files = list_pictures(self.settings.read_folders, suffixes=PICTURE_SUFFIXES, most=_GALLERY)
         return files or read_gallery()
 
+    def read(self, file: str | Path) -> Picture8:
+        """A picture of the gallery.
+
+        Raises:
+            MediaError: it cannot be read, or not any more.
+        """
+        return read_picture(read_listed(Path(file), self.settings.read_folders))
+
 
 def picture_models() -> list[Model]:
     """The models that take pictures: only those can be looked into."""
@@ -284,14 +292,14 @@ async def search_strongest(lab: Lab, source: LookSource, layer: int, map_index: 
     if map_index >= row.output_shape[0]:
         raise RangeError(f"{row.name} has maps 0 to {row.output_shape[0] - 1}, got {map_index}")
     gallery = lab.gallery()
-    found = find_strongest(explorer, gallery, keep=6, progress=report_progress)
+    found = find_strongest(explorer, gallery, keep=6, progress=report_progress, read=lab.read)
     entries = []
     for rank, picture_index in enumerate(found.pictures[row.name][map_index]):
         if picture_index < 0:
             continue
         y, x = (int(v) for v in found.places[row.name][map_index][rank])
         chosen = gallery[picture_index]
-        picture = chosen if isinstance(chosen, np.ndarray) else read_picture(chosen)
+        picture = chosen if isinstance(chosen, np.ndarray) else lab.read(chosen)
         entries.append(
             {
                 "value": float(found.scores[row.name][map_index][rank]),

@@ -51,6 +51,8 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
     class WatchedProtocol(base):  # type: ignore[misc]
         """uvicorn's protocol, watched from outside: only its two entry points are wrapped."""
 
+        url: bytes  # uvicorn's: the target and the headers of the request that is being read
+        headers: list[tuple[bytes, bytes]]
         _clock: asyncio.TimerHandle | None = None
         _head_bytes = 0
 

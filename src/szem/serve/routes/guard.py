@@ -8,13 +8,15 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from functools import partial
+from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import StringConstraints
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
-from szem.errors import NotFoundError, RangeError, StoreError, UnknownNameError
+from szem.errors import RangeError, StoreError, UnknownNameError
+from szem.files import CAN_WALK
 from szem.guard.event_record import EventQuery, StoredEvent, parse_moment
 from szem.guard.export import events_to_csv, events_to_json
 from szem.serve.handlers.guard import GuardHandler
@@ -100,13 +102,11 @@ class _Guard:
 
     async def picture(self, event: str) -> Response:
         """The event's picture, a JPEG file."""
-        path = await _run(self.handler.file, event, "picture")
-        return _StoredFile(path, media_type="image/jpeg", headers=_KEPT)
+        return _StoredFile(partial(self.handler.file, event, "picture"), media_type="image/jpeg", headers=_KEPT)
 
     async def clip(self, event: str) -> Response:
         """The event's clip, an MP4 file; parts of it may be asked for (Range)."""
-        path = await _run(self.handler.file, event, "clip")
-        return _StoredFile(path, media_type="video/mp4", headers=_KEPT)
+        return _StoredFile(partial(self.handler.file, event, "clip"), media_type="video/mp4", headers=_KEPT)
 
     async def mark(self, request: Request, event: str) -> JSONResponse:
         """Say what an event is: {"mark": "wrong" | "right" | "", "note": "…"}."""
@@ -130,8 +130,7 @@ class _Guard:
 
     async def still(self, source: str) -> Response:
         """A picture of now from a source, to draw zones on."""
-        path = await _run(self.handler.still, source)
-        return _StoredFile(path, media_type="image/jpeg", headers=_FRESH)
+        return _StoredFile(partial(self.handler.still, source), media_type="image/jpeg", headers=_FRESH)
 
     async def rules(self) -> JSONResponse:
         """The rules file as it is: {"text", "saved", "fault"}."""
@@ -185,15 +184,18 @@ class _Guard:
 
 
 class _StoredFile(FileResponse):
-    """A file of the store; one that the guard deletes before it is sent is one that is not there."""
+    """A file of the store, sent from the descriptor it was opened by: what its name means later does not count."""
+
+    def __init__(self, opener: Callable[[], IO[bytes]], *, media_type: str, headers: dict[str, str]) -> None:
+        super().__init__("", media_type=media_type, headers=headers)
+        self._opener = opener
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        try:
-            self.stat_result = await asyncio.to_thread(os.stat, self.path, follow_symlinks=False)
-        except FileNotFoundError as error:
-            raise NotFoundError("this file was deleted just now, to keep within bounds") from error
-        self.set_stat_headers(self.stat_result)
-        await super().__call__(scope, receive, send)
+        with await _run(self._opener) as file:
+            self.stat_result = os.fstat(file.fileno())
+            self.path = f"/dev/fd/{file.fileno()}" if CAN_WALK else file.name
+            self.set_stat_headers(self.stat_result)
+            await super().__call__(scope, receive, send)
 
 
 _FILES = ("/picture", "/clip", "/export", "/marked", "/still")  # routes that give files

@@ -46,6 +46,7 @@ def find_strongest(
     keep: int = 9,
     cache: Path | None = None,
     progress: Callable[[float], None] | None = None,
+    read: Callable[[str | Path], Picture8] = read_picture,
 ) -> TopActivations:
     """Find the strongest pictures and places for every map; each picture counts once per map.
 
@@ -55,6 +56,7 @@ def find_strongest(
         keep: How many per map.
         cache: Where to keep what was found; by default a folder beside the user's models.
         progress: Called with the share that is done.
+        read: How a file is read.
     Raises:
         RangeError: no files, too many, or `keep` below 1.
     """
@@ -66,13 +68,17 @@ def find_strongest(
         if progress is not None:
             progress(1.0)
         return kept
-    found = _search(explorer, files, keep, progress)
+    found = _search(explorer, files, keep, progress, read)
     _save(target, found)
     return found
 
 
 def _search(
-    explorer: Explorer, files: Sequence[str | Path | Picture8], keep: int, progress: Callable[[float], None] | None
+    explorer: Explorer,
+    files: Sequence[str | Path | Picture8],
+    keep: int,
+    progress: Callable[[float], None] | None,
+    read: Callable[[str | Path], Picture8],
 ) -> TopActivations:
     names = [row.name for row in explorer.rows]
     counts = {row.name: row.output_shape[0] for row in explorer.rows}
@@ -82,7 +88,7 @@ def _search(
     skipped = []
     for index, file in enumerate(files):
         try:
-            prepared = explorer.prepare(file if isinstance(file, np.ndarray) else read_picture(file))
+            prepared = explorer.prepare(file if isinstance(file, np.ndarray) else read(file))
         except SzemError as error:
             skipped.append((str(file), str(error)))
         else:
