@@ -11,19 +11,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 from websockets.sync.client import connect
 
 from szem.errors import BusyError
+from szem.guard.event_record import StoredEvent
+from szem.guard.event_store import EventStore
+from szem.media.samples import sample_path
+from szem.media.video_writer import VideoWriter
 from szem.runtime import shutdown
 from szem.runtime.workers.forkserver import ForkServer
 from szem.serve import app, dispatcher, server
+from szem.serve.vision.records import Records
 from tests.serve.stalls import endless_network
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 PATIENCE_S = 60
+KEY, PICTURES = "a-key-of-this-test", 60
 END_S = 20  # twice the deadline: a starved machine is slow to let a process die
 Start = Callable[..., httpx.Client]
 
@@ -129,6 +138,99 @@ def test_calls_over_grpc_do_not_hold_the_end_up(tmp_path: Path) -> None:
             assert process.returncode in (0, -signal.SIGTERM, 128 + signal.SIGTERM, -signal.SIGALRM)
             assert call.exception(PATIENCE_S) is not None
             silent.set()
+
+
+def annotate(host: str, port: int, home: Path, kind: str) -> str:
+    """Begin an operation that takes a while: pictures, or pages of a file; its name."""
+    features, to = [{"type": "LABEL_DETECTION"}], {"gcsDestination": {"uri": f"{home.as_uri()}/out/"}, "batchSize": 1}
+    if kind == "images":
+        one = {"image": {"source": {"imageUri": (home / "cat.png").as_uri()}}, "features": features}
+        body: Any = {"requests": [one] * PICTURES, "outputConfig": to}
+    else:
+        config = {"gcsSource": {"uri": (home / "cats.tiff").as_uri()}, "mimeType": "image/tiff"}
+        body = {"requests": [{"inputConfig": config, "features": features, "outputConfig": to}]}
+    url = f"http://{host}:{port}/v1/{kind}:asyncBatchAnnotate"
+    answer = httpx.post(url, json=body, timeout=PATIENCE_S, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["name"]).rpartition("/")[2]
+
+
+@pytest.mark.parametrize("kind", ["images", "files"])
+def test_an_operation_that_runs_at_the_end_is_given_back_and_goes_on(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "out").mkdir()
+    picture = Image.open(sample_path("cat"))
+    picture.save(tmp_path / "cat.png")
+    picture.resize((64, 64)).save(
+        tmp_path / "cats.tiff", save_all=True, append_images=[picture.resize((64, 64))] * (PICTURES - 1)
+    )
+    options = ("--workers", "1", "--allow-read", str(tmp_path), "--allow-write", str(tmp_path / "out"))
+    url = f"sqlite:///{tmp_path / 'o.sqlite3'}"
+    files: list[Path] = []
+
+    def written() -> list[Path]:
+        files[:] = sorted((tmp_path / "out").glob("*.json"))
+        return files
+
+    with own_server(tmp_path, "--database", url, *options) as (process, host, port):
+        id = annotate(host, port, tmp_path, kind)
+        until(lambda: len(written()) >= 2)
+        below = descendants(process.pid)
+        process.send_signal(signal.SIGTERM)
+        process.wait(END_S)
+        until(lambda: not any(is_alive(pid) for pid in below), within_s=END_S)
+    assert list((tmp_path / "out").glob(".*")) == []
+    before = {path: path.read_bytes() for path in written()}
+    with closing(Records(url, lease_s=60.0)) as records:
+        record = records.get(id, parent="", owner="")
+        assert (record.done, record.cancelled, record.error) == (False, False, None)
+        assert len(before) - 1 <= record.item <= len(before) < PICTURES  # a file first, then its note
+        taken = records.claim("another")  # at once: nobody waits for a lease to run out
+        assert taken is not None
+        assert (taken.id, taken.attempts) == (id, 1)  # the end on purpose cost no attempt
+        records.release(id, "another")
+    with own_server(tmp_path, "--database", url, *options):
+        until(lambda: len(written()) == PICTURES)
+        with closing(Records(url, lease_s=60.0)) as records:
+            until(lambda: records.get(id, parent="", owner="").done)
+            assert records.get(id, parent="", owner="").error is None
+    assert all(path.read_bytes() == data for path, data in before.items())
+
+
+def test_a_video_on_trial_and_an_answer_that_is_being_sent_end_in_time(tmp_path: Path) -> None:
+    """The video would be analysed for minutes; the caller has stopped reading its clip of 64 MB."""
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "key").chmod(0o600)
+    with closing(EventStore(tmp_path / "guard")) as store:
+        values = {"started": 1.8e9, "ended": 1.8e9, "start_s": 0.0, "end_s": 1.0, "score": 0.9}
+        event = store.add(StoredEvent(id="1" * 32, source="yard", kind="enters", channels={}, **values))
+        name = store.name_media(event, ".mp4")
+        with store.writing(name) as part, part.open("wb") as file:
+            file.truncate(64 << 20)
+        store.change(event.id, clip=name)
+    with VideoWriter(tmp_path / "long.mp4", rate_hz=5) as video:
+        for n in range(1500):
+            video.write(np.full((64, 96, 3), n % 250, np.uint8))
+    head = f"Host: localhost\r\nX-Szem-Key: {KEY}\r\n"
+    options = ("--guard-store", str(tmp_path / "guard"), "--key-file", str(tmp_path / "key"))
+    with own_server(tmp_path, *options) as (process, host, port):
+        guard = f"http://{host}:{port}/v1/szem/guard"
+        own = {"timeout": PATIENCE_S, "trust_env": False, "headers": {"x-szem-key": KEY}}
+        sent = httpx.post(f"{guard}/videos", content=(tmp_path / "long.mp4").read_bytes(), **own)
+        assert sent.status_code == 202, sent.text
+        video_url = f"{guard}/videos/{sent.json()['id']}"
+        until(lambda: httpx.get(video_url, **own).json()["state"] == "watching")
+        with closing(socket.create_connection((host, port))) as slow:
+            slow.sendall(f"GET /v1/szem/guard/events/{event.id}/clip HTTP/1.1\r\n{head}\r\n".encode())
+            assert b" 200 " in slow.recv(100)
+            assert httpx.get(video_url, **own).json()["state"] == "watching"
+            below = descendants(process.pid)
+            process.send_signal(signal.SIGTERM)
+            process.wait(END_S)
+            until(lambda: not any(is_alive(pid) for pid in below), within_s=END_S)
+    with own_server(tmp_path, *options) as (_, host, port):
+        url = video_url.replace(guard, f"http://{host}:{port}/v1/szem/guard")
+        assert httpx.get(url, **own).status_code == 404  # it was for that server's time only
+        assert list(tmp_path.rglob("szem-scratch-*")) == []
 
 
 def test_nothing_outlives_a_server_that_is_killed(tmp_path: Path) -> None:
