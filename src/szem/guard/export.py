@@ -151,9 +151,8 @@ def marked_in_pieces(store: EventStore, events: Iterable[StoredEvent]) -> Iterat
                 except NotFoundError:  # none, or deleted since
                     continue
                 inside = f"{folder}/{event.id}{PurePosixPath(name).suffix}"
-                state = os.fstat(file.fileno())
-                about = zipfile.ZipInfo(inside, time.localtime(max(state.st_mtime, _ZIP_BEGINS))[:6])
-                about.external_attr, about.file_size = 0o100600 << 16, state.st_size
+                changed = max(os.fstat(file.fileno()).st_mtime, _ZIP_BEGINS)
+                about = zipfile.ZipInfo(inside, time.localtime(changed)[:6])
                 with file, packed.open(about, "w", force_zip64=True) as into:
                     while block := file.read(_BLOCK_BYTES):
                         into.write(block)
