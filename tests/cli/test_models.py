@@ -86,6 +86,19 @@ def test_a_card_shows_its_peers_beside_the_model_for_each_set_of_data(mine: Path
     (mine / "card.json").write_text(json.dumps(card | {"scores": own, "peers": peers}))
     assert run(["models", "show", "road-2"]) == 0
     shown = capsys.readouterr().out
-    assert "mIoU 0.8 on roads, val, 7 items, 2026-11-30" in shown
-    assert "compared on roads, val: mIoU\n  0.800: road-2\n  0.750: the one before\n" in shown
-    assert "compared on fields, val: mIoU\n  0.600: road-2\n  0.500: a free one\n" in shown
+    assert "network 1: road-2\nnetwork 2: the one before\nnetwork 3: a free one\n" in shown
+    assert "data A: roads, val: 7 items, 2026-11-30\ndata B: fields, val: 7 items\n" in shown
+    assert shown.count("measured by: szem eval road-2\n") == 1
+    assert "      A1   A2    B1   B3\nmIoU  0.8  0.75  0.6  0.5\n" in shown
+
+
+def test_a_card_with_many_sets_of_data_has_a_row_for_each(mine: Path, capsys: Capture) -> None:
+    card = json.loads((mine / "card.json").read_text())
+    score = {"split": "val", "command": "szem eval road-2", "metric": "mIoU"}
+    own = [score | {"dataset": f"town {k}", "value": k / 10, "n": 3} for k in range(1, 6)]
+    own.append(score | {"dataset": "town 2", "metric": "pixels right", "value": 0.9, "n": 30, "note": "of 30"})
+    (mine / "card.json").write_text(json.dumps(card | {"scores": own}))
+    assert run(["models", "show", "road-2"]) == 0
+    shown = capsys.readouterr().out
+    assert "   mIoU  pixels right\nA  0.1\nB  0.2   0.9 (30)\nC  0.3\n" in shown
+    assert "note: of 30 (pixels right)\n" in shown

@@ -49,20 +49,6 @@ def list_(
         console.print(f"cannot be used: {folder.name}: {error}", style="red", markup=False)
 
 
-def _comparison(card: "Card") -> list[str]:
-    """The model and its peers side by side: a block for each set of data, a row for each network."""
-    lines: list[str] = []
-    measured = [score for peer in card.peers for score in peer.scores]
-    for dataset, split in dict.fromkeys((score.dataset, score.split) for score in measured):
-        metrics = list(dict.fromkeys(s.metric for s in measured if (s.dataset, s.split) == (dataset, split)))
-        lines.append(f"compared on {dataset}, {split}: {', '.join(metrics)}")
-        for name, scores in ((card.name, card.scores), *((peer.name, peer.scores) for peer in card.peers)):
-            found = {s.metric: f"{s.value:.3f}" for s in scores if (s.dataset, s.split) == (dataset, split)}
-            if found:
-                lines.append(f"  {', '.join(found.get(metric, '-') for metric in metrics)}: {name}")
-    return lines
-
-
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A model's name, or its folder.")],
@@ -85,6 +71,8 @@ def show(
 
 
 def _card_lines(card: "Card", *, labels: int) -> list[str]:
+    from szem.cli.scores_table import score_lines
+
     lines = [
         f"{card.name} (version {card.version}): {card.summary}",
         (
@@ -96,11 +84,7 @@ def _card_lines(card: "Card", *, labels: int) -> list[str]:
         f"made by: {card.made.recipe}\n  {card.made.command}",
     ]
     lines += [f"{data.use}: {data.name} (terms: {data.terms})" for data in card.training_data]
-    for score in card.scores:
-        date = f", {score.date}" if score.date else ""
-        lines.append(f"{score.metric} {score.value:.4g} on {score.dataset}, {score.split}, {score.n} items{date}")
-        lines.append(f"  {score.command}" + (f"\n  note: {score.note}" if score.note else ""))
-    lines += _comparison(card)
+    lines += score_lines(card)
     lines += [f"limit: {text}" for text in card.limits]
     lines += [f"from: {text}" for text in card.attributions]
     return lines
