@@ -12,8 +12,8 @@ HEAD = """# Shipped models
 
 Written from the cards by `python docs/tools/models_table.py`; `szem models show NAME` prints a whole card, with every
 score, what measured it, and other networks on the same data. \\* marks what a task takes when no model is named.
-"First data" and "second data" are of different origin where the card has both. Models with NC in their licence are not
-for commercial use; none of them is a default where a free one does the same.
+"First data" and "second data" are of different origin where the card has both. Models with NC in their licence are
+not for commercial use; none of them is a default where a free one does the same.
 
 """
 

