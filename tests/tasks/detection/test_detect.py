@@ -78,6 +78,16 @@ def _yolov8() -> dict[str, np.ndarray]:
     return {"predictions": rows.transpose(0, 2, 1)}
 
 
+def _split(*, axis: int, is_raw: bool = False) -> dict[str, np.ndarray]:
+    """Boxes of many places, as a network gives them, and their scores."""
+    points, _ = grid_points(HEIGHT, WIDTH)
+    boxes = np.concatenate([points, np.tile(_xywh()[2:], (len(points), 1))], 1)[None]
+    boxes[:, PLACE : PLACE + 2] = _xywh()
+    scores = _scores(len(points)).astype(float)
+    outputs = {"boxes": boxes, "scores": np.log(scores / (1 - scores)) if is_raw else scores}
+    return {role: value if axis == 2 else value.transpose(0, 2, 1) for role, value in outputs.items()}
+
+
 def _ssd() -> dict[str, np.ndarray]:
     boxes = np.tile(BOX / [WIDTH, HEIGHT, WIDTH, HEIGHT], (1, 50, 1))
     scores = np.concatenate([np.full((1, 50, 1), 0.95), _scores(50)], 2)  # the background comes first
@@ -163,6 +173,9 @@ LAYOUTS: dict[str, tuple[str, Callable[[], dict[str, np.ndarray]]]] = {
         lambda: {"output0": _yolov8()["predictions"] / np.array([WIDTH, HEIGHT, WIDTH, HEIGHT, 1, 1, 1])[:, None]},
     ),
     "yolov8 with masks": ("yolov8", lambda: _masked(_yolov8(), 1)),
+    "yolov8 in two outputs": ("yolov8-split", lambda: _split(axis=1)),
+    "yolov8 in two outputs, a row a place": ("yolov8-split", lambda: _split(axis=2)),
+    "yolov8 in two outputs, before the sigmoid": ("yolov8-split", lambda: _split(axis=1, is_raw=True)),
     "yolov5 with masks": ("yolov5", lambda: _masked(_yolov5(), 2)),
     "ssd with background": ("ssd", _ssd),
     "ssd in pixels": ("ssd", lambda: _ssd() | {"boxes": np.tile(BOX, (1, 50, 1))}),
@@ -290,6 +303,31 @@ def test_rows_of_one_class_of_yolov5_are_distinguished_from_finished_boxes(
         np.testing.assert_allclose(
             detect(np.zeros((HEIGHT, WIDTH, 3), np.uint8), model=name).boxes_xyxy, [BOX], atol=1e-3
         )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "head"),
+    [
+        (_split(axis=1), "yolov8-split"),
+        (_split(axis=2), "yolov8-split"),
+        (_split(axis=2, is_raw=True), "yolov8-split"),
+        ({"boxes": _ssd()["boxes"], "scores": _ssd()["scores"][..., 1:]}, "ssd"),
+        ({"boxes": np.tile(BOX, (1, 50, 1)), "scores": _ssd()["scores"][..., 1:]}, "ssd"),
+        (_detr(nothing=False), "detr"),
+    ],
+)
+def test_two_outputs_are_told_apart_by_what_they_hold(
+    outputs: dict[str, np.ndarray], head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    renamed = {f"output{n}": value for n, value in enumerate(outputs.values())}  # names say nothing
+    file = constant_model(tmp_path / "m", head, renamed).model.file()
+    model = add_model(file, task="detect", labels=tmp_path / "labels.txt", name="two")
+    assert (model.card.head, model.card.picture.mean[0] == 0) == (head, head == "yolov8-split")
+    found = detect(np.zeros((HEIGHT, WIDTH, 3), np.uint8), model="two")
+    assert found.labels == ("dog",)
+    np.testing.assert_allclose(found.boxes_xyxy, [BOX], atol=1e-3)
 
 
 @pytest.mark.parametrize("head", ["points", "yolox"])

@@ -131,6 +131,20 @@ def _decode_yolov8(outputs: Mapping[str, Array], size: InputSize, lowest: NDArra
     return Candidates(_corners(to_pixels(rows[places, :4], size)), scores, classes)
 
 
+def _decode_split(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
+    """(places, 4) middle and sides and (places, classes) scores, or both the other way round.
+
+    Scores beyond 0..1 are taken for those before the sigmoid.
+    """
+    boxes, scores = outputs["boxes"], outputs["scores"]
+    if boxes.ndim == 2 and boxes.shape[1] != 4:
+        boxes, scores = boxes.T, scores.T
+    if scores.size and (scores.min() < 0 or scores.max() > 1):
+        scores = 1 / (1 + np.exp(-scores.astype(np.float32)))
+    places, classes, best = _pick(scores, lowest)
+    return Candidates(_corners(to_pixels(boxes[places], size)), best, classes)
+
+
 def _decode_ssd(outputs: Mapping[str, Array], size: InputSize, lowest: NDArray[np.float32]) -> Candidates:
     """Corners in fractions of the sides or pixels, class scores, perhaps with a background before them."""
     scores = outputs["scores"]
@@ -184,6 +198,7 @@ DECODERS: Mapping[str, Decoder] = {
     "yolox": Decoder(("predictions",), _decode_yolox),
     "yolov5": Decoder(("predictions",), _decode_yolov5),
     "yolov8": Decoder(("predictions",), _decode_yolov8),
+    "yolov8-split": Decoder(("boxes", "scores"), _decode_split),
     "ssd": Decoder(("boxes", "scores"), _decode_ssd),
     "detr": Decoder(("logits", "boxes"), _decode_detr, is_final=True),
     "fastestdet": Decoder(("predictions",), _decode_fastestdet),

@@ -3,12 +3,16 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
+from szem.arrays import Array
 from szem.runtime.cards import PictureInput, SoundInput
 from szem.runtime.heads import BYTES_BGR, UNIT, UNIT_BGR, Fit, Head, ModelFormat
 from szem.runtime.outputs import Output
 from szem.runtime.probe import fitting_heads, run_on_noise
 from szem.runtime.sessions import OnnxFile
 from szem.tasks.detection.nms_inside import (
+    FRACTIONS,
     fit_efficient_nms,
     fit_end2end,
     fit_mmdetection,
@@ -49,9 +53,25 @@ def _fit_detr(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
     return _pair("logits", logits, "boxes", boxes)
 
 
-def _listed(outputs: Sequence[Output], wide: int, *, name: str) -> list[Output]:
-    """Outputs (N, places, wide); where several are, those of that name (a regular expression)."""
-    found = [o for o in outputs if len(o.shape) == 3 and o.shape[2] in (wide, None)]
+def _fit_split(outputs: Sequence[Output], labels: int) -> dict[str, str] | None:
+    for axis in (1, 2):
+        boxes = _listed(outputs, 4, name="box|xywh|reg", axis=axis)
+        scores = _listed(outputs, labels, name="score|cls|class|prob|conf", axis=axis)
+        found = _pair("boxes", boxes, "scores", [o for o in scores if o not in boxes[:1]])
+        if found is not None:
+            return found
+    return None
+
+
+def _are_middles(boxes: Array) -> bool:
+    """Whether (N, places, 4) are middles and sides: as corners, some would lie the wrong way round."""
+    sides = boxes[..., 2:] - boxes[..., :2]
+    return bool(sides.min() < -0.01 * np.abs(boxes).max())
+
+
+def _listed(outputs: Sequence[Output], wide: int, *, name: str, axis: int = 2) -> list[Output]:
+    """Outputs (N, places, wide), or (N, wide, places) with axis 1; of several those of that name (an expression)."""
+    found = [o for o in outputs if len(o.shape) == 3 and o.shape[axis] in (wide, None)]
     return [o for o in found if re.search(name, o.name.lower())] or found if len(found) > 1 else found
 
 
@@ -100,7 +120,10 @@ def _choose(opened: OnnxFile, rules: PictureInput | SoundInput, labels: int) -> 
     if pair is not None:
         if "points" in fitting and any("distance" in name.lower() for name in values):
             return "points"
-        scores = values[pair["scores"]]
+        scores, boxes = values[pair["scores"]], values[pair["boxes"]]
+        is_fractions = float(boxes.max()) <= FRACTIONS
+        if "yolov8-split" in fitting and _are_middles(boxes) and (scores.min() >= 0 or not is_fractions):
+            return "yolov8-split"
         return "ssd" if float(scores.min()) >= 0 and float(scores.max()) <= 1 else "detr"
     return next(iter(fitting))
 
@@ -136,6 +159,12 @@ DETECT = ModelFormat(
             about="YOLOv8 style: (N, 4 + classes, places) or (N, places, 4 + classes) middle and sides in pixels of "
             "the input or fractions of its sides, class scores",
             fit=_fit_rows(4, 1, 2),
+            scaling=UNIT,
+        ),
+        "yolov8-split": Head(
+            about="YOLOv8 style in two outputs: (N, 4, places) or (N, places, 4) middle and sides in pixels of the "
+            "input or fractions of its sides, and (N, classes, places) or (N, places, classes) scores",
+            fit=_fit_split,
             scaling=UNIT,
         ),
         "ssd": Head(

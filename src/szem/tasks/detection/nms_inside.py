@@ -16,6 +16,7 @@ from szem.runtime.outputs import Output
 from szem.tasks.detection.candidates import Candidates, InputSize, order_corners
 
 __all__ = [
+    "FRACTIONS",
     "decode_efficient_nms",
     "decode_end2end",
     "decode_mmdetection",
@@ -32,10 +33,8 @@ __all__ = [
     "to_pixels",
 ]
 
-_FRACTIONS = (
-    1.5  # coordinates that all lie below are fractions of the sides: no box of an input is so small in pixels
-)
-
+FRACTIONS = 1.5
+"""Coordinates that all lie below are fractions of the sides: no box of an input is so small in pixels."""
 
 _TENSORFLOW = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
 
@@ -195,6 +194,6 @@ def to_pixels(boxes: NDArray[np.float32], size: InputSize) -> NDArray[np.float32
     >>> to_pixels(np.float32([[0.25, 0.5, 0.5, 1.0]]), (64, 96)).tolist()
     [[24.0, 32.0, 48.0, 64.0]]
     """
-    if boxes.size and float(boxes.max()) <= _FRACTIONS:
+    if boxes.size and float(boxes.max()) <= FRACTIONS:
         return boxes * np.array([size[1], size[0], size[1], size[0]], np.float32)
     return boxes
