@@ -70,11 +70,12 @@ def quantize_onnx(
     except Exception as error:  # protobuf's errors have no common base
         raise ModelError(f"{source}: not an ONNX file ({error}); export it anew") from error
     graph = model.graph
-    nodes = [n for n in graph.node if n.op_type in ops and not set(n.output) & set(keep_float)]
+    nodes = _quantised_nodes(graph, ops, keep_float)
     convs = [n for n in nodes if n.op_type == "Conv" and _constant(graph, n.input[1]) is not None]
     scales = {n.input[1]: _scales_of(graph, n) for n in convs}
     correct_bias(model, convs, scales, samples=samples)
     overrides: dict[str, list[dict[str, Any]]] = {name: _override(steps) for name, steps in scales.items()}
+    overrides |= _hard_swish_ranges(model, convs, samples=samples)
     pixels = _pixel_scale(graph)
     if pixels is not None and not any(pixels[0] in node.input for node in nodes):
         pixels = None  # the first layer stays in float, and with it the arithmetic before it
@@ -228,21 +229,64 @@ def _override(steps: NDArray[np.float64]) -> list[dict[str, Any]]:
     ]
 
 
+def _quantised_nodes(graph: Any, ops: Sequence[str], keep_float: Sequence[str]) -> list[Any]:
+    """Convolutions, and what directly follows quantised nodes: joined answers of float heads are not to be rounded."""
+    chosen, made = [], set()
+    for node in graph.node:  # in the order in which they run
+        follows = node.op_type == "Conv" or bool(made & set(node.input))
+        if node.op_type in ops and follows and not set(node.output) & set(keep_float):
+            chosen.append(node)
+            made |= set(node.output)
+    return chosen
+
+
+def _hard_swish_ranges(
+    model: Any, convs: Sequence[Any], *, samples: Sequence[Array]
+) -> dict[str, list[dict[str, Any]]]:
+    """Ranges of what only hard swish reads: it gives 0 below -3, so no step is spent there."""
+    readers: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node.op_type)
+    names = [n.output[0] for n in convs if set(readers.get(n.output[0], ())) == {"HardSwish"}]
+    if not names:
+        return {}
+    largest = _reduced(model, names, samples, "ReduceMax", [0, 1, 2, 3])
+    return {
+        name: [
+            {
+                "quant_type": _quantization.QuantType.QUInt8,
+                "rmin": np.float32(-3),
+                "rmax": np.float32(max(float(np.mean(largest[name])), 1e-3)),
+            }
+        ]
+        for name in names
+    }
+
+
 def _channel_means(model: Any, tensors: list[str], samples: Sequence[Array]) -> dict[str, Array]:
     """Mean over items, rows and columns of some tensors inside the graph: (C,) each."""
+    rows = _reduced(model, tensors, samples, "ReduceMean", [0, 2, 3])
+    return {tensor: np.mean(values, axis=0) for tensor, values in rows.items()}
+
+
+def _reduced(
+    model: Any, tensors: list[str], samples: Sequence[Array], reduce: str, axes: Sequence[int]
+) -> dict[str, list[Array]]:
+    """What a reduction gives of tensors inside the graph, sample by sample."""
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
     names = [f"szem_mean_{index}" for index in range(len(tensors))]
-    probe.graph.initializer.append(numpy_helper.from_array(np.array([0, 2, 3]), "szem_axes"))
+    probe.graph.initializer.append(numpy_helper.from_array(np.array(axes), "szem_axes"))
     for tensor, name in zip(tensors, names, strict=True):
-        probe.graph.node.append(helper.make_node("ReduceMean", [tensor, "szem_axes"], [name], keepdims=0))
+        probe.graph.node.append(helper.make_node(reduce, [tensor, "szem_axes"], [name], keepdims=0))
         probe.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "probe.onnx"
         onnx.save(probe, file)
         session = OnnxFile(file)
         rows = [session.run({session.inputs[0].name: sample}, names) for sample in samples]
-    return {tensor: np.mean([row[i] for row in rows], axis=0) for i, tensor in enumerate(tensors)}
+    return {tensor: [row[i] for row in rows] for i, tensor in enumerate(tensors)}
 
 
 def _add_to_bias(graph: Any, node: Any, shift: NDArray[np.float32]) -> None:

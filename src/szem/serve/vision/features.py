@@ -6,6 +6,7 @@ A task that lands replaces its line. A builder gets the decoded picture and retu
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,7 @@ from szem.tasks.classification.classify import Classifier
 from szem.tasks.detection.detect import Detector
 from szem.tasks.faces.detect import face_detector_of
 from szem.tasks.segmentation.answer import MAX_BOXES, outlines_to_dict
+from szem.tasks.segmentation.agreement import open_agreement
 from szem.tasks.segmentation.segment import segment_with
 from szem.tasks.text.read import text_reader_of
 
@@ -201,8 +203,13 @@ async def segmentation(job: Job) -> AnnotateImageResponse:
     """What every pixel is, as `/v1/szem/segment` tells it; `model` of the feature names the model."""
     name = "" if job.feature.model in MODELS else job.feature.model
     session = await job.engine.session("segment", name)
-    answer = await job.engine.run(lambda: segment_with(session, job.picture).to_dict(masks="png"))
-    return AnnotateImageResponse(szem_segmentation=Json(answer))
+
+    def answer() -> dict[str, Any]:
+        agreement = open_agreement(session, job.engine.open_model)
+        return segment_with(session, job.picture, agreement=agreement).to_dict(masks="png")
+
+    answered = await job.engine.run(answer)
+    return AnnotateImageResponse(szem_segmentation=Json(answered))
 
 
 async def min_side_for_labels(engine: Engine) -> int | None:

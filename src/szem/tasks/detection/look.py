@@ -4,7 +4,7 @@ from typing import Any
 
 from szem.arrays import Picture8
 from szem.media.legend import Row
-from szem.results.boxes import class_color
+from szem.results.boxes import Boxes, class_color
 from szem.results.look import LookResult
 from szem.results.masks import Masks
 from szem.results.outlined_boxes import OutlinedBoxes
@@ -24,8 +24,9 @@ def _open_boxes(open_model: OpenModel) -> Run:
     detector = Detector(open_model(task="detect"))
 
     def run(picture: Picture8, shared: dict[str, Any]) -> LookResult:
-        masks = shared.get("masks")
-        return OutlinedBoxes(boxes=detector([picture])[0], masks=masks if isinstance(masks, Masks) else None)
+        masks, boxes = shared.get("masks"), shared.get("boxes")
+        found = boxes if isinstance(boxes, Boxes) else detector(picture)  # the masks may have asked the same detector
+        return OutlinedBoxes(boxes=found, masks=masks if isinstance(masks, Masks) else None)
 
     return run
 

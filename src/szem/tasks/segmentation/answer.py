@@ -16,6 +16,7 @@ from szem.results.masks import MASK_FORMS, Masks, encode_grey_png
 from szem.runtime.sessions import Session
 from szem.tasks.contracts import OpenModel
 from szem.tasks.option import check_options, option
+from szem.tasks.segmentation.agreement import open_agreement
 from szem.tasks.segmentation.instance_masks import outline_with
 from szem.tasks.segmentation.segment import segment_with
 
@@ -65,7 +66,13 @@ def answer_segment(picture: Picture8, request: SegmentRequest, open_model: OpenM
     answer: dict[str, Any] = {}
     if boxes is None or request.model:
         session = open_model(request.model or None, task="segment")
-        masks = segment_with(session, picture, map_side_px=request.max_side or None, threshold=request.threshold)
+        masks = segment_with(
+            session,
+            picture,
+            map_side_px=request.max_side or None,
+            threshold=request.threshold,
+            agreement=open_agreement(session, open_model),
+        )
         if request.answer == "labels":
             return _label_file(masks)
         if request.answer == "overlay":

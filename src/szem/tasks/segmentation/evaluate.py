@@ -17,6 +17,7 @@ from szem.runtime.sessions import Session
 from szem.runtime.store import Model
 from szem.tasks.bootstrap import bootstrap, mean_of
 from szem.tasks.eval_run import EvalRun
+from szem.tasks.segmentation.agreement import open_agreement
 from szem.tasks.segmentation.instance_masks import outline_with
 from szem.tasks.segmentation.mean_iou import class_ious, confusion, mean_iou, pixel_accuracy
 from szem.tasks.segmentation.segment import segment_with
@@ -45,13 +46,14 @@ def evaluate_segment(model: Model, folder: Path, split: str, *, run: EvalRun | N
         )
     pixels = read_pixel_set(folder, split=None if split == "all" else split, classes=len(classes))
     session = Session(model)
+    agreement = open_agreement(session)
     run.broken += pixels.broken
 
     def measure(place: int) -> dict[str, Any]:
         picture, label = pixels.pictures[place], pixels.labels[place]
         # Every pixel is named for the usual scores, so that they compare with other networks'.
-        given = segment_with(session, picture, threshold=0).class_map
-        own = segment_with(session, picture).class_map
+        given = segment_with(session, picture, threshold=0, agreement=agreement).class_map
+        own = segment_with(session, picture, agreement=agreement).class_map
         is_named = (label != IGNORED) & (own < len(classes))
         return {
             "table": confusion(label, given, classes=len(classes)).tolist(),

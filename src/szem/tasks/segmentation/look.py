@@ -7,6 +7,7 @@ from szem.media.legend import Row
 from szem.results.look import LookResult
 from szem.results.masks import Masks
 from szem.tasks.contracts import LookPart, OpenModel, Run
+from szem.tasks.segmentation.agreement import open_agreement
 from szem.tasks.segmentation.segment import segment_with
 
 __all__ = ["MASKS", "mask_rows"]
@@ -23,9 +24,12 @@ def _open_masks(open_model: OpenModel) -> Run:
     """
 
     session = open_model(task="segment")
+    agreement = open_agreement(session, open_model)
 
     def run(picture: Picture8, shared: dict[str, Any]) -> LookResult:
-        shared["masks"] = found = segment_with(session, picture)
+        if agreement is not None:
+            shared["boxes"] = agreement.detector(picture)
+        shared["masks"] = found = segment_with(session, picture, agreement=agreement, boxes=shared.get("boxes"))
         return found
 
     return run

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from szem.arrays import Picture8, check_picture
 from szem.errors import RangeError
 from szem.media.pictures import PictureLike, as_pictures
+from szem.results.boxes import Boxes
 from szem.results.masks import Masks
 from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import InputWindow, find_window, prepare_picture
 from szem.runtime.sessions import Session
 from szem.tasks.models import ModelLike, as_session
+from szem.tasks.segmentation.agreement import Agreement, open_agreement
 
 __all__ = ["Segmenter", "segment", "segment_with"]
 
@@ -71,6 +73,7 @@ class Segmenter:
         self.threshold = _check_threshold(threshold)
         self.session = as_session(model, task="segment", threads=threads)
         self.card, self.classes = self.session.model.card, self.session.model.labels
+        self.agreement = open_agreement(self.session)
 
     @overload
     def __call__(self, pictures: PictureLike) -> Masks: ...  # type: ignore[overload-overlap]  # a path of text is a sequence too
@@ -85,12 +88,21 @@ class Segmenter:
             `Masks` of the one picture, or a list with those of each, in order.
         """
         several, is_one = as_pictures(pictures)
-        found = [segment_with(self.session, picture, threshold=self.threshold) for picture in several]
+        found = [
+            segment_with(self.session, picture, threshold=self.threshold, agreement=self.agreement)
+            for picture in several
+        ]
         return found[0] if is_one else found
 
 
 def segment_with(
-    session: Session, picture: Picture8, *, map_side_px: int | None = None, threshold: float | None = None
+    session: Session,
+    picture: Picture8,
+    *,
+    map_side_px: int | None = None,
+    threshold: float | None = None,
+    agreement: Agreement | None = None,
+    boxes: Boxes | None = None,
 ) -> Masks:
     """As `segment`, with a model that is open already.
 
@@ -99,6 +111,8 @@ def segment_with(
         picture: (H, W, 3) uint8 RGB.
         map_side_px: The longest side of the map of classes at most; the picture's own size if left out.
         threshold: As in `segment`.
+        agreement: What `open_agreement` gives of the model.
+        boxes: What the detector finds in the picture, where it has run already.
     """
     check_picture(picture)
     height, width = picture.shape[:2]
@@ -109,9 +123,12 @@ def segment_with(
     probabilities = _softmax(_cut_scores(scores, window, rules))  # (h', w', C)
     if cells := round(session.model.card.constants.get("smooth.cells", 0)):
         probabilities = smooth_along_edges(probabilities, picture, cells=cells)
+    confidence = _confidence(probabilities)
+    if agreement is not None:
+        probabilities = agreement(probabilities, picture, classes=classes, confidence=confidence, boxes=boxes)
+        confidence = _confidence(probabilities)
     wanted = _within(width, height, map_side_px or max(width, height))
     class_map, certainty = _name_pixels(probabilities, _within(*wanted, _LARGEST_PX))
-    confidence = _confidence(probabilities)
     lowest = _lowest(classes, session.model.card.thresholds, _check_threshold(threshold))
     has_unknown = bool(lowest.any())
     if has_unknown:
