@@ -3,8 +3,8 @@ r"""Search which convolutions of the shipped detector can compute in 8 bits, as 
     python -m scripts.models.quantize_ssd --begin detect --score voc:train coco_mini:train2017 \
         --samples voc:train imagenet --out detect8
 
-Writes a model folder and prints the table of trials. A trial's score is the mean AP50 over the sets of `--score`, none
-of which a card reports on; the detector has seen them in training, as has the float network it is compared with.
+Writes a model folder and prints the table of trials. A trial's score is the mean AP50 over the sets of `--score`,
+none of which a card reports on; the detector has seen them in training, as has the float network it is compared with.
 """
 
 import argparse

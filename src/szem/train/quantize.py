@@ -230,8 +230,9 @@ def _override(steps: NDArray[np.float64]) -> list[dict[str, Any]]:
 
 
 def _quantised_nodes(graph: Any, ops: Sequence[str], keep_float: Sequence[str]) -> list[Any]:
-    """Convolutions, and what directly follows quantised nodes: joined answers of float heads are not to be rounded."""
-    chosen, made = [], set()
+    """Convolutions, and what directly follows quantised nodes: joined answers of float heads are not rounded."""
+    chosen: list[Any] = []
+    made: set[str] = set()
     for node in graph.node:  # in the order in which they run
         follows = node.op_type == "Conv" or bool(made & set(node.input))
         if node.op_type in ops and follows and not set(node.output) & set(keep_float):

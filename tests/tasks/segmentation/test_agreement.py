@@ -1,17 +1,20 @@
 """What the detector does not confirm is only named where the segmentation is certain of it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from szem.media.samples import read_sample
 from szem.results.boxes import Boxes
-from szem.runtime.sessions import Session
 from szem.tasks.models import open_model
 from szem.tasks.segmentation.agreement import Agreement, open_agreement
 from szem.tasks.segmentation.segment import Segmenter, segment_with
 from tests.tasks.segmentation.test_segment import colour_model
+
+if TYPE_CHECKING:
+    from szem.runtime.sessions import Session
 
 CLASSES = ("background", "motorbike", "person", "car")
 RED = np.zeros((40, 60, 3), np.uint8)

@@ -42,8 +42,8 @@ from szem.tasks.appearance.dominant_colors import dominant_colors
 from szem.tasks.classification.classify import Classifier
 from szem.tasks.detection.detect import Detector
 from szem.tasks.faces.detect import face_detector_of
-from szem.tasks.segmentation.answer import MAX_BOXES, outlines_to_dict
 from szem.tasks.segmentation.agreement import open_agreement
+from szem.tasks.segmentation.answer import MAX_BOXES, outlines_to_dict
 from szem.tasks.segmentation.segment import segment_with
 from szem.tasks.text.read import text_reader_of
 
