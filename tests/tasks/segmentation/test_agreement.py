@@ -9,7 +9,7 @@ import pytest
 from szem.media.samples import read_sample
 from szem.results.boxes import Boxes
 from szem.tasks.models import open_model
-from szem.tasks.segmentation.agreement import Agreement, open_agreement
+from szem.tasks.segmentation.agreement import DetectorAgreement, open_agreement
 from szem.tasks.segmentation.segment import Segmenter, segment_with
 from tests.tasks.segmentation.test_segment import colour_model
 
@@ -35,12 +35,12 @@ def boxes(*rows: tuple[str, list[float]]) -> Boxes:
 
 
 @pytest.fixture
-def agreement(tmp_path: Path) -> Agreement:
+def agreement(tmp_path: Path) -> DetectorAgreement:
     outliner = colour_model(tmp_path / "o", task="outline", height=16, width=16, resize="stretch", classes=2)
-    return Agreement(None, outliner, certain=0.8, weight=0.3)  # type: ignore[arg-type]  # boxes are given
+    return DetectorAgreement(None, outliner, certain=0.8, weight=0.3)  # type: ignore[arg-type]  # boxes are given
 
 
-def agreed(agreement: Agreement, found: Boxes, likely: list[float], certain: list[float]) -> np.ndarray:
+def agreed(agreement: DetectorAgreement, found: Boxes, likely: list[float], certain: list[float]) -> np.ndarray:
     cells = np.tile(np.float32(likely), (20, 30, 1))
     out = agreement(cells, RED, classes=CLASSES, confidence=certain, boxes=found)
     np.testing.assert_allclose(out.sum(2), 1, atol=1e-5)
@@ -57,19 +57,19 @@ def agreed(agreement: Agreement, found: Boxes, likely: list[float], certain: lis
     ],
 )
 def test_a_class_is_kept_where_it_is_certain_or_detected(
-    agreement: Agreement, found: Boxes, certain: float, winner: str
+    agreement: DetectorAgreement, found: Boxes, certain: float, winner: str
 ) -> None:
     out = agreed(agreement, found, [0.05, 0.9, 0.05, 0], [0.0, certain, 0.0, 0.0])
     assert CLASSES[int(out[0, 0].argmax())] == winner
     assert (out[..., 2] == 0).all()  # a person was neither certain nor detected
 
 
-def test_a_truck_confirms_what_pascal_voc_calls_a_car(agreement: Agreement) -> None:
+def test_a_truck_confirms_what_pascal_voc_calls_a_car(agreement: DetectorAgreement) -> None:
     out = agreed(agreement, boxes(("truck", [40, 0, 60, 40])), [0.1, 0, 0, 0.9], [0, 0, 0, 0.5])
     assert (out.argmax(2) == 3).all()
 
 
-def test_outlines_of_detected_objects_are_mixed_in(agreement: Agreement) -> None:
+def test_outlines_of_detected_objects_are_mixed_in(agreement: DetectorAgreement) -> None:
     out = agreed(agreement, boxes(("person", [0, 0, 40, 40])), [0.55, 0, 0.45, 0], [0.0, 0.0, 0.5, 0.0])
     names = out.argmax(2)
     assert (names[2:-2, :8] == 2).all()  # the red part, which the outline model takes for the object

@@ -21,14 +21,14 @@ from szem.tasks.detection.detect import Detector
 from szem.tasks.models import open_model as open_for_process
 from szem.tasks.segmentation.instance_masks import iter_probabilities
 
-__all__ = ["Agreement", "open_agreement"]
+__all__ = ["DetectorAgreement", "open_agreement"]
 
 _CERTAIN, _WEIGHT = "agreement.certain", "agreement.weight"
 _LARGEST_PX = 1024  # longest side at which outlines are drawn
 _ALSO = {"truck": "car"}  # COCO's trucks are vans and pick-ups as well, which PASCAL VOC calls cars
 
 
-class Agreement:
+class DetectorAgreement:
     """A detector and an outline model that a segmentation is compared with.
 
     Args:
@@ -97,7 +97,7 @@ class Agreement:
         return out
 
 
-def open_agreement(session: Session, open_model: OpenModel | None = None) -> Agreement | None:
+def open_agreement(session: Session, open_model: OpenModel | None = None) -> DetectorAgreement | None:
     """What a segmentation model's card says of its agreement; None where it says nothing.
 
     Args:
@@ -110,7 +110,7 @@ def open_agreement(session: Session, open_model: OpenModel | None = None) -> Agr
     if _CERTAIN not in constants:
         return None
     opened = open_model or partial(open_for_process, threads=session.threads)
-    return Agreement(
+    return DetectorAgreement(
         Detector(opened(task="detect")),
         opened(task="outline"),
         certain=constants[_CERTAIN],

@@ -19,7 +19,7 @@ from szem.runtime.cards import PictureInput
 from szem.runtime.prepare import InputWindow, find_window, prepare_picture
 from szem.runtime.sessions import Session
 from szem.tasks.models import ModelLike, as_session
-from szem.tasks.segmentation.agreement import Agreement, open_agreement
+from szem.tasks.segmentation.agreement import DetectorAgreement, open_agreement
 
 __all__ = ["Segmenter", "segment", "segment_with"]
 
@@ -101,7 +101,7 @@ def segment_with(
     *,
     map_side_px: int | None = None,
     threshold: float | None = None,
-    agreement: Agreement | None = None,
+    agreement: DetectorAgreement | None = None,
     boxes: Boxes | None = None,
 ) -> Masks:
     """As `segment`, with a model that is open already.
