@@ -84,6 +84,7 @@ def test_an_option_of_the_grammar_takes_the_same_everywhere(
     kinds = {**dict.fromkeys(("--json", "--csv", "--quiet"), (bool,)), "--threshold": (float, float | None)}
     kinds |= dict.fromkeys(("--workers", "--top", "--every"), (int,)) | {"--seconds": (float | None,)}
     kinds |= dict.fromkeys(("--model", "--write", "--classes"), (str,)) | {"--out": (str, Path, Path | None)}
+    kinds |= {"--on": (str,), "--shards": (str,), "--dry-run": (bool,)}
     assert kind in kinds[name], f"{verb} {name}"
     least = {"--threshold": 0, "--workers": 0, "--seconds": 0, "--top": 1, "--every": 1}.get(name)
     assert option.min == least, f"{verb} {name}"

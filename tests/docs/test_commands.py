@@ -102,9 +102,9 @@ def test_an_address_is_a_route_and_has_its_parameters(address: str) -> None:
 
 # Verbs that serve until they are stopped, or need a training run or a dataset; other tests run them.
 _NOT_HERE = ("serve", "studio", "train", "export", "eval", "data")
-# What needs a camera, a network, a model of the reader's own, or something recorded or generated before.
+# What needs a camera, a network, Ray, a model of the reader's own, or something recorded or generated before.
 _NEEDS = re.compile(
-    r"rtsp://|(detect|watch) \d|door=|--rules|--show|--apply"
+    r"--on |rtsp://|(detect|watch) \d|door=|--rules|--show|--apply"
     r"|tools|(model|-m) (mine|birds|screws|noises)\b|events (show|mark|export)"
 )
 RUNNING = [c for c in OF_SZEM if c.words[1] not in _NOT_HERE and not _NEEDS.search(shlex.join(c.words))]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from szem.cli.options import Json, Model, Quiet, spell
+from szem.cli.options import DryRun, Json, Model, On, Quiet, RayWorkers, Shards, spell
 
 if TYPE_CHECKING:
     from szem.arrays import Picture8
@@ -34,6 +34,7 @@ _Apply = Annotated[bool, typer.Option("--apply", help="With --alt: change the pa
 
 @app.command()
 def caption(
+    context: typer.Context,
     paths: _Paths = None,
     beam: int = typer.Option(
         10, min=1, max=20, help="Beam width, 1..20: wider is slower and finds likelier sentences."
@@ -46,12 +47,21 @@ def caption(
     apply: _Apply = False,
     threshold: _Threshold = 0.5,
     as_json: Json = False,
+    out: Annotated[str, spell("--out", "With --on: the folder of results.")] = "",  # noqa: ARG001 - read from the context
+    on: On = "",
+    shards: Shards = "jsonl",
+    dry_run: DryRun = False,
+    workers: RayWorkers = 0,
     quiet: Quiet = False,
 ) -> None:
     """Describe pictures in a sentence.
 
     With --alt the answer is a diff: szem caption --alt site > alt.diff; patch -p1 -d site < alt.diff
     """
+    if on or dry_run:
+        from szem.cli.on_ray import run_on_ray
+
+        run_on_ray(context, "caption", paths or (), "beam=beams top=n start model", shards=shards, workers=workers)
     from szem.cli.outputs import Targets, print_json, printable
     from szem.cli.walk import each_picture, find_files, report_failures
     from szem.errors import RangeError

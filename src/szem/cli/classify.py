@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from szem.cli.options import Csv, Json, Model, Quiet, Top, spell
+from szem.cli.options import Csv, DryRun, Json, Model, On, Quiet, RayWorkers, Shards, Top, spell
 
 if TYPE_CHECKING:
     from szem.arrays import Picture8
@@ -21,6 +21,7 @@ _Out = Annotated[str, spell("--out", "Where the drawn maps go: a picture for one
 
 @app.command()
 def classify(
+    context: typer.Context,
     paths: _Paths,
     top: Top = 5,
     model: Model = "",
@@ -28,12 +29,20 @@ def classify(
     out: _Out = "classified",
     as_json: Json = False,
     as_csv: Csv = False,
+    on: On = "",
+    shards: Shards = "jsonl",
+    dry_run: DryRun = False,
+    workers: RayWorkers = 0,
     quiet: Quiet = False,
 ) -> None:
     """Name what is in pictures: 1000 ImageNet classes, or those of your own model.
 
     --csv prints lines of file, place, name, score, index, id.
     """
+    if on or dry_run:
+        from szem.cli.on_ray import run_on_ray
+
+        run_on_ray(context, "classify", paths, "top model maps", shards=shards, workers=workers)
     from szem.cli.outputs import Destination, Targets, csv_table, print_json, printable, refuse_two_tables
     from szem.cli.walk import each_picture, find_files, report_failures
     from szem.media.pictures import WRITTEN_SUFFIXES, write_picture

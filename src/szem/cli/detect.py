@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from szem.cli.options import Csv, Json, Model, Quiet, Seconds, Workers, spell
+from szem.cli.options import Csv, DryRun, Json, Model, On, Quiet, Seconds, Shards, Workers, spell
 
 if TYPE_CHECKING:
     from szem.arrays import Picture8
@@ -49,6 +49,7 @@ _Zones = Annotated[list[str] | None, typer.Option("--zone", help='Count in an ar
 
 @app.command()
 def detect(
+    context: typer.Context,
     sources: _Sources,
     model: Model = "",
     out: _Out = "detected",
@@ -72,6 +73,9 @@ def detect(
     as_json: Json = False,
     as_csv: Csv = False,
     workers: Workers = 0,
+    on: On = "",
+    shards: Shards = "jsonl",
+    dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
     """Detect, track and count objects in pictures, videos and camera streams.
@@ -80,6 +84,10 @@ def detect(
     files, frame by frame; --json and --csv print them. Cameras and streams go on until Ctrl-C, which leaves a video
     that can be played.
     """
+    if on or dry_run:
+        from szem.cli.on_ray import run_on_ray
+
+        run_on_ray(context, "detect", sources, "model threshold classes", shards=shards, workers=workers)
     from rich.console import Console
 
     from szem.cli.outputs import Destination, Stems, Targets, parse_ways, printable, refuse_two_tables

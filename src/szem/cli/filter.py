@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from szem.cli.options import Quiet, spell
+from szem.cli.options import DryRun, On, Quiet, RayWorkers, Shards, spell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +20,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command(name="filter")
 def filter_pictures(
+    context: typer.Context,
     paths: Annotated[
         list[str] | None,
         typer.Argument(help="Pictures, folders, patterns; - reads a picture from the input; none: the cameraman."),
@@ -45,6 +46,10 @@ def filter_pictures(
     explain: Annotated[bool, typer.Option("--explain", help="Say how it is computed, and why so.")] = False,
     kernels: Annotated[bool, typer.Option("--kernels", help="List the named kernels and stop.")] = False,
     out: Annotated[str, spell("--out")] = "filtered",
+    on: On = "",
+    shards: Shards = "jsonl",
+    dry_run: DryRun = False,
+    workers: RayWorkers = 0,
     quiet: Quiet = False,
 ) -> None:
     """Apply a convolution kernel to pictures, and write what comes out.
@@ -52,6 +57,12 @@ def filter_pictures(
     Results are signed numbers; `--view` says how they become a picture. Without it, kernels whose weights sum to 0
     (they find edges) are shown by size, all others clipped to 0..255.
     """
+    if on or dry_run:
+        from szem.cli.on_ray import run_on_ray
+
+        run_on_ray(
+            context, "filter", paths or (), "kernel stride dilation border mode view", shards=shards, workers=workers
+        )
     import numpy as np
 
     from szem.cli.outputs import Destination, Targets, printable

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from szem.cli.options import Json, Model, Quiet, spell
+from szem.cli.options import DryRun, Json, Model, On, Quiet, RayWorkers, Shards, spell
 
 if TYPE_CHECKING:
     from szem.cli.outputs import Destination, Targets
@@ -27,6 +27,7 @@ _Out = Annotated[str, spell("--out", "Write the video with face, lips and words 
 
 @app.command()
 def lipread(
+    context: typer.Context,
     paths: _Paths,
     use: str = typer.Option("both", help="lips, sound or both."),
     srt: _Srt = "",
@@ -41,6 +42,10 @@ def lipread(
     check: bool = typer.Option(True, help="Answer 'no reading' where the video is not what the reader knows."),
     model: Model = "",
     out: _Out = "",
+    on: On = "",
+    shards: Shards = "jsonl",
+    dry_run: DryRun = False,
+    workers: RayWorkers = 0,
     quiet: Quiet = False,
 ) -> None:
     """Read what is said in videos.
@@ -49,6 +54,10 @@ def lipread(
     but a reason. With --single, another network names which of MIRACL-VC1's ten words and ten phrases was said
     ("begin", "stop navigation", "thank you" …): one a video.
     """
+    if on or dry_run:
+        from szem.cli.on_ray import run_on_ray
+
+        run_on_ray(context, "lipread", paths, "use beam=beams check face model", shards=shards, workers=workers)
     from szem.cli.outputs import Destination, Targets, print_json, printable
     from szem.cli.walk import STDIN, Failure, find_files, report_failures
     from szem.errors import RangeError, SzemError, UnknownNameError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from szem.cli.options import Csv, Json, Model, Quiet, spell
+from szem.cli.options import Csv, DryRun, Json, Model, On, Quiet, RayWorkers, Shards, spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +39,7 @@ _Threshold = Annotated[
 
 @app.command()
 def listen(
+    context: typer.Context,
     paths: _Paths,
     classes: Annotated[str, spell("--classes", "Only these kinds, as in siren,gun-shot.  \\[default: all]")] = "",
     use: _Use = "record",
@@ -49,12 +50,28 @@ def listen(
     model: Model = "",
     as_json: Json = False,
     as_csv: Csv = False,
+    on: On = "",
+    shards: Shards = "jsonl",
+    dry_run: DryRun = False,
+    workers: RayWorkers = 0,
     quiet: Quiet = False,
 ) -> None:
     """Detect sound events in audio and video: dogs, sirens, shots, horns, rain and so on.
 
     A file of hours takes no more memory than one of seconds.
     """
+    if on or dry_run:
+        from szem.cli.on_ray import run_on_ray
+
+        run_on_ray(
+            context,
+            "listen",
+            paths,
+            "classes use threshold model",
+            {"classes": classes.replace("-", " ")},
+            shards=shards,
+            workers=workers,
+        )
     from szem.cli.outputs import Destination, Targets, refuse_two_tables
     from szem.cli.walk import Failure, find_files, report_failures
     from szem.errors import SzemError

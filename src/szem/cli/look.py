@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from szem.cli.options import Csv, Json, Quiet, spell
+from szem.cli.options import Csv, DryRun, Json, On, Quiet, RayWorkers, Shards, spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +35,7 @@ _Out = Annotated[str, spell("--out", "Where annotated pictures go: a file for on
 
 @app.command()
 def look(
+    context: typer.Context,
     paths: _Paths = None,
     tasks: str = typer.Option(
         "", "--tasks", "-t", help="Which tasks, with commas; all that are installed if left out."
@@ -43,12 +44,20 @@ def look(
     as_csv: Csv = False,
     out: _Out = "",
     suffix: str = typer.Option(".jpg", "--format", "-f", help="Of the annotated pictures: .jpg, .png or .webp."),
+    on: On = "",
+    shards: Shards = "jsonl",
+    dry_run: DryRun = False,
+    workers: RayWorkers = 0,
     quiet: Quiet = False,
 ) -> None:
     """Run every installed task on pictures: labels, boxes, masks, a caption, colours, crops, sharpness.
 
     One bad file never stops the rest: it is listed at the end with its reason, and the exit status is then 1.
     """
+    if on or dry_run:
+        from szem.cli.on_ray import run_on_ray
+
+        run_on_ray(context, "look", paths or (), "tasks", shards=shards, workers=workers)
     from szem.cli.outputs import Destination, Targets, refuse_two_tables
     from szem.cli.walk import each_picture, find_files, report_failures
     from szem.media.pictures import WRITTEN_SUFFIXES, encode_picture, write_picture

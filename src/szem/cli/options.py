@@ -16,10 +16,14 @@ __all__ = [
     "MOST_RESULTS",
     "RENAMED",
     "Csv",
+    "DryRun",
     "Json",
     "Model",
+    "On",
     "Quiet",
+    "RayWorkers",
     "Seconds",
+    "Shards",
     "SharedOption",
     "Threshold",
     "Top",
@@ -49,6 +53,11 @@ GRAMMAR: dict[str, SharedOption] = {
     "--json": SharedOption("", "Print JSON: one object a line for each input, in order."),
     "--csv": SharedOption("", "Print a CSV table."),
     "--workers": SharedOption("", "How many threads compute; 0: one per processor."),
+    "--on": SharedOption(
+        "", "Run on Ray: ray (this machine) or ray://HOST:PORT (a cluster); --out is a folder then."
+    ),
+    "--shards": SharedOption("", "With --on: results are written as jsonl, csv or parquet."),
+    "--dry-run": SharedOption("", "With --on: say what would be read and how long it would take; write nothing."),
     "--quiet": SharedOption("-q", "Print results and errors only: no progress, no remarks."),
 }
 """Options that several verbs share."""
@@ -113,3 +122,14 @@ Json = Annotated[bool, spell("--json")]
 Csv = Annotated[bool, spell("--csv")]
 Workers = Annotated[int, spell("--workers", min=0, max=1024)]
 Quiet = Annotated[bool, spell("--quiet")]
+
+_SCALE = "Many inputs, many machines"
+On = Annotated[str, spell("--on", rich_help_panel=_SCALE)]
+Shards = Annotated[str, spell("--shards", rich_help_panel=_SCALE)]
+DryRun = Annotated[bool, spell("--dry-run", rich_help_panel=_SCALE)]
+RayWorkers = Annotated[
+    int,
+    spell(
+        "--workers", "With --on: how many processes; 0: one per processor.", min=0, max=1024, rich_help_panel=_SCALE
+    ),
+]

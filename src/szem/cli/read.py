@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from szem.cli.options import Json, Model, Quiet, Threshold, Workers, spell
+from szem.cli.options import DryRun, Json, Model, On, Quiet, Shards, Threshold, Workers, spell
 
 if TYPE_CHECKING:
     from szem.arrays import Picture8
@@ -27,6 +27,7 @@ _Side = Annotated[
 
 @app.command()
 def read(
+    context: typer.Context,
     paths: _Paths,
     threshold: Threshold = None,
     side: _Side = 1600,
@@ -39,6 +40,9 @@ def read(
     model: Model = "",
     as_json: Json = False,
     workers: Workers = 0,
+    on: On = "",
+    shards: Shards = "jsonl",
+    dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
     """Read the text in pictures: printed pages, signs, photographs, turned in any direction.
@@ -47,6 +51,12 @@ def read(
     copied; drawn: the picture with a frame around each line. It needs the extra: pip install 'szem\\[text]'; pdf
     needs 'szem\\[pdf]'.
     """
+    if on or dry_run:
+        from szem.cli.on_ray import run_on_ray
+
+        run_on_ray(
+            context, "text", paths, "threshold side=side_px any_script symbols model", shards=shards, workers=workers
+        )
     from szem.cli.outputs import Destination, Targets, parse_ways, print_json, printable
     from szem.cli.walk import each_picture, find_files, report_failures
     from szem.tasks.models import open_model

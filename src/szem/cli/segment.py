@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from szem.cli.options import Csv, Json, Quiet, Seconds, Threshold, Workers, spell
+from szem.cli.options import Csv, DryRun, Json, On, Quiet, Seconds, Shards, Threshold, Workers, spell
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,6 +35,7 @@ _Write = Annotated[str, spell("--write", f"Which files to write, with commas: {'
 
 @app.command()
 def segment(
+    context: typer.Context,
     paths: _Paths,
     model: _Model = "",
     out: Annotated[str, spell("--out")] = "segmented",
@@ -47,6 +48,9 @@ def segment(
     as_json: Json = False,
     as_csv: Csv = False,
     workers: Workers = 0,
+    on: On = "",
+    shards: Shards = "jsonl",
+    dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
     """Assign a class to every pixel of pictures and videos.
@@ -56,6 +60,10 @@ def segment(
     confidence: a grey PNG, white where the network is certain. --json prints the masks, run-length encoded. Pixels
     less likely than --threshold are unknown and stay uncoloured.
     """
+    if on or dry_run:
+        from szem.cli.on_ray import run_on_ray
+
+        run_on_ray(context, "segment", paths, "model threshold", shards=shards, workers=workers)
     from rich.console import Console
 
     from szem.cli.outputs import Destination, Targets, parse_ways, printable, refuse_two_tables
