@@ -9,7 +9,7 @@ import pytest
 
 from szem.errors import FileMissingError, RangeError
 from szem.media.samples import sample_path
-from szem.scale.parts import Part, cut_into_parts, read_part
+from szem.scale.parts import InputPart, cut_into_parts, read_part
 from szem.scale.places import Place
 from tests.scale.runs import make_pictures
 
@@ -17,11 +17,11 @@ pytest.importorskip("pyarrow")
 PNG = sample_path("cat").read_bytes()
 
 
-def parts_of(*names: object, size: int = 0, takes: str = "picture") -> list[Part]:
+def parts_of(*names: object, size: int = 0, takes: str = "picture") -> list[InputPart]:
     return list(cut_into_parts([Place(str(name)) for name in names], takes=takes, size=size))
 
 
-def inputs_of(part: Part, *names: object) -> list[tuple[str, bytes, str]]:
+def inputs_of(part: InputPart, *names: object) -> list[tuple[str, bytes, str]]:
     place = Place(str(names[part.place]))
     return [(one.name, one.data, one.error) for one in read_part(part, place, takes="picture")]
 
@@ -33,7 +33,7 @@ def test_parts_hold_every_file_once_in_order_and_grow(tmp_path: Path) -> None:
     assert paths == sorted(str(file) for file in folder.rglob("*.*"))
     assert [part.inputs for part in parts[:9]] == [16] * 8 + [32]
     assert parts == parts_of(folder)
-    assert [Part.from_json(part.to_json()) for part in parts] == parts
+    assert [InputPart.from_json(part.to_json()) for part in parts] == parts
 
 
 def test_hidden_files_other_kinds_and_the_sink_are_passed_over(tmp_path: Path) -> None:

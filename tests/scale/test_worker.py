@@ -14,7 +14,7 @@ import szem
 from szem.errors import StoreError, UnknownNameError
 from szem.scale import driver
 from szem.scale import worker as worker_module
-from szem.scale.jobs import Job, task_names
+from szem.scale.open_task import OpenTask, task_names
 from szem.scale.worker import PartWorker, Setup
 from szem.tasks.registry import TASKS
 from tests.scale.runs import die, make_pictures
@@ -127,14 +127,14 @@ def test_a_full_disk_leaves_no_part_and_is_said(
 
 @pytest.mark.parametrize("name", [name for name in task_names() if name != "filter"])
 def test_every_task_of_the_registry_can_be_run(name: str) -> None:
-    job = Job(name, {})
+    job = OpenTask(name, {})
     assert job.takes == TASKS[name].takes
 
 
 def test_wrong_words_are_refused_before_anything_is_read() -> None:
     with pytest.raises(UnknownNameError, match="no task called 'divine'"):
-        Job("divine", {})
+        OpenTask("divine", {})
     with pytest.raises(UnknownNameError, match="classify has no option tops"):
-        Job("classify", {"tops": 1})
+        OpenTask("classify", {"tops": 1})
     with pytest.raises(UnknownNameError, match="zebrafish"):
-        Job("detect", {"classes": "zebrafish"}).check()
+        OpenTask("detect", {"classes": "zebrafish"}).check()

@@ -30,7 +30,7 @@ def run_on_ray(
 
     Args:
         context: Of the verb: what was typed.
-        task: One of `szem.scale.jobs.task_names()`.
+        task: One of `szem.scale.open_task.task_names()`.
         sources: As typed.
         fields: Options of the verb that the task's request has, with its name for each where it differs: "top=n".
         extra: Further fields of the request.

@@ -19,8 +19,8 @@ from szem.errors import FileMissingError, OverwriteError, StoreError, SzemError
 from szem.files import ANOTHER_PLACE
 from szem.runtime.sessions import cores
 from szem.scale.cluster import LOCAL, check_address, connected
-from szem.scale.jobs import Job, open_job
-from szem.scale.parts import Part, cut_into_parts, first_inputs
+from szem.scale.open_task import OpenTask, open_task
+from szem.scale.parts import InputPart, cut_into_parts, first_inputs
 from szem.scale.places import Sink, is_remote
 from szem.scale.rows import check_form, json_line
 from szem.scale.worker import PLAN, RECORDS, PartWorker, Setup, part_file, record_file
@@ -73,7 +73,7 @@ def run(
     """Run a task on every input of folders and buckets.
 
     Args:
-        task: `szem.scale.jobs.task_names()` lists them: classify, detect, listen, filter …
+        task: `szem.scale.open_task.task_names()` lists them: classify, detect, listen, filter …
         source: Files, folders (on all levels), patterns, `s3://` and `gs://` addresses, WebDataset shards (.tar) and
             Parquet files with a column of bytes; one or several.
         sink: Folder or address of the results.
@@ -95,7 +95,7 @@ def run(
     """
     check_address(on)
     setup = _setup(task, source, sink, options, form)
-    Job(task, setup.options).check()
+    OpenTask(task, setup.options).check()
     started = time.monotonic()
     to = setup.open_sink()
     total, parts = _load_or_make_plan(setup, to, part_inputs)
@@ -145,7 +145,7 @@ def dry_run(
         As `run`.
     """
     setup = _setup(task, source, "", options, "jsonl")
-    job = open_job(task, setup.options)
+    job = open_task(task, setup.options)
     job.check()
     inputs = parts = size_bytes = 0
     for part in _parts(setup, "", part_inputs):
@@ -189,8 +189,8 @@ def _setup(
     )
 
 
-def _parts(setup: Setup, leave_out: str, size: int) -> Iterator[Part]:
-    takes = Job(setup.task, setup.options).takes
+def _parts(setup: Setup, leave_out: str, size: int) -> Iterator[InputPart]:
+    takes = OpenTask(setup.task, setup.options).takes
     return cut_into_parts(setup.places(), takes=takes, leave_out=leave_out, size=size)
 
 
@@ -231,7 +231,7 @@ def _places_in_plan(to: Sink) -> Iterator[tuple[int, int, int, int]]:
     first = 0
     with to.system.open_input_stream(f"{to.path}/{PLAN}") as file:
         for number, line in enumerate(_lines(file)):
-            yield number, first, len(line), Part.from_json(line).inputs
+            yield number, first, len(line), InputPart.from_json(line).inputs
             first += len(line)
 
 

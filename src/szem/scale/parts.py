@@ -20,7 +20,7 @@ from szem.media.sound import SOUND_SUFFIXES
 from szem.media.video import VIDEO_SUFFIXES
 from szem.scale.places import MOST_BYTES, Place, read_bytes, unreachable
 
-__all__ = ["Input", "Part", "cut_into_parts", "first_inputs", "read_part"]
+__all__ = ["Input", "InputPart", "cut_into_parts", "first_inputs", "read_part"]
 
 _SUFFIXES = {"picture": PICTURE_SUFFIXES, "sound": SOUND_SUFFIXES | VIDEO_SUFFIXES, "video": VIDEO_SUFFIXES}
 _COLUMNS = ("bytes", "image", "content", "data", "jpg", "png")  # of a Parquet file: where the files are
@@ -29,7 +29,7 @@ _AHEAD = 4  # files read while another is worked on: a bucket answers late, but 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class InputPart:
     """Inputs that are worked on together."""
 
     place: int  # which of the run's sources
@@ -44,7 +44,7 @@ class Part:
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
-    def from_json(cls, line: bytes) -> "Part":
+    def from_json(cls, line: bytes) -> "InputPart":
         """From one line."""
         values = json.loads(line)
         return cls(**{**values, "paths": tuple(values["paths"])})
@@ -59,7 +59,7 @@ class Input:
     error: str = ""
 
 
-def cut_into_parts(places: Sequence[Place], *, takes: str, leave_out: str = "", size: int = 0) -> Iterator[Part]:
+def cut_into_parts(places: Sequence[Place], *, takes: str, leave_out: str = "", size: int = 0) -> Iterator[InputPart]:
     """Every input of the places, in order, in parts.
 
     Args:
@@ -78,7 +78,7 @@ def cut_into_parts(places: Sequence[Place], *, takes: str, leave_out: str = "", 
         for path, file_bytes in place.files(leave_out=leave_out):
             suffix = Path(path).suffix.lower()
             if suffix == ".tar":
-                yield Part(place=index, kind="tar", paths=(path,), inputs=0, size_bytes=file_bytes)
+                yield InputPart(place=index, kind="tar", paths=(path,), inputs=0, size_bytes=file_bytes)
             elif suffix == ".parquet":
                 yield from _row_groups(place, index, path)
             elif path == place.name or _is_taken(suffix, takes):
@@ -92,8 +92,8 @@ def cut_into_parts(places: Sequence[Place], *, takes: str, leave_out: str = "", 
             number += 1
 
 
-def _files(place: int, paths: list[str], size_bytes: int) -> Part:
-    return Part(place=place, kind="files", paths=tuple(paths), inputs=len(paths), size_bytes=size_bytes)
+def _files(place: int, paths: list[str], size_bytes: int) -> InputPart:
+    return InputPart(place=place, kind="files", paths=tuple(paths), inputs=len(paths), size_bytes=size_bytes)
 
 
 def _part_size(number: int) -> int:
@@ -106,7 +106,7 @@ def _is_taken(suffix: str, takes: str) -> bool:
     return suffix in _SUFFIXES[takes] or (found is not None and found.kind == takes)
 
 
-def _row_groups(place: Place, index: int, path: str) -> Iterator[Part]:
+def _row_groups(place: Place, index: int, path: str) -> Iterator[InputPart]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -120,10 +120,10 @@ def _row_groups(place: Place, index: int, path: str) -> Iterator[Part]:
     except OSError as error:
         raise unreachable(place.shown(path), error) from error
     for group, (rows, size_bytes) in enumerate(sizes):
-        yield Part(place=index, kind="rows", paths=(path,), inputs=rows, size_bytes=size_bytes, group=group)
+        yield InputPart(place=index, kind="rows", paths=(path,), inputs=rows, size_bytes=size_bytes, group=group)
 
 
-def read_part(part: Part, place: Place, *, takes: str) -> Iterator[Input]:
+def read_part(part: InputPart, place: Place, *, takes: str) -> Iterator[Input]:
     """The inputs of a part, in order; one that cannot be read comes with its reason.
 
     Raises:
@@ -182,7 +182,7 @@ def _tar(system: Any, path: str, place: Place, takes: str) -> Iterator[Input]:
         raise unreachable(shard, error) from error
 
 
-def _rows(system: Any, part: Part, place: Place) -> Iterator[Input]:
+def _rows(system: Any, part: InputPart, place: Place) -> Iterator[Input]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -219,7 +219,7 @@ def _column_of(schema: Any, shown: str) -> str:
     raise FormatError(f"{shown}: no column of bytes called {', '.join(_COLUMNS)}; rename yours")
 
 
-def first_inputs(parts: Iterator[Part], places: Sequence[Place], *, takes: str, count: int) -> Iterator[Input]:
+def first_inputs(parts: Iterator[InputPart], places: Sequence[Place], *, takes: str, count: int) -> Iterator[Input]:
     """The first inputs of a run, for a sample."""
     found = (one for part in parts for one in read_part(part, places[part.place], takes=takes))
     return islice(found, count)

@@ -16,8 +16,8 @@ from szem.errors import BusyError, SzemError
 from szem.files import is_disk_full
 from szem.runtime.workers.limits import WorkerLimits
 from szem.runtime.workers.process import WorkerProcess
-from szem.scale.jobs import Job, open_job
-from szem.scale.parts import Part, read_part
+from szem.scale.open_task import OpenTask, open_task
+from szem.scale.parts import InputPart, read_part
 from szem.scale.places import Place, Sink
 from szem.scale.rows import json_line, rows_to_bytes
 
@@ -72,11 +72,11 @@ class PartWorker:
 
     def __init__(self, setup: Setup) -> None:
         self.setup, self.places, self.sink = setup, setup.places(), setup.open_sink()
-        self.takes = Job(setup.task, setup.options).takes
+        self.takes = OpenTask(setup.task, setup.options).takes
         limits = WorkerLimits() if self.takes == "picture" else WorkerLimits(cpu_s=_LONG_S, wall_s=_LONG_S)
         # Native decoders meet strangers' bytes: a process that dies or overstays costs one input, not the worker.
-        self.process = WorkerProcess(open_job, (setup.task, setup.options), limits=limits)
-        self.process.call(Job.check)
+        self.process = WorkerProcess(open_task, (setup.task, setup.options), limits=limits)
+        self.process.call(OpenTask.check)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Work on parts: numbers and places in the plan in, what became of each out."""
@@ -85,13 +85,13 @@ class PartWorker:
 
     def _one(self, number: int, first: int, size: int) -> dict[str, Any]:
         try:
-            part = Part.from_json(self.sink.read(PLAN, first=first, size=size))
+            part = InputPart.from_json(self.sink.read(PLAN, first=first, size=size))
             done, failed = self.write_part(number, part)
         except (SzemError, OSError) as error:  # not of an input: the place or the sink; the run stops and says it
             return {"part": number, "done": 0, "failed": 0, "error": str(error) or type(error).__name__}
         return {"part": number, "done": done, "failed": failed, "error": ""}
 
-    def write_part(self, number: int, part: Part) -> tuple[int, int]:
+    def write_part(self, number: int, part: InputPart) -> tuple[int, int]:
         """Work on one part and write its files; how many inputs were done, and how many failed.
 
         Raises:
@@ -131,9 +131,9 @@ class PartWorker:
     def _answer(self, data: bytes) -> dict[str, Any] | bytes:
         """The task on one input. A process that is ended from outside is asked again, once."""
         try:
-            return self.process.call(Job.__call__, data)
+            return self.process.call(OpenTask.__call__, data)
         except BusyError:
-            return self.process.call(Job.__call__, data)
+            return self.process.call(OpenTask.__call__, data)
 
 
 def _reason(error: Exception) -> str:

@@ -20,7 +20,7 @@ from szem.tasks.models import open_model
 from szem.tasks.option import check_options
 from szem.tasks.registry import TASKS, load
 
-__all__ = ["Job", "open_job", "task_names"]
+__all__ = ["OpenTask", "open_task", "task_names"]
 
 _TAKES = ("picture", "sound", "video")
 
@@ -55,7 +55,7 @@ def task_names() -> list[str]:
     return [name for name, row in TASKS.items() if row.request is not None and row.takes in _TAKES] + ["filter"]
 
 
-class Job:
+class OpenTask:
     """A task with its options, ready to be called with bytes.
 
     Sessions compute in one thread each: a worker has a processor of its own.
@@ -104,7 +104,7 @@ class Job:
         return answer
 
 
-def open_job(task: str, options: Mapping[str, Any]) -> Job:
-    """A job for a process that shares the machine with others like it; raises as `Job`."""
+def open_task(task: str, options: Mapping[str, Any]) -> OpenTask:
+    """A job for a process that shares the machine with others like it; raises as `OpenTask`."""
     cv2.setNumThreads(1)
-    return Job(task, options)
+    return OpenTask(task, options)
