@@ -45,7 +45,8 @@ def test_every_example_of_the_page_runs(desk: Path, capsys: pytest.CaptureFixtur
 
 # Examples that need a server, Ray, a camera or the reader's own data; they are read only.
 _NOT_HERE = re.compile(
-    r"127\.0\.0\.1|scale\.run|rtsp://|^import requests|LookPart\(|\(pictures,|masks\[\"map\"\]|async_batch", re.MULTILINE
+    r"127\.0\.0\.1|scale\.run|rtsp://|^import requests|LookPart\(|\(pictures,|masks\[\"map\"\]|async_batch",
+    re.MULTILINE,
 )
 OTHERS = [page for page in PAGES if page.name not in ("python.md", "architecture.md") and blocks_of(page, "python")]
 
