@@ -17,14 +17,16 @@ def test_names_are_shown_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["classify", str(sample_path("coffee")), "--top", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("coffee.png")
-    assert len(lines) == 4
-    assert "%" in lines[1]
+    assert lines[1].startswith("  in one word: food 9")
+    assert len(lines) == 5
+    assert "%" in lines[2]
 
 
 def test_json_has_one_object_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["classify", str(sample_path("coffee")), str(sample_path("cat")), "--json", "--top", "2"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [len(row["labels"]) for row in rows] == [2, 2]
+    assert [row["name"] for row in rows[1]["parents"]] == ["animal", "cat"]
     assert rows[0]["file"].endswith("coffee.png")
 
 

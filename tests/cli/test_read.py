@@ -68,3 +68,55 @@ def test_without_the_extra_one_line_says_how_to_get_it(
 def test_an_unknown_way_of_writing_is_refused(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["read", str(page), "--write", "docx"]) == 1
     assert "--write takes txt, hocr, pdf, drawn or none, got docx" in " ".join(capsys.readouterr().err.split())
+
+
+needs_pdf = pytest.mark.skipif(
+    importlib.util.find_spec("pypdfium2") is None, reason="needs the extra: pip install 'szem[pdf]'"
+)
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """A PDF of two pages, which hold a picture each."""
+    pages = []
+    for text in ("Téli vásár", "Nyári szünet"):
+        picture = Image.new("RGB", (420, 110), "white")
+        ImageDraw.Draw(picture).text((20, 30), text, fill="black", font=ImageFont.truetype(FONT_FILE, 36))
+        pages.append(picture)
+    pages[0].save(tmp_path / "scan.pdf", save_all=True, append_images=pages[1:], resolution=144)
+    return tmp_path / "scan.pdf"
+
+
+@needs_text
+@needs_pdf
+def test_pages_of_a_pdf_are_read_and_can_be_searched_afterwards(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pypdfium2
+
+    assert run(["read", str(scan), "--json", "--write", "txt,pdf", "-o", f"{tmp_path}/out/"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["file"], row["page"], row["text"]) for row in rows] == [
+        (str(scan), 1, "Téli vásár"),
+        (str(scan), 2, "Nyári szünet"),
+    ]
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["scan-page-1.txt", "scan-page-2.txt", "scan.pdf"]
+    document = pypdfium2.PdfDocument(tmp_path / "out" / "scan.pdf")
+    try:
+        found = [document[n].get_textpage().get_text_bounded().split() for n in range(len(document))]
+    finally:
+        document.close()
+    assert found == [["Téli", "vásár"], ["Nyári", "szünet"]]
+
+
+@needs_text
+@needs_pdf
+def test_a_pdf_that_cannot_be_opened_does_not_stop_the_rest(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.7 nothing")
+    assert run(["read", str(tmp_path), "--quiet"]) == 1
+    shown = capsys.readouterr()
+    assert "scan.pdf, page 2:\nNyári szünet" in shown.out
+    assert "bad.pdf: damaged, or not a PDF; save it anew" in shown.err

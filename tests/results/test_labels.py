@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from szem.errors import RangeError, ShapeError, UnknownNameError
-from szem.results.labels import ClassMap, Label, Labels, draw_class_map
+from szem.results.labels import PARENT, ClassMap, Label, Labels, draw_class_map
 
 
 def toy(**changes: object) -> Labels:
@@ -33,6 +33,16 @@ def test_top_keeps_the_best_and_their_maps() -> None:
     assert set(labels.maps) == {7}
     with pytest.raises(RangeError, match="at least 1"):
         labels.top(0)
+
+
+def test_words_for_several_classes_stay_with_a_part_and_are_written() -> None:
+    labels = toy(parents=(Label("animal", PARENT, 0.9, "n01"),))
+    assert labels[1:].parents == labels.top(1).parents == labels.parents
+    assert labels.to_dict()["parents"] == [{"name": "animal", "score": 0.9, "id": "n01"}]
+    assert "parents" not in toy().to_dict()
+    assert labels != toy()
+    with pytest.raises(RangeError, match="scores must lie in"):
+        toy(parents=(Label("animal", PARENT, 1.1),))
 
 
 def test_labels_out_of_order_or_range_are_refused() -> None:

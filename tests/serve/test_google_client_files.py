@@ -197,3 +197,81 @@ def test_an_operation_can_be_listed_got_and_deleted_by_the_client(
     got = client.get_operation({"name": name})
     assert got.done
     assert got.name == name
+
+
+@needs_pdf
+def test_an_operation_over_pdfs_good_and_bad(client: vision.ImageAnnotatorClient, inbox: Path, outbox: Path) -> None:
+    """A PDF, one that needs a password, one that is no PDF, one of too many pages, and a TIFF cut in its midst."""
+    good = tiff(3, fmt="PDF")
+    files = {
+        "good.pdf": good,
+        "locked.pdf": locked(good),
+        "none.pdf": b"%PDF-1.7 nothing",
+        "long.pdf": many_pages(2_001),
+        "cut.tif": tiff(3)[:900],
+    }
+    for name, data in files.items():
+        (inbox / name).write_bytes(data)
+    requests = [
+        {
+            "input_config": {
+                "gcs_source": {"uri": (inbox / name).as_uri()},
+                "mime_type": "image/tiff" if name.endswith("tif") else "application/pdf",
+            },
+            "features": [{"type_": COLORS}],
+            "output_config": {"gcs_destination": {"uri": f"{outbox.as_uri()}/pdf/{name}-"}, "batch_size": 2},
+        }
+        for name in files
+    ]
+    result = client.async_batch_annotate_files(requests=requests).result(timeout=120)
+    assert len(result.responses) == 5
+    names = sorted(path.name for path in (outbox / "pdf").iterdir())
+    assert [name for name in names if name.startswith("good")] == [
+        "good.pdf-output-1-to-2.json",
+        "good.pdf-output-3-to-3.json",
+    ]
+    whole = [
+        vision.AnnotateFileResponse.from_json((outbox / "pdf" / name).read_text())
+        for name in names
+        if name.startswith("good")
+    ]
+    assert [page.total_pages for page in whole] == [3, 3]
+    assert {**reds(whole[0]), **reds(whole[1])} == pytest.approx({1: 40.0, 2: 80.0, 3: 120.0}, abs=4)
+    failed = {
+        name: vision.AnnotateFileResponse.from_json(
+            (outbox / "pdf" / f"{name}-output-1-to-1.json").read_text()
+        ).error.message
+        for name in ("locked.pdf", "none.pdf", "long.pdf")
+    }
+    assert "protected by a password; save it without one" in failed["locked.pdf"]
+    assert "damaged, or not a PDF" in failed["none.pdf"]
+    assert "2001 pages, the limit is 2000; split the file" in failed["long.pdf"]
+    assert any(name.startswith("cut.tif") for name in names)
+
+
+def locked(data: bytes) -> bytes:
+    """A PDF that asks for a password."""
+    lock = b"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <%b> /U <%b> >> /ID [<00> <00>]" % (
+        b"11" * 32,
+        b"22" * 32,
+    )
+    return data.replace(b"trailer\n<<", b"trailer\n<< " + lock, 1)
+
+
+def many_pages(count: int) -> bytes:
+    """A PDF that has one empty page many times over."""
+    kids = b"3 0 R " * count
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [%b] /Count %d >>" % (kids, count),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 72 72] >>",
+    ]
+    out, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, start=1):
+        places.append(len(out))
+        out += b"%d 0 obj %b endobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    return out + b"xref\n0 4\n0000000000 65535 f \n%btrailer << /Root 1 0 R /Size 4 >>\nstartxref\n%d\n%%%%EOF" % (
+        table,
+        len(out),
+    )

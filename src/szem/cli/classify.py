@@ -37,7 +37,8 @@ def classify(
 ) -> None:
     """Name what is in pictures: 1000 ImageNet classes, or those of your own model.
 
-    --csv prints lines of file, place, name, score, index, id.
+    Where several classes have one word (cat for tabby, tiger cat, Persian cat), it comes first with their summed
+    probability. --csv prints lines of file, place, name, score, index, id.
     """
     if on or dry_run:
         from szem.cli.on_ray import run_on_ray
@@ -69,6 +70,8 @@ def classify(
             )
         else:
             print(printable(item.name))
+            if labels.parents:
+                print(f"  in one word: {', '.join(f'{label.name} {label.score:.0%}' for label in labels.parents)}")
             for label in labels:
                 print(f"  {label.score:6.1%}  {'▇' * round(label.score * 20):<20}  {label.name}")
             if drawn:

@@ -45,11 +45,11 @@ def read(
     dry_run: DryRun = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read the text in pictures: printed pages, signs, photographs, turned in any direction.
+    """Read the text in pictures and PDF files: printed pages, signs, photographs, turned in any direction.
 
-    txt: the text; hocr: HTML with the box of every word; pdf: the picture as a page whose text can be searched and
-    copied; drawn: the picture with a frame around each line. It needs the extra: pip install 'szem\\[text]'; pdf
-    needs 'szem\\[pdf]'.
+    txt: the text; hocr: HTML with the box of every word; pdf: the pictures as pages whose text can be searched and
+    copied, one file for a PDF's pages; drawn: the picture with a frame around each line. It needs the extra: pip
+    install 'szem\\[text]'; PDF needs 'szem\\[pdf]'.
     """
     if on or dry_run:
         from szem.cli.on_ray import run_on_ray
@@ -58,27 +58,35 @@ def read(
             context, "text", paths, "threshold side=side_px any_script symbols model", shards=shards, workers=workers
         )
     from szem.cli.outputs import Destination, Targets, parse_ways, print_json, printable
-    from szem.cli.walk import each_picture, find_files, report_failures
+    from szem.cli.walk import PDF_SUFFIX, each_picture, find_files, report_failures, split_pages
+    from szem.media.pictures import PICTURE_SUFFIXES
     from szem.tasks.models import open_model
     from szem.tasks.text.read import TextReader
 
     ways = parse_ways(write, tuple(_WAYS))
-    items, failures = find_files(paths, leave_out=Path(out) if ways else None)
+    suffixes = PICTURE_SUFFIXES | {PDF_SUFFIX}
+    found_files, failures = find_files(paths, suffixes=suffixes, leave_out=Path(out) if ways else None)
+    items = split_pages(found_files, failures)
     only = {_WAYS[next(iter(ways))]} if len(ways) == 1 else ()
     to = Destination(out, suffixes=only, inputs=len(items))
     reader = TextReader(open_model(model or None, task="text", threads=workers or None))
-    targets = Targets(item.name for item in items)
+    targets = Targets(item.file or item.name for item in items)
+    documents: dict[str, dict[int, Text]] = {}  # a PDF's pages, for the file that has them all
 
     def work(item: "Item", picture: "Picture8") -> None:
-        files = {way: targets.take(to.file(item.stem + _WAYS[way]), typed=to.is_file) for way in _WAYS if way in ways}
+        own = [way for way in _WAYS if way in ways and not (way == "pdf" and item.page)]
+        files = {way: targets.take(to.file(item.stem + _WAYS[way]), typed=to.is_file) for way in own}
         found = reader(
             picture, threshold=0.5 if threshold is None else threshold, side_px=side, any_script=any_script
         )
         for way, file in files.items():
             _write(way, file, picture, found, name=Path(item.name).name)
+        if item.page and "pdf" in ways:
+            documents.setdefault(item.file, {})[item.page] = found
         if as_json:
             written = {"written": [str(file) for file in files.values()]} if files else {}
-            print_json({"file": item.name, **found.to_dict(symbols=symbols), **written})
+            page = {"page": item.page} if item.page else {}
+            print_json({"file": item.file or item.name, **page, **found.to_dict(symbols=symbols), **written})
             return
         if len(items) > 1:
             print(f"{printable(item.name)}:")
@@ -88,8 +96,24 @@ def read(
                 print(f"  written: {printable(str(file))}")
 
     each_picture(items, failures, work=work, quiet=quiet)
+    stems = {item.name: item.stem for item in found_files}
+    for name, texts in documents.items():
+        file = targets.take(to.file(f"{stems[name]}.pdf"), typed=to.is_file)
+        _write_document(file, name, texts)
+        if not (quiet or as_json):
+            print(f"written: {printable(str(file))}")
     if status := report_failures(failures, total=len(items)):
         raise typer.Exit(status)
+
+
+def _write_document(file: Path, name: str, texts: "dict[int, Text]") -> None:
+    """The pages of a PDF, with their text. They are drawn again one by one: all at once would fill the memory."""
+    from szem.files import write_bytes
+    from szem.media.pages import read_pages
+    from szem.tasks.text.pdf import to_pdf
+
+    pages = read_pages(name, [number - 1 for number in texts])
+    write_bytes(file, to_pdf(zip(pages, texts.values(), strict=True)))
 
 
 def _write(way: str, file: Path, picture: "Picture8", found: "Text", *, name: str) -> None:

@@ -21,11 +21,13 @@ from szem.cli.outputs import Stems, name_option, printable
 from szem.errors import FileMissingError, SzemError
 from szem.files import is_disk_full
 from szem.media.formats import HEAD_BYTES, TIFF, Format, Kind, recognize_bytes, recognize_suffix, why_not_read
+from szem.media.pages import count_pages, read_pages
 from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 
-__all__ = ["STDIN", "Failure", "Item", "each_picture", "find_files", "report_failures"]
+__all__ = ["PDF_SUFFIX", "STDIN", "Failure", "Item", "each_picture", "find_files", "report_failures", "split_pages"]
 
 STDIN = "-"
+PDF_SUFFIX = ".pdf"
 _KINDS = {".png": "picture", ".wav": "sound", ".mp4": "video"}  # a suffix of each kind of files
 _AHEAD = 2  # pictures read while another is worked on
 _MOST_NOTES = 5  # names of files of other kinds
@@ -37,9 +39,13 @@ class Item:
 
     name: str
     stem: str  # for what is made of it; no two inputs of a run share one
+    page: int = 0  # from 1, of a file of pages; 0: the file is one picture
+    file: str = ""  # of a page: its file
 
     def read(self) -> Picture8:
-        """Read the picture; raises the errors of `read_picture`."""
+        """Read the picture; raises the errors of `read_picture`, and of `read_pages` for a page."""
+        if self.page:
+            return next(read_pages(self.file, [self.page - 1]))
         if self.name == STDIN:
             return read_picture(sys.stdin.buffer)
         return read_picture(self.name)
@@ -93,6 +99,23 @@ def find_files(
         if not found and all(failure.is_note for failure in failures[before:]):
             failures.append(Failure(text, _why_nothing(text, walk.kinds), missing=True))
     return items, failures
+
+
+def split_pages(items: Sequence[Item], failures: list[Failure]) -> list[Item]:
+    """Each page of a PDF as an input of its own; a file that cannot be opened is added to `failures`."""
+    out: list[Item] = []
+    for item in items:
+        if Path(item.name).suffix.lower() != PDF_SUFFIX:
+            out.append(item)
+            continue
+        try:
+            count = count_pages(item.name)
+        except SzemError as error:
+            failures.append(Failure(item.name, str(error), missing=True))
+            continue
+        pages = range(1, count + 1)
+        out += [Item(f"{item.name}, page {n}", f"{item.stem}-page-{n}", page=n, file=item.name) for n in pages]
+    return out
 
 
 class _Walk:

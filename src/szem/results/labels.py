@@ -17,7 +17,10 @@ from szem.errors import RangeError, ShapeError, UnknownNameError
 from szem.media.pictures import PictureLike, as_picture
 from szem.results.indexing import Places, TupleResult, numbers_of
 
-__all__ = ["ClassMap", "Label", "Labels", "draw_class_map"]
+__all__ = ["PARENT", "ClassMap", "Label", "Labels", "draw_class_map"]
+
+PARENT = -1
+"""The index of a label that stands for several classes."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Label:
     """One name and its score."""
 
     name: str
-    index: int  # place of the class in the model's output
+    index: int  # place of the class in the model's output; PARENT where it stands for several
     score: float  # 0..1: probability among all classes of the model
     id: str = ""  # of the class in a public catalogue: WordNet's for ImageNet, else empty
 
@@ -48,6 +51,7 @@ class Labels(TupleResult[Label]):
         items: The labels, scores falling.
         model: The model that said so.
         maps: Class index -> its activation map, where maps were asked for.
+        parents: One word for several classes, with their summed probability, best first: cat for tabby and tiger cat.
 
     >>> found = Labels((Label("cat", 7, 0.9), Label("dog", 3, 0.1)), model="toy")
     >>> [(label.name, label.score) for label in found.top(1)]
@@ -57,13 +61,15 @@ class Labels(TupleResult[Label]):
     items: tuple[Label, ...]
     model: str
     maps: Mapping[int, ClassMap] = field(default_factory=dict)
+    parents: tuple[Label, ...] = ()
 
     def __post_init__(self) -> None:
-        scores = [label.score for label in self.items]
-        if any(not 0 <= score <= 1 for score in scores):
-            raise RangeError(f"scores must lie in 0..1, got {scores}")
-        if any(before < after for before, after in pairwise(scores)):
-            raise RangeError(f"labels must come best first, got scores {scores}")
+        for labels in (self.items, self.parents):
+            scores = [label.score for label in labels]
+            if any(not 0 <= score <= 1 for score in scores):
+                raise RangeError(f"scores must lie in 0..1, got {scores}")
+            if any(before < after for before, after in pairwise(scores)):
+                raise RangeError(f"labels must come best first, got scores {scores}")
         for index, found in self.maps.items():
             if found.values.ndim != 2 or 0 in found.values.shape:
                 raise ShapeError(f"the map of class {index} must be (h, w), got {found.values.shape}")
@@ -93,7 +99,7 @@ class Labels(TupleResult[Label]):
         """Some of the labels with their maps, in the order given."""
         kept = tuple(self.items[i] for i in numbers_of(places, len(self)))
         wanted = {label.index for label in kept}
-        return Labels(kept, self.model, {i: m for i, m in self.maps.items() if i in wanted})
+        return Labels(kept, self.model, {i: m for i, m in self.maps.items() if i in wanted}, self.parents)
 
     def top(self, n: int) -> "Labels":
         """The best n, with their maps.
@@ -115,7 +121,11 @@ class Labels(TupleResult[Label]):
                 | (_map_to_dict(self.maps[label.index]) if label.index in self.maps else {})
                 for label in self.items
             ],
-        }
+        } | (
+            {"parents": [{"name": p.name, "score": round(p.score, 6), "id": p.id} for p in self.parents]}
+            if self.parents
+            else {}
+        )
 
     def draw(self, picture: PictureLike, *, index: int | None = None) -> Picture8:
         """Lay a class's activation map over the picture: the warmer, the more a place speaks for the class.

@@ -73,7 +73,7 @@ class ServeSettings:
 
     # How answers look
     keep_zeros: bool = False  # write x: 0 and the like, which Google's JSON leaves out
-    min_label_score: float = 0.05  # labels below this are not worth a line
+    min_label_score: float = 0.1  # of a class; words for several begin at `PARENT_THRESHOLD`. See docs/classify.md
     studio: bool = True  # serve the studio's pages at /
 
     def __post_init__(self) -> None:

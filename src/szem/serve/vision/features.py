@@ -83,16 +83,21 @@ class _Missing:
 
 
 async def labels(job: Job) -> AnnotateImageResponse:
-    """What is in the picture, in the network's words; `mid` is the WordNet id where there is one."""
+    """What is in the picture: classes of the network and words for several of them, best first.
+
+    `mid` is the WordNet id where there is one.
+    """
     most = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)
     classifier = Classifier(await job.engine.session("classify"), workers=1)
     found = (await job.engine.run(lambda: classifier.together([job.picture], top=most)))[0]
     min_score = job.engine.settings.min_label_score
+    known = {label.name for label in found.parents}  # a class may have the name of its word
+    classes = [label for label in found if label.score >= min_score and label.name not in known]
+    rows = sorted([*found.parents, *classes], key=lambda label: -label.score)  # a word before its only class
     return AnnotateImageResponse(
         label_annotations=tuple(
             EntityAnnotation(mid=label.id, description=label.name, score=label.score, topicality=label.score)
-            for label in found
-            if label.score >= min_score
+            for label in rows[:most]
         )
     )
 

@@ -18,6 +18,7 @@ from szem.media.pictures import PictureLike, as_pictures
 from szem.results.labels import ClassMap, Label, Labels
 from szem.runtime.prepare import find_window, prepare_picture
 from szem.runtime.sessions import cores
+from szem.tasks.classification.parents import find_parents
 from szem.tasks.models import ModelLike, as_session
 
 __all__ = ["Classifier", "classify"]
@@ -38,7 +39,8 @@ def classify(
         top: How many labels at most.
         maps: Also find where each label's score comes from.
     Returns:
-        The best labels, best first; their scores add up to at most 1.
+        The best labels, best first; their scores add up to at most 1. `parents` has one word for several classes of
+        ImageNet, where their probabilities together are high enough.
     Raises:
         MediaError, FileMissingError: the picture cannot be read.
         UnknownNameError: no such model.
@@ -146,7 +148,7 @@ class Classifier:
         best = np.argsort(-scores, kind="stable")[:top]
         items = tuple(Label(self.names[i], int(i), float(scores[i]), self.ids[i]) for i in best)
         found = self._maps(picture, out["maps"][row], best) if maps else {}
-        return Labels(items, self.card.name, found)
+        return Labels(items, self.card.name, found, find_parents(self.ids, scores))
 
     def _to_scores(self, values: Array) -> NDArray[np.float32]:
         if len(values) != len(self.names):

@@ -22,7 +22,7 @@ def _open_labels(open_model: OpenModel) -> Run:
         found = classifier([picture], top=5, maps=maps)[0]
         if maps:
             shared["attention"] = attention_map(found, picture)
-        return Labels(found.items, found.model)
+        return Labels(found.items, found.model, parents=found.parents)
 
     return run
 
