@@ -1,13 +1,15 @@
 """The vision API under load, beside bare sessions on the same cores.
 
-    python benchmarks/serve.py [--quick] [--markdown FILE]
+    python benchmarks/serve.py [--quick] [--markdown FILE] [--litserve PYTHON]
 
 One server process on loopback answers LABEL_DETECTION for pictures of mixed sizes. It is asked by 1 to 64 clients,
 each sending its next request when it has the answer to the last one. Before and after each number of clients, the
 same pictures go through the same network without a server, on as many threads as there are cores: that is the peer.
-It keeps freed memory as the server does (`szem.serve.memory`); what it does without that is told too. The clients run
-on the same machine and take part of its cores, which the peer does not have to share; so processor time per picture
-is told beside.
+It keeps freed memory as the server does (`szem.serve.memory`); what it does without that is shown too. The clients
+run on the same machine and take part of its cores, which the peer does not have to share; so processor time per
+picture is given beside. In turns with it run the servers of `serve_peers.py`: a small FastAPI program, and LitServe
+where --litserve names the Python of an environment that has it; as many worker processes as cores, the same network
+and requests.
 """
 
 import argparse
@@ -17,13 +19,15 @@ import io
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +57,7 @@ class Run:
     p50_ms: float
     p99_ms: float
     cpu_ms: float  # processor time of the server for one picture
+    peers_s: dict[str, float]  # pictures a second of the other servers, just afterwards
 
 
 def make_pictures() -> list[bytes]:
@@ -105,6 +110,35 @@ def server() -> Iterator[tuple[str, int, int]]:
                 process.wait(30)
 
 
+@contextmanager
+def peer(kind: str, python: str) -> Iterator[tuple[str, int]]:
+    """A server of `serve_peers.py` in a process of its own: host, port."""
+    model = open_model(task="classify", threads=1).model
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    script = Path(__file__).with_name("serve_peers.py")
+    command = [python, str(script), kind, "--port", str(port), "--workers", str(cores())]
+    command += ["--model", str(model.file()), "--labels", str(model.folder / "labels.txt")]
+    env = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env) as process:
+        try:
+            end = time.monotonic() + 60
+            while True:
+                assert process.poll() is None, f"{kind} did not start: {' '.join(command)}"
+                assert time.monotonic() < end, f"{kind} did not start in a minute"
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield "127.0.0.1", port
+        finally:
+            if process.poll() is None:
+                for one in reversed(family(process.pid)):
+                    os.kill(one, signal.SIGTERM)
+                process.wait(30)
+
+
 def make_request(file: bytes) -> bytes:
     """A whole HTTP request, ready to be sent: the clients should cost as little as they can."""
     body = json.dumps(
@@ -117,7 +151,8 @@ def make_request(file: bytes) -> bytes:
             ]
         }
     ).encode()
-    head = f"POST /v1/images:annotate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = "POST /v1/images:annotate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -175,7 +210,7 @@ def memory_mib(pid: int) -> float:
     return total / 1024
 
 
-def run(*, quick: bool, client_counts: Sequence[int] = CLIENTS) -> str:
+def run(*, quick: bool, client_counts: Sequence[int] = CLIENTS, pythons: Mapping[str, str]) -> str:
     """Measure all, and write it as Markdown."""
     seconds = 2.0 if quick else 10.0
     total = 200 if quick else 2000
@@ -186,8 +221,11 @@ def run(*, quick: bool, client_counts: Sequence[int] = CLIENTS) -> str:
     keep_freed_memory()
     rows: list[Run] = []
     memory: list[float] = []
-    with server() as (host, port, pid):
-        asyncio.run(ask(host, port, requests, clients=2, seconds=1.0))  # warm
+    with ExitStack() as stack:
+        host, port, pid = stack.enter_context(server())
+        peers = {kind: stack.enter_context(peer(kind, python)) for kind, python in pythons.items()}
+        for address in ((host, port), *peers.values()):
+            asyncio.run(ask(*address, requests, clients=2, seconds=2.0))  # warm
         before, bare_cpu = time_bare(files, seconds=pause)
         for clients in client_counts:
             used = cpu_s(pid)
@@ -195,7 +233,11 @@ def run(*, quick: bool, client_counts: Sequence[int] = CLIENTS) -> str:
             p50, p99 = np.percentile(times, [50, 99])
             cpu_ms = (cpu_s(pid) - used) / len(times) * 1000
             after, _ = time_bare(files, seconds=pause)
-            rows.append(Run(clients, len(times) / took, (before + after) / 2, p50, p99, cpu_ms))
+            others = {}
+            for kind, address in peers.items():
+                answered, spent = asyncio.run(ask(*address, requests, clients=clients, seconds=seconds))
+                others[kind] = len(answered) / spent
+            rows.append(Run(clients, len(times) / took, (before + after) / 2, p50, p99, cpu_ms, others))
             before = after
         for _ in range(4):
             asyncio.run(ask(host, port, requests, clients=8, seconds=600, most=total // 4))
@@ -232,11 +274,13 @@ def _report(rows: Sequence[Run], *, plain: float, bare_cpu: float, memory: Seque
     table = [
         f"| {r.clients} | {r.pictures_s:.1f} | {r.pictures_s / r.bare_s:.2f} | {r.p50_ms:.0f} | {r.p99_ms:.0f} "
         f"| {r.cpu_ms:.1f} | {r.cpu_ms / bare_cpu:.2f} |"
+        + "".join(f" {rate:.1f} | {r.pictures_s / rate:.2f} |" for rate in r.peers_s.values())
         for r in rows
     ]
     title = "| clients | pictures/s | of bare | p50 ms | p99 ms | server's processor ms a picture | of bare |"
+    title += "".join(f" {kind}, pictures/s | szem × {kind} |" for kind in rows[0].peers_s)
     lines = ["# The vision API under load", "", describe_machine(), "", about, "", title]
-    lines += ["|---:|---:|---:|---:|---:|---:|---:|", *table, "", throughput, tail, held, ""]
+    lines += ["|---:" * (title.count("|") - 1) + "|", *table, "", throughput, tail, held, ""]
     return "\n".join(lines)
 
 
@@ -245,8 +289,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="short runs, to see that it works")
     parser.add_argument("--clients", type=int, nargs="+", default=list(CLIENTS), help="how many ask at once")
     parser.add_argument("--markdown", type=Path, help="write the report into this file too")
+    parser.add_argument("--litserve", metavar="PYTHON", help="of an environment where litserve is installed")
     options = parser.parse_args()
-    report = run(quick=options.quick, client_counts=options.clients)
+    pythons = {"fastapi": sys.executable} | ({"litserve": options.litserve} if options.litserve else {})
+    report = run(quick=options.quick, client_counts=options.clients, pythons=pythons)
     print(report)
     if options.markdown is not None:
         options.markdown.write_text(report, encoding="utf-8")
