@@ -217,6 +217,17 @@ def test_what_is_passed_over_decides_the_exit_status(tmp_path: Path, capsys: pyt
     assert report_failures([f for f in failures if f.is_note], total=3) == 0
 
 
+def test_files_of_other_kinds_are_named_by_their_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("good.png", "song.mp3", "clip.mp4", "talk.mp3"):
+        (tmp_path / name).write_bytes(b"")
+    _, failures = find_files([str(tmp_path)])
+    assert report_failures(failures, total=1) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("clip.mp4: a video, where pictures are looked for")
+    assert "song.mp3, " in second
+    assert second.endswith("talk.mp3: a sound, where pictures are looked for")
+
+
 def test_many_files_of_another_kind_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_picture(tmp_path / "good.png", np.zeros((2, 2, 3), np.uint8))
     for n in range(9):

@@ -349,7 +349,8 @@ def _reason_line(failure: Failure) -> str:
 
 
 def _print_notes(notes: Sequence[Failure], console: Console) -> None:
-    if notes:
-        names = ", ".join(printable(note.name) for note in notes[:_MOST_NOTES])
-        more = f" and {len(notes) - _MOST_NOTES} more" if len(notes) > _MOST_NOTES else ""
-        console.print(f"szem: passed over: {names}{more}: {notes[0].reason}", style="dim", markup=False)
+    for reason in dict.fromkeys(note.reason for note in notes):
+        same = [printable(note.name) for note in notes if note.reason == reason]
+        more = f" and {len(same) - _MOST_NOTES} more" if len(same) > _MOST_NOTES else ""
+        names = ", ".join(same[:_MOST_NOTES])
+        console.print(f"szem: passed over: {names}{more}: {reason}", style="dim", markup=False)
