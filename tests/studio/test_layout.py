@@ -31,6 +31,7 @@ SHOWN = {
     "recognise": ".label-row",
     "neuron": ".neuron-drawing text",
     "lips": ".pair-mouths",
+    "search": ".search-hits li",
 }
 AXE = """async () => {
   const rules = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"], preload: false };

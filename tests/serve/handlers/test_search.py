@@ -39,6 +39,9 @@ def test_pictures_come_in_the_order_of_the_package(server: httpx.Client) -> None
         ({"text": "a cat", "images": [{"content": "AAAA"}]}, "images[0].image.content"),
         ({"text": "a cat", "images": [{}]}, "Request must specify image"),
         ({"text": "a cat", "images": [None], "top": 65}, "top must lie in 1..64"),
+        ({"text": "a cat", "images": [], "rows": ["AAAA []"]}, "rows[0] is no row"),
+        ({"text": "a cat", "images": [None], "like": 0}, "got both"),
+        ({"images": [None], "like": 1}, "like must be below the number of pictures, 1"),
     ],
 )
 def test_wrong_requests_are_reported(server: httpx.Client, body: dict[str, Any], told: str) -> None:
@@ -46,3 +49,31 @@ def test_wrong_requests_are_reported(server: httpx.Client, body: dict[str, Any],
     answer = server.post(ROUTE, json=body | {"images": images})
     assert answer.status_code == 400
     assert told in answer.text
+
+
+def test_encoded_pictures_are_searched_again_without_being_sent(server: httpx.Client) -> None:
+    images = [content(name) for name in NAMES]
+    rows = server.post(ROUTE, json={"encode": True, "images": images}).json()["rows"]
+    assert len(rows) == len(NAMES)
+    for query in ({"text": "a cup on a table"}, {"like": 1}):
+        sent = server.post(ROUTE, json=query | {"images": images}).json()
+        again = server.post(ROUTE, json=query | {"rows": rows}).json()
+        assert again == sent
+    assert again["hits"][0]["index"] == 1  # nothing is more like a picture than itself
+    mixed = server.post(ROUTE, json={"text": "a cat", "rows": rows[:1], "images": images[1:]}).json()
+    assert mixed["hits"][0]["index"] == NAMES.index("cat")
+
+
+def test_tags_that_a_client_made_up_do_no_harm(server: httpx.Client) -> None:
+    row = server.post(ROUTE, json={"encode": True, "images": [content("cat")]}).json()["rows"][0]
+    for tags in (
+        "",
+        "[" * 10_000,
+        '[["cat", "high", 1, ""]]',
+        '{"a": 1}',
+        '[["cat", 1e999, 1, ""]]',
+        '[["cat", 5, -3, 2]]',
+    ):
+        answer = server.post(ROUTE, json={"text": "a cat", "rows": [f"{row.split(' ')[0]} {tags}"]})
+        assert answer.status_code == 200, (tags, answer.text)
+        assert 0 <= answer.json()["hits"][0]["score"] <= 1

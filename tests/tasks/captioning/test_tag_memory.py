@@ -28,10 +28,11 @@ def test_the_most_important_tags_fill_the_slots() -> None:
         [
             Tag(name="zebra", confidence=0.9, box=(0, 0, 1, 1)),  # the part has no such name
             Tag(name="cat", confidence=0.1, box=(0, 0, 1, 1)),  # too uncertain to be shown
-            Tag(name="dog", confidence=0.5, count=3, box=(0, 0, 0.5, 0.5)),
+            Tag(name="dog", confidence=0.5, count=3, box=(0, 0, 0.5, 0.5), color="white"),
         ]
     )
     assert file.feeds["tags"].tolist() == [[2, 0]]
     assert file.feeds["numbers"][0, 0].tolist() == pytest.approx([0, 1, 0.5, 1])
+    assert file.feeds["colors"].tolist() == [[2, 0]]
     memory([])
     assert not file.feeds["tags"].any()

@@ -1,6 +1,7 @@
 """tasks/search: the index follows the folder, survives damage, lists what is broken, and finds."""
 
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -94,8 +95,37 @@ def test_only_new_and_changed_files_are_encoded(
     cv2.imwrite(str(folder / "broken.png"), np.zeros((20, 20, 3), np.uint8))  # repaired
     found = update_index(folder, encoder=encoder, file=index)
     assert sorted(seen) == ["broken.png", "new.jpg"]
-    assert sorted(found.file.states()) == ["astronaut.jpg", "broken.png", "deep/coffee.jpg", "new.jpg"]
+    names = [state.name for state, _ in found.file.states_after("", 99)]
+    assert names == ["astronaut.jpg", "broken.png", "deep/coffee.jpg", "new.jpg"]
     assert not found.broken
+
+
+def test_folders_that_come_go_and_move_are_followed(
+    folder: Path, tmp_path: Path, encoder: SearchEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_COMPARED", 2)  # fewer than there are: most files are trusted to their folders
+    monkeypatch.setattr(module, "_SETTLED_NS", 0)
+    index = tmp_path / "x.index"
+
+    def names() -> list[str]:
+        found = update_index(folder, encoder=encoder, file=index)
+        out = [state.name for state, fault in found.file.states_after("", 99) if not fault]
+        found.file.close()
+        return out
+
+    assert names() == ["astronaut.jpg", "cat.jpg", "deep/coffee.jpg"]
+    (folder / "deep" / "deeper").mkdir()
+    shutil.copy(folder / "cat.jpg", folder / "deep" / "deeper" / "cat.jpg")
+    assert names() == ["astronaut.jpg", "cat.jpg", "deep/coffee.jpg", "deep/deeper/cat.jpg"]
+    (folder / "deep").rename(folder / "other")
+    assert names() == ["astronaut.jpg", "cat.jpg", "other/coffee.jpg", "other/deeper/cat.jpg"]
+    shutil.rmtree(folder / "other")
+    assert names() == ["astronaut.jpg", "cat.jpg"]
+    seen = encoded_files(monkeypatch)
+    (folder / "cat.jpg").write_bytes((folder / "astronaut.jpg").read_bytes())  # in place: the folder has not changed
+    for _ in range(2):
+        names()
+    assert seen == ["cat.jpg"]
 
 
 def test_an_interruption_loses_little(

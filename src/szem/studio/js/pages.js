@@ -16,6 +16,7 @@ export const PAGES = [
   { name: "lips", load: () => import("./lips/page.js") },
   { name: "guard", load: () => import("./guard/page.js") },
   { name: "caption", load: () => import("./caption/page.js") },
+  { name: "search", load: () => import("./search/page.js") },
   { name: "draw", load: () => import("./draw/page.js") },
   { name: "handout", load: () => import("./handout/page.js"), aside: true },
 ];

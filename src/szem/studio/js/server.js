@@ -116,6 +116,14 @@ function askSegment(blob, { model, maxSide = 0, boxes = [], answer = "" }) {
   return ask(`/v1/szem/segment?${query}`, { method: "POST", headers, body: blob });
 }
 
+/**
+ * Pictures by a sentence or by a picture: {hits: [{index, score, fits}], searched, threshold, rows}.
+ * @param wish {text or like, images: [{content}], rows, encode, top}
+ */
+export async function searchPictures(wish) {
+  return (await postJson("/v1/szem/search", wish)).json();
+}
+
 /** A sentence for one picture file: {model, caption, source, confidence, tags, guesses, sentences: [{text, probability, words, ending}]}. */
 export async function describe(blob, { start, n, beams, others }) {
   const query = new URLSearchParams({ n, beams, others, attention: true, ...(start ? { start } : {}) });
@@ -131,12 +139,6 @@ export async function fetchDrawable() {
 /** Pictures for a sentence: {pictures, sketches, unknown, note, influence, film}; see docs/api.md for the wish. */
 export async function drawSentence(wish) {
   return (await postJson("/v1/szem/generate", wish)).json();
-}
-
-/** How near pictures, given as base64, lie to a sentence: [{index, score}], nearest first. */
-export async function searchPictures(text, contents) {
-  const images = contents.map((content) => ({ content }));
-  return listOf(await (await postJson("/v1/szem/search", { text, images, top: images.length })).json(), "hits");
 }
 
 /**

@@ -32,7 +32,7 @@ from szem.tasks.captioning.nouns import named_classes
 from szem.tasks.captioning.place_colors import color_fractions
 from szem.tasks.captioning.plain_sentence import plain_sentence
 from szem.tasks.captioning.tag_memory import TagMemory
-from szem.tasks.captioning.tags import TagEvidence, Tagger, tagger_of
+from szem.tasks.captioning.tags import Detected, TagEvidence, Tagger, tagger_of
 from szem.tasks.contracts import OpenModel
 from szem.tasks.models import ModelLike, as_session, open_model
 
@@ -228,10 +228,10 @@ class Captioner:
                 captions = [caption for some in pool.map(work, parts) for caption in some]
         return captions[0] if is_one else captions
 
-    def encode(self, pictures: Sequence[Picture8]) -> list[EncodedPicture]:
-        """Run the encoder on each picture."""
+    def encode(self, pictures: Sequence[Picture8], *, detected: Detected | None = None) -> list[EncodedPicture]:
+        """Run the encoder on each picture; `detected` as of `Tagger`, for a single one."""
         if len(pictures) < 2 or self.workers < 2:
-            return [self._encode(picture) for picture in pictures]
+            return [self._encode(picture, detected) for picture in pictures]
         with ThreadPoolExecutor(self.workers) as pool:
             return list(pool.map(self._encode, pictures))
 
@@ -357,10 +357,10 @@ class Captioner:
         tokens[tokens >= self._sentence_words] = UNKNOWN
         return self._sentence.run({"tokens": tokens}, ["space"])[0].astype(np.float32)
 
-    def _encode(self, picture: Picture8) -> EncodedPicture:
+    def _encode(self, picture: Picture8, detected: Detected | None = None) -> EncodedPicture:
         out = self.session.run(prepare_picture(picture, self.card.picture), roles=self._roles)
         memory = out["memory"]
-        evidence = None if self._tagger is None else self._tagger(picture)
+        evidence = None if self._tagger is None else self._tagger(picture, detected=detected)
         side = math.isqrt(memory.shape[3]) if memory.ndim == 5 else 0
         colors = color_fractions(picture, side) if evidence and side * side == memory.shape[-2] else None
         if self._tag_memory is not None:

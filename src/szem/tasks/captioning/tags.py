@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from szem.arrays import Picture8
+from szem.arrays import Array, Picture8
 from szem.results.boxes import Boxes
 from szem.results.caption import Tag
 from szem.runtime.prepare import prepare_picture
@@ -22,7 +22,10 @@ from szem.tasks.captioning.place_colors import main_color
 from szem.tasks.classification.classify import Classifier
 from szem.tasks.detection.detect import Detector
 
-__all__ = ["TagEvidence", "TagRules", "Tagger", "tagger_of"]
+__all__ = ["Detected", "TagEvidence", "TagRules", "Tagger", "tagger_of"]
+
+Detected = Mapping[str, Sequence[Array] | Array]
+"""What `Detector.run` gives for one picture."""
 
 _LOWEST = 0.02  # detector scores below are no evidence at all
 
@@ -31,13 +34,13 @@ _LOWEST = 0.02  # detector scores below are no evidence at all
 class TagRules:
     """Constants of the curves, fitted on pictures that neither network was measured on, and thresholds.
 
-    The confidence of a class is the logistic of `base + detector * logit(score)`, the logit being the mean of the
-    picture's and the mirrored picture's best box; for classes that the classifier
-    knows too, `label * ln((mass + 0.003) / 0.003) + both` is added, the mass being the sum of its labels' scores.
+    The confidence of a class is the logistic of `base + detector * logit(score)` of its best box; for classes that
+    the classifier knows too, `label * ln((mass + 0.003) / 0.003) + both` is added, the mass being the sum of its
+    labels' scores.
     """
 
-    base: float = 0.435
-    detector: float = 0.814
+    base: float = 0.357
+    detector: float = 0.811
     label: float = 0.712
     both: float = -1.98
     absent_score: float = 0.05  # a class whose best box and whose labels are below these is contradicted
@@ -72,10 +75,14 @@ class Tagger:
         self._class_of_label = [_class_of_noun(noun) for noun in self._nouns]
         self._both = frozenset(self._class_of_label) - {""}
 
-    def __call__(self, picture: Picture8) -> TagEvidence:
-        """Run both networks, the detector on the mirrored picture too: what it finds but once is less certain."""
-        boxes, mirrored = self._detector([picture, np.ascontiguousarray(picture[:, ::-1])])
-        return self.combine(picture, boxes, mirrored, self._classifier.scores(picture))
+    def __call__(self, picture: Picture8, *, detected: Detected | None = None) -> TagEvidence:
+        """Run both networks.
+
+        Args:
+            picture: (H, W, 3).
+            detected: What `Detector.run` gave for the picture, where that was done already.
+        """
+        return self.combine(picture, self._boxes(picture, detected), self._classifier.scores(picture))
 
     def look(
         self, picture: Picture8
@@ -88,29 +95,29 @@ class Tagger:
         Raises:
             UnknownNameError: the classifier gives no features.
         """
-        boxes, mirrored = self._detector([picture, np.ascontiguousarray(picture[:, ::-1])])
+        boxes = self._boxes(picture, None)
         best = np.full((1, len(self._detector.classes)), _LOWEST, np.float32)
         np.maximum.at(best[0], boxes.indices, boxes.scores)
         session = self._classifier.session
         out = session.run(prepare_picture(picture, self._classifier.card.picture), roles=["logits", "features"])
         logits = out["logits"].astype(np.float32)
         scores = np.exp(logits[0] - logits[0].max())
-        evidence = self.combine(picture, boxes, mirrored, scores / scores.sum())
+        evidence = self.combine(picture, boxes, scores / scores.sum())
         return evidence, best, logits, out["features"].astype(np.float32)
 
-    def combine(self, picture: Picture8, boxes: Boxes, mirrored: Boxes, scores: NDArray[np.float32]) -> TagEvidence:
+    def _boxes(self, picture: Picture8, detected: Detected | None) -> Boxes:
+        outputs = self._detector.run(self._detector.prepare(picture)) if detected is None else detected
+        return self._detector.finish(outputs, (picture.shape[0], picture.shape[1]))
+
+    def combine(self, picture: Picture8, boxes: Boxes, scores: NDArray[np.float32]) -> TagEvidence:
         """From the answers of the two networks.
 
         Args:
             picture: (H, W, 3).
             boxes: Down to a score of 0.02.
-            mirrored: The same of the mirrored picture.
             scores: (labels,) of the classifier.
         """
         rules = self.rules
-        again: dict[str, float] = {}
-        for label, score in zip(mirrored.labels, mirrored.scores.tolist(), strict=True):
-            again[label] = max(again.get(label, 0.0), score)
         by_class: dict[str, list[int]] = {}
         for place, label in enumerate(boxes.labels):
             by_class.setdefault(label, []).append(place)
@@ -119,10 +126,10 @@ class Tagger:
         for name in self._known:
             places = by_class.get(name, [])
             best = float(boxes.scores[places].max()) if places else 0.0
-            if max(best, again.get(name, 0.0)) < rules.absent_score and mass.get(name, 0.0) < rules.absent_mass:
+            if best < rules.absent_score and mass.get(name, 0.0) < rules.absent_mass:
                 absent.add(name)
                 continue
-            confidence = self._confidence(name, (best, again.get(name, 0.0)), mass.get(name, 0.0))
+            confidence = self._confidence(name, best, mass.get(name, 0.0))
             tags.append(self._tag(picture, boxes, places, name, confidence, scores))
         for noun, weight in by_noun.items():
             if weight >= rules.absent_mass:
@@ -142,10 +149,10 @@ class Tagger:
                 nouns[noun] = nouns.get(noun, 0.0) + float(scores[place])
         return mass, nouns
 
-    def _confidence(self, name: str, scores: Sequence[float], mass: float) -> float:
+    def _confidence(self, name: str, score: float, mass: float) -> float:
         rules = self.rules
-        bounded = [min(max(score, _LOWEST), 0.995) for score in scores]
-        value = rules.base + rules.detector * sum(math.log(b / (1 - b)) for b in bounded) / len(bounded)
+        bounded = min(max(score, _LOWEST), 0.995)
+        value = rules.base + rules.detector * math.log(bounded / (1 - bounded))
         if name in self._both:
             value += rules.label * math.log((mass + 0.003) / 0.003) + rules.both
         return 1 / (1 + math.exp(-value))

@@ -15,7 +15,8 @@ __all__ = ["BOXES"]
 
 
 def _open_boxes(open_model: OpenModel) -> Run:
-    """Open the detector; masks that an earlier task has found give the boxes their outlines.
+    """Open the detector; masks that an earlier task has found give the boxes their outlines. What it found is left
+    for later tasks.
 
     Raises:
         UnknownNameError: there is none.
@@ -25,8 +26,10 @@ def _open_boxes(open_model: OpenModel) -> Run:
 
     def run(picture: Picture8, shared: dict[str, Any]) -> LookResult:
         masks, boxes = shared.get("masks"), shared.get("boxes")
-        found = boxes if isinstance(boxes, Boxes) else detector(picture)  # the masks may have asked the same detector
-        return OutlinedBoxes(boxes=found, masks=masks if isinstance(masks, Masks) else None)
+        if not isinstance(boxes, Boxes):  # the masks may have asked the same detector
+            found = shared["detected"] = detector.run(detector.prepare(picture))
+            boxes = detector.finish(found, (picture.shape[0], picture.shape[1]))
+        return OutlinedBoxes(boxes=boxes, masks=masks if isinstance(masks, Masks) else None)
 
     return run
 

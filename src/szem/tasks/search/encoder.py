@@ -145,8 +145,12 @@ class SearchEncoder:
 
     def query_like(self, picture: Picture8) -> Query:
         """A picture as a query: what lies near it."""
-        row = self.encode(picture).row.astype(np.float32) * _STEP
-        return Query(_unit(row[:WIDTH]), _unit(row[WIDTH:]), like=True)
+        return self.query_like_row(self.encode(picture).row)
+
+    def query_like_row(self, row: NDArray[np.int8]) -> Query:
+        """An encoded picture as a query."""
+        near = row.astype(np.float32) * np.float32(_STEP)
+        return Query(_unit(near[:WIDTH]), _unit(near[WIDTH:]), like=True)
 
     def encode(self, picture: Picture8) -> EncodedRow:
         """A picture's row and tags."""
@@ -208,7 +212,7 @@ def tags_from_json(text: str) -> list[Tag]:
     """The tags of `tags_to_json`; none where it is damaged."""
     try:
         return [Tag(str(n), float(c), int(count), color=str(color)) for n, c, count, color in json.loads(text)]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return []
 
 

@@ -8,7 +8,6 @@ and its pictures are encoded again. This file does not know about networks.
 
 import errno
 import sqlite3
-import time
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager, suppress
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "FileState", "IndexFile"]
 
-_FORMAT = "2"
+_FORMAT = "3"
 _SEGMENT = 2048  # rows; the last one is filled up before another is begun
 _TOGETHER = 256  # rows turned to float at a time: a product too small for BLAS to wait for threads
 _MAPPED = 1 << 31  # bytes of the file that SQLite may map
@@ -43,7 +42,7 @@ _TABLES = """
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileState:
     """What tells whether a file is still the one that was encoded."""
 
@@ -140,26 +139,42 @@ class IndexFile:
         """Files that could not be read, and why."""
         return dict(self._db.execute("SELECT name, fault FROM pictures WHERE fault IS NOT NULL ORDER BY name"))
 
-    def states(self) -> dict[str, tuple[FileState, str | None]]:
-        """Every file of the index and, where it could not be read, why."""
-        rows = self._db.execute("SELECT name, size, changed, fault FROM pictures")
+    def states_in(self, folder: str) -> dict[str, tuple[FileState, str | None]]:
+        """The files right in a folder and, where one could not be read, why.
+
+        Args:
+            folder: Below the index's own, with / at its end; empty for that itself.
+        """
+        rows = self._db.execute(
+            "SELECT name, size, changed, fault FROM pictures "
+            "WHERE name >= ? AND name < ? AND NOT instr(substr(name, ?), '/')",
+            (folder, f"{folder[:-1]}0" if folder else chr(0x10FFFF), len(folder) + 1),  # 0 is the letter after /
+        )
         return {name: (FileState(name, size, changed), fault) for name, size, changed, fault in rows}
 
+    def states_after(self, name: str, count: int) -> list[tuple[FileState, str | None]]:
+        """So many files in the order of their names, those after a name."""
+        rows = self._db.execute(
+            "SELECT name, size, changed, fault FROM pictures WHERE name > ? ORDER BY name LIMIT ?", (name, count)
+        )
+        return [(FileState(name, size, changed), fault) for name, size, changed, fault in rows]
+
     def folders(self) -> dict[str, int]:
-        """The folders of the last walk and when each was changed."""
+        """The folders that were listed and when each had been changed."""
         return dict(self._db.execute("SELECT name, changed FROM folders"))
 
-    def walked_at(self) -> float:
-        """When all files were last compared; 0 for never."""
-        found = self._db.execute("SELECT value FROM about WHERE key='walked'").fetchone()
-        return float(found[0]) if found else 0.0
+    def checked(self) -> tuple[str, float]:
+        """The last file that was compared, and when the segments were checked."""
+        found = dict(self._db.execute("SELECT key, value FROM about WHERE key IN ('compared', 'checked')"))
+        return found.get("compared", ""), float(found.get("checked", 0))
 
-    def note_walk(self, folders: dict[str, int]) -> None:
-        """Keep what the walk saw, so that the next query need not walk."""
+    def note(self, folders: dict[str, int], *, gone: Iterable[str], compared: str, checked: float) -> None:
+        """Keep what was listed and compared, so that the next query need not do it again."""
         with self._transaction():
-            self._db.execute("DELETE FROM folders")
-            self._db.executemany("INSERT INTO folders VALUES (?, ?)", folders.items())
-            self._db.execute("INSERT OR REPLACE INTO about VALUES ('walked', ?)", (repr(time.time()),))
+            self._db.executemany("DELETE FROM folders WHERE name=?", ((name,) for name in gone))
+            self._db.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?)", folders.items())
+            rows = (("compared", compared), ("checked", repr(checked)))
+            self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", rows)
 
     def add(
         self,

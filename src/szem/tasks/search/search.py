@@ -8,7 +8,7 @@ about terminals.
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +29,11 @@ __all__ = ["PictureIndex", "find_hits", "index_place", "rank_sentences", "search
 _TOGETHER = 16  # pictures between two looks at the clock
 _SAVE_EVERY = 64  # pictures encoded between two writings
 _CANDIDATES = 200  # pictures whose tags are compared with the query
-# Comparing every file takes a quarter of a second for 100,000: above so many files it is left out where the last time
-# is less than so many seconds ago and no folder has changed since. A file that is overwritten in place shows then.
-_MANY_FILES, _FRESH_S = 20_000, 60.0
+# Files in folders that have not changed since they were listed can only have been overwritten in place: so many of
+# them are compared at each search, in turn, so that a search among many more takes no longer.
+_COMPARED = 5_000
+_CHECK_S = 60.0  # between two readings of all rows for their checksums, where there are many
+_SETTLED_NS = 2_000_000_000  # a folder that changed less than this ago may change again within one tick of its clock
 
 
 class _Encoder(Protocol):
@@ -164,8 +166,7 @@ def update_index(
     unsaved = ""
     try:
         index = IndexFile(target, identity=encoder.identity, width=2 * WIDTH)
-        if not _is_fresh(home, index):
-            _bring_up_to_date(home, index, encoder, progress)
+        _bring_up_to_date(home, index, encoder, progress)
     except StoreError as error:
         if file is not None:
             raise
@@ -176,32 +177,20 @@ def update_index(
     return PictureIndex(home, index, index.faults(), unsaved)
 
 
-def _is_fresh(home: Path, index: IndexFile) -> bool:
-    """Whether the last comparison of all files is recent, they are many, and no folder has changed since."""
-    if len(index) < _MANY_FILES or not 0 <= time.time() - index.walked_at() < _FRESH_S:
-        return False
-    try:
-        return all((home / name).stat().st_mtime_ns == changed for name, changed in index.folders().items())
-    except OSError:
-        return False
-
-
 def _bring_up_to_date(
     home: Path, index: IndexFile, encoder: _Encoder, progress: Callable[[int, int], None] | None
 ) -> None:
-    index.check()
-    known = index.states()
-    folders: dict[str, int] = {}
-    now = {state.name: state for state in _pictures_in(home, folders)}
-    gone = [name for name in known if name not in now]
-    if gone:
-        index.remove(gone)
-    # What an older szem could not read is tried again once its suffix is among those that this one reads.
-    missing = [
-        state
-        for name, state in now.items()
-        if name not in known or known[name][0] != state or (known[name][1] and _is_read_by_now(name))
-    ]
+    compared, checked = index.checked()
+    is_small = len(index) < _COMPARED
+    if is_small or not 0 <= time.time() - checked < _CHECK_S:
+        index.check()
+        checked = checked if is_small else time.time()
+    found = _Changes(home, index)
+    found.list_folders()
+    last = found.compare_files(compared)
+    if found.gone:
+        index.remove(found.gone)
+    missing = found.missing
     rows: list[tuple[FileState, EncodedRow]] = []
     faults: list[tuple[FileState, str]] = []
 
@@ -227,8 +216,10 @@ def _bring_up_to_date(
                 progress(min(start + _TOGETHER, len(missing)), len(missing))
     if rows or faults:
         save()
-    if len(now) >= _MANY_FILES or missing or gone:
-        index.note_walk(folders)
+    known = index.folders()
+    news = {name: changed for name, changed in found.listed.items() if known.get(name) != changed}
+    if news or found.gone_folders or (last, checked) != index.checked():
+        index.note(news, gone=found.gone_folders, compared=last, checked=checked)
 
 
 def _encode(path: Path, encoder: _Encoder) -> tuple[EncodedRow | None, str]:
@@ -252,32 +243,92 @@ def _is_read_by_now(name: str) -> bool:
     return found is not None and found.is_read
 
 
-def _pictures_in(folder: Path, folders: dict[str, int]) -> Iterator[FileState]:
-    """Every picture file below a folder, also of formats that are not read; links to folders are not followed.
+class _Changes:
+    """What has changed in a folder since its index was brought up to date.
 
-    Args:
-        folder: Where to begin.
-        folders: Filled with each folder's time of change, taken before it is read.
+    A folder's time of change tells whether files came, went or were renamed, so only changed folders are listed.
     """
-    waiting = [""]
-    while waiting:
-        here = waiting.pop()
-        try:
-            folders[here] = (folder / here).stat().st_mtime_ns
-            entries = sorted(os.scandir(folder / here), key=lambda entry: entry.name)
-        except OSError:  # gone meanwhile, or not ours to read
-            continue
+
+    def __init__(self, home: Path, index: IndexFile) -> None:
+        self.missing: list[FileState] = []  # to be encoded
+        self.gone: list[str] = []
+        self.listed: dict[str, int] = {}  # folder -> when it had been changed, 0 where it must be listed again
+        self.gone_folders: list[str] = []
+        self._home, self._index = home, index
+
+    def list_folders(self) -> None:
+        """List new and changed folders; links to folders are not followed."""
+        known = self._index.folders()
+        waiting = [name for name, changed in known.items() if self._changed_ns(name) != changed] or (
+            [] if known else [""]
+        )
+        children: dict[str, set[str]] = {}
+        for name in known:
+            if name:
+                children.setdefault(name[: name.rindex("/", 0, -1) + 1] if "/" in name[:-1] else "", set()).add(name)
+        while waiting:
+            here = waiting.pop()
+            if here in self.listed or here in self.gone_folders:
+                continue
+            below = self._list(here)
+            waiting += [name for name in below if name not in known]
+            waiting += children.get(here, set()) - set(below)  # these are gone
+
+    def _list(self, here: str) -> list[str]:
+        """Compare the files of one folder with the index; returns its folders."""
+        before = self._index.states_in(here)
         below = []
-        for entry in entries:
-            name = entry.name
-            if name.startswith("."):
+        changed = self._changed_ns(here)  # taken before it is read
+        try:
+            with os.scandir(self._home / here) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name.startswith("."):
+                        continue
+                    try:
+                        if entry.is_dir(follow_symlinks=False):
+                            below.append(f"{here}{name}/")
+                        elif _is_picture(name) and entry.is_file():
+                            self._compare(
+                                FileState(f"{here}{name}", *_state(entry.stat())), before.pop(f"{here}{name}", None)
+                            )
+                    except OSError:  # gone meanwhile, or a link to nowhere
+                        continue
+        except OSError:  # gone, or not ours to read
+            self.gone_folders.append(here)
+        else:
+            self.listed[here] = changed if time.time_ns() - changed > _SETTLED_NS else 0
+        self.gone += before
+        return below
+
+    def compare_files(self, after: str) -> str:
+        """Compare the next files of folders that were not listed; returns the last one's name."""
+        states = self._index.states_after(after, _COMPARED)
+        if len(states) < _COMPARED and after:  # from the beginning again, but no file twice
+            states += [
+                pair for pair in self._index.states_after("", _COMPARED - len(states)) if pair[0].name <= after
+            ]
+        for state, fault in states:
+            name = state.name
+            if name[: name.rfind("/") + 1] in self.listed:
                 continue
             try:
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(f"{here}{name}/")
-                elif _is_picture(name) and entry.is_file():
-                    about = entry.stat()
-                    yield FileState(f"{here}{name}", about.st_size, about.st_mtime_ns)
-            except OSError:  # gone meanwhile, or a link to nowhere
-                continue
-        waiting += reversed(below)
+                self._compare(FileState(name, *_state((self._home / name).stat())), (state, fault))
+            except OSError:
+                self.gone.append(name)
+        return states[-1][0].name if len(states) == _COMPARED else ""
+
+    def _compare(self, now: FileState, known: tuple[FileState, str | None] | None) -> None:
+        # What an older szem could not read is tried again once its suffix is among those that this one reads.
+        if known is None or known[0] != now or (known[1] and _is_read_by_now(now.name)):
+            self.missing.append(now)
+
+    def _changed_ns(self, folder: str) -> int:
+        try:
+            return (self._home / folder).stat().st_mtime_ns
+        except OSError:
+            return -1
+
+
+def _state(about: os.stat_result) -> tuple[int, int]:
+    return about.st_size, about.st_mtime_ns

@@ -28,7 +28,9 @@ def _open_masks(open_model: OpenModel) -> Run:
 
     def run(picture: Picture8, shared: dict[str, Any]) -> LookResult:
         if agreement is not None:
-            shared["boxes"] = agreement.detector(picture)
+            detector = agreement.detector
+            found_boxes = shared["detected"] = detector.run(detector.prepare(picture))
+            shared["boxes"] = detector.finish(found_boxes, (picture.shape[0], picture.shape[1]))
         shared["masks"] = found = segment_with(session, picture, agreement=agreement, boxes=shared.get("boxes"))
         return found
 

@@ -98,10 +98,8 @@ export function searchAlbum(app, { query, changed }) {
     }
     try {
       const asked = album;
-      const hits = await searchPictures(
-        text,
-        asked.map(({ picture }) => picture),
-      );
+      const images = asked.map(({ picture }) => ({ content: picture }));
+      const { hits } = await searchPictures({ text, images, top: images.length });
       if (mine !== turn) return;
       problem.clear();
       scores = new Map(hits.map(({ index, score }) => [asked[index].name, score]));
