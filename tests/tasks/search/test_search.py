@@ -81,6 +81,7 @@ def test_scores_are_those_of_the_picture_alone(folder: Path, tmp_path: Path, enc
 def test_only_new_and_changed_files_are_encoded(
     folder: Path, tmp_path: Path, encoder: SearchEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "_SETTLED_NS", 0)
     index = tmp_path / "x.index"
     seen = encoded_files(monkeypatch)
     update_index(folder, encoder=encoder, file=index)

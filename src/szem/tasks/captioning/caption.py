@@ -397,10 +397,11 @@ class Captioner:
         name, confidence = self.card.name, sentences[0].confidence
         if encoded.evidence is None or begun:
             return Caption(tuple(sentences), confidence, name)
-        tags = tuple(tag for tag in encoded.evidence.tags if tag.confidence >= 0.5)
+        minimum = self.card.constants.get("tag_threshold", 0.5)
+        tags = tuple(tag for tag in encoded.evidence.tags if tag.confidence >= minimum)
         if confidence >= self.card.constants.get("threshold", 0.5):
             return Caption(tuple(sentences), confidence, name, tags=tags)
-        text, certainty = plain_sentence(tags, minimum=self.card.constants.get("tag_threshold", 0.5))
+        text, certainty = plain_sentence(tags, minimum=minimum)
         if not text:
             return Caption((), confidence, name, source="none", tags=tags, guesses=tuple(sentences))
         plain = Sentence(tuple(Word(word, 1.0) for word in text.split()), 1.0, confidence=certainty)

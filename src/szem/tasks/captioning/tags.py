@@ -27,6 +27,7 @@ __all__ = ["Detected", "TagEvidence", "TagRules", "Tagger", "tagger_of"]
 Detected = Mapping[str, Sequence[Array] | Array]
 """What `Detector.run` gives for one picture."""
 
+_SAME_OBJECT = 0.7  # intersection over union from which boxes of two classes are about one object
 _LOWEST = 0.02  # detector scores below are no evidence at all
 
 
@@ -171,7 +172,7 @@ class Tagger:
             return Tag(name=name, confidence=confidence, detail=detail)
         height, width = picture.shape[:2]
         size = np.array([width, height, width, height])
-        many = max(1, int((boxes.scores[list(places)] >= self.rules.box).sum()))
+        many = max(1, sum(boxes.scores[k] >= self.rules.box and not _is_taken(boxes, k) for k in places))
         best = max(places, key=lambda place: boxes.scores[place])
         x0, y0, x1, y1 = (float(v) for v in boxes.boxes_xyxy[best] / size)
         color, fraction = main_color(picture, (x0, y0, x1, y1))
@@ -188,6 +189,17 @@ class Tagger:
         """What the classifier calls it more closely: the label that has most of the picture's probability."""
         place = int(scores.argmax())
         return self._classifier.names[place] if scores[place] >= 0.5 and self._class_of_label[place] == name else ""
+
+
+def _is_taken(boxes: Boxes, place: int) -> bool:
+    """Whether a box of another class with a higher score is about the same: one animal is not a dog and a cat."""
+    x0, y0, x1, y1 = boxes.boxes_xyxy[:, :4].T
+    a0, b0, a1, b1 = boxes.boxes_xyxy[place]
+    shared = np.clip(np.minimum(x1, a1) - np.maximum(x0, a0), 0, None)
+    shared *= np.clip(np.minimum(y1, b1) - np.maximum(y0, b0), 0, None)
+    union = (x1 - x0) * (y1 - y0) + (a1 - a0) * (b1 - b0) - shared
+    others = (boxes.scores > boxes.scores[place]) & (boxes.indices != boxes.indices[place])
+    return bool((others & (shared > _SAME_OBJECT * union)).any())
 
 
 _NOUN_CLASSES: Mapping[str, str] = {

@@ -26,7 +26,7 @@ from szem.runtime.sessions import OnnxFile, Session, cores
 from szem.tasks.captioning.tags import TagEvidence, Tagger, tagger_of
 from szem.tasks.contracts import OpenModel
 from szem.tasks.models import ModelLike, as_session, default_model, open_model
-from szem.tasks.search.query import Demand, demands_of, evidence_of, is_only_demands
+from szem.tasks.search.query import Demand, demands_of, demands_probability, evidence_of, is_only_demands
 from szem.tasks.search.word_pieces import WordPieces
 
 __all__ = ["WIDTH", "EncodedRow", "Query", "SearchEncoder", "encoder_of", "open_encoder", "tags_from_json"]
@@ -35,8 +35,7 @@ WIDTH = 384  # numbers of one embedding
 _STEP = 0.42 / 127  # of the 8-bit rows: the largest number of a row of length 1 is below 0.42
 _LOWEST_TAG = 0.05  # confidence of tags that are kept with a row
 _SAID = 0.3  # confidence from which a tag is part of the sentence that is embedded
-# Of a sentence that names objects only: what a confirmed or contradicted number and colour add to the log odds.
-_PLAIN_COUNT, _PLAIN_COLOR, _ORDER = 1.5, 2.0, 0.05
+_ORDER = 0.05  # of the cosines, beside the tags, for a sentence that names objects only
 _COUNT_WORDS = {1: "a", 2: "two", 3: "three", 4: "four"}
 
 
@@ -189,13 +188,12 @@ class SearchEncoder:
         if query.like:
             return min(1.0, max(0.0, value))
         numbers = self._constants
-        evidence = evidence_of(query.demands, tags)
         if query.is_plain:
-            # The tags' confidences are calibrated; the cosines order pictures that they do not tell apart.
-            confidence = min(max((evidence.objects + 1) / 2, 0.01), 0.99)
+            # The tags are calibrated; the cosines order pictures that they do not tell apart.
+            confidence = demands_probability(query.demands, tags)
             logit = math.log(confidence / (1 - confidence)) + _ORDER * value
-            logit += _PLAIN_COUNT * evidence.counts + _PLAIN_COLOR * evidence.colors
         else:
+            evidence = evidence_of(query.demands, tags)
             logit = numbers["base"] + value
             logit += numbers["objects"] * evidence.objects + numbers["unnamed"] * (not query.demands)
             logit += numbers["counts"] * evidence.counts + numbers["colors"] * evidence.colors

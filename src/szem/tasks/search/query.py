@@ -11,7 +11,7 @@ from szem.results.caption import Tag
 from szem.tasks.captioning.nouns import named_classes, plural_of, words_of_class
 from szem.tasks.captioning.place_colors import COLOR_WORDS
 
-__all__ = ["Demand", "DemandEvidence", "demands_of", "evidence_of", "is_only_demands"]
+__all__ = ["Demand", "DemandEvidence", "demands_of", "demands_probability", "evidence_of", "is_only_demands"]
 
 _NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6}
 _ONE = frozenset({"one", "1", "single", "lone"})
@@ -27,6 +27,11 @@ _NEAR = {
 _EMPTY = frozenset(
     ["a", "an", "the", "and", "with", "of", "some", "photo", "photos", "picture", "pictures", "image", "images"]
 )
+# Where the object is there, how often the number that is asked for is the true one: by boxes of 80 pictures of COCO
+# train2017 (on 76 of val2017 0.62, 0.08, 0.84 and 0.30).
+_COUNTED, _COUNTED_OTHERWISE, _SEVERAL, _SEVERAL_OF_ONE = 0.59, 0.08, 0.95, 0.32
+# And the colour: by what people say in 500 pictures of Flickr8k that were held out.
+_MEASURED, _MEASURED_NEAR, _MEASURED_OTHERWISE, _UNMEASURED = 0.64, 0.15, 0.055, 0.11
 _BEFORE = 3  # words before the noun in which its number and colour stand
 
 
@@ -120,6 +125,37 @@ def evidence_of(demands: Sequence[Demand], tags: Sequence[Tag]) -> DemandEvidenc
         if demand.color and tag.color:
             colors.append(1.0 if tag.color == demand.color else 0.0 if tag.color in _NEAR[demand.color] else -1.0)
     return DemandEvidence(min(objects), min(counts, default=0.0), min(colors, default=0.0))
+
+
+def demands_probability(demands: Sequence[Demand], tags: Sequence[Tag]) -> float:
+    """How likely a picture shows what is demanded, by its tags alone: 0.01 to 0.99.
+
+    >>> car = Tag("car", 0.9, color="red")
+    >>> texts = ("a car", "a red car", "a blue car", "cars")
+    >>> [round(demands_probability(demands_of(text), [car]), 2) for text in texts]
+    [0.9, 0.58, 0.05, 0.29]
+    """
+    found = {tag.name: tag for tag in tags}
+    out = 0.99
+    for demand in demands:
+        tag = found.get(demand.name)
+        if tag is None:
+            return 0.01
+        probability = tag.confidence
+        if demand.count == -1:
+            probability *= _SEVERAL if tag.count > 1 else _SEVERAL_OF_ONE
+        elif demand.count:
+            probability *= _COUNTED if demand.count == tag.count else _COUNTED_OTHERWISE
+        if demand.color:
+            probability *= _color_factor(demand.color, tag.color)
+        out = min(out, probability)
+    return max(out, 0.01)
+
+
+def _color_factor(asked: str, measured: str) -> float:
+    if not measured:
+        return _UNMEASURED
+    return _MEASURED if measured == asked else _MEASURED_NEAR if measured in _NEAR[asked] else _MEASURED_OTHERWISE
 
 
 def _agreement(wanted: int, counted: int) -> float:
