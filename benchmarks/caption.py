@@ -49,9 +49,7 @@ def speed(seconds: float) -> None:
     together = Captioner(open_model(task="caption", threads=1))
     for beams in (1, 3, 10):
         many, ms = per_second(lambda beams=beams: len(together(pictures, beams=beams)), seconds)
-        print(
-            f"beam {beams}: {many:6.1f} captions/s, {len(pictures)} pictures a call; {ms:.0f} ms of processor time"
-        )
+        print(f"beam {beams}: {many:6.1f} captions/s, {len(pictures)} pictures a call; {ms:.0f} ms of processor time")
     encoded, ms = per_second(lambda: len(together.encode(pictures)), seconds)
     print(f"encoder, detector and classifier: {encoded:6.1f} pictures/s; {ms:.0f} ms of processor time each")
 

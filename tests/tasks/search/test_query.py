@@ -4,7 +4,7 @@ import pytest
 
 from szem.results.caption import Tag
 from szem.tasks.search.encoder import open_encoder
-from szem.tasks.search.query import Demand, DemandEvidence, demands_of, evidence_of
+from szem.tasks.search.query import Demand, DemandEvidence, demands_of, demands_probability, evidence_of
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,19 @@ def test_sentences_of_one_meaning_lie_together() -> None:
     )
     assert near[0] @ near[1] > 0.6
     assert near[0] @ near[2] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("a bus", 0.9, 0.99),
+        ("a red bus", 0.5, 0.9),
+        ("a blue bus", 0.01, 0.1),  # it was measured to be red
+        ("two buses", 0.01, 0.2),  # one was counted
+        ("a white dog", 0.01, 0.2),  # its colour was not measured
+        ("a bus and a giraffe", 0.01, 0.01),
+    ],
+)
+def test_numbers_and_colours_change_the_probability(text: str, low: float, high: float) -> None:
+    tags = [Tag("bus", 0.95, color="red"), Tag("dog", 0.9)]
+    assert low <= demands_probability(demands_of(text), tags) <= high
