@@ -23,10 +23,10 @@ def boxes(*rows: tuple[str, float, Sequence[float]]) -> Boxes:
     names = [name for name, _, _ in rows]
     classes = tuple(dict.fromkeys(names))
     return Boxes(
-        np.array([box for _, _, box in rows], np.float32),
-        np.array([score for _, score, _ in rows], np.float32),
-        np.array([classes.index(name) for name in names]),
-        classes,
+        boxes_xyxy=np.array([box for _, _, box in rows], np.float32),
+        scores=np.array([score for _, score, _ in rows], np.float32),
+        indices=np.array([classes.index(name) for name in names], np.int64),
+        classes=classes,
         width=100,
         height=100,
         model="m",
@@ -42,11 +42,14 @@ NO_LABEL = np.full(1000, 1e-5, np.float32)
         # Two dogs far apart are two.
         ([("dog", 0.9, (0, 0, 40, 40)), ("dog", 0.8, (60, 0, 99, 40))], {"dog": 2}),
         # The second "dog" lies on a surer cat: one animal is not counted under two names.
-        ([("dog", 0.9, (0, 0, 40, 40)), ("cat", 0.85, (60, 0, 99, 40)), ("dog", 0.6, (60, 1, 99, 41))], {"dog": 1, "cat": 1}),
+        (
+            [("dog", 0.9, (0, 0, 40, 40)), ("cat", 0.85, (60, 0, 99, 40)), ("dog", 0.6, (60, 1, 99, 41))],
+            {"dog": 1, "cat": 1},
+        ),
         # Doubtful boxes are not counted.
         ([("dog", 0.9, (0, 0, 40, 40)), ("dog", 0.3, (60, 0, 99, 40))], {"dog": 1}),
     ],
-)  # fmt: skip
+)
 def test_objects_are_counted_once(tagger: Tagger, found: Any, counts: dict[str, int]) -> None:
     picture = np.full((100, 100, 3), 128, np.uint8)
     evidence = tagger.combine(picture, boxes(*found), NO_LABEL)
@@ -62,7 +65,7 @@ def test_a_higher_score_gives_a_higher_confidence(tagger: Tagger) -> None:
     confidences = [tag.confidence for tag in tags]
     assert confidences == sorted(confidences)
     assert confidences[0] < 0.2
-    assert confidences[-1] > 0.7
+    assert 0.6 < confidences[-1] < 0.8  # no label of the classifier says dog, so it stays in doubt
 
 
 def test_look_runs_the_detector_once_for_boxes_masks_and_caption(monkeypatch: pytest.MonkeyPatch) -> None:
