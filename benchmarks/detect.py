@@ -1,6 +1,7 @@
 """Films through the whole of `szem detect`: frames a second from the file that is read to the file that is written.
 
 Run:  python benchmarks/detect.py --video cars.mp4 [--model NAME] [--rounds 3] [--peer PYTHON]
+      python benchmarks/detect.py --video cars.mp4 --against FOLDER   # the whole beside another detector, in turns
 What is compared, on the same film and machine, in turns:
   whole     decoding, network, following, drawing, H.264 with sound, as `szem detect FILM` does it
   network   the network alone on frames that are ready, one after the other with all cores on each
@@ -13,6 +14,7 @@ What is compared, on the same film and machine, in turns:
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -102,6 +104,27 @@ def peer(python: str, video: Path, form: str, side_px: int, folder: Path, rounds
     return rates
 
 
+def beside(video: Path, models: list[str | None], rounds: int, out: Path) -> None:
+    """The whole with one detector and another, in turns; processor time depends less on what else is running."""
+    detectors = [open_video_detector(model) for model in models]
+    rates: list[list[float]] = [[] for _ in models]
+    spent: list[list[float]] = [[] for _ in models]
+    frames = inspect_video(video).frames or 1
+    for turn in range(rounds + 1):
+        for place, detector in enumerate(detectors):
+            began = time.process_time()
+            rate = whole(video, detector, out)
+            if turn:  # the first is to warm up
+                rates[place].append(rate)
+                spent[place].append(1000 * (time.process_time() - began) / frames)
+    for model, rate, milliseconds in zip(models, rates, spent, strict=True):
+        reported(f"whole, {Path(model).name if model else 'shipped'}", rate)
+        print(f"  {np.median(milliseconds):.1f} ms of processor time a frame")
+    pairs = [ours / other for ours, other in zip(*rates, strict=True)]
+    print(f"first over second, by pairs: {np.median(pairs):.2f} ({', '.join(f'{pair:.2f}' for pair in pairs)})")
+    print(f"processor time: {np.median([a / b for a, b in zip(*spent, strict=True)]):.2f} of the second's")
+
+
 def reported(name: str, rates: list[float]) -> float:
     middle = float(np.median(rates))
     print(f"{name:22} {middle:6.1f} frames/s   ({', '.join(f'{rate:.1f}' for rate in rates)})", flush=True)
@@ -114,11 +137,18 @@ def main() -> None:
     parser.add_argument("--model", default=None)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--preset", default="ultrafast")
+    parser.add_argument("--against", help="folder of another detector")
     parser.add_argument("--peer", help="Python of an environment with ultralytics")
     args = parser.parse_args()
     info = inspect_video(args.video)
     print(describe_machine("szem", "onnxruntime", "av", "opencv-python-headless"))
     print(f"{args.video.name}: {info.width_px}×{info.height_px}, {info.frames} frames, {info.duration_s:.1f} s")
+    if args.against:
+        with tempfile.TemporaryDirectory() as name:
+            print(f"load {os.getloadavg()[0]:.1f} on {cores()} cores")
+            beside(args.video, [args.model, args.against], args.rounds, Path(name) / "a.mp4")
+            print(f"load {os.getloadavg()[0]:.1f}")
+        return
     detector = open_video_detector(args.model)
     alone = open_video_detector(args.model, workers=1, threads=None)
     print(f"model {args.model or 'shipped'}, {detector.workers} frames side by side on {cores()} cores")

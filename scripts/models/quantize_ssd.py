@@ -3,11 +3,15 @@ r"""Search which convolutions of the shipped detector can compute in 8 bits, as 
     python -m scripts.models.quantize_ssd --begin detect --score voc:train coco_mini:train2017 \
         --samples voc:train imagenet --out detect8
 
+    python -m scripts.models.quantize_ssd --begin detect --weights-only --out detect8
+
 Writes a model folder and prints the table of trials. A trial's score is the mean AP50 over the sets of `--score`,
 none of which a card reports on; the detector has seen them in training, as has the float network it is compared with.
+With `--weights-only` the arithmetic stays float: large weights but the heads' are stored in 8 bits.
 """
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +21,7 @@ from scripts.models.blend_detector import pictures_of
 from szem.arrays import Array
 from szem.media.pictures import read_picture
 from szem.models.ssd_mobilenet import SsdMobileNet
-from szem.runtime.cards import PictureInput, read_card, write_card
+from szem.runtime.cards import PictureInput, hash_file, read_card, write_card
 from szem.runtime.prepare import prepare_picture
 from szem.runtime.sessions import OnnxFile
 from szem.tasks.detection.average_precision import average_precision
@@ -25,6 +29,7 @@ from szem.tasks.detection.decoders import DECODERS
 from szem.tasks.detection.detect import finish_boxes
 from szem.train.detection.begin import begin_with
 from szem.train.detection.training_sets import read_set
+from szem.train.int8_weights import store_as_int8
 from szem.train.quantize_search import Trial, describe_trials
 from szem.train.release import Release, write_model
 
@@ -35,12 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write the model; see the head of this file."""
     parser = argparse.ArgumentParser(description="Search which parts of a detector can compute in 8 bits.")
     parser.add_argument("--begin", type=Path, required=True, help="model folder, head `anchors`")
-    parser.add_argument("--score", nargs="+", required=True, help="sets with boxes, PATH:SPLIT")
-    parser.add_argument("--samples", nargs="+", required=True, help="photographs for the ranges of activations")
+    parser.add_argument("--weights-only", action="store_true", help="store weights in 8 bits; nothing is searched")
+    parser.add_argument("--score", nargs="+", default=[], help="sets with boxes, PATH:SPLIT")
+    parser.add_argument("--samples", nargs="+", default=[], help="photographs for the ranges of activations")
     parser.add_argument("--most", type=int, default=130, help="pictures of a set at most")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     card = read_card(given.begin)
+    if given.weights_only:
+        shutil.copytree(given.begin, given.out)
+        file = given.out / card.file
+        store_as_int8(file, leave=("naming.", "measuring."))
+        sizes = {"sha256": hash_file(file), "size_bytes": file.stat().st_size}
+        write_card(given.out, card.model_copy(update=sizes))
+        return
     labels = card.labels or ()
     net = SsdMobileNet(classes=len(labels)).eval()
     begin_with(net, str(given.begin), classes=labels)

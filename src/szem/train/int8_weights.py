@@ -16,12 +16,13 @@ __all__ = ["store_as_int8"]
 _LARGE = 4096  # weights with fewer numbers stay float
 
 
-def store_as_int8(path: Path) -> None:
+def store_as_int8(path: Path, *, leave: tuple[str, ...] = ()) -> None:
     """Rewrite an ONNX file: each row of a large weight, its first axis, has a scale of its own.
 
     Args:
         path: The file; weights of Conv, (out, in, kh, kw), of Gemm with transB, (out, in), and every weight that is
             stored in half precision and cast where it is used (see `train.float16`).
+        leave: Weights whose names begin so stay as they are.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -31,12 +32,12 @@ def store_as_int8(path: Path) -> None:
     made = []
     for tensor in [t for t in graph.initializer if np.prod(t.dims) >= _LARGE]:
         cast = casts.get(tensor.name) if tensor.data_type == TensorProto.FLOAT16 else None
-        if cast is None and tensor.name not in weights:
+        if (cast is None and tensor.name not in weights) or tensor.name.startswith(leave):
             continue
         values = numpy_helper.to_array(tensor).astype(np.float32)
         flat = np.abs(values).reshape(len(values), -1).max(axis=1)
-        scales = np.maximum(flat / 127, 1e-12).astype(np.float32)
-        coded = np.round(values / scales.reshape(-1, *[1] * (values.ndim - 1))).astype(np.int8)
+        scales = np.maximum(flat / 127, 1e-12).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+        coded = np.round(values / scales).astype(np.int8)
         name, result = tensor.name.removesuffix("_float16"), tensor.name
         graph.initializer.remove(tensor)
         if cast is not None:
@@ -46,11 +47,13 @@ def store_as_int8(path: Path) -> None:
             [
                 numpy_helper.from_array(coded, f"{name}_int8"),
                 numpy_helper.from_array(scales, f"{name}_scales"),
-                numpy_helper.from_array(np.zeros(len(scales), np.int8), f"{name}_zero"),
             ]
         )
-        inputs = [f"{name}_int8", f"{name}_scales", f"{name}_zero"]
-        made.append(helper.make_node("DequantizeLinear", inputs, [result], axis=0))
+        # Not DequantizeLinear, which ONNX Runtime computes anew in every run: these two it computes once, at loading.
+        made += [
+            helper.make_node("Cast", [f"{name}_int8"], [f"{name}_float"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{name}_float", f"{name}_scales"], [result]),
+        ]
     for node in reversed(made):
         graph.node.insert(0, node)
     onnx.checker.check_model(model)

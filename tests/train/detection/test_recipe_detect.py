@@ -210,7 +210,7 @@ def test_the_threshold_is_where_enough_boxes_are_right(tmp_path: Path) -> None:
     assert precise_threshold(found, truth, classes=2, precision=0.6) == pytest.approx(0.22, abs=0.011)
     never = [replace(picture, labels=1 - picture.labels) for picture in truth]
     assert precise_threshold(found, never, classes=2) == pytest.approx(0.1)
-    # at 0.3 all boxes of the first class are right, but half of the second's; and eight boxes are few
+    # at 0.3 all boxes of the first class are right, but half of the second's; and three of six are no evidence
     assert class_thresholds(found, truth, threshold=0.3, classes=2) == pytest.approx((0.3, 0.36), abs=0.011)
     assert class_thresholds(found[:7], truth[:7], threshold=0.3, classes=2) == (0.3, 0.3)
 

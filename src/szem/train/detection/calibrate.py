@@ -3,6 +3,7 @@
 Both are found through the shipped path on pictures that were held back from training, and put on the model's card.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ __all__ = ["calibrate_detector", "class_thresholds", "fit_calibration", "precise
 _LOWEST = 0.03  # raw scores below are too many and too empty to learn from
 _GRID = np.round(np.arange(0.10, 0.91, 0.01), 2)  # thresholds tried
 _PRECISION = 0.8  # of the boxes that are shown by default
-_FEW = 8  # boxes of a class; fewer say nothing of it by itself
+_DOUBT = 0.05  # a class has its own threshold only where it would be so unlikely with the precision asked for
 
 
 def calibrate_detector(folder: Path, pictures: Sequence[BoxedPicture], *, overlaps: Overlaps | None = None) -> Card:
@@ -144,9 +145,12 @@ def class_thresholds(
     Args:
         found: One a picture, with confidences.
         truth: The pictures.
-        threshold: The common one; also that of classes with fewer than eight boxes above it.
+        threshold: The common one; also that of classes whose boxes above it may well be right as often as asked for
+            (binomial test, 5 %): four wrong ones of sixteen are no evidence.
         classes: How many there are.
         precision: Fraction of the shown boxes that are right; where no score reaches it, the score with the most.
+
+    Where a set has no labels of some classes, leave their boxes out of `found`.
     """
     grid = _GRID[threshold <= _GRID]
     out = []
@@ -154,7 +158,7 @@ def class_thresholds(
         lowest = np.full(classes, np.inf)
         lowest[index] = threshold
         scores, right = rate_boxes(list(found), list(truth), thresholds=lowest)
-        if len(scores) < _FEW:
+        if _at_most(int(right.sum()), len(right), precision) >= _DOUBT:
             out.append(threshold)
             continue
         above = scores[:, None] >= grid
@@ -163,3 +167,10 @@ def class_thresholds(
         good = np.flatnonzero(precisions >= precision)
         out.append(float(grid[good[0] if len(good) else precisions.argmax()]))
     return tuple(out)
+
+
+def _at_most(hits: int, given: int, probability: float) -> float:
+    """The probability of so few hits or fewer."""
+    return sum(
+        math.comb(given, n) * probability**n * (1 - probability) ** (given - n) for n in range(min(hits, given) + 1)
+    )
