@@ -26,7 +26,7 @@ def words_of(page: Any) -> list[str]:
 
 
 def test_words_heat_others_and_sentences_are_the_servers(visit: Visit) -> None:
-    page = visit("caption", picture="cat")
+    page = visit("caption", picture="cat", guess=1)
     told(page)
     wanted = szem.caption(read_sample("cat"), n=4, beams=10, attention=True, others=6)
     own = wanted.guesses or wanted.sentences  # what the network says, also where a plainer sentence is used
@@ -37,7 +37,7 @@ def test_words_heat_others_and_sentences_are_the_servers(visit: Visit) -> None:
     rows = page.locator(".sentence-row").evaluate_all("all => all.map((e) => e.dataset.text)")
     assert rows == [sentence.text for sentence in own]
     assert wanted.source == "tags"
-    assert wanted.text in page.locator("[data-name=sure]").inner_text()
+    assert page.locator("[data-name=plain]").inner_text() == wanted.text
     assert f"{wanted.confidence:.0%}" in page.locator("[data-name=sure]").inner_text()
 
     assert not page.locator("canvas.heat").is_visible()  # first the picture, then where it looked
@@ -58,8 +58,20 @@ def test_words_heat_others_and_sentences_are_the_servers(visit: Visit) -> None:
     in_address(page, "word=2")
 
 
+def test_a_doubtful_sentence_is_folded_away_and_what_is_recognised_is_said_in_the_visitors_language(visit: Visit) -> None:
+    page = visit("caption", picture="coffee", lang="hu")
+    told(page)
+    assert page.locator("[data-name=plain]").inner_text() == "a cup on a table"
+    assert "csésze, asztal" in page.locator("[data-name=translated]").inner_text()
+    assert not page.locator(WORDS).first.is_visible()
+    page.locator("[data-name=guess] summary").click()
+    assert page.locator(WORDS).first.is_visible()
+    assert page.locator(".sentence-row").first.is_visible()
+    in_address(page, "guess=1")
+
+
 def test_another_word_is_chosen_and_the_sentence_goes_on_from_it(visit: Visit) -> None:
-    page = visit("caption", picture="coffee")
+    page = visit("caption", picture="coffee", guess=1)
     told(page)
     before = words_of(page)
     page.locator(WORDS).nth(1).click()
@@ -81,7 +93,7 @@ def test_another_word_is_chosen_and_the_sentence_goes_on_from_it(visit: Visit) -
 
 
 def test_first_words_can_be_written_and_an_unknown_one_is_reported(visit: Visit) -> None:
-    page = visit("caption", picture="cat", expect=("Failed to load resource",))
+    page = visit("caption", picture="cat", guess=1, expect=("Failed to load resource",))
     told(page)
     page.fill("[name=start]", "two dogs")
     page.keyboard.press("Enter")
@@ -95,7 +107,7 @@ def test_first_words_can_be_written_and_an_unknown_one_is_reported(visit: Visit)
 
 
 def test_the_keyboard_reaches_words_and_sentences(visit: Visit) -> None:
-    page = visit("caption", picture="astronaut", lang="hu")
+    page = visit("caption", picture="astronaut", lang="hu", guess=1)
     told(page)
     page.locator(WORDS).nth(1).focus()
     settle(page)
@@ -113,7 +125,7 @@ def test_the_keyboard_reaches_words_and_sentences(visit: Visit) -> None:
 @pytest.mark.parametrize(("width", "lang"), [(390, "en"), (390, "hu"), (1280, "hu")])
 def test_nothing_is_wider_than_the_screen(visit: Visit, width: int, lang: str) -> None:
     browser = {"viewport": {"width": width, "height": 844}}
-    page = visit("caption", picture="cat", lang=lang, theme="dark", browser=browser)
+    page = visit("caption", picture="cat", guess=1, lang=lang, theme="dark", browser=browser)
     told(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -124,7 +136,7 @@ def test_answers_of_any_shape_are_read(lab: Callable[..., Any]) -> None:
       m.readCaption({ confidence: 0.5, sentences: [{ text: 'a', probability: 1, words: [{ text: 'a', probability: 1 }],
         ending: { text: '.', probability: 0.5, others: [{ text: 'dog', probability: 0.1 }] } }] }).sentences[0].words.length]"""
     empty, none, flat, sloped, second, first, count = lab("caption/answer.js", body)
-    assert empty == {"caption": "", "source": "model", "sentences": [], "confidence": 0}
+    assert empty == {"caption": "", "source": "model", "tags": [], "sentences": [], "confidence": 0}
     assert none is None
     assert flat == [[0, 0], [0, 0]]
     assert sloped == [[0, 1], [0.5, 0]]

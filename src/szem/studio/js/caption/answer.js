@@ -1,7 +1,7 @@
 // What the server said about a picture, in the form the page draws. Pure.
 
 /**
- * {caption, source, confidence, sentences}: `source` is "model", "tags" or "none"; `sentences` are the network's own, also where its
+ * {caption, source, confidence, tags, sentences}: `source` is "model", "tags" or "none"; `sentences` are the network's own, also where its
  * answer is not used. A sentence is {text, confidence, probability, words}; a word {text, probability, attention, others}. The end of
  * the sentence is its last word, "." , so that a sentence can go on from there too.
  */
@@ -14,14 +14,19 @@ export function readCaption(answer) {
     probability,
     words: [...(words ?? []), ...(ending ? [{ ...ending, end: true }] : [])].map(readWord),
   }));
-  return { caption: answer?.caption ?? "", source, confidence: answer?.confidence ?? 0, sentences };
+  return { caption: answer?.caption ?? "", source, confidence: answer?.confidence ?? 0, tags: answer?.tags ?? [], sentences };
 }
 
 /** What is said about the caption, beside the network's own sentence: [key of the text, its values]. */
-export function verdict({ caption, source, confidence }, percent) {
+export function verdict({ source, confidence }, percent) {
   if (source === "none") return ["caption.silent", {}];
-  if (source === "tags") return ["caption.from-tags", { caption, share: percent(confidence) }];
+  if (source === "tags") return ["caption.from-tags", { share: percent(confidence) }];
   return [confidence < 0.5 ? "caption.unsure" : "caption.sure", { share: percent(confidence) }];
+}
+
+/** The tags in the visitor's language, "2 person, cup" with names of that language. @param nameOf label -> name */
+export function tagsText(tags, nameOf) {
+  return tags.map(({ name, count = 1 }) => `${count > 1 ? `${count} ` : ""}${nameOf(name)}`).join(", ");
 }
 
 function readWord({ text, probability, attention = null, others = [], end = false }) {

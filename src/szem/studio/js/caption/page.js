@@ -3,6 +3,7 @@
 
 import { button, codeBlock, messagePlace, slider } from "../controls.js";
 import { fill, h } from "../dom.js";
+import { className } from "../names.js";
 import { sendable } from "../pictures/decode.js";
 import { isBundled } from "../pictures/begin.js";
 import { followPicture } from "../pictures/follow.js";
@@ -11,7 +12,7 @@ import { wordsFor } from "../problems.js";
 import { createOverlay } from "../recognise/overlay.js";
 import { describe } from "../server.js";
 import { whole, words as text } from "../url-state.js";
-import { heatRows, readCaption, startWith, verdict } from "./answer.js";
+import { heatRows, readCaption, startWith, tagsText, verdict } from "./answer.js";
 import { othersView, sentenceView } from "./sentence.js";
 import { curlText, pythonText, shellText } from "./snippets.js";
 
@@ -21,6 +22,7 @@ export const fields = {
   sentence: whole(0, 0, 7),
   word: whole(-1, -1, 31),
   opacity: whole(60, 0, 100),
+  guess: whole(0, 0, 1), // whether the network's own sentence is unfolded where the page doubts it
 };
 
 const ASKED = { n: 4, beams: 10, others: 6 };
@@ -53,8 +55,26 @@ export async function mount(root, app) {
   });
   const others = othersView(app, (place, other) => answer && goOn(startWith(said().words, place, other)));
   const sure = h("p", { class: "sure", data: { name: "sure" }, "aria-live": "polite" });
+  const plain = h("p", { class: "plain-caption", lang: "en", data: { name: "plain" } });
+  const translated = h("p", { class: "section-text", data: { name: "translated" } });
+  const doubt = h("span", { class: "guess-doubt" });
+  const guess = h(
+    "details",
+    { class: "guess", data: { name: "guess" }, on: { toggle: () => unfolded() } },
+    h("summary", {}, h("span", { text: t("caption.guess") }), doubt),
+    sentence.element,
+    h("p", { class: "section-text", text: t("caption.hint") }),
+    others.element,
+  );
   const timing = h("p", { class: "meter", data: { name: "timing" }, "aria-live": "polite" });
   const list = h("ol", { class: "sentences", "aria-label": t("caption.sentences") });
+  const rest = h(
+    "section",
+    { class: "shelf" },
+    h("h2", { text: t("caption.sentences") }),
+    h("p", { class: "section-text", text: t("caption.sentences.text") }),
+    list,
+  );
   const again = button({ text: t("caption.again"), name: "again", image: "swap", press: () => goOn("") });
   const begin = h("input", {
     type: "text",
@@ -133,10 +153,10 @@ export async function mount(root, app) {
         { class: "telling" },
         h("div", { class: "figure-head" }, h("h2", { text: t("caption.sentence") }), timing),
         problem.element,
-        sentence.element,
+        plain,
+        translated,
         sure,
-        h("p", { class: "section-text", text: t("caption.hint") }),
-        others.element,
+        guess,
       ),
     ),
     h(
@@ -146,13 +166,7 @@ export async function mount(root, app) {
       h("p", { class: "section-text", text: t("caption.begin.text") }),
       form,
     ),
-    h(
-      "section",
-      { class: "shelf" },
-      h("h2", { text: t("caption.sentences") }),
-      h("p", { class: "section-text", text: t("caption.sentences.text") }),
-      list,
-    ),
+    rest,
     h(
       "section",
       { class: "shelf" },
@@ -166,6 +180,17 @@ export async function mount(root, app) {
 
   function said() {
     return answer.sentences[Math.min(state.sentence, answer.sentences.length - 1)];
+  }
+
+  /** Whether the visitor is at work on the network's own sentence. */
+  function isAsked() {
+    return state.guess === 1 || state.word >= 0 || state.sentence > 0 || state.start !== "";
+  }
+
+  function unfolded() {
+    if (!answer || guess.open === !rest.hidden) return; // it was the page that did it
+    rest.hidden = !guess.open;
+    app.set({ guess: guess.open ? 1 : 0, ...(guess.open ? {} : { word: -1, sentence: 0 }) });
   }
 
   function given() {
@@ -196,6 +221,11 @@ export async function mount(root, app) {
     sure.dataset.doubt = answer.source === "model" && answer.confidence >= 0.5 ? "no" : "yes";
     sure.dataset.source = answer.source;
     sure.textContent = t(...verdict(answer, words.percent));
+    plain.textContent = answer.source === "tags" ? answer.caption : "";
+    translated.textContent = answer.source === "tags" && words.code !== "en" ? t("caption.translated", { tags: tagsText(answer.tags, (label) => className(words, label)) }) : "";
+    doubt.textContent = answer.source === "model" ? "" : t("caption.doubtful", { share: words.percent(now.confidence) });
+    guess.open = answer.source === "model" || isAsked();
+    rest.hidden = !guess.open;
     timing.textContent = t("recognise.took", { ms: number(answer.tookMs) });
     paintList();
     paintHeat();
@@ -245,6 +275,7 @@ export async function mount(root, app) {
   async function ask(still) {
     const mine = ++turn;
     root.toggleAttribute("data-busy", true);
+    if (!answer) timing.textContent = t("caption.wait");
     try {
       const blob = await sendable(still);
       const started = performance.now();

@@ -242,6 +242,7 @@ export async function mount(root, app) {
     const chosen = Math.min(state.chosen, pictures.length - 1);
     easel.show(pictures, chosen, said);
     back.show({ ...pictures[chosen], text: said });
+    walk?.begin(pictures[chosen]);
     fill(
       warning,
       isSubject ? null : h("p", { text: t("draw.no-subject") }),

@@ -13,7 +13,7 @@ const REST_FRAMES = 6; // at either end
 
 /**
  * @param wish () -> {text, seed, truncation} of the drawing on show
- * @returns {element, clear(), close()}
+ * @returns {element, begin(drawing), clear(), close()}
  */
 export function createWalk(app, { wish, second, changed }) {
   const { words } = app;
@@ -160,6 +160,14 @@ export function createWalk(app, { wish, second, changed }) {
 
   return {
     element,
+    /** Show the drawing that the video will begin with, until there is one. */
+    async begin(drawing) {
+      const mine = turn;
+      const picture = await createImageBitmap(fileOf(drawing.picture));
+      if (mine !== turn || frames.length > 0) return;
+      [canvas.width, canvas.height] = [picture.width, picture.height];
+      canvas.getContext("2d").drawImage(picture, 0, 0);
+    },
     clear() {
       turn += 1;
       element.toggleAttribute("data-busy", false);

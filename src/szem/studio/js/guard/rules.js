@@ -28,6 +28,7 @@ export function rulesEditor(app, { changed }) {
     wrap: "off",
     rows: "16",
     "aria-label": t("guard.rules-text"),
+    placeholder: t("guard.rules-empty"),
     data: { name: "rules-text" },
     on: {
       input: () => edited(text.value),

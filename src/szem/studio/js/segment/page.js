@@ -14,7 +14,7 @@ import { segmentPicture, segmentedFile } from "../server.js";
 import { choice, whole, words as text } from "../url-state.js";
 import { atrousPanel } from "./atrous.js";
 import { classAt, readGreyPng } from "./class-map.js";
-import { legend } from "./legend.js";
+import { doubtfulOf, legend } from "./legend.js";
 import { encode, picturesOf } from "./sending.js";
 import { commandText, curlText, szemText } from "./snippets.js";
 import { segmentView } from "./view.js";
@@ -234,7 +234,8 @@ export async function mount(root, app) {
   function paint() {
     if (!answer) return;
     const indexOf = (label) => answer.classes.find((one) => one.label === label)?.index ?? -1;
-    view.colours(map, { classes: answer.classes, hidden: [indexOf(answer.background), indexOf(answer.unknown)], only: state.only ? indexOf(state.only) : -1 });
+    const hidden = [answer.background, answer.unknown, ...doubtfulOf(answer.areas).filter((label) => label !== state.only)];
+    view.colours(map, { classes: answer.classes, hidden: hidden.map(indexOf), only: state.only ? indexOf(state.only) : -1 });
     areas.show(answer, state.only);
     paintOutline();
   }
