@@ -1,11 +1,14 @@
-"""Make the gallery that feature maps are searched over: `python docs/tools/gallery.py`.
+"""Make the gallery that feature maps are searched over: `python docs/tools/gallery.py`; with the word `strongest`, only
+the table of what each map of the default classifier likes best in it (half a minute).
 
 It writes `szem/media/gallery.webp`, one picture of tiles, `SIDE` pixels each: crops at several scales of photographs
 and textures that scikit-image carries (CC0 or public domain), gratings, grids, rings and corners, and flowers and
-birds that the project's own network drew.
+birds that the project's own network drew. The table is `szem/tasks/explain/strongest.npz`, for the Network page.
 """
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +19,13 @@ from PIL import Image
 
 import szem
 from szem.media.pictures import read_picture
-from szem.media.samples import GALLERY_COLUMNS, GALLERY_SIDE, gallery_path, sample_path
+from szem.media.samples import GALLERY_COLUMNS, GALLERY_SIDE, gallery_path, read_gallery, sample_path
+from szem.tasks.explain.explain import Explorer
+from szem.tasks.explain.top_activations import SHIPPED, find_strongest
 
 Tile = NDArray[np.uint8]
 SIDE, COLUMNS = GALLERY_SIDE, GALLERY_COLUMNS
+KEPT = 6  # as many as the Network page shows
 # File of scikit-image's data folder -> how many crops; all CC0 or in the public domain.
 PHOTOGRAPHS = {"chelsea.png": 22, "coffee.png": 22, "astronaut.png": 22, "rocket.jpg": 14, "coins.png": 12}
 PHOTOGRAPHS |= {"camera.png": 16, "hubble_deep_field.jpg": 8, "moon.png": 6, "clock_motion.png": 6}
@@ -85,10 +91,22 @@ def main() -> None:
     sheet = (
         np.stack(tiles).reshape(rows, COLUMNS, SIDE, SIDE, 3).swapaxes(1, 2).reshape(rows * SIDE, COLUMNS * SIDE, 3)
     )
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else gallery_path()
+    path = gallery_path()
     Image.fromarray(sheet).save(path, quality=72, method=6)
     print(path.name, len(tiles), path.stat().st_size)
 
 
+def write_strongest() -> None:
+    """Search the gallery as the Network page does, and keep what was found beside the code that reads it."""
+    SHIPPED.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        find_strongest(Explorer(), read_gallery(), keep=KEPT, cache=Path(folder))
+        (made,) = Path(folder).iterdir()
+        shutil.copyfile(made, SHIPPED)
+    print(SHIPPED.name, SHIPPED.stat().st_size)
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] != ["strongest"]:
+        main()
+    write_strongest()

@@ -326,7 +326,7 @@ def test_the_strongest_pictures_are_shown_with_their_patches(visit: Visit) -> No
     page = visit("network", picture="cat", layer=8, map=2)
     _ready(page)
     page.click("[data-name=find-strongest]")
-    page.wait_for_selector(".patches li", timeout=200_000)
+    page.wait_for_selector(".patches li")
     values = [_number(t) for t in page.locator(".patches output").all_inner_texts()]
     assert len(values) >= 3
     assert values == sorted(values, reverse=True)

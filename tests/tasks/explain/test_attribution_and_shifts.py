@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from szem.errors import FormatError, RangeError, UnknownNameError, UnsupportedError
 from szem.media.pictures import write_picture
-from szem.media.samples import read_sample
+from szem.media.samples import read_gallery, read_sample
 from szem.results.explanation import draw_maps
 from szem.runtime.graph import read_graph
 from szem.tasks.explain import receptive_field
@@ -21,7 +21,7 @@ from szem.tasks.explain.explain import Explorer
 from szem.tasks.explain.preprocess import prepare_cut
 from szem.tasks.explain.receptive_field import StackLayer, build_stack, measure_stack, pixels_seen
 from szem.tasks.explain.shift_invariance import measure_shift
-from szem.tasks.explain.top_activations import cut_patch, find_strongest
+from szem.tasks.explain.top_activations import SHIPPED, cut_patch, find_strongest
 
 File = Callable[[str], Path]
 
@@ -137,6 +137,19 @@ def test_what_was_found_is_kept_on_disk_and_found_anew_after_a_change(
     assert not np.array_equal(changed.scores["stem"], first.scores["stem"])
     kept[0].write_bytes(b"damaged")
     find_strongest(residual, files, keep=2, cache=cache)  # a damaged cache is searched again
+
+
+def test_the_shipped_table_is_of_the_default_network_and_the_bundled_gallery(tmp_path: Path) -> None:
+    explorer, gallery = Explorer(), read_gallery()
+    assert SHIPPED.is_file()
+    found = find_strongest(explorer, gallery, keep=6, cache=tmp_path)
+    assert not list(tmp_path.iterdir()), "searched anew: run docs/tools/gallery.py strongest"
+    layer = explorer.layers[8]
+    for rank in range(2):  # what it says is what the network answers
+        picture, (row, column) = gallery[found.pictures[layer.row.name][3, rank]], found.places[layer.row.name][3, rank]
+        maps = explorer.maps(explorer.prepare(picture).values, [layer])[layer.row.name]
+        assert maps[3, row, column] == pytest.approx(found.scores[layer.row.name][3, rank], rel=1e-3)
+        assert maps[3].max() == maps[3, row, column]
 
 
 def test_a_patch_is_what_the_neuron_sees(residual: Explorer) -> None:
