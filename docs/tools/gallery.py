@@ -1,5 +1,5 @@
-"""Make the gallery that feature maps are searched over: `python docs/tools/gallery.py`; with the word `strongest`, only
-the table of what each map of the default classifier likes best in it (half a minute).
+"""Make the gallery that feature maps are searched over: `python docs/tools/gallery.py`; with the word `strongest`,
+only the table of what each map of the default classifier likes best in it (half a minute).
 
 It writes `szem/media/gallery.webp`, one picture of tiles, `SIDE` pixels each: crops at several scales of photographs
 and textures that scikit-image carries (CC0 or public domain), gratings, grids, rings and corners, and flowers and

@@ -1,7 +1,7 @@
 """Make the pictures of docs/lecture.md and docs/lecture.hu.md: `python docs/tools/lecture_pictures.py`.
 
 There are no words in them, so that both languages share them. The pages of the studio are photographed by
-`studio_lab_pictures.py`.
+`pictures.py`.
 """
 
 from pathlib import Path

@@ -13,7 +13,6 @@ import av
 import cv2
 import numpy as np
 import speaking_face
-from guard_pictures import SOUND_HZ, make_sound
 from numpy.typing import NDArray
 
 from szem.media.samples import read_sample
@@ -26,6 +25,8 @@ from benchmarks.scenes.stories import compose_scene
 Frames = list[NDArray[np.uint8]]
 SAMPLES = studio_folder() / "samples"
 RATE_HZ = 12
+SOUND_HZ = 16_000
+SIREN_S = (19.0, 25.0)
 SIDES = (480, 360)
 WALL = ("cat", "astronaut")
 GAP = 40  # between two photographs
@@ -55,6 +56,19 @@ def yard_frames() -> Frames:
     """Somebody leaves a bag in a drawn yard."""
     scene = compose_scene("left", YARD_SEED, draw_sprites(YARD_SEED), rate_hz=10, duration_s=YARD_S, extras=False)
     return [picture for _, picture in scene.frames()]
+
+
+def make_sound(seconds: float) -> NDArray[np.float32]:
+    """Wind, and in it a siren that wails up and down."""
+    rng = np.random.default_rng(YARD_SEED)
+    at = np.arange(round(seconds * SOUND_HZ)) / SOUND_HZ
+    wind = np.convolve(rng.standard_normal(len(at)), np.ones(24) / 24, "same") * 0.01
+    pitch_hz = 950 + 350 * np.sin(2 * np.pi * at / 3.2)
+    turn = 2 * np.pi * np.cumsum(pitch_hz) / SOUND_HZ
+    wail = sum(np.sin(k * turn) / k for k in (1, 2, 3, 5))
+    start, end = SIREN_S
+    loud = np.clip(np.minimum(at - start, end - at), 0, 1)
+    return (wind + 0.16 * loud * wail).astype(np.float32)
 
 
 def write(

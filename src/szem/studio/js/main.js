@@ -53,9 +53,7 @@ async function show() {
   const root = h("main", { id: "main", class: "page", tabindex: "-1", data: { page: page.name } });
   const work = h("div", { class: "work" }, step ? lectureBeside(words, lecture) : null, root);
   fill(document.getElementById("app"), skipLink(words, root), header(words), work, footer(words));
-  const here = document.querySelector(".site-head nav [aria-current]");
-  if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.clientWidth) / 2;
-  tellMore(document.querySelector(".site-head nav"));
+  showHere();
   const mounted = await module.mount(root, appFor(words, state));
   if (mine !== turn) {
     mounted.close();
@@ -187,6 +185,14 @@ function header(words) {
   );
 }
 
+/** Bring the page on show into the middle of the menu. */
+function showHere() {
+  const nav = document.querySelector(".site-head nav");
+  const here = nav?.querySelector("[aria-current]");
+  if (here) nav.scrollLeft = here.offsetLeft - (nav.clientWidth - here.clientWidth) / 2;
+  tellMore(nav);
+}
+
 /** Where not all pages have room, say on which side there are more: the style sheet fades them out there. */
 function tellMore(nav) {
   if (!nav) return; // the window was resized before the header stood
@@ -214,7 +220,7 @@ function footer(words) {
   return h("footer", { class: "site-foot" }, h("p", { text: words.t("site.foot") }));
 }
 
-addEventListener("resize", () => tellMore(document.querySelector(".site-head nav")));
+addEventListener("resize", showHere);
 addEventListener("keydown", (event) => {
   const wish = present ? presenterKey(event) : null;
   if (!wish) return;
