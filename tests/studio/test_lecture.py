@@ -16,6 +16,8 @@ from szem.media.samples import sample_path
 from szem.media.video_writer import VideoWriter
 from szem.studio import studio_folder
 
+from .seeing import settle
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 TEXTS = {
     lang: (DOCS / name).read_text(encoding="utf-8") for lang, name in (("en", "lecture.md"), ("hu", "lecture.hu.md"))
@@ -84,6 +86,16 @@ def test_the_presenter_view_has_no_menus_and_is_led_by_keys(visit: Callable[...,
     shown.wait_for_selector("html:not([data-present])[data-ready=stride]", state="attached")
     assert shown.locator(".site-head").is_visible()
     assert "step=8" in shown.url
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", ["en", "hu"])
+def test_the_presenter_view_fits_laptops_and_phones(visit: Callable[..., Any], lang: str) -> None:
+    for width, height in ((1366, 768), (1440, 900), (390, 844)):
+        sides = {"viewport": {"width": width, "height": height}}
+        shown = visit("kernels", step=4, present=1, lang=lang, browser=sides)
+        settle(shown)
+        assert shown.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_both_languages_hold_the_same_steps_pictures_commands_and_links() -> None:
