@@ -12,6 +12,7 @@ import runpy
 import shutil
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,12 @@ PATIENCE_MS = 600_000
 QUALITY = 86
 
 
-def take(browser: Browser, url: str, shot: Shot) -> None:
-    """One picture of the studio."""
+def open_page(browser: Browser, url: str, shot: Shot) -> Page:
+    """The studio in the state that a picture shows."""
     width, height = shot.size
-    phone = width < 600
     context = browser.new_context(
         viewport={"width": width, "height": height},
-        device_scale_factor=1.5 if phone else 1,
+        device_scale_factor=1.5 if width < 600 else 1,
         reduced_motion="reduce",
         locale="en-GB",
     )
@@ -53,21 +53,25 @@ def take(browser: Browser, url: str, shot: Shot) -> None:
     page.wait_for_selector("html[data-ready]", state="attached")
     page.wait_for_selector(shot.ready, state="attached")
     page.wait_for_timeout(800)
-    if shot.part:
-        page.locator(shot.part).scroll_into_view_if_needed()
     for step in shot.steps:
         do(page, *step)
     page.wait_for_timeout(1500)
-    if shot.kept_px > height:
-        page.set_viewport_size({"width": width, "height": shot.kept_px})  # long enough, so that what is sticky stays
-        page.wait_for_timeout(700)
+    return page
+
+
+def take(page: Page, shot: Shot) -> None:
+    """One picture."""
+    width, height = shot.size
     path = PICTURES / f"{shot.name}.jpg"
     if shot.part:
+        page.locator(shot.part).scroll_into_view_if_needed()
+        page.wait_for_timeout(700)
         cut(page, shot.part, path)
     else:
-        clip = {"x": 0, "y": 0, "width": width, "height": shot.kept_px or height}
-        page.screenshot(path=path, clip=clip, type="jpeg", quality=QUALITY)
-    context.close()
+        if shot.kept_px > height:
+            page.set_viewport_size({"width": width, "height": shot.kept_px})  # so that what is sticky stays in place
+            page.wait_for_timeout(700)
+        page.screenshot(path=path, type="jpeg", quality=QUALITY)
     print(path.name, path.stat().st_size, flush=True)
 
 
@@ -112,6 +116,11 @@ def cut(page: Page, part: str, path: Path) -> None:
     page.screenshot(path=path, type="jpeg", quality=QUALITY, clip=box, full_page=True)
 
 
+def opened_as(shot: Shot) -> str:
+    """What distinguishes the pages that pictures are taken of."""
+    return repr((shot.address, shot.size, shot.ready, shot.steps))
+
+
 def keep(made: dict[str, str]) -> None:
     """Note what was made."""
     RECORD.write_text(json.dumps(recorded() | made, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -140,10 +149,16 @@ def main() -> None:
             os.environ["SZEM_HOME"] = home  # not among the user's own models and events
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
             with serve_beside(ServeSettings(port=0, key=KEY, guard_store=Path(home) / "guard")) as url:
-                for shot in shots:
-                    digest = digest_of_shot(shot)
-                    take(browser, url, shot)
-                    keep({f"{shot.name}.jpg": digest})
+                shots.sort(key=lambda shot: (opened_as(shot), shot.part))
+                for _, alike in groupby(shots, key=opened_as):  # a page that several show is opened once
+                    page = None
+                    for shot in alike:
+                        digest = digest_of_shot(shot)
+                        page = page or open_page(browser, url, shot)
+                        take(page, shot)
+                        keep({f"{shot.name}.jpg": digest})
+                    if page is not None:
+                        page.context.close()
             browser.close()
     for name in programs:
         print(name, flush=True)

@@ -21,7 +21,7 @@ STUDIO = ROOT / "src" / "szem" / "studio"
 WEIGHTS = ROOT / "src" / "szem" / "weights"
 SHARED_SHEETS = {"szem", "controls", "stage", "answers", "video", "lab", "lecture"}
 
-LAPTOP, DESKTOP, PHONE = (1366, 768), (1280, 900), (390, 844)
+LAPTOP, DESKTOP, PHONE = (1366, 768), (1440, 900), (390, 844)
 DRAWN = ".stage[data-drawn]"
 ANSWERED = "main[data-answered]"
 TIMED = "[data-fact=time]"
@@ -73,20 +73,20 @@ class Shot:
 SHOTS = (
     Shot("studio-start-light-en", "start", ready=LENS, kept_px=860),
     Shot("studio-start-dark-hu", "start?lang=hu&theme=dark", ready=LENS, kept_px=2700),
-    Shot("studio-kernels-light-en", "kernels?kernel=sobel-x&view=signed&at=231,152", (1280, 1100), DRAWN),
-    Shot("studio-kernels-dark-hu", "kernels?kernel=sharpen&picture=cat&lang=hu&theme=dark", (1280, 1400), DRAWN),
-    Shot("studio-kernels-edges", "kernels?mode=edges&view=beside&picture=coffee", (1280, 980), DRAWN),
-    Shot("studio-neuron-light-en", "neuron", (1280, 1000), ".neuron-drawing text"),
-    Shot("studio-stride-light-en", "stride", (1280, 1100), "[data-name=said] output"),
+    Shot("studio-kernels-light-en", "kernels?kernel=sobel-x&view=signed&at=231,152", (1440, 1100), DRAWN),
+    Shot("studio-kernels-dark-hu", "kernels?kernel=sharpen&picture=cat&lang=hu&theme=dark", (1440, 1400), DRAWN),
+    Shot("studio-kernels-edges", "kernels?mode=edges&view=beside&picture=coffee", (1440, 980), DRAWN),
+    Shot("studio-neuron-light-en", "neuron", (1440, 1000), ".neuron-drawing text"),
+    Shot("studio-stride-light-en", "stride", (1440, 1100), "[data-name=said] output"),
     Shot("studio-triangle-light-en", "triangle", DESKTOP, ".tri-answer output"),
-    Shot("network-map", "network?picture=cat", (1280, 1150), TIMED),
+    Shot("network-map", "network?picture=cat", (1440, 1150), TIMED),
     Shot(
-        "network-layer", "network?picture=cat&layer=8&order=likeness&map=45", (1280, 1500), TIMED, part=".layer-panel"
+        "network-layer", "network?picture=cat&layer=8&order=likeness&map=45", (1440, 1500), TIMED, part=".layer-panel"
     ),
     Shot(
         "network-neuron",
         "network?picture=cat&layer=12&map=24&at=12,9",
-        (1280, 1500),
+        (1440, 1500),
         TIMED,
         part=".layer-panel",
         steps=(("click", "[data-name=find-strongest]"), ("wait", ".patches li")),
@@ -126,21 +126,21 @@ SHOTS = (
         steps=(("drag", "[data-name=picture] canvas", (0.2, 0.04, 0.83, 0.98)),),
     ),
     Shot("studio-segment-dark-hu", "segment?picture=astronaut&lang=hu&theme=dark", ready=ANSWERED, steps=ATROUS),
-    Shot("studio-segment-atrous", "segment?picture=cat&at=0.25,0.35", (1280, 700), ANSWERED, steps=ATROUS),
-    Shot("studio-lips-light-en", "lips", (1280, 1000), ".pair-mouths"),
-    Shot("studio-lips-dark-hu", "lips?lang=hu&theme=dark", (1280, 1000), ".pair-mouths"),
-    Shot("studio-guard-light-en", "guard", (1280, 960), steps=BAG),
+    Shot("studio-segment-atrous", "segment?picture=cat&at=0.25,0.35", (1440, 700), ANSWERED, steps=ATROUS),
+    Shot("studio-lips-light-en", "lips", (1440, 1000), ".pair-mouths"),
+    Shot("studio-lips-dark-hu", "lips?lang=hu&theme=dark", (1440, 1000), ".pair-mouths"),
+    Shot("studio-guard-light-en", "guard", (1440, 960), steps=BAG),
     Shot(
         "studio-guard-rules",
         "guard",
-        (1280, 960),
+        (1440, 960),
         part="#guard-rules",
-        steps=(*BAG, ("fill", "[data-name=rules-text]", RULES), ("rest", "", 2.0)),
+        steps=(("rest", "", 2.0), ("fill", "[data-name=rules-text]", RULES), ("rest", "", 2.0)),
     ),
-    Shot("lecture-events", "guard", (1280, 960), part=".guard-try", steps=BAG),
+    Shot("lecture-events", "guard", (1440, 960), part=".guard-try", steps=BAG),
     Shot("studio-caption-light-en", "caption?picture=coffee&guess=1&word=1", ready=SAID),
     Shot("studio-caption-dark-hu", "caption?picture=cat&lang=hu&theme=dark", ready=SAID),
-    Shot("studio-draw-light-en", "draw?seed=7", (1280, 1000), "[data-name=influence] .influence-word"),
+    Shot("studio-draw-light-en", "draw?seed=7", (1440, 1000), "[data-name=influence] .influence-word"),
     Shot("studio-handout-light-en", "handout"),
     Shot("studio-presenter-hu", "kernels?step=4&present=1&lang=hu", LAPTOP, DRAWN),
     Shot("studio-phone-start", "start", PHONE, LENS),

@@ -55,3 +55,48 @@ def test_every_sheet_is_loaded() -> None:
     index = (STUDIO / "index.html").read_text(encoding="utf-8")
     assert re.findall(r'href="css/([\w-]+)\.css"', index)[:5] == ["szem", "controls", "stage", "answers", "video"]
     assert {p.stem for p in (STUDIO / "css").glob("*.css")} == set(re.findall(r'href="css/([\w-]+)\.css"', index))
+
+
+# Classes that two pages use for different things, each styled where it needs to be.
+HOMONYMS = {("lips", "result"), ("neuron", "pixel"), ("stride", "curves")}
+
+
+def bare_classes(text: str) -> set[str]:
+    """Classes that have a rule of their own: `.name { … }`."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    selectors = [one.strip() for found in re.findall(r"([^{};]+)\{", text) for one in found.split(",")]
+    return {one[1:] for one in selectors if re.fullmatch(r"\.[A-Za-z][\w-]*", one)}
+
+
+def modules_of(path: Path, seen: set[Path]) -> set[Path]:
+    """A module and all that it imports."""
+    if path not in seen:
+        seen.add(path)
+        for one, other in re.findall(r'from "(\.[^"]+)"|import\("(\.[^"]+)"\)', path.read_text(encoding="utf-8")):
+            modules_of((path.parent / (one or other)).resolve(), seen)
+    return seen
+
+
+def used_classes(text: str) -> set[str]:
+    """Classes that a module gives to elements, also those in templates."""
+    written = re.findall(r'class: ?(`[^`]*`|"[^"]*"|[^,{}]*\?[^,{}]*)', text)
+    flat = (
+        re.sub(r"\$\{[^}]*\}", lambda found: " ".join(re.findall(r'"([^"]*)"', found[0])), one) for one in written
+    )
+    return {name for one in flat for name in re.findall(r"[A-Za-z][\w-]*", one)}
+
+
+def test_no_page_relies_on_a_rule_that_holds_on_another_page_alone() -> None:
+    rules: dict[str, set[str]] = {}
+    for sheet in (STUDIO / "css").glob("*.css"):
+        page = sheet.stem.split("-")[0].replace("kernel", "kernels").replace("kernelss", "kernels")
+        rules.setdefault("" if sheet.stem in SHARED else page, set()).update(bare_classes(sheet.read_text("utf-8")))
+    shared = "".join((STUDIO / "css" / f"{name}.css").read_text("utf-8") for name in SHARED)
+    known = set(re.findall(r"\.([A-Za-z][\w-]*)", shared))
+    lost = set()
+    for page in PAGES:
+        modules = modules_of((STUDIO / "js" / page / "page.js").resolve(), set())
+        used = set().union(*(used_classes(path.read_text(encoding="utf-8")) for path in modules))
+        elsewhere = set().union(*(names for other, names in rules.items() if other not in ("", page)))
+        lost |= {(page, name) for name in (used & elsewhere) - rules.get(page, set()) - known}
+    assert lost == HOMONYMS

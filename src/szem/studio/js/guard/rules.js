@@ -186,7 +186,8 @@ export function rulesEditor(app, { changed }) {
       told,
       (rules?.rules ?? []).map((rule) => {
         const { when, then } = ruleText(words, rule);
-        return h("li", {}, h("strong", { text: rule.name }), h("span", { text: when }), h("span", { class: "rule-then" }, icon("right"), h("span", { text: then })));
+        const name = rule.name === "everything" && !text.value.trim() ? t("guard.rule.everything") : rule.name; // szem's own, where none is written
+        return h("li", {}, h("strong", { text: name }), h("span", { text: when }), h("span", { class: "rule-then" }, icon("right"), h("span", { text: then })));
       }),
     );
     element.dataset.read = String(Number(element.dataset.read ?? 0) + 1);
