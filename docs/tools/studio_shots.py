@@ -141,6 +141,7 @@ SHOTS = (
     Shot("studio-caption-light-en", "caption?picture=coffee&guess=1&word=1", ready=SAID),
     Shot("studio-caption-dark-hu", "caption?picture=cat&lang=hu&theme=dark", ready=SAID),
     Shot("studio-draw-light-en", "draw?seed=7", (1440, 1000), "[data-name=influence] .influence-word"),
+    Shot("studio-search-light-en", "search"),
     Shot("studio-handout-light-en", "handout"),
     Shot("studio-presenter-hu", "kernels?step=4&present=1&lang=hu", LAPTOP, DRAWN),
     Shot("studio-phone-start", "start", PHONE, LENS),
@@ -153,6 +154,9 @@ SHOTS = (
     Shot("lecture-learned-en", "triangle", DESKTOP, "[data-name=train]", part="section.train", steps=TRAIN),
     Shot("lecture-learned-hu", "triangle?lang=hu", DESKTOP, "[data-name=train]", part="section.train", steps=TRAIN),
 )
+
+# Pictures that are older than what they show, or were not taken yet: whoever takes them removes them here.
+OVERDUE = frozenset(f"{shot.name}.jpg" for shot in SHOTS)
 
 # Page -> the networks whose answers it shows.
 NETWORKS = {

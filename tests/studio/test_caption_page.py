@@ -58,7 +58,9 @@ def test_words_heat_others_and_sentences_are_the_servers(visit: Visit) -> None:
     in_address(page, "word=2")
 
 
-def test_a_doubtful_sentence_is_folded_away_and_what_is_recognised_is_said_in_the_visitors_language(visit: Visit) -> None:
+def test_a_doubtful_sentence_is_folded_away_and_what_is_recognised_is_said_in_the_visitors_language(
+    visit: Visit,
+) -> None:
     page = visit("caption", picture="coffee", lang="hu")
     told(page)
     assert page.locator("[data-name=plain]").inner_text() == "a cup on a table"

@@ -146,7 +146,10 @@ def test_the_shipped_table_is_of_the_default_network_and_the_bundled_gallery(tmp
     assert not list(tmp_path.iterdir()), "searched anew: run docs/tools/gallery.py strongest"
     layer = explorer.layers[8]
     for rank in range(2):  # what it says is what the network answers
-        picture, (row, column) = gallery[found.pictures[layer.row.name][3, rank]], found.places[layer.row.name][3, rank]
+        picture, (row, column) = (
+            gallery[found.pictures[layer.row.name][3, rank]],
+            found.places[layer.row.name][3, rank],
+        )
         maps = explorer.maps(explorer.prepare(picture).values, [layer])[layer.row.name]
         assert maps[3, row, column] == pytest.approx(found.scores[layer.row.name][3, rank], rel=1e-3)
         assert maps[3].max() == maps[3, row, column]
