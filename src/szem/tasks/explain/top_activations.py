@@ -1,8 +1,8 @@
 """What each map of a network likes best: the pictures of a set, and the places in them, that it answers to most.
 
 One pass over the set serves all layers. What was found is kept on disk under a key of the network and the pictures,
-so asking again costs nothing; a changed picture or network asks anew. For the default classifier and the bundled gallery
-it comes with the package (docs/tools/gallery.py).
+so asking again costs nothing; a changed picture or network asks anew. For the default classifier and the bundled
+gallery it comes with the package (docs/tools/gallery.py).
 """
 
 import hashlib
