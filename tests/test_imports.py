@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def folder_of(path: Path) -> str:
     return parts[0].removesuffix(".py")
 
 
+@cache
 def imports_of(path: Path) -> list[tuple[str, int]]:
     """Every absolute module name a file imports, anywhere in it, with its line."""
     found: list[tuple[str, int]] = []
@@ -151,6 +153,17 @@ def test_the_cloud_vision_dialect_is_a_leaf() -> None:
         if name.startswith("szem.serve.vision")
     }
     assert importers == {"serve/app.py"}
+
+
+def test_one_file_imports_onnx_runtime() -> None:
+    """It sends nothing about its use only if that is set before its first import."""
+    importers = {
+        path.relative_to(SRC).as_posix()
+        for path in FILES
+        for name, _ in imports_of(path)
+        if name.partition(".")[0] == "onnxruntime"
+    }
+    assert importers == {"runtime/onnx.py"}
 
 
 def test_import_szem_is_light_and_does_nothing(tmp_path: Path) -> None:

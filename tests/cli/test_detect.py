@@ -156,6 +156,7 @@ def test_a_video_that_breaks_off_keeps_what_was_done(
         assert "not whole; the source broke off" in made.metadata["comment"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_video_that_can_be_played(color_detector: Path, tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mp4", seconds=60, rate_hz=10)
     out = tmp_path / "out"
@@ -234,6 +235,7 @@ def test_wrong_wishes_are_told(
     assert not (tmp_path / "out" / "a.mp4").exists()
 
 
+@pytest.mark.slow
 def test_an_rtsp_camera_that_is_started_again_is_followed_into_one_video(
     color_detector: Path, tmp_path: Path, rtsp_camera: Callable
 ) -> None:

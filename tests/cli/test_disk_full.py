@@ -54,6 +54,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_file_before_stays(name: str, folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     typed, target = WRITERS[name]
@@ -72,6 +73,7 @@ def test_the_file_before_stays(name: str, folder: Path, capsys: Capture, monkeyp
     assert {path.name for path in (folder / "out").iterdir()} == {target}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs resource limits")
 @pytest.mark.parametrize("ways", ["video", "json", "video,json,csv,coco"])
 def test_a_video_that_grows_too_large_while_it_is_written(ways: str, tmp_path: Path) -> None:
@@ -94,6 +96,7 @@ def test_a_video_that_grows_too_large_while_it_is_written(ways: str, tmp_path: P
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.endswith(".part")]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(
     "words",
@@ -115,6 +118,7 @@ def test_a_full_disk_below_standard_output_is_one_line(words: list[str]) -> None
     assert done.stderr.startswith("szem: standard output: cannot be written: the disk is full")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="pipes of a shell")
 @pytest.mark.parametrize("words", ["filter --kernels", "models list", "--help", "models list --json"])
 def test_a_reader_that_goes_away_ends_szem_in_silence(words: str) -> None:
@@ -123,6 +127,7 @@ def test_a_reader_that_goes_away_ends_szem_in_silence(words: str) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="pipes of a shell")
 @pytest.mark.parametrize("words", ["filter --kernels", "look -t sharpness", "models list --json"])
 def test_a_closed_standard_output_is_no_crash(words: str) -> None:

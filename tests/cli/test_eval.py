@@ -58,6 +58,7 @@ def test_scores_have_a_count_and_an_interval_and_what_is_left_out_is_named(tmp_p
     assert {row["name"] for row in found["left_out"]} >= {"my dog"}
 
 
+@pytest.mark.slow
 def test_a_peer_stands_beside_the_model_and_both_in_the_report(tmp_path: Path) -> None:
     peer = find_model(SHIPPED).file()
     copy = tmp_path / "Peer.onnx"
@@ -146,6 +147,7 @@ def test_nothing_to_measure_is_an_error() -> None:
     assert run.broken == [Broken("1", "1: damaged"), Broken("2", "2: damaged")]
 
 
+@pytest.mark.slow
 def test_every_row_of_the_registry_is_measured_by_the_one_contract(tmp_path: Path) -> None:
     import inspect
 

@@ -31,6 +31,7 @@ def test_one_picture_is_generated_unless_more_are_asked_for(
     assert (read_picture(tmp_path / "one.png") == drawn.sheet(zoom=2)).all()
 
 
+@pytest.mark.slow
 def test_json_stages_influence_and_single_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "one.png"
     words = [

@@ -46,6 +46,7 @@ def refuse(word: str) -> Any:
     pytest.fail(f"{word} is not JSON")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_folder")
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_answer_is_json(verb: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from szem.media.video import inspect_video
 from szem.media.video_writer import VideoWriter
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_video_is_read_with_subtitles_and_a_drawn_video(
     data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -51,6 +52,7 @@ def test_a_video_without_a_face_says_so_and_a_broken_one_does_not_stop_it(
     assert (tmp_path / "out" / "grey.srt").read_text() == ""
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_word_said_alone_is_reported_with_its_rivals(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     video = str(data_dir / "grid" / read_spoken(data_dir / "grid", split="val").videos[0].path)
@@ -157,6 +159,7 @@ def test_a_video_comes_through_the_pipe(
     assert inspect_video(tmp_path / "read.mp4").frames == 25
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_a_face_that_is_not_there_is_not_another(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     video = str(read_spoken(data_dir / "grid", split="val").videos[0].path)

@@ -39,6 +39,7 @@ def homeless(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tm
 MUST_WRITE = {("models", "add"): "SZEM_HOME", ("models", "remove"): ""}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("homeless")
 @pytest.mark.parametrize("words", RUNS, ids=" ".join)
 def test_every_verb_works_without_a_home_or_asks_for_a_place_in_one_line(
@@ -153,6 +154,7 @@ with serve_beside(ServeSettings(port=0, key=load_or_make_key(), threads=1)) as u
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be another user")
 def test_a_user_without_an_entry_can_look_and_serve() -> None:
     if shutil.which("setpriv") is None:

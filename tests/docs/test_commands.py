@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from szem.cli.run import run
 from szem.cli.verbs import VERBS, load_verb
-from szem.serve.app import build_app
+from tests.openapi import describe
 
 from .pages import PAGES, ROOT, Command, blocks_of, commands_of, prose_of
 
@@ -92,7 +92,7 @@ def test_a_program_of_the_project_is_there_and_has_its_options(command: Command)
 )
 def test_an_address_is_a_route_and_has_its_parameters(address: str) -> None:
     path, query = urlsplit(address).path, urlsplit(address).query
-    routes = build_app().openapi()["paths"]
+    routes = describe()["paths"]
     assert path in routes
     for name, _ in parse_qsl(query):
         assert any(name == one["name"] for way in routes[path].values() for one in way.get("parameters", [])), name

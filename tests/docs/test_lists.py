@@ -9,8 +9,8 @@ import pytest
 
 from szem.cli.run import run
 from szem.runtime.store import shipped_folder
-from szem.serve.app import build_app
 from szem.train.recipes import RECIPES
+from tests.openapi import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -23,7 +23,7 @@ def _section(name: str, heading: str) -> str:
 
 def test_the_table_of_routes_has_every_route_of_szems_own() -> None:
     table = "\n".join(line for line in _section("api.md", "szem's own routes").splitlines() if line.startswith("| `"))
-    routes = {path.split("/")[3] for path in build_app().openapi()["paths"] if path.startswith("/v1/szem/")}
+    routes = {path.split("/")[3] for path in describe()["paths"] if path.startswith("/v1/szem/")}
     inner = {"lab", "live", "models", "tasks"}  # what the studio alone asks
     assert {name for name in routes if f"/v1/szem/{name}" not in table} <= inner
 

@@ -95,6 +95,7 @@ def buffered(path: Path) -> tuple[list[Frame], PacketRun]:
     return frames, run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CODINGS)
 def test_packets_in_memory_decode_as_the_video_does(encode: Callable[[str], Path], name: str) -> None:
     frames, run = buffered(encode(name))

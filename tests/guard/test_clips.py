@@ -79,6 +79,7 @@ CODECS = {  # video, sound -> what the clip holds: copied where a browser plays 
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "made"), CODECS.items(), ids=["-".join(k) for k in CODECS])
 def test_clips_play_in_browsers_whatever_the_camera_sends(
     tmp_path: Path, given: tuple[str, str], made: tuple[str, ...]
@@ -220,6 +221,7 @@ def test_a_face_that_is_missed_for_a_moment_stays_hidden(video: Path, tmp_path: 
         assert np.ptp(blur(picture)[55:65, 65:75].astype(int)) < 200  # never the sharp pattern
 
 
+@pytest.mark.slow
 def test_faces_are_hidden_in_clips(tmp_path: Path) -> None:
     """A photograph of a face as a film; afterwards the very finder finds none."""
     faces = pytest.importorskip("szem.tasks.faces.detect")

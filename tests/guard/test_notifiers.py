@@ -294,6 +294,7 @@ class Listener:
         self._client.loop_stop()
 
 
+@pytest.mark.slow
 def test_events_reach_a_real_broker_that_comes_and_goes(store: EventStore, broker: Broker) -> None:
     """The broker is away at first, then comes, goes and comes again; every message arrives, in order."""
     rules = parse_rules(

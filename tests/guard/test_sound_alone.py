@@ -73,6 +73,7 @@ def test_a_piece_of_music_with_a_cover_is_sound_alone(store: EventStore, tmp_pat
     assert "guarded by sound alone" in song.reason
 
 
+@pytest.mark.slow
 def test_a_line_without_pictures_is_guarded_by_sound_and_opened_again(
     store: EventStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_line_without_pictures_is_guarded_by_sound_and_opened_again(
     assert (row["state"], row["has_sound"]) == ("stopped", True)
 
 
+@pytest.mark.slow
 def test_a_line_that_loses_its_pictures_is_heard_until_they_are_back(
     store: EventStore, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -39,6 +39,7 @@ def test_pictures_come_in_order_over_either_transport(rtsp_camera: Callable, tra
     assert reader.reopened == 0
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_killed_and_comes_back_is_seen_again(rtsp_camera: Callable) -> None:
     camera = rtsp_camera()
     camera.start(RISE)
@@ -68,6 +69,7 @@ def test_a_camera_that_is_killed_and_comes_back_is_seen_again(rtsp_camera: Calla
     assert "back after" in on_report[-1]
 
 
+@pytest.mark.slow
 def test_a_camera_that_falls_silent_with_open_lines_is_opened_again(
     rtsp_camera: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,16 +10,14 @@ import httpx
 import pytest
 
 from szem.kernels.library import KERNELS
-from szem.serve.app import build_app
 from szem.serve.dispatcher import Dispatcher
 from szem.serve.handlers import lab_files
 from szem.serve.server import serve_beside
 from szem.serve.settings import ServeSettings
-
-from .conftest import KEY
+from tests.openapi import describe
 
 Start = Callable[..., httpx.Client]
-DOCUMENT: dict[str, Any] = build_app(ServeSettings(key=KEY)).openapi()
+DOCUMENT: dict[str, Any] = describe()
 MOST_ANSWER_BYTES = 5_000_000
 
 

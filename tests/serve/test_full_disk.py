@@ -26,6 +26,7 @@ def until(happens: Callable[[], bool], *, why: str) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_full_disk_pauses_operations_and_the_server_ends_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

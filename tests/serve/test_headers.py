@@ -9,9 +9,8 @@ from contextlib import AbstractContextManager
 import httpx
 import pytest
 
-from szem.serve.app import build_app
-from szem.serve.settings import ServeSettings
 from szem.serve.vision import annotate
+from tests.openapi import describe
 from tests.serve import stalls
 
 from .conftest import KEY
@@ -21,7 +20,7 @@ SAFE = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": "sa
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    for path, methods in build_app(ServeSettings(key=KEY)).openapi()["paths"].items():
+    for path, methods in describe()["paths"].items():
         for method in methods:
             yield method.upper(), re.sub(r"{[^}]*}", "1", path)
 

@@ -12,12 +12,11 @@ import httpx
 import numpy as np
 import pytest
 
-from szem.serve.app import build_app
-from szem.serve.settings import ServeSettings
+from tests.openapi import describe
 
-from .conftest import KEY, encode
+from .conftest import encode
 
-DOCUMENT: dict[str, Any] = build_app(ServeSettings(key=KEY)).openapi()
+DOCUMENT: dict[str, Any] = describe()
 ADDRESSES = ("imageUri", "gcsImageUri", "uri")
 RED = encode(np.full((8, 8, 3), (255, 0, 0), np.uint8))
 GREY = encode(np.full((8, 8, 3), 120, np.uint8))

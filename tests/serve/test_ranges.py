@@ -12,17 +12,15 @@ import httpx
 import pytest
 
 from szem.media.samples import sample_path
-from szem.serve.app import build_app
 from szem.serve.handlers.live import LiveSettings
 from szem.serve.protojson import parse_json, read_message
 from szem.serve.settings import ServeSettings
 from szem.serve.status import FieldsError
 from szem.tasks.surveillance.rules import Rules
-
-from .conftest import KEY
+from tests.openapi import describe
 
 Schema = dict[str, Any]
-DOCUMENT: Schema = build_app(ServeSettings(key=KEY)).openapi()
+DOCUMENT: Schema = describe()
 LONG = "x" * 30_000
 # Numbers that no option takes, as a query writes them. The last ones are not even numbers of JSON.
 HUGE = (str(2**31), str(2**63), str(-(2**63)), "1e400", "-1e400", "9" * 5000)

@@ -283,6 +283,7 @@ def test_an_endless_head_is_refused(start: Start) -> None:
     assert got[9:12] in (b"431", b"400")
 
 
+@pytest.mark.slow
 def test_half_a_body_is_ended(start: Start) -> None:
     server = start(body_stall_s=0.4)
     got = raw(server, post_head(1000), b'{"requests": [')

@@ -28,7 +28,10 @@ from szem.serve import app, dispatcher, server
 from szem.serve.vision.records import Records
 from tests.serve.stalls import endless_network
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+pytestmark = [
+    pytest.mark.slow,  # each starts a server in a process of its own
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
+]
 PATIENCE_S = 60
 KEY, PICTURES = "a-key-of-this-test", 60
 END_S = 20  # twice the deadline: a starved machine is slow to let a process die

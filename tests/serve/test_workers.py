@@ -107,6 +107,7 @@ def test_there_is_at_least_one_thread() -> None:
         Workers(0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("engine", ["auto", "onnxruntime"])
 def test_the_process_that_forks_workers_has_one_thread(engine: str, tmp_path: Path) -> None:

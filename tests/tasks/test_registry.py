@@ -116,6 +116,7 @@ def row_lines(table: str, name: str) -> tuple[int, int]:
     raise AssertionError(name)
 
 
+@pytest.mark.slow
 def test_a_task_goes_with_its_folders_and_its_row(copy: Path) -> None:
     home = copy / "szem"
     for place in ("tasks/generation", "train/generation"):
@@ -150,6 +151,7 @@ def test_a_task_goes_with_its_folders_and_its_row(copy: Path) -> None:
     assert left == {"__init__.py"}  # the names for type checkers, which tests/test_public_names.py watches
 
 
+@pytest.mark.slow
 def test_a_task_comes_as_the_architecture_page_says(copy: Path) -> None:
     text = DOC.read_text(encoding="utf-8").split("\n## How to add a task\n")[1]
     blocks = re.findall(r"`(src/szem/[\w/]+\.py)`:\n\n```python\n(.*?)```", text, re.DOTALL)

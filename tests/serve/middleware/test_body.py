@@ -162,6 +162,7 @@ def whole_answer(connection: socket.socket) -> bytes:
     return got
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/v1/szem/guard/videos", "/v1/szem/classify"])
 def test_an_upload_over_a_slow_link_arrives_however_long_it_takes(run_server: Run, path: str) -> None:
     """Longer than a stall may be, and longer than an answer may take: it moves on."""
@@ -179,6 +180,7 @@ def test_an_upload_over_a_slow_link_arrives_however_long_it_takes(run_server: Ru
         assert b"stalled" not in got
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "then"), [(50_000, 0), (1, 1)], ids=["begins fast and stops", "a byte now and then"]
 )

@@ -258,6 +258,7 @@ def test_the_oldest_is_forgotten_first() -> None:
     assert recent.names() == ["huge"]
 
 
+@pytest.mark.slow
 def test_a_network_that_no_flag_stops_is_ended_at_its_limit_and_others_go_on(
     run_server: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -329,6 +329,7 @@ def test_a_server_that_is_stopped_gives_its_operation_back(tmp_path: Path, site:
     assert read_back(out) == [float(n) for n in range(count)]
 
 
+@pytest.mark.slow
 def test_an_operation_that_always_ends_the_server_is_given_up(start: Start, tmp_path: Path) -> None:
     from szem.serve.vision.records import MAX_ATTEMPTS, Records
 

@@ -257,6 +257,7 @@ def test_noise_clicks_and_sweeps_are_no_alarms(shipped: str) -> None:
         assert not {"siren", "gun shot", "car horn"} & set(found.counts), (name, found.counts)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_real_sirens_shots_and_dogs_are_heard(shipped: str, data_dir: Path) -> None:
     held = in_split(read_labelled_sounds(data_dir / "sounds").sounds, "test")

@@ -83,6 +83,7 @@ def test_choosing_what_was_said_anyway_changes_nothing(captioner: Captioner) -> 
         assert captioner([picture], beams=1, start=start)[0].text == whole.text
 
 
+@pytest.mark.slow
 def test_many_pictures_are_said_as_each_alone(captioner: Captioner) -> None:
     names = ["cat", "coffee", "astronaut", "rocket", "coins", "cameraman"] * 2
     pictures = [read_sample(name) for name in names]

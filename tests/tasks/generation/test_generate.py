@@ -46,6 +46,7 @@ def test_truncation_brings_pictures_nearer_together(painter: Generator) -> None:
     assert 0 < spread(0.4) < spread(1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("one", "other", "axis", "grows"),
     [

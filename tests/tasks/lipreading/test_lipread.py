@@ -14,7 +14,7 @@ from szem.tasks.lipreading.lipread import LipReader, in_noise, lipread, motion_o
 
 from .talking import SOUND_HZ, pictures_of, put_beside, sound_of, turn, write_video
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,6 +69,7 @@ def _events(scene: Scene, watcher: Watcher) -> list[Event]:
     return list((found | {event.number: event for event in watcher.finish()}).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("story", ["left", "vanished", "stands", "crosses", "lamp", "covered", "moved", "frozen"])
 def test_a_scene_is_reported_as_it_was(story: str) -> None:
     scene = compose_scene(story, 11, SPRITES, size=(320, 180), rate_hz=5, duration_s=18, extras=False)

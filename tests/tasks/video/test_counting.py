@@ -105,6 +105,7 @@ def test_a_zone_reports_who_is_in_it_and_for_how_long() -> None:
     assert counter.stayed_s[1] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_what_has_gone_is_counted_and_forgotten() -> None:
     line, door = LineCounter(parse_line("100,0 100,100", width=WIDTH, height=HEIGHT), "center"), zone()
     for number in range(1, 2001):

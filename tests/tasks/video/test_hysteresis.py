@@ -27,6 +27,7 @@ def stand_on_it(*, jitter: float, rate_hz: float, seed: int) -> list[float]:
     return list(way + rng.normal(0, jitter * SIDE, len(way)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jitter", [0.005, 0.015, 0.03, 0.05])
 @pytest.mark.parametrize("rate_hz", [6, 25])
 def test_somebody_who_stands_on_an_edge_counts_once(jitter: float, rate_hz: float) -> None:

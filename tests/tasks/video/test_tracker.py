@@ -102,6 +102,7 @@ def follow(detections, **settings) -> list[TrackedBoxes]:
     return [tracker(detector.found, time_s=detector.time_s, index=k) for k, detector in enumerate(detections)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENES)
 def test_objects_keep_their_numbers(name: str) -> None:
     movers, eye, rate, most, recall = SCENES[name]
