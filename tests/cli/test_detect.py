@@ -220,7 +220,7 @@ def test_seconds_end_it_as_planned(color_detector: Path, tmp_path: Path) -> None
         (["--show"], "--show needs"),
     ],
 )
-def test_wrong_wishes_are_told(
+def test_wrong_wishes_are_refused(
     options: list[str],
     match: str,
     color_detector: Path,

@@ -176,7 +176,7 @@ def write_grey(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("options", [["--use", "eyes"], ["--single", "poem"], ["--noise", "loud"], ["--face", "0"]])
-def test_wrong_options_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
+def test_wrong_options_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]) -> None:
     (tmp_path / "a.mp4").write_bytes(b"nothing" * 50)
     assert run(["lipread", str(tmp_path / "a.mp4"), *options]) != 0
     assert options[1] in capsys.readouterr().err

@@ -113,7 +113,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("arguments", "says"), WRONG)
-def test_wrong_options_are_told(
+def test_wrong_options_are_refused(
     clip: str, loud: str, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["listen", clip, "--model", loud, *arguments]) != 0

@@ -1,4 +1,4 @@
-"""data/spoken.py and its letters and sounds: indices by hand, broken lines told."""
+"""data/spoken.py and its letters and sounds: indices by hand, broken lines reported."""
 
 from pathlib import Path
 

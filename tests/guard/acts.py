@@ -23,7 +23,7 @@ from szem.tasks.surveillance.rules import ClipSettings, Rules
 
 @dataclass
 class Scripted:
-    """Senses: events that are due are told with the first frame at or after their moment."""
+    """Senses: events that are due are reported with the first frame at or after their moment."""
 
     script: Sequence[tuple[float, Event]] = ()
     rate_hz: int = 16000
@@ -32,7 +32,7 @@ class Scripted:
     heard: list[tuple[float, int]] = field(default_factory=list)
     loudest: float = 0.0
     fails_at: float | None = None
-    sounds: Sequence[tuple[float, Event]] = ()  # told with the first block that goes on to their moment
+    sounds: Sequence[tuple[float, Event]] = ()  # reported with the first block that goes on to their moment
 
     def see(self, frame: Frame) -> list[Event]:
         self.seen.append(frame.time_s)

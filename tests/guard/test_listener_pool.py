@@ -1,4 +1,4 @@
-"""What the rules say of listening becomes listeners; faults are told."""
+"""What the rules say of listening becomes listeners; faults are reported."""
 
 import pytest
 from pydantic import ValidationError

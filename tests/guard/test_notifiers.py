@@ -38,7 +38,7 @@ def wait_for(what: Callable[[], object], *, seconds: float = PATIENCE_S) -> None
 
 
 class Receiver:
-    """A web server that notes what it gets and answers as it is told; the last answer is repeated."""
+    """A web server that notes what it gets and answers as asked; the last answer is repeated."""
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []

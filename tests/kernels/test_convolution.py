@@ -274,7 +274,7 @@ def test_slices_and_other_memory_orders_give_the_same() -> None:
     [
         ({"border": "mirror"}, UnknownNameError, "reflect"),  # SciPy's word for it
         ({"mode": "convolve"}, UnknownNameError, "correlation"),
-        ({"kernel": "sobl-x"}, UnknownNameError, "sobel-x"),  # the nearest name is told
+        ({"kernel": "sobl-x"}, UnknownNameError, "sobel-x"),  # the nearest name is reported
         ({"stride_px": 0}, RangeError, "stride"),
         ({"dilation": 0}, RangeError, "dilation"),
         ({"stride_px": 2**31}, RangeError, "stride_px must be a whole number in 1..2147483647"),

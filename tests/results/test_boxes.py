@@ -1,4 +1,4 @@
-"""Boxes: checked once, filtered, drawn, told."""
+"""Boxes: checked once, filtered, drawn, reported."""
 
 import json
 

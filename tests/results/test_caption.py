@@ -1,4 +1,4 @@
-"""results/caption.py, results/hits.py: checked when made, plain when told, drawn at any size."""
+"""results/caption.py, results/hits.py: checked when made, plain when reported, drawn at any size."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Events: checked when made, told in JSON."""
+"""Events: checked when made, reported in JSON."""
 
 from typing import Any
 

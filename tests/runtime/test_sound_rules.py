@@ -1,4 +1,4 @@
-"""Listeners of one's own: waveforms and bands, scores of windows and of moments; what does not fit is told."""
+"""Listeners of one's own: waveforms and bands, scores of windows and of moments; what does not fit is reported."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""runtime/store.py: models are found by name, by folder, by task; what is broken is told."""
+"""runtime/store.py: models are found by name, by folder, by task; what is broken is reported."""
 
 from collections.abc import Callable
 from pathlib import Path

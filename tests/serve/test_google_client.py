@@ -315,9 +315,9 @@ def test_masks_come_beside_what_googles_client_reads(
         (answer,) = server.post("/v1/images:annotate", json={"requests": [one]}).json()["responses"]
         return answer
 
-    told = ask({"type": "LABEL_DETECTION"}, {"type": "SZEM_SEGMENTATION", "model": "road"})
+    found = ask({"type": "LABEL_DETECTION"}, {"type": "SZEM_SEGMENTATION", "model": "road"})
     route = server.post("/v1/szem/segment?model=road&masks=png", content=cat).json()
-    assert told["szemSegmentation"] == {key: value for key, value in route.items() if key != "picture"}
+    assert found["szemSegmentation"] == {key: value for key, value in route.items() if key != "picture"}
     assert ask({"type": 1001})["szemSegmentation"]["model"] == "things"  # type: ignore[index]
     assert "szemSegmentation" not in ask({"type": "LABEL_DETECTION"})
     refused = ask({"type": 1001, "model": "../road"}, {"type": 4, "model": "road"})
@@ -344,12 +344,12 @@ def test_objects_have_masks_where_outlines_are_asked_for(
         return found
 
     assert names("szem/outlines") == names("")
-    plain, told = rows(""), rows("szem/outlines")
+    plain, found = rows(""), rows("szem/outlines")
     if not plain:
         pytest.skip("the shipped detector finds nothing in the picture of the cat")
     assert all("szemMask" not in row for row in plain)
-    assert [{k: v for k, v in row.items() if k != "szemMask"} for row in told] == plain
-    mask = told[0]["szemMask"]
+    assert [{k: v for k, v in row.items() if k != "szemMask"} for row in found] == plain
+    mask = found[0]["szemMask"]
     x0, y0, x1, y1 = mask["mask_xyxy"]
     image = np.asarray(Image.open(io.BytesIO(base64.b64decode(mask["mask"]))))
     assert image.shape == (y1 - y0, x1 - x0)

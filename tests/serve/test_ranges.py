@@ -25,7 +25,7 @@ LONG = "x" * 30_000
 # Numbers that no option takes, as a query writes them. The last ones are not even numbers of JSON.
 HUGE = (str(2**31), str(2**63), str(-(2**63)), "1e400", "-1e400", "9" * 5000)
 NUMBERS = (*HUGE, "nan", "inf", "-inf", "NaN", "", "one")
-# What is bounded by its own rules, told with its reason.
+# What is bounded by its own rules, reported with its reason.
 FREE = {
     ("filter", "stride"): "one pixel is left; a step costs nothing",
     ("filter", "dilation"): "taps beyond the picture fold; a size costs nothing",

@@ -17,8 +17,8 @@ PROBLEM = "[data-name=answer-problem] .message"
 WORDS = ".said-word"
 
 
-def told(page: Any) -> None:
-    page.wait_for_selector(".said[data-told]", state="attached")
+def said_whole(page: Any) -> None:
+    page.wait_for_selector(".said[data-complete]", state="attached")
 
 
 def words_of(page: Any) -> list[str]:
@@ -27,7 +27,7 @@ def words_of(page: Any) -> list[str]:
 
 def test_words_heat_others_and_sentences_are_the_servers(visit: Visit) -> None:
     page = visit("caption", picture="cat", guess=1)
-    told(page)
+    said_whole(page)
     wanted = szem.caption(read_sample("cat"), n=4, beams=10, attention=True, others=6)
     own = wanted.guesses or wanted.sentences  # what the network says, also where a plainer sentence is used
     best = own[0]
@@ -62,7 +62,7 @@ def test_a_doubtful_sentence_is_folded_away_and_what_is_recognised_is_said_in_th
     visit: Visit,
 ) -> None:
     page = visit("caption", picture="coffee", lang="hu")
-    told(page)
+    said_whole(page)
     assert page.locator("[data-name=plain]").inner_text() == "a cup on a table"
     assert "csésze, asztal" in page.locator("[data-name=translated]").inner_text()
     assert not page.locator(WORDS).first.is_visible()
@@ -74,14 +74,14 @@ def test_a_doubtful_sentence_is_folded_away_and_what_is_recognised_is_said_in_th
 
 def test_another_word_is_chosen_and_the_sentence_goes_on_from_it(visit: Visit) -> None:
     page = visit("caption", picture="coffee", guess=1)
-    told(page)
+    said_whole(page)
     before = words_of(page)
     page.locator(WORDS).nth(1).click()
     other = page.locator(".others .label-row[aria-pressed=false]").first
     word = other.get_attribute("data-word")
     other.click()
     until(page, f"document.querySelectorAll('{WORDS}')[1]?.textContent === {word!r}")
-    told(page)
+    said_whole(page)
     assert words_of(page)[0] == before[0]
     assert page.locator(WORDS).nth(0).get_attribute("data-given") == "yes"
     start = f"{before[0]} {word}"
@@ -96,7 +96,7 @@ def test_another_word_is_chosen_and_the_sentence_goes_on_from_it(visit: Visit) -
 
 def test_first_words_can_be_written_and_an_unknown_one_is_reported(visit: Visit) -> None:
     page = visit("caption", picture="cat", guess=1, expect=("Failed to load resource",))
-    told(page)
+    said_whole(page)
     page.fill("[name=start]", "two dogs")
     page.keyboard.press("Enter")
     until(page, f"document.querySelector('{WORDS}').textContent === 'two'")
@@ -110,7 +110,7 @@ def test_first_words_can_be_written_and_an_unknown_one_is_reported(visit: Visit)
 
 def test_the_keyboard_reaches_words_and_sentences(visit: Visit) -> None:
     page = visit("caption", picture="astronaut", lang="hu", guess=1)
-    told(page)
+    said_whole(page)
     page.locator(WORDS).nth(1).focus()
     settle(page)
     assert page.locator("canvas.heat").is_visible()
@@ -128,7 +128,7 @@ def test_the_keyboard_reaches_words_and_sentences(visit: Visit) -> None:
 def test_nothing_is_wider_than_the_screen(visit: Visit, width: int, lang: str) -> None:
     browser = {"viewport": {"width": width, "height": 844}}
     page = visit("caption", picture="cat", guess=1, lang=lang, theme="dark", browser=browser)
-    told(page)
+    said_whole(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -52,9 +52,9 @@ def test_sketch_and_pictures_are_the_packages(visit: Visit) -> None:
 
     until(page, "document.querySelector('[data-name=influence]').dataset.words > 0", patience_s=SLOW_S)
     shares = page.locator(".influence-word").evaluate_all("all => all.map((e) => Number(e.dataset.share))")
-    told = open_generator().influence(EXAMPLES[0], seed=5, truncation=0.7, samples=2)
-    assert words_of(page) == [one.word for one in told]
-    assert shares == pytest.approx([one.fraction for one in told], abs=1e-3)
+    words = open_generator().influence(EXAMPLES[0], seed=5, truncation=0.7, samples=2)
+    assert words_of(page) == [one.word for one in words]
+    assert shares == pytest.approx([one.fraction for one in words], abs=1e-3)
 
 
 def test_another_seed_other_pictures_and_the_same_again(visit: Visit) -> None:
@@ -100,7 +100,7 @@ def test_unknown_words_are_reported_and_what_it_cannot_draw(visit: Visit) -> Non
     assert "xylophonic" in page.locator("[data-name=warning]").inner_text()
     page.wait_for_selector(".influence-word[data-known=no]", timeout=1000 * SLOW_S)
     assert page.locator(".influence-word[data-known=no]").inner_text().startswith("xylophonic")
-    page.fill("[name=text]", "two dogs are white")  # drawn as far as it goes, and told
+    page.fill("[name=text]", "two dogs are white")  # drawn as far as it goes, and reported
     page.click("[data-name=go]")
     drawn(page, 3)
     assert "neither a flower nor a bird" in page.locator("[data-name=warning]").inner_text()
@@ -134,7 +134,7 @@ def test_the_circle_closes(visit: Visit) -> None:
     assert len(scores) >= 18
     page.click("[data-name=open-caption]")
     page.wait_for_selector("html[data-ready=caption]", state="attached")
-    page.wait_for_selector(".said[data-told]", state="attached")
+    page.wait_for_selector(".said[data-complete]", state="attached")
 
 
 @pytest.mark.parametrize(("width", "lang"), [(390, "hu"), (1280, "en")])

@@ -140,11 +140,11 @@ def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: l
     until(page, f"document.querySelector('{TEXT}').value.includes('[0.8, 0.55]')")
     assert page.locator(".area-handle:focus").get_attribute("data-area") == "line"
     page.click("[data-name=template-line]")
-    until(page, "document.querySelector('[data-name=rules-told]').innerText.includes('crosses a line')")
+    until(page, "document.querySelector('[data-name=rules-text]').innerText.includes('crosses a line')")
     name = page.locator(".area-item input[data-area=line]")
     name.fill("the gate")
     name.press("Enter")
-    until(page, "document.querySelector('[data-name=rules-told]').innerText.includes('in the gate')")
+    until(page, "document.querySelector('[data-name=rules-text]').innerText.includes('in the gate')")
     page.click("[data-name=save-rules]")
     until(page, "document.querySelector('[data-name=rules-state]').innerText.startsWith('saved in')")
     kept = read_rules(no_rules)
@@ -182,7 +182,7 @@ def test_a_fault_in_the_rules_is_reported_with_its_line(visit: Visit, ids: list[
     assert page.locator("[data-name=save-rules]").is_disabled()
     write(page, '[[rules]]\nname = "a"\nevents = ["enters"]\nhours = ["22:00-06:00"]\n')
     assert page.locator("[data-name=rules-fault]").inner_text() == ""
-    assert "22:00–06:00" in page.locator("[data-name=rules-told]").inner_text()
+    assert "22:00–06:00" in page.locator("[data-name=rules-text]").inner_text()
     page.locator("[data-name=language] label").nth(1).click()  # what is not saved outlives a change of language
     page.wait_for_selector("html[lang=hu][data-ready=guard]", state="attached")
     until(page, f"document.querySelector('{TEXT}').value.includes('22:00')")
@@ -357,7 +357,7 @@ def test_the_key_leaves_the_address_and_opens_the_page(chromium: Any, studio_url
 
 def test_without_the_key_the_page_says_where_it_is(visit: Visit, ids: list[str]) -> None:
     page = visit("guard", key="", expect=("401",), film="none")
-    told = page.locator("[data-name=events-problem]")
-    told.get_by_text("#key=").wait_for()
+    problem = page.locator("[data-name=events-problem]")
+    problem.get_by_text("#key=").wait_for()
     assert page.locator(CARDS).count() == 0
     assert ids

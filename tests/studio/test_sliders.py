@@ -41,7 +41,7 @@ def test_sliders_follow_the_pointer_and_the_keys(visit: Visit, name: str) -> Non
         slider.scroll_into_view_if_needed()
         element = slider.element_handle()
         low, high, step = element.evaluate("(e) => [+e.min, +e.max, +e.step || 1]")
-        if (high - low) / step < 6:  # too few places for a drag to be told from a step
+        if (high - low) / step < 6:  # too few places to distinguish a drag from a step
             continue
         box = element.bounding_box()
         assert box is not None

@@ -61,6 +61,14 @@ def test_the_exported_file_gives_torchs_numbers(exported: tuple[nn.Module, Path,
     assert b"/src/szem" not in file.read_bytes()  # nothing of this machine
 
 
+def test_an_export_leaves_gradients_and_operations_in_place_as_they_were(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU(inplace=True), nn.Linear(2, 2), nn.ReLU())
+    net[0].bias.requires_grad_(False)
+    export_onnx(net, tmp_path / "n.onnx", examples=[torch.ones(2, 3)], inputs=["x"], outputs=["y"])
+    assert [parameter.requires_grad for parameter in net.parameters()] == [True, False, True, True]
+    assert (net[1].inplace, net[3].inplace) == (True, False)
+
+
 def test_an_export_that_differs_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
     class Random(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -184,7 +184,7 @@ def watch(
             what = f"{one.events} event{'' if one.events == 1 else 's'}"
             reason = (
                 f"; {one.reason}" if one.reason and one.state != "failed" else ""
-            )  # a fault was told when it happened
+            )  # a fault was reported when it happened
             print(f"{one.name}: {one.state}, {one.time_s:.1f} s, {what}{reason}")
     if not quiet:
         print(f"kept in {folder}; szem events list --store {folder}", file=sys.stderr)

@@ -51,7 +51,7 @@ class BoxedPicture:
     height_px: int
     boxes_xyxy: NDArray[np.float32]  # (N, 4)
     labels: NDArray[np.int64]  # (N,) places in `BoxSet.classes`
-    is_hard: NDArray[np.bool_]  # (N,) crowds and difficult ones: neither taught nor counted
+    is_hard: NDArray[np.bool_]  # (N,) crowds and difficult ones: neither learned nor counted
     polygons: tuple[Polygons, ...] = ()  # one per box, or none at all
     split: str = ""
     outside: int = 0  # boxes that reached beyond the picture and were cut, or lay outside and were left out

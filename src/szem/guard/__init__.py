@@ -1,1 +1,1 @@
-"""Guarding: sources watched and listened to for months; what happened kept, told and found again."""
+"""Guarding: sources watched and listened to for months; what happened kept, reported and found again."""

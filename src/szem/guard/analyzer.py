@@ -48,7 +48,7 @@ class Analyzer(Protocol):
         """Listen to a block; likewise."""
 
     def finish(self) -> Sequence[Event]:
-        """The source has ended: what was not told yet."""
+        """The source has ended: what was not reported yet."""
 
 
 class AudioListener(Protocol):
@@ -65,7 +65,7 @@ class AudioListener(Protocol):
         """What is heard now."""
 
     def is_confident(self, event: Event) -> bool:
-        """Whether it would be told for its sound alone."""
+        """Whether it would be reported for its sound alone."""
 
     def feed(self, samples: NDArray[np.float32]) -> Sequence[Event]:
         """Take in samples that follow the ones before."""
@@ -102,7 +102,7 @@ class SourceAnalyzer:
         self._last: dict[str, tuple[float, float]] = {}  # channel -> score and time of its last event
         self._now_s = 0.0
         self._heard_from_s: float | None = None  # the listener's beginning, in the source's time
-        self._numbers = 0  # told by listeners that have ended
+        self._numbers = 0  # reported by listeners that have ended
 
     @property
     def levels(self) -> dict[str, float]:

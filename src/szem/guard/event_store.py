@@ -136,7 +136,7 @@ class EventStore:
     # Writing ----------------------------------------------------------------------------------------------------
 
     def add(self, event: StoredEvent, *, messages: Sequence[dict[str, Any]] = ()) -> StoredEvent:
-        """Keep an event, together with what is to be told of it; once this returns, both survive anything.
+        """Keep an event, together with what is to be reported of it; once this returns, both survive anything.
 
         Args:
             event: Its number and age are set here.
@@ -395,7 +395,7 @@ _NOTHING = StoredEvent(id="", source="", kind="", started=0, ended=0, start_s=0,
 
 
 def stored_from(event: Event, *, source: str, now: float, now_s: float) -> StoredEvent:
-    """An event that was just told, with the world's time.
+    """An event that was just reported, with the world's time.
 
     Args:
         event: As watched or heard.

@@ -1,7 +1,7 @@
 """What becomes of a source's events: rules asked, a row with a picture, messages, and a clip once it is over.
 
-An event that goes on is kept and told when it begins, and again when it ends. This file does not know how events are
-found, nor how messages are sent.
+An event that goes on is kept and reported when it begins, and again when it ends. This file does not know how events
+are found, nor how messages are sent.
 """
 
 import errno
@@ -90,7 +90,7 @@ class Recorder:
     _clips: list[_Entry] = field(default_factory=list)
 
     def take(self, events: Iterable[Event], now_s: float) -> None:
-        """Deal with events that were just told.
+        """Deal with events that were just reported.
 
         Args:
             events: New ones, and ones that go on or have ended.

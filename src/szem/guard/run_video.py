@@ -1,6 +1,6 @@
 """A video watched and listened to from its beginning to its end, in order, without a store.
 
-For trying rules on a recording: events as they are told, and what each channel says all along.
+For trying rules on a recording: events as they are reported, and what each channel says all along.
 """
 
 from collections.abc import Iterator, Mapping

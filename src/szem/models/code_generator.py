@@ -136,7 +136,7 @@ class CodeFlow(nn.Module):
             x: (B, code), codes of mean 0 and size 1 on their way.
             moment: (B,), 0 where all is chance, 1 where the codes are.
             space: (B, space), of length 1.
-            stored: (B,) bool, False where the sentence is not told; all are if left out.
+            stored: (B,) bool, False where the sentence is not given; all are if left out.
         """
         place = self._place(space)
         if stored is not None:
@@ -148,7 +148,7 @@ class CodeFlow(nn.Module):
 
         Args:
             steps: How many steps the way has.
-            guidance: How much further than told the sentence pulls; 1 is as told.
+            guidance: How much further than trained the sentence pulls; 1 is as trained.
         """
         x, place = noise, self._place(space)
         for step in range(steps):

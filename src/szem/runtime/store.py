@@ -134,7 +134,7 @@ def user_folder() -> Path:
 
 
 def survey_models() -> Survey:
-    """Look through both folders; a card that cannot be read is told, not raised."""
+    """Look through both folders; a card that cannot be read is reported, not raised."""
     models: dict[str, Model] = {}
     broken = []
     for folder in (*_model_folders(user_folder()), *_model_folders(shipped_folder())):

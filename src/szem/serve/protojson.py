@@ -31,7 +31,7 @@ Json = NewType("Json", object)
 """A field that holds any JSON value, passed through."""
 
 MAX_ITEMS = 10_000  # in one repeated field or map; every limit on counts lies below
-_MAX_FAULTS = 16  # told of one request
+_MAX_FAULTS = 16  # reported of one request
 _INT32 = (-(2**31), 2**31 - 1)
 
 M = TypeVar("M")

@@ -187,7 +187,7 @@ def error_to_status(error: BaseException, *, field: str = "") -> dict[str, Any]:
 
     Args:
         error: What went wrong.
-        field: Where in the request, such as `requests[0].image.content`; told in `details`.
+        field: Where in the request, such as `requests[0].image.content`; reported in `details`.
     """
     status: dict[str, Any] = {"code": int(code_of(error)), "message": message_of(error)}
     if isinstance(error, FieldError):

@@ -1,4 +1,4 @@
-"""Captions over HTTP: what the package says, word by word; sentences ranked; wrong options told."""
+"""Captions over HTTP: what the package says, word by word; sentences ranked; wrong options reported."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("options", "says"), WRONG)
-def test_wrong_options_are_told(server: httpx.Client, cat: bytes, options: dict[str, object], says: str) -> None:
+def test_wrong_options_are_refused(server: httpx.Client, cat: bytes, options: dict[str, object], says: str) -> None:
     answer = server.post(ROUTE, params={k: str(v) for k, v in options.items()}, content=cat)
     assert answer.status_code == 400, answer.text
     assert says in answer.text.replace('\\"', '"')

@@ -1,4 +1,4 @@
-"""Drawing over HTTP: the pictures are the package's, to the pixel; what cannot be drawn is told."""
+"""Drawing over HTTP: the pictures are the package's, to the pixel; what cannot be drawn is reported."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""Lip reading over HTTP: what the package says, as the page Lips takes it; wrong films and options told."""
+"""Lip reading over HTTP: what the package says, as the page Lips takes it; wrong films and options reported."""
 
 import base64
 import io
@@ -90,7 +90,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("options", "says"), WRONG)
-def test_wrong_options_are_told(server: httpx.Client, blank: bytes, options: dict[str, object], says: str) -> None:
+def test_wrong_options_are_refused(server: httpx.Client, blank: bytes, options: dict[str, object], says: str) -> None:
     answer = server.post(ROUTE, params={k: str(v) for k, v in options.items()}, content=blank)
     assert answer.status_code == 400
     assert says in answer.json()["error"]["message"]

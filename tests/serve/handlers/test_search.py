@@ -1,4 +1,4 @@
-"""Search over HTTP: pictures that are sent, ordered by a sentence as the package orders them; wrong requests told."""
+"""Search over HTTP: pictures that are sent, ordered by a sentence as the package orders them; wrong requests to."""
 
 import base64
 from typing import Any
@@ -30,7 +30,7 @@ def test_pictures_come_in_the_order_of_the_package(server: httpx.Client) -> None
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "says"),
     [
         ({"text": "a cat", "images": []}, "1 to 64 pictures"),
         ({"text": "a cat", "images": [{"content": ""}] * 65}, "1 to 64 pictures"),
@@ -44,11 +44,11 @@ def test_pictures_come_in_the_order_of_the_package(server: httpx.Client) -> None
         ({"images": [None], "like": 1}, "like must be below the number of pictures, 1"),
     ],
 )
-def test_wrong_requests_are_reported(server: httpx.Client, body: dict[str, Any], told: str) -> None:
+def test_wrong_requests_are_reported(server: httpx.Client, body: dict[str, Any], says: str) -> None:
     images = [content("cat") if image is None else image for image in body["images"]]
     answer = server.post(ROUTE, json=body | {"images": images})
     assert answer.status_code == 400
-    assert told in answer.text
+    assert says in answer.text
 
 
 def test_encoded_pictures_are_searched_again_without_being_sent(server: httpx.Client) -> None:

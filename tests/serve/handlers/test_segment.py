@@ -130,7 +130,7 @@ def test_labels_and_overlay_are_png_files(server: httpx.Client, cat: bytes) -> N
         ({"boxesXyxy": str([[0, 0, 9, 9]] * 65)}, "at most 64"),
     ],
 )
-def test_wrong_options_are_told(server: httpx.Client, small: bytes, query: dict[str, str], said: str) -> None:
+def test_wrong_options_are_refused(server: httpx.Client, small: bytes, query: dict[str, str], said: str) -> None:
     answer = server.post(ROUTE, params=query, content=small)
     assert answer.status_code == 400
     assert said in answer.json()["error"]["message"]

@@ -328,9 +328,9 @@ def test_live_frames_are_counted(home: Path, run_server: Run) -> None:
         with opened(address(client)) as line:
             ask(line, frame())
             ask(line, b"nothing")
-        told = client.get("/metrics").text
-    assert 'szem_live_frames_total{outcome="answered"} 1.0' in told
-    assert 'szem_live_frames_total{outcome="refused"} 1.0' in told
+        metrics = client.get("/metrics").text
+    assert 'szem_live_frames_total{outcome="answered"} 1.0' in metrics
+    assert 'szem_live_frames_total{outcome="refused"} 1.0' in metrics
 
 
 def test_the_defaults_are_bounded() -> None:

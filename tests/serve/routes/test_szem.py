@@ -113,7 +113,7 @@ def test_a_dilation_beyond_the_picture_is_answered_over_http(
         ("/v1/szem/filter?view=none", 400, "view"),
     ],
 )
-def test_wrong_options_are_told(server: httpx.Client, small: bytes, path: str, status: int, said: str) -> None:
+def test_wrong_options_are_refused(server: httpx.Client, small: bytes, path: str, status: int, said: str) -> None:
     answer = server.post(path, content=small)
     assert answer.status_code == status
     assert said in answer.json()["error"]["message"]

@@ -137,7 +137,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("options", "error", "says"), WRONG)
-def test_wrong_options_are_told(captioner: Captioner, options: dict, error: type[Exception], says: str) -> None:
+def test_wrong_options_are_refused(captioner: Captioner, options: dict, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         captioner([read_sample("cat")], **options)
 

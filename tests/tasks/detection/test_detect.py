@@ -316,7 +316,7 @@ def test_rows_of_one_class_of_yolov5_are_distinguished_from_finished_boxes(
         (_detr(nothing=False), "detr"),
     ],
 )
-def test_two_outputs_are_told_apart_by_what_they_hold(
+def test_two_outputs_are_distinguished_by_what_they_hold(
     outputs: dict[str, np.ndarray], head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SZEM_HOME", str(tmp_path / "home"))

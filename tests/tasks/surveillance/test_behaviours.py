@@ -1,4 +1,4 @@
-"""What followed things do, each told once, at any rate."""
+"""What followed things do, each reported once, at any rate."""
 
 import numpy as np
 import pytest

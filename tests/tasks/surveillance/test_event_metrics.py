@@ -1,4 +1,4 @@
-"""Which told events count as right, wrong or missed."""
+"""Which reported events count as right, wrong or missed."""
 
 import pytest
 

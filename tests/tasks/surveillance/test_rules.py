@@ -1,4 +1,4 @@
-"""Rules: read from TOML, faults told with line and key, judged by place, time and score."""
+"""Rules: read from TOML, faults reported with line and key, judged by place, time and score."""
 
 from datetime import datetime, timedelta
 from pathlib import Path

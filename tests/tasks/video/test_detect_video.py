@@ -114,7 +114,7 @@ def test_the_video_is_not_written_on(video: Path) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(clean, after, strict=True))
 
 
-def test_wrong_wishes_are_told() -> None:
+def test_wrong_wishes_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="no class called 'cat'; there are bright, dark"):
         VideoAnalyzer(detector(), classes=["cat"])
     with pytest.raises(RangeError, match="every must be 1 or more"):

@@ -15,8 +15,10 @@ from szem.errors import TrainError
 from szem.media.samples import read_sample
 from szem.models.ssd_mobilenet import SsdMobileNet
 from szem.results.boxes import Boxes
-from szem.runtime.sessions import OnnxFile
+from szem.runtime.sessions import OnnxFile, Session
+from szem.runtime.store import Model
 from szem.tasks.detection.decoders import grid_points
+from szem.tasks.detection.detect import Detector
 from szem.tasks.models import default_model
 from szem.train.detection.augment import CELL_PX, PictureViews, list_views
 from szem.train.detection.begin import begin_with
@@ -264,6 +266,7 @@ def test_a_small_object_between_two_places_is_answered_for_within_reach() -> Non
     assert assign(*args, hard, reach_px=torch.full((126,), 6.0)).answers.any()
 
 
+@pytest.mark.slow
 def test_the_recipe_trains_for_some_steps_and_becomes_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,4 +301,9 @@ def test_the_recipe_trains_for_some_steps_and_becomes_a_model(
     batch = recipe.batch([0, 1], 0.0)
     assert set(np.unique(batch["sets"].numpy())) <= {0, 1, 2}
     card = export_run(recipe, tmp_path / "run", tmp_path / "mine", command="test", recipe_name="detect")
-    assert (card.head, card.labels) == ("anchors", ("tile",))
+    assert (card.precision, card.head, card.labels) == ("float16", "anchors", ("tile",))
+    detector = Detector(Session(Model(card, tmp_path / "mine"), threads=1), threshold=0.0)
+    for height, width in ((90, 120), (120, 90), (50, 300)):
+        found = detector([np.full((height, width, 3), 90, np.uint8)])[0]
+        assert len(found)
+        assert (found.width, found.height) == (width, height)

@@ -220,7 +220,7 @@ def _flow(home: Path, *more: str) -> DrawFlowRecipe:
 def test_the_encoder_learns_until_it_is_settled_and_the_generator_goes_on(home: Path, codes: Path) -> None:
     train(
         _codes(home), home / "codes-half", quiet=True, stop_after=3
-    )  # settled after half of four steps, told one ahead
+    )  # settled after half of four steps, reported one ahead
     begun = _codes(home).build_network().state_dict()
     half, whole = (load_checkpoint(home / name / CHECKPOINT)["network"] for name in ("codes-half", "codes"))
     for part in ("encoder.out.weight", "decoder.out.weight"):

@@ -13,7 +13,7 @@ from szem.errors import BusyError
 
 __all__ = ["ByteBudget", "RequestGate", "RequestSlot"]
 
-_LONGEST_WAIT_S = 30.0  # told in Retry-After at most
+_LONGEST_WAIT_S = 30.0  # reported in Retry-After at most
 
 
 class RequestSlot:

@@ -46,7 +46,7 @@ class Annotator:
         return tuple(await asyncio.gather(*jobs))
 
     async def annotate(self, request: AnnotateImageRequest, *, place: str) -> AnnotateImageResponse:
-        """Answer one picture; whatever is wrong with it is told inside the answer.
+        """Answer one picture; whatever is wrong with it is reported inside the answer.
 
         Args:
             request: The picture and what is asked of it.

@@ -26,7 +26,7 @@ MIME_TYPES = frozenset({"application/pdf", "image/tiff", "image/gif"})
 
 
 async def annotate_file(annotator: Annotator, request: AnnotateFileRequest, *, place: str) -> AnnotateFileResponse:
-    """Answer for some pages of one file; what is wrong with the file is told inside the answer."""
+    """Answer for some pages of one file; what is wrong with the file is reported inside the answer."""
     config = request.input_config or InputConfig()
     echoed = InputConfig(gcs_source=config.gcs_source, mime_type=config.mime_type)
     try:

@@ -162,7 +162,7 @@ export async function askWithFilm(path, options) {
   try {
     return await ask(path, options);
   } catch (error) {
-    const name = { refused: "film-refused", "too-large-for-server": "film-too-large" }[error.code];
+    const name = { refused: "video-refused", "too-large-for-server": "video-too-large" }[error.code];
     throw name ? new Problem(name, error.values, error.detail) : error;
   }
 }

@@ -14,7 +14,7 @@ __all__ = ["dominant_colors"]
 
 _SAMPLES = 10_000  # pixels looked at
 _CELL = 0.03  # side of a cell of the histogram, in OKLab
-_SAME = 0.065  # colours nearer than this in OKLab are told as one
+_SAME = 0.065  # colours nearer than this in OKLab are reported as one
 _MINIMUM = 0.004  # share of the pixels below which a colour is not worth telling
 _ROUNDS = 12
 

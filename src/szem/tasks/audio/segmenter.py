@@ -125,7 +125,7 @@ class SoundEvents:
         """Take in the next window.
 
         Returns:
-            What has become sure and goes on (`is_open`), and what has ended; with the same number if it was told.
+            What has become sure and goes on (`is_open`), and what has ended; with the same number if it was reported.
         """
         s = self.settings
         scores = window.scores
@@ -200,7 +200,7 @@ class SoundEvents:
         end_s = last_s + heard
         if last_s + self._window_s >= until_s:  # it is heard to the very end
             end_s = until_s
-        if end_s - start_s < self._hop_s:  # shorter than can be told: the middle is known best
+        if end_s - start_s < self._hop_s:  # shorter than can be distinguished: the middle is known best
             middle_s = (going.begin_s + last_s + self._window_s) / 2
             start_s, end_s = middle_s - self._hop_s / 2, middle_s + self._hop_s / 2
         start_s = min(max(start_s, 0.0), until_s)

@@ -82,7 +82,7 @@ def propose_alt(path: Path, *, site: Path, describe: Callable[[Picture8], Captio
         path: The page.
         site: Folder of the site: `/a.jpg` is looked for here, and nothing is read outside.
         describe: Says what a picture shows.
-        minimum: Texts with a lower confidence are not proposed, only told.
+        minimum: Texts with a lower confidence are not proposed, only reported.
     Raises:
         FileMissingError, FormatError: the page cannot be read.
     """

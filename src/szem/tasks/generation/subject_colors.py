@@ -46,7 +46,7 @@ _OUTSIDE = (
     "green", "dark green", "bright green", "light green", "pale green", "mint", "emerald", "blue", "deep blue",
     "sky blue", "pale blue", "steel blue", "dusk blue", "turquoise", "cyan", "teal",
 )  # fmt: skip
-_MINIMUM = 0.22  # fraction of the pixels below which a second colour is not told
+_MINIMUM = 0.22  # fraction of the pixels below which a second colour is not reported
 _CUT_SIDE = 72  # longest side of what is cut out
 _CELL = 8  # width of a cell of the table of names
 

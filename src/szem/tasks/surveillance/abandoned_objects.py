@@ -1,4 +1,4 @@
-"""Things left behind and things taken away, told once each.
+"""Objects left behind and objects taken away, reported once each.
 
 A region that differs from the scene and keeps still is weighed: thing, gap, or light. A thing is left behind once
 whoever brought it is away; people who stand still are not things, and neither is what a person in the way hides.
@@ -246,7 +246,7 @@ class AbandonedObjects:
         return [self._reported.once(event)]
 
     def _go_on(self, still: _Still, scene: Foreground) -> list[Event]:
-        """What becomes of a thing that was told of."""
+        """What becomes of an object that was reported."""
         now, (x0, y0, x1, y1) = scene.time_s, still.region.box
         ages, moving = scene.age_s[y0:y1, x0:x1][still.region.mask], scene.moving[y0:y1, x0:x1][still.region.mask]
         if float(((ages <= 0) & ~moving).mean()) >= _SCENE:

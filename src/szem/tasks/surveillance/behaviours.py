@@ -1,4 +1,4 @@
-"""What followed things do: enter, leave, cross, loiter, come fast, crowd together; each told once.
+"""What tracked objects do: enter, leave, cross, loiter, come fast, crowd together; each reported once.
 
 A thing that is lost and found again at the same place within seconds is the same thing: nobody has left. All times
 are seconds, so that rates may vary. This file does not know how things are found, nor about what lies still.
@@ -58,8 +58,8 @@ class _Object:
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=12))
     path: deque[tuple[float, F]] = field(default_factory=lambda: deque(maxlen=40))  # time, box
     inside: dict[str, float] = field(default_factory=dict)  # zone -> since when
-    coming: dict[str, float] = field(default_factory=dict)  # zone -> inside since, not told yet
-    going: dict[str, float] = field(default_factory=dict)  # zone -> outside since, not told yet
+    coming: dict[str, float] = field(default_factory=dict)  # zone -> inside since, not reported yet
+    going: dict[str, float] = field(default_factory=dict)  # zone -> outside since, not reported yet
     fast: float | None = None  # comes fast since
     rushed: bool = False
 

@@ -106,7 +106,7 @@ class ChannelEvidence:
     quality: float = 1.0  # how well it hears or sees
 
     def features(self) -> NDArray[np.float64]:
-        """(3,): told, log-odds, log-odds times quality; nothing where it tells of nothing."""
+        """(3,): reported, log-odds, log-odds times quality; zeros without a report."""
         if self.probability is None:
             return np.zeros(3)
         clipped = min(max(self.probability, 1e-6), 1 - 1e-6)
@@ -124,16 +124,16 @@ WEIGHTS = Fusion(
 
 
 class Fuser:
-    """Joins the events of two channels of one source as they are told.
+    """Joins the events of two channels of one source as they are reported.
 
     Events that no other channel could tell of pass at once. The others wait for up to `wait_s` for their partner. One
-    that goes on is told at once, and again, under its number, when its partner comes.
+    that goes on is reported at once, and again, under its number, when its partner comes.
 
     Args:
-        minimum: Joint chance from which on an event is told.
+        minimum: Joint chance from which on an event is reported.
         wait_s: How far apart both may be, and how long one waits for the other.
         fusion: The weights.
-        is_confident: Whether an event is told even if no other channel bears it out; None: only by its chance.
+        is_confident: Whether an event is reported even if no other channel bears it out; None: only by its chance.
     """
 
     def __init__(
@@ -148,14 +148,14 @@ class Fuser:
         self._is_confident = is_confident or (lambda event: event.is_open)
         self._quality = dict.fromkeys(CHANNELS, 1.0)
         self._waiting: list[tuple[float, str, Event]] = []  # since when, family, event
-        self._open: dict[int, tuple[str, Event]] = {}  # number -> family, as it was told
+        self._open: dict[int, tuple[str, Event]] = {}  # number -> family, as it was reported
 
     def set_quality(self, channel: str, quality: float) -> None:
         """How well a channel hears or sees now, 0..1."""
         self._quality[channel] = quality
 
     def take(self, events: Iterable[Event], now_s: float) -> list[Event]:
-        """Take in what was told.
+        """Take in what was reported.
 
         Args:
             events: Of either channel.
@@ -196,7 +196,7 @@ class Fuser:
         return []
 
     def _go_on(self, event: Event) -> Event:
-        """What was told before of an event that goes on or has ended stays with it."""
+        """What was reported before of an event that goes on or has ended stays with it."""
         family, before = self._open[event.number]
         if len(before.channels) > 1:
             event = replace(before, end_s=max(before.end_s, event.end_s), is_open=event.is_open)
@@ -238,7 +238,7 @@ def join_events(both: Sequence[Event], *, probability: float, parts: Mapping[str
     """One event of two: the kind of the surer one, the place of what was seen, the time of both.
 
     Args:
-        both: One or two events, of different channels; if one goes on it comes first, and stays what it was told as.
+        both: One or two events, of different channels; if one goes on it comes first, and keeps its kind.
         probability: That it happened.
         parts: What each channel adds to the log-odds.
         family: What the two have in common.
@@ -247,7 +247,7 @@ def join_events(both: Sequence[Event], *, probability: float, parts: Mapping[str
     surest = first if first.is_open else max(both, key=lambda event: event.score)
     seen = next((event for event in both if "video" in event.channels), None)
     others = [event for event in both if event is not surest]
-    if first.is_open:  # it was told already: what it is known by stays
+    if first.is_open:  # it was reported already: what it is known by stays
         base = first if seen is None else replace(first, label=seen.label, box_xyxy=seen.box_xyxy, best_s=seen.best_s)
     else:
         base = surest if seen is None else replace(seen, kind=surest.kind)

@@ -1,4 +1,4 @@
-"""Events that have begun and not ended yet: numbered, told when they begin and again when they end.
+"""Events that have begun and not ended yet: numbered, reported when they begin and again when they end.
 
 This file does not know what the events are.
 """
@@ -34,17 +34,17 @@ class OpenEvents:
         return replace(event, number=self._count)
 
     def begin(self, key: Hashable, event: Event) -> Event:
-        """An event that goes on from now; to be told."""
+        """An event that goes on from now; to be reported."""
         self._open[key] = replace(self.once(event), is_open=True)
         return self._open[key]
 
     def change(self, key: Hashable, **changes: Any) -> None:
-        """What has become known of an open event meanwhile; told when it ends."""
+        """What has become known of an open event meanwhile; reported when it ends."""
         if key in self._open:
             self._open[key] = replace(self._open[key], **changes)
 
     def end(self, key: Hashable, time_s: float, *, note: str = "") -> Event | None:
-        """The event as it was in the end; to be told. None if it is not open.
+        """The event as it was in the end; to be reported. None if it is not open.
 
         Args:
             key: Which.

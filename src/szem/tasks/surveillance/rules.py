@@ -305,7 +305,7 @@ class RuleEngine:
         self._last: dict[tuple[str, str, str, str], datetime] = {}
 
     def __call__(self, event: Event, *, camera: str = "", at: datetime) -> tuple[RuleAction, ...]:
-        """What is to be done. Call it once an event, when it is first told, not again when it ends.
+        """What is to be done. Call it once an event, when it is first reported, not again when it ends.
 
         Args:
             event: What happened.

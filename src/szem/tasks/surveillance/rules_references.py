@@ -16,7 +16,7 @@ __all__ = ["loose_names", "names_taken"]
 Fault = tuple[tuple[str | int, ...], str]  # keys, and places in arrays from 0; what is wrong there
 
 _OBJECT = "object"  # what lies or is missing, where the detector knows no name for it
-_UNFOLLOWED = frozenset({"left behind", "removed", "*"})  # kinds that are also told of things nobody follows
+_UNFOLLOWED = frozenset({"left behind", "removed", "*"})  # kinds that are also reported of objects nobody tracks
 
 
 def names_taken(rules: Rules, areas: Zones) -> list[Fault]:

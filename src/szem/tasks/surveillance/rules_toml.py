@@ -1,4 +1,4 @@
-"""Read rules from a TOML file that a person can read; a fault is told with its line and key.
+"""Read rules from a TOML file that a person can read; a fault is reported with its line and key.
 
 ```toml
 [zones]

@@ -57,7 +57,7 @@ class WatchSettings(BaseModel):
     labels: tuple[str, ...] = (
         "person", "bicycle", "car", "motorcycle", "bus", "truck", "train", "dog", "cat", "horse",
     )  # fmt: skip
-    score: float = Field(default=0.3, ge=0, le=1)  # events below are not told
+    score: float = Field(default=0.3, ge=0, le=1)  # events below are not reported
 
     @model_validator(mode="after")
     def _sizes_rise(self) -> "WatchSettings":

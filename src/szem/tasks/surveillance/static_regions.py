@@ -2,7 +2,7 @@
 
 A thing that was left has its outline in the picture and not in the scene; where something was taken it is the other
 way round; light and shadow change how bright the ground is and leave what is drawn on it. This file does not know
-about people, nor when something is to be told.
+about people, nor when something is to be reported.
 """
 
 from dataclasses import dataclass

@@ -64,8 +64,8 @@ class WatchState:
 class Watcher:
     """Watches one camera or video; give it every frame, in order: it picks what it needs.
 
-    An event that is over at once is told once. One that goes on (`is_open`: loiters, crowd, left behind, the
-    camera's faults) is told when it is sure, and again, with the same `number`, when it ends.
+    An event that is over at once is reported once. One that goes on (`is_open`: loiters, crowd, left behind, the
+    camera's faults) is reported when it is sure, and again, with the same `number`, when it ends.
 
     Args:
         settings: From when on something counts, and how much effort is made.

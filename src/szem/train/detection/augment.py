@@ -26,7 +26,7 @@ __all__ = ["PictureView", "PictureViews", "Piece", "build_views", "list_views", 
 CELL_PX = 8
 _STRETCH = 0.12  # sides are stretched against each other by up to this share
 _WANDER = 0.12  # sizes of views differ by up to this share
-_MIN_VISIBLE = 0.35  # an object of which less is on the canvas is not taught
+_MIN_VISIBLE = 0.35  # an object of which less is on the canvas is not learned
 _MIN_SIDE_PX = 6.0  # nor is one with a shorter side
 
 

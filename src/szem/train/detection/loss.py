@@ -1,4 +1,4 @@
-"""What a detector is taught: which places answer for which object, and the loss of their answers.
+"""What a detector learns: which places answer for which object, and the loss of their answers.
 
 A place answers for an object if it lies inside and its answer already fits best, by score and by overlap; how well it
 fits is the score it should give. This file does not know about networks or data.
@@ -16,7 +16,7 @@ _ANSWERS = 10  # places an object
 _SCORE_POWER, _OVERLAP_POWER = 0.5, 6.0  # of the fit
 _BOX_WEIGHT = 2.5  # of the box loss beside the score loss
 _EMPTY_WEIGHT, _FOCUS = 0.75, 2.0  # of places that hold nothing
-_SOFT_COUNTED = 0.1  # scores from here on count in full where a teacher says what is taught, lower ones in proportion
+_SOFT_COUNTED = 0.1  # scores from here on count in full where a teacher gives the targets, lower ones in proportion
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LossTargets:
     scores: Tensor  # (B, P, C) 0..1, 0 where nothing is
     boxes_xyxy: Tensor  # (B, P, 4) of the object a place answers for
     answers: Tensor  # (B, P) bool: whether it answers for one
-    counted: Tensor  # (B, P, C) bool: False where a score is neither taught nor punished
+    counted: Tensor  # (B, P, C) bool: False where a score is neither a target nor punished
 
 
 def pair_ious(a_xyxy: Tensor, b_xyxy: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ def assign(
         points: (P, 2) middles of the places.
         truth_xyxy: (B, M, 4) objects, filled up to M.
         labels: (B, M) int64; −1 where there is none.
-        is_hard: (B, M) bool: places inside are not punished for this class, nor taught.
+        is_hard: (B, M) bool: places inside are not punished for this class, nor a target.
         reach_px: (P,) a place may also answer for an object whose middle is so near in x and y; without it, only for
             what it lies inside of.
     Source: C. Feng et al., TOOD, 2021, arXiv:2108.07755, section 3.3 (task alignment).
@@ -117,7 +117,7 @@ class Unlabelled:
     """Where labels are missing, and what another network says there."""
 
     is_complete: Tensor  # (B, P, C) bool: whether an object of this class would have a label there
-    scores: Tensor | None = None  # (B, P, C) 0..1 of a teacher; None: what is not complete is not taught
+    scores: Tensor | None = None  # (B, P, C) 0..1 of a teacher; None: what is not complete is no target
 
 
 def detect_loss(

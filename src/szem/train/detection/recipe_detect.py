@@ -2,7 +2,7 @@
 
 The first blocks do not learn: their maps of several views of each picture are computed once (about four minutes for
 6,000 pictures on one core) and kept in `cache`, so that a step costs half. Sets may be labelled in part: where a
-label may be missing, a finished detector (`teacher`) says what is taught.
+label may be missing, a finished detector (`teacher`) gives the targets.
 
 Command:  python -m scripts.models.convert_ssd --graph frozen_inference_graph.pb --out ssd
           szem train detect --data voc --out detect --budget 51m --workers 1 --set classes_of=coco
@@ -81,13 +81,13 @@ class DetectSettings:
     data: Path = Path("voc")  # COCO JSON, VOC XML or YOLO text
     classes: tuple[str, ...] = ()  # pairs a=b: what `data` calls a is called b; a= leaves it out
     split: str = "train"  # where pictures of `data` are marked with one
-    classes_of: str = ""  # a set whose classes are taught; by default those of `data`
+    classes_of: str = ""  # a set whose classes are learned; by default those of `data`
     more: tuple[str, ...] = ()  # further sets, PATH or PATH:SPLIT; boxes of other classes are left out
     more_most: int = 1200  # pictures of a further set, at most
     positives_only: tuple[str, ...] = ()  # names of sets in which not every object has a label
     unlabelled: tuple[str, ...] = ()  # folders of pictures that the teacher labels
     unlabelled_most: int = 800  # pictures of such a folder, at most
-    teacher: str = ""  # folder of a detector with the same classes and first blocks: taught where labels are missing
+    teacher: str = ""  # folder of a detector with the same classes and first blocks, for labels that are missing
     # Every 14th picture of `data` (of fewer than 400 every 6th) is not trained on: watched, and what scores are
     # calibrated by.
     hold_back: bool = True
@@ -145,7 +145,7 @@ class DetectRecipe:
         return read_set(spec, self.classes, is_complete=is_complete, most=most, names=names)
 
     def contact_sheet(self) -> Picture8:
-        """Some pictures of every set with the boxes that are about to be taught."""
+        """Some pictures of every set with the boxes that are about to be learned."""
         return draw_contact_sheet(self.sets, self.classes)
 
     def build_network(self) -> nn.Module:

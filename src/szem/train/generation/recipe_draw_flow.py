@@ -53,10 +53,10 @@ class DrawFlowSettings:
     begin_with: str = ""  # folder of an earlier run on the same codes whose weights are taken on, or "shipped"
     width: int = 384  # of the layers
     depth: int = 5  # how many blocks
-    untold: float = 0.15  # fraction of the samples whose sentence is not told
+    unconditional: float = 0.15  # fraction of the samples without their sentence
     sentences: int = 16  # of each picture
     steps: int = 12  # of the way from chance to a code, in the model
-    guidance: float = 3.0  # how much further than told a sentence pulls, in the model
+    guidance: float = 3.0  # how much further than trained a sentence pulls, in the model
 
 
 class DrawFlowRecipe:
@@ -126,7 +126,7 @@ class DrawFlowRecipe:
         codes = (batch["codes"] - network.mean) / network.scale
         noise_generator = torch.randn_like(codes)
         moment = torch.sigmoid(torch.randn(len(codes), device=codes.device))
-        stored = torch.rand(len(codes), device=codes.device) >= self.settings.untold
+        stored = torch.rand(len(codes), device=codes.device) >= self.settings.unconditional
         x = noise_generator + moment[:, None] * (codes - noise_generator)
         return F.mse_loss(network(x, moment, batch["space"], stored).float(), codes - noise_generator)
 

@@ -33,14 +33,14 @@ def soft_jaccard(scores: Tensor, labels: Tensor) -> Tensor:
     0.0
     """
     counted = labels != IGNORED
-    generator = scores.softmax(1).permute(0, 2, 3, 1)[counted].float()  # (n, C)
+    probabilities = scores.softmax(1).permute(0, 2, 3, 1)[counted].float()  # (n, C)
     truth = labels[counted]
     both = torch.zeros(scores.shape[1], device=scores.device).index_add(
-        0, truth, generator.gather(1, truth[:, None])[:, 0]
+        0, truth, probabilities.gather(1, truth[:, None])[:, 0]
     )
-    counts = torch.bincount(truth, minlength=scores.shape[1]).to(generator.dtype)
+    counts = torch.bincount(truth, minlength=scores.shape[1]).to(probabilities.dtype)
     present = counts > 0
-    return 1 - (both / (generator.sum(0) + counts - both).clamp_min(1e-6))[present].mean()
+    return 1 - (both / (probabilities.sum(0) + counts - both).clamp_min(1e-6))[present].mean()
 
 
 def pixel_loss(scores: Tensor, labels: Tensor, *, weights: Tensor | None = None, jaccard: float = 0.5) -> Tensor:

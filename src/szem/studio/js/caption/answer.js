@@ -21,7 +21,7 @@ export function readCaption(answer) {
 export function verdict({ source, confidence }, percent) {
   if (source === "none") return ["caption.silent", {}];
   if (source === "tags") return ["caption.from-tags", { share: percent(confidence) }];
-  return [confidence < 0.5 ? "caption.unsure" : "caption.sure", { share: percent(confidence) }];
+  return [confidence < 0.5 ? "caption.low-confidence" : "caption.confidence", { share: percent(confidence) }];
 }
 
 /** The tags in the visitor's language, "2 person, cup" with names of that language. @param nameOf label -> name */

@@ -47,17 +47,17 @@ export function sentenceView(app, { hover, choose }) {
       const buttons = words.map((word, place) => wordButton(word, place, chosen, given));
       fill(line, buttons);
       const still = movesLittle();
-      line.dataset.told = "yes";
+      line.dataset.complete = "yes";
       if (!slowly || still) return;
-      delete line.dataset.told;
-      let told = given;
-      buttons.forEach((button, place) => button.classList.toggle("to-come", place >= told));
+      delete line.dataset.complete;
+      let shown = given;
+      buttons.forEach((button, place) => button.classList.toggle("to-come", place >= shown));
       timer = setInterval(() => {
-        buttons[told]?.classList.remove("to-come");
-        told += 1;
-        if (told < buttons.length) return;
+        buttons[shown]?.classList.remove("to-come");
+        shown += 1;
+        if (shown < buttons.length) return;
         clearInterval(timer);
-        line.dataset.told = "yes";
+        line.dataset.complete = "yes";
       }, WORD_MS);
     },
     mark(place) {

@@ -75,7 +75,7 @@ export async function mount(root, app) {
       "section",
       { class: "live" },
       h("div", { class: "live-picture" }, view.element, meter),
-      h("div", { class: "live-side" }, h("h2", { text: t("detect.things") }), rows, threshold, h("div", { class: "live-toggles" }, follow, outlines)),
+      h("div", { class: "live-side" }, h("h2", { text: t("detect.objects") }), rows, threshold, h("div", { class: "live-toggles" }, follow, outlines)),
     ),
     h("section", { class: "shelf" }, h("h2", { text: t("detect.classes") }), h("p", { class: "section-text", text: t("detect.classes.text") }), chips),
     h(

@@ -181,12 +181,12 @@ export async function mount(root, app) {
 
   /** Another sentence. */
   function say(sentence) {
-    const told = sentence.replace(/\s+/g, " ").trim();
-    if (!told) {
+    const wanted = sentence.replace(/\s+/g, " ").trim();
+    if (!wanted) {
       input.focus();
       return;
     }
-    change({ text: told === examples[0] ? "" : told, chosen: 0 });
+    change({ text: wanted === examples[0] ? "" : wanted, chosen: 0 });
   }
 
   function change(changes) {

@@ -36,7 +36,7 @@ export function createWalk(app, { wish, second, changed }) {
     "aria-label": t("draw.to"),
   });
   const ends = [h("span", { lang: "en" }), h("span", { lang: "en" })];
-  const play = button({ label: t("film.play"), image: "play", kind: "quiet square", name: "walk-play", press: toggle });
+  const play = button({ label: t("video.play"), image: "play", kind: "quiet square", name: "walk-play", press: toggle });
   const line = slider({
     label: t("draw.way"),
     name: "way",
@@ -62,7 +62,7 @@ export function createWalk(app, { wish, second, changed }) {
       },
     },
     h("label", { class: "field draw-text" }, h("span", { class: "field-label", text: t("draw.to") }), input),
-    h("button", { type: "submit", class: "button", data: { name: "film" }, text: t("draw.film") }),
+    h("button", { type: "submit", class: "button", data: { name: "film" }, text: t("draw.video") }),
   );
   const element = h(
     "div",
@@ -141,7 +141,7 @@ export function createWalk(app, { wish, second, changed }) {
   }
 
   function paintPlay() {
-    const label = t(timer ? "film.hold" : "film.play");
+    const label = t(timer ? "video.hold" : "video.play");
     play.setAttribute("aria-label", label);
     play.title = label;
     fill(play, icon(timer ? "pause" : "play"));

@@ -34,26 +34,26 @@ export function filmChoice(app, { chosen, recording = null, mostBytes, sample = 
     if (file.files.length > 0) take(file.files[0]);
     file.value = "";
   });
-  const upload = button({ text: t("film.choose"), image: "upload", name: "film-upload", kind: "strong", press: () => file.click() });
+  const upload = button({ text: t("video.choose"), image: "upload", name: "film-upload", kind: "strong", press: () => file.click() });
   const record = recording ? button({ text: "", name: "film-record", press: toggle }) : null;
   const trial = sample ? button({ text: sample.text, image: "play", name: "film-sample", press: trySample }) : null;
   const said = h("p", { class: "yours", "aria-live": "polite", data: { name: "film-said" } });
   const element = h(
     "section",
-    { class: "source-bar", "aria-label": t("film.choose") },
+    { class: "source-bar", "aria-label": t("video.choose") },
     h("div", { class: "source-row" }, h("div", { class: "source-buttons" }, trial, upload, record, file)),
     said,
     message.element,
   );
-  const stopDrops = takeDrops(t("film.drop"), take);
+  const stopDrops = takeDrops(t("video.drop"), take);
   let session = null; // {recorder, take, timer, video}
   let closed = false;
 
   function take(one) {
     message.clear();
     if (session) end();
-    if (!isFilm(one)) return fail(new Problem("file-no-film", { name: one.name || one.type }));
-    if (one.size === 0) return fail(new Problem("film-empty", { name: one.name }));
+    if (!isFilm(one)) return fail(new Problem("file-no-video", { name: one.name || one.type }));
+    if (one.size === 0) return fail(new Problem("video-empty", { name: one.name }));
     if (one.size > mostBytes) {
       return fail(new Problem("file-too-large", { name: one.name, size: Math.ceil(one.size / 1e6), most: Math.floor(mostBytes / 1e6) }));
     }
@@ -83,7 +83,7 @@ export function filmChoice(app, { chosen, recording = null, mostBytes, sample = 
   async function begin() {
     session = { recorder: null, take: null, timer: 0 };
     const mine = session;
-    paint(t("film.wait"));
+    paint(t("video.wait"));
     try {
       mine.recorder = await openRecorder();
     } catch (error) {
@@ -96,7 +96,7 @@ export function filmChoice(app, { chosen, recording = null, mostBytes, sample = 
     video.play().catch(() => {});
     const count = h("output", { class: "film-count", "aria-live": "assertive" });
     recording(h("div", { class: "film-recording" }, video, count));
-    said.textContent = mine.recorder.hasSound ? "" : t("film.no-microphone");
+    said.textContent = mine.recorder.hasSound ? "" : t("video.no-microphone");
     for (let left = COUNT_S; left > 0; left--) {
       count.textContent = String(left);
       await new Promise((resolve) => (mine.timer = setTimeout(resolve, 700)));
@@ -107,7 +107,7 @@ export function filmChoice(app, { chosen, recording = null, mostBytes, sample = 
     const began = performance.now();
     const tick = () => {
       const seconds = (performance.now() - began) / 1000;
-      paint(t("film.stop", { seconds: words.number(seconds, 1) }), true);
+      paint(t("video.stop", { seconds: words.number(seconds, 1) }), true);
       if (seconds >= LONGEST_S) mine.take.stop();
     };
     mine.timer = setInterval(tick, 100);
@@ -116,7 +116,7 @@ export function filmChoice(app, { chosen, recording = null, mostBytes, sample = 
       const made = await mine.take.done;
       if (session !== mine || closed) return null;
       end();
-      said.textContent = t("film.recorded");
+      said.textContent = t("video.recorded");
       return chosen(made, { recorded: true });
     } catch (error) {
       if (session === mine) end();
@@ -133,7 +133,7 @@ export function filmChoice(app, { chosen, recording = null, mostBytes, sample = 
     paint();
   }
 
-  function paint(text = t("film.record"), on = false) {
+  function paint(text = t("video.record"), on = false) {
     if (!record) return;
     record.classList.toggle("active", on);
     fill(record, icon(session ? "stop" : "camera"), h("span", { text }));

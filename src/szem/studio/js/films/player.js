@@ -75,7 +75,7 @@ export function filmPlayer(words, { label, empty, moved, draw = () => {} }) {
     } catch {
       if (mine !== turn) return false;
       clear();
-      throw new Problem("film-unreadable", { name });
+      throw new Problem("video-unreadable", { name });
     }
     if (mine !== turn) return false;
     frame.style.setProperty("--aspect", String(video.videoWidth / video.videoHeight || 4 / 3));

@@ -14,14 +14,14 @@ export function channelBars(words, { channels = {}, contributions = {} }) {
     { class: "ev-channels" },
     CHANNELS.map((name) => {
       const value = channels[name];
-      const told = value !== undefined;
+      const isKnown = value !== undefined;
       const part = parts?.[name];
       const title = part === undefined ? null : t("guard.part", { share: percent(part) });
       return h(
         "div",
-        { class: "ev-channel", title, data: { channel: name, told: told ? "yes" : "no" }, vars: { share: value ?? 0 } },
+        { class: "ev-channel", title, data: { channel: name, known: isKnown ? "yes" : "no" }, vars: { share: value ?? 0 } },
         h("dt", { text: t(`guard.channel.${name}`) }),
-        h("dd", {}, h("span", { class: "ev-bar", "aria-hidden": "true" }), h("output", { text: told ? percent(value) : "–" })),
+        h("dd", {}, h("span", { class: "ev-bar", "aria-hidden": "true" }), h("output", { text: isKnown ? percent(value) : "–" })),
       );
     }),
   );

@@ -74,7 +74,7 @@ export function eventsView(app, { seen }) {
       list("kind", counted(kinds, (kind) => kindName(words, kind))),
       list("source", counted(names, (name) => name)),
       list("since", SPANS.map((value) => ({ value, text: value ? t(`guard.since.${value}`) : t("guard.since.all") }))),
-      list("channel", CHANNELS.map((value) => (value ? { value, text: t(`guard.told-by.${value}`) } : any))),
+      list("channel", CHANNELS.map((value) => (value ? { value, text: t(`guard.by.${value}`) } : any))),
       list("mark", MARKS.map((value) => (value ? { value, text: t(`guard.marked.${value}`) } : any))),
       slider({
         label: t("guard.filter.score"),

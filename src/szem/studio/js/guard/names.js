@@ -20,7 +20,7 @@ export function momentText(words, iso) {
   return `${when.toLocaleDateString(words.code, { month: "short", day: "numeric" })} ${time}`;
 }
 
-/** A channel's part of the judgement as a share of all parts, 0..1; null where it is not told. */
+/** A channel's part of the judgement as a share of all parts, 0..1; null where it is not known. */
 export function partsOf(contributions) {
   const rows = Object.entries(contributions ?? {}).filter(([, value]) => Number.isFinite(value));
   const all = rows.reduce((sum, [, value]) => sum + Math.abs(value), 0);

@@ -17,8 +17,8 @@ export function ruleText(words, rule) {
   if (rule.direction) parts.push(t(`guard.rule.to-${rule.direction}`));
   if (rule.hours.length) parts.push(rule.hours.map((span) => span.replace("-", "–")).join(", "));
   if (rule.days.length) parts.push(rule.days.map((day) => t(`guard.day.${day}`)).join(", "));
-  if (rule.channels.length) parts.push(t(`guard.rule.told-${rule.channels.length > 1 ? "both" : rule.channels[0]}`));
-  if (rule.score > 0) parts.push(t("guard.rule.least", { share: percent(rule.score) }));
+  if (rule.channels.length) parts.push(t(`guard.rule.found-in-${rule.channels.length > 1 ? "both" : rule.channels[0]}`));
+  if (rule.score > 0) parts.push(t("guard.rule.minimum", { share: percent(rule.score) }));
   const done = rule.do.map((what) => (["save", "log"].includes(what) ? t(`guard.do.${what}`) : what.replace(":", " ")));
   const pause = rule.cooldown_s ? [t("guard.rule.pause", { seconds: number(rule.cooldown_s) })] : [];
   return { when: parts.join(" · "), then: [...done, ...pause].join(", ") };

@@ -40,7 +40,7 @@ export function rulesEditor(app, { changed }) {
   const keep = button({ text: t("guard.save"), kind: "strong", name: "save-rules", press: save });
   const undo = button({ text: t("guard.undo"), name: "undo-rules", press: () => edited(saved.text, { now: true }) });
   const state = h("span", { class: "rules-state", "aria-live": "polite", data: { name: "rules-state" } });
-  const told = h("ol", { class: "rules-told", data: { name: "rules-told" } });
+  const inWords = h("ol", { class: "rules-text", data: { name: "rules-text" } });
   const table = h("ul", { class: "area-list", data: { name: "area-list" } });
   const hint = h("p", { class: "section-text area-hint", "aria-live": "polite" });
   const where = h("div", { class: "area-where" });
@@ -83,7 +83,7 @@ export function rulesEditor(app, { changed }) {
       problem.element,
       templates,
     ),
-    h("div", { class: "rules-words" }, h("h3", { text: t("guard.rules-say") }), told),
+    h("div", { class: "rules-words" }, h("h3", { text: t("guard.rules-say") }), inWords),
   );
   let saved = { text: "", path: "" };
   let rules = null; // as last read without a fault
@@ -183,7 +183,7 @@ export function rulesEditor(app, { changed }) {
     paintAreas();
     paintWhere();
     fill(
-      told,
+      inWords,
       (rules?.rules ?? []).map((rule) => {
         const { when, then } = ruleText(words, rule);
         const name = rule.name === "everything" && !text.value.trim() ? t("guard.rule.everything") : rule.name; // szem's own, where none is written
@@ -274,7 +274,7 @@ export function rulesEditor(app, { changed }) {
   /** The choices of a picture and of a camera; the picture itself. */
   function paintWhere() {
     const stills = sources.filter((one) => one.has_still).map(({ name }) => ({ value: name, text: name }));
-    const choices = [...(film ? [{ value: FILM, text: t("guard.your-film", { name: film.name }) }] : []), ...stills];
+    const choices = [...(film ? [{ value: FILM, text: t("guard.your-video", { name: film.name }) }] : []), ...stills];
     if (!choices.some(({ value }) => value === picture)) {
       picture = choices[0]?.value ?? "";
       draw();

@@ -27,7 +27,7 @@ export function filmTrial(app, { areas, framed }) {
   const { t, percent, number } = words;
   const problem = messagePlace("film-fault");
   const bar = filmChoice(app, { chosen: (file) => (unmute(), open(file)), mostBytes: MOST_BYTES, sample: { name: SAMPLE, text: t("guard.sample") } });
-  const player = filmPlayer(words, { label: t("guard.film"), empty: empty(), moved, draw });
+  const player = filmPlayer(words, { label: t("guard.video"), empty: empty(), moved, draw });
   const curves = curvesView(app, { jump: (seconds) => player.seek(seconds), choose: go });
   const list = h("ol", { class: "ev-rows", data: { name: "film-events" } });
   const meter = h("p", { class: "meter", data: { name: "film-state" }, "aria-live": "polite" });
@@ -168,10 +168,10 @@ export function filmTrial(app, { areas, framed }) {
   function paint() {
     const events = film?.events ?? [];
     const text = () => {
-      if (!film) return t("guard.film-none");
-      if (film.state === "failed") return t("guard.film-failed");
-      if (film.state === "done") return events.length ? t("guard.film-done", { n: number(events.length) }) : t("guard.film-nothing");
-      return t(`guard.film-${film.state}`, { share: percent(film.progress) });
+      if (!film) return t("guard.video-none");
+      if (film.state === "failed") return t("guard.video-failed");
+      if (film.state === "done") return events.length ? t("guard.video-done", { n: number(events.length) }) : t("guard.video-nothing");
+      return t(`guard.video-${film.state}`, { share: percent(film.progress) });
     };
     meter.textContent = text();
     meter.dataset.state = film?.state ?? "none";
@@ -220,7 +220,7 @@ export function filmTrial(app, { areas, framed }) {
     let failed = 0;
     while (mine === turn && !closed) {
       paint();
-      if (film.state === "failed") throw new Problem("film-refused", {}, film.fault);
+      if (film.state === "failed") throw new Problem("video-refused", {}, film.fault);
       if (film.state === "done") return;
       await new Promise((resolve) => setTimeout(resolve, ASK_MS));
       if (mine !== turn || closed) return; // the server has forgotten the film

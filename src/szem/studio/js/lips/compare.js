@@ -61,7 +61,7 @@ export function compareView(app, { choose, level }) {
             ]),
           )
         : h("p", { class: "lip-read none" }, h("strong", { text: `${t("lips.none")}:` }), " ", reasonText(reading.reason, words));
-    const sure = reading?.words.length ? t("lips.sure", { share: percent(reading.confidence) }) : "";
+    const sure = reading?.words.length ? t("lips.confidence", { share: percent(reading.confidence) }) : "";
     const errors = result ? t("lips.errors", { errors: number(result.errors), words: number(said.length) }) : "";
     return h(
       "button",
@@ -81,13 +81,13 @@ export function compareView(app, { choose, level }) {
   return {
     element: cards,
     chart,
-    /** @param said what was really said, as words; none where nobody told */
+    /** @param said what was really said, as words; none where nobody knows */
     show(answer, { use, noise }, said) {
       fill(cards, USES.map((one) => card(one, readingOf(answer, one, LEVELS[noise]), said, use)));
       here.setAttribute("d", `M${x(noise)} ${MARGIN.top - 6}V${HEIGHT - MARGIN.bottom}`);
-      const told = said.length > 0;
+      const isKnown = said.length > 0;
       const worth = (reading) => {
-        if (!told) return reading.words.length > 0 ? reading.confidence : 0;
+        if (!isKnown) return reading.words.length > 0 ? reading.confidence : 0;
         return Math.max(0, 1 - compareWords(reading.words.map(({ text }) => text), said).errors / said.length);
       };
       lines.replaceChildren(
@@ -101,7 +101,7 @@ export function compareView(app, { choose, level }) {
           return [s("g", { class: `line-${one}`, "data-use": one }, s("path", { d }), ...marks)];
         }),
       );
-      label.textContent = answer ? t(told ? "lips.chart.right" : "lips.chart.sure") : t("lips.chart.empty");
+      label.textContent = answer ? t(isKnown ? "lips.chart.right" : "lips.chart.confidence") : t("lips.chart.empty");
       svg.setAttribute("aria-label", label.textContent);
     },
   };

@@ -52,7 +52,7 @@ export async function mount(root, app) {
     recording: showCamera,
     sample: { name: SAMPLE, text: t("lips.sample") },
   });
-  const player = filmPlayer(words, { label: t("lips.film"), empty: emptyFrame(), moved, draw });
+  const player = filmPlayer(words, { label: t("lips.video"), empty: emptyFrame(), moved, draw });
   const maker = noiseMaker(player.video);
   const sentence = sentenceView(app, (word) => player.seek(word.start_s, { play: player.video.paused }));
   const single = singleView(app, (word) => bar.say(t("lips.single.next", { word })));
@@ -194,7 +194,7 @@ export async function mount(root, app) {
           h("li", { data: { slot: name } }, h("h3", { text: t(`lips.slot.${name}`) }), h("p", { lang: "en", text: list.join(" ") })),
         ),
       ),
-      h("div", { class: "lip-limits" }, limits(["speaker", "language", "film", "gate"])),
+      h("div", { class: "lip-limits" }, limits(["speaker", "language", "video", "gate"])),
     )),
     h(
       "section",
@@ -297,7 +297,7 @@ export async function mount(root, app) {
     root.dataset.use = state.use;
     const isRead = Boolean(now?.words.length);
     sure.dataset.doubt = isRead && now.confidence < 0.5 ? "yes" : "no";
-    sure.textContent = isRead ? t(now.confidence < 0.5 ? "lips.unsure" : "lips.is-sure", { share: percent(now.confidence) }) : "";
+    sure.textContent = isRead ? t(now.confidence < 0.5 ? "lips.low-confidence" : "lips.confidence-of-sentence", { share: percent(now.confidence) }) : "";
     notes.textContent = now ? notesOf(now) : "";
     player.video.muted = isWord() || state.use === "lips";
     paintSound();

@@ -5,7 +5,7 @@ const REASONS = [
   [/^no face is seen$/, "face"],
   [/^only (\d+) faces? (?:is|are) seen, number (\d+) was asked for$/, "face-number"],
   [/^the face is seen for ([\d.]+) s only$/, "short"],
-  [/^the face is seen in (\d+)\s?% of the frames only$/, "share"],
+  [/^the face is seen in (\d+)\s?% of the frames only$/, "fraction"],
   [/^(\d+) frames a second, lips need (\d+)/, "rate"],
   [/^the mouth is too small: the eyes are (\d+) pixels apart, (\d+) are needed/, "small"],
   [/^the face does not move$/, "still"],
@@ -33,15 +33,15 @@ export function findReason(said, known = REASONS) {
 }
 
 export function reasonText(said, words) {
-  return (said ?? "").split(", and ").map((part) => told(part, words, REASONS, (name) => `lips.reason.${name}`)).join(" ");
+  return (said ?? "").split(", and ").map((part) => worded(part, words, REASONS, (name) => `lips.reason.${name}`)).join(" ");
 }
 
 /** What the reader notes beside a reading. */
 export function noteText(said, words) {
-  return (said ?? []).map((note) => told(note, words, NOTES, (name) => `lips.note.${name}`)).join(" ");
+  return (said ?? []).map((note) => worded(note, words, NOTES, (name) => `lips.note.${name}`)).join(" ");
 }
 
-function told(said, words, known, keyOf) {
+function worded(said, words, known, keyOf) {
   const found = findReason(said, known);
   if (!found) return said.replace(/\.?$/, ".");
   const local = (text) => (/^[\d.]+$/.test(text) ? words.number(Number(text), 1) : text);

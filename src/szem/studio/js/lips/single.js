@@ -17,7 +17,7 @@ export const PHRASES = [
   "you are welcome",
 ];
 /** How often the likeliest is right, for people never learned from: docs/lipread.md. */
-const RIGHT = { sure: 0.81, unsure: 0.46 };
+const RIGHT = { high: 0.81, low: 0.46 };
 
 const plain = (text) => text.toLowerCase();
 
@@ -78,11 +78,11 @@ export function singleView(app, said) {
       fill(result, h("p", { class: "word-none" }, h("strong", { text: `${t("lips.none")}: ` }), reasonText(answer.reason, words)));
       return;
     }
-    const share = percent(answer.is_confident ? RIGHT.sure : RIGHT.unsure);
+    const share = percent(answer.is_confident ? RIGHT.high : RIGHT.low);
     fill(
       result,
       h("p", { class: "word-best", data: { sure: answer.is_confident ? "yes" : "no" } }, h("span", { lang: "en", text: shown(first.name) }), h("output", { text: percent(first.score) })),
-      h("p", { class: "sure", data: { doubt: answer.is_confident ? "no" : "yes", name: "word-sure" }, text: t(answer.is_confident ? "lips.single.sure" : "lips.single.unsure", { share }) }),
+      h("p", { class: "sure", data: { doubt: answer.is_confident ? "no" : "yes", name: "word-sure" }, text: t(answer.is_confident ? "lips.single.confidence" : "lips.single.low-confidence", { share }) }),
       spoken ? h("p", { class: "word-truth", text: t(plain(spoken) === first.name ? "lips.single.right" : "lips.single.wrong", { word: spoken }) }) : null,
       h("ol", { class: "word-rows" }, answer.labels.map(row)),
     );

@@ -25,11 +25,11 @@ export function timelineView(app, jump) {
   const element = h(
     "div",
     { class: "lip-timeline", data: { name: "lip-timeline" } },
-    head(t("lips.lane.mouth")),
+    head(t("lips.row.mouth")),
     lanes[0],
-    head(t("lips.lane.sound")),
+    head(t("lips.row.sound")),
     lanes[1],
-    head(t("lips.lane.words")),
+    head(t("lips.row.words")),
     lanes[2],
     h("div", { class: "lip-heads" }, heatTitle, names),
     lanes[3],
@@ -131,7 +131,7 @@ export function timelineView(app, jump) {
         ? (reading?.letters?.attention ?? []).map((values, k) => ({ name: reading.letters.text[k], values }))
         : strongRows(Object.entries(reading?.probabilities ?? {}).map(([name, values]) => ({ name, values }))).slice(0, MOST_ROWS);
     const most = shown === "letters" ? Math.max(0.05, ...rows.flatMap(({ values }) => values)) : 1;
-    heatTitle.textContent = t(shown === "letters" ? "lips.lane.letters" : "lips.lane.chances");
+    heatTitle.textContent = t(shown === "letters" ? "lips.row.letters" : "lips.row.probabilities");
     heat.setAttribute("aria-label", heatTitle.textContent);
     element.style.setProperty("--rows", String(Math.max(rows.length, 6)));
     element.dataset.rows = String(rows.length);

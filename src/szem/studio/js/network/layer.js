@@ -226,7 +226,7 @@ export function layerPanel(app, { field, failed }) {
       fact("shape", layer.output_shape.map((v) => number(v)).join(" × ")),
       parameters ? fact("parameters", number(parameters), own > parameters ? t("network.unshared", { count: number(own), times: number(own / parameters) }) : "") : null,
       layer.multiplications ? fact("multiplications", number(layer.multiplications)) : null,
-      layer.sees_all ? fact("field", t("network.sees-all")) : layer.field_px ? fact("field", t("pixels", { count: pair(layer.field_px) }), t("network.jump", { n: number(layer.field_stride_px[1], 2) })) : null,
+      layer.sees_all ? fact("field", t("network.sees-all")) : layer.field_px ? fact("field", t("pixels", { count: pair(layer.field_px) }), t("network.stride", { n: number(layer.field_stride_px[1], 2) })) : null,
       time ? fact("time", `${number(time.time_ms, 2)} ms`, percent(time.time_fraction, 1)) : null,
     );
   }

@@ -9,9 +9,9 @@ const STEPS = 1000; // of the line one winds along
 export function filmControls(words) {
   const { t } = words;
   let film = null;
-  const play = button({ label: t("film.hold"), image: "pause", kind: "quiet square", name: "play", press: toggle });
+  const play = button({ label: t("video.hold"), image: "pause", kind: "quiet square", name: "play", press: toggle });
   const line = slider({
-    label: t("film.place"),
+    label: t("video.place"),
     name: "film-place",
     value: 0,
     least: 0,
@@ -29,7 +29,7 @@ export function filmControls(words) {
   }
 
   function paint() {
-    const label = t(film.paused ? "film.play" : "film.hold");
+    const label = t(film.paused ? "video.play" : "video.hold");
     play.setAttribute("aria-label", label);
     play.title = label;
     fill(play, icon(film.paused ? "play" : "pause"));

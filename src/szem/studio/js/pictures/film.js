@@ -38,12 +38,12 @@ export async function openFilm(file, { id = "yours", title = file.name } = {}) {
     });
   } catch {
     stop();
-    throw new Problem("film-unreadable", { name: file.name });
+    throw new Problem("video-unreadable", { name: file.name });
   }
   const full = { width: video.videoWidth, height: video.videoHeight };
   if (!full.width || full.width * full.height > MOST_PIXELS) {
     stop();
-    throw new Problem(full.width ? "file-too-large-picture" : "film-unreadable", { name: file.name, ...full });
+    throw new Problem(full.width ? "file-too-large-picture" : "video-unreadable", { name: file.name, ...full });
   }
   const scale = Math.min(1, LONGEST_SIDE / Math.max(full.width, full.height));
   const width = Math.max(1, Math.round(full.width * scale));

@@ -19,7 +19,7 @@ export function labelList(app, nameOf, choose) {
       const isSure = most >= CONFIDENT_SCORE;
       if (fold.dataset.sure !== String(isSure)) fold.open = isSure; // what the visitor opened stays open
       fold.dataset.sure = String(isSure);
-      doubt.textContent = t("recognise.unsure", { share: percent(most) });
+      doubt.textContent = t("recognise.low-confidence", { share: percent(most) });
       fill(
         list,
         labels.map(({ name, score }, k) =>
@@ -105,7 +105,7 @@ export function cropRow(app, choose) {
             },
             cut,
             h("span", { class: "crop-name", text: ratio.name }),
-            h("output", { text: t("recognise.crop.sure", { share: percent(confidence) }) }),
+            h("output", { text: t("recognise.crop.confidence", { share: percent(confidence) }) }),
           );
         }),
       );

@@ -65,7 +65,7 @@ export function legend(app, { choose, nameOf }) {
         button.setAttribute("aria-pressed", String(area.label === only));
         button.dataset.share = String(area.fraction);
         share.textContent = area.fraction < 0.0005 ? `< ${percent(0.001, 1)}` : percent(area.fraction, area.fraction < 0.1 ? 1 : 0);
-        sure.textContent = t("segment.sure", { share: percent(area.confidence) });
+        sure.textContent = t("segment.confidence", { share: percent(area.confidence) });
       }
       const left = 1 - areas.reduce((sum, { fraction }) => sum + fraction, 0);
       const remarks = [

@@ -262,7 +262,7 @@ export async function mount(root, app) {
     }
     const one = answer.classes[classAt(map, x, y)];
     const area = answer.areas.find(({ index }) => index === one.index);
-    const sure = area ? ` · ${t("segment.sure", { share: percent(area.confidence) })}` : "";
+    const sure = area ? ` · ${t("segment.confidence", { share: percent(area.confidence) })}` : "";
     view.name(`${nameOf(one.label)}${sure}`, [x, y], area ? one.color : "");
   }
 

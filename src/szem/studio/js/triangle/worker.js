@@ -6,7 +6,7 @@ import { createAdam, drawExamples, scoreOn, trainBatch } from "./train.js";
 
 const BATCH = 24;
 const TEST = 180;
-const TELL_MS = 120;
+const REPORT_MS = 120;
 const SCORE_STEPS = 20;
 
 let run = 0;
@@ -24,7 +24,7 @@ async function train(mine, { side, maps1, maps2, steps, seed, turn }) {
   const test = drawExamples(TEST, side, seededRandom(seed + 1000003), { turn });
   const history = [];
   const started = performance.now();
-  let [toldAt, score] = [0, scoreOn(net, test)];
+  let [reportedAt, score] = [0, scoreOn(net, test)];
   const tell = (step, done) =>
     postMessage({ step, steps, done, seconds: (performance.now() - started) / 1000, score, fresh: step % SCORE_STEPS === 0, history: history.splice(0), weights: net.weights, seen: step * BATCH });
   tell(0, false);
@@ -33,9 +33,9 @@ async function train(mine, { side, maps1, maps2, steps, seed, turn }) {
     history.push([step, loss, right]);
     const now = performance.now();
     if (step % SCORE_STEPS === 0) score = scoreOn(net, test);
-    if (now - toldAt > TELL_MS || step % SCORE_STEPS === 0 || step === steps) {
+    if (now - reportedAt > REPORT_MS || step % SCORE_STEPS === 0 || step === steps) {
       tell(step, step === steps);
-      toldAt = performance.now();
+      reportedAt = performance.now();
       await new Promise((next) => setTimeout(next)); // let a message to stop come in
       if (mine !== run) return;
     }
