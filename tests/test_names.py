@@ -90,7 +90,7 @@ def test_no_key_of_the_studios_texts_holds_a_banned_word() -> None:
         assert [key for key in keys if not BANNED_IN_KEYS.isdisjoint(re.split(r"[.-]", key))] == []
 
 
-def test_no_identifier_of_a_test_is_told() -> None:
+def test_no_name_in_a_test_is_banned() -> None:
     """An event is reported, a request refused, an answer found."""
     found = {
         f"{path.relative_to(TESTS).as_posix()}: {name}"
