@@ -7,14 +7,12 @@ fine-tuned, `renew_norms` parts them again.
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import nn
 
 from szem.errors import TrainError
 from szem.tasks.models import default_model
+from szem.train.onnx_weights import read_weights
 
 __all__ = ["load_shipped", "load_weights", "renew_norms"]
 
@@ -48,26 +46,19 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
     Raises:
         TrainError: the file lacks some of the weights, or they have another shape.
     """
-    graph = onnx.load(file).graph
     before = f"{within}." if within else ""
     stored = {}
-    scales = {one.name.removesuffix("_scales"): one for one in graph.initializer if one.name.endswith("_scales")}
-    for one in graph.initializer:
-        # `store_as_float16` and `store_as_int8` add suffixes, `export_onnx` of a wrapped network the prefix.
-        name = one.name.removesuffix("_float16").removesuffix("_int8").removeprefix("net.")
+    for name, value in read_weights(file).items():
         layer, dot, rest = name.partition(".")
-        name = _RENAMED.get(layer, layer) + dot + rest
-        if name.startswith(before):
-            stored[name.removeprefix(before)] = one
+        renamed = _RENAMED.get(layer, layer) + dot + rest
+        if renamed.startswith(before):
+            stored[renamed.removeprefix(before)] = value
 
     def read(name: str, shape: torch.Size) -> torch.Tensor:
-        one = stored.get(name)
-        if one is None or tuple(one.dims) != tuple(shape):
+        value = stored.get(name)
+        if value is None or value.shape != tuple(shape):
             raise TrainError(f"{file}: has no weight {name} of shape {tuple(shape)}; begin without it")
-        values = numpy_helper.to_array(one).astype(np.float32)
-        if (row_scales := scales.get(one.name.removesuffix("_int8"))) is not None:
-            values = values * numpy_helper.to_array(row_scales).reshape(-1, *[1] * (values.ndim - 1))
-        return torch.from_numpy(values.copy())
+        return torch.from_numpy(value.copy())
 
     state = net.state_dict()
     folded_norms = {name: one.eps for name, one in _norms(net) if one.affine and f"{name}.weight" not in stored}

@@ -27,6 +27,7 @@ from szem.train.release import export_run
 
 COLOURS = {"red": (210, 30, 30), "blue": (30, 30, 210)}
 SMALL = [
+    "begin=",
     "backbone=lite0",
     "pretrained=false",
     "side_px=64",

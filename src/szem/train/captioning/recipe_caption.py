@@ -1,7 +1,8 @@
 """Sentences for pictures: a decoder on the maps of EfficientNet-Lite2, after Show and Tell and what followed it.
 
-Command:  szem train caption --data shared/data/flickr8k --out runs/caption
-          szem train caption --data shared/data/flickr8k --out runs/teller --set decoder=teller
+Command:  szem train caption --data MY_PICTURES --out runs/mine     (goes on from the shipped captioner)
+          szem train caption --data shared/data/flickr8k --out runs/caption --set begin=
+          szem train caption --data shared/data/flickr8k --out runs/teller --set begin= --set decoder=teller
 Duration: the maps once 8 minutes on two shared cores (AMD EPYC, AVX-512); then see docs/caption.md
 Seed:     0
 Expected: the scores in docs/caption.md, taken from the exported model on pictures never trained or tuned on
@@ -20,11 +21,13 @@ from torch.nn import functional as F
 
 from szem.arrays import Array
 from szem.data.words import END, FIRST_WORD, START, UNKNOWN, Vocabulary, build_vocabulary, split_words
-from szem.errors import TrainError, UnknownNameError
+from szem.errors import UnknownNameError
 from szem.models.captioner import CAPTIONERS, CaptionDecoder, CaptionNetwork
 from szem.models.encoder import Tail, Trunk, build_encoder
+from szem.runtime.cards import TrainingData
 from szem.tasks.captioning.beam_search import Hypothesis, search_beams
 from szem.tasks.captioning.bleu_cider import Cider, bleu
+from szem.train.captioning.begin import begin_captioner, find_captioner, join_vocabularies
 from szem.train.captioning.data import CaptionedPictures, read_captioned
 from szem.train.captioning.export import CaptionParts, caption_release
 from szem.train.captioning.feature_cache import keep_maps
@@ -56,6 +59,10 @@ class CaptionSettings:
     )
     data: Path = Path("data")  # holds captions.csv and images/
     maps: Path = Path("runs/maps")  # where the maps of the pictures are kept
+    begin: str = (
+        "caption"  # a model that captions, whose network goes on learning; "" begins with the encoder's alone
+    )
+    begin_lr: float = 0.2  # factor of the learning rate of what it brings
     begin_with: str = ""  # folder of an earlier run of the same network, whose averaged weights are taken on
     decoder: str = "attender"  # of captioner.CAPTIONERS
     backbone: str = "lite2"  # of efficientnet_lite.VARIANTS
@@ -68,7 +75,7 @@ class CaptionSettings:
     forget: float = 0.1  # fraction of the words given that are hidden while training
     tail_lr: float = 0.1  # factor of the learning rate of the encoder's last stage
     minimum: int = 5  # how often a word must occur to be learned
-    hold_back: int = 500  # so many pictures are not trained on but scored, to watch and to choose
+    hold_back: int = 500  # so many pictures, a fifth at most, are not trained on but scored, to watch and to choose
     power: float = 0.8  # of the length, in beam search
     fit: float = 8.0  # how much it counts, among the sentences found, how near one is to the picture
 
@@ -77,20 +84,22 @@ class CaptionRecipe:
     """Cross-entropy of each next word."""
 
     held_split = "val"
+    default_budget_s = 1200.0  # where neither a budget nor steps are given
 
     def __init__(self, settings: CaptionSettings) -> None:
         self.settings = settings
         if settings.decoder not in CAPTIONERS:
             raise UnknownNameError(f"no decoder called {settings.decoder!r}; there are {', '.join(CAPTIONERS)}")
         shown, broken = read_captioned(settings.data, split="train")
-        if len(shown.files) <= settings.hold_back:
-            raise TrainError(f"{settings.data}: {len(shown.files)} pictures, {settings.hold_back} of them held out")
         self.shown = shown
         # picture files of the data's kind come in the order of a number without meaning, so the last are any
-        self.train_count = len(shown.files) - settings.hold_back
+        self.train_count = len(shown.files) - min(settings.hold_back, len(shown.files) // 5)
         self.words = build_vocabulary(
             (s for p in shown.sentences[: self.train_count] for s in p), minimum=settings.minimum
         )
+        self.begin = find_captioner(settings.begin) if settings.begin else None
+        if self.begin is not None:
+            self.words = join_vocabularies(Vocabulary(self.begin.labels), self.words)
         self.rows = [_row(self.words, sentences) for sentences in shown.sentences[: self.train_count]]
         trunk, _ = self.build_encoder()
         self.maps, spoiled = keep_maps(trunk, shown.files, settings.maps, side_px=settings.side_px)
@@ -114,6 +123,8 @@ class CaptionRecipe:
         shape = {"places": places, "blocks": s.blocks} if s.decoder == "attender" else {}
         captioner = CAPTIONERS[s.decoder](len(self.words), width=s.width, dropout=s.dropout, **shape)
         network = CaptionNetwork(tail, captioner)
+        if self.begin is not None:
+            begin_captioner(network, self.begin)
         if s.begin_with:
             network.load_state_dict(load_checkpoint(Path(s.begin_with) / CHECKPOINT)["average"])
         return network
@@ -121,8 +132,9 @@ class CaptionRecipe:
     def parameter_groups(self, network: nn.Module) -> list[tuple[float, list[nn.Parameter]]]:
         """The tail learns more slowly than what is new."""
         assert isinstance(network, CaptionNetwork)
+        factor = self.settings.begin_lr if self.settings.begin else 1.0
         old = [p for p in network.tail.parameters() if p.requires_grad]
-        return [(self.settings.tail_lr, old), (1.0, list(network.captioner.parameters()))]
+        return [(factor * self.settings.tail_lr, old), (factor, list(network.captioner.parameters()))]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
         """Maps (B, C, h, w) float32; the words given, their places and the words wanted, each (B, T) int64."""
@@ -207,7 +219,25 @@ class CaptionRecipe:
             power=s.power,
             fit=s.fit,
             samples=files[: self.train_count],
+            training_data=self._training_data(),
             held_out=CaptionedPictures(files[self.train_count :], sentences[self.train_count :]),
+        )
+
+    def _training_data(self) -> tuple[TrainingData, ...]:
+        if self.settings.data.resolve().name == "flickr8k":
+            name, terms = "Flickr8k, split train, as prepared in captions.csv", "research"
+        else:
+            name, terms = f"{self.settings.data.resolve().name} ({self.train_count} pictures)", "one's own"
+        own = (
+            TrainingData(name=name, terms=terms),
+            TrainingData(name="the last pictures of that split", terms=terms, use="tuning"),
+        )
+        before = self.begin.card.training_data if self.begin is not None else ()
+        learned = [one for one in before if one.use == "training" and one.name != name]
+        return (
+            *own,
+            *(TrainingData(name=one.name, terms=one.terms, use="pre-training") for one in learned),
+            TrainingData(name="ImageNet-1k, through the encoder's weights", terms="research", use="pre-training"),
         )
 
     def _epoch(self, epoch: int) -> NDArray[np.int64]:
