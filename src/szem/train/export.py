@@ -152,13 +152,13 @@ def _easy_to_trace(net: nn.Module) -> Iterator[None]:
     in_place = [module for module in net.modules() if getattr(module, "inplace", False) is True]
     learned = [parameter for parameter in net.parameters() if parameter.requires_grad]
     for module in in_place:
-        module.inplace = False
+        module.inplace = False  # type: ignore[assignment]
     for parameter in learned:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
         for module in in_place:
-            module.inplace = True
+            module.inplace = True  # type: ignore[assignment]
         for parameter in learned:
             parameter.requires_grad_(True)

@@ -66,8 +66,8 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
         shift = read(f"{norm.removesuffix('norm')}conv.weight_bias", state[f"{norm}.bias"].shape)
         # A normalisation that does nothing but add the shift: the exporter has multiplied the rest into the weights.
         values = (torch.ones_like(shift), shift, torch.zeros_like(shift), torch.ones_like(shift) - eps)
-        for name, value in zip(("weight", "bias", "running_mean", "running_var"), values, strict=True):
-            state[f"{norm}.{name}"] = value
+        for part, kept in zip(("weight", "bias", "running_mean", "running_var"), values, strict=True):
+            state[f"{norm}.{part}"] = kept
     for name, value in state.items():
         if name.rpartition(".")[0] in folded_norms:
             continue

@@ -1,18 +1,19 @@
 """A training that begins with the shipped captioner computes what its files compute, and knows more words."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from szem.data.words import Vocabulary
 from szem.errors import TrainError
+from szem.media.pictures import read_picture
+from szem.media.samples import sample_path
 from szem.models.captioner import CAPTIONERS, CaptionNetwork
 from szem.models.encoder import build_encoder
 from szem.runtime.sessions import OnnxFile
 from szem.train.captioning.begin import begin_captioner, find_captioner, join_vocabularies
 from szem.train.shipped_weights import load_weights
-
-from ... import pictures
 
 pytestmark = pytest.mark.train
 
@@ -29,7 +30,7 @@ def test_it_says_what_the_shipped_files_say() -> None:
     begin_captioner(network, model)
     trunk, _ = build_encoder("lite2")
     load_weights(trunk, model.file(), within="trunk")
-    picture = pictures.photograph(260, 260)
+    picture = cv2.resize(read_picture(sample_path("cat")), (260, 260), interpolation=cv2.INTER_AREA)
     pixels = torch.from_numpy((picture.astype(np.float32) - 127) / 128).permute(2, 0, 1)[None]
     with torch.no_grad():
         memory = network.memory(trunk.eval()(pixels))

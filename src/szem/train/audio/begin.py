@@ -41,6 +41,6 @@ def begin_listener(net: Yamnet, name: str) -> tuple[Tensor, Tensor, Mapping[str,
     head = whole.heads[0]
     assert isinstance(head, nn.Linear)
     places = {label: place for place, label in enumerate(model.labels)}
-    rows_of = {label.lower(): (place,) for label, place in places.items()}
+    rows_of: dict[str, tuple[int, ...]] = {label.lower(): (place,) for label, place in places.items()}
     rows_of |= {group: tuple(places[one] for one in members) for group, members in model.card.groups.items()}
     return head.weight.detach(), head.bias.detach(), rows_of
