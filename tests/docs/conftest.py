@@ -33,6 +33,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         font = ImageFont.truetype(FONT_FILE, 26)
         ImageDraw.Draw(letter).multiline_text((20, 20), "Kedves Éva,\nitt minden jó.", fill="black", font=font)
         letter.save(folder / name)
+    letter.save(folder / "scan.pdf")
     face = read_sample("astronaut")[:256, 96:352]
     szem.write_picture(folder / "group.jpg", face)
     make_film(folder / "talk.mp4", face)

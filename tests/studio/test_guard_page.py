@@ -140,11 +140,11 @@ def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: l
     until(page, f"document.querySelector('{TEXT}').value.includes('[0.8, 0.55]')")
     assert page.locator(".area-handle:focus").get_attribute("data-area") == "line"
     page.click("[data-name=template-line]")
-    until(page, "document.querySelector('[data-name=rules-text]').innerText.includes('crosses a line')")
+    until(page, "document.querySelector('[data-name=rules-summary]').innerText.includes('crosses a line')")
     name = page.locator(".area-item input[data-area=line]")
     name.fill("the gate")
     name.press("Enter")
-    until(page, "document.querySelector('[data-name=rules-text]').innerText.includes('in the gate')")
+    until(page, "document.querySelector('[data-name=rules-summary]').innerText.includes('in the gate')")
     page.click("[data-name=save-rules]")
     until(page, "document.querySelector('[data-name=rules-state]').innerText.startsWith('saved in')")
     kept = read_rules(no_rules)
@@ -182,7 +182,7 @@ def test_a_fault_in_the_rules_is_reported_with_its_line(visit: Visit, ids: list[
     assert page.locator("[data-name=save-rules]").is_disabled()
     write(page, '[[rules]]\nname = "a"\nevents = ["enters"]\nhours = ["22:00-06:00"]\n')
     assert page.locator("[data-name=rules-fault]").inner_text() == ""
-    assert "22:00–06:00" in page.locator("[data-name=rules-text]").inner_text()
+    assert "22:00–06:00" in page.locator("[data-name=rules-summary]").inner_text()
     page.locator("[data-name=language] label").nth(1).click()  # what is not saved outlives a change of language
     page.wait_for_selector("html[lang=hu][data-ready=guard]", state="attached")
     until(page, f"document.querySelector('{TEXT}').value.includes('22:00')")

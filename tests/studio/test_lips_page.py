@@ -254,7 +254,7 @@ def test_noise_is_as_loud_as_asked_and_nothing_overloads(lab: Callable[..., Any]
         ("no face is seen", "face"),
         ("the face is seen for 0.3 s only", "short"),
         ("12 frames a second, lips need 20 or more", "rate"),
-        ("the face is seen in 41% of the frames only", "share"),
+        ("the face is seen in 41% of the frames only", "fraction"),
         ("the video has no sound", "no-sound"),
         ("not a sentence of the kind it knows, or too unclear", "unknown"),
         ("only 1 face is seen, number 3 was asked for", "face-number"),

@@ -59,6 +59,8 @@ def find_window(height: int, width: int, rules: PictureInput, *, step_px: int = 
     """
     wide, high = rules.width_px, rules.height_px
     if rules.resize == "stretch":
+        return InputWindow(0, 0, width, height, 0, 0, wide, high)
+    if rules.resize == "stretch-crop":  # the middle, stretched
         part_w, part_h = max(1, round(width * rules.crop)), max(1, round(height * rules.crop))
         return InputWindow((width - part_w) // 2, (height - part_h) // 2, part_w, part_h, 0, 0, wide, high)
     if rules.resize == "letterbox":

@@ -38,6 +38,9 @@ def read_weights(file: Path) -> dict[str, NDArray[np.float32]]:
                 axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
                 restored = _dequantised(restored, [values[name] for name in node.input[1:]], axis)
             values[node.output[0]], origin[node.output[0]] = restored, origin[node.input[0]]
+        elif node.op_type == "Mul" and all(name in values for name in node.input):  # scales of `store_as_int8`
+            values[node.output[0]] = values[node.input[0]] * values[node.input[1]]
+            origin[node.output[0]] = origin[node.input[0]]
     # What was restored comes after what it was restored from, and takes its place.
     found = {origin[name]: value.astype(np.float32) for name, value in values.items() if value.dtype.kind in "fiu"}
     for node in graph.node:

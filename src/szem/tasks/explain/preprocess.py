@@ -92,7 +92,7 @@ def cut_picture(picture: Picture8, rules: PictureInput) -> Picture8:
 
 def prepare_cut(small: Picture8, layout: PictureLayout, rules: PictureInput) -> Array:
     """Normalise a picture that has the input's size already, and lay it out as the input wants it."""
-    as_it_is = {"width_px": small.shape[1], "height_px": small.shape[0], "resize": "stretch"}
+    as_it_is = {"width_px": small.shape[1], "height_px": small.shape[0], "resize": "stretch", "crop": 1.0}
     values = prepare_picture(small, rules.model_copy(update=as_it_is))
     axis = 1 if rules.layout == "NCHW" else 3
     if layout.channels == 1:

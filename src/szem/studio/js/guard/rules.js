@@ -40,7 +40,7 @@ export function rulesEditor(app, { changed }) {
   const keep = button({ text: t("guard.save"), kind: "strong", name: "save-rules", press: save });
   const undo = button({ text: t("guard.undo"), name: "undo-rules", press: () => edited(saved.text, { now: true }) });
   const state = h("span", { class: "rules-state", "aria-live": "polite", data: { name: "rules-state" } });
-  const inWords = h("ol", { class: "rules-text", data: { name: "rules-text" } });
+  const inWords = h("ol", { class: "rules-summary", data: { name: "rules-summary" } });
   const table = h("ul", { class: "area-list", data: { name: "area-list" } });
   const hint = h("p", { class: "section-text area-hint", "aria-live": "polite" });
   const where = h("div", { class: "area-where" });
