@@ -48,17 +48,17 @@ def load_weights(net: nn.Module, file: Path, *, within: str = "") -> None:
     """
     before = f"{within}." if within else ""
     stored = {}
-    for name, value in read_weights(file).items():
+    for name, weight in read_weights(file).items():
         layer, dot, rest = name.partition(".")
         renamed = _RENAMED.get(layer, layer) + dot + rest
         if renamed.startswith(before):
-            stored[renamed.removeprefix(before)] = value
+            stored[renamed.removeprefix(before)] = weight
 
     def read(name: str, shape: torch.Size) -> torch.Tensor:
-        value = stored.get(name)
-        if value is None or value.shape != tuple(shape):
+        weight = stored.get(name)
+        if weight is None or weight.shape != tuple(shape):
             raise TrainError(f"{file}: has no weight {name} of shape {tuple(shape)}; begin without it")
-        return torch.from_numpy(value.copy())
+        return torch.from_numpy(weight.copy())
 
     state = net.state_dict()
     folded_norms = {name: one.eps for name, one in _norms(net) if one.affine and f"{name}.weight" not in stored}
