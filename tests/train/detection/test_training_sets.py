@@ -56,3 +56,12 @@ def test_pictures_without_labels_say_nothing_of_any_class(data: Path) -> None:
     assert np.concatenate([picture.labels for picture in one.pictures]).size == 0
     with pytest.raises(FileMissingError, match="no pictures"):
         read_unlabelled(data.parent, ("cat",), most=4)
+
+
+def test_a_picture_that_is_cut_short_is_left_out_and_named(data: Path) -> None:
+    file = data / "images" / "2.png"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) - 20])  # its size can still be read
+    one = read_set(str(data), ("sofa",))
+    assert [picture.path.name for picture in one.pictures] == ["1.png", "3.png", "4.png", "5.png"]
+    assert [broken.name for broken in one.broken] == ["2.png"]

@@ -5,6 +5,7 @@ object has a label; elsewhere the absence of a label says nothing. This file doe
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from PIL import Image
 from szem.data.boxed_folder import only_split, read_boxed, rename_classes, without_held_out
 from szem.data.boxes import BoxedPicture
 from szem.data.broken import Broken
-from szem.errors import FileMissingError, TrainError
-from szem.media.pictures import PICTURE_SUFFIXES
+from szem.errors import FileMissingError, SzemError, TrainError
+from szem.media.pictures import PICTURE_SUFFIXES, read_picture
 from szem.results.class_aliases import CLASS_ALIASES
+from szem.runtime.sessions import cores
 from szem.train.sampling import spread_over
 
 __all__ = ["TrainingSet", "hold_back", "read_set", "read_unlabelled", "spec_parts"]
@@ -66,8 +68,9 @@ def read_set(
     pictures = list(rename_classes(boxes, classes, other).pictures)
     if most:
         pictures = spread_over(pictures, most=most)
+    readable, unreadable = _read_all(pictures)
     complete = np.array([is_complete and name in known for name in classes])
-    return TrainingSet(path.name, tuple(pictures), complete, boxes.broken)
+    return TrainingSet(path.name, readable, complete, (*boxes.broken, *unreadable))
 
 
 def read_unlabelled(folder: Path, classes: Sequence[str], *, most: int) -> TrainingSet:
@@ -91,6 +94,22 @@ def read_unlabelled(folder: Path, classes: Sequence[str], *, most: int) -> Train
         empty = np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, bool)
         pictures.append(BoxedPicture(file, width, height, *empty))
     return TrainingSet(folder.name, tuple(pictures), np.zeros(len(classes), bool))
+
+
+def _read_all(pictures: Sequence[BoxedPicture]) -> tuple[tuple[BoxedPicture, ...], tuple[Broken, ...]]:
+    """The pictures that can be decoded, and the others: a size can be read of many a file that is cut short."""
+
+    def reason(one: BoxedPicture) -> str:
+        try:
+            read_picture(one.path)
+        except SzemError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(cores()) as pool:
+        reasons = list(pool.map(reason, pictures))
+    good = tuple(one for one, why in zip(pictures, reasons, strict=True) if not why)
+    return good, tuple(Broken(one.path.name, why) for one, why in zip(pictures, reasons, strict=True) if why)
 
 
 def spec_parts(spec: str) -> tuple[Path, str]:
