@@ -60,8 +60,9 @@ def test_pictures_without_labels_say_nothing_of_any_class(data: Path) -> None:
 
 def test_a_picture_that_is_cut_short_is_left_out_and_named(data: Path) -> None:
     file = data / "images" / "2.png"
+    Image.effect_noise((40, 30), 60).convert("RGB").save(file)
     whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) - 20])  # its size can still be read
+    file.write_bytes(whole[: len(whole) // 2])  # its size can still be read
     one = read_set(str(data), ("sofa",))
     assert [picture.path.name for picture in one.pictures] == ["1.png", "3.png", "4.png", "5.png"]
     assert [broken.name for broken in one.broken] == ["2.png"]
