@@ -202,6 +202,7 @@ OWN = {
     "train/journal.py": "a log that grows by lines; half a line is dropped on resuming",
     "runtime/adding.py": "a new model in a temporary folder, which is renamed whole",
     "runtime/external_data.py": "a new model in a temporary folder, which is renamed whole",
+    "scale/cluster.py": "the null device, in place of standard error",
     "cli/run.py": "the null device, where standard output is closed",
     "cli/studio.py": "a page in a temporary folder",
 }

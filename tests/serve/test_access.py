@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -17,11 +18,22 @@ FIELDS = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _lines_are_kept(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="szem.serve")  # for the whole test: a line may follow its answer
+
+
 def line_of(caplog: pytest.LogCaptureFixture, id: str) -> logging.LogRecord:
-    (found,) = [
-        one for one in caplog.records if one.args and isinstance(one.args[0], Access) and one.args[0].id == id
-    ]  # type: ignore[index]
-    return found
+    """The one line of a request; it is written when the answer has been sent, so perhaps after it was read."""
+    end = time.monotonic() + 10
+    while True:
+        found = [
+            one for one in caplog.records if one.args and isinstance(one.args[0], Access) and one.args[0].id == id
+        ]  # type: ignore[index]
+        if found or time.monotonic() > end:
+            (line,) = found
+            return line
+        time.sleep(0.01)
 
 
 def test_each_field_of_a_request(server: httpx.Client, small: bytes, caplog: pytest.LogCaptureFixture) -> None:

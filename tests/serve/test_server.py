@@ -67,7 +67,7 @@ def test_each_answer_has_an_id_and_each_request_one_line(
         server.get("/healthz")
     lines = [r.getMessage() for r in caplog.records if mark in r.getMessage()]
     assert len(lines) == 1
-    assert re.search(r"POST /v1/images:annotate 200 [\d.]+ ms in=\d+ pictures=1 from=127\.0\.0\.1", lines[0])
+    assert re.search(r"POST /v1/images:annotate 200 [\d.]+ ms in=\d+ out=\d+ pictures=1 from=127\.0\.0\.1", lines[0])
     assert "SECRET" not in lines[0]
 
 

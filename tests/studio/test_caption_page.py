@@ -67,8 +67,8 @@ def test_a_doubtful_sentence_is_folded_away_and_what_is_recognised_is_said_in_th
     assert "csésze, asztal" in page.locator("[data-name=translated]").inner_text()
     assert not page.locator(WORDS).first.is_visible()
     page.locator("[data-name=guess] summary").click()
-    assert page.locator(WORDS).first.is_visible()
-    assert page.locator(".sentence-row").first.is_visible()
+    for selector in (WORDS, ".sentence-row"):
+        page.locator(selector).first.wait_for(state="visible")
     in_address(page, "guess=1")
 
 

@@ -66,7 +66,9 @@ class PictureInput(_Strict):
     width_px: int = Field(gt=0)
     height_px: int = Field(gt=0)
     resize: Literal["centre-crop", "stretch", "stretch-crop", "letterbox"] = "centre-crop"
-    crop: float = Field(default=1.0, gt=0, le=1)  # fraction of the shorter side, of both with stretch-crop, that is kept
+    crop: float = Field(
+        default=1.0, gt=0, le=1
+    )  # fraction of the shorter side, of both with stretch-crop, that is kept
     interpolation: Literal["bicubic", "bilinear", "area"] = "bicubic"  # for growing; shrinking is always smoothed
     colours: Literal["RGB", "BGR"] = "RGB"
     layout: Literal["NCHW", "NHWC"] = "NCHW"

@@ -46,11 +46,14 @@ def read_weights(file: Path) -> dict[str, NDArray[np.float32]]:
     for node in graph.node:
         names = list(node.input)
         if node.op_type == "Conv" and len(names) == 3 and names[1] in origin and names[2] in values:
-            found[f"{origin[names[1]]}_bias"] = values[names[2]].astype(np.float32)
+            bias = values[names[2]].astype(np.float32)
+            found[f"{origin[names[1]]}_bias"] = bias
+            # Equal biases are one initializer in the file, under the name of the first layer.
+            found.setdefault(f"{origin[names[1]].removesuffix('weight')}bias", bias)
         elif node.op_type == "MatMul" and names[1] in values:
-            bias = _added(node, users, origin)
-            if bias.endswith(".bias"):
-                found[f"{bias.removesuffix('bias')}weight"] = values[names[1]].astype(np.float32).T
+            added = _added(node, users, origin)
+            if added.endswith(".bias"):
+                found[f"{added.removesuffix('bias')}weight"] = values[names[1]].astype(np.float32).T
     return found
 
 
