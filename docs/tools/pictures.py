@@ -33,7 +33,7 @@ from szem.serve.server import serve_beside
 from szem.serve.settings import ServeSettings
 
 KEY = "the-key-of-these-photographs"
-PATIENCE_MS = 600_000
+PATIENCE_MS = 120_000
 QUALITY = 86
 
 

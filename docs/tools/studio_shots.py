@@ -26,7 +26,7 @@ DRAWN = ".stage[data-drawn]"
 ANSWERED = "main[data-answered]"
 TIMED = "[data-fact=time]"
 LENS = "[data-name=lens][data-ready]"
-SAID = ".said[data-told]"
+SAID = ".said[data-complete]"
 ANALYSED = "[data-name=film-state][data-state=done]"
 RULES = """# What is reported of the yard.
 [zones]
@@ -156,7 +156,7 @@ SHOTS = (
 )
 
 # Pictures that are older than what they show, or were not taken yet: whoever takes them removes them here.
-OVERDUE = frozenset(f"{shot.name}.jpg" for shot in SHOTS)
+OVERDUE: frozenset[str] = frozenset()
 
 # Page -> the networks whose answers it shows.
 NETWORKS = {
