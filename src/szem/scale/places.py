@@ -168,7 +168,7 @@ class Sink:
     def sweep(self) -> None:
         """Remove what killed processes left."""
         if self.is_local:
-            for folder in (self.path, f"{self.path}/failures", f"{self.path}/pictures"):
+            for folder in (self.path, f"{self.path}/records", f"{self.path}/pictures"):
                 sweep_folder(folder)
 
     @contextmanager

@@ -1,5 +1,6 @@
 """tags.py: what is surely in a picture, how many of it, and that no network runs twice."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,12 +49,14 @@ NO_LABEL = np.full(1000, 1e-5, np.float32)
         ),
         # Doubtful boxes are not counted.
         ([("dog", 0.9, (0, 0, 40, 40)), ("dog", 0.3, (60, 0, 99, 40))], {"dog": 1}),
+        ([("dog", 0.9, (0, 0, 40, 40)), ("dog", 0.8, (60, 0, 99, 40)), ("dog", 0.3, (0, 60, 40, 99))], {"dog": 2}),
     ],
 )
 def test_objects_are_counted_once(tagger: Tagger, found: Any, counts: dict[str, int]) -> None:
     picture = np.full((100, 100, 3), 128, np.uint8)
     evidence = tagger.combine(picture, boxes(*found), NO_LABEL)
     assert {tag.name: tag.count for tag in evidence.tags} == counts
+    assert json.loads(json.dumps([tag.count for tag in evidence.tags])) == list(counts.values())
     assert "giraffe" in evidence.absent
     assert "dog" not in evidence.absent
 

@@ -102,8 +102,6 @@ def apply_mask(mask: FieldMask | None, value: Any) -> Any:
 
 def _read_list(tokens: list[str], place: int, mask: FieldMask, shape: Shape, *, depth: int) -> int:
     """Read `a/b,c(d)` up to its end or a closing bracket; gives the place behind it."""
-    if depth > _DEEPEST:
-        raise _wrong(f"is nested more than {_DEEPEST} deep")
     while True:
         place = _read_path(tokens, place, mask, shape, depth=depth)
         if place >= len(tokens) or tokens[place] != ",":
@@ -112,6 +110,8 @@ def _read_list(tokens: list[str], place: int, mask: FieldMask, shape: Shape, *, 
 
 
 def _read_path(tokens: list[str], place: int, mask: FieldMask, shape: Shape, *, depth: int) -> int:
+    if depth > _DEEPEST:
+        raise _wrong(f"is nested more than {_DEEPEST} deep")
     name = tokens[place] if place < len(tokens) else ""
     if not name or name in ",()/.":
         raise _wrong(f"needs the name of a field where it has {name or 'its end'!r}")

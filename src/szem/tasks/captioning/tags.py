@@ -172,7 +172,7 @@ class Tagger:
             return Tag(name=name, confidence=confidence, detail=detail)
         height, width = picture.shape[:2]
         size = np.array([width, height, width, height])
-        many = max(1, sum(boxes.scores[k] >= self.rules.box and not _is_taken(boxes, k) for k in places))
+        many = max(1, sum(bool(boxes.scores[k] >= self.rules.box) and not _is_taken(boxes, k) for k in places))
         best = max(places, key=lambda place: boxes.scores[place])
         x0, y0, x1, y1 = (float(v) for v in boxes.boxes_xyxy[best] / size)
         color, fraction = main_color(picture, (x0, y0, x1, y1))
