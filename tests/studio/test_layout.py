@@ -96,3 +96,31 @@ def test_the_measure_finds_what_is_clipped_covered_and_too_wide(visit: Callable[
       Object.assign(document.getElementById('pale').style, { color: '#bbb', background: '#fff' }); }"""
     )
     assert {fault.split(" at ")[0] for fault in page.evaluate(AXE)} >= {"button-name", "color-contrast"}
+
+
+def test_times_under_the_kept_events_stay_inside_and_apart_at_every_hour(visit: Callable[..., Any]) -> None:
+    page = visit("guard", fresh=True, film="none", browser={"viewport": {"width": 390, "height": 844}})
+    faults = page.evaluate("""async () => {
+      const { stripView } = await import("/js/guard/strip.js");
+      const { wordsOf } = await import("/js/i18n.js");
+      document.querySelector("main .guard-events").style.display = "block";
+      const faults = [];
+      for (const lang of ["en", "hu"])
+        for (const width of [300, 600]) {
+          const view = stripView({ words: await wordsOf(lang) }, () => {});
+          view.element.style.width = `${width}px`;
+          document.querySelector("main .guard-events").replaceChildren(view.element);
+          const area = view.element.querySelector(".strip-axis").getBoundingClientRect();
+          for (const seconds of [3, 47, 600, 5400, 39600, 200000, 2e6, 3e7, 4e8])
+            for (let quarter = 0; quarter < 96; quarter += 7) {
+              const from = Date.UTC(2026, 8, 30) + quarter * 900_000;
+              view.show([from, from + 1000 * seconds].map((at, id) => ({ id, kind: "enters", started: new Date(at).toISOString() })));
+              const boxes = [...view.element.querySelectorAll(".strip-axis span")].map((e) => e.getBoundingClientRect()).filter((box) => box.width);
+              const inside = boxes.every((box) => box.left >= area.left - 0.5 && box.right <= area.right + 0.5);
+              const apart = boxes.every((box, k) => k === 0 || boxes[k - 1].right < box.left);
+              if (!boxes.length || !inside || !apart)
+                faults.push([lang, width, seconds, quarter, inside, apart, view.element.querySelector(".strip-axis").innerText]);
+            }
+        }
+      return faults; }""")
+    assert not faults, faults[:5]

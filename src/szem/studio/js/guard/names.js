@@ -16,7 +16,7 @@ export function thingName(words, label) {
 /** "09:41:07" and the day, as people of the language write them. */
 export function momentText(words, iso) {
   const when = new Date(iso);
-  const time = when.toLocaleTimeString(words.code, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const time = when.toLocaleTimeString(words.code, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   return `${when.toLocaleDateString(words.code, { month: "short", day: "numeric" })} ${time}`;
 }
 

@@ -7,7 +7,7 @@ import { kindName, momentText } from "./names.js";
 export function ticksBetween(from, to, most = 6) {
   const MINUTE = 60_000;
   const steps = [1 / 60, 1 / 12, 0.25, 1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 10_080, 43_200].map((n) => n * MINUTE);
-  const step = steps.find((one) => (to - from) / one <= most) ?? steps.at(-1) * 6;
+  const step = steps.find((one) => (to - from) / one <= most) ?? (to - from) / most;
   const shift = new Date(from).getTimezoneOffset() * MINUTE; // round in local time
   const ticks = [];
   for (let at = Math.ceil((from - shift) / step) * step + shift; at <= to; at += step) ticks.push(at);
@@ -57,7 +57,7 @@ export function stripView(app, choose) {
       const day = step >= 24 * 3_600_000;
       const format = day
         ? { month: "short", day: "numeric" }
-        : { hour: "2-digit", minute: "2-digit", ...(step < 60_000 ? { second: "2-digit" } : {}) };
+        : { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(step < 60_000 ? { second: "2-digit" } : {}) };
       fill(
         axis,
         ticks.map((at) =>
