@@ -16,10 +16,11 @@ import torch
 from szem.errors import TrainError
 from szem.train.checkpoint import load_checkpoint
 from szem.train.loop import learning_rate, train
+from szem.train.processes import run_processes
 from szem.train.recipe import Loop, override
 
 sys.path.insert(0, str(Path(__file__).parent))
-from toy import ToyRecipe, ToySettings
+from toy import ToyRecipe, ToySettings, work
 
 TOY = Path(__file__).with_name("toy.py")
 
@@ -164,20 +165,31 @@ def _step(run: Path) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("norm", ["group", "batch"])
-def test_two_processes_make_the_gradients_of_one(tmp_path: Path, norm: str) -> None:
-    """The weights after three steps on the same batches agree; dropout, each process's own chance, is off."""
-    changes = ["dropout=0.0", "loop.clip_norm=0.0", f"norm={norm}"]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(TOY)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, str(tmp_path / "two"), "3", *changes], check=True, env=environment, timeout=300)
-    train(recipe("loop.steps=3", *changes), tmp_path / "one", quiet=True)
-    one, two = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("one", "two"))
-    assert two["step"] == one["step"] == 3
-    for name, value in one["network"].items():  # running statistics among them
-        torch.testing.assert_close(two["network"][name], value, atol=1e-5, rtol=1e-3)
+def test_two_processes_have_losses_and_weights_of_one_and_go_on_after_a_death(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropout, each process's own chance, is off; the second process is killed at the fourth of six steps, once."""
+    changes = ["dropout=0.0", "norm=batch", "loop.steps=6", "loop.checkpoint_s=0.0"]
+    monkeypatch.setenv("TOY_DIES", str(tmp_path / "died"))
+    two = run_processes(work, tmp_path / "two", changes, count=2, threads=1)
+    assert (tmp_path / "died").exists()
+    one = train(recipe(*changes), tmp_path / "one", quiet=True)
+    assert (two.steps, two.scores) == (one.steps, one.scores)
+    for name in ("one", "two"):
+        assert [row.split()[0] for row in losses(tmp_path / name)] == ["1", "2", "3", "4", "5", "6"]
+    first, second = ([float(row.split()[1]) for row in losses(tmp_path / name)] for name in ("one", "two"))
+    assert second == pytest.approx(first, rel=1e-4)
+    alone, joined = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("one", "two"))
+    for name, value in alone["network"].items():  # running statistics among them
+        torch.testing.assert_close(joined["network"][name], value, atol=1e-5, rtol=1e-3)
 
 
 def test_a_batch_that_cannot_be_parted_evenly_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainError, match="a batch of 8 cannot be parted evenly among 1 processes, 3 pieces each"):
         train(recipe("loop.accumulate=3"), tmp_path, quiet=True)
+
+
+@pytest.mark.slow
+def test_an_error_of_one_training_in_several_processes_is_raised_once(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="a batch of 8 cannot be parted evenly among 2 processes, 8 pieces each"):
+        run_processes(work, tmp_path, ["loop.accumulate=8"], count=2, threads=1)

@@ -1,11 +1,13 @@
 """A recipe of seconds, for the tests of the loop: a line of dots is reported by a small network with dropout."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +16,9 @@ from torch.nn import functional as F
 
 from szem.train.recipe import Batch, Loop
 from szem.train.sampling import pick
+
+if TYPE_CHECKING:
+    from szem.train.loop import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,8 @@ class ToyRecipe:
             index, rng = pick(number, of=50, seed=self.settings.loop.seed)
             picture = rng.normal(size=(3, 6, 6))
             picture[:, :, (index % 2) * 3 : (index % 2) * 3 + 3] += 1.0 + 0.1 * progress
+            if number >= 24 and os.environ.get("RANK") == "1" and (death := os.environ.get("TOY_DIES")):
+                die_once(Path(death))
             if number == self.settings.poison_at:
                 picture[:] = np.nan
             pictures.append(picture)
@@ -70,6 +77,21 @@ class ToyRecipe:
     def score(self, network: nn.Module) -> dict[str, float]:
         batch = self.batch(range(10_000, 10_100), 1.0)
         return {"accuracy": float((network(batch["picture"]).argmax(1) == batch["label"]).float().mean())}
+
+
+def die_once(mark: Path) -> None:
+    """End this process as the system ends one that takes too much memory, the first time that it comes here."""
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def work(run: Path, changes: Sequence[str]) -> "Outcome":
+    """What each of several processes does."""
+    from szem.train.loop import train
+    from szem.train.recipe import override
+
+    return train(ToyRecipe(override(ToySettings(), changes)), run, resume=True, quiet=True)
 
 
 def main() -> None:

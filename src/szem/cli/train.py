@@ -2,13 +2,17 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from szem.cli.options import Quiet, Workers, spell
 from szem.train.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from szem.train.loop import Outcome
 
 __all__ = ["app", "seconds_of"]
 
@@ -47,11 +51,14 @@ def train(
     budget: str = typer.Option("", help="End well within this time: 90s, 40m, 2h."),
     device: str = typer.Option("auto", help="auto, cpu, cuda, cuda:1 …"),
     workers: Workers = 0,
+    processes: int = typer.Option(
+        1, min=1, max=1024, help="Compute each batch on so many processes; those that die are started again."
+    ),
     quiet: Quiet = False,
 ) -> None:
     """Train a network from a recipe, or on your own folder.
 
-    Several processes:  torchrun --nproc-per-node 2 -m szem train RECIPE …
+    Several machines:  torchrun --nnodes 2 … -m szem train RECIPE …
     """
     import json
 
@@ -66,8 +73,9 @@ def train(
     from szem.media.pictures import write_picture
 
     try:
+        from szem.train.loop import check_is_new
         from szem.train.loop import train as run_training
-        from szem.train.processes import use_threads
+        from szem.train.processes import run_processes, use_threads
         from szem.train.recipe import settings_to_dict
         from szem.train.recipes import load_recipe, load_settings
     except ImportError as error:
@@ -104,16 +112,33 @@ def train(
         write_picture(out / "contact-sheet.png", built.contact_sheet())
         console.print(f"Contact sheet of the training pictures: {out / 'contact-sheet.png'}", markup=False)
     try:
-        outcome = run_training(built, out, resume=resume, budget_s=budget_s, device=device, quiet=quiet)
+        if processes > 1:
+            if not resume:
+                check_is_new(out)
+            given = (recipe, (*changes, *places), out, budget_s, device, quiet)
+            outcome = run_processes(_train_part, *given, count=processes, threads=workers)
+        else:
+            outcome = run_training(built, out, resume=resume, budget_s=budget_s, device=device, quiet=quiet)
     except KeyboardInterrupt as error:
         sets = "".join(f" --set {shlex.quote(change)}" for change in changes)
         sets += f" --budget {budget}" if budget else ""
+        sets += f" --processes {processes}" if processes > 1 else ""
         again = f"szem train {recipe} --data {shlex.quote(str(data))} --out {shlex.quote(str(out))}{sets} --resume"
         raise SzemError(f"interrupted; resume with: {again}") from error
     scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items()) or "nothing held out"
     console.print(f"{outcome.steps} steps in {outcome.seconds:.0f} s; {scores}")
     console.print(f"Page of the run: {out / 'board' / 'index.html'}", markup=False)
     console.print(f"Next: szem export {out}", markup=False)
+
+
+def _train_part(
+    recipe: str, changes: Sequence[str], run: Path, budget_s: float | None, device: str, quiet: bool
+) -> "Outcome":
+    """What each of several processes does; begun again after a death, it goes on from the last checkpoint."""
+    from szem.train.loop import train as run_training
+    from szem.train.recipes import load_recipe
+
+    return run_training(load_recipe(recipe, changes), run, resume=True, budget_s=budget_s, device=device, quiet=quiet)
 
 
 def _tried_before(run: Path) -> list[str]:

@@ -30,12 +30,13 @@ from szem.train.processes import (
     broadcast_state,
     join_processes,
     leave_processes,
+    mean_everywhere,
     mean_gradients,
     same_everywhere,
 )
 from szem.train.recipe import Batch, Loop, Recipe, settings_to_dict
 
-__all__ = ["Outcome", "autocast", "choose_device", "learning_rate", "train"]
+__all__ = ["Outcome", "autocast", "check_is_new", "choose_device", "learning_rate", "train"]
 
 _NEW_LOOP_FIELDS = {"patience": 0}  # fields that runs of earlier versions do not have
 _FIRST_CHECKPOINT_S = 15.0  # whoever stops early has something to resume
@@ -135,11 +136,13 @@ def train(
                 is_spent = same_everywhere(float(state.is_spent), who) > 0
             if is_spent:  # no better score for so long: the best weights are the result
                 progress = 1.0
-            is_last = progress >= 1 or state.step == stop_after or is_interrupted()
+            # Whoever is interrupted, all end after the same step.
+            is_stopping = mean_everywhere(float(is_interrupted()), who) > 0
+            is_last = progress >= 1 or state.step == stop_after or is_stopping
             if (is_last or time.monotonic() >= save_due) and who.is_first:
                 state.save(is_done=progress >= 1)
                 save_due = time.monotonic() + loop.checkpoint_s
-            if is_interrupted():
+            if is_stopping:
                 if who.is_first:
                     journal.write_page(recipe)
                 raise KeyboardInterrupt
@@ -148,6 +151,12 @@ def train(
     leave_processes(who)
     best = state.best_scores if loop.patience and state.best_scores else scores
     return Outcome(steps=state.step, seconds=state.seconds, scores=best, is_done=progress >= 1)
+
+
+def check_is_new(run: Path) -> None:
+    """Raise `TrainError` where a folder holds a training."""
+    if has_checkpoint(run / CHECKPOINT):
+        raise TrainError(f"{run}: holds a training already; say --resume to go on, or choose another folder")
 
 
 @contextmanager
@@ -177,8 +186,8 @@ class _State:
     def __init__(self, recipe: Recipe, run: Path, *, resume: bool, place: torch.device, who: Processes) -> None:
         loop: Loop = recipe.settings.loop
         self.path = run / CHECKPOINT
-        if has_checkpoint(self.path) and not resume:
-            raise TrainError(f"{run}: holds a training already; say --resume to go on, or choose another folder")
+        if not resume:
+            check_is_new(run)
         torch.manual_seed(loop.seed)
         self.recipe = recipe
         self.network = _placed(recipe.build_network(), place).train()
@@ -292,8 +301,9 @@ def _step(
         loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
     mean_gradients(state.parameters, who)
+    total = mean_everywhere(total, who)
     norm = torch.nn.utils.clip_grad_norm_(state.parameters, loop.clip_norm or math.inf)
-    if not math.isfinite(same_everywhere(total, who)) or not math.isfinite(float(norm)):
+    if not math.isfinite(total) or not math.isfinite(float(norm)):
         raise TrainError(
             f"step {state.step + 1}: the loss is {total} and the gradient {float(norm)}, training cannot go on; "
             f"the last good weights are in {state.path}: lower loop.lr or look at the data, then --resume"
