@@ -81,11 +81,14 @@ def test_the_fastest_choice_that_keeps_the_score_is_taken(
     assert describe_trials(trials).count("taken") == 1
 
 
-def test_where_all_lose_too_much_the_best_is_taken(
-    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("loss", [ALLOWED_LOSS / 2, ALLOWED_LOSS * 2])
+def test_where_all_lose_too_much_weights_alone_are_in_8_bits_or_all_stays_float(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: float
 ) -> None:
-    count = len(float_choices(network))
-    scores, times = [0.7, 0.6, 0.65, *[0.6] * (count - 2)], [5.0, *[1.0] * count]
-    trials = search(network, tmp_path / "int8.onnx", monkeypatch, scores=scores, times=times)
-    assert [trial.is_taken for trial in trials].index(True) == 2
-    assert trials[0].score - trials[2].score > ALLOWED_LOSS
+    count, target = len(float_choices(network)), tmp_path / "int8.onnx"
+    scores, times = [0.7, *[0.6] * count, 0.7 - loss], [5.0, *[1.0] * (count + 1)]
+    trials = search(network, target, monkeypatch, scores=scores, times=times)
+    is_kept = loss <= ALLOWED_LOSS
+    assert [trial.is_taken for trial in trials].index(True) == (count + 1 if is_kept else 0)
+    assert target.exists() == is_kept
+    assert ("stays float" in describe_trials(trials).splitlines()[-1]) != is_kept

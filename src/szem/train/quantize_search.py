@@ -1,9 +1,13 @@
 """Which parts of a network compute in 8 bits: choices are tried, and the fastest that keeps the score is taken.
 
+Where none keeps it, weights alone are stored in 8 bits; where that loses too much as well, all stays float.
+
 Some layers lose more by rounding than others: those before an answer, small ones that weigh channels, those that see
-the pixels. Which, differs from network to network; so it is measured. This file does not know about tasks.
+the pixels. Which, differs from network to network; so it is measured, on what is held out of the training. This file
+does not know about tasks.
 """
 
+import shutil
 import statistics
 import tempfile
 import time
@@ -16,12 +20,13 @@ import onnx
 from szem.arrays import Array
 from szem.errors import ModelError
 from szem.runtime.sessions import OnnxFile
+from szem.train.int8_weights import store_as_int8
 from szem.train.quantize import last_convolutions, quantize_onnx
 
 __all__ = ["ALLOWED_LOSS", "Trial", "describe_trials", "float_choices", "search_quantization"]
 
 ALLOWED_LOSS = 0.003
-"""Of a score between 0 and 1, by 8-bit arithmetic."""
+"""Of a score between 0 and 1, by 8 bits."""
 
 _REPEATS = 9  # runs of one input; their median counts
 
@@ -62,7 +67,7 @@ def float_choices(source: Path) -> dict[str, tuple[str, ...]]:
     choices = {"last convolutions": last}
     if gates:
         choices["last convolutions and gates"] = (*last, *sorted(gates))
-    for fraction, name in ((0.25, "last quarter"), (0.5, "last half")):
+    for fraction, name in ((0.25, "last quarter"), (0.5, "last half"), (0.75, "last three quarters")):
         tail = outputs[len(outputs) - round(fraction * len(outputs)) :]
         choices[f"{name} and gates" if gates else name] = tuple(dict.fromkeys((*last, *sorted(gates), *tail)))
         first = tuple(dict.fromkeys((*last, *sorted(gates), *tail, outputs[0])))
@@ -80,7 +85,8 @@ def search_quantization(
 ) -> tuple[Trial, ...]:
     """Quantise a float file in each of `float_choices`, and write the fastest that loses no more than allowed.
 
-    Where all lose more, the one that loses least is written; its trial says so.
+    Where all lose more, weights alone are stored in 8 bits and computed with in float. Where that loses more, too,
+    nothing is written, and the first trial, that of the float file, is the one taken.
 
     Args:
         source: The float file, with one input.
@@ -89,30 +95,34 @@ def search_quantization(
         score: Of a file; more is better. Never on what a card reports.
         allowed_loss: Of the score.
     Returns:
-        The float file first, then a trial each choice, one of them taken.
+        The float file first, then a trial each choice; one of all is taken.
     Raises:
         ModelError: the file cannot be read, run or quantised.
     """
     convolutions = sum(node.op_type == "Conv" for node in onnx.load(source).graph.node)
     plain = Trial("all float", 0, score(source), _milliseconds(source, samples[0]))
-    trials: list[Trial] = []
+    trials = [plain]
     with tempfile.TemporaryDirectory(prefix=".int8-", dir=target.parent) as folder:
-        for number, (name, kept) in enumerate(float_choices(source).items()):
+        for number, (name, kept) in enumerate(float_choices(source).items(), start=1):
             file = Path(folder) / f"{number}.onnx"
             quantize_onnx(source, file, samples=samples, keep_float=kept)
             trials.append(Trial(name, convolutions - len(kept), score(file), _milliseconds(file, samples[0])))
-        good = [n for n, trial in enumerate(trials) if plain.score - trial.score <= allowed_loss]
-        if good:
-            taken = min(good, key=lambda n: trials[n].milliseconds)
-        else:
-            taken = max(range(len(trials)), key=lambda n: trials[n].score)
-        (Path(folder) / f"{taken}.onnx").replace(target)
+        good = [n for n, trial in enumerate(trials) if n and plain.score - trial.score <= allowed_loss]
+        if not good:
+            file = Path(folder) / f"{len(trials)}.onnx"
+            shutil.copyfile(source, file)
+            store_as_int8(file)
+            trials.append(Trial("all; weights stored in 8 bits", 0, score(file), _milliseconds(file, samples[0])))
+            good = [len(trials) - 1] if plain.score - trials[-1].score <= allowed_loss else [0]
+        taken = min(good, key=lambda n: trials[n].milliseconds)
+        if taken:
+            (Path(folder) / f"{taken}.onnx").replace(target)
     trials[taken] = replace(trials[taken], is_taken=True)
-    return (plain, *trials)
+    return tuple(trials)
 
 
-def describe_trials(trials: Sequence[Trial]) -> str:
-    """A table for people.
+def describe_trials(trials: Sequence[Trial], *, allowed_loss: float = ALLOWED_LOSS) -> str:
+    """A table for people, and what it means where 8 bits lose too much.
 
     >>> print(describe_trials([Trial("all float", 0, 0.5, 10.0), Trial("last half", 9, 0.499, 8.0, is_taken=True)]))
     stays float                               8-bit convolutions   score   time
@@ -124,6 +134,8 @@ def describe_trials(trials: Sequence[Trial]) -> str:
         time_ = f"{trial.milliseconds / trials[0].milliseconds:.2f}×"
         mark = "  taken" if trial.is_taken else ""
         rows.append(f"{trial.name:<41} {trial.quantised:>18} {trial.score:>7.4f} {time_:>6}{mark}")
+    if trials[0].is_taken:
+        rows.append(f"Every choice loses more than {allowed_loss:g} of the score: the network stays float.")
     return "\n".join(rows)
 
 

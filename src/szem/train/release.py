@@ -1,12 +1,12 @@
 """From a run to a model folder: ONNX file and card, refused where the file and the network disagree."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,12 +25,10 @@ from szem.runtime.cards import (
     write_card,
 )
 from szem.runtime.cards import Made as MadeBy
-from szem.runtime.sessions import OnnxFile
 from szem.train.checkpoint import CHECKPOINT, load_checkpoint
 from szem.train.export import drop_notes, export_onnx, largest_difference
 from szem.train.float16 import store_as_float16
 from szem.train.open_sides import open_outputs, open_sides, take_pixels
-from szem.train.quantize import last_convolutions, quantize_onnx
 from szem.train.quantize_search import ALLOWED_LOSS, Trial, search_quantization
 from szem.train.recipe import Recipe
 
@@ -45,7 +43,10 @@ _VOCABULARY = "words.txt"
 _STEP_PX = 32  # sides of an open input are multiples of this
 _OPEN_TOLERANCE = 1e-3
 _FLOAT16_TOLERANCE = 0.02  # of the outputs' largest value
-_INT8_NOISE = 0.7  # of the outputs' spread: beyond it there is no signal; how good it is, the score says
+_NOT_COMPARED = (
+    "{name}: int8 is compared with float on what is held out of the training, and here nothing is; export with "
+    "precision float16"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ class NetworkFile:
     dynamic: Sequence[dict[int, str]] = ()  # as of `export_onnx`
     has_open_outputs: bool = False  # the exporter takes some sides of outputs for fixed that are not
     samples: Sequence[Array] | None = None  # real inputs, for the ranges of 8-bit arithmetic; None: stays float
+    score: Callable[[Path], float] | None = None  # of the file, on what is held out; 8 bits may not cost more of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +83,8 @@ class Release:
     attributions: tuple[str, ...] = field(default=())
     limits: tuple[str, ...] = field(default=())
     samples: Callable[[PictureInput], list[Array]] | None = None  # real inputs, for the ranges of 8-bit arithmetic
-    score: Callable[[Path, PictureInput], float] | None = (
-        None  # of an ONNX file: int8 keeps in float what costs score
-    )
+    # Of the ONNX file of a picture's network, on what is held out of training: 8 bits may not cost more of it.
+    score: Callable[[Path, PictureInput], float] | None = None
     finish: Callable[[Path], Card] | None = None  # done to the finished folder: what is tuned on held-out data
 
 
@@ -125,6 +126,7 @@ def export_run(
     precision: str = "float16",
     version: str = "1",
     on_trials: Callable[[Sequence[Trial]], None] | None = None,
+    allowed_loss: float = ALLOWED_LOSS,
 ) -> Card:
     """Write a model's ONNX files and `card.json` from a run's averaged weights.
 
@@ -134,20 +136,29 @@ def export_run(
         folder: Where to; its name becomes the model's. Its card's scores are taken afterwards by `szem eval`.
         command: That made the run, for the card.
         recipe_name: For the card.
-        precision: float32, float16 (stored so, computed in float32) or int8 (pixels in, 8-bit arithmetic).
+        precision: float32, float16 (stored so, computed in float32) or int8 (pixels in, 8-bit arithmetic; what loses
+            too much of the score on what was held out of the training stays float16, see `search_quantization`).
         version: For the card.
-        on_trials: Called with what was tried for int8, where the recipe can score a file.
+        on_trials: Called with what was tried for int8.
+        allowed_loss: Of that score, by int8.
     Raises:
         TrainError: no checkpoint, or it does not fit the recipe.
         ModelError: ONNX Runtime and torch disagree.
-        UnsupportedError: another precision, or the recipe has no samples for int8.
+        UnsupportedError: another precision, or the recipe has nothing to compare int8 with float on.
     """
     if precision not in _PRECISIONS:
         raise UnsupportedError(f"precision {precision!r} is not written here; there are {', '.join(_PRECISIONS)}")
     release = recipe.release(trained_network(recipe, run))
     made = MadeBy(recipe=recipe_name, command=command, seed=recipe.settings.loop.seed)
     return write_model(
-        release, folder, made=made, precision=precision, version=version, name=str(run), on_trials=on_trials
+        release,
+        folder,
+        made=made,
+        precision=precision,
+        version=version,
+        name=str(run),
+        on_trials=on_trials,
+        allowed_loss=allowed_loss,
     )
 
 
@@ -160,6 +171,7 @@ def write_model(
     version: str = "1",
     name: str = "",
     on_trials: Callable[[Sequence[Trial]], None] | None = None,
+    allowed_loss: float = ALLOWED_LOSS,
 ) -> Card:
     """Write the folder of a model; what fails leaves the folder as it was.
 
@@ -171,23 +183,24 @@ def write_model(
         version: For the card.
         name: What errors call it.
         on_trials: As of `export_run`.
+        allowed_loss: As of `export_run`.
     Raises:
         ModelError: ONNX Runtime and torch disagree.
-        UnsupportedError: no samples for int8.
+        UnsupportedError: nothing to compare int8 with float on.
     """
     name = name or str(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    taken, parts, limits = release.input, {}, release.limits
+    taken, parts = release.input, {}
     # Beside the target, on the same disk: moving a finished file there replaces the old one at once or not at all.
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
         if release.files:
-            files = _write_files(release.files, Path(scratch), precision, name)
+            files, precision, trials = _write_files(release.files, Path(scratch), precision, name, allowed_loss)
         else:
             files = {"main": Path(scratch) / "model.onnx"}
-            taken, trials = _write_picture_network(release, files["main"], precision, name)
-            if trials and on_trials is not None:
-                on_trials(trials)
-            limits = (*limits, *_losses(trials))
+            main_file = files["main"]
+            taken, precision, trials = _write_picture_network(release, main_file, precision, name, allowed_loss)
+        if trials and on_trials is not None:
+            on_trials(trials)
         if release.vocabulary:
             write_text(folder / _VOCABULARY, "\n".join(release.vocabulary) + "\n")
         files = {role: file.replace(folder / file.name) for role, file in files.items()}
@@ -215,27 +228,39 @@ def write_model(
         training_data=release.training_data,
         licence=release.licence,
         attributions=release.attributions,
-        limits=limits,
+        limits=release.limits,
     )
     write_card(folder, card)
     return card if release.finish is None else release.finish(folder)
 
 
-def _write_files(files: Sequence[NetworkFile], folder: Path, precision: str, name: str) -> dict[str, Path]:
-    """Write the ONNX files of a model, each checked against torch; role -> file."""
-    if precision == "int8" and all(one.samples is None for one in files):
-        raise UnsupportedError(f"{name}: this recipe has no samples for int8; export with precision float16")
-    written = {}
+def _write_files(
+    files: Sequence[NetworkFile], folder: Path, precision: str, name: str, allowed_loss: float
+) -> tuple[dict[str, Path], str, tuple[Trial, ...]]:
+    """Write the ONNX files of a model, each checked against torch.
+
+    Returns:
+        Role -> file, the precision, and what was tried for int8.
+    """
+    if precision == "int8" and all(one.samples is None or one.score is None for one in files):
+        raise UnsupportedError(_NOT_COMPARED.format(name=name))
+    written: dict[str, Path] = {}
+    trials: tuple[Trial, ...] = ()
     for one in files:
         written[one.role] = file = folder / f"{one.role}.onnx"
         examples, inputs = list(one.examples.values()), list(one.examples)
         export_onnx(one.network, file, examples=examples, inputs=inputs, outputs=one.outputs, dynamic=one.dynamic)
         if one.has_open_outputs:
             open_outputs(file)
-        if precision == "int8" and one.samples is not None:
-            quantize_onnx(file, file, samples=list(one.samples))
-            store_as_float16(file, matrices_only=True)  # what else is float in an 8-bit graph are scales
-        elif precision != "float32":
+        if precision == "int8" and one.samples is not None and one.score is not None:
+            trials = search_quantization(
+                file, file, samples=list(one.samples), score=one.score, allowed_loss=allowed_loss
+            )
+            drop_notes(file)
+            if not trials[0].is_taken:
+                store_as_float16(file, matrices_only=True)  # what else is float in an 8-bit graph are scales
+                continue
+        if precision != "float32":
             store_as_float16(file)
             worst = largest_difference(one.network, file, examples, inputs=inputs, outputs=one.outputs)
             if not worst <= _FLOAT16_TOLERANCE:
@@ -243,18 +268,19 @@ def _write_files(files: Sequence[NetworkFile], folder: Path, precision: str, nam
                     f"{name}: {one.role} stored as float16 differs by {worst:.2%} of the largest value, "
                     f"{_FLOAT16_TOLERANCE:.1%} is allowed; export with precision float32"
                 )
-    return written
+    return written, "float16" if trials and trials[0].is_taken else precision, trials
 
 
 def _write_picture_network(
-    release: Release, file: Path, precision: str, run: str
-) -> tuple[PictureInput, tuple[Trial, ...]]:
-    """Write the network in one precision; what its input then is, and what was tried for int8."""
+    release: Release, file: Path, precision: str, run: str, allowed_loss: float
+) -> tuple[PictureInput, str, tuple[Trial, ...]]:
+    """Write the network: what its input then is, its precision, and what was tried for int8."""
     names = tuple(release.outputs.values())
     rules, network = release.input, release.network
     assert isinstance(rules, PictureInput)
-    if precision == "int8" and release.samples is None:
-        raise UnsupportedError(f"{run}: this recipe has no samples for int8; export with precision float16")
+    trials: tuple[Trial, ...] = ()
+    if precision == "int8" and (release.samples is None or release.score is None):
+        raise UnsupportedError(_NOT_COMPARED.format(name=run))
     traced = rules.model_copy(update={"width_px": 96, "height_px": 64}) if release.has_open_sides else rules
     example = _example(traced)
     export_onnx(network, file, examples=[example], inputs=["picture"], outputs=names)
@@ -263,61 +289,39 @@ def _write_picture_network(
         example = _example(rules)  # of other sides than those that were traced
         _check(release, file, example, _OPEN_TOLERANCE, run, "with open sides")
     if precision == "int8":
-        assert release.samples is not None
-        take_pixels(file, mean=rules.mean[0], scale=rules.scale[0])
-        raw = {"layout": "NHWC", "dtype": "uint8", "mean": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
-        rules = rules.model_copy(update=raw)
-        if release.score is not None:
-            trials = _search(file, release.samples(rules), release.score, rules)
-            return rules, trials
-        noise = _quantise(file, release.samples(rules), names)
-        if not noise <= _INT8_NOISE:
-            raise ModelError(
-                f"{run}: in int8 the outputs differ by {noise:.0%} of their spread, {_INT8_NOISE:.0%} is allowed; "
-                "export with precision float16"
-            )
+        trials, raw = _search(release, file, rules, allowed_loss)
+        if not trials[0].is_taken:
+            return raw, precision, trials
+        precision = "float16"
     if precision == "float16":
         store_as_float16(file)
         if release.samples is not None:  # noise drives a network where pictures never do
             example = torch.from_numpy(release.samples(rules)[0])
         _check(release, file, example, _FLOAT16_TOLERANCE, run, "stored as float16")
-    return rules, ()
+    return rules, precision, trials
 
 
 def _search(
-    file: Path, samples: Sequence[Array], score: Callable[[Path, PictureInput], float], rules: PictureInput
-) -> tuple[Trial, ...]:
-    """Quantise a file in place, in the way that keeps its score."""
-    trials = search_quantization(file, file, samples=samples, score=lambda path: score(path, rules))
-    drop_notes(file)
-    return trials
-
-
-def _losses(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """A card's limit where 8-bit arithmetic costs more than is allowed."""
-    lost = max((trials[0].score - trial.score for trial in trials if trial.is_taken), default=0.0)
-    return (f"In 8 bits it loses {lost:.3f} of its score on held-out pictures.",) if lost > ALLOWED_LOSS else ()
-
-
-def _quantise(file: Path, samples: Sequence[Array], names: Sequence[str]) -> float:
-    """Quantise a file in place.
-
-    Returns:
-        The noise it adds, as a fraction of the outputs' spread, on an eighth of the samples that the ranges do not
-        come from.
-    """
-    held_out, seen = samples[::8], [sample for index, sample in enumerate(samples) if index % 8] or samples
-    before = OnnxFile(file)
-    expected = [before.run({"picture": sample}, names) for sample in held_out]
-    quantize_onnx(file, file, samples=seen, keep_float=last_convolutions(file))
-    drop_notes(file)
-    after = OnnxFile(file)
-    found = [after.run({"picture": sample}, names) for sample in held_out]
-    noise = []
-    for one, other in zip(zip(*expected, strict=True), zip(*found, strict=True), strict=True):
-        want, got = np.concatenate([x.ravel() for x in one]), np.concatenate([x.ravel() for x in other])
-        noise.append(float((want - got).std() / max(float(want.std()), 1e-12)))
-    return max(noise)
+    release: Release, file: Path, rules: PictureInput, allowed_loss: float
+) -> tuple[tuple[Trial, ...], PictureInput]:
+    """Quantise a file in place, with pixels as its input; it stays as it is where all ways lose too much."""
+    assert release.samples is not None
+    assert release.score is not None
+    score = release.score
+    same = {"layout": "NHWC", "dtype": "uint8", "mean": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
+    raw = rules.model_copy(update=same)
+    draft = file.with_name("pixels.onnx")
+    shutil.copyfile(file, draft)
+    take_pixels(draft, mean=rules.mean[0], scale=rules.scale[0])
+    trials = search_quantization(
+        draft, draft, samples=release.samples(raw), score=lambda path: score(path, raw), allowed_loss=allowed_loss
+    )
+    if trials[0].is_taken:
+        draft.unlink()
+    else:
+        drop_notes(draft)
+        draft.replace(file)
+    return trials, raw
 
 
 def _check(release: Release, file: Path, example: Tensor, tolerance: float, run: str, how: str) -> None:

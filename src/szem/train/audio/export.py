@@ -15,14 +15,15 @@ from torch import Tensor, nn
 
 from szem.models.yamnet import PATCH, Yamnet
 from szem.runtime.cards import Card, SoundInput, TrainingData, read_card, write_card
-from szem.runtime.sessions import Session
+from szem.runtime.sessions import OnnxFile, Session
 from szem.runtime.store import Model
 from szem.tasks.audio.evaluate import rate_clips
 from szem.tasks.audio.listen import Listener
 from szem.train.audio.augment import AudioAugmentation, at_level, make_nothing
-from szem.train.audio.clips import BANDS, WINDOW, SoundClip
+from szem.train.audio.clips import BANDS, WINDOW, SoundClip, patches_of
 from szem.train.detection.calibrate import fit_calibration
 from szem.train.release import NetworkFile, Release
+from szem.train.sampling import spread_over
 
 __all__ = [
     "PUBLISHED_SOUNDS",
@@ -122,6 +123,7 @@ def sounds_release(
     net: Yamnet,
     *,
     classes: tuple[str, ...],
+    learned: Sequence[SoundClip],
     held_out: Sequence[SoundClip],
     about: SoundsAbout,
     begin: Card | None,
@@ -132,14 +134,23 @@ def sounds_release(
     Args:
         net: Trained.
         classes: What its outputs are.
-        held_out: Clips that were not trained on: calibration and thresholds are fitted on them.
+        learned: Clips that were trained on: ranges of 8-bit arithmetic come from some.
+        held_out: Clips that were not trained on: calibration and thresholds are fitted on them, and int8 is compared
+            with float.
         about: The sounds that were learned from.
         begin: The card of the model that it began with; None where it began with YAMNet's published weights or
             with noise.
         pretrained: Whether it began with weights at all.
     """
     example = torch.randn(3, *PATCH, generator=torch.Generator().manual_seed(0)) - 2.0
-    file = NetworkFile(role="model", network=_Plain(net).eval(), examples={"bands": example}, outputs=["logits"])
+    file = NetworkFile(
+        role="model",
+        network=_Plain(net).eval(),
+        examples={"bands": example},
+        outputs=["logits"],
+        samples=[patches_of(clip)[:1] for clip in spread_over(learned)],
+        score=(lambda path: _windows_right(path, held_out)) if held_out else None,
+    )
     begins: tuple[TrainingData, ...] = ()
     attributions, licence = about.attributions, about.licence
     if pretrained:
@@ -181,6 +192,15 @@ def sounds_release(
         limits=about.limits,
         finish=finish,
     )
+
+
+def _windows_right(file: Path, held_out: Sequence[SoundClip]) -> float:
+    """The fraction of the windows of one second in which the clip's kind has the best score."""
+    opened, right = OnnxFile(file), []
+    for clip in held_out:
+        logits = opened.run({opened.inputs[0].name: patches_of(clip)}, ["logits"])[0]
+        right += (logits.argmax(1) == clip.kind).tolist()
+    return float(np.mean(right))
 
 
 def interpolate(begin: Mapping[str, Tensor], end: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ from szem.errors import EmptyFileError, SzemError, TrainError
 from szem.media.sound import SOUND_SUFFIXES, read_sound
 from szem.media.spectrum import log_mel
 from szem.media.video import VIDEO_SUFFIXES
-from szem.models.yamnet import AUDIOSET_CLASSES, PATCH, Yamnet, load_yamnet
+from szem.models.yamnet import AUDIOSET_CLASSES, Yamnet, load_yamnet
 from szem.nn.frozen import freeze_norms
 from szem.train.audio.augment import (
     AudioAugmentation,
@@ -40,7 +40,7 @@ from szem.train.audio.augment import (
     mask_bands,
 )
 from szem.train.audio.begin import begin_listener, find_listener
-from szem.train.audio.clips import BANDS, WINDOW, SoundClip
+from szem.train.audio.clips import BANDS, WINDOW, SoundClip, patches_of
 from szem.train.audio.export import PUBLISHED_SOUNDS, interpolate, own_sounds, sounds_release
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
@@ -173,7 +173,7 @@ class SoundsRecipe:
         place = next(network.parameters()).device
         right = 0
         for one in self.watching:
-            patches = torch.from_numpy(_patches(one.sound.astype(np.float32))).to(place)
+            patches = torch.from_numpy(patches_of(one)).to(place)
             right += int(network(patches)[0].sigmoid().mean(0).argmax()) == one.kind
         return {"accuracy": right / len(self.watching)}
 
@@ -190,6 +190,7 @@ class SoundsRecipe:
         return sounds_release(
             net.eval(),
             classes=self.classes,
+            learned=self.training_items,
             held_out=self.watching,
             about=about,
             begin=find_listener(s.begin).card if by_name else None,
@@ -275,9 +276,3 @@ class SoundsRecipe:
 def build_recipe(settings: SoundsSettings) -> SoundsRecipe:
     """The recipe of these settings; reads and decodes all sounds."""
     return SoundsRecipe(settings)
-
-
-def _patches(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, 96, 64): windows of one second, half a second apart."""
-    bands = log_mel(np.pad(sound, (0, max(0, WINDOW - len(sound)))), BANDS)
-    return np.stack([bands[first : first + PATCH[0]] for first in range(0, len(bands) - PATCH[0] + 1, PATCH[0] // 2)])

@@ -12,18 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from szem.data.words import Vocabulary
+from szem.data.words import END, START, UNKNOWN, Vocabulary
 from szem.media.pictures import read_picture
 from szem.models.captioner import CaptionDecoder, CaptionNetwork
 from szem.models.text_image_encoder import TextImageEncoder
 from szem.nn.pixels import FromPixels
 from szem.runtime.cards import Card, TrainingData, read_card, write_card
 from szem.runtime.prepare import prepare_picture
+from szem.runtime.sessions import OnnxFile
 from szem.runtime.store import Model
 from szem.train.captioning.calibrate import calibrate
 from szem.train.captioning.data import CaptionedPictures
 from szem.train.captioning.feature_cache import input_rules
 from szem.train.release import NetworkFile, Release
+from szem.train.sampling import spread_over
 
 __all__ = ["CaptionParts", "caption_release"]
 
@@ -74,7 +76,7 @@ class CaptionParts:
     fit: float  # weight of the text-image similarity among the sentences found
     samples: Sequence[Path]  # pictures that were trained on, for the ranges of 8-bit arithmetic
     training_data: tuple[TrainingData, ...]  # for the card
-    held_out: CaptionedPictures  # for the calibration of the confidence
+    held_out: CaptionedPictures  # for the calibration of the confidence, and for comparing int8 with float
 
 
 def caption_release(
@@ -98,7 +100,12 @@ def caption_release(
     outputs = ["memory"] if text_image_encoder is None else ["memory", "space"]
     files = [
         NetworkFile(
-            role="encoder", network=pixels, examples={"pictures": pictures}, outputs=outputs, samples=samples
+            role="encoder",
+            network=pixels,
+            examples={"pictures": pictures},
+            outputs=outputs,
+            samples=samples,
+            score=(lambda file: _next_words_right(file, network.captioner, parts)) if parts.held_out.files else None,
         ),
         _step_file(network.captioner, net, pictures),
     ]
@@ -144,6 +151,26 @@ def caption_release(
         ),
         finish=finish,
     )
+
+
+@torch.no_grad()
+def _next_words_right(file: Path, captioner: CaptionDecoder, parts: CaptionParts) -> float:
+    """With an encoder's file: how often the likeliest next word is that of a sentence that people wrote.
+
+    The first sentences of pictures held out are followed word by word: one other word does not change the rest.
+    """
+    encoder, right = OnnxFile(file), []
+    pairs = spread_over(list(zip(parts.held_out.files, parts.held_out.sentences, strict=True)))
+    for picture, sentences in pairs:
+        batch = prepare_picture(read_picture(picture), input_rules(parts.side_px))
+        memory = torch.from_numpy(encoder.run({encoder.inputs[0].name: batch}, ["memory"])[0])
+        state, said = captioner.start(memory, 1), START
+        for wanted in (*parts.words.encode(sentences[0]), END):
+            scores, _, state = captioner.step(torch.tensor([[said]]), memory, state)
+            if wanted != UNKNOWN:
+                right.append(int(scores.flatten().argmax()) == wanted)
+            said = wanted
+    return float(np.mean(right)) if right else 0.0
 
 
 _KINDS = {"attender": "transformer decoder", "teller": "recurrent network"}

@@ -8,6 +8,7 @@ Seed:     0
 Expected: the scores in docs/caption.md, taken from the exported model on pictures never trained or tuned on
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -44,6 +45,7 @@ __all__ = [
     "torch_step",
 ]
 
+_FLICKR8K_FILE = re.compile(r"[0-9]+_[0-9a-f]{10}")  # Flickr's number of a photograph and its secret
 _IGNORED = -100
 _LONGEST = 30  # words of a sentence to learn from; longer ones are left out
 
@@ -224,7 +226,7 @@ class CaptionRecipe:
         )
 
     def _training_data(self) -> tuple[TrainingData, ...]:
-        if self.settings.data.resolve().name == "flickr8k":
+        if all(_FLICKR8K_FILE.fullmatch(file.stem) for file in self.shown.files):
             name, terms = "Flickr8k, split train, as prepared in captions.csv", "research"
         else:
             name, terms = f"{self.settings.data.resolve().name} ({self.train_count} pictures)", "one's own"

@@ -21,6 +21,7 @@ from szem.data.outlines import OutlinedObject, read_outlined
 from szem.models.deeplab import DeepLab, freeze_backbone
 from szem.runtime.cards import PictureInput, TrainingData
 from szem.runtime.prepare import prepare_picture
+from szem.runtime.sessions import OnnxFile
 from szem.train.recipe import Batch, Loop
 from szem.train.release import Release
 from szem.train.sampling import pick, spread_over
@@ -139,7 +140,19 @@ class OutlineRecipe:
                 prepare_picture(_square(o, o.box_xyxy.astype(np.float64), self.settings, flip=False)[0], given)
                 for o in spread_over(self.training_items)
             ],
+            score=self._score_file if self.watching else None,
         )
+
+    def _score_file(self, file: Path, rules: PictureInput) -> float:
+        """Mean intersection over union of an ONNX file on the objects held out, at its half resolution."""
+        opened, ious = OnnxFile(file), []
+        for item in self.watching:
+            picture, label = _square(item, item.box_xyxy.astype(np.float64), self.settings, flip=False)
+            scores = opened.run({opened.inputs[0].name: prepare_picture(picture, rules)}, ["scores"])[0][0]
+            given, truth = scores[1] > scores[0], label[::2, ::2]
+            either = (given | (truth == 1))[truth != 255].sum()
+            ious.append((given & (truth == 1)).sum() / max(1, either))
+        return float(np.mean(ious))
 
 
 def build_recipe(settings: OutlineSettings) -> OutlineRecipe:
