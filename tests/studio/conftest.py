@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from .guard_scenes import fill_store
 from .seeing import PATIENCE_S, until
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ Visit = Callable[..., "Page"]
 def studio_guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the server looks for a guard's events; nothing is there until a test puts it there."""
     return tmp_path_factory.mktemp("guard") / "store"
+
+
+@pytest.fixture(scope="session")
+def kept_events(studio_guard: Path) -> list[str]:
+    """Five events of a guard, the oldest first: their ids."""
+    return fill_store(studio_guard)
 
 
 @pytest.fixture(scope="session")

@@ -100,3 +100,11 @@ def test_no_page_relies_on_a_rule_that_holds_on_another_page_alone() -> None:
         elsewhere = set().union(*(names for other, names in rules.items() if other not in ("", page)))
         lost |= {(page, name) for name in (used & elsewhere) - rules.get(page, set()) - known}
     assert lost == HOMONYMS
+
+
+def test_a_theme_changes_colours_alone() -> None:
+    for sheet in (STUDIO / "css").glob("*.css"):
+        for selector, body in re.findall(r"([^{}]*data-theme[^{}]*)\{([^{}]*)\}", sheet.read_text(encoding="utf-8")):
+            for name, value in re.findall(r"([\w-]+): ([^;]+);", body):
+                colour = re.fullmatch(r"#[0-9a-f]{6}|rgb\([\d\s/%]+\)|var\(--on-accent\)|light|dark", value)
+                assert colour, f"{sheet.name}: {selector.strip()} sets {name}"

@@ -15,7 +15,7 @@ from szem.guard.event_store import EventStore
 from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
 
 from .conftest import KEY
-from .guard_scenes import BOX, fill_store, make_covered_video
+from .guard_scenes import BOX, make_covered_video
 from .seeing import PATIENCE_S, in_address, set_slider, until
 
 pytestmark = pytest.mark.browser
@@ -26,11 +26,6 @@ CARDS = "[data-name=events] .ev-card"
 TEXT = "[data-name=rules-text]"
 READ = "Number(document.querySelector('.rules').dataset.read ?? 0)"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
-
-
-@pytest.fixture(scope="module")
-def ids(studio_guard: Path) -> list[str]:
-    return fill_store(studio_guard)
 
 
 @pytest.fixture
@@ -58,7 +53,7 @@ def write(page: Any, text: str) -> None:
     until(page, f"{READ} > {before}")
 
 
-def test_what_was_kept_is_shown_filtered_and_played(visit: Visit, ids: list[str]) -> None:
+def test_what_was_kept_is_shown_filtered_and_played(visit: Visit, kept_events: list[str]) -> None:
     page = visit("guard", fresh=True, film="none")
     wait_cards(page, 5)
     assert kinds(page) == ["Enters", "Crosses a line", "Removed object", "Enters", "Gunshot"]  # the newest first
@@ -89,20 +84,23 @@ def test_what_was_kept_is_shown_filtered_and_played(visit: Visit, ids: list[str]
     assert kinds(page) == ["Enters", "Gunshot"]
 
 
-def test_marks_are_kept_and_can_be_taken_away(visit: Visit, ids: list[str], studio_guard: Path) -> None:
+def test_marks_are_kept_and_can_be_taken_away(visit: Visit, kept_events: list[str], studio_guard: Path) -> None:
     page = visit("guard", fresh=True, film="none")
     wait_cards(page, 5)
-    card = page.locator(f"{CARDS}[data-id='{ids[0]}']")
+    card = page.locator(f"{CARDS}[data-id='{kept_events[0]}']")
     card.locator("[data-name=mark-wrong]").click()
-    page.wait_for_selector(f"{CARDS}[data-id='{ids[0]}'][data-mark=wrong]")
+    page.wait_for_selector(f"{CARDS}[data-id='{kept_events[0]}'][data-mark=wrong]")
     card.locator("input").fill("a door that slammed")
     card.locator("input").press("Enter")
     with closing(EventStore(studio_guard)) as store:
         until(page, "document.querySelector('.guard-take').innerText.includes('(1)')")
         end = time.monotonic() + PATIENCE_S
-        while not store.get(ids[0]).mark_note and time.monotonic() < end:
+        while not store.get(kept_events[0]).mark_note and time.monotonic() < end:
             page.wait_for_timeout(50)
-        assert (store.get(ids[0]).mark, store.get(ids[0]).mark_note) == ("wrong", "a door that slammed")
+        assert (store.get(kept_events[0]).mark, store.get(kept_events[0]).mark_note) == (
+            "wrong",
+            "a door that slammed",
+        )
     with page.expect_download() as got:
         page.locator(".guard-take a").last.click()
     assert got.value.suggested_filename == "marked.zip"
@@ -111,10 +109,12 @@ def test_marks_are_kept_and_can_be_taken_away(visit: Visit, ids: list[str], stud
     page.locator(f"{CARDS} [data-name=mark-wrong]").click()  # taken back
     page.wait_for_selector(f"{CARDS}[data-mark='']")
     with closing(EventStore(studio_guard)) as store:
-        assert store.get(ids[0]).mark == ""
+        assert store.get(kept_events[0]).mark == ""
 
 
-def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: list[str], no_rules: Path) -> None:
+def test_zones_and_lines_are_drawn_into_the_rules_and_saved(
+    visit: Visit, kept_events: list[str], no_rules: Path
+) -> None:
     page = visit("guard", fresh=True, film="none")
     wait_cards(page, 5)  # they stand above, and move what is below when they come
     until(page, "document.querySelector('.area-frame[data-picture=yes]')")  # the yard's own picture
@@ -152,7 +152,7 @@ def test_zones_and_lines_are_drawn_into_the_rules_and_saved(visit: Visit, ids: l
     assert kept.rules[0].lines == ("the gate",)
 
 
-def test_zones_and_lines_come_and_go_as_json(visit: Visit, ids: list[str], no_rules: Path) -> None:
+def test_zones_and_lines_come_and_go_as_json(visit: Visit, kept_events: list[str], no_rules: Path) -> None:
     page = visit("guard", fresh=True, film="none")
     write(page, "[zones]\ndoor = [[0, 0], [1, 0], [1, 1]]\n")
     yard, gate = [[0.1, 0.2], [0.9, 0.2], [0.5, 0.8]], [[0, 0.5], [1, 0.5]]
@@ -174,7 +174,7 @@ def test_zones_and_lines_come_and_go_as_json(visit: Visit, ids: list[str], no_ru
     assert "zones[1].points" in page.locator(".message:visible").first.inner_text()
 
 
-def test_a_fault_in_the_rules_is_reported_with_its_line(visit: Visit, ids: list[str], no_rules: Path) -> None:
+def test_a_fault_in_the_rules_is_reported_with_its_line(visit: Visit, kept_events: list[str], no_rules: Path) -> None:
     page = visit("guard", fresh=True, film="none")
     write(page, '[[rules]]\nname = "a"\nevents = ["enterz"]\n')
     assert "did you mean 'enters'" in page.locator("[data-name=rules-fault]").inner_text()
@@ -208,7 +208,7 @@ def test_a_video_is_tried_at_once(visit: Visit, no_rules: Path, tmp_path: Path) 
     until(page, "document.querySelector('.ev-row[data-now]')")
 
 
-def test_it_speaks_hungarian_and_fits_a_phone(visit: Visit, ids: list[str]) -> None:
+def test_it_speaks_hungarian_and_fits_a_phone(visit: Visit, kept_events: list[str]) -> None:
     page = visit("guard", browser=PHONE, lang="hu", film="none")
     wait_cards(page, 5)
     assert "Felügyelet képpel és hanggal" in page.inner_text("h1")
@@ -340,24 +340,26 @@ def test_a_choice_of_events_becomes_a_query(lab: Callable[..., Any]) -> None:
 # The owner's key ----------------------------------------------------------------------------------------------------
 
 
-def test_the_key_leaves_the_address_and_opens_the_page(chromium: Any, studio_url: str, ids: list[str]) -> None:
+def test_the_key_leaves_the_address_and_opens_the_page(
+    chromium: Any, studio_url: str, kept_events: list[str]
+) -> None:
     context = chromium.new_context()
     page = context.new_page()
     page.goto(f"{studio_url}/#key={KEY}")
     page.wait_for_selector("html[data-ready=start]", state="attached")
     assert KEY not in page.url
     page.goto(f"{studio_url}/#/guard")
-    wait_cards(page, len(ids))
+    wait_cards(page, len(kept_events))
     page.locator(".ev-card img").first.scroll_into_view_if_needed()
     until(page, "document.querySelector('.ev-card img').naturalWidth > 0")
     page.reload()
-    wait_cards(page, len(ids))
+    wait_cards(page, len(kept_events))
     context.close()
 
 
-def test_without_the_key_the_page_says_where_it_is(visit: Visit, ids: list[str]) -> None:
+def test_without_the_key_the_page_says_where_it_is(visit: Visit, kept_events: list[str]) -> None:
     page = visit("guard", key="", expect=("401",), film="none")
     problem = page.locator("[data-name=events-problem]")
     problem.get_by_text("#key=").wait_for()
     assert page.locator(CARDS).count() == 0
-    assert ids
+    assert kept_events
