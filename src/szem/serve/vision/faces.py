@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from szem.arrays import Picture8
 from szem.results.faces import Face, Faces
@@ -19,7 +20,7 @@ from szem.tasks.faces.mesh import cut_square, squares_of_meshes
 __all__ = ["LANDMARKS", "annotate_faces"]
 
 _T = FaceLandmarkType
-# Landmark -> the points of the mesh whose mean it is. Pupils are missing: the mesh does not know where eyes look.
+# Landmark -> the points of the mesh whose mean it is; the two pupils come from a network of their own.
 LANDMARKS: dict[FaceLandmarkType, tuple[int, ...]] = {
     _T.LEFT_EYE: (33, 133, 159, 145),
     _T.RIGHT_EYE: (362, 263, 386, 374),
@@ -56,6 +57,7 @@ LANDMARKS: dict[FaceLandmarkType, tuple[int, ...]] = {
     _T.LEFT_CHEEK_CENTER: (50,),
     _T.RIGHT_CHEEK_CENTER: (280,),
 }
+_PUPILS = (_T.LEFT_EYE_PUPIL, _T.RIGHT_EYE_PUPIL)
 _HEAD = (0.12, 0.28, 0.12, 0.04)  # what hair, ears and chin add to the skin's box: left, top, right, bottom
 _WORDS = (
     Likelihood.VERY_UNLIKELY,
@@ -68,18 +70,18 @@ _BLUR_PX = (2.3, 3.0, 4.0, 5.2)  # smear of edges, in 1/192 of the square around
 _DARK = (0.20, 0.15, 0.11, 0.07)  # brightness of the skin, likewise
 
 
-def annotate_faces(picture: Picture8, faces: Faces, *, most: int) -> tuple[FaceAnnotation, ...]:
-    """The surest faces of a picture.
+def annotate_faces(picture: Picture8, faces: Faces, pupils_xy: NDArray[np.float32]) -> tuple[FaceAnnotation, ...]:
+    """The faces of a picture, in the same order.
 
     Args:
         picture: (H, W, 3) uint8 RGB, the one the faces are of.
         faces: What was found.
-        most: How many at most.
+        pupils_xy: (N, 2, 2) of `FaceDetector.find_pupils`.
     """
-    return tuple(_annotate(picture, faces[place], faces) for place in range(min(most, len(faces))))
+    return tuple(_annotate(picture, face, pupils, faces) for face, pupils in zip(faces, pupils_xy, strict=True))
 
 
-def _annotate(picture: Picture8, face: Face, faces: Faces) -> FaceAnnotation:
+def _annotate(picture: Picture8, face: Face, pupils_xy: NDArray[np.float32], faces: Faces) -> FaceAnnotation:
     x0, y0, x1, y1 = face.box_xyxy
     left, top, right, bottom = _HEAD
     wide, tall = x1 - x0, y1 - y0
@@ -89,6 +91,9 @@ def _annotate(picture: Picture8, face: Face, faces: Faces) -> FaceAnnotation:
     for kind, places in LANDMARKS.items():
         x, y, z = (float(v) for v in face.mesh_xyz[list(places)].mean(axis=0))
         landmarks.append(FaceLandmark(type=kind, position=Position(x=x, y=y, z=z - float(eyes_z))))
+    for kind, eye, (x, y) in zip(_PUPILS, (_T.LEFT_EYE, _T.RIGHT_EYE), pupils_xy, strict=True):
+        z = float(face.mesh_xyz[list(LANDMARKS[eye]), 2].mean() - eyes_z)  # depth of the eyelids around it
+        landmarks.append(FaceLandmark(type=kind, position=Position(x=float(x), y=float(y), z=z)))
     return FaceAnnotation(
         bounding_poly=box_to_poly(head, width=faces.width, height=faces.height),
         fd_bounding_poly=box_to_poly(face.box_xyxy, width=faces.width, height=faces.height),

@@ -165,7 +165,10 @@ async def faces(job: Job) -> AnnotateImageResponse:
     """Faces, the surest first, each with its landmarks and angles."""
     found = await _faces(job)
     most = min(job.feature.max_results or DEFAULT_RESULTS, _MOST_LABELS)
-    rows = await job.engine.run(lambda: annotate_faces(job.picture, found, most=most))
+    detector = face_detector_of(await job.engine.session("faces"))
+    seen = found[:most]
+    pupils = await job.engine.run(lambda: detector.find_pupils(job.picture, seen))
+    rows = await job.engine.run(lambda: annotate_faces(job.picture, seen, pupils))
     return AnnotateImageResponse(face_annotations=rows)
 
 

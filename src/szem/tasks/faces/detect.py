@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8
-from szem.errors import CardError, RangeError
-from szem.media.pictures import PictureLike, as_pictures
+from szem.errors import CardError, RangeError, ShapeError
+from szem.media.pictures import PictureLike, as_picture, as_pictures
 from szem.results.faces import Faces
 from szem.runtime.sessions import OnnxFile, Session
 from szem.tasks.faces.blazeface import BlazeFace, FaceCandidates, join_doubles, overlaps
 from szem.tasks.faces.mesh import FaceMesh, Meshes, squares_of_candidates, squares_of_meshes
 from szem.tasks.faces.pose import head_angles
+from szem.tasks.faces.pupils import PupilFinder
 from szem.tasks.models import ModelLike, as_session
 
 __all__ = ["FaceDetector", "face_detector_of", "find_faces", "open_faces"]
@@ -103,6 +104,7 @@ class FaceDetector:
             )
             for role, side in sides.items()
         )
+        self._pupils: PupilFinder | None = None
 
     @overload
     def __call__(self, pictures: PictureLike, *, threshold: float = 0.5, turned: bool = True) -> Faces: ...  # type: ignore[overload-overlap]  # a path of text is a sequence too
@@ -133,6 +135,29 @@ class FaceDetector:
                 if _surest(other) > _surest(found) + _MARGIN:
                     found = _turn_back(other, quarters)
         return found
+
+    def find_pupils(self, picture: PictureLike, faces: Faces) -> NDArray[np.float32]:
+        """Find the pupils of faces that were found.
+
+        Args:
+            picture: The one the faces are of.
+            faces: What was found in it.
+        Returns:
+            (N, 2, 2) x and y in pixels; the viewer's left eye first. A closed eye has one too: where it would be.
+        Raises:
+            ShapeError: a picture of another size.
+            CardError: the model has no part `iris`.
+        """
+        picture = as_picture(picture)
+        if picture.shape[:2] != (faces.height, faces.width):
+            raise ShapeError(
+                f"picture is {picture.shape[1]}×{picture.shape[0]}, the faces are of one of "
+                f"{faces.width}×{faces.height}; give that one"
+            )
+        if self._pupils is None:  # most callers never ask
+            network = OnnxFile(self.session.model.part("iris"), threads=self.session.threads)
+            self._pupils = PupilFinder(network)
+        return self._pupils(picture, faces.mesh_xyz)
 
     def follow(self, picture: Picture8, faces: Faces) -> Faces:
         """Find the same faces in the next picture of a video, without looking for others.

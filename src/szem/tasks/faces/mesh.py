@@ -36,11 +36,11 @@ class Square:
     side_px: float
     angle: float  # radians by which it is turned clockwise
 
-    def to_picture(self) -> NDArray[np.float64]:
-        """(2, 3) from pixels of the network's input to pixels of the picture."""
-        step = self.side_px / SIDE_PX
+    def to_picture(self, input_px: int = SIDE_PX) -> NDArray[np.float64]:
+        """(2, 3) from pixels of a network's input of that side to pixels of the picture."""
+        step = self.side_px / input_px
         turn = step * np.array([[np.cos(self.angle), -np.sin(self.angle)], [np.sin(self.angle), np.cos(self.angle)]])
-        corner = np.array([self.x, self.y]) - turn @ (SIDE_PX / 2, SIDE_PX / 2)
+        corner = np.array([self.x, self.y]) - turn @ (input_px / 2, input_px / 2)
         return np.column_stack([turn, corner])
 
 
@@ -116,10 +116,10 @@ class FaceMesh:
         return Meshes(mesh, points, presence.astype(np.float32))
 
 
-def cut_square(picture: Picture8, square: Square) -> Picture8:
-    """The square as the network takes it: (192, 192, 3); what lies outside of the picture is black."""
-    way = square.to_picture()
-    shrink = int(square.side_px / SIDE_PX)
+def cut_square(picture: Picture8, square: Square, *, side_px: int = SIDE_PX) -> Picture8:
+    """The square as a network takes it: (side_px, side_px, 3); what lies outside of the picture is black."""
+    way = square.to_picture(side_px)
+    shrink = int(square.side_px / side_px)
     if shrink >= 2:  # average first, or fine detail would flicker
         reach = square.side_px * 0.75
         x0, y0 = max(0, int(square.x - reach)), max(0, int(square.y - reach))
@@ -133,8 +133,8 @@ def cut_square(picture: Picture8, square: Square) -> Picture8:
             way = np.column_stack([way[:, :2] * grow[:, None], (way[:, 2] - (x0, y0)) * grow])
     # from points between pixels to OpenCV's, which lie in the middle of pixels
     way = np.column_stack([way[:, :2], way[:, 2] + way[:, :2] @ (0.5, 0.5) - 0.5])
-    flags = (cv2.INTER_CUBIC if square.side_px < SIDE_PX else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
-    piece = cv2.warpAffine(picture, way, (SIDE_PX, SIDE_PX), flags=flags)
+    flags = (cv2.INTER_CUBIC if square.side_px < side_px else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
+    piece = cv2.warpAffine(picture, way, (side_px, side_px), flags=flags)
     return np.asarray(piece, np.uint8)
 
 
