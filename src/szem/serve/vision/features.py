@@ -54,6 +54,7 @@ OUTLINES_MODEL = "szem/outlines"  # of OBJECT_LOCALIZATION: the same boxes, each
 DEFAULT_RESULTS = 10  # what Google gives when maxResults is absent
 NSFW_MODEL = "nsfw"
 _ADULT = (0.1, 0.3, 0.6, 0.85)  # score where each word ends, from VERY_UNLIKELY on
+_RACY = (0.1, 0.3)  # of the same score; not chosen by any measurement
 _MOST_LABELS = 1_000
 _MOST_COLORS = 24
 _MOST_RATIOS = 16
@@ -188,14 +189,15 @@ async def text(job: Job) -> AnnotateImageResponse:
 
 
 async def safe_search(job: Job) -> AnnotateImageResponse:
-    """Whether a picture is pornographic; of the other kinds nothing is known.
+    """Whether a picture is pornographic or shows much skin; of the other kinds nothing is known.
 
     Raises:
         MissingExtraError: the network is not installed.
     """
     classifier = Classifier(await job.engine.session("classify", NSFW_MODEL), workers=1)
     score = float((await job.engine.run(classifier.scores, job.picture))[classifier.names.index(NSFW_MODEL)])
-    return AnnotateImageResponse(safe_search_annotation=SafeSearchAnnotation(adult=adult_likelihood(score)))
+    answer = SafeSearchAnnotation(adult=adult_likelihood(score), racy=racy_likelihood(score))
+    return AnnotateImageResponse(safe_search_annotation=answer)
 
 
 def adult_likelihood(score: float) -> Likelihood:
@@ -205,6 +207,18 @@ def adult_likelihood(score: float) -> Likelihood:
     'VERY_UNLIKELY'
     """
     return Likelihood(1 + bisect_right(_ADULT, score))
+
+
+def racy_likelihood(score: float) -> Likelihood:
+    """The word for how much skin or nudity there is, by the same score.
+
+    It tells bare skin from other photographs of people less well than pornography, so neither VERY_UNLIKELY nor
+    VERY_LIKELY is answered; docs/api.md says how well.
+
+    >>> racy_likelihood(0.05).name
+    'UNLIKELY'
+    """
+    return Likelihood(Likelihood.UNLIKELY + bisect_right(_RACY, score))
 
 
 async def segmentation(job: Job) -> AnnotateImageResponse:

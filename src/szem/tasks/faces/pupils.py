@@ -1,7 +1,7 @@
 """The pupil of each eye, from an upright square around the eye.
 
-The mesh follows the eyelids and not where an eye looks, so a network of its own looks at both eyes of a face. It knows
-one eye only: the other is shown to it in a mirror. This file does not know how faces are found.
+The mesh follows the eyelids and not where an eye looks, so a network of its own looks at both eyes of a face. It
+knows one eye only: the other is shown to it in a mirror. This file does not know how faces are found.
 
 Source: A. Ablavatski and others, Real-time pupil tracking from monocular video for digital puppetry, 2020,
 arXiv:2006.11341.
