@@ -75,11 +75,14 @@ def test_a_peer_stands_beside_the_model_and_both_in_the_report(tmp_path: Path) -
 
 
 def test_a_second_origin_is_a_second_data(tmp_path: Path) -> None:
-    code, out, _ = run(
-        SHIPPED, "--data", photographs(tmp_path / "a"), "--data", photographs(tmp_path / "b"), "--json"
-    )
+    parts = ["--data", photographs(tmp_path / "a"), "--data", photographs(tmp_path / "b")]
+    code, out, _ = run(SHIPPED, *parts, "--json")
     assert code == 0
     assert [row["data"] for row in json.loads(out)] == ["a", "b"]
+    _, out, _ = run(SHIPPED, *parts, "--split", "even", "--split", "odd", "--json")
+    assert [row["split"] for row in json.loads(out)] == ["even", "odd"]
+    with pytest.raises(RangeError, match="once for all data, or once for each --data"):
+        run(SHIPPED, *parts, *["--split", "all"] * 3)
     with pytest.raises(RangeError, match="once for each --data"):
         run(SHIPPED, "--data", tmp_path / "a", "--data", tmp_path / "b", "--save", "one")
 

@@ -57,6 +57,10 @@ def test_a_trial_finds_settings_and_an_interrupted_run_keeps_them(
     assert run([*words, "--trial", "--resume"]) == 0  # with the same settings: others are refused
     assert "Trial" not in capsys.readouterr().err
     assert (tmp_path / "run" / "board" / "index.html").is_file()
+    # What was set when it began need not be said again; so a run goes on whose defaults have changed since.
+    assert run(["train", "classify", "--data", str(data), "--out", str(tmp_path / "run"), "--resume"]) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text()) == about
+    assert "only 1 steps were made" in capsys.readouterr().err
 
 
 def test_a_class_that_is_not_there_is_refused_with_those_that_are(

@@ -31,12 +31,12 @@ def eval_(
         list[Path], typer.Option(help="Folder of the data; may be repeated: a second one of another origin.")
     ],
     split: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            help="Which part: all, or a split the data marks; of pictures in folders also even, odd, held-back:5.  "
-            "\\[default: all; of a run, what was held out of its training]"
+            help="Which part: all, or a split the data marks; of pictures in folders also even, odd, held-back:5. "
+            "Once for all data, or once for each.  \\[default: all; of a run, what was held out of its training]"
         ),
-    ] = "",
+    ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(help="Another network beside it: an .onnx file, a model's name or folder; may be repeated."),
@@ -66,6 +66,8 @@ def eval_(
 
     if save and len(save) != len(data):
         raise RangeError(f"--save names the data on the card: give it once for each --data ({len(data)} times)")
+    if split and len(split) not in (1, len(data)):
+        raise RangeError(f"give --split once for all data, or once for each --data ({len(data)} times)")
     name, what = model_to_measure(name)
     renamed = class_pairs(classes.split(","))
     results: list[EvaluatedModel] = []
@@ -75,7 +77,7 @@ def eval_(
             raise RangeError(f"{name}: a run has no card to save scores on; szem export it, then measure the model")
         models = [model, *(stack.enter_context(_peer(peer, model)) for peer in against or ())]
         for place, folder in enumerate(data):
-            part = split or (held if place == 0 else "") or "all"
+            part = split[place % len(split)] if split else (held if place == 0 else "") or "all"
             for measured in models:
                 results.append(_measure(measured, folder, part, what, renamed, quiet=quiet))
             if save:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["app", "seconds_of"]
 
 _PARENTS = r"(?:~|\b\w:)?[/\\](?:[^/\\\"'\s,\]]+[/\\])+"  # the folders of an absolute path
+
+_FEW_STEPS = 40  # below it, weights are hardly other than those it began with
 
 app = typer.Typer(add_completion=False)
 
@@ -86,12 +89,11 @@ def train(
     changes = list(settings or ())
     if classes:
         changes.append(f"classes={json.dumps(classes.split(','))}")
-    if trial and resume:
-        changes += _tried_before(out)
+    before = _begun_with(out, recipe) if resume else _Begun()
     places = [f"data={json.dumps(str(data))}"]
     if hasattr(load_settings(recipe), "cache") and not any(change.startswith("cache=") for change in changes):
         places.append(f"cache={json.dumps(str(out / 'views'))}")  # beside the run, not where the user happens to be
-    built = load_recipe(recipe, [*changes, *places])
+    built = load_recipe(recipe, [*before.settings, *changes, *places])
     if built.broken:
         console.print(describe_broken(built.broken), markup=False)
     if trial and not resume:
@@ -103,9 +105,9 @@ def train(
         console.print(f"Trial: {', '.join(tried)}; {found.samples_per_s:.1f} samples/s", markup=False)
         changes += tried
         built = load_recipe(recipe, [*changes, *places])
-    if budget_s is None and not any(change.startswith("loop.steps=") for change in changes):
+    command = before.command or _command(recipe, changes) + (f" --budget {budget}" if budget else "")
+    if budget_s is None and "--set loop.steps=" not in command:
         budget_s = getattr(built, "default_budget_s", None)
-    command = _command(recipe, changes) + (f" --budget {budget}" if budget else "")
     about: dict[str, Any] = {"recipe": recipe, "settings": settings_to_dict(built.settings), "command": command}
     write_json(out / "run.json", about, indent=2)
     if hasattr(built, "contact_sheet"):
@@ -115,7 +117,7 @@ def train(
         if processes > 1:
             if not resume:
                 check_is_new(out)
-            given = (recipe, (*changes, *places), out, budget_s, device, quiet)
+            given = (recipe, (*before.settings, *changes, *places), out, budget_s, device, quiet)
             outcome = run_processes(_train_part, *given, count=processes, threads=workers)
         else:
             outcome = run_training(built, out, resume=resume, budget_s=budget_s, device=device, quiet=quiet)
@@ -125,6 +127,12 @@ def train(
         sets += f" --processes {processes}" if processes > 1 else ""
         again = f"szem train {recipe} --data {shlex.quote(str(data))} --out {shlex.quote(str(out))}{sets} --resume"
         raise SzemError(f"interrupted; resume with: {again}") from error
+    if outcome.is_done and outcome.steps < _FEW_STEPS:
+        console.print(
+            f"szem: only {outcome.steps} steps were made, too few to learn much: the scores say little of what this "
+            "data could give. Give a longer --budget or more steps, or train on a faster or less busy machine",
+            markup=False,
+        )
     scores = ", ".join(f"{name} {value:.4f}" for name, value in outcome.scores.items()) or "nothing held out"
     console.print(f"{outcome.steps} steps in {outcome.seconds:.0f} s; {scores}")
     console.print(f"Page of the run: {out / 'board' / 'index.html'}", markup=False)
@@ -141,12 +149,27 @@ def _train_part(
     return run_training(load_recipe(recipe, changes), run, resume=True, budget_s=budget_s, device=device, quiet=quiet)
 
 
-def _tried_before(run: Path) -> list[str]:
-    """Learning rate and batch that the trial of an interrupted run found."""
-    from szem.train.runs_settings import read_settings
+@dataclass(frozen=True)
+class _Begun:
+    """How an interrupted run was begun; empty where it has not been."""
 
-    loop = read_settings(run)["loop"]
-    return [f"loop.lr={loop['lr']}", f"loop.batch={loop['batch']}"]
+    settings: Sequence[str] = ()
+    command: str = ""
+
+
+def _begun_with(run: Path, recipe: str) -> _Begun:
+    """The settings of a run, among them what its trial found and defaults that have changed since."""
+    from szem.errors import TrainError
+    from szem.train.recipe import former_settings
+    from szem.train.recipes import load_settings
+    from szem.train.runs_settings import RUN_FILE, read_command, read_recipe_name, read_settings, to_assignments
+
+    if not (run / RUN_FILE).is_file():
+        return _Begun()
+    if (name := read_recipe_name(run)) != recipe:
+        raise TrainError(f"{run}: is a run of {name}, not of {recipe}; choose another --out")
+    former = former_settings(load_settings(recipe))
+    return _Begun([*to_assignments(former), *to_assignments(read_settings(run))], read_command(run))
 
 
 def seconds_of(text: str) -> float:

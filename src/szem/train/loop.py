@@ -34,11 +34,10 @@ from szem.train.processes import (
     mean_gradients,
     same_everywhere,
 )
-from szem.train.recipe import Batch, Loop, Recipe, settings_to_dict
+from szem.train.recipe import Batch, Loop, Recipe, former_settings, settings_to_dict
 
 __all__ = ["Outcome", "autocast", "check_is_new", "choose_device", "learning_rate", "train"]
 
-_NEW_LOOP_FIELDS = {"patience": 0}  # fields that runs of earlier versions do not have
 _FIRST_CHECKPOINT_S = 15.0  # whoever stops early has something to resume
 
 
@@ -208,8 +207,8 @@ class _State:
     def _load(self) -> None:
         stored = load_checkpoint(self.path)
         now, then = settings_to_dict(self.recipe.settings), stored["settings"]
-        # A setting that szem did not have when the run began is as it was then: its default.
-        then = {**then, "loop": {**_NEW_LOOP_FIELDS, **then["loop"]}}
+        former = former_settings(self.recipe.settings)  # of settings that szem did not have when the run began
+        then = {**former, **then, "loop": {**former["loop"], **then["loop"]}}
         if now != then:
             changed = sorted(key for key in now.keys() | then.keys() if now.get(key) != then.get(key))
             raise TrainError(f"{self.path}: was begun with other settings ({', '.join(changed)}); use another folder")

@@ -7,7 +7,7 @@ holds what every recipe needs. Command-line overrides go by field: `lr` of the l
 import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from szem.errors import UnknownNameError
 
-__all__ = ["Batch", "Loop", "Recipe", "override", "settings_to_dict"]
+__all__ = ["Batch", "Loop", "Recipe", "former_settings", "override", "settings_to_dict"]
 
 Batch = dict[str, Tensor]
 """Named tensors whose first axis is the sample."""
@@ -37,7 +37,8 @@ class Loop:
     seed: int = 0  # of everything that is random
     scores: int = 4  # how often the score is taken, the end included
     checkpoint_s: float = 60.0  # seconds between checkpoints
-    patience: int = 0  # scores in a row below the best one, after which the training ends with the best; 0: never
+    # Scores in a row below the best one, after which the training ends with the best; 0: never.
+    patience: int = field(default=0, metadata={"former": 0})
 
 
 class Recipe(Protocol):
@@ -80,6 +81,22 @@ def override(settings: Any, assignments: Sequence[str]) -> Any:
             raise UnknownNameError(f"{text!r}: a setting is written FIELD=VALUE, for example loop.lr=0.001")
         settings = _replaced(settings, path.strip().split("."), _value(raw), text)
     return settings
+
+
+def former_settings(settings: Any) -> dict[str, Any]:
+    """What was done before a setting was there: its metadata `former`; only fields that have one.
+
+    >>> former_settings(Loop(steps=1, batch=1))
+    {'patience': 0}
+    """
+    out: dict[str, Any] = {}
+    for one in dataclasses.fields(settings):
+        value = getattr(settings, one.name)
+        if "former" in one.metadata:
+            out[one.name] = one.metadata["former"]
+        elif dataclasses.is_dataclass(value):
+            out |= {one.name: inner} if (inner := former_settings(value)) else {}
+    return out
 
 
 def settings_to_dict(settings: Any) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from szem.errors import TrainError
-from szem.train.recipes import load_recipe
+from szem.train.recipe import former_settings
+from szem.train.recipes import load_recipe, load_settings
 from szem.train.release import Releasable
 from szem.train.runs_settings import RUN_FILE, to_assignments
 
@@ -38,7 +39,8 @@ def open_run(folder: Path, *, data: Path | None = None) -> Run:
         raise TrainError(f"{folder}: not the folder of a run ({error}); give the --out of szem train") from error
     if not isinstance(about, dict) or not {"recipe", "settings", "command"} <= about.keys():
         raise TrainError(f"{folder}/{RUN_FILE}: does not say recipe, settings and command; train again")
-    assignments = to_assignments(about["settings"])
+    former = former_settings(load_settings(about["recipe"]))
+    assignments = [*to_assignments(former), *to_assignments(about["settings"])]
     if data is not None:
         assignments.append(f"data={json.dumps(str(data))}")
     return Run(folder, load_recipe(about["recipe"], assignments), about["recipe"], about["command"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from szem.errors import TrainError
 
-__all__ = ["RUN_FILE", "read_recipe_name", "read_settings", "to_assignments"]
+__all__ = ["RUN_FILE", "read_command", "read_recipe_name", "read_settings", "to_assignments"]
 
 RUN_FILE = "run.json"
 """What `szem train` says of a run, in its folder."""
@@ -29,6 +29,15 @@ def read_recipe_name(run: Path) -> str:
         TrainError: not the folder of a run.
     """
     return str(_read(run, "recipe"))
+
+
+def read_command(run: Path) -> str:
+    """The command that began a run.
+
+    Raises:
+        TrainError: not the folder of a run.
+    """
+    return str(_read(run, "command"))
 
 
 def to_assignments(settings: object, prefix: str = "") -> list[str]:

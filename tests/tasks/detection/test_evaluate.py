@@ -16,8 +16,9 @@ from szem.media.samples import read_sample
 from szem.results.boxes import Boxes
 from szem.runtime.cards import read_card
 from szem.runtime.store import Model
-from szem.tasks.detection.average_precision import average_precision
+from szem.tasks.detection.average_precision import SIZE_AREAS, average_precision
 from szem.tasks.detection.evaluate import calibration_error, rate_boxes, reliability
+from szem.tasks.detection.precision_intervals import ap50_intervals
 from szem.tasks.evaluate import evaluate
 
 pytest.importorskip("pycocotools")
@@ -62,7 +63,7 @@ def test_average_precision_of_known_cases(given: list[Boxes], asked: list[BoxedP
 
 def test_sizes_classes_and_voc2007_are_distinguished() -> None:
     precision = average_precision([found((0.9, NEAR_A), (0.8, B))], [truth(A, B)], ["cat"])
-    assert precision.by_size == pytest.approx({"small": 0.0, "medium": 1.0, "large": 1.0})
+    assert precision.by_size == pytest.approx({"medium": 1.0, "large": 1.0})  # nothing is small
     assert precision.by_class == pytest.approx({"cat": 1.0})
     assert precision.ap == pytest.approx((3 * 1 + 7 * 0.25) / 10, abs=0.01)  # NEAR_A counts up to 0.6 only
     assert precision.boxes == 2
@@ -70,6 +71,17 @@ def test_sizes_classes_and_voc2007_are_distinguished() -> None:
     assert half.ap50_voc2007 == pytest.approx(6 / 11)
     with pytest.raises(RangeError, match="as many"):
         average_precision([], [truth(A)], ["cat"])
+
+
+@pytest.mark.parametrize("size", ["medium", "large"])
+def test_by_size_the_interval_is_about_the_number_itself(size: str) -> None:
+    """Of one picture every resampling is the picture: the interval is the number that pycocotools gives."""
+    far = (300.0, 10.0, 399.0, 140.0)  # a large box where nothing is
+    given = [found((0.95, C), (0.9, far), (0.8, NEAR_A), (0.7, B), (0.6, (0.0, 200.0, 50.0, 250.0)))]
+    asked = [truth(A, B)]
+    value = average_precision(given, asked, ["cat"]).by_size[size]
+    (low, high), _ = ap50_intervals(given, asked, [0], areas=SIZE_AREAS[size])
+    assert (low, high) == pytest.approx((value, value), abs=1e-6)
 
 
 def test_boxes_are_right_once_and_difficult_ones_do_not_count() -> None:

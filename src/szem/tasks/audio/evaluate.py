@@ -5,6 +5,7 @@ each clip has one kind, and the kind with the best mean score of all its windows
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from szem.tasks.audio.windows import AudioWindow
 from szem.tasks.bootstrap import bootstrap, mean_of
 from szem.tasks.eval_run import EvalRun
 
-__all__ = ["area_under_curve", "evaluate_listen", "name_clip", "rate_clips", "recall_at_false"]
+__all__ = ["area_under_curve", "evaluate_listen", "event_scores", "name_clip", "rate_clips", "recall_at_false"]
 
 _NOT = "not "
 
@@ -89,16 +90,10 @@ def _name(session: Session, heard: Sequence[LabelledSound], kinds: Sequence[str]
     for source in sorted(set(sources)) if len(set(sources)) > 1 else []:
         out.append(mean_of(f"accuracy {source}", right[[s == source for s in sources]]))
     for use in USES if listener.card.report_thresholds else USES[:1]:
-        hits = sum(name in r[use] for name, (_, r) in zip(names, done, strict=True))
-        found = sum(len(r[use]) for _, r in done)
-        precision, recall = hits / max(found, 1), hits / n
-        f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+        hits = np.array([name in r[use] for name, (_, r) in zip(names, done, strict=True)])
+        found = np.array([len(r[use]) for _, r in done])
         suffix = "" if use == USES[0] else f", {use}"
-        out += [
-            Measurement(f"precision of events{suffix}", precision, max(found, 1)),
-            Measurement(f"recall of events{suffix}", recall, n),
-            Measurement(f"F1 of events{suffix}", f1, n),
-        ]
+        out += event_scores(hits, found, np.ones(n, np.int64), suffix=suffix)
     rows = tuple(sorted(set(names)))
     counts = np.zeros((len(rows), len(listener.names)), np.int64)
     for name, (_, r) in zip(names, done, strict=True):
@@ -125,15 +120,55 @@ def _detect(session: Session, heard: Sequence[LabelledSound], kind: str, run: Ev
     truth = np.array([not h.kind.startswith(_NOT) for h, _ in done])
     scores = np.array([r["score"] for _, r in done])
     alarms = np.array([r["is_reported"] for _, r in done])
-    hits = int((alarms & truth).sum())
+    precision, recall, _ = event_scores(alarms & truth, alarms, truth)
     run.reliability = Reliability(scores.astype(np.float32), truth)
     low, high = bootstrap(lambda at: area_under_curve(scores[at], truth[at]), len(done))
     return [
         Measurement("AUC", area_under_curve(scores, truth), len(done), low, high),
         Measurement("recall at 1 % false", recall_at_false(scores, truth, 0.01), int(truth.sum())),
-        Measurement("precision of events", hits / max(int(alarms.sum()), 1), max(int(alarms.sum()), 1)),
-        Measurement("recall of events", hits / max(int(truth.sum()), 1), int(truth.sum())),
+        precision,
+        recall,
     ]
+
+
+def event_scores(
+    hits: NDArray[np.generic], reported: NDArray[np.generic], happened: NDArray[np.generic], *, suffix: str = ""
+) -> list[Measurement]:
+    """Precision, recall and F1 of events, with intervals by bootstrap over the items.
+
+    Args:
+        hits: (N,) how many events of each item were reported rightly.
+        reported: (N,) how many were reported.
+        happened: (N,) how many happened.
+        suffix: Of the metrics' names.
+
+    >>> rows = event_scores(np.array([1, 0]), np.array([1, 2]), np.array([1, 1]))
+    >>> [(row.metric, round(row.value, 3), row.n) for row in rows]
+    [('precision of events', 0.333, 3), ('recall of events', 0.5, 2), ('F1 of events', 0.4, 2)]
+    """
+    counts = np.stack([hits, reported, happened]).astype(np.float64)  # (3, N)
+
+    def score(at: NDArray[np.int64], which: int) -> float:
+        right, all_reported, all_happened = counts[:, at].sum(1)
+        below = (all_reported, all_happened, (all_reported + all_happened) / 2)[which]
+        return float(right / below) if below else float("nan")
+
+    every, out = np.arange(counts.shape[1]), []
+    rows = (("precision", counts[1].sum()), ("recall", counts[2].sum()), ("F1", counts[2].sum()))
+    for which, (name, n) in enumerate(rows):
+        low, high = bootstrap(partial(score, which=which), len(every))
+        value = score(every, which)
+        known = np.isfinite(value)
+        out.append(
+            Measurement(
+                f"{name} of events{suffix}",
+                value if known else 0.0,
+                max(int(n), 1),
+                low if known else None,
+                high if known else None,
+            )
+        )
+    return out
 
 
 def name_clip(listener: Listener, sound: NDArray[np.float32]) -> str:

@@ -15,11 +15,13 @@ from szem.data.boxes import BoxedPicture
 from szem.errors import MissingExtraError, RangeError
 from szem.results.boxes import Boxes
 
-__all__ = ["Precision", "average_precision"]
+__all__ = ["SIZE_AREAS", "Precision", "average_precision"]
 
 # pycocotools refuses an empty list: a box of no size, outside, that is right nowhere
 _NOTHING = np.array([[1, -9, -9, 0, 0, 0, 1]], np.float64)
 _SIZES = ("all", "small", "medium", "large")  # pycocotools' areas: below 32², below 96², the rest
+SIZE_AREAS = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+"""Areas of objects by size, in pixels, both ends included, as COCO has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class Precision:
     ap: float
     ap50_voc2007: float  # AP50 by VOC 2007's rule: the mean of the precisions at recalls 0, 0.1 … 1
     by_class: dict[str, float]  # AP50 of each class that occurs
-    by_size: dict[str, float]  # AP50 of small, medium and large objects, in pixels of the pictures
+    by_size: dict[str, float]  # AP50 of small, medium and large objects that occur, in pixels of the pictures
     boxes: int  # true boxes that count
 
 
@@ -83,7 +85,11 @@ def average_precision(
         ap=_mean(curves[..., 0]),
         ap50_voc2007=_mean(half[::10, :, 0]),
         by_class=by_class,
-        by_size={name: _mean(half[..., place]) for place, name in enumerate(_SIZES) if place},
+        by_size={
+            name: _mean(half[..., place])
+            for place, name in enumerate(_SIZES)
+            if place and (half[..., place] > -1).any()
+        },
         boxes=sum(int((~picture.is_hard).sum()) for picture in truth),
     )
 

@@ -21,9 +21,9 @@ from szem.results.class_aliases import CLASS_ALIASES
 from szem.results.score import Confusion, Measurement, Reliability
 from szem.runtime.sessions import Session
 from szem.runtime.store import Model
-from szem.tasks.detection.average_precision import average_precision
+from szem.tasks.detection.average_precision import SIZE_AREAS, average_precision
 from szem.tasks.detection.detect import Detector
-from szem.tasks.detection.precision_intervals import ap50_intervals, box_ious
+from szem.tasks.detection.precision_intervals import ap50_intervals, box_ious, is_of_size
 from szem.tasks.eval_run import EvalRun
 
 __all__ = ["calibration_error", "evaluate_detect", "find_all", "rate_boxes", "reliability", "shared_classes"]
@@ -83,7 +83,11 @@ def evaluate_detect(model: Model, folder: Path, split: str, *, run: EvalRun | No
         Measurement("AP", precision.ap, n),
         Measurement("classes", len(labels), n),
     ]
-    rows += [Measurement(f"AP50 {size}", value, n) for size, value in precision.by_size.items()]
+    for size, value in precision.by_size.items():
+        areas = SIZE_AREAS[size]
+        interval, _ = ap50_intervals(found, pictures, labels, areas=areas)
+        objects = sum(int((is_of_size(p.boxes_xyxy, areas) & ~p.is_hard).sum()) for p in pictures)
+        rows.append(Measurement(f"AP50 {size}", value, objects, *interval))
     scores, right = rate_boxes(found, pictures, thresholds=np.full(len(model.labels), 0.1))
     if len(scores):
         run.reliability = Reliability(scores, right)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from szem.data.boxes import BoxedPicture
 from szem.results.boxes import Boxes
 
-__all__ = ["ap50_intervals", "box_ious", "pair_boxes"]
+__all__ = ["ap50_intervals", "box_ious", "is_of_size", "pair_boxes"]
 
 _RECALLS = np.linspace(0, 1, 101)
 _TIMES = 200
@@ -29,25 +29,37 @@ def box_ious(one: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[n
     return out
 
 
-def pair_boxes(boxes: Boxes, truth: BoxedPicture, label: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
+def pair_boxes(
+    boxes: Boxes, truth: BoxedPicture, label: int, *, areas: tuple[float, float] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
     """Scores of a class's boxes, best first, whether each is right, and how many objects there are that count.
 
     A box is right if it overlaps an object by half that no better box has taken; one on a difficult object does not
     count either way.
+
+    Args:
+        boxes: What was found.
+        truth: What is there.
+        label: The class.
+        areas: Only objects of these areas count, in pixels, and boxes of these areas where they are on no object.
     """
     ours = np.flatnonzero(boxes.indices == label)
     ours = ours[np.argsort(-boxes.scores[ours], kind="stable")]
     theirs = truth.labels == label
     ious = box_ious(boxes.boxes_xyxy[ours], truth.boxes_xyxy[theirs])
     hard = truth.is_hard[theirs]
+    is_other = np.zeros(len(ours), bool)  # a box of another size, which is wrong only for that size
+    if areas is not None:
+        hard = hard | ~is_of_size(truth.boxes_xyxy[theirs], areas)
+        is_other = ~is_of_size(boxes.boxes_xyxy[ours], areas)
     taken = np.zeros(len(hard), bool)
     scores, right = [], []
-    for score, row in zip(boxes.scores[ours], ious, strict=True):
+    for score, row, other in zip(boxes.scores[ours], ious, is_other, strict=True):
         free = np.where(taken | hard, 0, row)
         if free.max(initial=0) >= 0.5:
             taken[free.argmax()] = True
             right.append(True)
-        elif (row * hard).max(initial=0) >= 0.5:
+        elif other or (row * hard).max(initial=0) >= 0.5:
             continue
         else:
             right.append(False)
@@ -55,8 +67,20 @@ def pair_boxes(boxes: Boxes, truth: BoxedPicture, label: int) -> tuple[NDArray[n
     return np.array(scores, np.float32), np.array(right, bool), int((~hard).sum())
 
 
+def is_of_size(boxes_xyxy: NDArray[np.float32], areas: tuple[float, float]) -> NDArray[np.bool_]:
+    """(N,) whether the area of each box lies in a range, both ends included."""
+    area = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(-1)
+    inside: NDArray[np.bool_] = (area >= areas[0]) & (area <= areas[1])
+    return inside
+
+
 def ap50_intervals(
-    found: Sequence[Boxes], truth: Sequence[BoxedPicture], labels: Sequence[int], *, seed: int = 0
+    found: Sequence[Boxes],
+    truth: Sequence[BoxedPicture],
+    labels: Sequence[int],
+    *,
+    areas: tuple[float, float] | None = None,
+    seed: int = 0,
 ) -> tuple[tuple[float, float], dict[int, tuple[float, float]]]:
     """The 95 % interval of AP50 over all classes, and of each class that has objects.
 
@@ -64,6 +88,7 @@ def ap50_intervals(
         found: One a picture.
         truth: The pictures, in the same order.
         labels: Classes, as places in the boxes' classes.
+        areas: As of `pair_boxes`.
     """
     rng = np.random.default_rng(seed)
     weights = np.stack(
@@ -71,7 +96,7 @@ def ap50_intervals(
     )
     curves = {}
     for label in labels:
-        pairs = [pair_boxes(boxes, picture, label) for boxes, picture in zip(found, truth, strict=True)]
+        pairs = [pair_boxes(boxes, picture, label, areas=areas) for boxes, picture in zip(found, truth, strict=True)]
         objects = np.array([count for _, _, count in pairs])
         if not objects.sum():
             continue
@@ -80,6 +105,8 @@ def ap50_intervals(
         place = np.repeat(np.arange(len(pairs)), [len(scores) for scores, _, _ in pairs])[order]
         right = np.concatenate([right for _, right, _ in pairs])[order]
         curves[label] = np.array([_precision(row[place], right, int(row @ objects)) for row in weights])
+    if not curves:
+        return (float("nan"), float("nan")), {}
     every = np.stack(list(curves.values()))
     defined = np.isfinite(every)
     means = np.where(defined, every, 0).sum(0) / np.maximum(defined.sum(0), 1)

@@ -57,15 +57,19 @@ def evaluate_watch(model: Model, folder: Path, split: str, *, run: EvalRun | Non
     precision, recall, f1 = whole.scores()
     happened = sum(whole.right.values()) + sum(whole.missed.values())
     reported = sum(whole.right.values()) + sum(whole.wrong.values())
-    low, high = bootstrap(lambda at: _joined([each[i] for i in at]).scores()[2], len(each))
+
+    def interval(which: int, kinds: list[str] | None = None) -> tuple[float, float]:
+        """Of one of the three scores, over the videos."""
+        return bootstrap(lambda at: _joined([each[i] for i in at]).scores(kinds)[which], len(each))
+
     rows = [
-        Measurement("F1 of events", f1, happened, low, high),
-        Measurement("precision of events", precision, reported),
-        Measurement("recall of events", recall, happened),
+        Measurement("F1 of events", f1, happened, *interval(2)),
+        Measurement("precision of events", precision, reported, *interval(0)),
+        Measurement("recall of events", recall, happened, *interval(1)),
     ]
     for kind in whole.kinds:
         n = whole.right.get(kind, 0) + whole.missed.get(kind, 0)
-        rows.append(Measurement(f"F1 {kind}", whole.scores([kind])[2], n))
+        rows.append(Measurement(f"F1 {kind}", whole.scores([kind])[2], n, *interval(2, [kind])))
     return rows
 
 

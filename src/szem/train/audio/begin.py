@@ -17,7 +17,7 @@ def find_listener(name: str) -> Model:
     Raises:
         UnknownNameError: there is none.
     """
-    return find_model(name, task="listen")
+    return find_model("sounds" if name == "shipped" else name, task="listen")  # the name that earlier runs say
 
 
 def begin_listener(net: Yamnet, name: str) -> tuple[Tensor, Tensor, Mapping[str, tuple[int, ...]]]:

@@ -61,10 +61,10 @@ class CaptionSettings:
     )
     data: Path = Path("data")  # holds captions.csv and images/
     maps: Path = Path("runs/maps")  # where the maps of the pictures are kept
-    begin: str = (
-        "caption"  # a model that captions, whose network goes on learning; "" begins with the encoder's alone
-    )
-    begin_lr: float = 0.2  # factor of the learning rate of what it brings
+    # A model that captions, whose network goes on learning; "" begins with the encoder's alone.
+    begin: str = field(default="caption", metadata={"former": ""})
+    # Factor of the learning rate of what it brings.
+    begin_lr: float = field(default=0.2, metadata={"former": 0.2})
     begin_with: str = ""  # folder of an earlier run of the same network, whose averaged weights are taken on
     decoder: str = "attender"  # of captioner.CAPTIONERS
     backbone: str = "lite2"  # of efficientnet_lite.VARIANTS
