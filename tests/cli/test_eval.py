@@ -171,6 +171,7 @@ def test_intervals_hold_the_value_and_shrink_with_n() -> None:
         assert one.low <= one.value <= one.high
     assert few.high - few.low > 5 * (many.high - many.low)
     assert mean_of("m", [1, 1]) == Measurement("m", 1.0, 2, 1.0, 1.0)
+    assert mean_of("m", [0.3]) == Measurement("m", 0.3, 1)  # one item says nothing of others
     low, high = bootstrap(lambda at: float("nan"), 3)
     assert np.isnan(low)
     assert np.isnan(high)

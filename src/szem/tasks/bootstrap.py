@@ -38,7 +38,7 @@ def bootstrap(
 
 
 def mean_of(metric: str, values: Sequence[float] | NDArray[np.generic], *, n: int | None = None) -> Measurement:
-    """The mean of one value an item, with its interval.
+    """The mean of one value an item, with its interval; one item alone has none.
 
     Raises:
         ValueError: no values.
@@ -46,5 +46,7 @@ def mean_of(metric: str, values: Sequence[float] | NDArray[np.generic], *, n: in
     array = np.asarray(values, np.float64)
     if not len(array):
         raise ValueError(f"{metric}: no items")
+    if len(array) == 1:
+        return Measurement(metric, float(array[0]), 1 if n is None else n)
     low, high = bootstrap(lambda at: float(array[at].mean()), len(array))
     return Measurement(metric, float(array.mean()), len(array) if n is None else n, low, high)
