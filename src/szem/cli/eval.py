@@ -190,7 +190,10 @@ def _peer(name: str, model: "Model") -> "Iterator[Model]":
         except CardError:  # it names no classes: those of the model, where the numbers agree
             labels = Path(home) / "labels.txt"
             labels.write_text("\n".join(model.labels) + "\n", encoding="utf-8")
-            found = open_file_as_model(name, task=task, folder=Path(home), labels=labels)
+            try:
+                found = open_file_as_model(name, task=task, folder=Path(home), labels=labels)
+            except CardError as error:
+                raise CardError(f"{name}: {error}") from error
         yield found
 
 

@@ -130,9 +130,12 @@ def _read(folder: Path, split: str) -> list[_Described]:
     splits: dict[Path, str] = {}
     try:
         found = read_boxed(folder)
-    except FileMissingError:
+    except FileMissingError as error:
         if not (folder / "captions.csv").is_file():
-            raise
+            raise FileMissingError(
+                f"{folder}: has neither captions.csv (image, caption, perhaps split) nor boxes in a form that szem "
+                "reads; give a folder of pictures with sentences"
+            ) from error
     else:
         for picture in found.pictures:
             boxes[picture.path] = {coco_name(found.classes[label]) for label in picture.labels}

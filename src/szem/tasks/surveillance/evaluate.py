@@ -62,11 +62,13 @@ def evaluate_watch(model: Model, folder: Path, split: str, *, run: EvalRun | Non
         """Of one of the three scores, over the videos."""
         return bootstrap(lambda at: _joined([each[i] for i in at]).scores(kinds)[which], len(each))
 
-    rows = [
-        Measurement("F1 of events", f1, happened, *interval(2)),
-        Measurement("precision of events", precision, reported, *interval(0)),
-        Measurement("recall of events", recall, happened, *interval(1)),
-    ]
+    rows = []  # where nothing happens and nothing is reported, nothing was measured
+    if happened + reported:
+        rows.append(Measurement("F1 of events", f1, happened, *interval(2)))
+    if reported:
+        rows.append(Measurement("precision of events", precision, reported, *interval(0)))
+    if happened:
+        rows.append(Measurement("recall of events", recall, happened, *interval(1)))
     for kind in whole.kinds:
         n = whole.right.get(kind, 0) + whole.missed.get(kind, 0)
         rows.append(Measurement(f"F1 {kind}", whole.scores([kind])[2], n, *interval(2, [kind])))
