@@ -167,8 +167,9 @@ def run_processes(function: Callable[..., Any], *given: Any, count: int, threads
         try:
             results = elastic_launch(config, _call_joined)(function, given, str(folder.path / "store"), each)
         except ChildFailedError as error:
-            # Gloo's errors are of those whose peer went away.
-            rank, text = min(map(_reason, error.failures.items()), key=lambda reason: "gloo" in reason[1])
+            rank, first = error.get_first_failure()
+            why: Any = first.message  # of an exception: a table
+            text = " ".join(str(why["message"] if isinstance(why, dict) else why).split())[-300:]
             raise TrainError(
                 f"process {rank} of {count} ended ({text}), as one did in each of {_RESTARTS} tries before; "
                 "mend that (is there enough memory?), then --resume"
@@ -198,12 +199,10 @@ def _call_joined(function: Callable[..., Any], given: tuple[Any, ...], store: st
         return record(function)(*given)
     except SzemError as error:
         return error
+    except Exception as error:
+        if "gloo" not in str(error):  # that is of those whose peer went away
+            _LOG.exception("process %d of %d failed", rank, world)
+        raise
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
-
-
-def _reason(failure: tuple[int, Any]) -> tuple[int, str]:
-    """Which process ended, and why; an exception comes as a table."""
-    why = failure[1].message
-    return failure[0], " ".join(str(why["message"] if isinstance(why, dict) else why).split())[-300:]
