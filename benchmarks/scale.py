@@ -196,45 +196,48 @@ def _kills(place: Path, args: argparse.Namespace) -> None:
     """The driver, then a worker, killed at random moments; each input is looked for afterwards."""
     folder = _photographs(place / "kills", args.kill_pictures)
     names = sorted(file.name for file in folder.iterdir())
-    whole = _finished(folder, place / "whole", names)
+    begin = time.monotonic()
+    process = _start(folder, place / "whole", args)
+    _wait_for_workers(process)
+    until_working, begin = time.monotonic() - begin, time.monotonic()
+    assert process.wait() == 0
+    working = time.monotonic() - begin
+    assert sorted(_names_in(place / "whole")[0]) == names
     rng = random.Random(args.seed)
-    print(f"\n{args.task}, {len(names)} photographs, {whole:.0f} s undisturbed, seed {args.seed}, {_load()}\n")
-    _print("killed", "after", "parts there then", "rows", "failed", "lost", "twice")
-    _print(*["---"] * 7)
+    print(f"\n{args.task}, {len(names)} photographs: workers there after {until_working:.0f} s, then {working:.0f} s")
+    print(f"undisturbed; seed {args.seed}, {_load()}\n")
+    _print("killed", "after its workers began", "parts there then", "starts", "rows", "failed", "lost", "twice")
+    _print(*["---"] * 8)
     for number in range(args.kills):
         for whom in ("driver", "worker"):
             sink = place / f"{whom}-{number}"
             process = _start(folder, sink, args)
-            moment = rng.uniform(0.02, 0.98) * whole
+            _wait_for_workers(process)
+            moment = rng.uniform(0, working)
             time.sleep(moment)
             pids = [process.pid] if whom == "driver" else _below(process.pid, "PartWorker")
-            there = len(list(sink.glob("part-*")))
-            if pids and process.poll() is None:
+            there, is_late = len(list(sink.glob("part-*"))), not pids or process.poll() is not None
+            if not is_late:
                 os.kill(rng.choice(pids), signal.SIGKILL)
-                after = f"{moment:.1f} s"
-            else:
-                after = f"{moment:.1f} s: none to kill"
-            if process.wait() != 0:
-                process = _start(folder, sink, args)
-                assert process.wait() == 0
+            starts = 1
+            while process.wait() != 0:
+                process, starts = _start(folder, sink, args), starts + 1
             rows, failed = _names_in(sink)
             lost = set(names) - {*rows, *failed}
             twice = len(rows) + len(failed) - len({*rows, *failed})
-            _print(whom, after, there, len(rows), len(failed), len(lost), twice)
+            after = f"{moment:.1f} s" + (", done already" if is_late else "")
+            _print(whom, after, there, starts, len(rows), len(failed), len(lost), twice)
             shutil.rmtree(sink)
+
+
+def _wait_for_workers(process: "subprocess.Popen[bytes]") -> None:
+    while process.poll() is None and not _below(process.pid, "PartWorker"):
+        time.sleep(0.1)
 
 
 def _start(folder: Path, sink: Path, args: argparse.Namespace) -> "subprocess.Popen[bytes]":
     words = [args.task, str(folder), "--on", "ray", "-o", str(sink), "--workers", "2", "--quiet"]
     return subprocess.Popen([sys.executable, "-m", "szem", *words], start_new_session=True)
-
-
-def _finished(folder: Path, sink: Path, names: list[str]) -> float:
-    begin = time.monotonic()
-    process = _start(folder, sink, _arguments([]))
-    assert process.wait() == 0
-    assert sorted(_names_in(sink)[0]) == names
-    return time.monotonic() - begin
 
 
 def _names_in(sink: Path) -> tuple[list[str], list[str]]:
@@ -277,7 +280,7 @@ def _arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--many", type=int, default=2000, help="pictures of overhead")
     parser.add_argument("--inputs", type=int, default=20_000, help="pictures of memory")
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--kill-pictures", type=int, default=96)
+    parser.add_argument("--kill-pictures", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cluster", type=int, help=argparse.SUPPRESS)
     return parser.parse_args(words)

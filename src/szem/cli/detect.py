@@ -86,8 +86,12 @@ def detect(
     """
     if on or dry_run:
         from szem.cli.on_ray import run_on_ray
+        from szem.media.video import VIDEO_SUFFIXES
 
-        run_on_ray(context, "detect", sources, "model threshold classes", shards=shards, workers=workers)
+        # One long video is cut for many workers; tracks are made of all pieces together.
+        only_videos = all(Path(name).suffix.lower() in VIDEO_SUFFIXES for name in sources)
+        task = "track" if only_videos else "detect"
+        run_on_ray(context, task, sources, "model threshold classes", shards=shards, workers=workers)
     from rich.console import Console
 
     from szem.cli.outputs import Destination, Stems, Targets, parse_ways, printable, refuse_two_tables

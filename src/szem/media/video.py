@@ -157,6 +157,25 @@ class VideoReader(AbstractContextManager["VideoReader"]):
             self._first = next(self._rest)
         return self._first.size
 
+    def seek_key_frame(self, time_s: float) -> float | None:
+        """Go to the last key frame that is not after a time, before anything was decoded.
+
+        Returns:
+            Its time; None where no key frame with a time is found.
+        Raises:
+            FormatError: the container cannot be sought in.
+        """
+        with container_faults_named(self.name):
+            base = self._video.time_base
+            offset = int((time_s + self.start_s) / base)
+            self._container.seek(offset, stream=self._video)
+            for packet in self._container.demux(self._video):
+                if packet.is_keyframe and packet.pts is not None:
+                    found = float(packet.pts * base) - self.start_s
+                    self._container.seek(packet.pts, stream=self._video)
+                    return found
+        return None
+
     def __iter__(self) -> Iterator[Frame]:
         """Decode.
 

@@ -9,25 +9,28 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from queue import SimpleQueue
 from typing import Any
 
-from szem.errors import FileMissingError, OverwriteError, StoreError, SzemError
+from szem.errors import FileMissingError, OverwriteError, RangeError, StoreError, SzemError
 from szem.files import ANOTHER_PLACE
 from szem.runtime.sessions import cores
 from szem.scale.cluster import LOCAL, check_address, connected
-from szem.scale.open_task import OpenTask, open_task
+from szem.scale.open_task import TRACK, OpenTask, open_task
 from szem.scale.parts import InputPart, cut_into_parts, first_inputs
 from szem.scale.places import Sink, is_remote
 from szem.scale.rows import check_form, json_line
-from szem.scale.worker import PLAN, RECORDS, PartWorker, Setup, part_file, record_file
+from szem.scale.track import cut_video, join_tracks
+from szem.scale.worker import PLAN, RECORDS, PartWorker, Setup, open_process, part_file, record_file
 
 __all__ = ["DryRun", "ScaleReport", "dry_run", "run"]
 
-RUN, MANIFEST, FAILED = "run.json", "manifest.json", "failed.jsonl"
+RUN, MANIFEST, FAILED, TRACKS = "run.json", "manifest.json", "failed.jsonl", "tracks.jsonl"
+PIECE_S = 30.0  # of a video, from key frame to key frame
 _SAMPLE = 8  # inputs of a dry run that are worked on
 
 
@@ -95,15 +98,17 @@ def run(
     """
     check_address(on)
     setup = _setup(task, source, sink, options, form)
+    if task == TRACK and form != "jsonl":
+        raise RangeError(f"boxes of pieces of videos are written as jsonl, got {form!r}")
     OpenTask(task, setup.options).check()
     started = time.monotonic()
     to = setup.open_sink()
     total, parts = _load_or_make_plan(setup, to, part_inputs)
     there = set(to.names())
     todo, done, before = [], 0, 0
-    for number, first, size, inputs in _places_in_plan(to):
+    for number, first, size, part in _places_in_plan(to):
         if part_file(number, form) in there:
-            done, before = done + inputs, before + 1
+            done, before = done + part.inputs, before + 1
         else:
             todo.append({"part": number, "first": first, "size": size})
     if on_progress is not None:
@@ -121,6 +126,8 @@ def run(
                 if on_progress is not None:
                     on_progress(done, total)
     inputs, failed = _finish(setup, to, parts)
+    if task == TRACK:
+        _write_tracks(setup, to)
     return ScaleReport(
         sink=setup.sink,
         inputs=inputs,
@@ -156,7 +163,7 @@ def dry_run(
         begin = time.perf_counter()
         try:
             if not one.error:
-                job(one.data)
+                job(one.data, one.piece)
         except SzemError:  # a failure takes its time too
             pass
         taken.append(time.perf_counter() - begin)
@@ -190,8 +197,15 @@ def _setup(
 
 
 def _parts(setup: Setup, leave_out: str, size: int) -> Iterator[InputPart]:
-    takes = OpenTask(setup.task, setup.options).takes
-    return cut_into_parts(setup.places(), takes=takes, leave_out=leave_out, size=size)
+    job = OpenTask(setup.task, setup.options)
+    common: Any = {"takes": job.takes, "leave_out": leave_out, "size": size}
+    if not job.cuts:
+        yield from cut_into_parts(setup.places(), **common)
+        return
+    with closing(open_process(setup.task, setup.options, job.takes)) as process:
+        yield from cut_into_parts(
+            setup.places(), **common, cut=lambda source: process.call(cut_video, source, PIECE_S)
+        )
 
 
 def _load_or_make_plan(setup: Setup, to: Sink, size: int) -> tuple[int, int]:
@@ -226,12 +240,12 @@ def _load_or_make_plan(setup: Setup, to: Sink, size: int) -> tuple[int, int]:
     return inputs, parts
 
 
-def _places_in_plan(to: Sink) -> Iterator[tuple[int, int, int, int]]:
-    """Number, first byte, size in bytes and inputs of each part."""
+def _places_in_plan(to: Sink) -> Iterator[tuple[int, int, int, InputPart]]:
+    """Number, first byte, size in bytes, and the part itself, of each."""
     first = 0
     with to.system.open_input_stream(f"{to.path}/{PLAN}") as file:
         for number, line in enumerate(_lines(file)):
-            yield number, first, len(line), InputPart.from_json(line).inputs
+            yield number, first, len(line), InputPart.from_json(line)
             first += len(line)
 
 
@@ -327,3 +341,23 @@ def _finish(setup: Setup, to: Sink, parts: int) -> tuple[int, int]:
             manifest.write((b",\n" if number else b"\n") + about.rstrip())
         manifest.write(f'\n], "rows": {rows}, "failures": {failed}}}\n'.encode())
     return rows + failed, failed
+
+
+def _write_tracks(setup: Setup, to: Sink) -> None:
+    """Write `tracks.jsonl`, a line for each video, from the boxes of its pieces in order."""
+    places = setup.places()
+
+    def rows(numbers: Iterable[int]) -> Iterator[dict[str, Any]]:
+        for number in numbers:  # one piece is held in memory at a time; one that failed has no row
+            yield from map(json.loads, to.read(part_file(number, setup.form)).splitlines())
+
+    with to.writing(TRACKS) as file:
+        plan = ((number, part) for number, _, _, part in _places_in_plan(to))
+        for (place, path, kind), group in groupby(plan, lambda one: (one[1].place, one[1].paths[0], one[1].kind)):
+            numbers = [number for number, _ in group]
+            if kind == "piece":
+                name = places[place].shown(path)
+                file.write(json_line({"file": name, **join_tracks(rows(numbers)).to_dict()}))
+            else:  # videos in shards are not cut
+                for row in rows(numbers):
+                    file.write(json_line({"file": row["file"], **join_tracks([row]).to_dict()}))

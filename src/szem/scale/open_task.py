@@ -1,6 +1,7 @@
 """What is done with one input, by the registry's row of its task: nothing about a task is written here again.
 
-Kernels are no task of the registry; their row stands here. This file does not know Ray.
+Kernels are no task of the registry, and tracking is one of videos that are cut; their rows stand here. This file does
+not know Ray.
 """
 
 import dataclasses
@@ -16,12 +17,15 @@ from szem.arrays import Picture8
 from szem.errors import UnknownNameError
 from szem.kernels import DEFAULT_MODE, parse_kernel, plan_convolution, view
 from szem.media.pictures import encode_picture, read_picture
+from szem.scale.track import answer_boxes, open_analyzer
+from szem.tasks.detection.answer import DetectRequest
 from szem.tasks.models import open_model
 from szem.tasks.option import check_options
 from szem.tasks.registry import TASKS, load
 
-__all__ = ["OpenTask", "open_task", "task_names"]
+__all__ = ["TRACK", "OpenTask", "open_task", "task_names"]
 
+TRACK = "track"
 _TAKES = ("picture", "sound", "video")
 
 
@@ -51,8 +55,9 @@ def _answer_filter(picture: Picture8, options: FilterOptions, _: Any) -> bytes:
 
 
 def task_names() -> list[str]:
-    """What can be run: every task of the registry that answers one picture, video or sound, and `filter`."""
-    return [name for name, row in TASKS.items() if row.request is not None and row.takes in _TAKES] + ["filter"]
+    """What can be run: tasks of the registry that answer one picture, video or sound, `filter`, and `track`."""
+    rows = [name for name, row in TASKS.items() if row.request is not None and row.takes in _TAKES]
+    return [*rows, "filter", TRACK]
 
 
 class OpenTask:
@@ -73,6 +78,9 @@ class OpenTask:
             raise UnknownNameError(f"no task called {task!r} runs on many inputs; choose {', '.join(task_names())}")
         kind: Any = FilterOptions
         self.takes, self._answer = "picture", _answer_filter
+        self.cuts = task == TRACK  # whether videos are cut into pieces
+        if self.cuts:
+            self.takes, kind = "video", DetectRequest
         if task in TASKS:
             request = TASKS[task].request
             assert request is not None
@@ -90,15 +98,23 @@ class OpenTask:
         Raises:
             SzemError: as the task does.
         """
-        if self.takes == "picture":
+        if self.cuts:
+            open_analyzer(self._options, self._open_model)
+        elif self.takes == "picture":
             self._answer(np.full((64, 64, 3), 128, np.uint8), self._options, self._open_model)
 
-    def __call__(self, data: bytes) -> dict[str, Any] | bytes:
+    def __call__(self, data: bytes | str, piece: tuple[float, float | None] | None = None) -> dict[str, Any] | bytes:
         """The answer: JSON values, or a PNG file.
 
+        Args:
+            data: The input's bytes; of a video that is cut also its path on this machine.
+            piece: Which part of it; None: all.
         Raises:
             SzemError: the input cannot be read, or the task cannot be done on it.
         """
+        if self.cuts:
+            return answer_boxes(data, piece, self._options, self._open_model)
+        assert isinstance(data, bytes)
         given: Any = read_picture(io.BytesIO(data)) if self.takes == "picture" else data
         answer: dict[str, Any] | bytes = self._answer(given, self._options, self._open_model)
         return answer

@@ -5,6 +5,7 @@ inputs in the same parts.
 """
 
 import json
+import math
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,11 +34,12 @@ class InputPart:
     """Inputs that are worked on together."""
 
     place: int  # which of the run's sources
-    kind: str  # files, tar (a WebDataset shard), rows (a row group of a Parquet file)
+    kind: str  # files, tar (a WebDataset shard), rows (a row group of a Parquet file), piece (of a video)
     paths: tuple[str, ...]
     inputs: int  # how many; 0 where only reading tells
     size_bytes: int
     group: int = 0  # of a Parquet file
+    piece: tuple[float, float | None] | None = None  # of a video: begin and end in seconds
 
     def to_json(self) -> bytes:
         """One line."""
@@ -47,7 +49,8 @@ class InputPart:
     def from_json(cls, line: bytes) -> "InputPart":
         """From one line."""
         values = json.loads(line)
-        return cls(**{**values, "paths": tuple(values["paths"])})
+        piece = values.get("piece")
+        return cls(**{**values, "paths": tuple(values["paths"]), "piece": tuple(piece) if piece else None})
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,17 @@ class Input:
     """One picture, video or sound: what to call it, and its bytes or why there are none."""
 
     name: str
-    data: bytes = b""
+    data: bytes | str = b""  # of a video that is cut and lies on this machine: its path
     error: str = ""
+    piece: tuple[float, float | None] | None = None
 
 
-def cut_into_parts(places: Sequence[Place], *, takes: str, leave_out: str = "", size: int = 0) -> Iterator[InputPart]:
+CutVideo = Callable[[bytes | str], list[tuple[float, float]]]
+
+
+def cut_into_parts(
+    places: Sequence[Place], *, takes: str, leave_out: str = "", size: int = 0, cut: CutVideo | None = None
+) -> Iterator[InputPart]:
     """Every input of the places, in order, in parts.
 
     Args:
@@ -67,6 +76,7 @@ def cut_into_parts(places: Sequence[Place], *, takes: str, leave_out: str = "", 
         takes: picture, sound or video.
         leave_out: The path of a folder that is passed over: the one that results go to.
         size: Inputs in a part; 0: from 16, growing to 1024.
+        cut: Gives the pieces of a video, from its bytes or its path; each is a part.
     Raises:
         FileMissingError: a name stands for nothing.
         StoreError: a bucket cannot be reached.
@@ -81,6 +91,8 @@ def cut_into_parts(places: Sequence[Place], *, takes: str, leave_out: str = "", 
                 yield InputPart(place=index, kind="tar", paths=(path,), inputs=0, size_bytes=file_bytes)
             elif suffix == ".parquet":
                 yield from _row_groups(place, index, path)
+            elif cut is not None and suffix in VIDEO_SUFFIXES:
+                yield from _pieces(place, index, path, file_bytes, cut)
             elif path == place.name or _is_taken(suffix, takes):
                 paths.append(path)
                 size_bytes += file_bytes
@@ -104,6 +116,23 @@ def _is_taken(suffix: str, takes: str) -> bool:
     """Also of formats that are not read: those appear among the failures with their reason."""
     found = recognize_suffix(suffix)
     return suffix in _SUFFIXES[takes] or (found is not None and found.kind == takes)
+
+
+def _pieces(place: Place, index: int, path: str, file_bytes: int, cut: CutVideo) -> Iterator[InputPart]:
+    try:
+        ends = [(begin, None if end == math.inf else end) for begin, end in cut(_video(place.open()[0], path))]
+    except SzemError:  # reading it says why, as a failure of this file
+        ends = [(0.0, None)]
+    except OSError as error:
+        raise unreachable(place.shown(path), error) from error
+    for piece in ends:
+        size_bytes = file_bytes // len(ends)
+        yield InputPart(place=index, kind="piece", paths=(path,), inputs=1, size_bytes=size_bytes, piece=piece)
+
+
+def _video(system: Any, path: str) -> bytes | str:
+    """A video that lies on this machine is opened where it lies: it may be larger than what is held in memory."""
+    return path if system.type_name == "local" else read_bytes(system, path)
 
 
 def _row_groups(place: Place, index: int, path: str) -> Iterator[InputPart]:
@@ -134,13 +163,17 @@ def read_part(part: InputPart, place: Place, *, takes: str) -> Iterator[Input]:
         yield from _tar(system, part.paths[0], place, takes)
     elif part.kind == "rows":
         yield from _rows(system, part, place)
+    elif part.piece is not None:
+        yield _file(system, part.paths[0], place, part.piece)
     else:
         yield from _ahead(part.paths, lambda path: _file(system, path, place))
 
 
-def _file(system: Any, path: str, place: Place) -> Input:
+def _file(system: Any, path: str, place: Place, piece: tuple[float, float | None] | None = None) -> Input:
     name = place.shown(path)
     try:
+        if piece is not None:
+            return Input(f"{name}#{piece[0]:g}", _video(system, path), piece=piece)
         return Input(name, read_bytes(system, path))
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         return Input(name, error=error.strerror or str(error))

@@ -17,11 +17,11 @@ from szem.files import is_disk_full
 from szem.runtime.workers.limits import WorkerLimits
 from szem.runtime.workers.process import WorkerProcess
 from szem.scale.open_task import OpenTask, open_task
-from szem.scale.parts import InputPart, read_part
+from szem.scale.parts import Input, InputPart, read_part
 from szem.scale.places import Place, Sink
 from szem.scale.rows import json_line, rows_to_bytes
 
-__all__ = ["PLAN", "RECORDS", "PartWorker", "Setup", "part_file", "record_file"]
+__all__ = ["PLAN", "RECORDS", "PartWorker", "Setup", "open_process", "part_file", "record_file"]
 
 PLAN, RECORDS, PICTURES = "plan.jsonl", "records", "pictures"
 _LONG_S = 7200.0  # for one sound or video
@@ -61,6 +61,12 @@ def record_file(number: int) -> str:
     return f"{RECORDS}/part-{number:06d}.jsonl"
 
 
+def open_process(task: str, options: dict[str, Any], takes: str) -> WorkerProcess:
+    """A process for strangers' bytes, with limits that fit what the task takes."""
+    limits = WorkerLimits() if takes == "picture" else WorkerLimits(cpu_s=_LONG_S, wall_s=_LONG_S)
+    return WorkerProcess(open_task, (task, options), limits=limits)
+
+
 class PartWorker:
     """Opens the networks once, then works on parts.
 
@@ -73,9 +79,8 @@ class PartWorker:
     def __init__(self, setup: Setup) -> None:
         self.setup, self.places, self.sink = setup, setup.places(), setup.open_sink()
         self.takes = OpenTask(setup.task, setup.options).takes
-        limits = WorkerLimits() if self.takes == "picture" else WorkerLimits(cpu_s=_LONG_S, wall_s=_LONG_S)
         # Native decoders meet strangers' bytes: a process that dies or overstays costs one input, not the worker.
-        self.process = WorkerProcess(open_task, (setup.task, setup.options), limits=limits)
+        self.process = open_process(setup.task, setup.options, self.takes)
         self.process.call(OpenTask.check)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +109,7 @@ class PartWorker:
                 if one.error:
                     failures.append({"file": one.name, "error": one.error})
                     continue
-                answer = self._answer(one.data)
+                answer = self._answer(one)
                 if isinstance(answer, bytes):
                     stem = Path(one.name.rpartition("#")[2]).stem[:80]
                     picture = f"{PICTURES}/{number:06d}-{place:04d}-{stem}.png"
@@ -128,12 +133,12 @@ class PartWorker:
         self.sink.write(part_file(number, self.setup.form), data)
         return len(rows), len(failures)
 
-    def _answer(self, data: bytes) -> dict[str, Any] | bytes:
+    def _answer(self, one: Input) -> dict[str, Any] | bytes:
         """The task on one input. A process that is ended from outside is asked again, once."""
         try:
-            return self.process.call(OpenTask.__call__, data)
+            return self.process.call(OpenTask.__call__, one.data, one.piece)
         except BusyError:
-            return self.process.call(OpenTask.__call__, data)
+            return self.process.call(OpenTask.__call__, one.data, one.piece)
 
 
 def _reason(error: Exception) -> str:
