@@ -200,8 +200,11 @@ def _kills(place: Path, args: argparse.Namespace) -> None:
     process = _start(folder, place / "whole", args)
     _wait_for_workers(process)
     until_working, begin = time.monotonic() - begin, time.monotonic()
-    assert process.wait() == 0
+    while not (place / "whole" / "manifest.json").exists():
+        assert process.poll() in (None, 0)
+        time.sleep(0.1)
     working = time.monotonic() - begin
+    assert process.wait() == 0
     assert sorted(_names_in(place / "whole")[0]) == names
     rng = random.Random(args.seed)
     print(f"\n{args.task}, {len(names)} photographs: workers there after {until_working:.0f} s, then {working:.0f} s")
@@ -280,7 +283,7 @@ def _arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--many", type=int, default=2000, help="pictures of overhead")
     parser.add_argument("--inputs", type=int, default=20_000, help="pictures of memory")
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--kill-pictures", type=int, default=256)
+    parser.add_argument("--kill-pictures", type=int, default=480)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cluster", type=int, help=argparse.SUPPRESS)
     return parser.parse_args(words)

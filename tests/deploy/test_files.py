@@ -1,5 +1,6 @@
 """The files of deploy/ are what their programs read, and the commands in them are szem's."""
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,20 @@ def test_the_cluster_runs_without_rights_and_its_usage_report() -> None:
             assert {"RAY_USAGE_STATS_ENABLED", "RAY_AUTH_TOKEN"} <= names
             assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
     assert policy["spec"]["podSelector"]["matchLabels"]["ray.io/cluster"] == cluster["metadata"]["name"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Ray Serve's own settings
+def test_replicas_on_ray_are_of_settings_that_there_are() -> None:
+    from szem.serve.on_ray import _settings
+
+    plan = yaml.safe_load((DEPLOY / "serve.yaml").read_text())
+    (application,) = plan["applications"]
+    module, _, name = application["import_path"].partition(":")
+    assert callable(getattr(importlib.import_module(module), name))
+    settings = _settings(application["args"])
+    (deployment,) = application["deployments"]
+    assert deployment["max_ongoing_requests"] == 2 * settings.max_in_flight
+    if importlib.util.find_spec("ray") is not None:
+        from ray.serve.schema import ServeDeploySchema
+
+        ServeDeploySchema.model_validate(plan)

@@ -1,11 +1,12 @@
 """Servers on free loopback ports, in threads of this process, and pictures to send them."""
 
 import io
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import httpx
@@ -90,8 +91,13 @@ def outbox(settings: ServeSettings) -> Path:
 @pytest.fixture(scope="session")
 def server(settings: ServeSettings) -> Iterator[httpx.Client]:
     """One server shared by all tests that only ask."""
-    with running(settings) as shared:
-        yield shared
+    with ExitStack() as stack:
+        if os.environ.get("SZEM_TEST_ON_RAY"):
+            from tests.serve.ray_server import replicas_on_ray
+
+            yield stack.enter_context(replicas_on_ray(settings.key))(**asdict(settings))
+        else:
+            yield stack.enter_context(running(settings))
 
 
 @pytest.fixture(scope="session")
