@@ -1,7 +1,7 @@
 """The API as a replica of Ray Serve: Google's client, 429 when it is full, and an update that no request notices.
 
-`SZEM_TEST_ON_RAY=1 pytest -W ignore::DeprecationWarning tests/serve/test_google_client.py` asks a replica what Google's
-client is asked everywhere.
+`SZEM_TEST_ON_RAY=1 pytest -W ignore::DeprecationWarning tests/serve/test_google_client.py` asks a replica what
+Google's client is asked everywhere.
 """
 
 import dataclasses
