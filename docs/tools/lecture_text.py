@@ -45,8 +45,11 @@ def step_text(number: int, step: dict[str, Any], words: dict[str, Any], lang: st
     blocks.append("\n".join(["```sh", *step["commands"], "```"]))
     blocks += [wrap(said["note"])] if "note" in said else []
     blocks.append(f"{words['studio']}: " + " ·\n".join(links))
-    blocks.append(wrap(f"*{words['look']}:* {said['look']}"))
-    blocks.append(wrap(f"*{words['ask']}:* {said['question']}"))
+    for part in (said, *said.get("pages", {}).values()):
+        if part is not said:
+            blocks.append(wrap(f"**{part['title']}** {part['text']}"))
+        blocks.append(wrap(f"*{words['look']}:* {part['look']}"))
+        blocks.append(wrap(f"*{words['ask']}:* {part['question']}"))
     if "more" in step:
         pairs = zip(said["more"], step["more"], strict=True)
         blocks.append(f"{words['more']}: " + ", ".join(f"[{text}]({to})" for text, to in pairs) + ".")

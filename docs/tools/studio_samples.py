@@ -26,7 +26,7 @@ Frames = list[NDArray[np.uint8]]
 SAMPLES = studio_folder() / "samples"
 RATE_HZ = 12
 SOUND_HZ = 16_000
-SIREN_S = (19.0, 25.0)
+SIREN_S = (16.0, 28.0)  # from first to last heard
 SIDES = (480, 360)
 WALL = ("cat", "astronaut")
 GAP = 40  # between two photographs
@@ -53,22 +53,46 @@ def moving_frames() -> Frames:
 
 
 def yard_frames() -> Frames:
-    """Somebody leaves a bag in a drawn yard."""
+    """Somebody leaves a bag in a drawn yard; leaves in a corner move in the wind, so the picture is never quite still."""
     scene = compose_scene("left", YARD_SEED, draw_sprites(YARD_SEED), rate_hz=10, duration_s=YARD_S, extras=False)
-    return [picture for _, picture in scene.frames()]
+    rng = np.random.default_rng(YARD_SEED)
+    reach = rng.uniform(0, 1, 160) ** 0.7  # from the corner outwards
+    angle, turn, phase = rng.uniform(0, np.pi / 2, 160), rng.uniform(0, 180, 160), rng.uniform(0, 1.5, 160)
+    color = np.array([[46, 84, 40]]) * rng.uniform(0.6, 1.3, (160, 1))
+    places = np.stack([170 * reach * np.cos(angle), 130 * reach * np.sin(angle)], axis=1)
+    frames = []
+    for time_s, picture in scene.frames():
+        wind = np.sin(1.3 * time_s + phase) + 0.5 * np.sin(2.9 * time_s + 2 * phase)
+        moved = places + np.stack([2.2 * reach * wind, 1.2 * reach * wind], axis=1)
+        for leaf in np.argsort(reach):
+            centre = tuple(round(16 * float(v)) for v in moved[leaf])  # in sixteenths of a pixel
+            angle_deg = float(turn[leaf] + 6 * wind[leaf])
+            shade = tuple(float(v) for v in color[leaf])
+            cv2.ellipse(picture, centre, (16 * 15, 16 * 6), angle_deg, 0, 360, shade, -1, cv2.LINE_AA, 4)
+        frames.append(picture)
+    return frames
 
 
 def make_sound(seconds: float) -> NDArray[np.float32]:
-    """Wind, and in it a siren that wails up and down."""
+    """Wind, and in it a siren that wails up and down, comes nearer and goes away, with the echo of walls."""
     rng = np.random.default_rng(YARD_SEED)
-    at = np.arange(round(seconds * SOUND_HZ)) / SOUND_HZ
-    wind = np.convolve(rng.standard_normal(len(at)), np.ones(24) / 24, "same") * 0.01
-    pitch_hz = 950 + 350 * np.sin(2 * np.pi * at / 3.2)
-    turn = 2 * np.pi * np.cumsum(pitch_hz) / SOUND_HZ
-    wail = sum(np.sin(k * turn) / k for k in (1, 2, 3, 5))
+    count = round(seconds * SOUND_HZ)
+    at = np.arange(count) / SOUND_HZ
+    hz = np.fft.rfftfreq(count, 1 / SOUND_HZ)
+    wind = np.fft.irfft(np.fft.rfft(rng.standard_normal(count)) / np.maximum(hz, 20) * (hz < 400), count)
+    wind *= 0.01 / wind.std() * (1 + 0.4 * np.sin(2 * np.pi * at / 7 + 1))
     start, end = SIREN_S
-    loud = np.clip(np.minimum(at - start, end - at), 0, 1)
-    return (wind + 0.16 * loud * wail).astype(np.float32)
+    from_middle = np.clip((2 * at - start - end) / (end - start), -1, 1)
+    doppler = np.where(from_middle < 0, 1.02, 0.98)
+    pitch_hz = 600 * (1400 / 600) ** (0.5 - 0.5 * np.cos(2 * np.pi * at / 4)) * doppler
+    turn = 2 * np.pi * np.cumsum(pitch_hz) / SOUND_HZ
+    wail = sum(np.sin(k * turn) / k for k in range(1, 6)) * (0.5 + 0.5 * np.cos(np.pi * from_middle)) ** 2
+    late = np.arange(round(1.2 * SOUND_HZ)) / SOUND_HZ
+    echo = rng.standard_normal(len(late)) * np.exp(-late / 0.2)
+    echo /= np.sqrt((echo**2).sum())
+    size = count + len(late)
+    reflected = np.fft.irfft(np.fft.rfft(wail, size) * np.fft.rfft(echo, size), size)[:count]
+    return (wind + 0.2 * (0.4 * wail + 0.6 * reflected)).astype(np.float32)
 
 
 def write(

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+import szem
 from szem.guard.event_store import EventStore
+from szem.studio import studio_folder
 from szem.tasks.surveillance.rules_toml import parse_rules, read_rules
 
 from .conftest import KEY
@@ -363,3 +365,13 @@ def test_without_the_key_the_page_says_where_it_is(visit: Visit, kept_events: li
     problem.get_by_text("#key=").wait_for()
     assert page.locator(CARDS).count() == 0
     assert kept_events
+
+
+@pytest.mark.slow
+def test_the_drawn_yard_holds_what_is_said_of_it_and_nothing_else() -> None:
+    yard = studio_folder() / "samples" / "yard.mp4"
+    seen = szem.watch(yard).to_dict()["events"]
+    assert [(event["kind"], event["label"]) for event in seen] == [("left behind", "object")]
+    heard = {event["kind"]: event["score"] for event in szem.listen(yard).to_dict()["events"]}
+    assert heard["siren"] > 0.8
+    assert set(heard) <= {"siren", "alarm", "vehicle"}, "a siren is an alarm, and a vehicle's"

@@ -47,7 +47,8 @@ def test_each_step_says_what_to_look_at_and_asks_one_question(lang: str) -> None
     assert list(said) == [step["name"] for step in STEPS]
     for step in STEPS:
         text = said[step["name"]]
-        assert all(text[part].strip() for part in ("title", "text", "look", "question")), step["name"]
+        for one in (text, *text.get("pages", {}).values()):
+            assert all(one[part].strip() for part in ("title", "text", "look", "question")), step["name"]
         assert len(text["links"]) == len(step["links"])
         assert len(text["pictures"]) == len(step["pictures"])
     controls = json.loads((studio_folder() / "i18n" / f"{lang}.json").read_text(encoding="utf-8")).values()
@@ -69,6 +70,26 @@ def test_the_lecture_leads_from_page_to_page(visit: Callable[..., Any]) -> None:
     shown.locator("[data-name=step-previous]").click()
     shown.wait_for_selector("html[data-ready=kernels]", state="attached")
     assert shown.locator(".lecture").get_attribute("data-step") == "4"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", ["en", "hu"])
+def test_search_has_a_text_of_its_own_within_step_17(visit: Callable[..., Any], lang: str) -> None:
+    said = words(lang)["steps"]["caption"]["pages"]["search"]
+    panel = visit("search", lang=lang).locator(".lecture")
+    assert panel.get_attribute("data-step") == "17"
+    assert panel.locator("h2").inner_text() == said["title"]
+    assert said["question"] in panel.inner_text()
+    assert "step=16" in panel.locator("[data-name=step-previous]").get_attribute("href")
+    assert "step=18" in panel.locator("[data-name=step-next]").get_attribute("href")
+
+
+@pytest.mark.browser
+def test_every_page_of_the_menu_has_its_step(lab: Callable[..., Any]) -> None:
+    body = """const { PAGES } = await import("/js/pages.js");
+      const { steps } = await m.lectureOf("en");
+      return PAGES.filter((page) => !page.aside && !m.stepAt(steps, page.name, "")).map((page) => page.name);"""
+    assert lab("lecture/lecture.js", body) == []
 
 
 @pytest.mark.browser

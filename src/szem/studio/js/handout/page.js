@@ -17,6 +17,7 @@ export async function mount(root, app) {
       h("h2", { text: words.parts[name] }),
       steps.filter((step) => step.part === name).map(stepOf),
     );
+  const questionOf = ({ question }) => h("p", { class: "handout-question" }, h("strong", { text: `${words.ask}: ` }), marked(question));
   const stepOf = (step) =>
     h(
       "article",
@@ -34,7 +35,12 @@ export async function mount(root, app) {
         h("p", {}, marked(step.text)),
         step.note ? h("p", {}, marked(step.note)) : null,
         h("pre", { class: "handout-command", tabindex: "0", "aria-label": t("handout.command"), text: step.commands.join("\n") }),
-        h("p", { class: "handout-question" }, h("strong", { text: `${words.ask}: ` }), marked(step.question)),
+        questionOf(step),
+        Object.entries(step.pages ?? {}).map(([page, said]) => [
+          h("h4", {}, h("a", { href: app.address(page, { step: step.number }), text: said.title })),
+          h("p", {}, marked(said.text)),
+          questionOf(said),
+        ]),
         h("div", { class: "handout-lines", "aria-hidden": "true" }),
       ),
     );

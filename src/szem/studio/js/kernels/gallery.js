@@ -71,12 +71,16 @@ export function gallery(app, table, choose) {
     { class: "gallery", "aria-labelledby": "gallery-title" },
     h("h2", { id: "gallery-title", text: t("gallery.title") }),
     h("p", { class: "section-text", text: t("gallery.text") }),
-    [...groups].map(([family, members]) =>
-      h(
-        "div",
-        { class: "gallery-group" },
-        h("h3", { text: familyTitle(words, family) }),
-        h("div", { class: "gallery-items" }, members),
+    h(
+      "div",
+      { class: "gallery-groups" },
+      [...groups].map(([family, members]) =>
+        h(
+          "div",
+          { class: "gallery-group" },
+          h("h3", { text: familyTitle(words, family) }),
+          h("div", { class: "gallery-items" }, members),
+        ),
       ),
     ),
   );

@@ -16,7 +16,8 @@ async function load(name) {
 
 /**
  * The lecture in a language: {words, steps}. A step: {number, name, part, title, text, look, question, note, commands,
- * places: [{text, page, params}]}; its first place is where it is shown.
+ * places: [{text, page, params}], pages: what is said instead on another page of the step}; its first place is where it
+ * is shown.
  */
 export async function lectureOf(code) {
   const [table, words] = await Promise.all([load("steps"), load(code)]);
@@ -28,11 +29,15 @@ export async function lectureOf(code) {
   return { words, steps };
 }
 
-/** The step that an address is on: the one it names if that leads to this page, else the first that begins there; or null. */
+/**
+ * The step that an address is on, as it is said on this page: the one it names if that leads here, else the first that
+ * begins here; or null.
+ */
 export function stepAt(steps, page, asked) {
   const here = steps.filter((step) => step.places.some((place) => place.page === page));
   const begins = here.find((step) => step.places[0].page === page);
-  return here.find((step) => String(step.number) === asked) ?? begins ?? here[0] ?? null;
+  const step = here.find(({ number }) => String(number) === asked) ?? begins ?? here[0] ?? null;
+  return step && { ...step, ...step.pages?.[page] };
 }
 
 /** Text with *emphasis* and `code` as nodes. */
