@@ -53,7 +53,7 @@ def moving_frames() -> Frames:
 
 
 def yard_frames() -> Frames:
-    """Somebody leaves a bag in a drawn yard; leaves in a corner move in the wind, so the picture is never quite still."""
+    """Somebody leaves a bag in a drawn yard; leaves move in the wind, so the picture is never quite still."""
     scene = compose_scene("left", YARD_SEED, draw_sprites(YARD_SEED), rate_hz=10, duration_s=YARD_S, extras=False)
     rng = np.random.default_rng(YARD_SEED)
     reach = rng.uniform(0, 1, 160) ** 0.7  # from the corner outwards
