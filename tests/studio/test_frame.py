@@ -8,8 +8,6 @@ import pytest
 
 from szem.studio import studio_folder
 
-from .seeing import settle
-
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Any]
@@ -146,31 +144,6 @@ CONTRAST = """(pairs) => { const css = getComputedStyle(document.documentElement
       return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2]; };
   return pairs.map(([a, b]) => { const [x, y] = [a, b].map((n) => light(css.getPropertyValue(n).trim()));
       return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05); }); }"""
-
-NAMELESS = """() => [...document.querySelectorAll('button, a, input, select, [tabindex="0"], [role=img]')]
-  .filter((e) => e.getAttribute('aria-hidden') !== 'true')
-  .filter((e) => !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.textContent.trim()
-     || [...(e.labels ?? [])].map((l) => l.textContent.trim()).join('')))
-  .map((e) => e.outerHTML.slice(0, 120))"""
-
-
-@pytest.mark.parametrize(
-    "name", ["start", "kernels", "neuron", "stride", "triangle", "network", "recognise", "segment", "handout"]
-)
-def test_page_fits_every_width_and_names_its_controls(visit: Visit, name: str) -> None:
-    page = visit(name, lang="hu", fresh=True)
-    page.wait_for_selector(
-        {"start": "[data-name=lens-kernel]", "triangle": "[data-name=board]", "handout": "article"}.get(
-            name, ".thumb"
-        )
-    )
-    for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
-        page.set_viewport_size({"width": width, "height": height})
-        settle(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(NAMELESS) == []
-    assert page.locator("h1").count() == 1
-    assert page.locator("main").count() == 1
 
 
 def test_skip_link_is_the_first_stop_and_leads_past_the_header(visit: Visit) -> None:

@@ -1,8 +1,9 @@
-"""Every page at three sizes, in both languages and themes: nothing is clipped, covered or beyond the window, and axe
+"""Every page at several sizes, in both languages and themes: nothing is clipped, covered or beyond the window, and axe
 finds nothing serious: names for screen readers, contrast, keys.
 
-Pages are opened once per language; size and theme change in place. Each measured time has five digits and more, as on
-the slowest machine, so that no layout depends on the machine that runs the test. `axe.min.js.gz` is axe-core 4.14.1 (Deque Systems,
+Pages are opened once per language; size and theme change in place. A theme changes colours only (test_css.py holds
+that), so sizes are measured in one and contrast in both. Each measured time has five digits and more, as on the slowest
+machine, so that no layout depends on the machine that runs the test. `axe.min.js.gz` is axe-core 4.14.1 (Deque Systems,
 MPL-2.0, npm package axe-core) as published, compressed.
 """
 
@@ -24,7 +25,7 @@ HERE = Path(__file__).parent
 MEASURE = (HERE / "layout.js").read_text(encoding="utf-8").strip().rstrip(";")
 PAGES = re.findall(r'name: "(\w+)"', (studio_folder() / "js" / "pages.js").read_text(encoding="utf-8"))
 SIZES = ((1366, 768), (1440, 900), (390, 844))
-THEMES = ("light", "dark")
+FURTHER = ((1920, 1080), (1280, 800), (768, 1024), (320, 640))  # only nothing may stick out
 # What is there once a page has shown something; a page that waits for nobody is measured as it opens.
 SHOWN = {
     "kernels": ".stage[data-drawn]",
@@ -42,11 +43,19 @@ SLOW = """(() => {
   const slow = (key, value) => (/_ms$/.test(key) && typeof value === "number" ? 98_765.43 : value);
   Response.prototype.json = async function () { return JSON.parse(await this.text(), slow); };
 })()"""
-AXE = """async () => {
-  const rules = { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"], preload: false };
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+AXE = """async (runOnly) => {
+  const rules = { runOnly, resultTypes: ["violations"], preload: false };
   const { violations } = await axe.run(document, rules);
   return violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id} at ${target.join(" ")}: ${failureSummary.split("\\n").at(-1).trim()}`)); }"""
+# Controls without a name, hidden ones too; then how many main headings and main parts there are.
+NAMELESS = """() => [...document.querySelectorAll('button, a, input, select, [tabindex="0"], [role=img]')]
+  .filter((e) => e.getAttribute('aria-hidden') !== 'true')
+  .filter((e) => !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.textContent.trim()
+     || [...(e.labels ?? [])].map((l) => l.textContent.trim()).join('')))
+  .map((e) => `no name: ${e.outerHTML.slice(0, 120)}`)
+  .concat(["h1", "main"].filter((tag) => document.querySelectorAll(tag).length !== 1).map((tag) => `not one ${tag}`))"""
 THEME = "(theme) => { document.documentElement.dataset.theme = theme; }"
 
 
@@ -74,13 +83,21 @@ def test_nothing_is_clipped_covered_or_beyond_the_window_and_axe_finds_nothing_s
 ) -> None:
     faults = []
     for name, page in open_pages(visit, lang):
-        for width, height in SIZES:  # in one theme: the other changes colours alone, see test_css.py
+        for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
             settle(page)
             faults += [f"{name} {width}: {what} {how}" for what, how in page.evaluate(MEASURE)]
-        for theme in THEMES:
-            page.evaluate(THEME, theme)
-            faults += [f"{name} {theme}: {fault}" for fault in page.evaluate(AXE)]
+        faults += [f"{name}: {fault}" for fault in page.evaluate(AXE, RULES)]
+        page.evaluate(THEME, "dark")
+        settle(page)
+        faults += [f"{name} dark: {fault}" for fault in page.evaluate(AXE, ["color-contrast"])]
+        page.evaluate(THEME, "light")
+        for width, height in FURTHER:
+            page.set_viewport_size({"width": width, "height": height})
+            settle(page)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            faults += [f"{name} {width}: is {wide} wide"] * (wide > width)
+        faults += [f"{name}: {fault}" for fault in page.evaluate(NAMELESS)]
     assert not faults, "\n".join(faults)
 
 
@@ -105,7 +122,7 @@ def test_the_measure_finds_what_is_clipped_covered_and_too_wide(visit: Callable[
       main.innerHTML = '<button></button><p id="pale">pale words</p>';
       Object.assign(document.getElementById('pale').style, { color: '#bbb', background: '#fff' }); }"""
     )
-    assert {fault.split(" at ")[0] for fault in page.evaluate(AXE)} >= {"button-name", "color-contrast"}
+    assert {fault.split(" at ")[0] for fault in page.evaluate(AXE, RULES)} >= {"button-name", "color-contrast"}
 
 
 def test_times_under_the_kept_events_stay_inside_and_apart_at_every_hour(visit: Callable[..., Any]) -> None:

@@ -1,4 +1,7 @@
-"""The lecture: one text for the studio and the hand-out, in both languages; every link, command and picture works."""
+"""The lecture: one text for the studio and the hand-out, in both languages; every link and picture works.
+
+Its commands are run by `tests/docs/test_commands.py`, with those of all pages.
+"""
 
 import importlib.util
 import json
@@ -8,12 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-import numpy as np
 import pytest
 
-from szem.cli import main
-from szem.media.samples import sample_path
-from szem.media.video_writer import VideoWriter
 from szem.studio import studio_folder
 
 from .seeing import settle
@@ -24,7 +23,6 @@ TEXTS = {
 }
 STEPS = json.loads((studio_folder() / "lecture" / "steps.json").read_text(encoding="utf-8"))
 LINKS = {lang: re.findall(r"\]\(http://127\.0\.0\.1:8777/#/(\w+)\??([^)]*)\)", text) for lang, text in TEXTS.items()}
-COMMANDS = re.findall(r"^szem (?!studio)(.+)$", TEXTS["en"], re.MULTILINE)
 
 
 def words(lang: str) -> Any:
@@ -112,9 +110,9 @@ def test_the_presenter_view_has_no_menus_and_is_led_by_keys(visit: Callable[...,
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", ["en", "hu"])
 def test_the_presenter_view_fits_laptops_and_phones(visit: Callable[..., Any], lang: str) -> None:
+    shown = visit("kernels", step=4, present=1, lang=lang, fresh=True)
     for width, height in ((1366, 768), (1440, 900), (390, 844)):
-        sides = {"viewport": {"width": width, "height": height}}
-        shown = visit("kernels", step=4, present=1, lang=lang, browser=sides)
+        shown.set_viewport_size({"width": width, "height": height})
         settle(shown)
         assert shown.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -173,18 +171,3 @@ def test_the_longest_link_to_a_page_opens_it(page: str, visit: Callable[..., Any
     shown = visit(page, ready=False, **dict(parse_qsl(query)))
     built = shown.evaluate(f"import('/js/pages.js').then((m) => m.pageNamed('{page}').name)")
     shown.wait_for_selector(f"html[data-ready={built}]", state="attached")
-
-
-@pytest.mark.parametrize(
-    "command", [pytest.param(c, marks=() if c.startswith("filter") else pytest.mark.slow) for c in COMMANDS]
-)
-def test_every_command_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "photo.jpg").write_bytes(sample_path("cat").read_bytes())  # a file is what its bytes say
-    with VideoWriter(tmp_path / "video.mp4", rate_hz=10) as video:
-        for k in range(20):
-            video.write(np.full((120, 160, 3), 90 + k, np.uint8))
-    words = [a or b for a, b in re.findall(r'"([^"]*)"|(\S+)', command)]
-    with pytest.raises(SystemExit) as stop:
-        main(words)
-    assert not stop.value.code

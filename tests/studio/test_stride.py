@@ -12,8 +12,6 @@ from szem.tasks.explain.explain import Explorer
 from szem.tasks.explain.receptive_field import StackLayer, pixels_seen
 from szem.tasks.explain.shift_invariance import measure_shift
 
-from .seeing import settle
-
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Any]
@@ -150,16 +148,6 @@ def test_a_server_that_is_gone_is_reported_where_it_matters(visit: Visit) -> Non
     page.wait_for_selector("[data-name=shift-problem] .message")
     assert "nem válaszol" in page.locator("[data-name=shift-problem]").inner_text()
     page.wait_for_selector("[data-name=psnr-skip][data-value]")  # what needs no server goes on
-
-
-@pytest.mark.parametrize("lang", ["en", "hu"])
-def test_the_stride_page_fits_every_width(visit: Visit, lang: str) -> None:
-    page = visit("stride", fresh=True, lang=lang)
-    page.wait_for_selector("[data-name=said] output")
-    for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
-        page.set_viewport_size({"width": width, "height": height})
-        settle(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_cost_table_measures_three_kernels_and_says_what_the_atrous_one_saves(visit: Visit, lab: Lab) -> None:

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .seeing import settle
-
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Any]
@@ -258,12 +256,3 @@ def test_a_network_trains_on_the_page_and_is_tried_on_the_board(visit: Visit) ->
     before = page.locator("[data-name=progress]").get_attribute("data-step")
     page.wait_for_timeout(800)
     assert page.locator("[data-name=progress]").get_attribute("data-step") == before
-
-
-@pytest.mark.parametrize("lang", ["en", "hu"])
-def test_the_triangle_page_fits_every_width(visit: Visit, lang: str) -> None:
-    page = visit("triangle", fresh=True, lang=lang)
-    for width, height in ((1920, 1080), (1280, 800), (768, 1024), (390, 844), (320, 640)):
-        page.set_viewport_size({"width": width, "height": height})
-        settle(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width

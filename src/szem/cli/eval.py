@@ -68,13 +68,13 @@ def eval_(
         raise RangeError(f"--save names the data on the card: give it once for each --data ({len(data)} times)")
     if split and len(split) not in (1, len(data)):
         raise RangeError(f"give --split once for all data, or once for each --data ({len(data)} times)")
+    if save and _is_run(name):  # before the run is exported, which takes seconds
+        raise RangeError(f"{name}: a run has no card to save scores on; szem export it, then measure the model")
     name, what = model_to_measure(name)
     renamed = class_pairs(classes.split(","))
     results: list[EvaluatedModel] = []
     with ExitStack() as stack:
         model, held = stack.enter_context(_model_of(name, data[0]))
-        if save and held:
-            raise RangeError(f"{name}: a run has no card to save scores on; szem export it, then measure the model")
         models = [model, *(stack.enter_context(_peer(peer, model)) for peer in against or ())]
         for place, folder in enumerate(data):
             part = split[place % len(split)] if split else (held if place == 0 else "") or "all"
@@ -197,13 +197,16 @@ def _peer(name: str, model: "Model") -> "Iterator[Model]":
         yield found
 
 
+def _is_run(name: str) -> bool:
+    return Path(name, "run.json").is_file()
+
+
 @contextmanager
 def _model_of(name: str, data: Path) -> "Iterator[tuple[Model, str]]":
     """The model, and for a run the split that it did not learn from."""
     from szem.runtime.store import Model, find_model
 
-    folder = Path(name)
-    if not (folder / "run.json").is_file():
+    if not _is_run(name):
         yield find_model(name), ""
         return
     import tempfile
@@ -216,6 +219,7 @@ def _model_of(name: str, data: Path) -> "Iterator[tuple[Model, str]]":
     except ImportError as error:
         raise MissingExtraError('a run needs torch and onnx; pip install ".[train]" in its folder') from error
 
+    folder = Path(name)
     try:
         run = open_run(folder)
     except FileMissingError:  # the data has moved since

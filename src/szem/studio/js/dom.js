@@ -31,6 +31,19 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Make a canvas as large as it is shown: its context, which counts in pixels of the screen, and its sides in them. */
+export function sizeCanvas(canvas) {
+  const ratio = Math.min(devicePixelRatio || 1, 2);
+  const [wide, tall] = [Math.max(1, canvas.clientWidth), Math.max(1, canvas.clientHeight)];
+  const [width, height] = [Math.round(wide * ratio), Math.round(tall * ratio)];
+  if (canvas.width !== width) canvas.width = width; // setting a side clears the canvas, also where it stays the same
+  if (canvas.height !== height) canvas.height = height;
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, wide, tall);
+  return { context, wide, tall };
+}
+
 const PATHS = {
   upload: "M12 16V4m0 0L7 9m5-5 5 5M4 16v4h16v-4",
   camera: "M3 7h4l2-2h6l2 2h4v12H3zM12 9.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7z",

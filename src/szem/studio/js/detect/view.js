@@ -1,6 +1,6 @@
 // The live picture with the boxes over it.
 
-import { h } from "../dom.js";
+import { h, sizeCanvas } from "../dom.js";
 import { colourOf, css, inkOn } from "./palette.js";
 import { carried } from "./tally.js";
 
@@ -53,13 +53,7 @@ export function createView(app, nameOf) {
     },
     /** Draw the boxes as they should lie at `seconds`. */
     draw(seconds, { live }) {
-      const ratio = Math.min(devicePixelRatio || 1, 2);
-      const [wide, tall] = [over.clientWidth, over.clientHeight];
-      if (over.width !== Math.round(wide * ratio)) over.width = Math.round(wide * ratio);
-      if (over.height !== Math.round(tall * ratio)) over.height = Math.round(tall * ratio);
-      const context = over.getContext("2d");
-      context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      context.clearRect(0, 0, wide, tall);
+      const { context, wide, tall } = sizeCanvas(over);
       if (!shown) return;
       family ||= getComputedStyle(over).fontFamily;
       context.font = `600 ${TEXT_PX}px ${family}`;

@@ -1,6 +1,6 @@
 // A film that plays with its sound, with a drawing over it that goes with the moment, and its buttons below.
 
-import { fill, h } from "../dom.js";
+import { fill, h, sizeCanvas } from "../dom.js";
 import { filmControls } from "../pictures/film-controls.js";
 import { Problem } from "../problems.js";
 
@@ -24,13 +24,7 @@ export function filmPlayer(words, { label, empty, moved, draw = () => {} }) {
   let running = 0;
 
   function paint() {
-    const ratio = Math.min(devicePixelRatio || 1, 2);
-    const [wide, tall] = [over.clientWidth, over.clientHeight];
-    if (over.width !== Math.round(wide * ratio)) over.width = Math.round(wide * ratio);
-    if (over.height !== Math.round(tall * ratio)) over.height = Math.round(tall * ratio);
-    const context = over.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, wide, tall);
+    const { context, wide, tall } = sizeCanvas(over);
     draw(context, wide, tall, video.currentTime);
     moved(video.currentTime, !video.paused && !video.ended);
   }

@@ -1,7 +1,7 @@
 // The film over time: the mouths that the network sees, the sound, the words, and what was likely at every moment.
 
 import { heatColour } from "../colours.js";
-import { fill, h } from "../dom.js";
+import { fill, h, sizeCanvas } from "../dom.js";
 import { placeAt, strongRows } from "./answer.js";
 
 const MOST_ROWS = 22;
@@ -54,18 +54,8 @@ export function timelineView(app, jump) {
     jump(Math.min(1, Math.max(0, (event.clientX - left) / width)) * duration);
   }
 
-  /** A canvas as large as it is shown, ready to be drawn on in pixels of the screen. */
-  function ready(canvas) {
-    const ratio = Math.min(devicePixelRatio || 1, 2);
-    const [wide, tall] = [Math.max(1, canvas.clientWidth), Math.max(1, canvas.clientHeight)];
-    Object.assign(canvas, { width: Math.round(wide * ratio), height: Math.round(tall * ratio) });
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return { context, wide, tall };
-  }
-
   function paintCrops() {
-    const { context, wide, tall } = ready(crops);
+    const { context, wide, tall } = sizeCanvas(crops);
     if (!answer || !sheet) return;
     const { width, height, per_row: columns, count: most } = answer.crops;
     const each = (tall * width) / height;
@@ -80,7 +70,7 @@ export function timelineView(app, jump) {
   }
 
   function paintWave() {
-    const { context, wide, tall } = ready(wave);
+    const { context, wide, tall } = sizeCanvas(wave);
     const { peaks, noise } = last;
     const style = getComputedStyle(wave);
     const middle = tall / 2;

@@ -30,27 +30,21 @@ export function adamStep(net, grads, adam) {
 /** Learn from one batch: {loss, right} as shares of the batch, before the step. */
 export function trainBatch(net, adam, examples) {
   const grads = emptyNet(net.shape).weights;
-  let loss = 0;
-  let right = 0;
-  for (const { picture, label } of examples) {
-    const state = forward(net, picture);
-    loss += lossOf(state, label);
-    right += Number(bestOf(state.probabilities) === label);
-    backward(net, state, label, grads);
-  }
+  const score = scoreOn(net, examples, (state, label) => backward(net, state, label, grads));
   for (const g of Object.values(grads)) for (let i = 0; i < g.length; i++) g[i] /= examples.length;
   adamStep(net, grads, adam);
-  return { loss: loss / examples.length, right: right / examples.length };
+  return score;
 }
 
-/** Score on examples that were not learned from: {loss, right}. */
-export function scoreOn(net, examples) {
+/** Score on examples: {loss, right}; `each` is called with what the net computed for an example, and its label. */
+export function scoreOn(net, examples, each = () => {}) {
   let loss = 0;
   let right = 0;
   for (const { picture, label } of examples) {
     const state = forward(net, picture);
     loss += lossOf(state, label);
     right += Number(bestOf(state.probabilities) === label);
+    each(state, label);
   }
   return { loss: loss / examples.length, right: right / examples.length };
 }
