@@ -1,4 +1,7 @@
-"""Drawing on made-up pictures: each stage trains a few steps, goes on, becomes a model that draws the same."""
+"""Drawing on made-up pictures: each stage trains a few steps and becomes a model that draws the same.
+
+That an interrupted training goes on exactly is held for all recipes by `tests/train/test_resume.py`.
+"""
 
 import copy
 import csv
@@ -105,7 +108,7 @@ def _draw(home: Path, *changes: str) -> DrawRecipe:
 
 
 @pytest.mark.train
-def test_stage_one_moves_both_sides_writes_samples_and_resumes_exactly(home: Path, draw: Path) -> None:
+def test_stage_one_moves_both_sides_and_writes_samples(home: Path, draw: Path) -> None:
     stored = load_checkpoint(draw / CHECKPOINT)
     begun = _draw(home).build_network().state_dict()
     torch.manual_seed(3)
@@ -114,11 +117,6 @@ def test_stage_one_moves_both_sides_writes_samples_and_resumes_exactly(home: Pat
     grids = sorted((home / "samples").glob("*.png"))
     assert len(grids) == 1
     assert read_picture(grids[0]).shape == (8 * 64, 8 * 64, 3)
-    train(_draw(home), home / "parted", quiet=True, stop_after=1)
-    train(_draw(home), home / "parted", quiet=True, resume=True)
-    again = load_checkpoint(home / "parted" / CHECKPOINT)["network"]
-    for name, value in stored["network"].items():
-        torch.testing.assert_close(again[name], value, msg=name)
 
 
 @pytest.mark.train
@@ -231,10 +229,6 @@ def test_the_encoder_learns_until_it_is_settled_and_the_generator_goes_on(home: 
         if name.startswith("encoder."):
             torch.testing.assert_close(whole[name], value, msg=name)
     assert not torch.equal(whole["decoder.out.weight"], half["decoder.out.weight"])
-    train(_codes(home), home / "codes-half", quiet=True, resume=True)
-    again = load_checkpoint(home / "codes-half" / CHECKPOINT)["network"]
-    for name, value in whole.items():
-        torch.testing.assert_close(again[name], value, msg=name)
     assert read_picture(next((home / "coded").glob("*.png"))).shape[1] % 64 == 0
 
 
