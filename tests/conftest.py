@@ -67,7 +67,7 @@ def _own_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def rounds() -> int:
     """How often a process is killed at a random moment; SZEM_ROUNDS for a long run."""
-    return int(os.environ.get("SZEM_ROUNDS", "3"))
+    return int(os.environ.get("SZEM_ROUNDS", "4"))
 
 
 @pytest.hookimpl(trylast=True)
