@@ -50,6 +50,10 @@ def test_a_picture_without_text_is_no_fault(tmp_path: Path, capsys: pytest.Captu
     write_picture(tmp_path / "grey.png", np.full((40, 60, 3), 128, np.uint8))
     assert run(["read", str(tmp_path / "grey.png"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["text"] == ""
+    assert run(["read", str(tmp_path / "grey.png")]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("grey.png: no text found\n")
 
 
 def test_without_the_extra_one_line_says_how_to_get_it(

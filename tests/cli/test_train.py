@@ -28,6 +28,11 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def test_an_unknown_recipe_is_named_before_data_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "nothing"]) == 1
+    assert "no recipe called 'nothing'; there are segment, road" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_trial_finds_settings_and_an_interrupted_run_keeps_them(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

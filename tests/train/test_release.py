@@ -144,7 +144,7 @@ def test_what_is_not_written_is_said(run: Path, tmp_path: Path, precision: str, 
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        (None, "not the folder of a run"),
+        (None, r"not the folder of a run, it has no run\.json"),
         ("{", "not the folder of a run"),
         ("[]", "does not say recipe, settings and command"),
         (json.dumps({"recipe": "road", "command": "c", "settings": 3}), "settings must be fields and values"),

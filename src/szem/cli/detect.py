@@ -281,7 +281,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
             counts = self._targets.take(self.to.folder / f"{stem}.counts.json")
         with ExitStack() as stack:
             source: Any = sys.stdin.buffer if name == STDIN else name
-            name = address_without_password(name)
+            name = address_without_password(name)  # from here on it is only printed
             window = stack.enter_context(PreviewWindow(f"szem: {name}")) if choices.show else None
             reader = open_video_source(source, sound=choices.sound, on_report=report)
             analyzer = self._analyzer(choices, *reader.size, draws="video" in self.ways or choices.show)
@@ -299,7 +299,7 @@ class _Recorder(AbstractContextManager["_Recorder"]):
 
             try:
                 run = run_video(pipeline, name, use=use, until=is_last, quiet=self.quiet)
-            finally:
+            finally:  # a video that breaks off keeps what was found up to there
                 self._out.flush()
                 self._report_counts(name, counts, analyzer, log, pipeline)
         if self._is_for_people:

@@ -90,7 +90,7 @@ def filter_pictures(
     to = Destination(out, suffixes=WRITTEN_SUFFIXES, inputs=len(items))
     if not quiet and not edges:
         print(f"{weights}\n" if max(weights.shape) <= 9 else f"{weights!r}, sum {weights.sum:g}\n")
-    explained: set[tuple[int, ...]] = set()
+    explained: set[tuple[int, ...]] = set()  # a plan depends on the picture's shape alone: each is printed once
 
     def answer(image: "Array") -> "NDArray[np.float32]":
         if edges:
@@ -107,6 +107,7 @@ def filter_pictures(
     def work(item: "Item", picture: "Picture8") -> None:
         file = targets.take(to.file(f"{item.stem}-{suffix}.png"), typed=to.is_file)
         image: Array = picture
+        # A grey picture stored as RGB has three equal channels; one of them is a third of the work.
         if grey or (
             np.array_equal(picture[..., 0], picture[..., 1]) and np.array_equal(picture[..., 1], picture[..., 2])
         ):

@@ -75,6 +75,7 @@ def lipread(
         raise UnknownNameError(f"--use is one of {', '.join(CHANNELS)}, got {use!r}")
     if single and single not in KINDS:
         raise UnknownNameError(f"--single is one of {', '.join(KINDS)}, got {single!r}")
+    # --single runs another network, which knows none of these; heeding them silently in part would mislead.
     given = {
         "--use sound": use == "sound",
         "--srt": bool(srt),

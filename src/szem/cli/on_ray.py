@@ -49,6 +49,7 @@ def run_on_ray(
     if not given["on"]:
         raise RangeError("--dry-run says what --on would do; add --on ray")
     names = {name: field or name for name, _, field in (text.partition("=") for text in fields.split())}
+    # An option that workers would not heed is refused, not ignored: nobody would notice that results lack it.
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         is_typed = source is not None and source.name == "COMMANDLINE"

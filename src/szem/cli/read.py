@@ -1,5 +1,6 @@
 """`szem read`: the text in pictures."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,7 +91,10 @@ def read(
             return
         if len(items) > 1:
             print(f"{printable(item.name)}:")
-        print("\n".join(printable(line) for line in found.text.splitlines()), flush=True)
+        if found.text:
+            print("\n".join(printable(line) for line in found.text.splitlines()), flush=True)
+        elif not quiet:
+            print(f"{printable(item.name)}: no text found", file=sys.stderr)
         for file in files.values():
             if not quiet:
                 print(f"  written: {printable(str(file))}")

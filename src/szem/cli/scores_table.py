@@ -39,6 +39,7 @@ def score_lines(card: Card) -> list[str]:
                 return f"{score.value:.4g}" + (f" ({score.n})" if score.n != usual[one] else "")
         return ""
 
+    # Few sets of data stand side by side; many would be wider than a terminal, so each is a row then.
     if len(sets) <= _COLUMNS:
         heads = [
             (letters[one] + (str(k) if len(networks) > 1 else ""), scores, one)

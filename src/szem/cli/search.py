@@ -52,10 +52,10 @@ def search(
         text, folder = "", text
     if (like is None) != bool(text) or not folder:
         raise typer.BadParameter("give a sentence and a folder, or --like PICTURE and a folder")
-    for output in (index, html):
+    for output in (index, html):  # neither may replace one of the pictures that are searched
         if output is not None:
             refuse_own_source(output, [item.name for item in find_files([folder])[0]], typed=True)
-    encoder = open_encoder(model or None, threads=1)
+    encoder = open_encoder(model or None, threads=1)  # many pictures are encoded side by side, a thread each
     query = encoder.query(text) if like is None else encoder.query_like(read_picture(like))
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn("pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from szem.cli.options import Quiet, Workers, spell
-from szem.train.recipes import RECIPES
+from szem.train.recipes import RECIPES, check_recipe
 
 if TYPE_CHECKING:
     from szem.train.loop import Outcome
@@ -27,7 +27,8 @@ app = typer.Typer(add_completion=False)
 _Recipe = Annotated[
     str,
     typer.Argument(
-        help=f"classify (your own folders of pictures), or one of {', '.join(sorted(set(RECIPES) - {'classify'}))}."
+        callback=check_recipe,  # before click asks for --data
+        help=f"classify (your own folders of pictures), or one of {', '.join(sorted(set(RECIPES) - {'classify'}))}.",
     ),
 ]
 _Data = Annotated[Path, typer.Option(help="Folder of the data; for classify, a folder for each class in it.")]

@@ -31,7 +31,7 @@ _TOOLS: dict[str, Verb] = {
     "events": Verb("List, show, mark and export the events that szem watch recorded.", "motion"),
     "serve": Verb("Serve the Cloud Vision API and szem's own on this machine.", "server"),
     "studio": Verb("Open the studio in the browser: the interactive course.", "server"),
-    "models": Verb("List, show and add models.", "models"),
+    "models": Verb("List, show, add and remove models.", "models"),
     "data": Verb("Check, split and convert labelled data of your own.", "models"),
     "eval": Verb("Measure a model on any data, beside any other network.", "models"),
     "train": Verb("Train a network from a recipe, or on your own folder.", "models"),

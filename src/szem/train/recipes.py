@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from szem.errors import UnknownNameError
 from szem.tasks.registry import TASKS
 
-__all__ = ["RECIPES", "RecipeRow", "load_recipe", "load_settings"]
+__all__ = ["RECIPES", "RecipeRow", "check_recipe", "load_recipe", "load_settings"]
 
 
 class RecipeRow(NamedTuple):
@@ -42,15 +42,24 @@ RECIPES = {name: row for name, row in _ALL.items() if row.task in TASKS}
 """Name -> row; the recipes of a task go with it."""
 
 
-def load_settings(name: str) -> Any:
-    """The default settings of a recipe.
+def check_recipe(name: str) -> str:
+    """The name of a recipe.
 
     Raises:
         UnknownNameError: no such recipe.
     """
     if name not in RECIPES:
         raise UnknownNameError(f"no recipe called {name!r}; there are {', '.join(RECIPES)}")
-    row = RECIPES[name]
+    return name
+
+
+def load_settings(name: str) -> Any:
+    """The default settings of a recipe.
+
+    Raises:
+        UnknownNameError: no such recipe.
+    """
+    row = RECIPES[check_recipe(name)]
     return getattr(import_module(row.module), row.settings)()
 
 

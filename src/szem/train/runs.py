@@ -8,7 +8,7 @@ from szem.errors import TrainError
 from szem.train.recipe import former_settings
 from szem.train.recipes import load_recipe, load_settings
 from szem.train.release import Releasable
-from szem.train.runs_settings import RUN_FILE, to_assignments
+from szem.train.runs_settings import RUN_FILE, read_about, to_assignments
 
 __all__ = ["RUN_FILE", "Run", "open_run"]
 
@@ -33,10 +33,7 @@ def open_run(folder: Path, *, data: Path | None = None) -> Run:
         TrainError: not such a folder.
         SzemError: the data cannot be read.
     """
-    try:
-        about = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrainError(f"{folder}: not the folder of a run ({error}); give the --out of szem train") from error
+    about = read_about(folder)
     if not isinstance(about, dict) or not {"recipe", "settings", "command"} <= about.keys():
         raise TrainError(f"{folder}/{RUN_FILE}: does not say recipe, settings and command; train again")
     former = former_settings(load_settings(about["recipe"]))

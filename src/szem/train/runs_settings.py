@@ -6,7 +6,7 @@ from typing import Any
 
 from szem.errors import TrainError
 
-__all__ = ["RUN_FILE", "read_command", "read_recipe_name", "read_settings", "to_assignments"]
+__all__ = ["RUN_FILE", "read_about", "read_command", "read_recipe_name", "read_settings", "to_assignments"]
 
 RUN_FILE = "run.json"
 """What `szem train` says of a run, in its folder."""
@@ -56,8 +56,24 @@ def to_assignments(settings: object, prefix: str = "") -> list[str]:
     return out
 
 
+def read_about(run: Path) -> Any:
+    """What `szem train` says of a run, not checked.
+
+    Raises:
+        TrainError: not the folder of a run.
+    """
+    try:
+        return json.loads((run / RUN_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise TrainError(
+            f"{run}: not the folder of a run, it has no {RUN_FILE}; give the --out of szem train"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise TrainError(f"{run}: not the folder of a run ({error}); give the --out of szem train") from error
+
+
 def _read(run: Path, name: str) -> Any:
     try:
-        return json.loads((run / RUN_FILE).read_text(encoding="utf-8"))[name]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainError(f"{run}: not the folder of a run ({error}); give the --out of szem train") from error
+        return read_about(run)[name]
+    except (KeyError, TypeError) as error:
+        raise TrainError(f"{run / RUN_FILE}: does not say the run's {name}; give the --out of szem train") from error

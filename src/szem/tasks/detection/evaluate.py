@@ -63,6 +63,7 @@ def evaluate_detect(model: Model, folder: Path, split: str, *, run: EvalRun | No
         run.broken.append(Broken(", ".join(missing[:20]), "not classes of the model; their boxes are left out"))
     boxes = _part(everything, split)
     chosen = list(rename_classes(boxes, model.labels, shared).pictures)
+    # Average precision is the area under the whole curve, so scores count that nobody would be shown.
     detector = Detector(Session(model), threshold=_LOWEST)
 
     def measure(picture: BoxedPicture) -> dict[str, Any]:
@@ -92,6 +93,7 @@ def evaluate_detect(model: Model, folder: Path, split: str, *, run: EvalRun | No
     if len(scores):
         run.reliability = Reliability(scores, right)
         rows.append(Measurement("calibration error", calibration_error(scores, right), len(scores)))
+    # What is taken for what is counted at the card's own thresholds: that is what users see.
     run.confusion = _confusion(found, pictures, Detector(Session(model)).thresholds, model.labels)
     counts = np.bincount(
         np.concatenate([p.labels[~p.is_hard] for p in pictures] or [np.zeros(0, np.int64)]),

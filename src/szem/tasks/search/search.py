@@ -182,7 +182,7 @@ def _bring_up_to_date(
 ) -> None:
     compared, checked = index.checked()
     is_small = len(index) < _COMPARED
-    if is_small or not 0 <= time.time() - checked < _CHECK_S:
+    if is_small or not 0 <= time.time() - checked < _CHECK_S:  # 0 <=: after a clock was set back, too
         index.check()
         checked = checked if is_small else time.time()
     found = _Changes(home, index)

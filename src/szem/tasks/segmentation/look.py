@@ -40,7 +40,7 @@ def _open_masks(open_model: OpenModel) -> Run:
 def mask_rows(masks: Masks) -> list[Row]:
     """A row a class, with its fraction of the picture and its colour; none where nothing else was surely seen."""
     return [
-        Row(name=area.label, value=area.fraction, note=f"sure {area.confidence:.0%}", rgb=area.rgb)
+        Row(name=area.label, value=area.fraction, note=f"confidence {area.confidence:.0%}", rgb=area.rgb)
         for area in masks.areas
         if area.fraction >= _MIN_FRACTION and area.confidence >= _MIN_CONFIDENCE
     ]

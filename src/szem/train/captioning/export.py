@@ -93,6 +93,7 @@ def caption_release(
     parts.tail.load_state_dict(network.tail.state_dict())
     net = _Encoder(parts.trunk, parts.tail, network.captioner, text_image_encoder).eval()
     rules = input_rules(parts.side_px)
+    # Spread over all of them: neighbours are often alike.
     chosen = parts.samples[:: max(1, len(parts.samples) // _SAMPLES)][:_SAMPLES]
     samples = [prepare_picture(read_picture(file), rules) for file in chosen]
     pictures = torch.from_numpy(np.concatenate(samples[:2]))
@@ -125,6 +126,7 @@ def caption_release(
 
     def finish(folder: Path) -> Card:
         card = read_card(folder)
+        # With the files as they are shipped, in 8 bits: a confidence is one of them, not of the weights in training.
         constants = {**card.constants, **calibrate(Model(card, folder), parts.held_out)}
         card = card.model_copy(update={"constants": constants})
         write_card(folder, card)

@@ -55,13 +55,15 @@ def draw_release(
             measured.
     """
     words = recipe.words
+    # Several sentences (torch's exporter takes an axis of length 1 for a fixed one), one of them shorter, so that the
+    # comparison of ONNX Runtime with torch covers padding.
     tokens = torch.randint(1, len(words), (3, 7))
     tokens[1, 4:] = 0
     sentence = recipe.text_image_encoder.to("cpu").sentence
     space = sentence(tokens).float()
     noise = torch.randn(3, generator.noise)
     net = _Sketch(generator).eval()
-    counted: list[nn.Module] = [sentence, generator]
+    counted: list[nn.Module] = [sentence, generator]  # the card counts what draws, not what only measures
     given = {"space": space, "noise": noise}
     files = [
         NetworkFile(role="sentence", network=sentence, examples={"tokens": tokens}, outputs=["space"], dynamic=_TEXT),

@@ -109,8 +109,10 @@ def lip_release(
         _, memory = join(*both.values())
         letters = torch.randint(FIRST_WORD, 30, (2, 3))
         state = network.speller.start(memory, 3)
+        # The example has two letters behind it: torch's exporter takes an axis of length 0 or 1 for a fixed one.
         for _ in range(2):
             _, _, state = network.speller.step(letters, memory, state)
+    # B clips, T frames, M rows of bands (four a frame), R sentences followed at a time, t letters so far.
     axes: list[dict[int, str]] = [{0: "B", 1: "T"}, {0: "B", 1: "T"}, {0: "B"}, {0: "B"}]
     files = (
         _file("watch", watch, {"crops": crops}, ["seen"], [{0: "B", 1: "T"}]),
@@ -127,6 +129,7 @@ def lip_release(
 
     def finish(folder: Path) -> Card:
         card = read_card(folder)
+        # With the files as they are shipped: a confidence is one of them, not of the weights in training.
         constants = calibrate(Model(card, folder), held_out, voices=clips, others=others)
         card = card.model_copy(update={"constants": constants})
         write_card(folder, card)
