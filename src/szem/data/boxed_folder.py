@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from szem.data.box_set import BoxedPicture, BoxSet, join_box_sets, split_of_folder
+from szem.data.class_names import refuse_unknown_classes
 from szem.data.coco import is_coco, read_coco, read_json
 from szem.data.csv_boxes import is_csv_boxes, read_csv_boxes
 from szem.data.cvat import is_cvat, read_cvat
@@ -17,7 +18,7 @@ from szem.data.label_studio import is_label_studio, read_label_studio
 from szem.data.labelme import is_labelme, read_labelme
 from szem.data.voc import read_voc
 from szem.data.yolo import YAML_NAMES, read_darknet, read_yolo, read_yolo_yaml
-from szem.errors import FileMissingError, FormatError, TrainError, UnknownNameError
+from szem.errors import FileMissingError, FormatError, TrainError
 
 __all__ = ["map_classes", "only_split", "read_boxed", "recognize_boxed", "rename_classes", "without_held_out"]
 
@@ -82,9 +83,7 @@ def map_classes(boxes: BoxSet, names: Mapping[str, str]) -> BoxSet:
     Raises:
         UnknownNameError: the data has no such class.
     """
-    unknown = [name for name in names if name not in boxes.classes]
-    if unknown:
-        raise UnknownNameError(f"no class called {', '.join(unknown)}; the data has {', '.join(boxes.classes)}")
+    refuse_unknown_classes(names, boxes.classes)
     wanted = tuple(dict.fromkeys(new for name in boxes.classes if (new := names.get(name, name))))
     left_out = "".join(boxes.classes) + "?"  # a name that no class has
     return rename_classes(boxes, wanted, {name: names.get(name, name) or left_out for name in boxes.classes})

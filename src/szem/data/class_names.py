@@ -1,10 +1,10 @@
 """Classes under other names: what `--classes a=b` says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from szem.errors import RangeError
+from szem.errors import RangeError, UnknownNameError
 
-__all__ = ["class_pairs"]
+__all__ = ["class_pairs", "refuse_unknown_classes"]
 
 
 def class_pairs(pairs: Iterable[str]) -> dict[str, str]:
@@ -23,3 +23,14 @@ def class_pairs(pairs: Iterable[str]) -> dict[str, str]:
             raise RangeError(f"--classes takes pairs, the data's name = the wanted one, got {part!r}; write a=b,c=d")
         found[name.strip()] = new.strip()
     return found
+
+
+def refuse_unknown_classes(names: Iterable[str], classes: Sequence[str]) -> None:
+    """Refuse names of classes that the data does not have.
+
+    Raises:
+        UnknownNameError: there is one.
+    """
+    unknown = [name for name in names if name not in classes]
+    if unknown:
+        raise UnknownNameError(f"no class called {', '.join(unknown)}; the data has {', '.join(classes)}")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from szem.data.box_set import find_picture, split_of_folder
 from szem.data.broken import Broken, describe_broken
+from szem.data.class_names import refuse_unknown_classes
 from szem.data.tables import find_column, read_table
-from szem.errors import FileMissingError, FormatError, TrainError, UnknownNameError
+from szem.errors import FileMissingError, FormatError, TrainError
 from szem.media.pictures import PICTURE_SUFFIXES
 
 __all__ = ["CaptionSet", "Captioned", "FolderSet", "read_captions", "read_folders", "rename_folder_classes"]
@@ -90,9 +91,7 @@ def rename_folder_classes(data: FolderSet, names: Mapping[str, str]) -> FolderSe
     Raises:
         UnknownNameError: the data has no such class.
     """
-    unknown = [name for name in names if name not in data.classes]
-    if unknown:
-        raise UnknownNameError(f"no class called {', '.join(unknown)}; the data has {', '.join(data.classes)}")
+    refuse_unknown_classes(names, data.classes)
     renamed = [names.get(name, name) for name in data.classes]
     wanted = tuple(sorted({name for name in renamed if name}))
     kept = [k for k, label in enumerate(data.labels) if renamed[label]]

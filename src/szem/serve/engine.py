@@ -20,7 +20,7 @@ from szem.runtime.store import list_models
 from szem.serve.settings import ServeSettings
 from szem.tasks.models import open_model
 
-__all__ = ["Engine", "make_engine", "picture_limits"]
+__all__ = ["Engine", "make_engine", "picture_limits", "work_as_server"]
 
 
 T = TypeVar("T")
@@ -35,10 +35,15 @@ def picture_limits(settings: ServeSettings) -> Limits:
 
 def make_engine(settings: ServeSettings, environment: Mapping[str, str], folder: str) -> "Engine":
     """The engine of a worker, in the environment and working folder of its server."""
+    work_as_server(environment, folder)
+    return Engine(settings)
+
+
+def work_as_server(environment: Mapping[str, str], folder: str) -> None:
+    """Take the environment and the working folder of the server: the process that forks workers may have others."""
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    return Engine(settings)
 
 
 class Engine:

@@ -6,7 +6,6 @@ files: a worker may have been replaced since. Knows nothing of HTTP.
 """
 
 import base64
-import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +24,7 @@ from szem.runtime.cards import PictureInput
 from szem.runtime.graph import GraphLimits
 from szem.runtime.store import Model, list_models
 from szem.runtime.workers.child import report_progress
-from szem.serve.engine import picture_limits
+from szem.serve.engine import picture_limits, work_as_server
 from szem.serve.folders import list_pictures, read_listed
 from szem.serve.protojson import dump_json
 from szem.serve.settings import ServeSettings
@@ -105,9 +104,7 @@ class Recent(Generic[T]):
 
 def make_lab(settings: ServeSettings, environment: Mapping[str, str], folder: str) -> "Lab":
     """The lab of a worker, in the environment and working folder of its server."""
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
+    work_as_server(environment, folder)
     return Lab(settings)
 
 

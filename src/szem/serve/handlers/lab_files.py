@@ -8,7 +8,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from szem.errors import FormatError, NotFoundError
 from szem.serve.handlers.lab import SENT_PREFIX, LookSource, Recent, picture_models
@@ -20,6 +20,9 @@ __all__ = ["LabFiles"]
 _SENT_BYTES = 320_000_000  # networks that visitors sent, all together
 _PICTURE_BYTES = 160_000_000  # and the pictures being looked at
 _INPUT_BYTES = 32_000_000  # and what networks see of them
+_FORGOTTEN = "this picture has been forgotten since; send it again"
+
+T = TypeVar("T")
 
 
 class LabFiles:
@@ -84,10 +87,7 @@ class LabFiles:
             NotFoundError: it has been forgotten since.
         """
         with self._lock:
-            kept = self._looks.get(name)
-        if kept is None:
-            raise NotFoundError("this picture has been forgotten since; send it again")
-        return LookSource(kept[0], name)
+            return LookSource(_still_kept(self._looks, name)[0], name)
 
     def with_files(self, source: LookSource) -> LookSource:
         """The same with its files.
@@ -101,7 +101,7 @@ class LabFiles:
             raise NotFoundError("this network has been forgotten since; send its file again")
         data = source.picture_data if look is None else look[1]
         if source.name and data is None:
-            raise NotFoundError("this picture has been forgotten since; send it again")
+            raise NotFoundError(_FORGOTTEN)
         return replace(source, network_data=None if network is None else network[1], picture_data=data)
 
     def keep_input(self, name: str, png: bytes) -> None:
@@ -116,10 +116,7 @@ class LabFiles:
             NotFoundError: it has been forgotten since.
         """
         with self._lock:
-            png = self._inputs.get(name)
-        if png is None:
-            raise NotFoundError("this picture has been forgotten since; send it again")
-        return png
+            return _still_kept(self._inputs, name)
 
     def searched(self, network: str) -> float | None:
         """How far the search for a network's strongest pictures is, 0 to 1; None while there is none."""
@@ -128,6 +125,13 @@ class LabFiles:
     def search(self, network: str) -> tuple[Callable[[float], None], Callable[[], None]]:
         """Notes how far a search is: a function to call with the fraction, and one for its end."""
         return lambda fraction: self._searched.update({network: fraction}), lambda: _forget(self._searched, network)
+
+
+def _still_kept(pictures: Recent[T], name: str) -> T:
+    kept = pictures.get(name)
+    if kept is None:
+        raise NotFoundError(_FORGOTTEN)
+    return kept
 
 
 def _forget(kept: dict[str, float], name: str) -> None:
