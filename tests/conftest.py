@@ -72,11 +72,23 @@ def rounds() -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files with the most slow tests come first: a worker that starts one last keeps the other waiting."""
-    slow = Counter(
-        item.path for item in items if any(item.get_closest_marker(name) for name in ("slow", "browser", "train"))
+    """The slowest files come first: a process that starts one last keeps the others waiting.
+
+    A training counts three times. Of one function that is run with many values, twenty count: those are short.
+    """
+    cases = Counter(
+        (item.path, item.originalname, item.path.is_relative_to(ROOT / "tests" / "train"))
+        for item in items
+        if isinstance(item, pytest.Function)
+        and (
+            item.path.is_relative_to(ROOT / "tests" / "train")
+            or any(item.get_closest_marker(name) for name in ("slow", "browser", "train"))
+        )
     )
-    items.sort(key=lambda item: -slow[item.path])  # stable: files and their tests stay together and in order
+    weight: Counter[Path] = Counter()
+    for (path, _, is_training), number in cases.items():
+        weight[path] += min(number, 20) * (3 if is_training else 1)
+    items.sort(key=lambda item: -weight[item.path])  # stable: files and their tests stay together and in order
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,10 @@ from szem.media.sound import write_sound
 from szem.media.video_writer import VideoWriter
 
 Capture = pytest.CaptureFixture[str]
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems forbid such names")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="other systems forbid such names"),
+    pytest.mark.slow,
+]  # each verb with each name
 
 STEMS = ["2026-11-30T07:48:06", "cam:1", "-dash", "a b", "100%d", "[x]", "http:", "\udcff\udcfe", "0"]
 

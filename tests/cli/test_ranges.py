@@ -12,6 +12,8 @@ from typer.main import get_command
 from szem.cli.run import run
 from tests.verbs import commands
 
+pytestmark = pytest.mark.slow  # each option of each verb
+
 # No option takes them. The last ones are no numbers of 64 bits, or none at all.
 HUGE = (str(2**63), str(-(2**63)), "1e400", "-1e400", "9" * 5000)
 NOT_FINITE = ("nan", "inf", "-inf", "one")

@@ -34,6 +34,8 @@ from szem.tasks.surveillance.rules import ClipSettings, Rules
 
 from .acts import Scripted, guard_videos, happening, make_video
 
+pytestmark = pytest.mark.slow  # cameras in real time
+
 
 def test_an_event_of_a_video_gets_a_row_a_picture_and_a_clip(store: EventStore, video: Path) -> None:
     analyzer = Scripted([(3.0, happening(2.0, 3.0, best_s=2.5, box_xyxy=(1, 2, 30, 40)))])

@@ -15,6 +15,8 @@ from szem.arrays import check_picture
 from szem.errors import DTypeError, EmptyFileError, FileMissingError, MediaError, SzemError, TooLargeError
 from szem.media.pictures import Limits, read_picture, read_pictures
 
+pytestmark = pytest.mark.slow  # hundreds of damaged files
+
 QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 
 

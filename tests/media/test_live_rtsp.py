@@ -11,6 +11,8 @@ import pytest
 from szem.errors import MediaError, NotFoundError
 from szem.media.live import Device, LiveReader, camera_device
 
+pytestmark = pytest.mark.slow  # cameras that break off and come back
+
 STEP = 5  # how much brighter each picture is than the one before
 RISE = [np.full((96, 128, 3), 20 + STEP * k, np.uint8) for k in range(30)]  # 20 to 165
 FALL = [np.full((96, 128, 3), 250 - STEP * (k % 10), np.uint8) for k in range(30)]  # 250 to 205

@@ -24,6 +24,8 @@ from szem.media.samples import sample_path
 from szem.serve.middleware.limits import RequestGate
 from tests.serve.google_client import client_of, tiff
 
+pytestmark = pytest.mark.slow  # Google's client
+
 Start = Callable[..., httpx.Client]
 LABEL, LOGO = vision.Feature.Type.LABEL_DETECTION, vision.Feature.Type.LOGO_DETECTION
 needs_text = pytest.mark.skipif(

@@ -15,6 +15,8 @@ from tests.serve import stalls
 
 from .conftest import KEY
 
+pytestmark = pytest.mark.slow  # hundreds of requests
+
 Run = Callable[..., AbstractContextManager[httpx.Client]]
 SAFE = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": "same-origin"}
 

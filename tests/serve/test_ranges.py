@@ -19,6 +19,8 @@ from szem.serve.status import FieldsError
 from szem.tasks.surveillance.rules import Rules
 from tests.openapi import describe
 
+pytestmark = pytest.mark.slow  # hundreds of requests
+
 Schema = dict[str, Any]
 DOCUMENT: Schema = describe()
 LONG = "x" * 30_000

@@ -21,6 +21,8 @@ from szem.serve.settings import ServeSettings
 from szem.serve.vision import annotate
 from tests.serve import stalls
 
+pytestmark = pytest.mark.slow  # servers of their own, started again and again
+
 Start = Callable[..., httpx.Client]
 EMPTY = {"requests": [{}]}
 
