@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -31,6 +32,7 @@ __all__ = ["DryRun", "ScaleReport", "dry_run", "run"]
 
 RUN, MANIFEST, FAILED, TRACKS = "run.json", "manifest.json", "failed.jsonl", "tracks.jsonl"
 PIECE_S = 30.0  # of a video, from key frame to key frame
+_READERS = 16  # of records at the end
 _SAMPLE = 8  # inputs of a dry run that are worked on
 
 
@@ -330,11 +332,13 @@ def _errors_of(ray: Any) -> Iterator[None]:
 def _finish(setup: Setup, to: Sink, parts: int) -> tuple[int, int]:
     """Write `failed.jsonl` and the manifest from the records; how many inputs there were, and how many failed."""
     rows = failed = 0
-    with to.writing(FAILED) as failures, to.writing(MANIFEST) as manifest:
+    # A bucket answers late, but many at a time.
+    with ThreadPoolExecutor(_READERS) as pool, to.writing(FAILED) as failures, to.writing(MANIFEST) as manifest:
         head = {"szem": 1, **setup.to_dict(), "failed": FAILED, "records": RECORDS}
         manifest.write(json.dumps(head)[:-1].encode() + b', "parts": [')
-        for number in range(parts):
-            about, *lines = to.read(record_file(number)).splitlines(keepends=True)
+        records = pool.map(lambda number: to.read(record_file(number)), range(parts))
+        for number, record in enumerate(records):
+            about, *lines = record.splitlines(keepends=True)
             counts = json.loads(about)
             rows, failed = rows + counts["rows"], failed + counts["failed"]
             failures.writelines(lines)
