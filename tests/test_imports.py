@@ -14,10 +14,11 @@ SRC = Path(__file__).resolve().parent.parent / "src" / "szem"
 RANK = {
     "errors": 0,
     "files": 1,
-    "machine": 2,
+    "kept": 2,
+    "machine": 3,
     "arrays": 1,
     "media": 2,
-    "kernels": 3,
+    "kernels": 4,
     "data": 3,
     "results": 4,
     "runtime": 5,

@@ -1,11 +1,10 @@
-"""What was measured on this machine: small files in szem's cache folder, each checked by a sum.
+"""What was measured on this machine: small files in szem's cache folder, each with a checksum (`szem.kept`).
 
 A measurement belongs to one machine and to the versions it was made with, which its key names. A file that is
 missing, damaged, or of another key is as good as none: what it held is measured again.
 """
 
 import hashlib
-import json
 import platform
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from szem.errors import StoreError
-from szem.files import write_json
+from szem.errors import OverwriteError, StoreError
+from szem.kept import write_kept
 
-__all__ = ["measurement_file", "processor_name", "read_measurement", "write_measurement"]
+__all__ = ["measurement_file", "processor_name", "write_measurement"]
 
 
 @cache
@@ -34,27 +33,10 @@ def measurement_file(folder: Path, what: str, key: str) -> Path:
     return folder / f"{what}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.json"
 
 
-def read_measurement(file: Path, key: str) -> dict[str, Any] | None:
-    """What `write_measurement` kept, with its `day`; None where there is nothing to trust."""
-    try:
-        body = json.loads(file.read_bytes())
-        claimed = body.pop("sha256")
-        if claimed != _checksum(body) or body.pop("machine") != key:
-            return None
-        return dict(body)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
 def write_measurement(file: Path, key: str, values: dict[str, Any]) -> bool:
-    """Keep a measurement; False where nothing can be written, as in a read-only home."""
-    body = {"machine": key, "day": datetime.now(UTC).date().isoformat(), **values}
+    """Keep a measurement and the day, for `read_kept`; False where nothing can be written, as in a read-only home."""
     try:
-        write_json(file, {**body, "sha256": _checksum(body)}, indent=1)
-    except StoreError:
+        write_kept(file, key, {"day": datetime.now(UTC).date().isoformat(), **values})
+    except (StoreError, OverwriteError):  # the second: a folder is in its place
         return False
     return True
-
-
-def _checksum(body: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from szem import machine
+from szem import kept
 from szem.kernels import measure, plan_convolution
 from szem.kernels.costs import Costs
 from szem.kernels.measure import machine_costs, measure_costs
@@ -91,7 +91,7 @@ def test_a_cache_of_impossible_numbers_is_made_anew(home: Path, count: list[int]
         body = json.loads(file.read_text())
         body.pop("sha256")
         body["ns"]["tap"] = tap
-        file.write_text(json.dumps({**body, "sha256": machine._checksum(body)}))
+        file.write_text(json.dumps({**body, "sha256": kept._checksum(body)}))
         forget()
         before = len(count)
         machine_costs()
@@ -106,7 +106,7 @@ def test_where_nothing_can_be_kept_the_process_measures_for_itself(
         (home / "cache").write_text("not a folder")
     elif kind == "read-only":
         if os.name != "posix" or os.geteuid() == 0:
-            monkeypatch.setattr(machine, "write_json", lambda path, *_, **__: _refuse(path))
+            monkeypatch.setattr(kept, "write_json", lambda path, *_, **__: _refuse(path))
         else:
             home.chmod(0o500)
     else:

@@ -18,17 +18,18 @@ import cv2
 import numpy as np
 
 from szem.files import cache_folder
+from szem.kept import read_kept
 from szem.kernels.borders import take
 from szem.kernels.compiled import Compiled, instruction_set
 from szem.kernels.costs import Costs
 from szem.kernels.fourier import TILES
 from szem.kernels.lattice import Axis
 from szem.kernels.passes import Term, filter_patch
-from szem.machine import measurement_file, processor_name, read_measurement, write_measurement
+from szem.machine import measurement_file, processor_name, write_measurement
 
 __all__ = ["MachineCosts", "machine_costs", "measure_costs"]
 
-_VERSION = 1  # of what is measured; another one makes every cache anew
+_VERSION = 2  # of what is measured; another one makes every cache anew
 _SIDE = 256  # pixels of the picture that is measured with
 _BUDGET_S = 0.05
 _ROUNDS = 12
@@ -67,7 +68,7 @@ def _machine_costs(folder: Path | None, core: str | None) -> MachineCosts:
 
 def _read(file: Path, key: str) -> MachineCosts | None:
     """What the cache holds; None where it is missing, damaged, or another machine's."""
-    body = read_measurement(file, key)
+    body = read_kept(file, key)
     try:
         values = Costs(**(body or {})["ns"])
         numbers = [getattr(values, field.name) for field in fields(Costs)]

@@ -24,14 +24,15 @@ import numpy as np
 from szem.arrays import Array
 from szem.errors import UnknownNameError, UnsupportedError
 from szem.files import cache_folder
-from szem.machine import measurement_file, processor_name, read_measurement, write_measurement
+from szem.kept import read_kept
+from szem.machine import measurement_file, processor_name, write_measurement
 
 __all__ = ["ENGINES", "ENGINE_VARIABLE", "OpenVinoFile", "choose_openvino", "chosen_engine", "is_considered"]
 
 ENGINES = ("auto", "onnxruntime", "openvino")
 ENGINE_VARIABLE = "SZEM_ENGINE"
 
-_VERSION = 1  # of the measurement; another one makes every choice anew
+_VERSION = 2  # of the measurement; another one makes every choice anew
 _TOLERANCE = 1e-3  # of an output's largest value
 _GAIN = 1.1  # OpenVINO is taken where it is so many times as fast
 _BUDGET_S = 0.25  # for a measurement, opening not counted
@@ -146,7 +147,7 @@ def choose_openvino(
     key = f"{processor_name()}; {which}; {threads} threads; {_versions()}; {_VERSION}"
     folder = cache_folder()
     file = folder and measurement_file(folder, "engine", key)
-    known = (read_measurement(file, key) if file else None) or {}
+    known = (read_kept(file, key) if file else None) or {}
     choice = known.get("engine")
     if choice == "onnxruntime":
         return None

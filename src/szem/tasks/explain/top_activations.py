@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.arrays import Picture8
-from szem.errors import RangeError, StoreError, SzemError
+from szem.errors import OverwriteError, RangeError, StoreError, SzemError
 from szem.files import sweep_folder, write_file
+from szem.kept import made_anew
 from szem.media.pictures import read_picture
 from szem.runtime.graph_fields import trace_back
 from szem.runtime.store import data_folder
@@ -174,19 +175,23 @@ def _save(target: Path, key: str, found: TopActivations) -> None:
         tables |= {f"s{i}": found.scores[name], f"p{i}": found.pictures[name], f"w{i}": found.places[name]}
     head = json.dumps({"key": key, "files": found.files, "skipped": found.skipped, "layers": list(found.scores)})
     sweep_folder(target.parent)
-    with suppress(StoreError), write_file(target) as part, part.open("wb") as out:
+    with suppress(StoreError, OverwriteError), write_file(target) as part, part.open("wb") as out:
         np.savez_compressed(out, head=np.frombuffer(head.encode(), np.uint8), **tables)
 
 
 def _load(target: Path, key: str) -> TopActivations | None:
     try:
-        with np.load(target, allow_pickle=False) as data:
+        with target.open("rb") as opened, np.load(opened, allow_pickle=False) as data:
             head = json.loads(data["head"].tobytes())
             if head["key"] != key:
                 return None
             tables = [
                 {name: data[f"{letter}{i}"] for i, name in enumerate(head["layers"])} for letter in ("s", "p", "w")
             ]
-    except (OSError, ValueError, KeyError, EOFError):  # none yet, or damaged: search again
+        return TopActivations(tuple(head["files"]), tuple((a, b) for a, b in head["skipped"]), *tables)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return TopActivations(tuple(head["files"]), tuple((a, b) for a, b in head["skipped"]), *tables)
+    # Each table has a checksum in the archive; a damaged archive raises classes of many modules.
+    except Exception as error:
+        made_anew(target, f"damaged ({type(error).__name__})")
+        return None

@@ -13,20 +13,21 @@ from collections.abc import Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from szem.errors import StoreError
 from szem.files import write_error
+from szem.kept import made_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Candidate", "FileState", "IndexFile"]
+__all__ = ["Candidate", "DamagedIndexError", "FileState", "IndexFile"]
 
-_FORMAT = "3"
+_FORMAT = "4"
 _SEGMENT = 2048  # rows; the last one is filled up before another is begun
 _TOGETHER = 256  # rows turned to float at a time: a product too small for BLAS to wait for threads
 _MAPPED = 1 << 31  # bytes of the file that SQLite may map
@@ -34,12 +35,22 @@ _WAIT_S = 20.0  # for another writer
 _TABLES = """
     CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
     CREATE TABLE pictures (name TEXT PRIMARY KEY, size INTEGER, changed INTEGER, row INTEGER UNIQUE, tags TEXT,
-        fault TEXT) WITHOUT ROWID;
+        fault TEXT, checksum INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX faults ON pictures (name, fault) WHERE fault IS NOT NULL;
     CREATE TABLE segments (first INTEGER PRIMARY KEY, rows BLOB NOT NULL, checksum INTEGER NOT NULL);
     CREATE TABLE dead (row INTEGER PRIMARY KEY);
     CREATE TABLE folders (name TEXT PRIMARY KEY, changed INTEGER) WITHOUT ROWID;
 """
+
+
+_OUTSIDE = frozenset(
+    getattr(sqlite3, f"SQLITE_{name}")
+    for name in ("BUSY", "CANTOPEN", "FULL", "INTERRUPT", "IOERR", "LOCKED", "NOLFS", "NOMEM", "PERM", "READONLY")
+)
+
+
+class DamagedIndexError(StoreError):
+    """The file of the index is broken; `begin_anew` gives it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +88,19 @@ class IndexFile:
             if file is not None:
                 file.parent.mkdir(parents=True, exist_ok=True)
             self._db = self._open()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) or file is None:
+        except (sqlite3.DatabaseError, OSError) as error:
+            if file is None or not _is_damage(error):
                 raise _store_error(file, error) from error
+            made_anew(file, f"damaged ({error})")
             self._remove()
             self._db = self._open()
-        except OSError as error:
-            raise _store_error(file, error) from error
+
+    def begin_anew(self) -> None:
+        """Give up what is in a damaged file."""
+        assert self.file is not None
+        self.close()
+        self._remove()
+        self._db = self._open()
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(
@@ -95,6 +112,7 @@ class IndexFile:
         try:
             db.execute(f"PRAGMA mmap_size={_MAPPED}")
             db.execute("PRAGMA synchronous=FULL")
+            db.create_function("crc", 6, _checksum, deterministic=True)
             if not self._is_ours(db):
                 db.execute("BEGIN IMMEDIATE")
                 for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall():
@@ -133,11 +151,11 @@ class IndexFile:
         self._db.close()
 
     def __len__(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM pictures WHERE row IS NOT NULL").fetchone()[0])
+        return int(next(self._rows("SELECT count(*) FROM pictures WHERE row IS NOT NULL"))[0])
 
     def faults(self) -> dict[str, str]:
         """Files that could not be read, and why."""
-        return dict(self._db.execute("SELECT name, fault FROM pictures WHERE fault IS NOT NULL ORDER BY name"))
+        return dict(self._rows("SELECT name, fault FROM pictures WHERE fault IS NOT NULL ORDER BY name"))
 
     def states_in(self, folder: str) -> dict[str, tuple[FileState, str | None]]:
         """The files right in a folder and, where one could not be read, why.
@@ -145,7 +163,7 @@ class IndexFile:
         Args:
             folder: Below the index's own, with / at its end; empty for that itself.
         """
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT name, size, changed, fault FROM pictures "
             "WHERE name >= ? AND name < ? AND NOT instr(substr(name, ?), '/')",
             (folder, f"{folder[:-1]}0" if folder else chr(0x10FFFF), len(folder) + 1),  # 0 is the letter after /
@@ -154,19 +172,22 @@ class IndexFile:
 
     def states_after(self, name: str, count: int) -> list[tuple[FileState, str | None]]:
         """So many files in the order of their names, those after a name."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT name, size, changed, fault FROM pictures WHERE name > ? ORDER BY name LIMIT ?", (name, count)
         )
         return [(FileState(name, size, changed), fault) for name, size, changed, fault in rows]
 
     def folders(self) -> dict[str, int]:
         """The folders that were listed and when each had been changed."""
-        return dict(self._db.execute("SELECT name, changed FROM folders"))
+        return dict(self._rows("SELECT name, changed FROM folders"))
 
     def checked(self) -> tuple[str, float]:
         """The last file that was compared, and when the segments were checked."""
-        found = dict(self._db.execute("SELECT key, value FROM about WHERE key IN ('compared', 'checked')"))
-        return found.get("compared", ""), float(found.get("checked", 0))
+        found = dict(self._rows("SELECT key, value FROM about WHERE key IN ('compared', 'checked')"))
+        try:
+            return found.get("compared", ""), float(found.get("checked", 0))
+        except ValueError:  # damaged: checked anew
+            return "", 0.0
 
     def note(self, folders: dict[str, int], *, gone: Iterable[str], compared: str, checked: float) -> None:
         """Keep what was listed and compared, so that the next query need not do it again."""
@@ -199,7 +220,7 @@ class IndexFile:
                     first, body = place, bytearray()
                 body += np.ascontiguousarray(row, np.int8).tobytes()
                 self._db.execute(
-                    "INSERT INTO pictures VALUES (?, ?, ?, ?, ?, NULL)",
+                    "INSERT INTO pictures VALUES (?1, ?2, ?3, ?4, ?5, NULL, crc(?1, ?2, ?3, ?4, ?5, NULL))",
                     (state.name, state.size_bytes, state.changed_ns, place, tags),
                 )
                 place += 1
@@ -207,7 +228,7 @@ class IndexFile:
                 self._put_segment(first, bytes(body))
             for state, why in faults:
                 self._db.execute(
-                    "INSERT INTO pictures VALUES (?, ?, ?, NULL, NULL, ?)",
+                    "INSERT INTO pictures VALUES (?1, ?2, ?3, NULL, NULL, ?4, crc(?1, ?2, ?3, NULL, NULL, ?4))",
                     (state.name, state.size_bytes, state.changed_ns, why),
                 )
 
@@ -220,13 +241,23 @@ class IndexFile:
                 self._rewrite()
 
     def check(self) -> int:
-        """Give up segments whose checksum is wrong; returns how many pictures must be encoded again."""
+        """Give up segments, and pictures, whose checksum is wrong; returns how many pictures must be encoded again.
+
+        Raises:
+            DamagedIndexError: the file's own structure is damaged.
+        """
+        (said,) = next(self._rows("PRAGMA integrity_check(1)"))
+        if said != "ok":
+            raise DamagedIndexError(f"{self.file}: the index is damaged ({said.splitlines()[-1]}); remove it")
+        self._write("DELETE FROM dead WHERE row IN (SELECT row FROM pictures)")
         bad = [
             (first, len(rows) // self.width)
-            for first, rows, checksum in self._db.execute("SELECT first, rows, checksum FROM segments")
-            if zlib.crc32(rows) != checksum
+            for first, rows, checksum in self._rows("SELECT first, rows, checksum FROM segments")
+            if zlib.crc32(rows, first) != checksum
         ]
-        lost = 0
+        lost = self._write("DELETE FROM pictures WHERE checksum IS NOT crc(name, size, changed, row, tags, fault)")
+        if lost:  # one of another name hides that its folder must be listed again
+            self._write("DELETE FROM folders")
         for first, count in bad:
             with self._transaction():
                 span = (first, first + count)
@@ -234,13 +265,16 @@ class IndexFile:
                 self._db.executemany("INSERT OR IGNORE INTO dead VALUES (?)", ((row,) for row in range(*span)))
                 blank = bytes(count * self.width)
                 self._put_segment(first, blank)
+                self._db.execute("DELETE FROM folders")
+        if lost:
+            made_anew(self.file or Path("index"), f"the checksums of {lost} pictures differ")
         return lost
 
     def best(self, weights: NDArray[np.float32], count: int) -> list[Candidate]:
         """The pictures whose rows have the largest product with `weights` (width,), best first."""
         parts = []
         places = []
-        for first, rows in self._db.execute("SELECT first, rows FROM segments ORDER BY first"):
+        for first, rows in self._rows("SELECT first, rows FROM segments ORDER BY first"):
             table = np.frombuffer(rows, np.int8).reshape(-1, self.width)
             for start in range(0, len(table), _TOGETHER):
                 part = table[start : start + _TOGETHER].astype(np.float32)
@@ -249,14 +283,14 @@ class IndexFile:
         if not parts:
             return []
         values, rows_of = np.concatenate(parts), np.concatenate(places)
-        dead = np.fromiter((row for (row,) in self._db.execute("SELECT row FROM dead")), np.int64)
+        dead = np.fromiter((row for (row,) in self._rows("SELECT row FROM dead")), np.int64)
         values[np.isin(rows_of, dead)] = -np.inf
         kept = min(count, len(values))
         found = np.argpartition(-values, kept - 1)[:kept]
         found = found[np.argsort(-values[found], kind="stable")]
         out = []
         for place in found[np.isfinite(values[found])]:
-            row = self._db.execute("SELECT name, tags FROM pictures WHERE row=?", (int(rows_of[place]),)).fetchone()
+            row = next(self._rows("SELECT name, tags FROM pictures WHERE row=?", (int(rows_of[place]),)), None)
             if row is not None:
                 out.append(Candidate(row[0], float(values[place]), row[1]))
         return out
@@ -273,7 +307,7 @@ class IndexFile:
         return (found[0], bytearray(found[1])) if found else (0, bytearray())
 
     def _put_segment(self, first: int, rows: bytes) -> None:
-        self._db.execute("INSERT OR REPLACE INTO segments VALUES (?, ?, ?)", (first, rows, zlib.crc32(rows)))
+        self._db.execute("INSERT OR REPLACE INTO segments VALUES (?, ?, ?)", (first, rows, zlib.crc32(rows, first)))
 
     def _rewrite(self) -> None:
         """Leave the dead rows out, segment by segment, in the transaction that is open."""
@@ -290,11 +324,26 @@ class IndexFile:
                     self._put_segment(first, bytes(body))
                     first, body = place, bytearray()
                 body += rows[offset : offset + self.width]
-                self._db.execute("UPDATE pictures SET row=? WHERE name=?", (place, names[at][1]))
+                self._db.execute(
+                    "UPDATE pictures SET row=?1, checksum=crc(name, size, changed, ?1, tags, fault) WHERE name=?2",
+                    (place, names[at][1]),
+                )
                 place, at = place + 1, at + 1
         if body:
             self._put_segment(first, bytes(body))
         self._db.execute("DELETE FROM dead")
+
+    def _rows(self, statement: str, values: "Sequence[object]" = ()) -> "Iterator[Any]":
+        """What a question finds."""
+        try:
+            yield from self._db.execute(statement, values)
+        except sqlite3.Error as error:
+            raise _store_error(self.file, error) from error
+
+    def _write(self, statement: str) -> int:
+        """Change rows in a transaction of its own; returns how many."""
+        with self._transaction():
+            return self._db.execute(statement).rowcount
 
     @contextmanager
     def _transaction(self) -> "Iterator[None]":
@@ -311,8 +360,22 @@ class IndexFile:
             raise _store_error(self.file, error) from error
 
 
+def _checksum(*values: object) -> int:
+    return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the file is broken, not the disk, its rights, or another process at work on it."""
+    if not isinstance(error, sqlite3.DatabaseError) or isinstance(error, sqlite3.ProgrammingError):
+        return False
+    code = getattr(error, "sqlite_errorcode", None)  # none: text that is no UTF-8
+    return code is None or code & 0xFF not in _OUTSIDE
+
+
 def _store_error(file: Path | None, error: Exception) -> StoreError:
     """SQLite's and the system's errors in the words of every file that cannot be written."""
+    if _is_damage(error):
+        return DamagedIndexError(f"{file}: the index is damaged ({error}); remove it")
     if not isinstance(error, OSError):
         number = errno.ENOSPC if "full" in str(error) else errno.EACCES
         error = OSError(number, str(error))

@@ -16,13 +16,14 @@ from typing import Protocol
 
 from szem.arrays import Picture8
 from szem.errors import FileMissingError, MediaError, RangeError, StoreError
+from szem.kept import made_anew
 from szem.media.formats import recognize_suffix
 from szem.media.pictures import PICTURE_SUFFIXES, PictureLike, as_picture, read_picture
 from szem.results.hits import Hit, Hits
 from szem.runtime.store import data_folder
 from szem.tasks.models import ModelLike
 from szem.tasks.search.encoder import WIDTH, EncodedRow, Query, SearchEncoder, open_encoder, tags_from_json
-from szem.tasks.search.index import FileState, IndexFile
+from szem.tasks.search.index import DamagedIndexError, FileState, IndexFile
 
 __all__ = ["PictureIndex", "find_hits", "index_place", "rank_sentences", "search", "update_index"]
 
@@ -166,7 +167,12 @@ def update_index(
     unsaved = ""
     try:
         index = IndexFile(target, identity=encoder.identity, width=2 * WIDTH)
-        _bring_up_to_date(home, index, encoder, progress)
+        try:
+            _bring_up_to_date(home, index, encoder, progress)
+        except DamagedIndexError as error:
+            made_anew(target, str(error).removeprefix(f"{target}: ").removesuffix("; remove it"))
+            index.begin_anew()
+            _bring_up_to_date(home, index, encoder, progress)
     except StoreError as error:
         if file is not None:
             raise

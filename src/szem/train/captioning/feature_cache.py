@@ -6,6 +6,7 @@ mirrored by chance. What was computed stays after an interruption. This file doe
 
 import hashlib
 import json
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,8 @@ from rich.progress import track
 from szem.arrays import Picture8
 from szem.data.broken import Broken
 from szem.errors import MediaError
-from szem.files import write_json
+from szem.files import write_error
+from szem.kept import made_anew, read_kept, write_kept
 from szem.media.pictures import read_picture
 from szem.models.encoder import Trunk
 from szem.nn.pixels import FromPixels
@@ -60,15 +62,16 @@ def keep_maps(
     key = {"trunk": _hash_weights(trunk), "files": [str(f) for f in files], "forms": forms, "side_px": side_px}
     about = folder / "about.json"
     # Maps of another trunk or of other pictures look alike: a key on the disk says whose they are.
-    if not (about.is_file() and json.loads(about.read_text(encoding="utf-8")) == key):
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+    if read_kept(about, digest) is None:
         (folder / "done.npy").unlink(missing_ok=True)
-        write_json(about, key)
+        write_kept(about, digest, {})
     with torch.no_grad():
         shape = tuple(trunk(torch.zeros(1, 3, side_px, side_px)).shape[1:])
     maps, done = _open(folder, (len(files), forms, *shape))
     missing = np.flatnonzero(done == 0).tolist()
     if not missing:
-        return maps, _describe_broken(folder)
+        return maps, _describe_broken(folder, digest)
     graph = folder / "trunk.onnx"
     example = torch.randint(0, 256, (2, side_px, side_px, 3), dtype=torch.uint8)
     export_onnx(
@@ -76,7 +79,7 @@ def keep_maps(
     )
     session = OnnxFile(graph, threads=1)
     rules = input_rules(side_px)
-    broken = _describe_broken(folder)
+    broken = _describe_broken(folder, digest)
 
     def one(index: int) -> None:
         try:
@@ -87,7 +90,7 @@ def keep_maps(
             batch = np.concatenate([prepare_picture(p, rules) for p in _forms(picture, index, forms)])
             maps[index] = np.clip(session.run({"pictures": batch}, ["maps"])[0], -65000, 65000)
         # Broken pictures too: they are not tried again when the training goes on.
-        done[index] = 1
+        done[index] = _checksum(maps[index])
 
     with ThreadPoolExecutor(cores()) as pool:
         results = pool.map(one, missing)
@@ -95,7 +98,7 @@ def keep_maps(
             pass
     maps.flush()
     done.flush()
-    write_json(folder / "broken.json", [(b.name, b.reason) for b in broken])
+    write_kept(folder / "broken.json", digest, {"broken": [(b.name, b.reason) for b in broken]})
     return maps, broken
 
 
@@ -107,19 +110,40 @@ def _hash_weights(trunk: Trunk) -> str:
     return digest.hexdigest()
 
 
-def _describe_broken(folder: Path) -> list[Broken]:
-    file = folder / "broken.json"
-    return [Broken(name, why) for name, why in json.loads(file.read_text(encoding="utf-8"))] if file.is_file() else []
+def _describe_broken(folder: Path, digest: str) -> list[Broken]:
+    kept = read_kept(folder / "broken.json", digest) or {"broken": []}
+    return [Broken(name, why) for name, why in kept["broken"]]
+
+
+def _checksum(maps: NDArray[np.float16]) -> int:
+    """Of one picture's maps; never 0, which says that they are not done."""
+    return zlib.crc32(np.ascontiguousarray(maps)) or 1
 
 
 def _open(folder: Path, shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """The file of maps and the file of what is done; made anew where the second is missing."""
+    """The file of maps and that of their checksums; made anew where either is missing or of another shape.
+
+    Maps whose checksum differs (damage, or a power failure before they reached the disk) are not done.
+    """
     maps, done = folder / "maps.npy", folder / "done.npy"
-    if maps.is_file() and done.is_file():
-        return (np.lib.format.open_memmap(file, "r+") for file in (maps, done))  # type: ignore[return-value]
-    (folder / "broken.json").unlink(missing_ok=True)
-    made = np.lib.format.open_memmap(maps, "w+", np.float16, shape)
-    return made, np.lib.format.open_memmap(done, "w+", np.uint8, shape[:1])
+    if done.is_file():
+        try:
+            kept, sums = (np.lib.format.open_memmap(file, "r+") for file in (maps, done))
+            if (kept.shape, kept.dtype, sums.shape, sums.dtype) != (shape, np.float16, shape[:1], np.uint32):
+                raise ValueError("of another shape")
+            bad = [i for i in np.flatnonzero(sums) if sums[i] != _checksum(kept[i])]
+            if bad:
+                sums[bad] = 0
+                made_anew(maps, f"the maps of {len(bad)} of {len(sums)} pictures have another checksum")
+            return kept, sums
+        except Exception as error:  # numpy's reader raises classes of many modules
+            made_anew(maps, f"damaged ({error})")
+    try:
+        (folder / "broken.json").unlink(missing_ok=True)
+        made = np.lib.format.open_memmap(maps, "w+", np.float16, shape)
+        return made, np.lib.format.open_memmap(done, "w+", np.uint32, shape[:1])
+    except OSError as error:
+        raise write_error(folder, error) from error
 
 
 def _forms(picture: Picture8, index: int, forms: int) -> list[Picture8]:

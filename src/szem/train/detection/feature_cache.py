@@ -4,7 +4,6 @@ Stages that do not learn give the same maps every time. They are written to one 
 many more of them than fit into memory can be kept. This file does not know what is learnt from them.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from szem.errors import TrainError
-from szem.files import write_file, write_json
+from szem.files import write_file
+from szem.kept import is_whole, seal_folder
 
 __all__ = ["JoinedMaps", "MapCache", "open_maps", "write_maps"]
 
-_MAPS, _INDEX, _ABOUT = "maps.f16", "index.npy", "about.json"
+_MAPS, _INDEX = "maps.f16", "index.npy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,6 @@ def write_maps(folder: Path, items: Iterable[NDArray[np.float32]], *, about: dic
         items: The maps.
         about: What they depend on, as JSON types; `open_maps` compares it.
     """
-    (folder / _ABOUT).unlink(missing_ok=True)
     index, begin = [], 0
     with write_file(folder / _MAPS) as part, part.open("wb") as file:
         for maps in items:
@@ -82,17 +81,14 @@ def write_maps(folder: Path, items: Iterable[NDArray[np.float32]], *, about: dic
         raise TrainError(f"{folder}: no maps to keep; the data has no pictures")
     with write_file(folder / _INDEX) as part, part.open("wb") as file:
         np.save(file, np.asarray(index, np.int64))
-    write_json(folder / _ABOUT, about)
-    kept = open_maps(folder, about=about)
-    assert kept is not None
-    return kept
+    seal_folder(folder, (_MAPS, _INDEX), about)
+    return _open(folder)
 
 
 def open_maps(folder: Path, *, about: dict[str, Any]) -> MapCache | None:
-    """Open kept maps; None where there are none, or others."""
-    try:
-        if json.loads((folder / _ABOUT).read_text(encoding="utf-8")) != about:
-            return None
-        return MapCache(np.memmap(folder / _MAPS, np.float16, "r"), np.load(folder / _INDEX))
-    except (OSError, ValueError):
-        return None
+    """Open kept maps; None where there are none, others, or damaged ones."""
+    return _open(folder) if is_whole(folder, (_MAPS, _INDEX), about) else None
+
+
+def _open(folder: Path) -> MapCache:
+    return MapCache(np.memmap(folder / _MAPS, np.float16, "r"), np.load(folder / _INDEX))

@@ -4,7 +4,6 @@ Sentences are made from what was seen (`data.seen_words`), anew each time they a
 sentences, those are taken more often. This file does not know networks.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from szem.data.flowers_birds.attributes import Attributes
 from szem.data.flowers_birds.drawables import Drawable, read_drawables
 from szem.data.words import Vocabulary, build_vocabulary
 from szem.errors import MediaError
-from szem.files import write_json
+from szem.kept import read_kept, write_kept
 from szem.media.pictures import read_picture
 from szem.runtime.sessions import cores
 from szem.tasks.generation.subject_colors import see_bird, see_flower
@@ -35,6 +34,7 @@ __all__ = ["GenerationData", "see_all"]
 SIDE_PX = 128
 _PEOPLE = 0.7  # fraction of the sentences taken from people, where there are some
 _SAVE_EVERY = 500
+_SEEN = "what is seen on pictures, 1"
 
 
 class GenerationData:
@@ -114,9 +114,7 @@ def fit_square(picture: Picture8, side_px: int) -> Picture8:
 
 def see_all(items: Sequence[Drawable], file: Path, *, quiet: bool = True) -> list[Attributes]:
     """What is seen on each picture; found once, kept in a file that grows and survives an interruption."""
-    kept: dict[str, dict[str, object]] = {}
-    if file.is_file():
-        kept = json.loads(file.read_text(encoding="utf-8"))
+    kept: dict[str, dict[str, object]] = (read_kept(file, _SEEN) or {}).get("seen", {})
     missing = [one for one in items if _key(one) not in kept]
     if missing:
         session = open_model(task="outline", threads=1)
@@ -134,16 +132,12 @@ def see_all(items: Sequence[Drawable], file: Path, *, quiet: bool = True) -> lis
             for number, (key, seen) in enumerate(track(found, "seeing", total=len(missing), disable=quiet), start=1):
                 kept[key] = seen
                 if number % _SAVE_EVERY == 0 or number == len(missing):
-                    _save(file, kept)
+                    write_kept(file, _SEEN, {"seen": kept})
     return [Attributes(**kept[_key(one)]) for one in items]  # type: ignore[arg-type]
 
 
 def _key(item: Drawable) -> str:
     return f"{item.subject}/{item.path.name}"
-
-
-def _save(file: Path, kept: dict[str, dict[str, object]]) -> None:
-    write_json(file, kept)
 
 
 def _spread(items: list[Drawable], most: int) -> list[Drawable]:

@@ -22,6 +22,7 @@ from szem.arrays import Picture8
 from szem.data.words import FIRST_WORD, PAD, UNKNOWN, Vocabulary
 from szem.errors import UnknownNameError
 from szem.files import write_file
+from szem.kept import is_whole, seal_folder
 from szem.models.efficientnet_lite import build_efficientnet_lite
 from szem.models.lite_features import GRID_CHANNELS, LiteFeatures, grid_of
 from szem.models.text_image_encoder import TextImageEncoder, matching_loss
@@ -36,6 +37,7 @@ __all__ = ["LONGEST", "DrawMatchRecipe", "DrawMatchSettings", "build_recipe", "e
 LONGEST = 32  # words of a sentence
 _FEATURES = {"lite0": GRID_CHANNELS, "classifier": 472}  # name -> channels
 _TOGETHER = 64  # pictures looked at together
+_GRIDS = ("grids.npy",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +119,10 @@ class DrawMatchRecipe:
 
 def keep_grids(data: GenerationData, features: str, folder: Path, split: str) -> NDArray[np.float16]:
     """Features of the pictures, whole and mirrored: (N, 2, S, C); computed once and kept in a folder."""
-    file = folder / f"{features}-{split}-{len(data)}.npy"
-    if file.is_file():
-        kept: NDArray[np.float16] = np.load(file, mmap_mode="r")
+    place = folder / f"{features}-{split}"
+    about = {"features": features, "pictures": [f"{one.subject}/{one.path.name}" for one in data.items]}
+    if is_whole(place, _GRIDS, about):
+        kept: NDArray[np.float16] = np.load(place / _GRIDS[0], mmap_mode="r")
         return kept
     look = _LOOKS[features]()
     parts = []
@@ -128,8 +131,9 @@ def keep_grids(data: GenerationData, features: str, folder: Path, split: str) ->
         both = [look(list(views)) for views in (part, part[:, :, ::-1])]
         parts.append(np.stack(both, axis=1).astype(np.float16))
     whole = np.concatenate(parts)
-    with write_file(file) as part_file, part_file.open("wb") as opened:
+    with write_file(place / _GRIDS[0]) as part_file, part_file.open("wb") as opened:
         np.save(opened, whole)
+    seal_folder(place, _GRIDS, about)
     return whole
 
 

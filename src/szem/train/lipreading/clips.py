@@ -4,7 +4,6 @@ Both take the shipped path: the task's own mouth track, the package's own sound 
 is learned from them.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from szem.data.broken import Broken
 from szem.data.spoken import SpokenVideo
 from szem.errors import SzemError, TrainError
-from szem.files import write_file, write_json
+from szem.files import write_file
+from szem.kept import is_whole, seal_folder
 from szem.media.sound import read_sound
 from szem.tasks.lipreading.networks import FRAME_SAMPLES
 
@@ -70,9 +70,9 @@ def keep_clips(
     """
     place = {word: i + 1 for i, word in enumerate(vocabulary)}
     key: dict[str, object] = {"about": about, "videos": [video.name for video in videos]}
-    lengths = _lengths(folder, key)
-    if lengths is None:
-        lengths = _work_out(videos, folder, watch, key)
+    if not is_whole(folder, _FILES, key):
+        _work_out(videos, folder, watch, key)
+    lengths = np.load(folder / _FILES[2])
     crops = np.load(folder / _FILES[0], mmap_mode="r")
     sound = np.load(folder / _FILES[1], mmap_mode="r")
     clips, kept, broken, begin = [], [], [], 0
@@ -96,9 +96,8 @@ def keep_clips(
 
 def _work_out(
     videos: Sequence[SpokenVideo], folder: Path, watch: Callable[[Path], NDArray[np.uint8]], key: dict[str, object]
-) -> NDArray[np.int64]:
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "about.json").unlink(missing_ok=True)
     seen, heard, lengths = [], [], []
     for video in videos:
         try:
@@ -121,14 +120,4 @@ def _work_out(
     for name, table in zip(_FILES, tables, strict=True):
         with write_file(folder / name) as part, part.open("wb") as opened:
             np.save(opened, np.asarray(table))
-    write_json(folder / "about.json", key)
-    return np.asarray(lengths, np.int64)
-
-
-def _lengths(folder: Path, key: dict[str, object]) -> NDArray[np.int64] | None:
-    try:
-        if json.loads((folder / "about.json").read_text(encoding="utf-8")) != key:
-            return None
-        return np.load(folder / _FILES[2])
-    except (OSError, ValueError):
-        return None
+    seal_folder(folder, _FILES, key)
