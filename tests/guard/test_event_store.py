@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy
 
 from szem.errors import BusyError, FileMissingError, NotFoundError, RangeError, StoreError, UnknownNameError
+from szem.files import is_disk_full
 from szem.guard.db_schema import META, OUTBOX
 from szem.guard.event_record import EventQuery, StoredEvent, parse_moment
 from szem.guard.event_store import EventStore, stored_from
@@ -131,6 +132,18 @@ def test_cleaning_deletes_only_what_no_row_names_and_what_is_ours(store: EventSt
 def test_only_files_of_the_store_are_given(store: EventStore, name: str) -> None:
     with pytest.raises(NotFoundError, match="no such file"):
         store.media_path(name)
+
+
+def test_a_full_disk_under_the_database_is_named_and_waited_out(kept: EventStore) -> None:
+    if kept._engine.dialect.name != "sqlite":
+        pytest.skip("SQLite can be told to be full")
+    with kept._engine.connect() as connection:
+        pool = connection.connection.dbapi_connection
+        assert pool is not None
+        pool.execute("PRAGMA max_page_count=1")
+    with pytest.raises(StoreError, match="the disk on which it lies is full") as caught:
+        keep(kept, note="x" * 500_000)
+    assert is_disk_full(caught.value)
 
 
 def test_one_guard_holds_a_store(store: EventStore) -> None:

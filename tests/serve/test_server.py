@@ -285,6 +285,19 @@ def test_an_endless_head_is_refused(start: Start) -> None:
     assert got[9:12] in (b"431", b"400")
 
 
+def test_trailers_are_passed_over_and_endless_ones_refused(server: httpx.Client) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    fine = raw(server, head + b"X-Request-Id: from-a-trailer\r\n\r\nGET /healthz HTTP/1.0\r\n\r\n")
+    assert fine.count(b"HTTP/1.1 200") == 2
+    assert b"from-a-trailer" not in fine
+    head = head.replace(b"GET /healthz", b"POST /v1/szem/colors")
+    try:
+        got = raw(server, head, *[b"X-Filler: " + b"y" * 8000 + b"\r\n"] * 60)
+    except OSError:
+        return  # closed on us: also an answer
+    assert got[9:12] == b"431"
+
+
 @pytest.mark.slow
 def test_half_a_body_is_ended(start: Start) -> None:
     server = start(body_stall_s=0.4)

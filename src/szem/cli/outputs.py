@@ -7,6 +7,7 @@ it is a folder already, it is a folder in which each input has a name of its own
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from contextvars import ContextVar
@@ -49,12 +50,21 @@ def name_option(text: str) -> str:
     return f"{text} with {option}" if option and text.endswith(ANOTHER_PLACE) else text
 
 
+_USER = re.compile(r"\b([A-Za-z][\w+.-]+:/{1,2})[^/?#\s]*@")  # pathlib leaves one of two slashes
+_QUERY = re.compile(r"\b([A-Za-z][\w+.-]+:/{1,2}[^?#\s]*)[?#]\S*?(?=[:;,)'\"]?(?:\s|$))")
+
+
 def printable(text: str) -> str:
     r"""A name as it may be shown: what would move the cursor, ring the bell or cannot be encoded becomes \xNN.
 
+    An address loses its user, its password and its query: what a program prints ends up in logs.
+
     >>> print(printable("cat\n\x1b[31m.png"))
     cat\x0a\x1b[31m.png
+    >>> printable("http://me:secret@eye.lan/a.png?token=secret: no such file")
+    'http://eye.lan/a.png: no such file'
     """
+    text = _QUERY.sub(r"\1", _USER.sub(r"\1", text))
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 

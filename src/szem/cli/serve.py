@@ -126,11 +126,15 @@ def serve(
 
     Google's client reaches it with transport="rest" and client_options={"api_endpoint": "http://127.0.0.1:8777"}.
     """
+    from szem.runtime.databases import check_url
     from szem.serve.keys import load_or_make_key, studio_address
     from szem.serve.server import serve as run
     from szem.serve.settings import MIB, ServeSettings
 
     log_to_stderr(quiet=quiet, log_format=log_format)
+    for url, name, option in ((database, "operations", "--database"), (guard_database, "events", "--guard-database")):
+        if url:
+            check_url(url, name=name, option=option)
     settings = ServeSettings(
         host=host,
         port=port,

@@ -5,6 +5,7 @@ is deleted. So power may fail at any moment: at worst files are left that no row
 Blocking: call it from a thread. This file does not know where events come from.
 """
 
+import errno
 import json
 import os
 import re
@@ -37,7 +38,7 @@ from szem.guard.db_schema import (
 from szem.guard.elapsed_clock import ElapsedClock
 from szem.guard.event_record import MARKS, EventQuery, StoredEvent
 from szem.results.events import Event
-from szem.runtime.databases import is_damage, open_database, plain_fault
+from szem.runtime.databases import FULL, is_damage, is_full, open_database, plain_fault
 from szem.runtime.store import data_folder
 
 __all__ = ["DATABASE_FILE", "RULES_FILE", "EventStore", "changing_values", "default_store", "slug", "stored_from"]
@@ -359,6 +360,10 @@ class EventStore:
             if is_damage(error):
                 advice = "it is damaged: move it away, and a new one is begun, or restore a copy"
                 raise StoreError(f"{self._engine.url.database}: {advice} ({fault})") from error
+            if is_full(error):
+                full = StoreError(f"the database of events cannot be written: {FULL}")
+                full.errno = errno.ENOSPC  # which the guard waits out
+                raise full from error
             raise StoreError(f"the database of events does not take or give what it should ({fault})") from error
 
     def _check_version(self) -> None:

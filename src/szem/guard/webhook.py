@@ -5,13 +5,14 @@ Headers: `idempotency-key` is the message's id, the same at every attempt; `x-sz
 not followed: an event goes where the operator said, nowhere else.
 """
 
+import base64
 import hashlib
 import hmac
 import http.client
 import ssl
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from szem.errors import RangeError, StoreError
 from szem.guard.outbox import Message, RefusedError
@@ -34,7 +35,7 @@ class WebhookSender:
     """One address.
 
     Args:
-        url: http:// or https://.
+        url: http:// or https://; a user and password in it are sent as Basic authorization.
         headers: Sent with each message, such as an authorization.
         key: Messages are signed with it; empty: they are not.
         timeout_s: For connecting and for each piece of the answer.
@@ -52,8 +53,11 @@ class WebhookSender:
         except ValueError:
             fits = False
         if not fits:
-            raise RangeError(f"a webhook's address begins with http:// or https:// and a host, got {url[:100]!r}")
+            raise RangeError("a webhook's address begins with http:// or https:// and a host")
         self._headers, self._key, self._timeout_s = dict(headers or {}), key, timeout_s
+        if self._address.username and "authorization" not in {name.lower() for name in self._headers}:
+            pair = f"{unquote(self._address.username)}:{unquote(self._address.password or '')}"
+            self._headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
 
     def send(self, message: Message) -> None:
         """Post a message.

@@ -11,11 +11,15 @@ from typing import Any
 
 from sqlalchemy import Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from szem.errors import RangeError
+from szem.files import is_disk_full
 
-__all__ = ["is_damage", "is_sqlite", "open_database", "plain_fault"]
+__all__ = ["FULL", "check_url", "is_damage", "is_full", "is_sqlite", "open_database", "plain_fault"]
+
+
+FULL = "the disk on which it lies is full; free some space, or move it to another disk"
 
 
 def open_database(url: str, tables: MetaData, *, name: str, option: str = "--database") -> Engine:
@@ -36,16 +40,31 @@ def open_database(url: str, tables: MetaData, *, name: str, option: str = "--dat
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not str(parsed.database).startswith("file:"):  # SQLite's own form of address
                 _make_private(file)
-        engine = create_engine(parsed, pool_pre_ping=True)
+        # Without the values: an error's text goes to logs, and rows hold what callers sent.
+        engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         if is_sqlite(engine):
             event.listen(engine, "connect", _prepare_sqlite)
         tables.create_all(engine)
-    except (ArgumentError, NoSuchModuleError, SQLAlchemyError, OSError, ImportError) as error:
+    except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
         advice = f"; check {option}"
+        if is_full(error):
+            raise RangeError(f"the database of {name} cannot be opened: {FULL}") from error
         if is_damage(error):
             advice = f"; {parsed.database} is damaged: move it away, and a new one is begun, or restore a copy"
         raise RangeError(f"the database of {name} cannot be opened ({plain_fault(error)}){advice}") from error
     return engine
+
+
+def check_url(url: str, *, name: str, option: str = "--database") -> None:
+    """Refuse a URL that can never be opened; nothing is connected.
+
+    Raises:
+        RangeError: it is no URL, or of a database whose driver is not installed.
+    """
+    try:
+        create_engine(url).dispose()
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        raise RangeError(f"the database of {name} cannot be opened ({plain_fault(error)}); check {option}") from error
 
 
 def _make_private(file: Path) -> None:
@@ -74,6 +93,20 @@ def is_damage(error: BaseException) -> bool:
     """Whether an SQLite file is no database, or one that is broken."""
     code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a database says that its disk is full.
+
+    >>> is_full(OSError(28, "No space left on device"))
+    True
+    """
+    if isinstance(error, OSError):
+        return is_disk_full(error)
+    cause = getattr(error, "orig", None)
+    code = getattr(cause, "sqlite_errorcode", None)
+    is_sqlites = code == sqlite3.SQLITE_FULL or "disk is full" in str(cause)
+    return is_sqlites or getattr(cause, "sqlstate", None) == "53100"  # PostgreSQL: disk_full
 
 
 def is_sqlite(engine: Engine) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +23,13 @@ from PIL import Image
 
 from szem.errors import RangeError
 from szem.serve.settings import ServeSettings
+from szem.serve.vision.protos import descriptors
 from tests.serve.conftest import KEY, on_a_thread
 from tests.serve.google_client import client_of, tiff
 
 grpc = pytest.importorskip("grpc", reason="needs the extra: pip install 'szem[grpc]'")
 pytest.importorskip("grpc_health.v1.health", reason="needs the extra: pip install 'szem[grpc]'")
+SERVICES = pytest.importorskip("szem.serve.vision.grpc_server").SERVICES
 Served = tuple[httpx.Client, Any]  # HTTP, and a channel
 LABEL, COLORS = vision.Feature.Type.LABEL_DETECTION, vision.Feature.Type.IMAGE_PROPERTIES
 
@@ -252,14 +255,110 @@ def test_keys_and_places_are_those_of_http(tmp_path: Path, small: bytes) -> None
     with served(replace(own, max_in_flight=1)) as (http, channel):
         client = client_on(channel)
         request = partial(client.annotate_image, {"image": {"content": small}, "features": [{"type_": COLORS}]})
-        with pytest.raises(exceptions.PermissionDenied, match="asks for an API key"):
+        with pytest.raises(exceptions.PermissionDenied, match="it in the metadata x-goog-api-key") as no:
             request()
+        assert "?key=" not in no.value.message  # there is no query in a call
         for name, value in (("x-goog-api-key", "secret"), ("authorization", "Bearer secret"), ("x-szem-key", KEY)):
             assert request(metadata=((name, value),)).image_properties_annotation.dominant_colors.colors
         with pytest.raises(exceptions.PermissionDenied):
             request(metadata=(("x-goog-api-key", "wrong"),))
         counted = http.get("/metrics", headers={"x-szem-key": KEY}).text
         assert 'route="/google.cloud.vision.v1.ImageAnnotator/BatchAnnotateImages",status="7"' in counted
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while True:
+        value, low = value >> 7, value & 127
+        out.append(low | (128 if value else 0))
+        if not value:
+            return bytes(out)
+
+
+def numbers_of(service: str, method: str) -> Iterator[tuple[str, Any]]:
+    """Place in the JSON form, and the fields that lead there, of every number in the message of a call."""
+
+    def walk(message: Any, place: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+        for field in message.fields:
+            if field.message_type is not None and len(place) < 6:
+                yield from walk(field.message_type, (*place, field))
+            elif field.cpp_type not in (field.CPPTYPE_STRING, field.CPPTYPE_MESSAGE):
+                yield (*place, field)
+
+    kind = descriptors().FindServiceByName(service).FindMethodByName(method).input_type
+    for place in walk(kind, ()):
+        names = [part for f in place for part in ((f.json_name, "[]") if f.is_repeated else (f.json_name,))]
+        yield ".".join(names), place
+
+
+def is_float(field: Any) -> bool:
+    return field.cpp_type in (field.CPPTYPE_FLOAT, field.CPPTYPE_DOUBLE)
+
+
+def wire(place: tuple[Any, ...], value: float) -> bytes:
+    """A message in which only one number is set; also one that its type does not hold."""
+    field = place[-1]
+    if is_float(field):
+        is_single = field.cpp_type == field.CPPTYPE_FLOAT
+        packed = np.array(value, np.float32 if is_single else np.float64).tobytes()
+        body = varint(field.number << 3 | (5 if is_single else 1)) + packed
+    else:
+        body = varint(field.number << 3) + varint(int(value) & (2**64 - 1))
+    for outer in reversed(place[:-1]):
+        body = varint(outer.number << 3 | 2) + varint(len(body)) + body
+    return body
+
+
+CALLS = [(service, method) for service, methods in SERVICES.items() for method in methods]
+OUTSIDE = {  # right above and below what is taken, by the end of the place
+    "maxResults": (-1,),
+    "batchSize": (101, -1),
+    "aspectRatios.[]": (101, 0.009, -1, np.inf, np.nan),
+    "pages.[]": (0,),
+    "pageSize": (-1,),
+}
+
+
+@pytest.mark.parametrize(("service", "method"), CALLS, ids=[method for _, method in CALLS])
+def test_no_number_in_a_message_is_a_fault_of_the_server(both: Served, service: str, method: str) -> None:
+    ask = both[1].unary_unary(f"/{service}/{method}")
+    for place, fields in numbers_of(service, method):
+        outside = next((values for end, values in OUTSIDE.items() if place.endswith(end)), ())
+        floats = (np.inf, -np.inf, np.nan, 1e-45) if is_float(fields[-1]) else ()
+        for value in (*outside, 2**31, 2**31 - 1, -(2**31), 2**63, *floats):
+            try:
+                ask(wire(fields, value), timeout=60)
+                code = grpc.StatusCode.OK
+                text = ""
+            except grpc.RpcError as error:
+                code, text = error.code(), error.details()
+            fine = (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
+            assert code in (fine[1:2] if any(value is one for one in outside) else fine), f"{place}={value}: {code}"
+            if any(value is one for one in outside):
+                assert place.split(".")[-1 - place.endswith("[]")] in text
+
+
+def test_connections_and_calls_over_one_of_them_are_limited(settings: ServeSettings, tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'operations.sqlite3'}"
+    hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)  # HTTP/2, and no settings of ours
+    with on_a_thread(replace(settings, database=database, grpc_port=0, max_connections=3)) as (_, address):
+        host, _, port = address.rpartition(":")
+        opened = [socket.create_connection((host, int(port)), timeout=20) for _ in range(6)]
+        answers = []
+        for one in opened:
+            try:
+                one.sendall(hello)
+                answers.append(one.recv(9) + one.recv(4096))
+            except OSError:  # closed on us
+                answers.append(b"")
+        taken = [answer for answer in answers if answer]
+        assert len(taken) == 3
+        settings_of = taken[0][9 : 9 + int.from_bytes(taken[0][:3], "big")]
+        rows = [settings_of[n : n + 6] for n in range(0, len(settings_of), 6)]
+        streams = {int.from_bytes(row[:2], "big"): int.from_bytes(row[2:], "big") for row in rows}
+        assert streams[3] == 32  # SETTINGS_MAX_CONCURRENT_STREAMS
+        for one in opened:
+            one.close()
 
 
 def test_other_machines_need_a_key() -> None:

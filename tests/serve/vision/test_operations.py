@@ -19,8 +19,10 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import Engine, event
 
 from szem.serve.vision import annotate
+from szem.serve.vision.records import Records
 from tests.serve import stalls
 
 Start = Callable[..., httpx.Client]
@@ -131,6 +133,35 @@ def test_a_full_disk_holds_an_operation_up_and_does_not_end_it(
     full.clear()
     assert "response" in wait(server, name)
     assert read_back(out) == [0.0, 1.0, 2.0]
+
+
+def limit_pages(connection: object, _: object) -> None:
+    """As on a disk without space: SQLite says of itself that it is full."""
+    connection.execute("PRAGMA max_page_count=1")  # type: ignore[attr-defined] - no fewer than there are
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["a database", "no database yet"])
+def test_a_full_disk_under_the_database_is_named(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, exists: bool
+) -> None:
+    database = tmp_path / "own" / "operations.sqlite3"
+    if exists:
+        Records(f"sqlite:///{database}", lease_s=2.0).close()
+    event.listen(Engine, "connect", limit_pages)
+    try:
+        server = start(read_folders=(tmp_path,), write_folders=(tmp_path,), database=f"sqlite:///{database}")
+        uris = greys(tmp_path / "in", 1) * 400  # more than what is free within the last page
+        body = {
+            "requests": [{"image": {"source": {"imageUri": uri}}, "features": COLORS} for uri in uris],
+            "outputConfig": {"gcsDestination": {"uri": f"{tmp_path.as_uri()}/"}},
+        }
+        answer = server.post("/v1/images:asyncBatchAnnotate", json=body)
+    finally:
+        event.remove(Engine, "connect", limit_pages)
+    assert answer.status_code == 503
+    assert "the disk on which it lies is full" in answer.json()["error"]["message"]
+    assert "Traceback" not in caplog.text
+    assert "requests" not in caplog.text  # what the caller sent stays out of the log
 
 
 def test_an_operation_that_waits_for_the_disk_can_be_cancelled(

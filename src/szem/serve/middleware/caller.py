@@ -83,26 +83,29 @@ class CallerCheck:
             )
         if path == "/openapi.json" or path == "/healthz":
             return ""
-        return self._fingerprint(given, is_owner=is_owner)
+        return self._fingerprint(given, is_owner=is_owner, how="the header x-goog-api-key or as ?key=")
 
-    def check_keys(self, keys: "Iterable[str]") -> str:
+    def check_keys(self, keys: "Iterable[str]", *, how: str) -> str:
         """As `check`, for a caller of whom only keys are known (gRPC).
 
+        Args:
+            keys: Those that came.
+            how: In which place of a call one is to come, for the advice.
         Raises:
             DeniedError: an API key is needed, and none that is known came.
         """
         given = [_digest(key) for key in keys]
         is_owner = self._owner is not None and _holds(given, (self._owner,)) is not None
-        return self._fingerprint(given, is_owner=is_owner)
+        return self._fingerprint(given, is_owner=is_owner, how=how)
 
-    def _fingerprint(self, given: list[bytes], *, is_owner: bool) -> str:
+    def _fingerprint(self, given: list[bytes], *, is_owner: bool, how: str) -> str:
         if not self._keys:
             return ""
         known = given[0] if is_owner else _holds(given, self._keys)
         if known is None:
             raise DeniedError(
-                "this server asks for an API key and got none that it knows; send it in the header x-goog-api-key "
-                '(Google\'s client: client_options={"api_key": …}) or as ?key='
+                f"this server asks for an API key and got none that it knows; send it in {how} "
+                '(Google\'s client: client_options={"api_key": …})'
             )
         return known.hex()[:16]
 

@@ -1,8 +1,8 @@
 """Connections that stall: a clock and a size for the head of each request, and a number of connections.
 
 uvicorn waits for ever for the rest of a request's head, the parser it prefers has no limit on its size, and it drops
-a caller that closes its sending side before the answer is there. The body is watched later, by
-`szem.serve.middleware.auth_and_limits`.
+a caller that closes its sending side before the answer is there. It also keeps trailers without end: 60 MB of them
+took 1 GB of memory. The body is watched later, by `szem.serve.middleware.auth_and_limits`.
 """
 
 import asyncio
@@ -55,6 +55,7 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
         headers: list[tuple[bytes, bytes]]
         _clock: asyncio.TimerHandle | None = None
         _head_bytes = 0
+        _trailer_bytes = 0
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
@@ -81,6 +82,15 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
                 elif self._clock is None:
                     self._start()
 
+        def on_header(self, name: bytes, value: bytes) -> None:
+            """Trailers behind a body in chunks are dropped: uvicorn would add them, without end, to the headers."""
+            if self.cycle is None or not self.cycle.more_body:
+                super().on_header(name, value)
+                return
+            self._trailer_bytes += len(name) + len(value)
+            if self._trailer_bytes > MAX_HEAD_BYTES:
+                self._end(b"" if self.cycle.response_started else _LONG)
+
         def on_headers_complete(self) -> None:
             """RFC 9112, 3.2.2: where the target is a whole URL, its host counts and the Host header does not."""
             if not self.url.startswith((b"/", b"*")):
@@ -90,6 +100,7 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
                     self.headers[named[0]] = (b"host", host)
                 elif not named and self.parser.get_http_version() != "1.1":
                     self.headers.append((b"host", host))
+            self._trailer_bytes = 0
             super().on_headers_complete()
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's signature

@@ -53,6 +53,7 @@ _log = logging.getLogger("szem.serve")
 ANNOTATOR = f"{PACKAGE}.ImageAnnotator"
 _HEALTH_S = 1.0  # how often the health service is told how the workers are
 _IDLE_MS = 300_000  # a connection without a call is closed
+_MOST_STREAMS = 32  # calls at once over one connection: one caller cannot take all places; its others wait with it
 _LONGEST_MESSAGE = 1_000  # headers hold 8 KB by default; the details are in there too
 _CODES = {Code(code.value[0]): code for code in grpc.StatusCode}
 _MORE_CALLS = 16  # beyond the places: they are refused with our own words, and health is answered
@@ -124,6 +125,8 @@ class GrpcServer:
                 ("grpc.max_send_message_length", -1),  # an answer that was computed is sent
                 ("grpc.so_reuseport", 0),  # two servers on one port would each get some of the calls
                 ("grpc.max_connection_idle_ms", _IDLE_MS),
+                ("grpc.max_allowed_incoming_connections", self.settings.max_connections),
+                ("grpc.max_concurrent_streams", _MOST_STREAMS),
             ],
         )
         for service, calls in self._calls.table.items():
@@ -190,7 +193,7 @@ class GrpcServer:
         self.metrics.in_flight.inc()
         try:
             await context.send_initial_metadata((("x-request-id", trace.id),))
-            owner = self._caller.check_keys(_keys_in(headers))
+            owner = self._caller.check_keys(_keys_in(headers), how="the metadata x-goog-api-key")
             with self.gate.enter() as place:
                 body = await self._receive(messages, place, trace)
                 async with asyncio.timeout(self.settings.answer_timeout_s):

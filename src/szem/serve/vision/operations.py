@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from szem.errors import StoreError, SzemError
+from szem.errors import RangeError, StoreError, SzemError
+from szem.runtime.databases import FULL, is_full, plain_fault
 from szem.serve.folders import AllowedFolders
 from szem.serve.metrics import Metrics
 from szem.serve.protojson import parse_json, read_message, write_message
@@ -153,13 +154,18 @@ class Operations:
 
         def on_thread() -> T:
             if self._records is None:
-                self._records = self._open_records()
+                try:
+                    self._records = self._open_records()
+                except RangeError as error:  # the operator's fault or the disk's, never the caller's
+                    raise UnavailableError(str(error)) from error
             return function(self._records)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, on_thread)
         except SQLAlchemyError as error:
-            _log.exception("the database of operations failed")
+            if is_full(error):
+                raise UnavailableError(f"the database of operations cannot be written: {FULL}") from error
+            _log.warning("the database of operations failed: %s", plain_fault(error))
             raise UnavailableError("the database of operations does not answer; try again a little later") from error
 
     async def add(self, *, kind: str, body: str, parent: str, owner: str) -> Record:
