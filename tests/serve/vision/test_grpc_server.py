@@ -331,7 +331,7 @@ def test_no_number_in_a_message_is_a_fault_of_the_server(both: Served, service: 
                 code = grpc.StatusCode.OK
                 text = ""
             except grpc.RpcError as error:
-                code, text = error.code(), error.details()
+                code, text = error.code(), f"{error.details()} {error.trailing_metadata()}"
             fine = (grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
             assert code in (fine[1:2] if any(value is one for one in outside) else fine), f"{place}={value}: {code}"
             if any(value is one for one in outside):
