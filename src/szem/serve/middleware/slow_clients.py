@@ -55,7 +55,7 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
         headers: list[tuple[bytes, bytes]]
         _clock: asyncio.TimerHandle | None = None
         _head_bytes = 0
-        _trailer_bytes = 0
+        _trailer_bytes: int | None = None  # None: in the head of a request
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
@@ -82,14 +82,18 @@ def build_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
                 elif self._clock is None:
                     self._start()
 
+        def on_message_begin(self) -> None:
+            self._trailer_bytes = None
+            super().on_message_begin()
+
         def on_header(self, name: bytes, value: bytes) -> None:
             """Trailers behind a body in chunks are dropped: uvicorn would add them, without end, to the headers."""
-            if self.cycle is None or not self.cycle.more_body:
+            if self._trailer_bytes is None:
                 super().on_header(name, value)
                 return
             self._trailer_bytes += len(name) + len(value)
             if self._trailer_bytes > MAX_HEAD_BYTES:
-                self._end(b"" if self.cycle.response_started else _LONG)
+                self._end(b"" if self.cycle is None or self.cycle.response_started else _LONG)
 
         def on_headers_complete(self) -> None:
             """RFC 9112, 3.2.2: where the target is a whole URL, its host counts and the Host header does not."""
