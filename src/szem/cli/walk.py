@@ -72,7 +72,7 @@ def find_files(
 
     A file named outright is taken whatever it is; in folders and globs only `suffixes` are. What looks like a
     picture, video or sound there and is not taken is among the failures. Hidden files and folders inside a folder are
-    passed over.
+    passed over. What is named may be a link; links inside a folder are not followed, and are among the failures.
 
     Args:
         paths: As typed.
@@ -152,7 +152,7 @@ class _Walk:
             return
 
     def _in_folder(self, folder: Path) -> Iterator[Path]:
-        """Every file below a folder that is taken; links to folders are not followed: they may lead in circles."""
+        """Every file below a folder that is taken; links are not followed."""
 
         def note(error: OSError) -> None:
             reason = f"cannot be entered ({error.strerror or error})"
@@ -163,8 +163,14 @@ class _Walk:
             if self.leave_out is not None:
                 folders[:] = [f for f in folders if not _same(Path(root, f), self.leave_out)]
             for name in sorted(files, key=_as_people_count):
-                if not name.startswith(".") and self._is_taken(Path(root, name)):
-                    yield Path(root, name)
+                path = Path(root, name)
+                if name.startswith(".") or not self._is_taken(path):
+                    continue
+                if path.is_symlink():  # whoever may write to the folder does not choose what is read
+                    reason = "a link, which is not followed in a folder; name what it leads to"
+                    self.failures.append(Failure(str(path), reason, missing=True))
+                    continue
+                yield path
 
     def _is_taken(self, path: Path) -> bool:
         """Whether a file is an input; what is none, though it looks like one, is noted."""

@@ -229,6 +229,8 @@ def _bring_up_to_date(
 
 
 def _encode(path: Path, encoder: _Encoder) -> tuple[EncodedRow | None, str]:
+    if path.is_symlink():  # whoever may write to the folder does not choose what is read
+        return None, "a link, which is not followed in a folder"
     try:
         return encoder.encode(read_picture(path)), ""
     except (MediaError, FileMissingError) as error:
@@ -263,7 +265,7 @@ class _Changes:
         self._home, self._index = home, index
 
     def list_folders(self) -> None:
-        """List new and changed folders; links to folders are not followed."""
+        """List new and changed folders; links are not followed."""
         known = self._index.folders()
         waiting = [name for name, changed in known.items() if self._changed_ns(name) != changed] or (
             [] if known else [""]
@@ -294,11 +296,10 @@ class _Changes:
                     try:
                         if entry.is_dir(follow_symlinks=False):
                             below.append(f"{here}{name}/")
-                        elif _is_picture(name) and entry.is_file():
-                            self._compare(
-                                FileState(f"{here}{name}", *_state(entry.stat())), before.pop(f"{here}{name}", None)
-                            )
-                    except OSError:  # gone meanwhile, or a link to nowhere
+                        elif _is_picture(name) and (entry.is_symlink() or entry.is_file()):
+                            state = _state(entry.stat(follow_symlinks=False))
+                            self._compare(FileState(f"{here}{name}", *state), before.pop(f"{here}{name}", None))
+                    except OSError:  # gone meanwhile
                         continue
         except OSError:  # gone, or not ours to read
             self.gone_folders.append(here)
@@ -319,7 +320,7 @@ class _Changes:
             if name[: name.rfind("/") + 1] in self.listed:
                 continue
             try:
-                self._compare(FileState(name, *_state((self._home / name).stat())), (state, fault))
+                self._compare(FileState(name, *_state((self._home / name).lstat())), (state, fault))
             except OSError:
                 self.gone.append(name)
         return states[-1][0].name if len(states) == _COMPARED else ""

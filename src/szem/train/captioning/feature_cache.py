@@ -117,7 +117,7 @@ def _describe_broken(folder: Path, digest: str) -> list[Broken]:
 
 def _checksum(maps: NDArray[np.float16]) -> int:
     """Of one picture's maps; never 0, which says that they are not done."""
-    return zlib.crc32(np.ascontiguousarray(maps)) or 1
+    return zlib.crc32(np.ascontiguousarray(maps).tobytes()) or 1
 
 
 def _open(folder: Path, shape: tuple[int, ...]) -> tuple[Any, Any]:
@@ -129,7 +129,7 @@ def _open(folder: Path, shape: tuple[int, ...]) -> tuple[Any, Any]:
     if done.is_file():
         try:
             kept, sums = (np.lib.format.open_memmap(file, "r+") for file in (maps, done))
-            if (kept.shape, kept.dtype, sums.shape, sums.dtype) != (shape, np.float16, shape[:1], np.uint32):
+            if (kept.shape, str(kept.dtype), sums.shape, str(sums.dtype)) != (shape, "float16", shape[:1], "uint32"):
                 raise ValueError("of another shape")
             bad = [i for i in np.flatnonzero(sums) if sums[i] != _checksum(kept[i])]
             if bad:
