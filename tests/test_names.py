@@ -21,6 +21,7 @@ BANNED = set(re.findall(r"\w+", """
 # Names that others gave: NumPy, PyTorch and the Cloud Vision API; and "things" in the sense of "things and stuff", as
 # panoptic segmentation knows it.
 FOREIGN = {
+    "hide_parameters",  # SQLAlchemy
     "EOL_SURE_SPACE",
     "LEFT_EAR_TRAGION",
     "SURE_SPACE",
