@@ -1,9 +1,9 @@
 """Make the moving samples that the studio opens with: `python docs/tools/studio_samples.py`; with names, only those.
 
 `moving.mp4` moves along photographs that scikit-image carries: Chelsea the cat (Stéfan van der Walt, CC0) and Eileen
-Collins (NASA, public domain). `yard.mp4` is drawn by `benchmarks.scenes`; its siren is made of tones. `speaking.mp4`
-is a drawn face that says a word (`speaking_face.py`). All are small enough for a package; the pictures beside them
-are their thumbnails.
+Collins (NASA, public domain). `street.mp4` is drawn by `drawn_street.py`, `yard.mp4` by `benchmarks.scenes`; its
+siren is made of tones. `speaking.mp4` is a drawn face that says a word (`speaking_face.py`). All are small enough
+for a package; the pictures beside them are their thumbnails.
 """
 
 import sys
@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 import speaking_face
+from drawn_street import street_frame
 from numpy.typing import NDArray
 
 from szem.media.samples import read_sample
@@ -31,6 +32,7 @@ SIDES = (480, 360)
 WALL = ("cat", "astronaut")
 GAP = 40  # between two photographs
 ROUND_S = 10.0
+STREET_S = 8.0
 YARD_S = 30.0
 YARD_SEED = 6
 YARD_THUMB_S = 8.0
@@ -131,9 +133,12 @@ def write(
 
 if __name__ == "__main__":
     SAMPLES.mkdir(exist_ok=True)
-    names = sys.argv[1:] or ["moving", "yard", "speaking"]
+    names = sys.argv[1:] or ["moving", "street", "yard", "speaking"]
     if "moving" in names:
         write("moving", moving_frames(), RATE_HZ, 26)
+    if "street" in names:
+        street = [street_frame(index / RATE_HZ) for index in range(round(STREET_S * RATE_HZ))]
+        write("street", street, RATE_HZ, 29, thumb_s=3)
     if "yard" in names:
         write("yard", yard_frames(), 10, 30, make_sound(YARD_S), thumb_s=YARD_THUMB_S)
     if "speaking" in names:

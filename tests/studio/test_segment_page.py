@@ -280,15 +280,15 @@ def test_what_goes_wrong_is_said_beside_the_areas_and_the_next_picture_is_asked_
     page = visit("segment", picture="cat", fresh=True, expect=("status of 429", "ERR_FAILED"))
     wait_answered(page)
     page.route("**/v1/szem/segment*", lambda r: r.fulfill(status=429, headers={"Retry-After": "3"}, body="{}"))
-    page.locator(".thumb").nth(2).click()
+    page.locator(".thumb").nth(3).click()
     page.wait_for_selector(PROBLEM)
     assert "Try again in 3 s." in page.locator(PROBLEM).inner_text()
     page.unroute("**/v1/szem/segment*")
     page.route("**/v1/szem/segment*", lambda r: r.abort())
-    page.locator(".thumb").nth(3).click()
+    page.locator(".thumb").nth(4).click()
     until(page, f"document.querySelector('{PROBLEM}')?.innerText.includes('does not answer')")
     page.unroute("**/v1/szem/segment*")
-    page.locator(".thumb").nth(1).click()
+    page.locator(".thumb").nth(2).click()
     until(page, f"!document.querySelector('{PROBLEM}')")
 
 
@@ -315,3 +315,16 @@ def test_rates_are_shown_on_the_picture_for_the_chosen_pixel(visit: Visit) -> No
     page.click("[data-name=open-layer]")
     page.wait_for_selector("html[data-ready=network]", state="attached")
     assert "network=things" in page.url
+
+
+def test_each_model_shows_the_moving_sample_that_it_is_for(visit: Visit) -> None:
+    page = visit("segment", model="things")
+    wait_answered(page)
+    assert "/samples/" not in page.locator("[data-name=code]").inner_text()  # what the server does not hand out
+    page.locator("[data-name=model] label", has_text="Road").click()
+    page.wait_for_selector(".thumb[data-name=street][aria-pressed=true]")
+    in_address(page, "model=road", "picture=street")
+    for name in ("road", "building", "tree", "sky", "car", "pavement"):
+        until(page, f"document.querySelector('.area-row[data-label={name}]')")
+    page.locator("[data-name=model] label", has_text="Objects").click()
+    page.wait_for_selector(".thumb[data-name=moving][aria-pressed=true]")

@@ -4,6 +4,7 @@ import { Problem } from "../problems.js";
 
 export const CLIPS = [
   { name: "moving", title: "The cat and the astronaut", credit: "Stéfan van der Walt, CC0; NASA" },
+  { name: "street", title: "A drawn street, seen from a car", credit: "szem, docs/tools/drawn_street.py" },
 ];
 
 /** The files of a clip: the video, and its thumbnail. */

@@ -88,7 +88,8 @@ export async function mount(root, app) {
     },
   });
   const file = () => {
-    const sample = isBundled(store.source?.id) ? store.source.id : "";
+    const { source } = store;
+    const sample = source?.kind !== "live" && isBundled(source?.id) ? source.id : ""; // the server hands out no moving ones
     return {
       file: sample ? `${sample}.png` : "picture.jpg",
       sampleUrl: sample ? `/v1/szem/samples/${sample}.png` : "",
@@ -165,6 +166,9 @@ export async function mount(root, app) {
     const title = (name) => (words.has(`segment.model.${name}`) ? t(`segment.model.${name}`) : name);
     const choose = (model) => {
       app.set({ model, only: "" });
+      // the moving sample that is on show gives way to the one that this model is for
+      const clip = model === "road" ? "street" : "moving";
+      if (["street", "moving"].includes(state.picture) && state.picture !== clip) openClip(clip);
       paintNote();
       code.refresh();
       ask();
@@ -173,6 +177,10 @@ export async function mount(root, app) {
     const control = { label: t("segment.model"), name: "model", value: state.model, change: choose };
     fill(modelHolder, names.length > 3 ? select({ ...control, groups: [{ options }] }) : segmented({ ...control, options }));
     paintNote();
+  }
+
+  async function openClip(name) {
+    if (await store.openSample(name)) app.set({ picture: name, box: "" });
   }
 
   function paintNote() {
