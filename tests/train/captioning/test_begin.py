@@ -12,7 +12,7 @@ from szem.media.samples import sample_path
 from szem.models.captioner import CAPTIONERS, CaptionNetwork
 from szem.models.encoder import build_encoder
 from szem.runtime.sessions import OnnxFile
-from szem.train.captioning.begin import begin_captioner, find_captioner, join_vocabularies
+from szem.train.captioning.begin import begin_captioner, begin_space, find_captioner, join_vocabularies
 from szem.train.shipped_weights import load_weights
 
 pytestmark = pytest.mark.train
@@ -57,3 +57,17 @@ def test_new_words_stand_behind_the_known_ones() -> None:
     known = Vocabulary(find_captioner("caption").labels)
     joined = join_vocabularies(known, Vocabulary([*known.words[:4], "dog", "zzyzx"]))
     assert joined.words == (*known.words, "zzyzx")
+
+
+def test_the_common_space_is_kept_and_new_words_are_unknown_ones() -> None:
+    model = find_captioner("caption")
+    known = Vocabulary(model.labels)
+    space = begin_space(model, Vocabulary([*known.words, "zzyzx"]))
+    assert space is not None
+    tokens = np.array([known.encode("a dog runs in the grass"), known.encode("two men are on a red")])
+    expected = OnnxFile(model.part("sentence")).run({"tokens": tokens}, ["space"])[0]
+    with torch.no_grad():
+        np.testing.assert_allclose(space.eval().sentence(torch.from_numpy(tokens)).numpy(), expected, atol=1e-5)
+        unknown = space.sentence(torch.tensor([[known.numbers["dog"], 3]]))
+        new = space.sentence(torch.tensor([[known.numbers["dog"], len(known)]]))
+    np.testing.assert_array_equal(unknown.numpy(), new.numpy())

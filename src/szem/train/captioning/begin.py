@@ -2,14 +2,15 @@
 
 import torch
 
-from szem.data.words import FIRST_WORD, Vocabulary
+from szem.data.words import FIRST_WORD, UNKNOWN, Vocabulary
 from szem.errors import TrainError
 from szem.models.captioner import CaptionNetwork
+from szem.models.text_image_encoder import TextImageEncoder
 from szem.runtime.store import Model, find_model
 from szem.train.onnx_weights import read_weights
 from szem.train.shipped_weights import load_weights
 
-__all__ = ["begin_captioner", "find_captioner", "join_vocabularies"]
+__all__ = ["begin_captioner", "begin_space", "find_captioner", "join_vocabularies"]
 
 _OF_WORDS = ("word.weight", "bias")  # a row a word
 
@@ -60,3 +61,34 @@ def begin_captioner(network: CaptionNetwork, model: Model) -> None:
         if name == "bias":
             value[len(given) :] = float(given[FIRST_WORD:].min())
     captioner.load_state_dict(state)
+
+
+@torch.no_grad()
+def begin_space(model: Model, words: Vocabulary) -> TextImageEncoder | None:
+    """The common space of pictures and sentences of a model, whose encoder it needs as it is.
+
+    Args:
+        model: Its words are the first of `words`.
+        words: Of the new network. Those that the model does not know stand where its unknown word does.
+    Returns:
+        None where the model has none.
+    """
+    if "sentence" not in model.card.parts:
+        return None
+    given = {name.replace("side.", "picture.", 1): value for name, value in read_weights(model.file()).items()}
+    given |= {f"sentence.{name}": value for name, value in read_weights(model.part("sentence")).items()}
+    space = TextImageEncoder(len(words))
+    state = space.state_dict()
+    for name, value in state.items():
+        if name == "sharp":  # of the loss only
+            continue
+        stored = given.get(name)
+        is_words = name == "sentence.word.weight"
+        known = len(model.labels) if is_words else len(value)
+        if stored is None or stored.shape != (known, *value.shape[1:]):
+            return None  # a space of another form
+        value[:known] = torch.from_numpy(stored.copy())
+        if is_words:
+            value[known:] = value[UNKNOWN]
+    space.load_state_dict(state)
+    return space

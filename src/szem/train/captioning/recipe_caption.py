@@ -28,7 +28,7 @@ from szem.models.encoder import Tail, Trunk, build_encoder
 from szem.runtime.cards import TrainingData
 from szem.tasks.captioning.beam_search import Hypothesis, search_beams
 from szem.tasks.captioning.bleu_cider import Cider, bleu
-from szem.train.captioning.begin import begin_captioner, find_captioner, join_vocabularies
+from szem.train.captioning.begin import begin_captioner, begin_space, find_captioner, join_vocabularies
 from szem.train.captioning.data import CaptionedPictures, read_captioned
 from szem.train.captioning.export import CaptionParts, caption_release
 from szem.train.captioning.feature_cache import keep_maps
@@ -202,9 +202,12 @@ class CaptionRecipe:
         return out
 
     def release(self, network: nn.Module) -> Release:
-        """The model of a run, without a common space: recipe search adds that."""
+        """The model of a run. Its common space is that of the model it began with, where the encoder was not changed;
+        else recipe search adds one."""
         assert isinstance(network, CaptionNetwork)
-        return caption_release(self.parts(), network, None)
+        is_kept = self.begin is not None and self.settings.tail_lr == 0
+        space = begin_space(self.begin, self.words) if is_kept and self.begin is not None else None
+        return caption_release(self.parts(), network, space)
 
     def parts(self) -> CaptionParts:
         """What the model's files and card need beside the trained networks."""
