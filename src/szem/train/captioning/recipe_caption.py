@@ -143,7 +143,10 @@ class CaptionRecipe:
         before, rest = [], []
         for name, parameter in network.captioner.named_parameters():
             (before if name.partition(".")[0] in _OF_PLACES else rest).append(parameter)
-        return [(factor * self.settings.tail_lr, old), (factor * self.settings.places_lr, before), (factor, rest)]
+        groups = [(factor * self.settings.tail_lr, old), (factor * self.settings.places_lr, before), (factor, rest)]
+        if self.settings.places_lr == 1:  # the groups that runs have in their checkpoints
+            groups = [groups[0], (factor, list(network.captioner.parameters()))]
+        return groups
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
         """Maps (B, C, h, w) float32; the words given, their places and the words wanted, each (B, T) int64."""
