@@ -140,7 +140,8 @@ class CaptionRecipe:
         assert isinstance(network, CaptionNetwork)
         factor = self.settings.begin_lr if self.settings.begin else 1.0
         old = [p for p in network.tail.parameters() if p.requires_grad]
-        before, rest = [], []
+        before: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, parameter in network.captioner.named_parameters():
             (before if name.partition(".")[0] in _OF_PLACES else rest).append(parameter)
         groups = [(factor * self.settings.tail_lr, old), (factor * self.settings.places_lr, before), (factor, rest)]
