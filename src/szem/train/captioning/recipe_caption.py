@@ -50,9 +50,6 @@ _IGNORED = -100
 _LONGEST = 30  # words of a sentence to learn from; longer ones are left out
 
 
-_OF_PLACES = ("reduce", "place", "norm_picture")  # parts of the decoder that each place of the maps goes through
-
-
 @dataclass(frozen=True, kw_only=True)
 class CaptionSettings:
     """What can be changed from the command line."""
@@ -79,7 +76,6 @@ class CaptionSettings:
     smoothing: float = 0.1  # fraction of the truth spread over all words
     forget: float = 0.1  # fraction of the words given that are hidden while training
     tail_lr: float = 0.1  # factor of the learning rate of the encoder's last stage
-    places_lr: float = 1.0  # likewise of what brings its maps to the decoder's width; search reads what that gives
     minimum: int = 5  # how often a word must occur to be learned
     hold_back: int = 500  # so many pictures, a fifth at most, are not trained on but scored, to watch and to choose
     power: float = 0.8  # of the length, in beam search
@@ -140,14 +136,7 @@ class CaptionRecipe:
         assert isinstance(network, CaptionNetwork)
         factor = self.settings.begin_lr if self.settings.begin else 1.0
         old = [p for p in network.tail.parameters() if p.requires_grad]
-        before: list[nn.Parameter] = []
-        rest: list[nn.Parameter] = []
-        for name, parameter in network.captioner.named_parameters():
-            (before if name.partition(".")[0] in _OF_PLACES else rest).append(parameter)
-        groups = [(factor * self.settings.tail_lr, old), (factor * self.settings.places_lr, before), (factor, rest)]
-        if self.settings.places_lr == 1:  # the groups that runs have in their checkpoints
-            groups = [groups[0], (factor, list(network.captioner.parameters()))]
-        return groups
+        return [(factor * self.settings.tail_lr, old), (factor, list(network.captioner.parameters()))]
 
     def batch(self, samples: Sequence[int], progress: float) -> Batch:  # noqa: ARG002
         """Maps (B, C, h, w) float32; the words given, their places and the words wanted, each (B, T) int64."""
