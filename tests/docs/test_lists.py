@@ -95,3 +95,11 @@ def _top_names(tree: ast.Module) -> set[str]:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names |= {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
     return names
+
+
+def test_the_tests_that_the_page_on_reliability_names_are_there() -> None:
+    section = _section("reliability.md", "Kinds of faults and the tests that hold them")
+    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", section)
+    assert len(named) > 30
+    for file, test in named:
+        assert f"def {test}" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"
