@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from szem.runtime.store import list_models
 from szem.studio import studio_folder
+from szem.tasks.surveillance.settings import KINDS
 
 LANGUAGES = ("en", "hu")
 SOURCES = sorted((studio_folder() / "js").rglob("*.js"))
@@ -78,6 +80,13 @@ def test_every_key_the_pages_name_is_there() -> None:
         asked |= set(re.findall(r'\bt\("([\w.-]+)"', path.read_text(encoding="utf-8")))
     assert asked, "no keys found: the pattern is out of date"
     assert asked <= known, sorted(asked - known)
+
+
+def test_every_kind_of_event_has_a_name() -> None:
+    """In both languages: what is seen, and what each installed model hears."""
+    heard = {name for model in list_models(task="listen") for name in model.card.groups or model.labels}
+    keys = {f"guard.kind.{re.sub('[^a-z]+', '-', kind)}" for kind in {*KINDS, *heard}}
+    assert sorted(keys - set(words("en"))) == []
 
 
 def test_no_key_is_there_for_nothing() -> None:
