@@ -53,8 +53,10 @@ def test_googles_client_gets_a_face_with_its_landmarks_and_angles(
     assert head[0][0] < skin[0][0] < 200 < skin[2][0] < head[2][0]
     assert head[0][1] < skin[0][1] < 100 < skin[2][1] <= head[2][1]
     at = {mark.type_: mark.position for mark in face.landmarks}
-    assert len(at) == 34
-    assert not {KIND.LEFT_EYE_PUPIL, KIND.RIGHT_EYE_PUPIL} & at.keys()
+    assert len(at) == 36
+    for eye in ("LEFT", "RIGHT"):  # each pupil between the corners of its eye
+        pupil, left, right = (at[KIND[f"{eye}_EYE{part}"]] for part in ("_PUPIL", "_LEFT_CORNER", "_RIGHT_CORNER"))
+        assert left.x < pupil.x < right.x
     assert at[KIND.LEFT_EYE].x < at[KIND.MIDPOINT_BETWEEN_EYES].x < at[KIND.RIGHT_EYE].x  # the viewer's left
     assert at[KIND.MOUTH_LEFT].x < at[KIND.MOUTH_CENTER].x < at[KIND.MOUTH_RIGHT].x
     down = [KIND.FOREHEAD_GLABELLA, KIND.LEFT_EYE, KIND.NOSE_TIP, KIND.UPPER_LIP, KIND.LOWER_LIP, KIND.CHIN_GNATHION]

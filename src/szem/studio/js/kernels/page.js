@@ -302,7 +302,7 @@ function kernelsPage(root, app, table, unknown) {
     const wish = wanted;
     wanted = null;
     const { source } = store;
-    if (closed || !source) return;
+    if (closed || !source || !inputContext) return; // a resize may come before the picture is opened, which draws anew
     const live = source.kind === "live";
     if (wish.run) runOnce(source, live, wish.fresh);
     let room = !(live && wish.pointed);
